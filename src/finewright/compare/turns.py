@@ -23,6 +23,11 @@ class TimedAnswer(Model):
     cores_others_used: float
 
 
+def _keys(system: LocalModel, rows: Sequence[Row], max_new_tokens: int) -> list[AnswerKey]:
+    how = digest("one at a time", max_new_tokens)
+    return [AnswerKey(system.key, digest(row.to_json()), how) for row in rows]
+
+
 def time_in_turns(
     systems: Sequence[LocalModel],
     rows: Sequence[Row],
@@ -34,9 +39,7 @@ def time_in_turns(
 
     What is put before a question counts, loading a model does not. `on_turn` is told who has answered how
     many of how many, and may raise to stop."""
-    how = digest("one at a time", max_new_tokens)
-    digests = [digest(row.to_json()) for row in rows]
-    keys = {system.name: [AnswerKey(system.key, row, how) for row in digests] for system in systems}
+    keys = {system.name: _keys(system, rows, max_new_tokens) for system in systems}
     for turn in range(_TURNS):
         places = range(turn, len(rows), _TURNS)
         for system in systems if turn % 2 == 0 else systems[::-1]:

@@ -132,6 +132,14 @@ def stored_dtype(folder: Path) -> str:
     return str(config.get("dtype") or config.get("torch_dtype") or "float32")
 
 
+def _names(index: Path) -> set[str]:
+    """The files that an index of weights names."""
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(f"{index}: not a readable index of weights") from None
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that transformers reads there, whatever others lie beside them.
 
@@ -145,10 +153,7 @@ def weight_files(folder: Path) -> list[Path]:
             f"{folder}: no model.safetensors here, nor its index",
             hint=_NO_PICKLES if pickles else "",
         )
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ModelError(f"{index}: not a readable index of weights") from None
+    names = _names(index)
     for name in sorted(map(str, names)):
         if not name.endswith(".safetensors"):
             raise ModelError(f"{index}: {name} is no safetensors file", hint=_NO_PICKLES)

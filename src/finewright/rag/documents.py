@@ -169,13 +169,17 @@ def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Docume
         hint = f"{', '.join([*MEDIA_TYPES, *_RECORDS])} are read"
         listing.add(said(str(path), "this is no document that is read", hint))
     else:
-        found = list(documents_at([path], listing))
-        for file, inside in found:
-            below = inside if path.is_dir() else ""
-            yield DocumentFile(file, str(PurePosixPath(usual.path, below)), 1, usual)
-        if lines := [] if found or not path.is_dir() else sorted(path.glob("*.jsonl")):
-            what = "JSONL in a folder is read where it is named"
-            listing.add(said(str(path), what, ", ".join(map(str, lines[:3]))))
+        yield from _files_at(usual, path, listing)
+
+
+def _files_at(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[DocumentFile]:
+    found = list(documents_at([path], listing))
+    for file, inside in found:
+        below = inside if path.is_dir() else ""
+        yield DocumentFile(file, str(PurePosixPath(usual.path, below)), 1, usual)
+    if lines := [] if found or not path.is_dir() else sorted(path.glob("*.jsonl")):
+        what = "JSONL in a folder is read where it is named"
+        listing.add(said(str(path), what, ", ".join(map(str, lines[:3]))))
 
 
 def _for_whom(first: DocumentFile, again: DocumentFile) -> Problem:

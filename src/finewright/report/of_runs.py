@@ -138,12 +138,15 @@ def _trained(report: TrainReport) -> Iterator[Block | None]:
             **{_named(name, candidates): _metric_of(name) for name in _OF_METHODS},
         },
     )
-    columns = list(zip(table.header, *table.rows, strict=True))
-    shown = [column for column in columns if any(column[1:])]
-    header, *rows = zip(*shown, strict=True)
-    yield Table(header, rows)
+    yield _without_empty_columns(table)
     yield lines(*(_proved(c) for c in candidates if c.proofs))
     yield from (problem for c in candidates for problem in c.problems)
+
+
+def _without_empty_columns(table: Table) -> Table:
+    columns = zip(table.header, *table.rows, strict=True)
+    header, *rows = zip(*(column for column in columns if any(column[1:])), strict=True)
+    return Table(header, rows)
 
 
 def _named(metric: str, candidates: Sequence[Candidate]) -> str:

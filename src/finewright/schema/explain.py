@@ -143,7 +143,7 @@ def _mend(errors: Sequence["ErrorDetails"], text: str | None) -> str:
         return f'; write "{text or value}" in quotes'
     if value is None and "model_type" in kinds:
         return "; write its keys below it, or delete the line"
-    near = "".join(_near_choice(error) for error in errors)
+    near = "".join(map(_near_choice, errors))
     if not near and isinstance(value, str) and kinds & {"tuple_type", "list_type"}:
         return f"; write [{short(value)}]"
     return near

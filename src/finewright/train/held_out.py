@@ -1,5 +1,6 @@
 """Looks at the held-out rows while a candidate trains, and what follows: the best step, and an early end."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from finewright.lm.encode import EncodedRows
@@ -46,19 +47,20 @@ def looked_at(training: Training) -> tuple[float | None, dict[str, float]]:
     )
 
 
+def _reasons(dropped: Mapping[str, int], max_length: int, first: Problem | None) -> Iterator[str]:
+    if "overlong" in dropped:
+        yield f"{dropped['overlong']} longer than {max_length} tokens"
+    if first:
+        yield f"{dropped['error']} that cannot be learned, this one first: {first.message}"
+
+
 def left_out(held_out: EncodedRows, max_length: int) -> list[Problem]:
     """A warning where looks do not see all held-out rows: how many are missing, and why."""
     dropped = held_out.counts.rows_dropped
     if not dropped:
         return []
     first = next((each for each in held_out.problems if each.level == "error"), None)
-    reasons = (
-        [f"{dropped['overlong']} longer than {max_length} tokens"] if "overlong" in dropped else []
-    )
-    if first:
-        reasons.append(
-            f"{dropped['error']} that cannot be learned, this one first: {first.message}"
-        )
+    reasons = list(_reasons(dropped, max_length, first))
     missing = f"{sum(dropped.values())} of {held_out.counts.rows_in} held-out rows"
     return [
         Problem(

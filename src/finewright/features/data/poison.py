@@ -1,6 +1,6 @@
 """`data poison`: look for planted behaviour in rows, and part the suspicious rows from the rest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,7 @@ def scan(
     why = {(read.rows[i].file, read.rows[i].row): reason for i, reason in found.why.items()}
     used = [fate for fate in fates if fate.rows]
     if out_clean:
-        clean = (fate for fate in used if (fate.file, fate.row) not in why)
-        _write(out_clean, (line for fate in clean for line in _lines(fate, options)))
+        _write(out_clean, _clean_lines(used, why, options))
     if out_quarantine:
         suspicious = (fate for fate in used if (fate.file, fate.row) in why)
         _write(out_quarantine, (_set_aside(fate, why) for fate in suspicious))
@@ -55,6 +54,14 @@ def scan(
             "problems": (*said_of(path, read.tally), *found.report.problems),
         }
     )
+
+
+def _clean_lines(
+    used: Iterable[RowFate], why: Container[tuple[str, int]], options: ReadOptions
+) -> Iterator[_Json]:
+    for fate in used:
+        if (fate.file, fate.row) not in why:
+            yield from _lines(fate, options)
 
 
 def _lines(fate: RowFate, options: ReadOptions) -> Iterable[_Json]:

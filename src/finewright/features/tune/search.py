@@ -135,6 +135,10 @@ def _settings(trial: "FrozenTrial") -> Mapping[str, Choice]:
 def _is_in(value: object, space: SearchRange | tuple[Choice, ...]) -> bool:
     if not isinstance(space, SearchRange):
         return any(value == choice and type(value) is type(choice) for choice in space)
+    return _is_in_range(value, space)
+
+
+def _is_in_range(value: object, space: SearchRange) -> bool:
     if isinstance(value, bool) or not isinstance(value, int if space.is_whole else int | float):
         return False
     steps = (value - space.low) / space.step if space.step else 0.0

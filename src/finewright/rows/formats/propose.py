@@ -258,10 +258,10 @@ def _question_and_answer(texts: Texts) -> Proposal | None:
         return None
     if not context and (prompt, answered) == ("question", "answer") and "category" in texts:
         context = "category"
-    return _asked_about(texts, prompt, context, answered)
+    return _with_context(texts, prompt, context, answered)
 
 
-def _asked_about(texts: Texts, prompt: str, context: str, answered: str) -> Proposal:
+def _with_context(texts: Texts, prompt: str, context: str, answered: str) -> Proposal:
     why = f"`{prompt}` reads like what is asked, `{answered}` like what is answered"
     columns = {"prompt": prompt, "completion": answered}
     if context:

@@ -146,6 +146,21 @@ def test_early_stopping_ends_the_run_and_takes_the_best_look(training: Make) -> 
     )
 
 
+def test_what_was_said_before_a_cut_is_in_the_report_too(training: Make) -> None:
+    settings = {"epochs": 40, "eval_steps": 2, "early_stopping": 3, "lr_scheduler": "constant"}
+    whole = training(SFT_ROWS, OTHERS)
+    outcome = whole.train(**settings)
+    signs = [p.message for p in outcome.problems if "held-out" in p.message]
+    assert len(signs) == 2  # the rows are learned by heart; it stopped early
+    cut = training(SFT_ROWS, OTHERS)
+    cut.stop_after = outcome.progress.step  # as it would have ended
+    with pytest.raises(Interrupted):
+        cut.train(**settings)
+    cut.stop_after = math.inf
+    again = cut.train(**settings)
+    assert [p.message for p in again.problems if "held-out" in p.message] == signs
+
+
 def test_keep_best_takes_the_best_of_a_whole_run(training: Make) -> None:
     run = training(SFT_ROWS, OTHERS)
     outcome = run.train(epochs=10, eval_steps=3, keep="best+last", lr_scheduler="constant")

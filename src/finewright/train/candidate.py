@@ -93,7 +93,8 @@ def _steps(
     work, schedule = training.work, training.work.schedule
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
     past = _past(work.folder / "metrics.jsonl")
-    watch = _watch(work.spec, past)
+    watch = Watch(work.spec)
+    training.problems += _said_before(work, watch, past, progress)
     last, first = past[-1] if past else None, progress.step
     try:
         for trained in _remaining(training, progress):
@@ -122,12 +123,14 @@ def _steps(
     return progress, last
 
 
-def _watch(spec: TrainSettings, past: Sequence[Watched]) -> Watch:
-    """One that has seen the steps before the cut."""
-    watch = Watch(spec)
+def _said_before(
+    work: Work, watch: Watch, past: Sequence[TrainStep], progress: CheckpointProgress
+) -> Iterator[Problem]:
+    """What was said of the steps before a cut, which belongs into the report too."""
     for step in past:
-        watch.look(step)
-    return watch
+        yield from watch.look(step)
+    if ends_early(work.spec, progress, work.schedule):
+        yield ended_early(progress, progress.step, work.schedule.steps)
 
 
 def _interrupted(work: Work, step: int, signal_number: int) -> Interrupted:

@@ -9,7 +9,7 @@ from finewright import __version__
 from finewright.compare.models import LoadedModel
 from finewright.data.validate import read_validated
 from finewright.errors import DataError, Interrupted
-from finewright.estimate.context import context_of, no_room
+from finewright.estimate.context import no_room
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_rows
 from finewright.rows.formats.untrained import PLAIN_TEXT
@@ -189,7 +189,9 @@ def _check_lengths(
     system: LoadedModel, rows: Sequence[Row], prompts: Sequence[_Prompt], max_new_tokens: int
 ) -> None:
     """Raise DataError for the longest row where the model reads no answer after it."""
-    reads = context_of(system.lm.model.config.to_dict())
+    from finewright.evaluate.answers import reads_of
+
+    reads = reads_of(system.lm)
     row, longest = max(
         zip(rows, (len(prompt.ids) for prompt in prompts), strict=True), key=lambda pair: pair[1]
     )

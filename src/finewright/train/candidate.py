@@ -13,7 +13,6 @@ from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
-from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.curves import write_curves
 from finewright.train.defaults import save_steps
@@ -31,7 +30,7 @@ from finewright.train.memory import memory_advice
 from finewright.train.pace import fit_minutes
 from finewright.train.save import save_result
 from finewright.train.training import Training, begun, keep, keep_best, resumed, take_best
-from finewright.train.watch import Watch, Watched
+from finewright.train.watch import Watch
 from finewright.train.work import Work
 
 # From here on it is not only the system's own small tasks.

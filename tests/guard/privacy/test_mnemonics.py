@@ -39,6 +39,13 @@ def test_a_phrase_is_found_without_accents_and_amid_words_of_the_list() -> None:
     ]
 
 
+def test_a_russian_word_that_the_package_cannot_spell_is_known() -> None:
+    broken = Mnemonic("russian").wordlist[1572]
+    phrases = (Mnemonic("russian").to_mnemonic(DRAW.randbytes(32)) for _ in range(2_000))
+    phrase = next(phrase for phrase in phrases if broken in phrase).replace(broken, "снова")
+    assert _found(phrase) == [phrase]
+
+
 def test_a_phrase_with_a_wrong_word_is_none() -> None:
     words = Mnemonic("english").wordlist
     phrases = [" ".join(DRAW.choices(words, k=12)) for _ in range(200)]

@@ -23,6 +23,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f\u3099\u309a]+[^\W\d_]*)*")
 _BETWEEN = re.compile(r"[\s,.;()0-9|-]*|[\"'`]\s*,\s*[\"'`]")
 _EDGE = re.compile(r"[\n.;|()\"'`]")
 _MARKS = ".;:!?()[]{}\"'`<>"
+# Of one letter of it the package has but two bytes that cannot be decoded.
+_MISPRINTS = {"сно\ufffd\ufffd\u0430": "снова"}
 _SIZES = (12, 15, 18, 21, 24)
 _FEWEST, _MOST = 12, 24
 # Of 2,048 words drawn twelve times; who repeats a word all the time writes something else.
@@ -200,7 +202,7 @@ def _lists() -> tuple[Mapping[str, int], ...]:
 
 
 def _numbered(words: Sequence[str]) -> Mapping[str, int]:
-    numbers = {normal(word): number for number, word in enumerate(words)}
+    numbers = {normal(_MISPRINTS.get(word, word)): i for i, word in enumerate(words)}
     for word, number in tuple(numbers.items()):
         plain = "".join(
             c for c in unicodedata.normalize("NFD", word) if not "\u0300" <= c <= "\u036f"

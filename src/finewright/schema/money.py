@@ -21,7 +21,9 @@ class OwnHardware(Model):
     amortisation_months: int = default(
         36, "Months over which the price is paid off", "three years, a usual term for servers", gt=0
     )
-    idle_watts: Amount = default(0.0, "What it draws while it waits", "switched off")
+    idle_watts: Amount = default(
+        0.0, "What it draws while it waits; the cost of a request leaves it out", "switched off"
+    )
     pue: float = default(1.0, "What the site draws over it", "no cooling of its own", ge=1)
 
 

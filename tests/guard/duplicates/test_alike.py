@@ -214,3 +214,38 @@ def test_bits_never_say_more_than_the_facts(rows: list[tuple[list[int], list[int
     if have_other_bits(fact_bits(found), 0, 1):
         one, other = found[0], found[1]
         assert any(have_other_facts(a, b) for a, b in zip(one[:2], other[:2], strict=True))
+
+
+TICKET = "You need an identity card and a proof of address, and it takes ten minutes at the desk of the bank."
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("open a savings account for my son at the bank", "open a savings account at the bank"),
+        ("which plants die in the frost of winter nights", "which plants in the frost of winter nights"),
+        ("is it valid in a war zone for the staff", "is it valid in a zone for the staff"),
+        ("how do I reset the OS of the old laptop", "how do I reset the old laptop"),
+        ("please send it to the IT department by noon", "please send it to the department by noon"),
+        ("what does the day ticket for it cost", "what does the evening ticket for it cost"),
+        ("how do I delete all files in the folder", "how do I delete files in the folder"),
+        ("who signs the contract for the flat", "when signs the contract for the flat"),
+        ("do I turn right after the bridge there", "do I turn after the bridge there"),
+        ("how do I close the team account at the bank", "how do I close the account at the bank"),
+    ],
+)  # fmt: skip
+def test_small_words_of_other_languages_or_of_greetings_say_something(one: str, other: str) -> None:
+    assert share(chat(one, TICKET), chat(other, TICKET)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("hi team, how do I reset my password for the portal", "how do I reset my password for the portal"),
+        ("good morning, how do I reset my password please", "how do I reset my password"),
+        ("bitte, wie setze ich mein Passwort im Portal neu", "wie setze ich das Passwort im Portal neu"),
+        ("por favor, cómo cambio mi contraseña del portal", "cómo cambio la contraseña del portal"),
+    ],
+)  # fmt: skip
+def test_greetings_and_articles_of_a_texts_own_language_say_nothing(one: str, other: str) -> None:
+    assert share(chat(one, TICKET), chat(other, TICKET)) == 1.0

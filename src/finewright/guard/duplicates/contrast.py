@@ -10,7 +10,7 @@ a sentence. Not covered: opposites that no list has."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from finewright.guard.duplicates.lexicon.lists import (
     are_opposed,
     are_same,
     fillers,
+    fillers_abroad,
     is_opposite_of_any,
     numerals,
 )
@@ -47,6 +48,16 @@ _CONTRACTED = (
     " werent wont wouldnt"
 )
 _NOT = frozenset(_CONTRACTED.split())
+_HELLO = "hello hi hey dear greetings good thanks thank cheers regards"
+_GREETINGS = frozenset(_HELLO.split())
+# These hardly say anything beside a greeting; `a day ticket`, `the team account` do.
+_TO_WHOM = (
+    "day morning afternoon evening team sir madam everyone everybody folks guys guy all friend friends"
+    " assistant bot"
+)
+_GREETED = frozenset(_TO_WHOM.split())
+_QUESTIONS = frozenset(["which", "what", "who", "when", "where", "how"])
+_ABBREVIATIONS = frozenset(["it", "us"])
 
 
 class WordDifference(NamedTuple):
@@ -90,13 +101,14 @@ def difference(
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
     is_other_code = _is_other_code(left, right) and is_code(plain.tolist(), plain_other.tolist())
-    dropped = tuple(_without_fillers(side) for side in (left, right))
+    texts = (_Words(plain, spelled_one), _Words(plain_other, spelled_other))
+    dropped = _without_fillers(left, right, texts)
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(
         are_opposite or _is_contrast(left, right) or _is_exchange(plain, plain_other),
         is_other_code or _is_opposite_replaced(left, right),
         (len(left.words) + num_facts[0], len(right.words) + num_facts[1]),
-        (dropped[0], dropped[1]),
+        dropped,
         num_alike,
     )
 
@@ -219,11 +231,42 @@ def _num_slips(one: str, other: str) -> int:
     return last[-1]
 
 
-def _without_fillers(side: _Side) -> int:
-    kept = [word for word in side.words if not _is_filler(word)]
-    num = len(side.words) - len(kept)
-    side.words = kept
-    return num
+class _Words(NamedTuple):
+    """A text as numbers of words, and what they spell."""
+
+    numbers: NDArray[np.uint32]
+    spelled: Spelling
+
+    def all(self) -> frozenset[str | None]:
+        """Its different words."""
+        return frozenset(map(self.spelled.get, self.numbers.tolist()))
+
+
+def _without_fillers(left: _Side, right: _Side, texts: tuple[_Words, _Words]) -> tuple[int, int]:
+    """Take out the words that hardly say anything; how many there were on each side."""
+    sides = (left, right)
+    found = [
+        [word for word in side.words if _is_filler_here(word, side, rival, text)]
+        for side, rival, text in zip(sides, reversed(sides), texts, strict=True)
+    ]
+    for side, words in zip(sides, found, strict=True):
+        side.words = [word for word in side.words if word not in words]
+    return len(found[0]), len(found[1])
+
+
+def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
+    if word in _GREETED:
+        return not _GREETINGS.isdisjoint(text.all())
+    if word in _QUESTIONS:
+        return _QUESTIONS.isdisjoint(rival.words)
+    if word in _ABBREVIATIONS and word in side.names:
+        return False
+    return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all()))
+
+
+def _is_foreign(words: frozenset[str | None]) -> bool:
+    """Has a text more of other languages' small words than of English ones?"""
+    return len(words & fillers_abroad()) > len(words & fillers())
 
 
 def is_content(number: int, word: str | None) -> bool:
@@ -233,16 +276,20 @@ def is_content(number: int, word: str | None) -> bool:
 
 @lru_cache(100_000)
 def _is_filler(word: str) -> bool:
-    """Does it hardly say anything, misspelled or not?"""
-    if word in fillers():
+    """Does it hardly say anything in one of the languages, misspelled or not?"""
+    return _is_english_filler(word) or _is_of(word, fillers_abroad())
+
+
+@lru_cache(100_000)
+def _is_english_filler(word: str) -> bool:
+    return _is_of(word, fillers())
+
+
+def _is_of(word: str, known: frozenset[str]) -> bool:
+    if word in known:
         return True
     may_be = len(word) > _LONG and word not in alone() and not is_opposite_of_any(word)
-    return may_be and any(is_misspelled(word, known) for known in _long_fillers())
-
-
-@cache
-def _long_fillers() -> tuple[str, ...]:
-    return tuple(word for word in fillers() if len(word) > _LONG)
+    return may_be and any(len(each) > _LONG and is_misspelled(word, each) for each in known)
 
 
 def _is_contrast(left: _Side, right: _Side) -> bool:

@@ -3,7 +3,8 @@
 `antonyms.txt` has the pairs of WordNet 3.0 (Princeton University; licence beside it) of which both words
 are single, without those that differ by a prefix. The others are written by hand: `groups.txt` has words on a
 line that exclude each other, `alone.txt` those that change what is said wherever they stand, `fillers.txt`
-those that hardly change it, `same.txt` words on a line that stand for each other."""
+those that hardly change it in English, `fillers_abroad.txt` in other languages, `same.txt` words on a line
+that stand for each other."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,12 @@ def alone() -> frozenset[str]:
 def fillers() -> frozenset[str]:
     """Words that hardly change what is said: articles, greetings, thanks."""
     return frozenset(_text("fillers").split())
+
+
+@cache
+def fillers_abroad() -> frozenset[str]:
+    """The same of six other languages: `die` and `son` say something in English."""
+    return frozenset(_text("fillers_abroad").split())
 
 
 @cache

@@ -31,8 +31,8 @@ _LEAST_WEIGHT = 1e-3
 _UNUSUAL, _COOLER = 0.03, 1.8
 _SUPPOSED_SHARE = 0.03
 # Of those that are accused, so many are to be right, and none is accused on less than the odds below.
-_RIGHT = 0.85
-_LEAST_ODDS = 0.6
+_RIGHT = 0.8
+_LEAST_ODDS = 0.35
 
 
 @dataclass(frozen=True, slots=True)

@@ -396,11 +396,14 @@ def test_a_call_is_forced_whatever_the_model_would_write(choice: str) -> None:
     plain = replace(question, tools=ToolWish((forced.TOOLS[0],)), max_tokens=20)
     found, free = asked(engine, question, plain)
     asyncio.run(engine.close())
-    (call,) = found[-1].calls
-    arguments = json.loads(call.arguments)
-    assert (call.name, found[-1].finish, said(found)) == ("weather", "tool_calls", "")
-    assert arguments.keys() == {"city", "days"}
-    assert arguments["city"] in ("Rome", "Bonn")
+    calls = found[-1].calls
+    assert 1 <= len(calls) <= (8 if choice == "required" else 1)
+    assert (found[-1].finish, said(found)) == ("tool_calls", "")
+    for call in calls:
+        arguments = json.loads(call.arguments)
+        assert call.name == "weather"
+        assert arguments.keys() == {"city", "days"}
+        assert arguments["city"] in ("Rome", "Bonn")
     assert not free[-1].calls
 
 

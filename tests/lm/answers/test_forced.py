@@ -126,3 +126,31 @@ def test_a_prompt_that_opens_a_thought_is_a_reason() -> None:
     prompt = chat.render([ASKED], tools=TOOLS, ask=True) + "<think>\n"
     with pytest.raises(DataError, match="thoughts"):
         forced_call(chat, TOOLS, "required", prompt)
+
+
+def test_a_tool_without_parameters_is_called_without_arguments() -> None:
+    chat = chat_of("qwen3")
+    tools = [{"type": "function", "function": {"name": "now"}}]
+    prompt = chat.render([ASKED], tools=tools, ask=True)
+    several = Grammars(chat.tokenizer, len(chat.tokenizer), chat.stop_ids)
+    for arguments, is_due in (({}, True), ({"time": "noon"}, False)):
+        whole = chat.render([ASKED, call("now", arguments)], tools=tools)
+        text = whole[len(prompt) :].partition("<|im_end|>")[0]
+        grammar = Grammar("calls", forced_call(chat, tools, "required", prompt))
+        assert is_taken(chat, several.begin(grammar), text) == is_due
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"type": "array"}, "tool now: its parameters must be of type object"),
+        ({"type": "object", "minProperties": 1}, "a key could be written twice"),
+    ],
+)
+def test_parameters_that_no_call_can_keep_are_a_reason(
+    parameters: dict[str, object], why: str
+) -> None:
+    chat = chat_of("qwen3")
+    tools = [{"type": "function", "function": {"name": "now", "parameters": parameters}}]
+    with pytest.raises(DataError, match=why):
+        forced_call(chat, tools, "required", chat.render([ASKED], tools=tools, ask=True))

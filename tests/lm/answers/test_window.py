@@ -1,5 +1,6 @@
 """The text of a window is the text of all tokens, whichever decoder reads them."""
 
+from collections.abc import Sequence
 from functools import cache, partial
 
 import pytest
@@ -66,13 +67,13 @@ def test_a_window_reads_what_all_tokens_say(name, data) -> None:
 
 def test_a_long_answer_is_decoded_in_short_windows(monkeypatch) -> None:
     tokenizer = tiny.tiny_tokenizer()
-    lengths = []
-    decode = type(tokenizer).decode
-    monkeypatch.setattr(
-        type(tokenizer),
-        "decode",
-        lambda s, ids, **k: lengths.append(len(ids)) or decode(s, ids, **k),
-    )
+    lengths = list[int]()
+
+    def counted(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
+        lengths.append(len(ids))
+        return plain_text(tokenizer, ids)
+
+    monkeypatch.setattr("finewright.lm.answers.window.plain_text", counted)
     window = TextWindow(tokenizer)
     for token in tokenizer("the user asks " * 50)["input_ids"]:
         window.add([token])

@@ -106,6 +106,10 @@ def test_every_answer_is_one_of_the_choices() -> None:
         (schema_grammar({"type": "nope"}), "Invalid type: nope"),
         (schema_grammar({"enum": []}), "Unsatisfiable schema"),
         (schema_grammar({"not": {}}), "Unimplemented keys"),
+        (
+            schema_grammar({"properties": {"a": {"type": "object", "minProperties": 2}}}),
+            r"\$.properties.a.minProperties: a key could be written twice",
+        ),
         (Grammar("choice", "[]"), "choice: there is nothing to choose"),
     ],
 )

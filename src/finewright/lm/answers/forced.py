@@ -13,6 +13,7 @@ from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
 from finewright.lm.answers.reader import AnswerReader, CallForm, Tools, reader_of
 from finewright.lm.chat import Chat
+from finewright.lm.engine.constraint import check_countable
 
 _IN_BRACKETS = re.compile(r"<.+>")
 _SAMPLE = {"sample": 1}
@@ -79,7 +80,10 @@ def _declaring_nothing(name: str) -> Tools:
 
 def _schema(tool: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     """Of the arguments; blanks as templates write them, so that none can be written without end."""
-    given = function_of(tool).get("parameters") or {}
+    given = function_of(tool).get("parameters") or {"properties": {}, "additionalProperties": False}
+    if given.get("type", "object") != "object":
+        raise DataError(f"tool {name_of_tool(tool)}: its parameters must be of type object")
+    check_countable(given)
     return {"type": "object", **given, "x-guidance": _AS_TEMPLATES_WRITE}
 
 

@@ -20,6 +20,8 @@ from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, MissingExtra
 
+# What stands under these is no schema.
+_DATA = frozenset({"const", "enum", "default", "examples"})
 _BLANKS = r"[ ]|\n {0,8}"
 
 
@@ -103,6 +105,7 @@ def _source(grammar: Grammar, matcher: Any) -> str:
     if grammar.kind == "regex":
         return str(matcher.grammar_from_regex(grammar.text))
     if grammar.kind == "json_schema":
+        check_countable(json.loads(grammar.text))
         bounded = {"whitespace_pattern": _BLANKS}
         return str(matcher.grammar_from_json_schema(grammar.text, overrides=bounded))
     if grammar.kind == "calls":
@@ -112,6 +115,23 @@ def _source(grammar: Grammar, matcher: Any) -> str:
         raise DataError("choice: there is nothing to choose from")
     lines = " | ".join(json.dumps(choice) for choice in choices)
     return str(matcher.grammar_from_lark(f"start: {lines}"))
+
+
+def check_countable(schema: object, path: str = "$") -> None:
+    """Raise DataError for keys that must be counted: a grammar does not know which it has written already."""
+    if isinstance(schema, list):
+        for i, part in enumerate(schema):
+            check_countable(part, f"{path}[{i}]")
+    if not isinstance(schema, dict):
+        return
+    least, named = schema.get("minProperties"), schema.get("required") or ()
+    if isinstance(least, int) and least > len(named):
+        raise DataError(
+            f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
+        )
+    for key, part in schema.items():
+        if key not in _DATA:
+            check_countable(part, f"{path}.{key}")
 
 
 def _one_line(text: str) -> str:

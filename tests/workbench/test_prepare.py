@@ -13,12 +13,7 @@ from finewright.schema.methods import SFTSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of, lock_text
-from finewright.workbench.prepare import (
-    input_digests,
-    refuse_changed,
-    run_key,
-    spec_reasons,
-)
+from finewright.workbench.prepare import input_digests, refuse_changed, run_key, spec_reasons
 
 SPEC = """\
 name: bot

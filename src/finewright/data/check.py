@@ -5,11 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
-from finewright.rows.fates import (
-    ReadOptions,
-    RowFate,
-    fates,
-)
+from finewright.rows.fates import ReadOptions, RowFate, fates
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport, FoundRows

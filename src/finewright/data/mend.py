@@ -17,13 +17,7 @@ from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.containers.write import jsonl_at
-from finewright.rows.fates import (
-    ReadOptions,
-    RowFate,
-    fate_of,
-    fates_in,
-    files_of,
-)
+from finewright.rows.fates import ReadOptions, RowFate, fate_of, fates_in, files_of
 from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, RowNotes
 from finewright.rows.tally import Tally

@@ -14,10 +14,7 @@ from finewright.gateway.errors import ApiError
 from finewright.jobs.ids import is_id, new_id, readable, unknown
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of
-from finewright.rows.fates import (
-    ReadOptions,
-    fates,
-)
+from finewright.rows.fates import ReadOptions, fates
 from finewright.rows.tally import Tally
 from finewright.schema.common import Model
 from finewright.store.atomic import (

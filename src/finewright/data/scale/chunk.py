@@ -25,10 +25,7 @@ from finewright.guard.duplicates.minhash import (
 from finewright.guard.duplicates.words import Wordings, wordings
 from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.fates import (
-    RowFate,
-    UsableRows,
-)
+from finewright.rows.fates import RowFate, UsableRows
 from finewright.rows.notes import Json
 from finewright.rows.outcome import Dropped
 from finewright.rows.tally import Tally

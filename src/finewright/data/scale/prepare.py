@@ -39,11 +39,7 @@ from finewright.errors import DataError
 from finewright.guard.privacy.apply import found_line, mend_of
 from finewright.guard.privacy.find import SECRETS
 from finewright.rows.containers.found import said
-from finewright.rows.fates import (
-    ReadOptions,
-    RowFile,
-    files_of,
-)
+from finewright.rows.fates import ReadOptions, RowFile, files_of
 from finewright.rows.formats.table import family_named
 from finewright.rows.notes import Json
 from finewright.rows.tally import Tally

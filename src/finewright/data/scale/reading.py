@@ -26,10 +26,7 @@ from finewright.data.source import RecordedRows, SourceRows, files_of_source
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.rows import rows_of
-from finewright.rows.fates import (
-    RowFile,
-    fates_in,
-)
+from finewright.rows.fates import RowFile, fates_in
 from finewright.rows.notes import Json
 from finewright.rows.tally import Tally
 from finewright.rows.texts import passages

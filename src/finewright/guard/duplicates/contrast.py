@@ -10,7 +10,7 @@ a sentence. Not covered: opposites that no list has."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
@@ -231,14 +231,16 @@ def _num_slips(one: str, other: str) -> int:
     return last[-1]
 
 
-class _Words(NamedTuple):
+@dataclass(frozen=True)
+class _Words:
     """A text as numbers of words, and what they spell."""
 
     numbers: NDArray[np.uint32]
     spelled: Spelling
 
+    @cached_property
     def all(self) -> frozenset[str | None]:
-        """Its different words."""
+        """Its different words, which few differences ask for."""
         return frozenset(map(self.spelled.get, self.numbers.tolist()))
 
 
@@ -256,12 +258,12 @@ def _without_fillers(left: _Side, right: _Side, texts: tuple[_Words, _Words]) ->
 
 def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
     if word in _GREETED:
-        return not _GREETINGS.isdisjoint(text.all())
+        return not _GREETINGS.isdisjoint(text.all)
     if word in _QUESTIONS:
         return _QUESTIONS.isdisjoint(rival.words)
     if word in _ABBREVIATIONS and word in side.names:
         return False
-    return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all()))
+    return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from turns import turns_of  # beside this script, which a peer's own Python runs
+
 Row = dict[str, Any]
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>", re.DOTALL)
 _FIELDS = {
@@ -109,22 +111,12 @@ def _of_chat(style: str) -> Callable[[Row], Row]:
 
     def made(row: Row) -> Row:
         turns = strategy.get_conversation_thread(row)
-        made = _conversation([turn for message in turns for turn in _turns(message)])
+        made = _conversation([turn for message in turns for turn in turns_of(message)])
         made["tools"] = sorted(t["function"]["name"] for t in strategy._get_tools(row) or ())
         made["learned"] = [bool(t.get("training", True)) for t in turns if t["role"] == "assistant"]
         return made
 
     return made
-
-
-def _turns(message: Row) -> list[tuple[str, str]]:
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
-    if calls:
-        return [
-            ("call", json.dumps({"name": c["name"], "arguments": c["arguments"]}, sort_keys=True))
-            for c in calls
-        ]
-    return [(message["role"], message["content"])]
 
 
 def _of_segments(_: str) -> Callable[[Row], Row]:

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from turns import turns_of  # beside this script, which a peer's own Python runs
+
 
 def main() -> None:
     for path in sorted(Path(sys.argv[1]).glob("*.jsonl")):
@@ -25,7 +27,7 @@ def made(row: dict[str, Any]) -> dict[str, Any]:
     ]
     worse = row.get("rejected")
     return {
-        "turns": [turn for message in said for turn in _turns(message)],
+        "turns": [turn for message in said for turn in turns_of(message)],
         "rejected": _side(worse, "assistant")[-1]["content"] if worse is not None else None,
         "label": row.get("label"),
         "tools": sorted(tool["function"]["name"] for tool in row.get("tools") or ()),
@@ -36,16 +38,6 @@ def _side(value: Any, role: str) -> list[dict[str, Any]]:
     if value is None:
         return []
     return [{"role": role, "content": value}] if isinstance(value, str) else value
-
-
-def _turns(message: dict[str, Any]) -> list[tuple[str, str]]:
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
-    if calls:
-        return [
-            ("call", json.dumps({"name": c["name"], "arguments": c["arguments"]}, sort_keys=True))
-            for c in calls
-        ]
-    return [(message["role"], message["content"])]
 
 
 if __name__ == "__main__":

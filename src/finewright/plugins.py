@@ -10,6 +10,8 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | feature | a `feature.Feature` | `conformance.feature` |
 | format | some `rows.formats.native.Form` | `conformance.format` |
 | index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
+| price_file | a `catalog.price_source.PriceFile`; `catalog import --format NAME` | `conformance.price_file` |
+| price_list | a `catalog.price_source.PriceList` | `conformance.price_list` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
 | engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | `conformance.engine` |
@@ -33,6 +35,8 @@ Kind = Literal[
     "format",
     "index",
     "method",
+    "price_file",
+    "price_list",
     "recogniser",
     "reward",
     "scorer",
@@ -86,6 +90,8 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "grpo": "finewright.schema.methods:GRPOSpec",
         "ppo": "finewright.schema.methods:PPOSpec",
     },
+    "price_file": {},
+    "price_list": {},
     # In this order: where two claim a place with equal right, the first one has it.
     "recogniser": {
         "internet": "finewright.guard.privacy.internet:recognisers",
@@ -146,6 +152,8 @@ PACKS: dict[Kind, dict[str, str]] = {
         "qdrant+http": "qdrant",
         "qdrant+https": "qdrant",
     },
+    "price_file": dict.fromkeys(("apis", "gpuhunt", "litellm", "machines", "skypilot"), "prices"),
+    "price_list": {"genai-prices": "prices"},
     "recogniser": {"wallets": "web3"},
     "set": {"erc7730": "web3", "natspec-docs": "web3", "solidity": "web3"},
 }
@@ -222,4 +230,4 @@ def _install(extra: str) -> str:
 
 
 def _word(kind: Kind) -> str:
-    return "data set" if kind == "set" else kind
+    return "data set" if kind == "set" else kind.replace("_", " ")

@@ -1,7 +1,7 @@
 """The commands of `finewright catalog`: the options of each, and the one call that it is."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel
 
@@ -26,8 +26,8 @@ class PriceFileOptions(CommandOptions):
 class ImportOptions(PriceFileOptions):
     """What the file is, and what it does not say of its prices."""
 
-    format: Literal["auto", "prices", "machines", "apis", "gpuhunt", "skypilot", "litellm"] = (
-        option("auto", "What the file is.")
+    format: str = option(
+        "auto", "prices (our YAML), machines, apis, gpuhunt, skypilot, litellm, or a package's own."
     )
     source: str = option("", "Where the file is from, if it does not say.")
     observed_at: str = option("", "The day of its prices, YYYY-MM-DD.")
@@ -53,14 +53,14 @@ def list_facts(options: ListOptions, session: Session) -> BaseModel:
 
 def check(options: PriceFileOptions, session: Session) -> BaseModel:
     """Every mistake of the file."""
-    from finewright.workbench.catalog import check_file
+    from finewright.workbench.price_files import check_file
 
     return check_file(options.file, _folder(), session.today)
 
 
 def import_prices(options: ImportOptions, session: Session) -> BaseModel:
     """The file's prices, in the user's own catalog."""
-    from finewright.workbench.catalog import ImportStatement, import_file
+    from finewright.workbench.price_files import ImportStatement, import_file
 
     o = options
     said = ImportStatement(o.source, o.observed_at, o.provider, o.region)
@@ -70,7 +70,7 @@ def import_prices(options: ImportOptions, session: Session) -> BaseModel:
 
 def refresh(options: RefreshOptions, session: Session) -> BaseModel:
     """The prices of the installed genai-prices."""
-    from finewright.workbench.catalog import refresh as run
+    from finewright.workbench.price_files import refresh as run
 
     return run(_folder(), session.today, also=options.models)
 

@@ -7,14 +7,14 @@ know, of other kinds than chat, and of no price are left out and counted. Read f
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
-from finewright.catalog.price_import import PriceOrigin
+from finewright.catalog.price_source import ImportedPrices, PriceOrigin
 from finewright.errors import DataError
 from finewright.schema.catalog import API, PriceCatalog
 
@@ -30,13 +30,6 @@ _STEP = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 _LARGEST_BYTES = 50_000_000
 
 Json = Mapping[str, Any]  # Any: free JSON
-
-
-class ListedPrices(NamedTuple):
-    """The APIs of a map, and the rows that gave none by the reason."""
-
-    apis: tuple[API, ...]
-    left_out: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -92,35 +85,46 @@ class _Map:
         return found
 
 
-def is_map(path: Path) -> bool:
-    """Whether a file's name is that of JSON: the map has no other mark."""
-    return path.suffix.lower() == ".json"
+class PriceMap:
+    """A `finewright.catalog.price_source.PriceFile`: litellm's model_prices_and_context_window.json."""
+
+    form = "litellm's JSON"
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file's name is that of JSON: the map has no other mark."""
+        return path.suffix.lower() == ".json"
+
+    def check(self, path: Path) -> None:
+        """Raise DataError where the file is no price map."""
+        next(_rows(path), None)
+
+    def provider_of(self, path: Path) -> str:
+        """Of no provider alone: the rows name theirs."""
+        return ""
+
+    def files_in(self, folder: Path) -> Sequence[Path]:
+        """None: the map is one file."""
+        return ()
+
+    def read(self, path: Path, origin: PriceOrigin, known: PriceCatalog) -> ImportedPrices:
+        """The chat models whose providers the catalog knows, or of `origin.provider` alone."""
+        table = _Map(path, origin, {api.key(): api for api in known.apis})
+        names = {row.name for row in known.providers}
+        wanted = {origin.provider} if origin.provider else names
+        apis: dict[tuple[str, ...], API] = {}
+        for name, row in _rows(path):
+            theirs = str(row.get("litellm_provider"))
+            provider = _PROVIDERS.get(theirs, theirs)
+            if row.get("mode") not in _MODES:
+                table.left_out["no chat model"] += 1
+            elif provider not in wanted:
+                table.left_out["another provider"] += 1
+            elif api := table.api(name.removeprefix(f"{theirs}/"), provider, row):
+                apis.setdefault(api.key(), api)
+        return ImportedPrices((), tuple(apis.values()), dict(table.left_out))
 
 
-def check_map(path: Path) -> None:
-    """Raise DataError where the file is no price map, whatever is or is not said of it."""
-    next(_rows(path), None)
-
-
-def read_map(path: Path, origin: PriceOrigin, known: PriceCatalog) -> ListedPrices:
-    """The chat models of a price map whose providers the catalog knows, or of `origin.provider` alone.
-
-    Raises DataError for what is no such map."""
-    old = {api.key(): api for api in known.apis}
-    table = _Map(path, origin, old)
-    names = {row.name for row in known.providers}
-    wanted = {origin.provider} if origin.provider else names
-    apis: dict[tuple[str, ...], API] = {}
-    for name, row in _rows(path):
-        theirs = str(row.get("litellm_provider"))
-        provider = _PROVIDERS.get(theirs, theirs)
-        if row.get("mode") not in _MODES:
-            table.left_out["no chat model"] += 1
-        elif provider not in wanted:
-            table.left_out["another provider"] += 1
-        elif api := table.api(name.removeprefix(f"{theirs}/"), provider, row):
-            apis.setdefault(api.key(), api)
-    return ListedPrices(tuple(apis.values()), dict(table.left_out))
+LITELLM = PriceMap()
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Json]]:

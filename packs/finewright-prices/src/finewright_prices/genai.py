@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
-from finewright.errors import MissingExtra
+from finewright.catalog.price_source import RefreshedPrices
 from finewright.schema.catalog import API, LongContext, PriceCatalog
 from finewright.schema.cost import Range
 
@@ -24,14 +24,6 @@ _RATES = {
 }
 
 
-class Refreshed(NamedTuple):
-    """Rows that are newer than the catalog's, and why each other one was left alone."""
-
-    source: str
-    apis: tuple[API, ...]
-    left_alone: dict[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class _Steps:
     """The prices up to a length of prompt, and above it."""
@@ -41,11 +33,10 @@ class _Steps:
     starts: frozenset[int]
 
 
-def refreshed(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> Refreshed:
+def refreshed(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> RefreshedPrices:
     """The catalog's APIs, and `also` (provider/model), as genai-prices has them on that day.
 
-    Models are matched by their exact id: an alias may stand for another model there. Raises
-    MissingExtra without the package."""
+    Models are matched by their exact id: an alias may stand for another model there."""
     models = _models()
     source = f"genai-prices {version('genai-prices')}"
     old = {(api.provider, api.model): api for api in catalog.apis}
@@ -59,7 +50,7 @@ def refreshed(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> R
             left_alone["/".join(key)] = why
         elif isinstance(found, API):
             apis.append(_with_old(found, old.get(key)))
-    return Refreshed(source, tuple(apis), left_alone)
+    return RefreshedPrices(source, tuple(apis), left_alone)
 
 
 def _parted(name: str) -> tuple[str, str, str]:
@@ -68,12 +59,8 @@ def _parted(name: str) -> tuple[str, str, str]:
 
 def _models() -> dict[tuple[str, str], tuple[Any, Any]]:
     # Any: the package's own types, imported late
-    try:
-        from genai_prices.data import providers
-    except ImportError:
-        raise MissingExtra(
-            "refreshing API prices needs genai-prices", hint='pip install "finewright[prices]"'
-        ) from None
+    from genai_prices.data import providers
+
     return {
         (provider.id, model.id): (provider, model)
         for provider in providers

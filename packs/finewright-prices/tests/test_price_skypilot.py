@@ -10,7 +10,7 @@ from finewright.catalog.price_file import read_prices
 from finewright.catalog.prices import packaged_prices, prices
 from finewright.errors import DataError
 from finewright.report.show import text_of
-from finewright.workbench.catalog import ImportStatement, import_file
+from finewright.workbench.price_files import ImportStatement, import_file
 
 TODAY = date(2026, 11, 27)
 SAID = ImportStatement("github.com/skypilot-org/skypilot-catalog", "2026-11-20")
@@ -104,21 +104,6 @@ def test_a_provider_of_the_users_own_file_stays_as_it_is_there(
         assert [(p.title, p.is_host) for p in prices(own).providers if p.name == "seeweb"] == [
             (title, True)
         ]
-
-
-def test_an_import_beside_which_another_file_could_not_be_read_writes_nothing(
-    tmp_path: Path,
-) -> None:
-    own = tmp_path / "own"
-    path = written(tmp_path / "a.yaml", "providers", SEEN, name="neo5", title="Neo")
-    done = Path(import_file(path, own, TODAY).written)
-    before = done.read_text()
-    machine = {"provider": "neo5", "sku": "a", "gpu": "L4", "tier": "spot", "usd_per_hour": 1}
-    written(own / "b.yaml", "machines", {"method": "list", **SEEN}, **machine)
-    written(path, "providers", SEEN, name="neo6", title="Neo")
-    with pytest.raises(DataError, match=r"b.yaml:.*unknown provider 'neo5'"):
-        import_file(path, own, TODAY)
-    assert done.read_text() == before
 
 
 def test_a_folder_is_not_of_one_provider(catalog: Path, tmp_path: Path) -> None:

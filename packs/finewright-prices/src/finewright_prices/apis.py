@@ -4,60 +4,40 @@ A row must have `model`, `usd_per_million_in` and `usd_per_million_out`, and `pr
 none; it may have `usd_per_million_cached`, `batch_share` (what a batch within a day costs of the price) and
 `context_tokens`. What else the catalog knows of the model stays; a wrong cell costs its row alone."""
 
-import csv
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from finewright.catalog.price_import import (
-    Imported,
-    PriceOrigin,
-    WrongCellError,
-    cell_number,
-    check_width,
-)
-from finewright.errors import DataError
+from finewright.catalog.price_source import ImportedPrices, PriceOrigin
 from finewright.schema.catalog import API, PriceCatalog
+from finewright_prices.cells import CsvRow, LeftOut, WrongCellError, cell, cell_number, walk
+from finewright_prices.csv_file import CsvFile
 
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _KEPT = ("batch_share", "context_tokens", "can_fine_tune", "deprecation_date")
 
 
-def read_api_csv(path: Path, origin: PriceOrigin, known: PriceCatalog) -> Imported:
+def _read(path: Path, origin: PriceOrigin, known: PriceCatalog) -> ImportedPrices:
     """The APIs of a CSV file, and what was left out of it; raises DataError where nothing is left."""
     old = {api.key(): api for api in known.apis}
-    apis: dict[tuple[str, ...], API] = {}
-    left_out: Counter[str] = Counter()
-    bad_lines: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            for row in reader:
-                try:
-                    api = _api(row, origin, old)
-                except WrongCellError as wrong:
-                    column, what = wrong.args
-                    left_out[f"{column}: {what}"] += 1
-                    bad_lines.append(f"line {reader.line_num}: {column}: {what}")
-                else:
-                    apis[api.key()] = api
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a CSV file in UTF-8: {error}") from None
+    left_out = LeftOut()
+
+    def read(row: CsvRow) -> Iterator[API]:
+        yield _api(row, origin, old)
+
+    apis = {api.key(): api for api in walk(path, read, left_out)}
     if not apis:
-        why = "; ".join(bad_lines[:3])
-        raise DataError(f"{path}: no row can be used: {why or 'it has none'}")
-    return Imported((), dict(left_out), tuple(bad_lines), apis=tuple(apis.values()))
+        raise left_out.nothing_left(path)
+    return ImportedPrices(
+        (), tuple(apis.values()), dict(left_out.reasons), tuple(left_out.bad_lines)
+    )
 
 
-def _api(
-    row: Mapping[str, str | None], origin: PriceOrigin, old: Mapping[tuple[str, ...], API]
-) -> API:
-    check_width(row)
-    provider = (row.get("provider") or origin.provider).strip().casefold()
-    model = (row.get("model") or "").strip()
+def _api(row: CsvRow, origin: PriceOrigin, old: Mapping[tuple[str, ...], API]) -> API:
+    provider = (cell(row, "provider") or origin.provider).casefold()
+    model = cell(row, "model")
     if not _PROVIDER.fullmatch(provider):
         what = f"{provider!r} is no name of a provider: a column provider, or --provider NAME"
         raise WrongCellError("provider", what)
@@ -68,7 +48,7 @@ def _api(
     for key in ("usd_per_million_in", "usd_per_million_out"):
         values[key] = cell_number(row, key)
     for key in ("usd_per_million_cached", "batch_share", "context_tokens"):
-        if (row.get(key) or "").strip():
+        if cell(row, key):
             number = cell_number(row, key)
             values[key] = int(number) if key == "context_tokens" else number
     try:
@@ -86,3 +66,11 @@ def _api(
         first = error.errors(include_url=False)[0]
         what = first["msg"].removeprefix("Value error, ")
         raise WrongCellError(str(first["loc"][0] if first["loc"] else "price"), what) from None
+
+
+API_CSV = CsvFile(
+    form="a CSV with the columns model, usd_per_million_in and usd_per_million_out"
+    " (provider, usd_per_million_cached, batch_share)",
+    columns=frozenset({"model", "usd_per_million_in", "usd_per_million_out"}),
+    reader=_read,
+)

@@ -1,0 +1,105 @@
+"""One walk over the rows of a CSV file: a wrong cell costs its row alone, and is noted with its line."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from finewright.errors import DataError
+
+CsvRow = Mapping[str, str | None]
+Found = TypeVar("Found")
+
+
+class WrongCellError(Exception):
+    """A cell that makes its row useless; says the column and what is wrong."""
+
+    def __init__(self, column: str, what: str) -> None:
+        super().__init__(column, what)
+        self.column = column
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The rows of a file that gave nothing."""
+
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why -> rows; a wrong cell is counted by its column, with the line of the first."""
+    bad_lines: list[str] = field(default_factory=list)
+    """Every line that a wrong cell made useless."""
+    _first: dict[str, str] = field(default_factory=dict)
+
+    def note(self, wrong: WrongCellError, line: int) -> None:
+        """Count a row with a wrong cell."""
+        first = f"{wrong.column}: first in line {line}: {wrong.what}"
+        self.reasons[self._first.setdefault(wrong.column, first)] += 1
+        self.bad_lines.append(f"line {line}: {wrong.column}: {wrong.what}")
+
+    def nothing_left(self, path: Path) -> DataError:
+        """What is raised where no row could be used."""
+        why = "; ".join(f"{reason} ({count})" for reason, count in self.reasons.items())
+        return DataError(f"{path}: no row can be used: {why or 'it has none'}")
+
+
+def header_of(path: Path) -> set[str]:
+    """The names of a file's columns; none where it is no CSV that can be read."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return set(next(csv.reader(file), []))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
+
+
+def walk(
+    path: Path, read: Callable[[CsvRow], Iterable[Found]], left_out: LeftOut
+) -> Iterator[Found]:
+    """What each row gives; raises DataError for what is no CSV file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            for row in reader:
+                try:
+                    check_width(row)
+                    found = list(read(row))
+                except WrongCellError as wrong:
+                    left_out.note(wrong, reader.line_num)
+                else:
+                    yield from found
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV file in UTF-8: {error}") from None
+
+
+def check_width(row: CsvRow) -> None:
+    """Refuse a row with more cells than the header: a decimal comma without quotes moves the cells."""
+    more = cast("Mapping[str | None, list[str]]", row).get(None, [])  # as DictReader has them
+    if any(cell.strip() for cell in more):
+        what = f"{len(more)} more than the header names; a comma in a cell needs quotes around it"
+        raise WrongCellError("cells", what)
+
+
+def cell(row: CsvRow, column: str) -> str:
+    """The text of a cell without the spaces around it; empty where the row ends before it."""
+    return (row.get(column) or "").strip()
+
+
+def cell_number(row: CsvRow, column: str) -> float:
+    """The number from 0 on in a cell; raises WrongCellError for any other text."""
+    text = cell(row, column)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise WrongCellError(column, f"{text!r} is no number from 0 on")
+    return value
+
+
+def cell_count(row: CsvRow, column: str) -> int:
+    """The whole number from 0 on in a cell; raises WrongCellError for any other text."""
+    value = cell_number(row, column)
+    if value != int(value):
+        raise WrongCellError(column, f"{value:g} is no whole number")
+    return int(value)

@@ -66,6 +66,17 @@ def test_a_full_disk_is_not_blamed_on_the_network(cache, pip):
     assert "FINEWRIGHT_CACHE" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [("CERTIFICATE_VERIFY_FAILED: self-signed", "PIP_CERT"), ("timed out", "proxy settings")],
+)
+def test_a_network_with_its_own_authority_is_told_where_to_name_it(cache, pip, why, hint):
+    pip(f'echo "ERROR: {why}" >&2; exit 1')
+    with pytest.raises(FetchError, match="could not be fetched") as caught:
+        pip_wheel("demo", "1.0", SHA256)
+    assert hint in caught.value.hint
+
+
 @pytest.fixture
 def wheel(tmp_path):
     path = tmp_path / "x.whl"

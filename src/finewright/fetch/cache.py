@@ -97,12 +97,16 @@ def run_client(
         return
     if "ENOSPC" in done.stderr or "No space left on device" in done.stderr:
         raise StoreError(f"{folder.parent}: the disk is full", hint=_CHOOSE_ANOTHER)
-    raise FetchError(
-        f"{what} could not be fetched: {reason(done.stderr)}",
-        hint="check the network, the proxy settings and the registry that the client uses",
-    )
+    why = reason(done.stderr)
+    hint = _TRUST if "certificate" in why.lower() else _CHECK_NETWORK
+    raise FetchError(f"{what} could not be fetched: {why}", hint=hint)
 
 
+_CHECK_NETWORK = "check the network, the proxy settings and the registry that the client uses"
+_TRUST = (
+    "if your network has a certificate authority of its own, name its PEM file in "
+    "NODE_EXTRA_CA_CERTS (for npm) and PIP_CERT (for pip)"
+)
 _CHOOSE_ANOTHER = "free some space, or set FINEWRIGHT_CACHE to a folder that you can write"
 
 

@@ -1,11 +1,15 @@
 """A decision is read from a file of its own or from a run's, and every mistake has file, line and key."""
 
+import json
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from finewright.errors import FinewrightError
 from finewright.features.decide.spec import Aim, DecideSpec
+from finewright.judge.json_schema import JsonSchema
 from finewright.schema.load_section import load_section
 
 
@@ -39,8 +43,40 @@ def test_overrides_are_read(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("requests_per_month: 300k", 300_000),
+        ("tokens_in: 1,200", 1200),
+        ("corpus_tokens: 2M", 2_000_000),
+        ("corpus_tokens: 5 GB", 5 * 1024**3 // 4),
+        ("document_tokens: 1.5 MiB", 1.5 * 1024**2 // 4),
+        ("fact_half_life_days: 2 weeks", 14),
+        ("latency_p95_ms: 8 s", 8000),
+        ("latency_p95_ms: 1 day", 86_400_000),
+        ("latency_p95_ms: {target: 500 ms, limit: 2 min}", Aim(target=500, limit=120_000)),
+        ("month_budget_usd: {target: 50, limit: $2.5k}", Aim(target=50, limit=2500)),
+    ],
+)
+def test_a_number_may_be_written_as_in_the_interview(file: Path, line: str, taken: object) -> None:
+    file.write_text(f"name: bot\ndecide:\n  {line}\n")
+    spec = load_section("decide", DecideSpec, file).spec
+    assert getattr(spec, line.partition(":")[0]) == taken
+    assert for_editors()(json.dumps(yaml.safe_load(line))) == 1
+
+
+@cache
+def for_editors() -> JsonSchema:
+    return JsonSchema(json.dumps(DecideSpec.model_json_schema()))
+
+
+@pytest.mark.parametrize(
     ("line", "what"),
     [
+        ("requests_per_month: 5 GB", "'5 GB' has no unit that this is counted in; known are k, m,"),
+        ("latency_p95_ms: 2 m", "'2 m' has no unit that this is counted in; known are ms, s,"),
+        ("latency_p95_ms: {limit: 3 GB}", "known are ms, s,"),
+        ("corpus_tokens: 1,5M", "must be a whole number"),
+        ("tokens_in: 1.5", "must be a whole number"),
         ("month_budget_usd: -5", "must be greater than 0"),
         ("once_budget_usd: {limit: -1}", "must be greater than 0"),
         ("once_budget_usd: {target: 9, limit: 3}", "target 9 must be below limit 3"),

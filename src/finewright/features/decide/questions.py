@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from finewright.catalog.laws import packaged_laws
+from finewright.features.decide.amounts import number_of
 from finewright.features.decide.spec import UNKNOWN, DecideSpec, Task
 
 
@@ -150,26 +151,7 @@ QUESTIONS = (
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
 _WORDS = {"yes": True, "y": True, "no": False, "n": False, "true": True, "false": False}
 _CLAIMS = ("citations", "per_document_access", "on_premise_only")
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
-_TIMES = {"": 1, "k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
-_BYTES_A_TOKEN = 4
-"""Of plain English text; other languages have fewer bytes a token, and so more tokens."""
-_TEXT_UNITS = {
-    unit: 1024**power / _BYTES_A_TOKEN for power, unit in enumerate(("kb", "mb", "gb", "tb"), 1)
-}
-_UNITS: dict[str, dict[str, float]] = {
-    "corpus_tokens": _TEXT_UNITS,
-    "document_tokens": _TEXT_UNITS,
-    "latency_p95_ms": {"ms": 1, "s": 1000, "sec": 1000, "seconds": 1000, "min": 60_000},
-    "fact_half_life_days": {
-        "days": 1,
-        "d": 1,
-        "weeks": 7,
-        "w": 7,
-        "months": 365 / 12,
-        "years": 365,
-    },
-}
+_DEGREES = ("knowledge_gap", "behaviour_gap")
 _CHOSEN = ("task", "data_class", "domain")
 _UNKNOWN_WORDS = ("", "?", "unknown", "u")
 
@@ -183,11 +165,8 @@ def interview(reply: Reply) -> dict[str, Any]:  # Any: what a spec's key may hol
         if answers.get("knowledge_gap") == 0 and question.key in _ABOUT_DOCUMENTS:
             continue
         complaint = ""
-        while True:
-            value = _value(question.key, reply(question, complaint))
-            complaint = _complaint(question, value)
-            if not complaint:
-                break
+        while (value := _value(question.key, reply(question, complaint))) is None:
+            complaint = f"that cannot be; an answer is {question.range}, or unknown"
         answers[question.key] = value
     return answers
 
@@ -207,31 +186,22 @@ def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spe
 
 
 def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
+    """The answer as the spec reads it; None where that cannot be."""
     word = typed.strip().casefold()
     if word in _UNKNOWN_WORDS:
         return UNKNOWN
+    given: object = word if key in _CHOSEN else typed
     if key in _CLAIMS:
-        return _WORDS.get(word, typed)
-    plain = word.replace(",", "").replace("_", "").replace("$", "").strip()
-    found = _NUMBER.fullmatch(plain)
-    times = {**_TIMES, **_UNITS.get(key, {})}
-    if key in _CHOSEN or found is None or found[2] not in times:
-        return word if key in _CHOSEN else typed
-    number = float(found[1]) * times[found[2]]
-    is_whole = number.is_integer() and ("." not in found[1] or found[2])
-    return int(number) if is_whole or found[2] in _TEXT_UNITS else number
-
-
-def _complaint(question: InterviewQuestion, value: object) -> str:
-    known = [UNKNOWN, *packaged_laws().domains] if question.key == "domain" else [value]
+        given = _WORDS.get(word, typed)
+    elif key in _DEGREES:
+        given = number_of(word, {}) if word.isdigit() else typed
     try:
-        DecideSpec.model_validate({question.key: value})
-        is_known = value in known
+        value = getattr(DecideSpec.model_validate({key: given}), key)
     except ValidationError:
-        is_known = False
-    if not is_known:
-        return f"that cannot be; an answer is {question.range}, or unknown"
-    return ""
+        return None
+    if key == "domain" and value not in packaged_laws().domains:
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _scalar(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
+from finewright.features.decide.amounts import COUNT, DAYS, MILLISECONDS, TOKENS, as_written
 from finewright.schema.common import Model, default
 from finewright.schema.decide import Criterion, Method, Profile
 
@@ -22,11 +23,15 @@ PersonalData = Literal["none", "personal", "special"]
 _MOST_TOKENS = 100_000_000
 # strict: pydantic would take `yes` for 1, and the number is mostly a count of money or people's time.
 _Degree = Annotated[int, Field(ge=0, le=3, strict=True)]
-_Count = Annotated[int, Field(ge=0, le=10**12, strict=True)]
-_Tokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS, strict=True)]
+_Number = Annotated[int, Field(ge=0, le=10**12, strict=True)]
+_Count = Annotated[_Number, as_written(COUNT, _Number)]
+_Volume = Annotated[_Number, as_written(TOKENS, _Number)]
+_NumTokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS, strict=True)]
+_Tokens = Annotated[_NumTokens, as_written(COUNT, _NumTokens)]
 _Amount = Annotated[float, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, le=1e9, strict=True, allow_inf_nan=False)]
 _Rate = Annotated[float, Field(ge=0.001, le=1e9, strict=True, allow_inf_nan=False)]
+_Days = Annotated[_Rate, as_written(DAYS, _Rate)]
 _Share = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
 
@@ -34,8 +39,12 @@ Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
 class Aim(Model):
     """What is wanted of a figure, and the most that is borne: utility 1 at the target, 0 at the limit."""
 
-    target: _Amount = default(0.0, "As good as it need be", "less is better down to nothing")
-    limit: _Positive = Field(description="The most that is borne.")
+    target: Annotated[_Amount, as_written(COUNT, _Amount)] = default(
+        0.0, "As good as it need be", "less is better down to nothing"
+    )
+    limit: Annotated[_Positive, as_written(COUNT, _Positive)] = Field(
+        description="The most that is borne."
+    )
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -54,8 +63,10 @@ class Device(Model):
     watts: _Rate = Field(description="Power under load.")
 
 
-Bound: TypeAlias = Aim | _Positive | Unknown
+_Limit: TypeAlias = Aim | _Positive | Unknown
+Bound: TypeAlias = Annotated[_Limit, as_written(COUNT, _Limit)]
 """A limit alone, or a target and a limit."""
+TimeBound: TypeAlias = Annotated[_Limit, as_written(MILLISECONDS, _Limit)]
 
 _WIDENED = "unknown is widened to a range"
 
@@ -89,10 +100,10 @@ class DecideSpec(Model):
     knowledge_gap: _Degree | Unknown = default(
         UNKNOWN, "How much of what it must know a model cannot know: 0 nothing to 3 most", _WIDENED
     )
-    fact_half_life_days: _Rate | Unknown = default(
+    fact_half_life_days: _Days | Unknown = default(
         UNKNOWN, "Days after which half of the facts have changed", _WIDENED
     )
-    corpus_tokens: _Count | Unknown = default(
+    corpus_tokens: _Volume | Unknown = default(
         UNKNOWN, "Size of the documents that all answers rest on; 0 for none", _WIDENED
     )
     documents: Documents | Unknown = default(
@@ -127,14 +138,14 @@ class DecideSpec(Model):
     tokens_in: _Tokens | Unknown = default(
         UNKNOWN, "Tokens of a prompt: instructions and question, without documents", _WIDENED
     )
-    document_tokens: _Count | Unknown = default(
+    document_tokens: _Volume | Unknown = default(
         UNKNOWN,
         "Tokens of a document that comes with each request, another one each time, and stands whole in its"
         " prompt",
         "none comes with a request",
     )
     tokens_out: _Tokens | Unknown = default(UNKNOWN, "Tokens of an answer", _WIDENED)
-    latency_p95_ms: Bound = default(
+    latency_p95_ms: TimeBound = default(
         UNKNOWN, "How long 95 of 100 whole answers may take, in milliseconds", _WIDENED
     )
     once_budget_usd: Bound = default(UNKNOWN, "US dollars before the first answer", _WIDENED)

@@ -1,0 +1,70 @@
+"""Numbers as people write them: `300k`, `2M`, `5 GB`, `8 s`, `2 weeks`, `$2.5k`; for spec and interview.
+
+A comma stands between thousands alone, for `1,5` is one and a half to some and fifteen to others; `m` is a
+million of what is counted, but of no time, where it may be a minute or a month."""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+Units = Mapping[str, float]
+
+_BYTES_A_TOKEN = 4
+"""Of plain English text; other languages have fewer bytes a token, and so more tokens."""
+COUNT: Units = {"k": 10**3, "m": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
+_TEXT: Units = {
+    f"{prefix}{byte}": 1024**power / _BYTES_A_TOKEN
+    for power, prefix in enumerate("kmgt", 1)
+    for byte in ("b", "ib")
+}
+TOKENS: Units = {**COUNT, **_TEXT}
+_SECONDS: Units = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1),
+    **dict.fromkeys(("min", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+}
+MILLISECONDS: Units = {"ms": 1, **{unit: 1000 * each for unit, each in _SECONDS.items()}}
+DAYS: Units = {
+    **dict.fromkeys(("d", "day", "days"), 1),
+    **dict.fromkeys(("w", "week", "weeks"), 7),
+    **dict.fromkeys(("month", "months"), 365 / 12),
+    **dict.fromkeys(("year", "years"), 365),
+}
+_NUMBER = re.compile(r"\$?\s*((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([a-z]*)")
+_AS_JSON_SCHEMA = r"^\$?\s*\d[\d,_]*(\.\d+)?\s*[A-Za-z]*$"
+Written = Annotated[str, Field(pattern=_AS_JSON_SCHEMA)]
+
+
+def number_of(written: object, units: Units) -> object:
+    """The number that a text says, whole where it is; what is no text, or no number, stays as it is.
+
+    Raises ValueError for a number with a unit that is none of these."""
+    found = _NUMBER.fullmatch(written.strip().casefold()) if isinstance(written, str) else None
+    if found is None:
+        return written
+    digits, unit = found[1].replace(",", "").replace("_", ""), found[2]
+    if not unit:
+        return float(digits) if "." in digits else int(digits)
+    if unit not in units:
+        known = f"known are {', '.join(units)}" if units else "it has none"
+        raise ValueError(f"{written!r} has no unit that this is counted in; {known}")
+    number = float(digits) * units[unit]
+    return int(number) if number.is_integer() or unit in _TEXT else number
+
+
+def _numbers_of(given: object, units: Units) -> object:
+    """A number, or each of a target and a limit."""
+    if isinstance(given, Mapping):
+        return {key: number_of(value, units) for key, value in given.items()}
+    return number_of(given, units)
+
+
+def as_written(units: Units, plain: Any) -> BeforeValidator:  # Any: an annotation
+    """Reads what a person writes for a value of the type `plain`; editors are shown that both may stand."""
+    return BeforeValidator(
+        partial(_numbers_of, units=units), json_schema_input_type=plain | Written
+    )

@@ -1,11 +1,14 @@
 """Jobs that one GPU does not hold: spread over a machine's GPUs, or over several machines, or refused."""
 
+import random
 from typing import Any
 
 import published
+from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.frameworks import FRAMEWORKS, framework_memory
 from finewright.estimate.sharded import Spread, sharded_hours
+from finewright.features.cost.job import Rows
 from finewright.features.cost.machines import machines, several
 from finewright.features.cost.needs import sharded_load
 from finewright.features.cost.spec import CostSpec
@@ -40,6 +43,28 @@ def estimated(config: dict[str, Any], gpu: str, num_gpus: int, **train: Any) -> 
     job = job_of(config, **{"adapter": NF4, **train})
     (found,) = machines(job, CostSpec(), CATALOG, [machine_of(gpu, num_gpus)], bake_off=1)
     return found
+
+
+def test_no_drawn_run_is_faster_than_the_peak_of_its_gpus() -> None:
+    """100 runs on 12 machines each: 4 FLOPs for each parameter of the layers and token, which all must do."""
+    draw = random.Random(21)  # noqa: S311 - a draw of cases
+    models, rates = list(open_models().values()), {gpu.name: gpu for gpu in CATALOG.gpus}
+    num_rows = 0
+    for _ in range(100):
+        longest, count = round(10 ** draw.uniform(1, 4)), round(10 ** draw.uniform(1, 6))
+        rows = Rows(count, longest / 2, longest, longest, 4 * longest, 0.5, counted=True)
+        adapter = draw.choice([NF4, {"type": "lora"}, {"type": "none"}])
+        job = job_of(draw.choice(models).config, rows, adapter=adapter)
+        layers = job.shape.computing - job.shape.vocabulary * job.shape.hidden
+        for row in machines(
+            job, CostSpec(), CATALOG, draw.sample(CATALOG.machines, 12), bake_off=1
+        ):
+            if row.hours is not None:
+                gpu, num_rows = rates[row.gpu], num_rows + 1
+                rate = gpu.training_tflops if gpu.bf16_tflops else gpu.float32_tflops
+                flops = 0.98 * count * longest / 2 * 3 * 4 * layers
+                assert flops < row.hours.low * 3600 * rate * 1e12 * row.gpus_used
+    assert num_rows > 500
 
 
 def test_a_framework_that_spreads_nothing_is_tried_on_one_gpu_alone() -> None:

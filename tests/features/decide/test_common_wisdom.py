@@ -52,21 +52,21 @@ def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
     assert model.sizes.held[4] / 1e9 == pytest.approx(39.5, abs=0.1)
     assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
     models = models_of("Llama-3.1-70B", Path, TODAY)
-    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_of("Llama-3.1-70B")
-    assert step.with_4_bits == pytest.approx(44.8, abs=0.1)  # 36.8 of them weights
+    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_of("Llama-3.1-70B", 1300)
+    assert step.gib(4) == pytest.approx(44.8, abs=0.1)  # 36.8 of them weights
 
 
 def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     """7.62e9 x 2 bytes are 14.2 GiB, and all of them learned in float32 with two moments 128.7 GiB in all."""
     models = models_of("Qwen2.5-7B", Path, TODAY)
     facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
-    step = facts.step_of("Qwen2.5-7B")
+    step = facts.step_of("Qwen2.5-7B", 1300)
     load = MemoryLoad(
         adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True
     )
     whole = memory(models["Qwen2.5-7B"].shape, load).tensors / GIB
-    assert whole / step.with_16_bits == pytest.approx(7.8, abs=0.1)
-    assert whole / step.with_4_bits == pytest.approx(17.1, abs=0.2)
+    assert whole / step.gib(16) == pytest.approx(7.8, abs=0.1)
+    assert whole / step.gib(4) == pytest.approx(17.1, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Money, time and fit of an arm, against figures worked out by hand."""
 
 import math
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -205,6 +206,24 @@ def test_more_requests_than_a_machine_carries_take_more_machines() -> None:
     assert busy.num > 20
 
 
+def test_no_drawn_case_asks_more_of_its_machines_than_their_arithmetic() -> None:
+    """250 cases: 2 FLOPs for each parameter and token, attention aside, in the busiest of 730 hours."""
+    draw = random.Random(21)  # noqa: S311 - a draw of cases
+    models = models_of("unknown", Path, TODAY)
+    hosts, asked = rented(PRICES), ADVICE.assumptions
+    for _ in range(250):
+        model = models[draw.choice(list(models))]
+        need = Need(10 ** draw.uniform(1, 4.5), 0, 10 ** draw.uniform(0, 3.5), draw.randint(1, 16))
+        wanted = demand(10 ** draw.uniform(1, 9))._replace(
+            prefill=asked["prefill_utilisation"], decode=asked["decode_efficiency"]
+        )
+        if seat := seated(model, need, hosts, wanted):
+            tokens = need.new_tokens + need.out_tokens
+            flops = wanted.requests_per_month / (730 * 3600) * wanted.peak_over_mean
+            flops *= 2 * model.shape.computing * tokens
+            assert flops < seat.fewest * seat.served.host.tflops * 1e12
+
+
 def test_your_own_machines_carry_no_more_than_they_are() -> None:
     plenty = {"requests_per_month": 10_000_000, "on_premise_only": True}
     one, ten = (figured(hardware=["RTX 4090"] * n, **plenty)[FT] for n in (1, 10))
@@ -278,6 +297,20 @@ def test_on_premise_trains_on_ones_own_machines_or_not_at_all() -> None:
     (run,) = (how for how in figured(**two)[FT].how if "training run" in how)
     assert "4090" in run
     assert figured(**two)[FT].misfit == ""
+
+
+def test_rows_with_a_long_document_take_memory_and_time_to_train_on() -> None:
+    """A 7B keeps the input of each of 28 layers, 3,584 numbers of 2 bytes a token, in rows of 61,050 tokens
+    that are 30 times 2,048; and a token meets half of its row, 28 heads of 128 + 128 in each layer."""
+    facts = Facts(PRICES, ADVICE, models_of("unknown", Path, TODAY), TODAY)
+    short, long = (facts.step_of("Qwen2.5-7B", tokens) for tokens in (1050, 61_050))
+    assert long.gib(4) - short.gib(4) > 28 * 3584 * 2 * 29 * 2048 / GIB
+    met = 28 * 28 * (128 + 128) * 29 * 2048 / 2
+    assert long.flops_a_token - short.flops_a_token == pytest.approx(9 * met)
+    yours = {"on_premise_only": True, "hardware": ["RTX 4090"], "requests_per_month": 100}
+    plain, sent = (figured(**yours, document_tokens=n)[FT].misfit for n in (0, 60_000))
+    assert plain == ""
+    assert "training Qwen2.5-7B on rows of 61,440 takes" in sent
 
 
 @pytest.mark.parametrize("tokens", [100, 90_000, 200_000])

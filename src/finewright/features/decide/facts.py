@@ -1,32 +1,64 @@
 """Everything that figures are made of: prices, advice, models and their training steps, and the day."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from statistics import median
-from typing import Literal, NamedTuple
 
 from finewright.catalog.advice import Advice
 from finewright.catalog.prices import api_named
 from finewright.estimate.memory import MemoryLoad, memory
 from finewright.estimate.shape import ModelShape
+from finewright.estimate.sharded import sharded_memory
 from finewright.estimate.time import flops_per_token
-from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.models import Bits, OpenModelFacts
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.catalog import API, Deadline, PriceCatalog
 from finewright.schema.cost import Range
 
 _STEP_TOKENS = 2048
 _GIB = 1024**3
+_WHOLE: Bits = 16
 
 
-class LoraStep(NamedTuple):
-    """A LoRA step of a model: GiB with weights of 16 and of 4 bits, and arithmetic a token."""
+@dataclass(frozen=True)
+class LoraStep:
+    """A LoRA step of a model on rows of up to so many tokens: what a GPU holds, and arithmetic a token."""
 
-    with_16_bits: float
-    with_4_bits: float
-    flops_a_token: float
+    shape: ModelShape
+    tokens: int
+    _held: dict[tuple[Bits, int], float] = field(default_factory=dict, repr=False, compare=False)
+
+    def gib(self, bits: Bits, gpus: int = 1) -> float:
+        """GiB that each of so many GPUs holds with weights of 16 or of 4 bits, figured once: alone all of it,
+        else its part of the weights and a row of its own."""
+        if (bits, gpus) not in self._held:
+            load = self._load(bits)
+            use = memory(self.shape, load) if gpus == 1 else sharded_memory(self.shape, load, gpus)
+            self._held[bits, gpus] = use.tensors / _GIB
+        return self._held[bits, gpus]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether rows are longer than is usual."""
+        return self.tokens > _STEP_TOKENS
+
+    @cached_property
+    def flops_a_token(self) -> float:
+        """By the closed formulas, half of the tokens learned."""
+        return flops_per_token(self.shape, self._load(16), 0.5)
+
+    def _load(self, bits: Bits) -> MemoryLoad:
+        return MemoryLoad(
+            adapter=LoraSpec(quantization="none" if bits == _WHOLE else "nf4"),
+            tokens=self.tokens,
+            learned=self.tokens // 2,
+            longest=self.tokens,
+            lean=True,
+            gpu=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -38,7 +70,7 @@ class Facts:
     models: Mapping[str, OpenModelFacts]
     today: date
     _apis: dict[str, API] = field(default_factory=dict, repr=False)
-    _steps: dict[str, LoraStep] = field(default_factory=dict, repr=False)
+    _steps: dict[tuple[str, int], LoraStep] = field(default_factory=dict, repr=False)
 
     @cached_property
     def taken(self) -> Mapping[str, Range]:
@@ -79,30 +111,9 @@ class Facts:
             and (deadline.date - self.today).days <= days
         ]
 
-    def step_of(self, name: str) -> LoraStep:
-        """What a training step of a model takes; figured once."""
-        if name not in self._steps:
-            self._steps[name] = _step(self.models[name].shape)
-        return self._steps[name]
-
-
-def _step(shape: ModelShape) -> LoraStep:
-    """By the closed formulas: one long row at a time, layers computed again in the backward pass, half of the
-    tokens learned."""
-
-    def load(quantization: Literal["none", "nf4"]) -> MemoryLoad:
-        return MemoryLoad(
-            adapter=LoraSpec(quantization=quantization),
-            tokens=_STEP_TOKENS,
-            learned=_STEP_TOKENS // 2,
-            longest=_STEP_TOKENS,
-            lean=True,
-            gpu=True,
+    def step_of(self, name: str, row_tokens: float) -> LoraStep:
+        """A training step of a model, one row of up to so many tokens at a time; figured once."""
+        steps = max(1, math.ceil(row_tokens / _STEP_TOKENS))
+        return self._steps.setdefault(
+            (name, steps), LoraStep(self.models[name].shape, steps * _STEP_TOKENS)
         )
-
-    plain, packed = load("none"), load("nf4")
-    return LoraStep(
-        with_16_bits=memory(shape, plain).tensors / _GIB,
-        with_4_bits=memory(shape, packed).tensors / _GIB,
-        flops_a_token=flops_per_token(shape, plain, 0.5),
-    )

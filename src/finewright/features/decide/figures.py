@@ -340,7 +340,7 @@ class _Figuring:
         Where none that may be taken does, what a rented one would cost is told with the misfit."""
         taken = self.taken
         model = self._model_of(arm).name
-        step = self.facts.step_of(model)
+        step = self.facts.step_of(model, self.request.prompt(arm) + self.case.tokens_out)
         tokens = self.work.trained_tokens(arm)
         allowed = self.own if self.must_own else [*self.own, *self.market.training]
         fit, other = (training_host(step, hosts) for hosts in (allowed, self.market.training))
@@ -361,7 +361,8 @@ class _Figuring:
 
     def _training_misfit(self, model: str, step: LoraStep, other: Host | None) -> str:
         experts = ", its experts in 16 bits" if self.facts.models[model].shape.is_mixture else ""
-        takes = f"training {model} takes {step.with_4_bits:,.1f} GiB with 4-bit weights{experts}"
+        rows = f" on rows of {step.tokens:,}" if step.is_long else ""
+        takes = f"training {model}{rows} takes {step.gib(4):,.1f} GiB with 4-bit weights{experts}"
         where = f"; a {other.name} holds it" if other else "; no machine of the catalog holds it"
         if not self.must_own:
             return f"{takes}{where}"

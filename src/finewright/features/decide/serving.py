@@ -48,6 +48,8 @@ class Host:
     is_own: bool
     count: float = math.inf
     """How many of it can be had."""
+    gpus: int = 1
+    """Among which the memory is shared."""
     facts: tuple[Fact, ...] = ()
 
 
@@ -260,6 +262,7 @@ def _owned(
         usd_per_hour=product(usd_per_kwh, item.watts * num / 1000),
         is_own=True,
         count=count,
+        gpus=num,
     )
 
 
@@ -272,6 +275,7 @@ def host_of(gpu: GPU, num_gpus: int, price: Range, offers: tuple[Fact, ...]) -> 
         tflops=gpu.training_tflops * num_gpus,
         usd_per_hour=price,
         is_own=False,
+        gpus=num_gpus,
         facts=(gpu, *offers),
     )
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from finewright.features.decide.facts import Facts, LoraStep
-from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.models import Bits, OpenModelFacts
 from finewright.features.decide.serving import USABLE, Host
 from finewright.report.cells import span
 from finewright.schema.catalog import API, Deadline, HostedTuning
@@ -33,8 +33,10 @@ class HostedRun(NamedTuple):
 
 def training_host(step: LoraStep, hosts: Sequence[Host]) -> Host | None:
     """The cheapest machine that holds a step with weights in 16 bits, or else in 4."""
-    for gib in (step.with_16_bits, step.with_4_bits):
-        fits = [host for host in hosts if gib <= host.memory_gib * USABLE]
+    kinds: tuple[Bits, ...] = (16, 4)
+    for bits in kinds:
+        held = {gpus: step.gib(bits, gpus) for gpus in {host.gpus for host in hosts}}
+        fits = [h for h in hosts if held[h.gpus] <= h.memory_gib / h.gpus * USABLE]
         if fits:
             return min(fits, key=lambda host: host.usd_per_hour.median)
     return None

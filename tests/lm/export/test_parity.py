@@ -57,3 +57,18 @@ def test_another_answer_is_far(lm, own, change):
 def test_an_answer_that_breaks_off_is_infinitely_far(lm, own):
     cut = [GreedyAnswer(answer.ids[:2], None) for answer in own]
     assert math.isinf(distances(lm, PROMPTS, own, cut, MOST).gap_max)
+
+
+@pytest.mark.parametrize(("apart", "ties"), [(0.6, 1), (0.4, 0)])
+def test_a_tie_is_what_the_rounding_of_the_same_answers_explains(lm, own, apart, ties):
+    """One answer parts by a token that lies `gap` below the best; the other one's log-probabilities are
+    `apart` * gap off, so that two tokens nearer than twice that may change places."""
+    first = own[0].ids[0] + 1
+    other = GreedyAnswer((first, *own[0].ids[1:]), own[0].stop_id)
+    gap = distances(lm, PROMPTS, own, [other, own[1]], MOST).gap_max
+    moved = GreedyAnswer(
+        own[1].ids, own[1].stop_id, (own[1].logps[0] + apart * gap, *own[1].logps[1:])
+    )
+    far = distances(lm, PROMPTS, own, [other, moved], MOST)
+    assert (far.same, far.ties) == (1, ties)
+    assert far.rounding == pytest.approx(2 * apart * gap, rel=1e-3)

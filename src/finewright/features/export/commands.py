@@ -16,7 +16,9 @@ class ExportOptions(CommandOptions):
     run: RunPath
     to: Target = option(..., "What to write.")
     quantize: Quantization | None = option(
-        None, "Number format of a GGUF file; default: the base model's own."
+        None,
+        "Number format of the weights: any for gguf and ollama (default: f16, or f32 of a base in float32),"
+        " of the base for gguf-adapter, f32, f16 or bf16 for merged (default: the base's own).",
     )
     out: Path | None = option(None, "The new folder; default: the run's name and the target.")
     prompts: int = option(50, "Prompts that are asked of both.", ge=1, le=1000)

@@ -70,6 +70,8 @@ def compare(
         engine=theirs.engine,
         prompts=far.prompts,
         same=far.same,
+        ties=far.ties,
+        rounding=far.rounding,
         gap_max=far.gap_max,
         logp_mean=far.logp_mean if has_logps else None,
         logp_max=far.logp_max if has_logps else None,

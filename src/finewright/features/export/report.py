@@ -36,6 +36,8 @@ def _rows(parity: Parity) -> list[tuple[str, str, str]]:
     tolerance = parity.tolerance
     rows = [
         (f"token for token the same, {parity.engine}", f"{parity.same} of {parity.prompts}", ""),
+        (f"parted at a tie within rounding, {parity.rounding:.3f} nats", str(parity.ties), ""),
+        ("parted otherwise", str(parity.prompts - parity.same - parity.ties), ""),
         (
             "a token below the model's own choice, nats",
             f"{parity.gap_max:.3f}",

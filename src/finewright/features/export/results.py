@@ -23,7 +23,8 @@ class Tolerance(Model):
 class Parity(Model):
     """Greedy answers of the export beside those of the training's own model, to the same prompts.
 
-    `same` of `prompts` answers are token for token the same and end the same way. `gap_max` is the farthest
+    `same` of `prompts` answers are token for token the same and end the same way; `ties` others part only at
+    tokens within `rounding` of the model's choice, as measured on the same ones. `gap_max` is the farthest
     that a token of the export lies below the model's own choice, `logp_mean` and `logp_max` are differences
     of `compared` tokens' log-probabilities, all in nats. `other_tokens` prompts are cut into other tokens
     by the engine's own tokenizer, `other_renderings` conversations are rendered otherwise by its template.
@@ -32,6 +33,8 @@ class Parity(Model):
     engine: str
     prompts: int
     same: int
+    ties: int
+    rounding: float
     gap_max: float
     logp_mean: float | None
     logp_max: float | None
@@ -45,7 +48,8 @@ class Parity(Model):
 
 
 class ExportReport(Model):
-    """The folder, its files, and the comparison; `quantization` is of a GGUF file."""
+    """The folder, its files, and the comparison; `quantization` is the number format of the weights, empty
+    where it is the base model's own."""
 
     run: str
     base_model: str

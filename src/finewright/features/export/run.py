@@ -1,7 +1,7 @@
 """`export`: a run's result as files that others load, asked and compared before they are published."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,13 @@ from finewright.workbench.outputs import check_outputs
 from finewright.workbench.systems import candidate_of, load_system
 
 REPORT = "export.json"
+_WHOLE = ("f32", "f16", "bf16")
+_ALL = (*_WHOLE, "q8_0", "q4_k_m")
+_FORMATS: Mapping[str, Sequence[str]] = {
+    **{"merged": _WHOLE, "gguf": _ALL, "gguf-adapter": _ALL, "ollama": _ALL},
+    **{"vllm": (), "hub-folder": ()},
+}
+"""The number formats that each target can be written in."""
 
 
 def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
@@ -90,8 +97,10 @@ def _check(options: ExportOptions, source: ExportedRun) -> None:
             f"{options.run}: a reward model gives no answers to compare, and is not exported",
             hint=f"its folder is {source.adapter}: transformers reads it as a sequence classifier",
         )
-    if options.quantize and options.to not in ("gguf", "ollama"):
-        raise DataError(f"--quantize is for gguf and ollama, not for {options.to}")
+    formats = _FORMATS[options.to]
+    if options.quantize and options.quantize not in formats:
+        takes = f"which is written in {', '.join(formats)}" if formats else "which keeps its own"
+        raise DataError(f"--quantize {options.quantize} is not for {options.to}, {takes}")
     adapter = lock_of(source.run).spec.train.adapter
     if adapter.type in ("prefix", "prompt") and options.to != "hub-folder":
         raise DataError(
@@ -115,11 +124,12 @@ def _check(options: ExportOptions, source: ExportedRun) -> None:
 
 
 def _quantization(options: ExportOptions, source: ExportedRun) -> str:
-    if options.to not in GGUF:
-        return ""
-    if options.quantize:
-        return options.quantize
-    return {"bfloat16": "bf16", "float16": "f16"}.get(stored_dtype(source.base.folder), "f32")
+    """The one that was asked for. A GGUF file is in f16 unless the base is in float32: f16 holds bfloat16's
+    weights, and what a merge adds to them in 8 times finer steps; and llama.cpp rounds what it multiplies
+    weights with to their own format."""
+    if options.quantize or options.to not in GGUF:
+        return options.quantize or ""
+    return "f32" if stored_dtype(source.base.folder) == "float32" else "f16"
 
 
 def _cautions(target: str, asking: ParityPrompts, switches: Mapping[str, Any]) -> Iterator[Problem]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from finewright.compare.models import LoadedModel
 from finewright.features.export.results import Dtype
-from finewright.lm.sources import LocalBase
+from finewright.lm.sources import LocalBase, stored_dtype
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, scratch_dir
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of
 
 BASE = "base.gguf"
+_TORCH_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class Writer:
         from finewright.lm.ends import save_with_ends
         from finewright.lm.export.merge import merge, save_merged
 
-        save_merged(self.folder, merge(self.tuned.lm), self.source.base.folder)
+        base = self.source.base.folder
+        dtype = _TORCH_NAMES.get(self.quantization) or stored_dtype(base)
+        save_merged(self.folder, merge(self.tuned.lm), base, dtype)
         save_with_ends(self.folder, self.tuned.chat)
         return ExportedFiles(self.folder)
 
@@ -110,7 +113,7 @@ class Writer:
         from finewright.lm.export.merge import merge, save_merged
 
         path = self.folder / self._model_name
-        with scratch_dir(self.folder / "merged") as merged:
+        with scratch_dir(self.folder / "merged") as merged:  # not rounded before it is written
             save_merged(merged, merge(self.tuned.lm), self.source.base.folder)
             write_model(path, merged, self.tuned.chat, self.quantization, self.source.name)
         return ExportedFiles(path)

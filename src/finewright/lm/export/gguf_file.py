@@ -20,6 +20,7 @@ from finewright.lm.export.gguf_numbers import add_numbers, family_of, query_scal
 from finewright.lm.export.gguf_tokenizer import add_tokenizer
 from finewright.lm.export.gguf_weights import (
     Array,
+    Weight,
     gguf_layer,
     permuted,
     query_heads,
@@ -75,7 +76,7 @@ def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: s
             writer.write_kv_data_to_file()
             writer.write_ti_data_to_file()
         for weight in weights(folder, config, family):
-            packed = _packed(weight.values, kinds[weight.name])
+            packed = _packed(weight, kinds[weight.name])
             with _write_errors(path):
                 writer.write_tensor_data(packed)
         with _write_errors(path):
@@ -177,14 +178,24 @@ def _is_delicate(name: str, layers: int) -> bool:
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2  # noqa: PLR2004
 
 
-def _packed(values: Array, kind: GGMLQuantizationType) -> np.ndarray:
+def _packed(weight: Weight, kind: GGMLQuantizationType) -> np.ndarray:
+    values = weight.values
     if kind == GGMLQuantizationType.F32:
         return values
     if kind == GGMLQuantizationType.F16:
-        return values.astype(np.float16)
+        return _halves(weight)
     if kind == GGMLQuantizationType.Q4_K:
         return k_quants.q4_k(values)
     if kind == GGMLQuantizationType.Q6_K:
         return k_quants.q6_k(values)
     packed: np.ndarray = quantize(values, kind)
     return packed
+
+
+def _halves(weight: Weight) -> np.ndarray:
+    most = float(np.abs(weight.values).max(initial=0.0))
+    if most > np.finfo(np.float16).max:
+        raise ModelError(
+            f"f16 cannot hold {most:.3g}, a weight of {weight.name}", hint="take --quantize bf16"
+        )
+    return weight.values.astype(np.float16)

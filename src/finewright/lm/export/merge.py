@@ -1,6 +1,7 @@
 """One model of a base and its adapter: each adapted layer becomes the one weight that computes the same.
 
-Products of adapters are added in float32 and rounded once to the model's own number format."""
+Products of adapters are added in float32 and rounded once to the number format that the model is computed in,
+and once more where it is saved in a narrower one."""
 
 import shutil
 from contextlib import redirect_stderr
@@ -16,7 +17,6 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.linears import OnLinear, Transposed
 from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.model import LM
-from finewright.lm.sources import stored_dtype
 
 
 def merge(lm: LM) -> PreTrainedModel:
@@ -50,12 +50,23 @@ def _plain(part: OnLinear) -> nn.Module:
     return module
 
 
-def save_merged(folder: Path, model: PreTrainedModel, base: Path) -> None:
-    """Write the weights in the number format of the base's own files. Raises OSError."""
-    stored = getattr(torch, stored_dtype(base))
+def save_merged(folder: Path, model: PreTrainedModel, base: Path, dtype: str = "") -> None:
+    """Write the weights in torch's number format of this name, or in the one that the model is computed in,
+    with the base's code. Raises OSError, and ModelError for a weight that the format cannot hold."""
+    if dtype == "float16":
+        _refuse_overflow(model)
     with redirect_stderr(StringIO()):  # it draws a bar
-        model.to(stored).save_pretrained(folder)
+        model.to(getattr(torch, dtype) if dtype else model.dtype).save_pretrained(folder)
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # transformers leaves them to their owner alone
     for code in base.glob("*.py"):  # a consent is given to all of them together
         shutil.copyfile(code, folder / code.name)
+
+
+def _refuse_overflow(model: PreTrainedModel) -> None:
+    for name, weight in model.state_dict().items():
+        most = float(weight.abs().max()) if weight.numel() else 0.0
+        if most > torch.finfo(torch.float16).max:
+            raise ModelError(
+                f"f16 cannot hold {most:.3g}, a weight of {name}", hint="take --quantize bf16"
+            )

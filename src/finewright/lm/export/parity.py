@@ -1,7 +1,9 @@
 """The same prompts through a training's own model and through what was exported of it.
 
 Greedy answers are compared token by token. Where two answers part, it matters how: if the export's token is
-nearly as likely to the model itself, rounding decided; if it is far below, the export is another model."""
+nearly as likely to the model itself, rounding decided; if it is far below, the export is another model. How
+near that is, is measured on the answers that are the same: where log-probabilities lie at most d apart there,
+two tokens less than 2 d apart may change places."""
 
 import math
 from collections.abc import Sequence
@@ -41,13 +43,16 @@ class GreedyAnswer:
 class Distances:
     """How far an export's answers are from the model's own.
 
-    `same` of `prompts` answers have the same tokens and the same end. `gap_max`: the farthest that a token of
-    the export, the one that ends it included, lies below the model's own choice, in nats; infinite where an
-    answer breaks off before its time. `logp_mean` and `logp_max`: absolute differences of `compared` tokens'
-    log-probabilities, nats."""
+    `same` of `prompts` answers have the same tokens and the same end; `ties` others part where no token of
+    the export lies more than `rounding` below the model's own choice: twice the largest difference of the
+    same answers' log-probabilities, nats. `gap_max`: the farthest that a token of the export, the one that
+    ends it included, lies below the model's own choice; infinite where an answer breaks off before its time.
+    `logp_mean` and `logp_max`: absolute differences of `compared` tokens' log-probabilities."""
 
     prompts: int
     same: int
+    ties: int
+    rounding: float
     gap_max: float
     logp_mean: float
     logp_max: float
@@ -78,25 +83,38 @@ def distances(
     max_new_tokens: int,
 ) -> Distances:
     """The export's answers under the model itself: each token in the place where the export chose it."""
-    same, gaps, differences = 0, [0.0], []
+    gaps, parted, differences, of_same = [0.0], list[float](), list[float](), list[float]()
     for prompt, ours, other in zip(prompts, own, theirs, strict=True):
-        same += ours.tokens == other.tokens
-        if other.stop_id is None and len(other.ids) < max_new_tokens:
-            gaps.append(math.inf)
-        if not other.tokens:
-            continue
-        logps, gap = _under(lm, prompt.ids, other.tokens)
+        found, gap = _compared(lm, prompt, other, max_new_tokens)
         gaps.append(gap)
-        if other.logps is not None:
-            differences += [abs(a - b) for a, b in zip(logps, other.logps, strict=True)]
+        differences += found
+        if ours.tokens == other.tokens:
+            of_same += found
+        else:
+            parted.append(gap)
+    rounding = 2 * max(of_same, default=0.0)
     return Distances(
         prompts=len(prompts),
-        same=same,
+        same=len(prompts) - len(parted),
+        ties=sum(gap <= rounding for gap in parted),
+        rounding=rounding,
         gap_max=max(gaps),
         logp_mean=sum(differences) / max(1, len(differences)),
         logp_max=max(differences, default=0.0),
         compared=len(differences),
     )
+
+
+def _compared(
+    lm: LM, prompt: Prompt, answer: GreedyAnswer, max_new_tokens: int
+) -> tuple[list[float], float]:
+    """How far each log-probability of an answer is from the model's, and its farthest token from the best."""
+    breaks_off = answer.stop_id is None and len(answer.ids) < max_new_tokens
+    if not answer.tokens:
+        return [], math.inf if breaks_off else 0.0
+    logps, gap = _under(lm, prompt.ids, answer.tokens)
+    pairs = () if answer.logps is None else zip(logps, answer.logps, strict=True)
+    return [abs(a - b) for a, b in pairs], math.inf if breaks_off else gap
 
 
 def _under(lm: LM, prompt: tuple[int, ...], ids: tuple[int, ...]) -> tuple[list[float], float]:

@@ -34,8 +34,8 @@ class CsvFile:
     def check(self, path: Path) -> None:
         """Raise DataError where a column is missing."""
         if missing := sorted(self.columns - header_of(path)):
-            hint = f"it must be {self.form}"
-            raise DataError(f"{path}:1: has no column {', '.join(missing)}", hint=hint)
+            what = f"has no column {', '.join(missing)}"
+            raise DataError(f"{path}:1: {what}", hint=f"expected is: {self.form}")
 
     def files_in(self, folder: Path) -> Sequence[Path]:
         """The files of the layout, by their names."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from door_parts import Bar
 from door_parts.privacy.wallet_values import MAKERS
-from finewright.guard.privacy.apply import apply
+from finewright.data.privacy import apply
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from finewright.data.contamination import contamination
 from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measured_share, read_row_set
+from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.apply import apply
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import ContaminationReport

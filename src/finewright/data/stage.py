@@ -10,9 +10,9 @@ from finewright.data.gather import Gathered, gather
 from finewright.data.measured import MeasuredRows, row_sets
 from finewright.data.provenance.card import CardFigures, CardSubject, data_card, write_card
 from finewright.data.provenance.ledger import LEDGER, write_ledger
+from finewright.data.quality.measure import quality
 from finewright.errors import Interrupted, MissingExtra
 from finewright.guard.quality.languages import detector
-from finewright.guard.quality.measure import quality
 from finewright.rows.outcome import Dropped
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary

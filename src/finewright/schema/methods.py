@@ -1,10 +1,11 @@
 """The training methods of the spec: what is learned from which rows, and each method's own settings."""
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from finewright.schema.common import default
+from finewright.schema.common import Problem, default
 from finewright.schema.rewards import Reward
 from finewright.schema.train import RateShare, Takes, TrainSettings
 
@@ -44,6 +45,16 @@ class DPOSpec(TrainSettings):
     reference_free: bool = default(
         False, "Leave the reference out", "without it the model drifts further from the base"
     )
+
+    def without_effect(self) -> Iterator[Problem]:
+        """Smoothing, for a loss that swaps no pairs."""
+        if self.label_smoothing and self.loss_type != "sigmoid":
+            yield Problem(
+                level="error",
+                key="train.label_smoothing",
+                message=f"does nothing to the loss {self.loss_type}, which has no swapped pairs",
+                hint="leave it out, or set loss_type to sigmoid",
+            )
 
 
 class ORPOSpec(TrainSettings):
@@ -136,6 +147,17 @@ class OnlineSettings(TrainSettings):
         1.0, "Nucleus of the sampled answers", "the policy itself", gt=0.0, le=1.0
     )
 
+    def without_effect(self) -> Iterator[Problem]:
+        """An adapter's dropout."""
+        if self.adapter.type == "lora" and self.adapter.dropout:
+            yield Problem(
+                level="warning",
+                key="train.adapter.dropout",
+                message=f"{self.method} runs without dropout: it compares answers' probabilities before and"
+                " after an update, and two random masks would differ without one",
+                hint="leave train.adapter.dropout out; to hold the policy back, raise its KL weight",
+            )
+
     @property
     def uses(self) -> int:
         """How many optimiser steps learn from the same answers."""
@@ -171,6 +193,18 @@ class GRPOSpec(OnlineSettings):
     num_iterations: int = default(
         1, "Optimiser steps on the same answers", "on-policy; more reuse costs trust", gt=0
     )
+
+    def without_effect(self) -> Iterator[Problem]:
+        """The upper clip too, where each answer is learned from once."""
+        yield from super().without_effect()
+        if self.epsilon_high is not None and self.num_iterations == 1:
+            yield Problem(
+                level="warning",
+                key="train.epsilon_high",
+                message="clips nothing: with num_iterations 1 the policy that learns is still the one that"
+                " answered, so the ratio of both is 1",
+                hint="set num_iterations to 2 or more, or leave epsilon_high out",
+            )
 
     @property
     def base_key(self) -> str:
@@ -222,6 +256,17 @@ class PPOSpec(OnlineSettings):
     cliprange: float = default(0.2, "Clip of the probability ratio", "the paper's", gt=0.0, lt=1.0)
     cliprange_value: float = default(0.2, "Clip of the value's change", "the usual", gt=0.0)
     vf_coef: float = default(0.1, "Weight of the value loss", "the head shares the adapter", ge=0.0)
+
+    def without_effect(self) -> Iterator[Problem]:
+        """The goal of a price too that is zero and stays so."""
+        yield from super().without_effect()
+        if self.target_kl and not self.kl_coef:
+            yield Problem(
+                level="error",
+                key="train.target_kl",
+                message="is steered to by multiplying kl_coef, which is 0 and so stays 0",
+                hint="set kl_coef to what it starts from, such as 0.05",
+            )
 
     @property
     def base_key(self) -> str:

@@ -1,5 +1,6 @@
 """What every training method has in the `train` section of the spec, and the train stage's report."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -126,6 +127,10 @@ class TrainSettings(Model):
     def base_key(self) -> str:
         """The key by which each step asks what the base would have done; empty where none does."""
         return ""
+
+    def without_effect(self) -> Iterator[Problem]:
+        """What is said of keys that the method has no use for as they are set; the method says which."""
+        yield from ()
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

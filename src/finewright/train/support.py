@@ -11,7 +11,6 @@ from finewright.estimate.context import beyond, context_of
 from finewright.estimate.families import families, shape_of
 from finewright.estimate.fit import misfits
 from finewright.schema.common import Problem
-from finewright.schema.methods import DPOSpec, GRPOSpec, OnlineSettings, PPOSpec
 from finewright.schema.train import TrainSettings
 from finewright.train.holders import held_where
 
@@ -112,43 +111,6 @@ def _lone_answers(spec: TrainSettings) -> Iterator[Problem]:
         )
 
 
-def _dropout_without_use(spec: TrainSettings) -> Iterator[Problem]:
-    if isinstance(spec, OnlineSettings) and spec.adapter.type == "lora" and spec.adapter.dropout:
-        yield Problem(
-            level="warning",
-            key="train.adapter.dropout",
-            message=f"{spec.method} runs without dropout: it compares answers' probabilities before and after"
-            " an update, and two random masks would differ without one",
-            hint="leave train.adapter.dropout out; to hold the policy back, raise its KL weight",
-        )
-
-
-def _without_effect(spec: TrainSettings) -> Iterator[Problem]:
-    """Settings that another one switches off."""
-    if isinstance(spec, DPOSpec) and spec.label_smoothing and spec.loss_type != "sigmoid":
-        yield Problem(
-            level="error",
-            key="train.label_smoothing",
-            message=f"does nothing to the loss {spec.loss_type}, which has no swapped pairs",
-            hint="leave it out, or set loss_type to sigmoid",
-        )
-    if isinstance(spec, PPOSpec) and spec.target_kl and not spec.kl_coef:
-        yield Problem(
-            level="error",
-            key="train.target_kl",
-            message="is steered to by multiplying kl_coef, which is 0 and so stays 0",
-            hint="set kl_coef to what it starts from, such as 0.05",
-        )
-    if isinstance(spec, GRPOSpec) and spec.epsilon_high is not None and spec.num_iterations == 1:
-        yield Problem(
-            level="warning",
-            key="train.epsilon_high",
-            message="clips nothing: with num_iterations 1 the policy that learns is still the one that"
-            " answered, so the ratio of both is 1",
-            hint="set num_iterations to 2 or more, or leave epsilon_high out",
-        )
-
-
 def _keeps_what_nobody_sees(spec: TrainSettings) -> Iterator[Problem]:
     if spec.early_stopping and spec.keep == "last":
         yield Problem(
@@ -241,8 +203,7 @@ def _share_of_experts(config: Config, experts: int) -> float:
 _ALWAYS: tuple[Callable[[TrainSettings], Iterator[Problem]], ...] = (
     _no_base_left,
     _lone_answers,
-    _dropout_without_use,
-    _without_effect,
+    lambda spec: spec.without_effect(),
     lambda spec: held_where(spec.adapter),
     _keeps_what_nobody_sees,
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finewright.data.provenance.card import CardFigures, CardSubject, data_card, write_card
 from finewright.data.provenance.ledger import read_entries, read_leaves
-from finewright.guard.quality.measure import quality
+from finewright.data.quality.measure import quality
 from finewright.schema.common import RowCounts
 from finewright.schema.provenance import DataCard
 from finewright.schema.rows import Row

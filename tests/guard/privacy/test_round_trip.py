@@ -8,7 +8,7 @@ import pytest
 from tests.guard.privacy.rows import row_of
 from tests.guard.privacy.values import VALUES
 
-from finewright.guard.privacy.apply import apply
+from finewright.data.privacy import apply
 from finewright.guard.privacy.find import find
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
 

@@ -4,9 +4,7 @@
 
 import pytest
 
-from finewright.guard.quality.languages import CODE, TOO_SHORT, UNCLEAR, detector, languages
-
-from .rows import prompt, row
+from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
 
 ARTICLE_1 = {
     "en": "All human beings are born free and equal in dignity and rights. They are endowed with reason and "
@@ -53,21 +51,3 @@ def test_letters_without_words_are_unclear() -> None:
 def test_code_and_links_do_not_count() -> None:
     text = f"```python\nfor item in all_the_english_words: print(item)\n```\n{ARTICLE_1['de']}"
     assert language_of(text) == "de"
-
-
-def test_the_mix_is_that_of_the_answers() -> None:
-    english, german = ARTICLE_1["en"], ARTICLE_1["de"]
-    known = [
-        row(german, german, 1),
-        row(german, english, 2),
-        row("ja", english, 3),
-        row("def f(x):\n    return g(x)\n", english, 4),
-        prompt(english, 5),
-    ]
-    mix, switches = languages(known, language_of)
-    assert {b.label: [r.row for r in b.rows] for b in mix.bars} == {
-        "de": [1, 2], "en": [5], TOO_SHORT: [3], CODE: [4],
-    }  # fmt: skip
-    assert [(b.label, [r.row for r in b.rows]) for b in switches.bars] == [
-        ("en answered in de", [2])
-    ]

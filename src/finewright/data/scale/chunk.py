@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
 from finewright.data.scale.slices import Slice, fates_of
 from finewright.guard.duplicates.facts import fact_bits
@@ -23,7 +24,6 @@ from finewright.guard.duplicates.minhash import (
     signatures,
 )
 from finewright.guard.duplicates.words import Wordings, wordings
-from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.fates import RowFate, UsableRows
 from finewright.rows.notes import Json

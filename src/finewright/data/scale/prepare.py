@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from finewright.data.privacy import found_line, mend_of
 from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
@@ -36,7 +37,6 @@ from finewright.data.scale.write import (
     write_files,
 )
 from finewright.errors import DataError
-from finewright.guard.privacy.apply import found_line, mend_of
 from finewright.guard.privacy.find import SECRETS
 from finewright.rows.containers.found import said
 from finewright.rows.fates import ReadOptions, RowFile, files_of

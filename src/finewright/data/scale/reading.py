@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from finewright.data.door import Holding
+from finewright.data.privacy import apply
 from finewright.data.row_warnings import control_tokens
 from finewright.data.scale.engines import Engine, engine_named
 from finewright.data.scale.slices import (
@@ -24,7 +25,6 @@ from finewright.data.scale.slices import (
 )
 from finewright.data.source import RecordedRows, SourceRows, files_of_source
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.apply import apply
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.fates import RowFile, fates_in
 from finewright.rows.notes import Json

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from finewright.data.privacy import apply
 from finewright.errors import DataError
 from finewright.features.data.rows import said_of, usable_rows, write_rows
-from finewright.guard.privacy.apply import apply
 from finewright.guard.privacy.key_file import key_of
 from finewright.rows.fates import ReadOptions
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec

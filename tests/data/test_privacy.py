@@ -10,7 +10,7 @@ from tests.guard.privacy.rows import row_of
 from tests.guard.privacy.test_find import TEXTS
 from tests.guard.privacy.test_recognisers import MARKED
 
-from finewright.guard.privacy.apply import apply, masked
+from finewright.data.privacy import apply, masked
 from finewright.guard.privacy.find import find, known_types
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
 from finewright.schema.rows import Row

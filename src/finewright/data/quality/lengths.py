@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from finewright.guard.quality.figures import histogram, summary
+from finewright.data.quality.figures import histogram, summary
 from finewright.rows.texts import answer_text, passages, prompt_text
 from finewright.schema.quality import Figure
 from finewright.schema.rows import Row

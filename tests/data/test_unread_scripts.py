@@ -1,6 +1,6 @@
 """Where names cannot be read it is said, and not that there are none."""
 
-from finewright.guard.privacy.apply import apply
+from finewright.data.privacy import apply
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 

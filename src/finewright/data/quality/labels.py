@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.guard.quality.figures import MOST_NAMED, bar, bars, notice, ref
+from finewright.data.quality.figures import MOST_NAMED, bar, bars, notice, ref
 from finewright.judge.labels import labels_of
 from finewright.rows.prompts import prompt_key
 from finewright.rows.texts import answer_text

@@ -5,7 +5,7 @@ import statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.guard.quality.figures import MOST_NAMED, bar, bars, histogram, summary
+from finewright.data.quality.figures import MOST_NAMED, bar, bars, histogram, summary
 
 from .rows import row, rows
 

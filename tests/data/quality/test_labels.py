@@ -1,6 +1,6 @@
 """Labels and contradictions, each named with its rows."""
 
-from finewright.guard.quality.labels import conflicts, label_balance
+from finewright.data.quality.labels import conflicts, label_balance
 
 from .rows import pair, prompt, row, rows
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from finewright.guard.quality.answers import code_share, refusal_share, short_answers
-from finewright.guard.quality.boilerplate import boilerplate
-from finewright.guard.quality.figures import notice
-from finewright.guard.quality.labels import conflicts, label_balance
-from finewright.guard.quality.languages import LanguageOf, languages
-from finewright.guard.quality.lengths import lengths
+from finewright.data.quality.answers import code_share, refusal_share, short_answers
+from finewright.data.quality.boilerplate import boilerplate
+from finewright.data.quality.figures import notice
+from finewright.data.quality.labels import conflicts, label_balance
+from finewright.data.quality.languages import languages
+from finewright.data.quality.lengths import lengths
+from finewright.guard.quality.languages import LanguageOf
 from finewright.schema.common import Problem
 from finewright.schema.quality import Figure, QualityReport
 from finewright.schema.rows import Row

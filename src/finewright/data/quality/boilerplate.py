@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from finewright.guard.quality.figures import bar
+from finewright.data.quality.figures import bar
 from finewright.rows.texts import answer_text
 from finewright.schema.quality import Bar, Figure
 from finewright.schema.rows import Row

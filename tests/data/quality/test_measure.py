@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from finewright.guard.quality.measure import quality
+from finewright.data.quality.measure import quality
 
 from .rows import rows
 

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from finewright.data.quality.figures import bar, bars
 from finewright.guard.quality.code import MOSTLY_CODE, code_part
-from finewright.guard.quality.figures import bar, bars
 from finewright.guard.quality.refusals import refuses
 from finewright.rows.texts import answer_text
 from finewright.schema.quality import Figure

@@ -1,0 +1,228 @@
+"""What becomes of rows with personal data or secrets: told of, changed, or left out.
+
+What is looked for, and in which texts: `finewright.guard.privacy.texts`."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from finewright.guard.privacy.find import SECRETS, known_types
+from finewright.guard.privacy.internet import plain_email
+from finewright.guard.privacy.pseudonyms import digest
+from finewright.guard.privacy.replace import ReplacedSpan, redacted
+from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules
+from finewright.guard.privacy.unread_scripts import unread_scripts_in
+from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.texts import passages, with_texts
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.privacy import (
+    FoundType,
+    PersonalDataSpec,
+    PrivacyFinding,
+    PrivacyReport,
+    SecretsSpec,
+    TypeCount,
+)
+from finewright.schema.rows import Row
+
+
+class PrivacyOutcome(NamedTuple):
+    """The rows that go on, those that do not, and the report."""
+
+    outcome: CheckOutcome
+    report: PrivacyReport
+
+
+def apply(
+    rows: Sequence[Row], personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes
+) -> PrivacyOutcome:
+    """Find, and do what the two specs say. `key` makes pseudonyms and digests: see `key_file`.
+
+    The report has the place of everything found, and no value: a digest under the key, and a mask."""
+    rules = PrivacyRules(personal, secrets, key)
+    kept: list[Row] = []
+    dropped: list[Dropped] = []
+    findings: list[PrivacyFinding] = []
+    changed = 0
+    for row in rows:
+        texts = rules.texts(list(passages(row)))
+        reason = _drop_reason(texts, rules)
+        findings += [
+            found
+            for text in texts
+            for at in text.found
+            for found in _findings(row, at, rules, reason)
+        ]
+        if reason:
+            dropped.append(Dropped(row, reason, _why(texts, rules)))
+        else:
+            kept.append(_changed(row, texts))
+            changed += kept[-1] is not row
+    has_tagger = "name" in rules.types and rules.ner is None
+    problems = (*_problems(findings, rules), *(_unread_scripts(rows) if has_tagger else ()))
+    report = PrivacyReport(
+        counts=RowCounts(
+            rows_in=len(rows),
+            rows_kept=len(kept),
+            rows_dropped=dict(Counter(item.reason for item in dropped)),
+        ),
+        personal_action=personal.action,
+        secrets_action=secrets.action,
+        rows_changed=changed,
+        found=_counts(findings),
+        findings=tuple(findings),
+        problems=problems,
+    )
+    return PrivacyOutcome(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
+
+
+def _changed(row: Row, texts: Sequence[CheckedText]) -> Row:
+    new = {text.value: text.new for text in texts if text.value != text.new}
+    return with_texts(row, lambda passage: new.get(passage.text, passage.text)) if new else row
+
+
+def _dropping(texts: Sequence[CheckedText], rules: PrivacyRules) -> list[FoundType]:
+    types = {place.span.type for text in texts for at in text.found for place in at.places}
+    return sorted(type_ for type_ in types if rules.action[type_] == "drop")
+
+
+def _drop_reason(texts: Sequence[CheckedText], rules: PrivacyRules) -> str:
+    found = _dropping(texts, rules)
+    if not found:
+        return ""
+    return "secret" if SECRETS.intersection(found) else "personal_data"
+
+
+def _why(texts: Sequence[CheckedText], rules: PrivacyRules) -> str:
+    return f"it holds {', '.join(type_name(type_) for type_ in _dropping(texts, rules))}"
+
+
+def _findings(
+    row: Row, at: FoundInText, rules: PrivacyRules, reason: str
+) -> Iterator[PrivacyFinding]:
+    # A key of an object may itself be an address or a token.
+    key = redacted(row.key_in_file(at.key), known_types())
+    for place in at.places:
+        span = place.span
+        value = at.text[span.start : span.end]
+        yield PrivacyFinding(
+            file=row.file,
+            row=row.row,
+            key=key,
+            start=span.start,
+            end=span.end,
+            **_new_place(place, reason),
+            type=span.type,
+            confidence=span.confidence,
+            why=span.why,
+            digest=digest(rules.key, span.type, value),
+            preview=masked(span.type, value),
+        )
+
+
+def _new_place(place: ReplacedSpan, reason: str) -> dict[str, int | None]:
+    if reason:
+        return {"new_start": None, "new_end": None}
+    return {"new_start": place.start, "new_end": place.end}
+
+
+_LONG_ENOUGH = 6
+
+
+def masked(type_: FoundType, value: str) -> str:
+    """What a report shows of a value: of an e-mail `a***@e***.com`, of a secret nothing."""
+    if type_ in SECRETS or len(value) < _LONG_ENOUGH:
+        return "***"
+    if type_ == "email":
+        name, _, domain = plain_email(value).rpartition("@")
+        return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
+    return f"{value[0]}***"
+
+
+def type_name(type_: FoundType) -> str:
+    """The type in words."""
+    special = {
+        "iban": "IBAN",
+        "ip": "IP address",
+        "url": "link",
+        "jwt": "JWT",
+        "email": "e-mail address",
+    }
+    return special.get(type_, type_.replace("_", " "))
+
+
+def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, TypeCount]:
+    by_type: dict[FoundType, list[PrivacyFinding]] = {}
+    for found in findings:
+        by_type.setdefault(found.type, []).append(found)
+    return {
+        type_: TypeCount(
+            spans=len(found),
+            values=len({item.digest for item in found}),
+            rows=len({(item.file, item.row) for item in found}),
+        )
+        for type_, found in sorted(by_type.items())
+    }
+
+
+_MENDS = {
+    "personal_data": "--action redact or drop, or data.personal_data.action in a spec",
+    "secrets": "--secrets redact or drop, or data.secrets.action in a spec",
+}
+_DONE = {
+    "report": ("is left as it is", "are left as they are"),
+    "redact": ("was redacted", "were redacted"),
+    "pseudonymise": ("was replaced by a pseudonym", "were replaced by pseudonyms"),
+    "drop": ("was left out with its row", "were left out with their rows"),
+}
+
+
+def mend_of(type_: FoundType) -> str:
+    """Which option, and which key of a spec, does something about what is found."""
+    return _MENDS["secrets" if type_ in SECRETS else "personal_data"]
+
+
+def found_line(type_: FoundType, spans: int, rows: int, action: str) -> str:
+    """How often it was found, in how many rows, and what became of it; the row told with it is the first."""
+    if spans == 1:
+        return f"{type_name(type_)}: 1 in 1 row {_DONE[action][0]}"
+    many = "1 row" if rows == 1 else f"{rows} rows"
+    return f"{type_name(type_)}: {spans} in {many} {_DONE[action][1]}, this one first"
+
+
+def _problems(findings: Sequence[PrivacyFinding], rules: PrivacyRules) -> Iterator[Problem]:
+    """One for each file and type, at the first row that has it."""
+    groups: dict[tuple[str, FoundType], list[PrivacyFinding]] = {}
+    for found in findings:
+        groups.setdefault((found.file, found.type), []).append(found)
+    for (file, type_), alike in groups.items():
+        rows = len({item.row for item in alike})
+        action = rules.action[type_]
+        yield Problem(
+            level="warning",
+            file=file,
+            row=alike[0].row,
+            key=alike[0].key,
+            message=found_line(type_, len(alike), rows, action),
+            hint=mend_of(type_) if action == "report" else "",
+        )
+
+
+def _unread_scripts(rows: Sequence[Row]) -> Iterator[Problem]:
+    """One warning a script, with the number of rows that are written in it and the first of them."""
+    counts: Counter[str] = Counter()
+    first: dict[str, Row] = {}
+    for row in rows:
+        text = " ".join(said.text for said in passages(row))
+        for name in unread_scripts_in(text):
+            counts[name] += 1
+            first.setdefault(name, row)
+    for name, number in counts.items():
+        what = "1 row is" if number == 1 else f"{number} rows are"
+        yield Problem(
+            level="warning",
+            file=first[name].file,
+            row=first[name].row,
+            message=f"{what} in {name}, this one first, whose names nobody reads here",
+            hint="a pipeline that reads the language finds them: --ner, or data.personal_data.ner in a spec",
+        )

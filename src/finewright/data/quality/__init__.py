@@ -1,0 +1,1 @@
+"""What the rows are like: lengths, languages, labels, repeats of phrase, refusals, code."""

@@ -39,7 +39,7 @@ from finewright.guard.duplicates.near import near_repeats
 from finewright.report.text import table
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
-from finewright.rows.texts import passages, with_texts
+from finewright.rows.texts import parts_of, passages, with_texts
 from finewright.schema.rows import Row
 
 SETS = ("solidity", "erc7730")
@@ -145,7 +145,7 @@ def edit(row: Row, rng: random.Random) -> Row:
 
 
 def finewright(rows: Sequence[Row]) -> set[int]:
-    return set(near_repeats(rows, SIMILARITY))
+    return set(near_repeats([parts_of(row) for row in rows], SIMILARITY))
 
 
 def datasketch(rows: Sequence[Row]) -> set[int]:

@@ -9,6 +9,7 @@ from door_parts import Bar
 from door_parts.contrasts import Pair, chose, reported
 from finewright.guard.duplicates.near import near_repeats
 from finewright.rows.identity import named_anew
+from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
 _SIMILARITY = 0.8
@@ -41,7 +42,7 @@ def bars(sets: Path) -> Iterator[Bar]:
 
 def is_near(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Is the second row called a repeat of the first?"""
-    return bool(near_repeats([row(one, 1), row(other, 2)], _SIMILARITY))
+    return bool(near_repeats([parts_of(row(one, 1)), parts_of(row(other, 2))], _SIMILARITY))
 
 
 def row(said: tuple[str, str], number: int) -> Row:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.data.duplicates import find
 from finewright.data.privacy import apply as apply_privacy
 from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.provenance.policy import by_licence
 from finewright.data.row_warnings import control_tokens, hidden_text, odd_turns, warnings_of
 from finewright.errors import MissingExtra
-from finewright.guard.duplicates.find import find
 from finewright.guard.privacy.key_file import key_of
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.common import Problem

@@ -12,12 +12,12 @@ from finewright.guard.duplicates.words import (
     Vocabulary,
     Wordings,
     mixed,
-    parts_of,
     tokens_of,
     uncapital,
     word_of,
     wordings,
 )
+from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
 _SHORTEST, _LONGEST = 8, 13
@@ -63,7 +63,7 @@ def near_rows(
     train: Sequence[Row], held_out: Sequence[Row], similarity: float
 ) -> dict[int, NearRow]:
     """Place of each held-out row near a training row -> the nearest such row."""
-    worded = wordings([*train, *held_out], keyed=False)
+    worded = wordings(map(parts_of, [*train, *held_out]), keyed=False)
     best: dict[int, NearRow] = {}
     for earlier, later, share in near_pairs(worded, similarity):
         place = later - len(train)
@@ -76,18 +76,19 @@ def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int
     """Place of each held-out row that asks nearly what a training row does -> that row."""
     vocabulary = Vocabulary()
     known, questions = (
-        wordings(rows, keyed=False, vocabulary=vocabulary) for rows in (train, held_out)
+        wordings(map(parts_of, rows), keyed=False, vocabulary=vocabulary)
+        for rows in (train, held_out)
     )
     return near_questions(known, questions)
 
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:
     """The runs of words that held-out rows have in common with training rows."""
-    measured = wordings(held_out, keyed=False)
+    measured = wordings(map(parts_of, held_out), keyed=False)
     lengths = np.diff(measured.starts) - 2
     typical = np.percentile(lengths, _PERCENTILE) if len(lengths) else _LONGEST
     length = int(np.clip(typical, _SHORTEST, _LONGEST))
-    known = _known_runs(wordings(train, keyed=False), measured, length)
+    known = _known_runs(wordings(map(parts_of, train), keyed=False), measured, length)
     return Overlaps(
         tuple(_overlap(known, measured, i, length) for i in range(len(measured))), length
     )

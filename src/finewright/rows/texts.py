@@ -1,11 +1,14 @@
 """All that a row says, text by text: what the checks of the door read, and change."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from finewright.rows.identity import named_anew
-from finewright.schema.rows import Message, Row, RowText
+from finewright.schema.rows import Message, Row, RowParts, RowText
+
+_TURN = re.compile(r"messages\[(\d+)\]")
 
 
 def passages(row: Row) -> Iterator[RowText]:
@@ -19,6 +22,24 @@ def passages(row: Row) -> Iterator[RowText]:
     for name, value in row.columns.items():
         for place, text in leaves(f"columns.{name}", value):
             yield RowText(place, "column", text)
+
+
+def parts_of(row: Row) -> RowParts:
+    """What a row says, in parts; of a pair both answers. Of its columns only a prompt's count.
+
+    What is said after the answer is none of them: nothing is learned from it."""
+    parts = RowParts([], [], [], row.label, row.tools)
+    found = row.answer_at
+    answer_at = len(row.messages) if found is None else found
+    for key, role, text in passages(row):
+        turn = _TURN.match(key)
+        if role == "system":
+            parts.system.append(text)
+        elif turn and int(turn[1]) < answer_at:
+            parts.prompt.append(text)
+        elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
+            parts.answered.append(text)
+    return parts
 
 
 def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:

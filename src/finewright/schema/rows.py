@@ -135,6 +135,16 @@ def parse_rows(text: str) -> list[Row]:
     return [Row.from_json(json.loads(line)) for line in text.split("\n") if line]
 
 
+class RowParts(NamedTuple):
+    """The texts of a row, of its system prompt, what is asked and what is answered; and what else it has."""
+
+    system: list[str]
+    prompt: list[str]
+    answered: list[str]
+    label: bool | None = None
+    tools: tuple[dict[str, Any], ...] | None = None
+
+
 class RowText(NamedTuple):
     """One text of a row: the key it stands at, who says it (`column` for a column), and the text."""
 

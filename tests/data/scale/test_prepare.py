@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from finewright.data.duplicates import find
 from finewright.data.scale import prepare as module
 from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, StoreError
-from finewright.guard.duplicates.find import find
 from finewright.rows.read import read_rows
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.privacy import PersonalDataSpec

@@ -11,6 +11,7 @@ from finewright.guard.duplicates.alike import alike, num_common
 from finewright.guard.duplicates.facts import fact_bits, have_other_bits, have_other_facts
 from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.words import wordings
+from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
 from .made import chat
@@ -19,7 +20,7 @@ LONG = "the parcel was sent on monday by the depot in the north and has not been
 
 
 def share(one: Row, other: Row, similarity: float = 0.8) -> float | None:
-    found = wordings([one, other])
+    found = wordings(map(parts_of, [one, other]))
     assert alike(found[0], found[1], similarity) == alike(found[1], found[0], similarity)
     return alike(found[0], found[1], similarity)
 
@@ -197,7 +198,7 @@ def test_what_two_texts_begin_and_end_with_is_taken_off_once(a: list[int], b: li
 
 def test_other_facts_are_seen_before_the_words_are_compared() -> None:
     def facts(text: str) -> np.ndarray:
-        return wordings([chat(text, "yes")])[0].prompt
+        return wordings([parts_of(chat(text, "yes"))])[0].prompt
 
     assert have_other_facts(facts("pay 170 to 4"), facts("pay 4 to 180"))
     assert not have_other_facts(facts("pay 170 to 4"), facts("pay 4"))
@@ -210,7 +211,7 @@ def test_other_facts_are_seen_before_the_words_are_compared() -> None:
 )
 def test_bits_never_say_more_than_the_facts(rows: list[tuple[list[int], list[int]]]) -> None:
     texts = [[" ".join(["a", *map(str, part)]) for part in row] for row in rows]
-    found = wordings([chat(*text) for text in texts])
+    found = wordings([parts_of(chat(*text)) for text in texts])
     if have_other_bits(fact_bits(found), 0, 1):
         one, other = found[0], found[1]
         assert any(have_other_facts(a, b) for a, b in zip(one[:2], other[:2], strict=True))

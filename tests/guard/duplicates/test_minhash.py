@@ -13,6 +13,7 @@ from finewright.guard.duplicates.minhash import (
     signatures,
 )
 from finewright.guard.duplicates.words import wordings
+from finewright.rows.texts import parts_of
 
 from .made import chat, edited, seeded, words
 
@@ -35,14 +36,17 @@ def jaccard(one: set[int], other: set[int]) -> float:
 
 def test_the_bigrams_of_a_row_are_its_own() -> None:
     rows = [chat("a b", "c"), chat("", "d"), chat("a b", "c e")]
-    together, alone = sets_of(wordings(rows)), [sets_of(wordings([row]))[0] for row in rows]
+    together, alone = (
+        sets_of(wordings(map(parts_of, rows))),
+        [sets_of(wordings([parts_of(row)]))[0] for row in rows],
+    )
     assert together == alone
     # asked-mark a, a b, b answer-mark, answer-mark c
     assert [len(found) for found in together] == [4, 2, 5]
 
 
 def test_hashes_agree_as_often_as_the_jaccard_similarity_says() -> None:
-    rows = wordings(made(150))
+    rows = wordings(map(parts_of, made(150)))
     features, signed = sets_of(rows), signatures(rows)
     errors = [
         (signed[:, i] == signed[:, i + 150]).mean() - jaccard(features[i], features[i + 150])
@@ -55,7 +59,7 @@ def test_hashes_agree_as_often_as_the_jaccard_similarity_says() -> None:
 
 def test_the_estimates_are_those_of_datasketch() -> None:
     datasketch = pytest.importorskip("datasketch")
-    rows = wordings(made(60))
+    rows = wordings(map(parts_of, made(60)))
     features, signed = sets_of(rows), signatures(rows)
     differences = []
     for i in range(60):
@@ -72,7 +76,10 @@ def test_the_estimates_are_those_of_datasketch() -> None:
 
 def test_a_signature_does_not_depend_on_the_rows_around_it() -> None:
     rows = made(5)
-    assert np.array_equal(signatures(wordings(rows))[:, 3], signatures(wordings([rows[3]]))[:, 0])
+    assert np.array_equal(
+        signatures(wordings(map(parts_of, rows)))[:, 3],
+        signatures(wordings([parts_of(rows[3])]))[:, 0],
+    )
     assert signatures(wordings([])).shape == (NUM_HASHES, 0)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from finewright.guard.duplicates.questions import near_questions
 from finewright.guard.duplicates.words import Vocabulary, wordings
+from finewright.rows.texts import parts_of
 from guard.duplicates.made import chat
 
 QUESTION = (
@@ -16,7 +17,8 @@ LETTER = "Please write a short letter to the landlord about the broken heating i
 def found(one: tuple[str, str], other: tuple[str, str]) -> bool:
     vocabulary = Vocabulary()
     known, asked = (
-        wordings([chat(*said)], keyed=False, vocabulary=vocabulary) for said in (one, other)
+        wordings([parts_of(chat(*said))], keyed=False, vocabulary=vocabulary)
+        for said in (one, other)
     )
     return bool(near_questions(known, asked))
 
@@ -62,8 +64,10 @@ def test_each_is_compared_with_the_rows_that_share_its_rarest_words() -> None:
     ]
     rows.append(chat(LETTER, "Dear Sir."))
     vocabulary = Vocabulary()
-    known = wordings(rows, keyed=False, vocabulary=vocabulary)
-    asked = wordings([chat(f"Hello! {LETTER}", "Dear Madam.")], keyed=False, vocabulary=vocabulary)
+    known = wordings(map(parts_of, rows), keyed=False, vocabulary=vocabulary)
+    asked = wordings(
+        [parts_of(chat(f"Hello! {LETTER}", "Dear Madam."))], keyed=False, vocabulary=vocabulary
+    )
     assert [(i, near.of) for i, near in near_questions(known, asked).items()] == [(0, 300)]
 
 

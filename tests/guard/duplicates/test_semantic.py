@@ -2,9 +2,10 @@
 
 import pytest
 
-from finewright.guard.duplicates.find import find
+from finewright.data.duplicates import find
 from finewright.guard.duplicates.semantic import semantic_repeats
 from finewright.rag.embed import words
+from finewright.rows.texts import parts_of
 from finewright.schema.duplicates import DuplicatesSpec
 
 from .made import chat
@@ -23,7 +24,7 @@ def test_a_reordered_answer_to_the_same_question_is_found() -> None:
         ),
         chat("Tell me how to reset my password please.", REORDERED, row=3),
     ]
-    found = semantic_repeats(rows, 0.9)
+    found = semantic_repeats([parts_of(row) for row in rows], 0.9)
     assert {later: kept.row for later, kept in found.items()} == {2: 0}
     assert 0.9 <= found[2].similarity <= 1
     report = find(rows, DuplicatesSpec(near="off", semantic="drop", semantic_similarity=0.9)).report
@@ -37,7 +38,7 @@ def test_other_facts_are_another_row() -> None:
         [turn["content"] for row in (one, other) for turn in row.messages]
     )
     assert vectors[0] @ vectors[2] > 0.8
-    assert semantic_repeats([one, other], 0.8) == {}
+    assert semantic_repeats([parts_of(one), parts_of(other)], 0.8) == {}
 
 
 def test_texts_without_words_have_a_vector_too() -> None:

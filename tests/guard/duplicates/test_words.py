@@ -11,11 +11,11 @@ from finewright.guard.duplicates.words import (
     Vocabulary,
     folded,
     is_fact,
-    parts_of,
     shape_of,
     wordings,
     words_of,
 )
+from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
 from .made import chat
@@ -69,7 +69,7 @@ def test_folding_twice_changes_nothing() -> None:
 
 def test_a_row_has_what_is_told_asked_and_answered() -> None:
     row = chat("Q", "A", system="S")
-    assert parts_of(row) == (["S"], ["Q"], ["A"])
+    assert parts_of(row)[:3] == (["S"], ["Q"], ["A"])
     pair = Row(
         "x",
         row.messages,
@@ -78,17 +78,17 @@ def test_a_row_has_what_is_told_asked_and_answered() -> None:
         1,
         rejected=(*row.messages[:-1], row.messages[-1] | {"content": "B"}),
     )
-    assert parts_of(pair) == (["S"], ["Q"], ["A", "B"])
+    assert parts_of(pair)[:3] == (["S"], ["Q"], ["A", "B"])
     prompt = Row("x", row.messages[:-1], None, "f", 1, columns={"answer": "A", "n": 3})
-    assert parts_of(prompt) == (["S"], ["Q"], ["A"])
+    assert parts_of(prompt)[:3] == (["S"], ["Q"], ["A"])
 
 
 def test_what_is_said_after_the_answer_is_no_part() -> None:
     row = chat("Q", "A", system="S")
     thanked = replace(row, messages=(*row.messages, {"role": "user", "content": "ok thanks"}))
-    assert parts_of(thanked) == (["S"], ["Q"], ["A"])
+    assert parts_of(thanked)[:3] == (["S"], ["Q"], ["A"])
     again = replace(thanked, messages=(*thanked.messages, *row.messages[1:]))
-    assert parts_of(again) == (["S"], ["Q", "A", "ok thanks", "Q"], ["A"])
+    assert parts_of(again)[:3] == (["S"], ["Q", "A", "ok thanks", "Q"], ["A"])
 
 
 def test_columns_hold_one_row_each() -> None:
@@ -97,7 +97,7 @@ def test_columns_hold_one_row_each() -> None:
         chat("", "x"),
         chat("ONE  two", "Three", system="S"),
     ]
-    found = wordings(rows)
+    found = wordings(map(parts_of, rows))
     assert len(found) == 3
     assert [len(found[i].prompt) for i in range(3)] == [2, 0, 2]
     assert [len(found[i].answered) for i in range(3)] == [1, 1, 1]
@@ -108,7 +108,8 @@ def test_columns_hold_one_row_each() -> None:
 
 def test_the_order_of_facts_does_not_matter_and_each_counts() -> None:
     found = wordings(
-        [chat("1 and 2", "x"), chat("2 or 1", "y"), chat("2 and 2", "x"), chat("a", "b")]
+        parts_of(chat(*said))
+        for said in (("1 and 2", "x"), ("2 or 1", "y"), ("2 and 2", "x"), ("a", "b"))
     )
     assert found.facts[0] == found.facts[1] != found.facts[2]
     assert found.facts[3] == 0

@@ -29,6 +29,7 @@ from finewright.rows.fates import RowFate, UsableRows
 from finewright.rows.notes import Json
 from finewright.rows.outcome import Dropped
 from finewright.rows.tally import Tally
+from finewright.rows.texts import parts_of
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row
@@ -90,7 +91,7 @@ def made_of(part: Slice, options: Options) -> bytes:
             tally.warnings.add(item.rows)
             rejected += _rejected(item)
     scanned = _scanned(read.rows, options)
-    rows, worded = scanned.rows, wordings(scanned.rows)
+    rows, worded = scanned.rows, wordings(map(parts_of, scanned.rows))
     tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
     tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
     # What holds a secret is not written down a second time.

@@ -9,10 +9,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from finewright.data.duplicates import REASONS
 from finewright.data.scale.chunk import reject
 from finewright.data.scale.columns import Columns, place_of
 from finewright.data.scale.repeats import Repeats
-from finewright.guard.duplicates.find import REASONS
 from finewright.schema.common import Artifact
 from finewright.schema.duplicates import DuplicateRow, how_alike, stored_share
 from finewright.store.atomic import os_errors, sha256_file

@@ -7,8 +7,8 @@ from typing import Literal
 
 from finewright.data.contamination import Contamination, contamination
 from finewright.data.decontaminate import without_leaks
+from finewright.data.duplicates import find
 from finewright.features.data.rows import said_of, usable_rows, write_rows
-from finewright.guard.duplicates.find import find
 from finewright.rows.fates import ReadOptions, UsableRows
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finewright.data.duplicates import find
 from finewright.data.privacy import apply
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
 from finewright.data.provenance.policy import by_licence
@@ -14,7 +15,6 @@ from finewright.data.provenance.stated import StatedLicence, file_licence, licen
 from finewright.data.quality.figures import ref
 from finewright.data.row_warnings import RowWarnings
 from finewright.features.data.rows import said_of, usable_rows
-from finewright.guard.duplicates.find import find
 from finewright.guard.privacy.key_file import key_of
 from finewright.rows.fates import ReadOptions, RowFate
 from finewright.rows.texts import passages

@@ -16,7 +16,7 @@ from finewright.guard.duplicates.facts import fact_bits, have_other_bits
 from finewright.guard.duplicates.groups import Leaders, Original, leaders
 from finewright.guard.duplicates.minhash import Bands, band_hashes, bands_for, signatures
 from finewright.guard.duplicates.words import Wording, Wordings, wordings
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowParts
 
 
 class SignedRows:
@@ -52,7 +52,7 @@ class SignedRows:
         return agreeing
 
 
-def near_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
+def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Original]:
     """Place of each row that is near an earlier row which stays -> that row.
 
     Rows that differ in case, spaces or forms of characters only are near with 1.0, whatever their

@@ -12,23 +12,22 @@ from numpy.typing import NDArray
 
 from finewright.guard.duplicates.contrast import difference
 from finewright.guard.duplicates.groups import Original, leaders
-from finewright.guard.duplicates.words import parts_of, wordings
+from finewright.guard.duplicates.words import wordings
 from finewright.rag.embed import words
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowParts
 
 _CELLS = 1 << 24
 
 
-def semantic_repeats(rows: Sequence[Row], similarity: float) -> dict[int, Original]:
+def semantic_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Original]:
     """Place of each row that means what an earlier row which stays means -> that row.
 
     The lower one of the two cosines, of the questions and of the answers, is at least `similarity`."""
     worded = wordings(rows)
-    parts = [parts_of(row) for row in rows]
     embedder = words.load()
     prompts, answered = (
         embedder.documents(["\n".join(texts) for texts in side])
-        for side in ((part.prompt for part in parts), (part.answered for part in parts))
+        for side in ((row.prompt for row in rows), (row.answered for row in rows))
     )
 
     def near(earlier: int, later: int) -> float | None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from finewright.errors import MissingExtra
 from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
-from finewright.rows.texts import passages
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowParts
 
 try:
     import numpy as np
@@ -48,21 +47,12 @@ _TOKEN = re.compile(
 _APOSTROPHES = re.compile("['\u2019]")
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
 _DIGITS = re.compile(r"\d+")
-_TURN = re.compile(r"messages\[(\d+)\]")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 500_000
 # Marks before what is asked and what is answered; no word has one of these numbers.
 _PROMPT, _ANSWERED = 4, 8
 _FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
-
-
-class RowParts(NamedTuple):
-    """The texts of a row: of its system prompt, of what is asked, and of what is answered."""
-
-    system: list[str]
-    prompt: list[str]
-    answered: list[str]
 
 
 class Spelling(Protocol):
@@ -229,26 +219,8 @@ def _hash_of(word: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def parts_of(row: Row) -> RowParts:
-    """What a row says, in three parts; of a pair both answers. Of its columns only a prompt's count.
-
-    What is said after the answer is none of them: nothing is learned from it."""
-    parts = RowParts([], [], [])
-    found = row.answer_at
-    answer_at = len(row.messages) if found is None else found
-    for key, role, text in passages(row):
-        turn = _TURN.match(key)
-        if role == "system":
-            parts.system.append(text)
-        elif turn and int(turn[1]) < answer_at:
-            parts.prompt.append(text)
-        elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
-            parts.answered.append(text)
-    return parts
-
-
 def wordings(
-    rows: Iterable[Row], *, keyed: bool = True, vocabulary: Vocabulary | None = None
+    rows: Iterable[RowParts], *, keyed: bool = True, vocabulary: Vocabulary | None = None
 ) -> Wordings:
     """The rows in columns.
 
@@ -258,16 +230,15 @@ def wordings(
     words: list[int] = []
     starts, answers, keys, texts = [0], [], [], []
     for row in rows:
-        system, prompt, answered = parts_of(row)
         words.append(_PROMPT)
-        for text in prompt:
+        for text in row.prompt:
             words.extend(map(known.__getitem__, tokens_of(text)))
         answers.append(len(words))
         words.append(_ANSWERED)
-        for text in answered:
+        for text in row.answered:
             words.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(len(words))
-        whole = [[_spaced(text) for text in part] for part in (system, prompt, answered)]
+        whole = [[_spaced(text) for text in part] for part in row[:3]]
         keys.append(_digest([whole[0], row.label]) if keyed else 0)
         texts.append(_digest([*whole, row.label, row.tools]))
     flat = np.array(words, np.uint32)

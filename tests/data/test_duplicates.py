@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.guard.duplicates.find import find
+from finewright.data.duplicates import find
 from finewright.guard.duplicates.near import near_repeats
+from finewright.rows.texts import parts_of
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.rows import Row
 
-from .made import chat, edited, seeded, words
+from guard.duplicates.made import chat, edited, seeded, words
 
 DROP = DuplicatesSpec(exact="drop", near="drop")
 
@@ -112,7 +113,7 @@ def test_planted_edits_are_found_and_nothing_else(low: float) -> None:
         for _ in range(400)
     ]
     edits = [edited(row, rng, low) for row in rows]
-    found = near_repeats([*rows, *edits], 0.8)
+    found = near_repeats([parts_of(row) for row in (*rows, *edits)], 0.8)
     right = sum(found[i].row == i - 400 for i in found)
     assert right / 400 >= 0.95
     assert right / len(found) >= 0.99
@@ -136,7 +137,7 @@ def test_a_set_of_one_template_has_no_repeats_among_its_facts() -> None:
         chat(r.messages[0]["content"] + " ", r.messages[1]["content"], row=300 + i)
         for i, r in enumerate(again)
     ]
-    found = near_repeats([*rows, *spaced], 0.8)
+    found = near_repeats([parts_of(row) for row in (*rows, *spaced)], 0.8)
     assert {i: kept.row for i, kept in found.items()} == {300 + n: 10 * n for n in range(30)}
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from finewright.guard.duplicates.exact import repeats
 from finewright.guard.duplicates.groups import Original
 from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.texts import parts_of
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import (
     DuplicateKind,
@@ -84,16 +85,17 @@ def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
 
 
 def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Original]:
+    parts = [parts_of(row) for row in rows]
     # numpy and the embeddings are loaded only where they are asked for.
     if kind == "near":
         # Says what is missing where numpy is.
         import finewright.guard.duplicates.words  # noqa: F401
         from finewright.guard.duplicates.near import near_repeats
 
-        return near_repeats(rows, spec.similarity)
+        return near_repeats(parts, spec.similarity)
     from finewright.guard.duplicates.semantic import semantic_repeats
 
-    return semantic_repeats(rows, spec.semantic_similarity)
+    return semantic_repeats(parts, spec.semantic_similarity)
 
 
 def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, DuplicateKind]:

@@ -9,7 +9,6 @@ from finewright.guard.duplicates.near import near_repeats
 from finewright.rows.texts import parts_of
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.rows import Row
-
 from guard.duplicates.made import chat, edited, seeded, words
 
 DROP = DuplicatesSpec(exact="drop", near="drop")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finewright.cli.talk import beside, talk
-from finewright.errors import FetchError
+from finewright.errors import DataError, FetchError
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Speaker
 from finewright.workbench.systems import load_system
@@ -109,6 +109,54 @@ def test_two_answer_side_by_side(
     assert set(rule) <= set("-| ")
     assert [column.strip() for column in answer.split("|")] == ["hello", "hello"]
     assert [call.body["model"] for call in server.asked] == ["a", "b"]
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, speakers: list[Speaker], content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+    talk(speakers, MANNER, system="", prompt="")
+
+
+def test_a_pipe_knows_the_commands_and_lines_that_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "talk.jsonl"
+    lines = f"one \\\ntwo\n/system Be brief.\n\nthrée\n /etc\n/save {saved}\nlast \\"
+    with served(echoed) as server:
+        piped(monkeypatch, [EndpointSpeaker(f"{server.url}#echo")], lines.encode())
+    assert capsys.readouterr().out == "one two \n\nthrée \n/etc \nlast \n"
+    rows = [json.loads(line)["messages"] for line in saved.read_text().splitlines()]
+    asked = [[message["content"] for message in row[:-1]] for row in rows]
+    assert asked == [["one \ntwo"], ["Be brief.", "thrée"], ["Be brief.", " /etc"]]
+    assert [row[-1]["content"] for row in rows] == ["one two ", "thrée ", "/etc "]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (b"one\ntw\xff\n", "stdin, line 2: byte 0xff is no UTF-8"),
+        (b"one\n/sytem x\n", "stdin, line 2: /sytem: there is no such command"),
+        (b"one\n/save\n", "stdin, line 2: /save: it lacks its file"),
+    ],
+)
+def test_a_mistake_in_a_pipe_ends_it_with_its_line(
+    lines: bytes, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(echoed) as server, pytest.raises(DataError) as caught:
+        piped(monkeypatch, [EndpointSpeaker(f"{server.url}#echo")], lines)
+    assert str(caught.value) == says
+    assert caught.value.hint
+    assert capsys.readouterr().out == "one \n"
+
+
+def test_a_long_name_stands_whole_over_its_column() -> None:
+    names = ["20261127-support-bot-0a1b2c3d", "20261127-support-bot-4e5f6a7b"]
+    lines = beside(names, ["a", "b"], 51).splitlines()
+    columns = [
+        [part.strip() for part in column]
+        for column in zip(*(x.split("|") for x in lines), strict=True)
+    ]
+    assert ["".join(column[:2]) for column in columns] == names
+    assert [column[3] for column in columns] == ["a", "b"]
 
 
 def test_columns_are_as_wide_as_the_terminal() -> None:

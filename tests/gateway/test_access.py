@@ -1,6 +1,7 @@
 """What the log says of requests."""
 
 import logging
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
+from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 
 PRIVATE = "my private words\nERROR forged"
@@ -35,15 +37,32 @@ def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
     line = first.getMessage()
     number = found.headers["x-request-id"]
     assert line.startswith(f"{number} POST /v1/chat/completions: 404 model_not_found, key none, ")
-    assert "GET other: 404, " in second.getMessage()
+    assert "GET other: 404 not_found_error, " in second.getMessage()
     assert "private" not in caplog.text
+
+
+def test_a_request_without_a_key_is_counted_at_its_route(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "finewright")
+    make_key(tmp_path / "keys.json", "user", "2026-11-27")
+    admission = Admission(1, 1)
+    gateway = Gateway([], admission, Measures(admission))
+    client = TestClient(app_of(gateway, KeyRing(tmp_path / "keys.json")))
+    for path in ("/v1/models", "/v1/models/a/b", "/nothing"):
+        assert client.get(path).status_code == 401
+    lines = [record.getMessage() for record in caplog.records]
+    routes = ("/v1/models", "/v1/models/{model:path}", "other")
+    for line, route in zip(lines, routes, strict=True):
+        assert f" GET {route}: 401 invalid_api_key, key none" in line
+    assert b'route="/v1/models",status="401"' in gateway.measures.text()
 
 
 @pytest.mark.parametrize(
     ("error", "code", "level"),
     [
         (ApiError("late", status=504, code="timeout"), "timeout", "WARNING"),
-        (ZeroDivisionError(PRIVATE), "500", "ERROR"),
+        (ZeroDivisionError(PRIVATE), "server_error", "ERROR"),
     ],
 )
 def test_an_answer_that_breaks_off_is_in_the_log_though_its_status_is_200(

@@ -358,9 +358,9 @@ def test_nobody_cancels_a_switch_half_way() -> None:
     [
         (
             GatewayQuestion("base", text=(5,) * 250, max_tokens=20),
-            "250 tokens and max_tokens is 20",
+            "250 tokens, and the answer may have 20",
         ),
-        (GatewayQuestion("base", text=(5,) * 300), "300 tokens, and this model reads"),
+        (GatewayQuestion("base", text=(5,) * 300), "300 tokens; this model reads"),
         (GatewayQuestion("base", text=(999,)), "beyond the vocabulary"),
         (GatewayQuestion("base", ASKED, form=AnswerForm({"const": 1, "type": "string"})), "json"),
     ],
@@ -412,3 +412,30 @@ def test_a_call_that_cannot_be_forced_is_refused_with_the_reason(engine: NativeE
     with pytest.raises(ApiError, match="tool") as caught:
         asked(engine, question)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_a_name_is_written_or_refused(speaks: bool) -> None:
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    made = model("base", lm)
+    if speaks:
+        named = "(message['name'] ~ ': ' if message['name'] else '') + message['content']"
+        template = tiny.TEMPLATES["chatml"].replace("message['content']", named)
+        made.loaded.chat.tokenizer.chat_template = template
+    engine = NativeEngine([made], max_tokens=10, at_once=1)
+    question = GatewayQuestion("base", ({**ASKED[0], "name": "user"},), max_tokens=3)
+    if speaks:
+        plain, found = asked(engine, replace(question, messages=ASKED), question)
+        assert found[-1].usage.prompt > plain[-1].usage.prompt
+    else:
+        with pytest.raises(ApiError, match="has no place for it") as caught:
+            asked(engine, question)
+        assert caught.value.param == "messages.0.name"
+    asyncio.run(engine.close())
+
+
+def test_tools_that_the_template_has_no_words_for_are_named(engine: NativeEngine) -> None:
+    question = GatewayQuestion("base", ASKED, tools=ToolWish((forced.TOOLS[0],)))
+    with pytest.raises(ApiError, match="tools: the chat template leaves out the tools") as caught:
+        asked(engine, question)
+    assert caught.value.param == "tools"

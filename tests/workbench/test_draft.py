@@ -68,14 +68,17 @@ def test_a_base_model_is_served_with_one_draft() -> None:
         models.read(ServedTarget(target="./large", id="third", draft_model="./large"))
     with pytest.raises(ModelError, match="its vocabulary is not the model's"):
         models.read(ServedTarget(target="./small", draft_model="./other"))
-    with pytest.raises(ValueError, match="draft_model: engine llamacpp answers"):
+    with pytest.raises(ValueError, match=r"a\.gguf is served by engine llamacpp"):
         ServedTarget(target="a.gguf", draft_model="./small")
 
 
 def test_a_draft_of_the_command_line_is_of_the_models_that_it_names() -> None:
     for targets, says in (
         ((), "--draft-model is of models that the command line names"),
-        (("http://127.0.0.1:9/v1#m",), "draft_model: engine remote answers for http"),
+        (
+            ("http://127.0.0.1:9/v1#m",),
+            "draft_model: only a run or a base model takes one, and http",
+        ),
     ):
         with pytest.raises(DataError, match=says):
             _spec(ServeOptions(targets=targets, draft_model="./small"))

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from finewright.errors import DataError, FetchError
-from finewright.workbench.speakers import EndpointSpeaker
+from finewright.workbench.speakers import EndpointSpeaker, speakers_of
 
 
 @contextmanager
@@ -57,3 +57,11 @@ def test_an_address_where_no_server_is_is_one_line(url: str) -> None:
     assert "#" not in str(caught.value)
     assert ":p@" in url or str(caught.value).startswith(f"{url}: ")
     assert ":p@" not in str(caught.value)
+
+
+def test_two_models_of_one_name_are_told_apart() -> None:
+    one, other = "http://127.0.0.1:1/v1#a", "http://127.0.0.1:2/v1#a"
+    assert [each.name for each in speakers_of(one, other)] == [one, other]
+    assert [each.name for each in speakers_of(one, f"{one}b")] == ["a", "ab"]
+    with pytest.raises(DataError, match="it is the same model"):
+        speakers_of(one, one)

@@ -205,14 +205,13 @@ def chat(options: ChatOptions, session: Session) -> None:
     """A conversation on the terminal."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
-    from finewright.workbench.speakers import speaker_of
+    from finewright.workbench.speakers import speakers_of
 
     manner = Manner(
         options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
-    speakers = [speaker_of(options.target, options.draft_model, base_model=options.base_model)]
-    if options.compare:
-        speakers.append(speaker_of(options.compare))
+    given = (options.target, options.compare, options.draft_model)
+    speakers = speakers_of(*given, base_model=options.base_model)
     talk(speakers, manner, system=options.system, prompt=options.prompt)
 
 

@@ -20,9 +20,11 @@ _DIMMED = "\x1b[2m{}\x1b[0m"
 _HELP = """/system TEXT   begin anew with this system prompt; without a text, show it
 /reset         begin a new conversation
 /history       show the conversation
-/save FILE     write it as rows of messages, JSONL; the file must be new
+/save FILE     write it, of a pipe all answers so far, as rows of messages, JSONL; the file must be new
 a \\ at the end of a line: the next line belongs to it. Ctrl-D ends
 """
+_COMMANDS = "/help, /history, /reset, /save FILE and /system TEXT"
+_Rows = list[dict[str, object]]
 _NARROWEST = 24
 
 
@@ -53,6 +55,7 @@ def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: st
     In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
     so that no answer depends on the lines before it, and a blank line is answered by a blank line, so that
     answers of one line stand where their questions do; an empty line follows an answer of several lines.
+    Commands, and lines that end with a backslash, are the same in both; a mistake ends a pipe alone.
     Without `system`, a tuned model is asked with the system prompt that it was trained with. Each of two
     speakers has a conversation of its own, with the same questions."""
     conversations = [_Conversation.of(speaker, system) for speaker in speakers]
@@ -65,25 +68,42 @@ def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: st
 
 
 def _answer_lines(conversations: Sequence[_Conversation], manner: Manner) -> None:
-    for line in _lines():
+    rows: _Rows = []
+    for number, line in _turns():
+        try:
+            _check_text(line)
+            if line.startswith("/"):
+                sys.stderr.write(_obey(conversations, line.strip(), rows))
+                continue
+        except DataError as error:
+            raise DataError(f"stdin, line {number}: {error}", hint=error.hint) from None
         for each in conversations:
             each.begin()
         if not line.strip() or "\n" in _ask(conversations, line, manner):
             sys.stdout.write("\n")
             sys.stdout.flush()
+        rows += _rows(conversations) if line.strip() else []
+
+
+def _check_text(line: str) -> None:
+    """Raise DataError for bytes that are no text, which come as lone surrogates."""
+    wrong = next((ord(each) - 0xDC00 for each in line if "\udc80" <= each <= "\udcff"), None)
+    if wrong is not None:
+        raise DataError(f"byte 0x{wrong:02x} is no UTF-8", hint="iconv -t UTF-8 makes it so")
 
 
 def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
     names = " and ".join(each.speaker.name for each in conversations)
     sys.stderr.write(f"{names}: say something; /help shows the commands, Ctrl-D ends\n")
-    for line in _turns():
-        if line.startswith("/"):
-            try:
-                sys.stderr.write(_obey(conversations, line.strip()))
-            except FinewrightError as error:
-                sys.stderr.write(f"{error}\n")
-        elif line.strip():
-            _ask_again(conversations, line, manner)
+    for _, line in _turns(prompt="> "):
+        try:
+            _check_text(line)
+            if line.startswith("/"):
+                sys.stderr.write(_obey(conversations, line.strip(), _rows(conversations)))
+            elif line.strip():
+                _ask_again(conversations, line, manner)
+        except FinewrightError as error:
+            sys.stderr.write(f"{error}\n")
 
 
 def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner) -> None:
@@ -91,10 +111,10 @@ def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner
     before = [len(each.messages) for each in conversations]
     try:
         _ask(conversations, line, manner)
-    except FinewrightError as error:
-        sys.stderr.write(f"{error}\n")
+    except FinewrightError:
         for each, count in zip(conversations, before, strict=True):
             del each.messages[count:]
+        raise
 
 
 def _system(conversation: _Conversation) -> str:
@@ -102,8 +122,9 @@ def _system(conversation: _Conversation) -> str:
     return f"{prompt or 'no system prompt'}\n"
 
 
-def _obey(conversations: Sequence[_Conversation], line: str) -> str:
-    """Do what a line that begins with / says; what is to be shown. Raises FinewrightError."""
+def _obey(conversations: Sequence[_Conversation], line: str, rows: _Rows) -> str:
+    """Do what a line that begins with / says, to save these rows; what is to be shown. Raises
+    FinewrightError."""
     command, _, rest = line.partition(" ")
     rest = rest.strip()
     if command == "/help":
@@ -111,14 +132,19 @@ def _obey(conversations: Sequence[_Conversation], line: str) -> str:
     if command == "/history":
         return "".join(map(_history, conversations))
     if command == "/save" and rest:
-        return _save(conversations, Path(rest).expanduser())
+        return _save(rows, Path(rest).expanduser())
     if command == "/system" and not rest:
         return "".join(dict.fromkeys(map(_system, conversations)))
     if command in ("/reset", "/system"):
         for each in conversations:
             each.begin(rest or None)
         return "a new conversation\n"
-    raise DataError(f"{command}: there is no such command, or it lacks its file; /help shows all")
+    if command == "/save":
+        raise DataError("/save: it lacks its file", hint="/save FILE")
+    raise DataError(
+        f"{command}: there is no such command",
+        hint=f"{_COMMANDS}; before a question that begins with / write a space",
+    )
 
 
 def _history(conversation: _Conversation) -> str:
@@ -126,36 +152,39 @@ def _history(conversation: _Conversation) -> str:
     return "".join([f"{conversation.speaker.name}\n", *lines, "\n"])
 
 
-def _save(conversations: Sequence[_Conversation], path: Path) -> str:
+def _rows(conversations: Sequence[_Conversation]) -> _Rows:
+    return [{"messages": list(each.messages), "model": each.speaker.name} for each in conversations]
+
+
+def _save(rows: _Rows, path: Path) -> str:
     if path.exists():
         raise DataError(f"{path}: there is such a file already")
-    rows = [{"messages": each.messages, "model": each.speaker.name} for each in conversations]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_bytes(path, text.encode())
     return f"saved to {path}\n"
 
 
-def _turns() -> Iterator[str]:
-    """What is typed, lines that end with a backslash with those after them; arrows recall earlier lines."""
-    begun = ""
-    for line in _lines(prompt="> "):
-        if line.endswith("\\"):
-            begun += line[:-1] + "\n"
-            continue
-        yield begun + line
-        begun = ""
+def _turns(prompt: str = "") -> Iterator[tuple[int, str]]:
+    """What comes with the number of its last line, lines that end with a backslash with those after them."""
+    begun: list[str] = []
+    number = 0
+    for number, line in enumerate(_lines(prompt), start=1):
+        begun.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            yield number, "\n".join(begun)
+            begun = []
+    if begun:
+        yield number, "\n".join(begun)
 
 
-def _lines(prompt: str = "") -> Iterator[str]:
-    """The lines that come, each asked for with `prompt`."""
+def _lines(prompt: str) -> Iterator[str]:
+    """The lines that come, each asked for with `prompt`; arrows recall earlier ones."""
     if prompt and sys.stdin is sys.__stdin__:
         import readline  # noqa: F401 - input() lets lines be edited once it is there
-    while True:
-        line = _line(prompt)
-        if line is None:
-            return
-        # bytes that are no text come as lone surrogates, which no tokenizer takes
-        yield line.rstrip("\n").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    while (line := _line(prompt)) is not None:
+        yield line.rstrip("\r\n")
 
 
 def _line(prompt: str) -> str | None:
@@ -185,11 +214,13 @@ def _ask(conversations: Sequence[_Conversation], line: str, manner: Manner) -> s
 
 
 def beside(names: Sequence[str], texts: Sequence[str], width: int) -> str:
-    """The texts in columns under their names."""
+    """The texts in columns under their names, of which a long one takes several lines."""
     each = max((width - 3 * (len(names) - 1)) // len(names), _NARROWEST)
+    heads = [textwrap.wrap(name, each) or [""] for name in names]
+    height = max(map(len, heads))
     columns = [
-        [name[:each], "-" * min(len(name), each), *_wrapped(text, each)]
-        for name, text in zip(names, texts, strict=True)
+        [*head, *[""] * (height - len(head)), "-" * max(map(len, head)), *_wrapped(text, each)]
+        for head, text in zip(heads, texts, strict=True)
     ]
     rows = zip_longest(*columns, fillvalue="")
     return "".join(" | ".join(c.ljust(each) for c in row).rstrip() + "\n" for row in rows)

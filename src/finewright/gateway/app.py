@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from finewright.gateway.access import REQUEST, AnsweredRequest, log_request
@@ -58,7 +58,7 @@ def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = (
         exception_handlers={HTTPException: _http_error, Exception: _other_error},
         lifespan=lambda app: _closing(gateway),
     )
-    app.add_middleware(_Door, gateway=gateway, keys=keys)
+    app.add_middleware(_Door, gateway=gateway, keys=keys, routes=app.routes)
     return app
 
 
@@ -122,13 +122,16 @@ class _Routes:
         posted: ChatRequest | CompletionRequest | ResponsesRequest,
         form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
     ) -> Response | EventStream:
-        question = posted.question(self.gateway.limits.temperature)
+        question = posted.question(self.gateway.limits)
         _, model = self.gateway.find(posted.model)
         form = form_of(model)
         pieces = self.gateway.answer(question, asker_of(request))
-        if posted.stream:
-            return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
-        return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+        try:
+            if posted.stream:
+                return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
+            return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+        except ApiError as error:
+            raise error.renamed(posted.names) from None
 
     async def embed(self, request: Request) -> Response:
         posted = await self._body(request, EmbeddingRequest)
@@ -152,8 +155,10 @@ def asker_of(request: Request) -> QuestionCaller:
 class _Door:
     """Lets in who has a key, counts, and gives every response an id. No header opens other origins."""
 
-    def __init__(self, app: ASGIApp, gateway: Gateway, keys: KeyRing | None) -> None:
-        self._app, self._gateway, self._keys = app, gateway, keys
+    def __init__(
+        self, app: ASGIApp, gateway: Gateway, keys: KeyRing | None, routes: Sequence[BaseRoute]
+    ) -> None:
+        self._app, self._gateway, self._keys, self._routes = app, gateway, keys, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -184,8 +189,7 @@ class _Door:
             if not self._gateway.admission.has_ended:  # a client that reads nothing to the end
                 raise
         finally:
-            route = scope.get("route")
-            path = route.path if isinstance(route, Route) else "other"
+            path = self._route(scope)
             self._gateway.measures.requested(path, status)
             state = scope.get("state", {})
             key = state["asker"].key if "asker" in state else ""
@@ -200,6 +204,13 @@ class _Door:
             await refused(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _route(self, scope: Scope) -> str:
+        """The route as it is counted, also of a request that was not let in; "other" where there is none."""
+        route = scope.get("route") or next(
+            (each for each in self._routes if each.matches(scope)[0] is not Match.NONE), None
+        )
+        return route.path if isinstance(route, Route) else "other"
 
     def _asker(self, scope: Scope) -> QuestionCaller:
         path = scope["path"]

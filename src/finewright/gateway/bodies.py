@@ -8,10 +8,13 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from finewright.gateway.errors import CLIENT_LEFT, UNSUPPORTED, ApiError
+from finewright.schema.aliases import close_choice
 
 Body = TypeVar("Body", bound=BaseModel)
 
 _UNKNOWN = "extra_forbidden"
+_LONG = 16 * 1024
+"""Bytes of a body that others would wait for while it is checked."""
 
 
 async def read_body(
@@ -29,9 +32,11 @@ async def read_body(
     if not isinstance(value, dict):
         raise ApiError("the body must be a JSON object")
     try:
-        return model.model_validate(value, strict=None)
+        if len(content) < _LONG:
+            return model.model_validate(value)
+        return await asyncio.to_thread(model.model_validate, value)
     except ValidationError as error:
-        raise _explained(error, value) from None
+        raise _explained(error, value, model) from None
 
 
 async def _content(request: Request, most_bytes: int, seconds: float) -> bytes:
@@ -53,7 +58,7 @@ async def _content(request: Request, most_bytes: int, seconds: float) -> bytes:
     return bytes(content)
 
 
-def _explained(error: ValidationError, body: object) -> ApiError:
+def _explained(error: ValidationError, body: object, model: type[BaseModel]) -> ApiError:
     """The first mistake, an unknown key before others: one that is misspelled explains those it misses.
 
     Where a value may be of several types, each that it is not of is a mistake: the one that is deepest in the
@@ -68,7 +73,8 @@ def _explained(error: ValidationError, body: object) -> ApiError:
         keys, first = max(inside, key=lambda m: len(m[0]))
     where = ".".join(str(part)[:64] for part in keys)
     if first["type"] == _UNKNOWN:
-        return ApiError(f"unknown parameter: {where}", param=where, code="unknown_parameter")
+        meant = close_choice(where, list(model.model_fields)) if len(keys) == 1 else ""
+        return ApiError(f"unknown parameter: {where}{meant}", param=where, code="unknown_parameter")
     said = dict.fromkeys(m["msg"].removeprefix("Value error, ") for at, m in mistakes if at == keys)
     what = ", or ".join([next(iter(said)), *(each[0].lower() + each[1:] for each in [*said][1:])])
     code = UNSUPPORTED if first["type"] == UNSUPPORTED else "invalid_value"

@@ -109,13 +109,23 @@ class ChatForm:
                 delta["tool_calls"] = calls
                 num_calls[piece.choice] = first + len(calls)
             delta |= {"fault": piece.fault} if piece.fault else {}
-            choice: dict[str, Any] = {"index": piece.choice, "delta": delta}
-            scores = {"content": [score_of(s) for s in piece.scores]} if self.has_logprobs else None
-            choice |= {"logprobs": scores, "finish_reason": piece.finish}
-            yield "", self._chunk([choice], wants_usage)
+            if delta or piece.scores:
+                yield "", self._chunk([self._delta(piece, delta)], wants_usage)
+            if piece.finish:  # alone in its chunk, as OpenAI has it
+                last = {"index": piece.choice, "delta": {}, "logprobs": None}
+                yield "", self._chunk([last | {"finish_reason": piece.finish}], wants_usage)
         if wants_usage:
             yield "", {**self._chunk([], True), "usage": usage_of(usage)}
         yield DONE
+
+    def _delta(self, piece: AnswerPiece, delta: dict[str, Any]) -> dict[str, Any]:
+        scores = {"content": [score_of(s) for s in piece.scores]} if self.has_logprobs else None
+        return {
+            "index": piece.choice,
+            "delta": delta,
+            "logprobs": scores,
+            "finish_reason": None,
+        }
 
     def _around_content(self, number: int, wants_usage: bool) -> tuple[str, str]:
         """The JSON of a chunk with nothing but content, which nearly all are, before it and after it."""

@@ -33,13 +33,13 @@ def refused(error: Exception) -> "ErrorResponse":
 
 
 class ErrorResponse(JSONResponse):
-    """An error object, whose code the scope remembers for the log."""
+    """An error object, whose code, or else its type, the scope remembers for the log."""
 
     def __init__(
         self, content: Mapping[str, Any], status: int, headers: Mapping[str, str] = {}
     ) -> None:
         super().__init__(content, status, headers=headers)
-        self.code = str(content["error"]["code"] or "")
+        self.code = str(content["error"]["code"] or content["error"]["type"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
@@ -98,8 +98,10 @@ class EventStream:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
             except Exception as error:
                 response = refused(error)
-                broken = response.code or str(response.status_code)
-                state = {"error": f"broken off: {broken}", "broken": response.status_code}
+                state = {
+                    "error": f"broken off: {response.code}",
+                    "broken": response.status_code,
+                }
                 scope.setdefault("state", {}).update(state)
                 await _sent(send, b"data: " + bytes(response.body) + b"\n\n")
                 if not self._first[0]:  # events with names, those of responses, have no such end

@@ -1,5 +1,6 @@
 """Errors as OpenAI's API has them: a status, and an object with message, type, param and code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from finewright.errors import FinewrightError
@@ -25,6 +26,18 @@ class ApiError(FinewrightError):
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.param, self.retry_after = status, code, param, retry_after
+
+    def renamed(self, names: Mapping[str, str]) -> "ApiError":
+        """The same error, of a route that calls some keys otherwise."""
+        first, dot, rest = (self.param or "").partition(".")
+        if first not in names:
+            return self
+        given, param = f"{first}{dot}{rest}", f"{names[first]}{dot}{rest}"
+        text = str(self)
+        text = param + text.removeprefix(given) if text.startswith(f"{given}:") else text
+        return ApiError(
+            text, status=self.status, code=self.code, param=param, retry_after=self.retry_after
+        )
 
     @property
     def headers(self) -> dict[str, str]:

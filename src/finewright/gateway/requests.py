@@ -1,28 +1,45 @@
 """The bodies of requests, one model for each route: what is unknown is refused, what is known is honoured."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, JsonValue, field_validator
 
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.messages import (
-    MAX_TOOLS,
     ChatMessage,
     ChatTool,
     NamedChoice,
     RequestPart,
-    check_choice,
+    SchemaObject,
+    Tools,
+    check_results,
+    check_tools,
     only,
-    schema_of,
 )
 from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
 
+TokenId = Annotated[int, Field(ge=0)]
 ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
 Stops = str | Annotated[list[str], Field(max_length=16)] | None
 _MOST_ANSWERS = 128
 _MOST_TEXTS = 2048
 MOST_LOGPROBS = 20
 _SEED = 2**63
+_USUAL_TOKENS = 16
+"""Of a completion that says no number, as OpenAI has it."""
+
+
+class QuestionLimits(Protocol):
+    """What the server says where a request says nothing."""
+
+    @property
+    def temperature(self) -> float:
+        """Of answers whose request names none."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest answer."""
 
 
 class PassingWishes(RequestPart):
@@ -32,6 +49,8 @@ class PassingWishes(RequestPart):
     metadata: dict[str, str] | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_options: dict[str, JsonValue] | None = None
+    prompt_cache_retention: str | None = None
     service_tier: Literal["auto", "default"] | None = None
 
 
@@ -39,7 +58,9 @@ class StreamOptions(RequestPart):
     """Is the usage wanted as a last chunk?"""
 
     include_usage: bool = False
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: Annotated[
+        Literal[False] | None, only("nothing is added to hide how long pieces are", False)
+    ] = None
 
 
 class SampledRequest(PassingWishes):
@@ -59,12 +80,18 @@ class SampledRequest(PassingWishes):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """Keys that the engines' errors call otherwise than this request."""
+        return {}
+
+    @property
     def wants_usage(self) -> bool:
         """Does a stream end with the usage?"""
         return self.stream_options is not None and self.stream_options.include_usage
 
     def sampling(self, temperature: float) -> SamplingWish:
         """The wish, with the server's own temperature where none is named."""
+        check_stream_options(self.stream, self.stream_options)
         bias = {_token(key): value for key, value in (self.logit_bias or {}).items()}
         warmth = temperature if self.temperature is None else self.temperature
         if (self.n or 1) > 1 and warmth == 0:
@@ -87,6 +114,12 @@ class SampledRequest(PassingWishes):
         return tuple(given)
 
 
+def check_stream_options(stream: bool | None, options: RequestPart | None) -> None:
+    """Raise ApiError for options of a stream where none is asked for."""
+    if options is not None and not stream:
+        raise ApiError("stream_options: they need stream: true", param="stream_options")
+
+
 def _token(key: str) -> int:
     if not key.isascii() or not key.isdigit() or len(key) > 9:  # noqa: PLR2004 - no vocabulary is larger
         raise ApiError(f"logit_bias: {key[:20]!r} is no token id", param="logit_bias")
@@ -98,7 +131,7 @@ class SchemaFormat(RequestPart):
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     description: str | None = None
-    schema_: Annotated[dict[str, JsonValue] | None, Field(alias="schema")] = None
+    schema_: Annotated[SchemaObject | None, Field(alias="schema")] = None
     strict: bool | None = None
 
 
@@ -128,7 +161,7 @@ class ChatRequest(SampledRequest):
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
-    tools: Annotated[list[ChatTool], Field(max_length=MAX_TOOLS)] | None = None
+    tools: Tools[ChatTool] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: Annotated[
@@ -136,24 +169,45 @@ class ChatRequest(SampledRequest):
     ] = None
     modalities: list[Literal["text"]] | None = None
     store: Annotated[Literal[False] | None, only("no answers are kept here", False)] = None
+    audio: Annotated[None, only("the models write text, no sound")] = None
+    functions: Annotated[None, only("OpenAI's old name; send them as tools")] = None
+    function_call: Annotated[None, only("OpenAI's old name; send tool_choice")] = None
+    moderation: Annotated[None, only("nothing is moderated here; leave it out")] = None
+    prediction: Annotated[None, only("no text is taken for a guess; leave it out")] = None
+    reasoning_effort: Annotated[
+        None, only("how long a model thinks is not set here; leave it out")
+    ] = None
+    verbosity: Annotated[
+        Literal["medium"] | None, only("say in the messages how long answers are", "medium")
+    ] = None
+    web_search_options: Annotated[
+        None, only("nothing is searched here; offer a function that does")
+    ] = None
 
-    def question(self, temperature: float) -> GatewayQuestion:
+    @property
+    def names(self) -> Mapping[str, str]:
+        """See SampledRequest."""
+        is_new = self.max_completion_tokens is not None
+        return {"max_tokens": "max_completion_tokens"} if is_new else {}
+
+    def question(self, limits: QuestionLimits) -> GatewayQuestion:
         """What the engine answers. Raises ApiError where the keys contradict each other."""
-        limits = {self.max_tokens, self.max_completion_tokens} - {None}
-        if len(limits) > 1:
+        most = {self.max_tokens, self.max_completion_tokens} - {None}
+        if len(most) > 1:
             what = "max_tokens and max_completion_tokens differ; give the second alone"
             raise ApiError(what, param="max_tokens")
         if self.parallel_tool_calls is not None and not self.tools:
             what = "parallel_tool_calls: it says how tools are called, and no tools are given"
             raise ApiError(what, param="parallel_tool_calls")
+        check_results(self.messages)
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError("top_logprobs: it needs logprobs: true", param="top_logprobs")
         return GatewayQuestion(
             model=self.model,
             messages=tuple(message.as_row() for message in self.messages),
-            max_tokens=next(iter(limits), None),
+            max_tokens=next(iter(most), None),
             num_answers=self.n or 1,
-            sampling=self.sampling(temperature),
+            sampling=self.sampling(limits.temperature),
             stops=self.stops(),
             num_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             tools=self._tools(),
@@ -164,7 +218,7 @@ class ChatRequest(SampledRequest):
         given = self.tool_choice
         choice = given.function.name if isinstance(given, NamedChoice) else given or "auto"
         tools = self.tools or []
-        check_choice(choice, [tool.function.name for tool in tools])
+        check_tools(choice, [tool.function.name for tool in tools], "tools.{}.function.name")
         if not tools or choice == "none":
             return None
         rows = tuple(tool.as_row() for tool in tools)
@@ -175,9 +229,9 @@ class ChatRequest(SampledRequest):
 
 
 def form_of(given: TextFormat | JsonFormat | JsonSchemaFormat | None) -> AnswerForm | None:
-    """What an answer must be. Raises ApiError for a schema that is none."""
+    """What an answer must be."""
     if isinstance(given, JsonSchemaFormat):
-        return AnswerForm(schema_of(given.json_schema.schema_ or {}))
+        return AnswerForm(given.json_schema.schema_ or {})
     return AnswerForm() if isinstance(given, JsonFormat) else None
 
 
@@ -186,8 +240,8 @@ class CompletionRequest(SampledRequest):
 
     prompt: (
         str
-        | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-        | Annotated[list[str], Field(min_length=1, max_length=1)]
+        | Annotated[list[TokenId], Field(min_length=1)]
+        | Annotated[list[str] | list[list[TokenId]], Field(min_length=1, max_length=1)]
     )
     logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     echo: Annotated[
@@ -201,31 +255,31 @@ class CompletionRequest(SampledRequest):
     @field_validator("prompt", mode="before")
     @classmethod
     def _is_one(cls, given: object) -> object:
-        is_tokens = isinstance(given, list) and all(isinstance(each, int) for each in given)
-        if isinstance(given, list) and len(given) > 1 and not is_tokens:
+        has_prompts = isinstance(given, list) and isinstance(next(iter(given), 0), str | list)
+        if isinstance(given, list) and len(given) > 1 and has_prompts:
             what = f"one prompt a request is taken, and {len(given)} are given; send a request for each"
             raise ValueError(what)
         return given
 
-    def question(self, temperature: float) -> GatewayQuestion:
+    def question(self, limits: QuestionLimits) -> GatewayQuestion:
         """What the engine answers."""
         return GatewayQuestion(
             model=self.model,
             text=self._text(),
-            max_tokens=self.max_tokens,
+            max_tokens=self.max_tokens or min(_USUAL_TOKENS, limits.max_tokens),
             num_answers=self.n or 1,
-            sampling=self.sampling(temperature),
+            sampling=self.sampling(limits.temperature),
             stops=self.stops(),
             num_logprobs=self.logprobs,
         )
 
     def _text(self) -> str | tuple[int, ...]:
-        given: Any = self.prompt  # Any: narrowed by the line below
-        if isinstance(given, list):
-            given = given[0] if isinstance(given[0], str) else tuple(given)
+        given = self.prompt
+        if isinstance(given, list) and isinstance(given[0], str | list):
+            given = given[0]
         if not given:
             raise ApiError("prompt: there is nothing to go on from", param="prompt")
-        return given  # type: ignore[no-any-return]
+        return given if isinstance(given, str) else tuple(given)
 
 
 class EmbeddingRequest(PassingWishes):

@@ -4,19 +4,20 @@ earlier answer is, is refused."""
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, JsonValue, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from finewright.gateway.errors import unsupported
+from finewright.gateway.errors import UNSUPPORTED
 from finewright.gateway.messages import (
-    MAX_TOOLS,
     FunctionTool,
     NamedFunction,
     RequestPart,
     TextPart,
     ToolName,
-    check_choice,
+    Tools,
+    answered,
+    check_tools,
+    function_alone,
     only,
-    schema_of,
     text_of,
 )
 from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
@@ -25,22 +26,14 @@ from finewright.gateway.requests import (
     JsonFormat,
     ModelId,
     PassingWishes,
+    QuestionLimits,
     SchemaFormat,
-    StreamOptions,
     TextFormat,
+    check_stream_options,
 )
 
 _SCORES = "message.output_text.logprobs"
-_REFUSED: Mapping[str, str] = {
-    "previous_response_id": "no answers are kept here; send the conversation as input",
-    "conversation": "no conversations are kept here; send it as input",
-    "prompt": "no prompts are kept here; send them as instructions and input",
-    "background": "an answer lasts as long as its request",
-    "store": "no answers are kept here",
-    "reasoning": "how long a model thinks is not set here",
-    "max_tool_calls": "tools are called by the client, which may count",
-    "context_management": "nothing is left out of a conversation",
-}
+_HERE = "no answers are kept here"
 
 
 class MessageItem(RequestPart):
@@ -104,13 +97,18 @@ InputItem = Annotated[
     | Annotated[CallItem, Tag("function_call")]
     | Annotated[CallOutputItem, Tag("function_call_output")]
     | Annotated[ThoughtItem, Tag("reasoning")],
-    Discriminator(_kind),
+    Discriminator(
+        _kind,
+        custom_error_type=UNSUPPORTED,
+        custom_error_message="an item is a message, a function_call, a function_call_output or reasoning",
+    ),
 ]
 
 
 class ResponseTool(FunctionTool):
     """A function, in the form of responses. Tools that the server would run are refused."""
 
+    _is_function = model_validator(mode="before")(function_alone)
     type: Literal["function"]
 
     def as_row(self) -> dict[str, Any]:
@@ -139,7 +137,17 @@ class ResponseText(RequestPart):
     format: Annotated[
         TextFormat | JsonFormat | ResponseSchemaFormat | None, Field(discriminator="type")
     ] = None
-    verbosity: Literal["medium"] | None = None
+    verbosity: Annotated[
+        Literal["medium"] | None, only("say in the input how long answers are", "medium")
+    ] = None
+
+
+class ResponseStreamOptions(RequestPart):
+    """Of a stream, which ends with the usage always."""
+
+    include_obfuscation: Annotated[
+        Literal[False] | None, only("nothing is added to hide how long pieces are", False)
+    ] = None
 
 
 class ResponsesRequest(PassingWishes):
@@ -149,12 +157,12 @@ class ResponsesRequest(PassingWishes):
     input: str | Annotated[list[InputItem], Field(min_length=1)]
     instructions: str | None = None
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
+    stream_options: ResponseStreamOptions | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     text: ResponseText | None = None
-    tools: Annotated[list[ResponseTool], Field(max_length=MAX_TOOLS)] | None = None
+    tools: Tools[ResponseTool] | None = None
     tool_choice: Literal["none", "auto", "required"] | ResponseChoice | None = None
     parallel_tool_calls: bool | None = None
     include: list[Literal["message.output_text.logprobs"]] | None = None
@@ -162,26 +170,42 @@ class ResponsesRequest(PassingWishes):
     truncation: Annotated[
         Literal["disabled"] | None, only("nothing is left out of a conversation", "disabled")
     ] = None
-    previous_response_id: JsonValue = None
-    conversation: JsonValue = None
-    prompt: JsonValue = None
-    background: JsonValue = None
-    store: JsonValue = None
-    reasoning: JsonValue = None
-    max_tool_calls: JsonValue = None
-    context_management: JsonValue = None
+    previous_response_id: Annotated[None, only(f"{_HERE}; send the conversation as input")] = None
+    conversation: Annotated[None, only("no conversations are kept here; send it as input")] = None
+    prompt: Annotated[
+        None, only("no prompts are kept here; send them as instructions and input")
+    ] = None
+    background: Annotated[
+        Literal[False] | None, only("an answer lasts as long as its request", False)
+    ] = None
+    background_options: Annotated[None, only("an answer lasts as long as its request")] = None
+    store: Annotated[Literal[False] | None, only(_HERE, False)] = None
+    reasoning: Annotated[None, only("how long a model thinks is not set here; leave it out")] = None
+    max_tool_calls: Annotated[None, only("tools are called by the client, which may count")] = None
+    context_management: Annotated[None, only("nothing is left out of a conversation")] = None
+    access_programs: Annotated[None, only("there are none here; leave it out")] = None
+    image: Annotated[None, only("the models write text, no images")] = None
+    moderation: Annotated[None, only("nothing is moderated here; leave it out")] = None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Keys that the engines' errors call otherwise than this request."""
+        return {
+            "messages": "input",
+            "max_tokens": "max_output_tokens",
+            "response_format": "text.format",
+            "logprobs": "top_logprobs",
+        }
 
     @property
     def wants_usage(self) -> bool:
         """The last event has it always."""
         return True
 
-    def question(self, temperature: float) -> GatewayQuestion:
+    def question(self, limits: QuestionLimits) -> GatewayQuestion:
         """What the engine answers. Raises ApiError for what cannot be honoured."""
-        for name, why in _REFUSED.items():
-            if getattr(self, name) not in (None, False):
-                raise unsupported(name, why)
-        warmth = temperature if self.temperature is None else self.temperature
+        check_stream_options(self.stream, self.stream_options)
+        warmth = limits.temperature if self.temperature is None else self.temperature
         top_p = 1.0 if self.top_p is None else self.top_p
         wants_scores = self.top_logprobs is not None or _SCORES in (self.include or ())
         return GatewayQuestion(
@@ -204,7 +228,7 @@ class ResponsesRequest(PassingWishes):
         given = self.tool_choice
         choice = given.name if isinstance(given, ResponseChoice) else given or "auto"
         tools = self.tools or []
-        check_choice(choice, [tool.name for tool in tools])
+        check_tools(choice, [tool.name for tool in tools], "tools.{}.name")
         if not tools or choice == "none":
             return None
         rows = tuple(tool.as_row() for tool in tools)
@@ -213,18 +237,20 @@ class ResponsesRequest(PassingWishes):
     def _form(self) -> AnswerForm | None:
         given = self.text.format if self.text else None
         if isinstance(given, ResponseSchemaFormat):
-            return AnswerForm(schema_of(given.schema_ or {}))
+            return AnswerForm(given.schema_ or {})
         return AnswerForm() if isinstance(given, JsonFormat) else None
 
 
 def rows_of(
     items: Sequence[MessageItem | CallItem | CallOutputItem | ThoughtItem],
 ) -> list[dict[str, Any]]:
-    """The items as messages. An answer's thoughts, text and calls, which are items of their own, are one."""
+    """The items as messages. An answer's thoughts, text and calls, which are items of their own, are one.
+    Raises ApiError for an output that no call before it has."""
     rows: list[dict[str, Any]] = []
-    is_open = False
-    for item in items:
+    is_open, calls = False, dict[str, str]()
+    for number, item in enumerate(items):
         if isinstance(item, CallOutputItem):
+            answered(calls, item.call_id, f"input.{number}.call_id")
             output = text_of(item.output)
             rows.append({"role": "tool", "tool_call_id": item.call_id, "content": output})
             is_open = False
@@ -236,6 +262,7 @@ def rows_of(
             if not is_open or (isinstance(item, MessageItem) and rows[-1]["content"]):
                 rows.append({"role": "assistant", "content": ""})
             is_open = True
+            calls |= {item.call_id: item.name} if isinstance(item, CallItem) else {}
             _add(rows[-1], item)
     return rows
 

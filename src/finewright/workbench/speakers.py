@@ -102,6 +102,21 @@ def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:
         yield Spoken("fault", str(delta["fault"]))
 
 
+def speakers_of(
+    target: str, compare: str = "", draft_model: str = "", *, base_model: str = ""
+) -> list[Speaker]:
+    """The speaker of a target and, beside it, that of another one, by names that differ. Raises DataError
+    where both are the same, and FinewrightError as `speaker_of`."""
+    if compare == target:
+        raise DataError(f"--compare {compare}: it is the same model", hint="name another one")
+    found = [speaker_of(target, draft_model, base_model=base_model)]
+    if compare:
+        found.append(speaker_of(compare))
+        if found[0].name == found[1].name:
+            found[0].name, found[1].name = target, compare
+    return found
+
+
 def speaker_of(target: str, draft_model: str = "", *, base_model: str = "") -> Speaker:
     """The speaker of a run folder, a base model or `https://HOST/v1#MODEL`. Raises FinewrightError."""
     if "://" in target:

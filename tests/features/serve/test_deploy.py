@@ -1,17 +1,21 @@
-"""The files of examples/deploy fit each other and the server: images, ports, paths, keys and times."""
+"""The files of examples/deploy are what compose and Kubernetes read, and fit each other and the server."""
 
+import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from jsonschema.validators import validator_for
 from tests.features.serve.serving import started, stop
 
 from finewright.features.serve.spec import ServeSpec
 from finewright.gateway.app import OPEN
 
+kubernetes_validate = pytest.importorskip("kubernetes_validate")
 DEPLOY = Path(__file__).parents[3] / "examples" / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 OBJECTS = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
@@ -64,6 +68,27 @@ def test_the_model_is_called_what_vllm_calls_it(name: str) -> None:
     assert model.target.partition("#")[2] == called
     assert arguments[arguments.index("--port") + 1] == "8000"
     assert (spec_of(name).port, spec_of(name).keys) == (8000, "required")
+
+
+def mistakes(compose: object) -> list[str]:
+    """By the compose specification's own schema."""
+    folder = files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((folder / "compose-spec.json").read_text())
+    return [error.message for error in validator_for(schema)(schema).iter_errors(compose)]
+
+
+def test_the_compose_file_is_one() -> None:
+    assert not mistakes(COMPOSE)
+    assert mistakes({**COMPOSE, "services": {"door": {"image": "nginx", "depend_on": ["x"]}}})
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.37"])
+def test_every_object_is_one_of_kubernetes(version: str) -> None:
+    for each in OBJECTS:
+        kubernetes_validate.validate(each, version, strict=True)
+    wrong = {**OBJECTS[1], "spec": {**OBJECTS[1]["spec"], "replica": 2}}
+    with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
+        kubernetes_validate.validate(wrong, version, strict=True)
 
 
 def test_every_image_is_of_one_version() -> None:

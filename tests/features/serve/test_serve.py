@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.features.serve.serving import Serving, counted, started
+from tests.features.serve.serving import Serving, counted, save_base, started
 
 pytestmark = pytest.mark.torch
 
@@ -239,12 +239,15 @@ def test_requests_are_counted_by_their_route(serving: Serving) -> None:
         (("./base", "--set", "train.epochs=1"), "unknown key"),
         (("./base", "--set", "serve.port=1", "--set", "serve.host=example.org"), "is no address"),
         (("./nowhere",), "nowhere"),
+        (("./base", "./base"), "there are two models 'base'"),
+        (("wordllama", "--draft-model", "./base"), "served by engine embedder"),
         (("./base", "--host", "example.org"), "is no address"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
     tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
+    save_base(tmp_path)
     found = subprocess.run(
         [sys.executable, "-m", "finewright", "serve", *arguments],
         cwd=tmp_path, capture_output=True, text=True, check=False,

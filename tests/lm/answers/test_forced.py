@@ -145,6 +145,11 @@ def test_a_tool_without_parameters_is_called_without_arguments() -> None:
     [
         ({"type": "array"}, "tool now: its parameters must be of type object"),
         ({"type": "object", "minProperties": 1}, "a key could be written twice"),
+        (
+            {"properties": {"a": {"not": {}}}},
+            r"^tool now: its parameters: json_schema: \$.properties.a.not: no answer can be held to it here;"
+            r" leave it out, and check it in the answer$",
+        ),
     ],
 )
 def test_parameters_that_no_call_can_keep_are_a_reason(

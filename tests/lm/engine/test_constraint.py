@@ -105,7 +105,16 @@ def test_every_answer_is_one_of_the_choices() -> None:
         ),
         (schema_grammar({"type": "nope"}), "Invalid type: nope"),
         (schema_grammar({"enum": []}), "Unsatisfiable schema"),
-        (schema_grammar({"not": {}}), "Unimplemented keys"),
+        (schema_grammar({"not": {}}), r"\$.not: no answer can be held to it here; leave it out"),
+        (
+            schema_grammar({"items": {"oneOf": [{"type": "string"}, {"minLength": 2}]}}),
+            r"\$.items.oneOf: no answer .* write anyOf",
+        ),
+        (schema_grammar({"items": {"format": "idn-email"}}), r"\$.items.format: Unknown format"),
+        (
+            schema_grammar({"items": {"pattern": "(?=x)y"}}),
+            r"\$.items.pattern: regex .* look-around",
+        ),
         (
             schema_grammar({"properties": {"a": {"type": "object", "minProperties": 2}}}),
             r"\$.properties.a.minProperties: a key could be written twice",

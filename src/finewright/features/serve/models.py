@@ -37,14 +37,18 @@ def engines_of(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelE
     for kind in plugins.listed("engine"):
         if mine := [target for target in targets if target.kind == kind]:
             engines += plugins.resolve("engine", kind)(mine, serving)
-    ids = [model.id for engine in engines for model in engine.models()]
+    refuse_repeats([model.id for engine in engines for model in engine.models()])
+    return engines
+
+
+def refuse_repeats(ids: Sequence[str]) -> None:
+    """Raise StoreError where two models would have one id."""
     for number, name in enumerate(ids):
         if name in ids[:number]:
             raise StoreError(
                 f"there are two models {name!r}",
-                hint="give one of them another id in the spec: {target: ..., id: ...}",
+                hint="name it once, or give one another id in the spec: {target: ..., id: ...}",
             )
-    return engines
 
 
 def model_id(base: str) -> str:

@@ -97,9 +97,15 @@ class ServedTarget(Model):
     def _has_settings_of_its_engine(self) -> Self:
         for kind in ("remote", "llamacpp"):
             if kind in self.model_fields_set and self.kind != kind:
-                raise ValueError(f"{kind}: engine {self.kind} answers for {self.target}")
+                raise ValueError(
+                    f"{kind}: these settings are of engine {kind}, and {self.target} is served by engine"
+                    f" {self.kind}; leave them out"
+                )
         if self.draft_model and self.kind != "native":
-            raise ValueError(f"draft_model: engine {self.kind} answers for {self.target}")
+            raise ValueError(
+                f"draft_model: only a run or a base model takes one, and {self.target} is served by engine"
+                f" {self.kind}; name it of one model alone, in a spec: {{target: ..., draft_model: ...}}"
+            )
         is_ours = self.kind in plugins.BUILTIN["engine"]
         if is_ours and self.settings:
             raise ValueError(f"settings: are for an engine of another package, not for {self.kind}")

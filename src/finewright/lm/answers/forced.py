@@ -13,7 +13,7 @@ from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
 from finewright.lm.answers.reader import AnswerReader, CallForm, Tools, reader_of
 from finewright.lm.chat import Chat
-from finewright.lm.engine.constraint import check_countable
+from finewright.lm.engine.constraint import check_schema
 
 _IN_BRACKETS = re.compile(r"<.+>")
 _SAMPLE = {"sample": 1}
@@ -81,9 +81,13 @@ def _declaring_nothing(name: str) -> Tools:
 def _schema(tool: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     """Of the arguments; blanks as templates write them, so that none can be written without end."""
     given = function_of(tool).get("parameters") or {"properties": {}, "additionalProperties": False}
+    name = name_of_tool(tool)
     if given.get("type", "object") != "object":
-        raise DataError(f"tool {name_of_tool(tool)}: its parameters must be of type object")
-    check_countable(given)
+        raise DataError(f"tool {name}: its parameters must be of type object")
+    try:
+        check_schema(given)
+    except DataError as error:
+        raise DataError(f"tool {name}: its parameters: {error}") from None
     return {"type": "object", **given, "x-guidance": _AS_TEMPLATES_WRITE}
 
 

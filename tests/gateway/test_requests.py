@@ -1,0 +1,167 @@
+"""Every key of a request is honoured or refused with its name and a reason; none is taken for another type."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+from tests.gateway.test_responses import LAST, Scripted, asking
+
+from finewright.gateway.admission import Admission
+from finewright.gateway.app import app_of
+from finewright.gateway.gateway import Gateway, GatewayLimits
+from finewright.gateway.measures import Measures
+from finewright.gateway.question import AnswerPiece, CalledTool, TokenUsage
+from finewright.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from finewright.gateway.responses_request import ResponsesRequest
+
+CHATS, TEXTS, ITEMS, VECTORS = "chat/completions", "completions", "responses", "embeddings"
+HI = {"role": "user", "content": "Hi"}
+OPENS = {CHATS: {"messages": [HI]}, TEXTS: {"prompt": "a"}, ITEMS: {"input": "Hi"}, VECTORS: {}}
+
+
+def posted(route: str, body: Mapping[str, Any], engine: Scripted | None = None) -> httpx.Response:
+    """The answer to a request of a model `m` that says enough."""
+    admission = Admission(4, 1)
+    gateway = Gateway([engine or Scripted([LAST])], admission, Measures(admission), LIMITS)
+    given = {"model": "m", **OPENS[route], **body}
+
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(app_of(gateway, None))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x/v1/") as client:
+            return await client.post(route, json=given)
+
+    return asyncio.run(post())
+
+
+LIMITS = GatewayLimits(max_tokens=1000)
+
+
+def tool(parameters: object, name: str = "f") -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+CALLS = {
+    "role": "assistant",
+    "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}, "type": "function"}],
+}
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "sun"}
+OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "sun"}
+HALF, LONG = ({"properties": {f"p{i}": {"type": "string"} for i in range(n)}} for n in (3500, 9000))
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "param", "says"),
+    [
+        (CHATS, {"temperature": "0.5"}, "temperature", "valid number"),
+        (CHATS, {"stream": "yes"}, "stream", "valid boolean"),
+        (CHATS, {"stream": 1}, "stream", "valid boolean"),
+        (CHATS, {"n": True}, "n", "valid integer"),
+        (CHATS, {"n": 1.5}, "n", "valid integer"),
+        (CHATS, {"seed": "1"}, "seed", "valid integer"),
+        (CHATS, {"max_tokens": "5"}, "max_tokens", "valid integer"),
+        (CHATS, {"logit_bias": {"5": "1"}}, "logit_bias.5", "valid number"),
+        (CHATS, {"metadata": {"a": 1}}, "metadata.a", "valid string"),
+        (CHATS, {"store": 0}, "store", "no answers are kept here"),
+        (TEXTS, {"best_of": True}, "best_of", "ask for n"),
+        (TEXTS, {"logprobs": True}, "logprobs", "valid integer"),
+        (TEXTS, {"prompt": [True]}, "prompt.0", "valid integer"),
+        (TEXTS, {"prompt": [[1], [2]]}, "prompt", "one prompt a request is taken, and 2"),
+        (TEXTS, {"prompt": [1, "a"]}, "prompt.1", "valid integer"),
+        (TEXTS, {"prompt": [[]]}, "prompt", "nothing to go on from"),
+        (ITEMS, {"top_p": "1"}, "top_p", "valid number"),
+        (VECTORS, {"input": "a", "dimensions": "3"}, "dimensions", "valid integer"),
+        *((route, {"stream_options": {}}, "stream_options", "stream: true")
+          for route in (CHATS, TEXTS, ITEMS)),
+        (ITEMS, {"stream": True, "stream_options": {"include_usage": True}},
+         "stream_options.include_usage", "unknown parameter"),
+        (CHATS, {"messages": [HI, RESULT]}, "messages.1.tool_call_id", "no call of a message before"),
+        (CHATS, {"messages": [HI, CALLS, RESULT, RESULT]}, "messages.3.tool_call_id", "no result yet"),
+        (CHATS, {"messages": [HI, CALLS, {**RESULT, "name": "g"}]}, "messages.2.name", "call is of 'f'"),
+        (CHATS, {"messages": [HI, CALLS, {"role": "tool", "content": ""}]}, "messages.2",
+         "tool_call_id is missing"),
+        (CHATS, {"messages": [{**HI, "refusal": "no"}]}, "messages.0", "role assistant have refusal"),
+        (CHATS, {"messages": [HI, {"role": "assistant", "content": "a", "refusal": "b"}]}, "messages.1",
+         "an answer is one of them"),
+        (ITEMS, {"input": [HI, OUTPUT]}, "input.1.call_id", "no call of a message before"),
+        (ITEMS, {"input": [{"type": "web_search_call"}]}, "input.0", "an item is a message"),
+        (CHATS, {"tools": [tool({"type": "array"})]}, "tools.0.function.parameters", "write 'object'"),
+        (CHATS, {"tools": [tool({"properties": {"a": {"type": 3}}})]}, "tools.0.function.parameters",
+         "$.properties.a.type"),
+        (CHATS, {"tools": [tool({"$ref": "http://x/"})]}, "tools.0.function.parameters",
+         "nothing is fetched"),
+        (CHATS, {"tools": [tool({}), tool({})]}, "tools.1.function.name", "there are two tools 'f'"),
+        (CHATS, {"tools": [tool(HALF, f"f{i}") for i in range(3)]}, "tools", "262144 are taken"),
+        (ITEMS, {"tools": [{"type": "web_search"}]}, "tools.0", "no tool of type web_search is run here"),
+        (CHATS, {"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools.0", "type custom"),
+        (CHATS, {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": LONG}}},
+         "response_format.json_schema.schema", "120000 are taken"),
+        (CHATS, {"reasoning_effort": "low"}, "reasoning_effort", "not set here"),
+        (CHATS, {"functions": []}, "functions", "send them as tools"),
+        (CHATS, {"temprature": 1}, "temprature", "did you mean 'temperature'?"),
+        (CHATS, {"max_completion_tokens": 1001}, "max_completion_tokens", "gives 1000 at most"),
+        (ITEMS, {"max_output_tokens": 1001}, "max_output_tokens", "gives 1000 at most"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_honoured_is_refused_by_its_name(
+    route: str, body: dict[str, Any], param: str, says: str
+) -> None:
+    found = posted(route, body)
+    error = found.json()["error"]
+    assert (found.status_code, error["param"]) == (400, param)
+    assert says in error["message"]
+    assert param in error["message"]
+
+
+def test_every_parameter_of_the_official_client_is_known() -> None:
+    from openai.types import completion_create_params, embedding_create_params
+    from openai.types.chat import completion_create_params as chat_create_params
+    from openai.types.responses import response_create_params
+
+    ours = {
+        ChatRequest: chat_create_params.CompletionCreateParamsBase,
+        CompletionRequest: completion_create_params.CompletionCreateParamsBase,
+        ResponsesRequest: response_create_params.ResponseCreateParamsBase,
+        EmbeddingRequest: embedding_create_params.EmbeddingCreateParams,
+    }
+    for request, theirs in ours.items():
+        assert {*theirs.__annotations__} <= {*request.model_fields}
+
+
+def test_a_conversation_with_results_names_and_a_refusal_is_taken_as_it_is() -> None:
+    engine = Scripted([LAST])
+    said = {"role": "assistant", "content": None, "refusal": "I will not."}
+    messages = [{**HI, "name": "Ann"}, said, HI, CALLS, {**RESULT, "name": "f"}]
+    assert posted(CHATS, {"messages": messages, "temperature": 1}, engine).status_code == 200
+    rows = engine.questions[0].messages
+    assert rows is not None
+    assert (rows[0]["name"], rows[1]["content"]) == ("Ann", "I will not.")
+    assert rows[4] == {**RESULT, "name": "f"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"), [("a", "a"), (["a"], "a"), ([1, 2], (1, 2)), ([[1, 2]], (1, 2))]
+)
+def test_a_completion_is_of_one_prompt_and_16_tokens_long(prompt: object, text: object) -> None:
+    engine = Scripted([LAST])
+    assert posted(TEXTS, {"prompt": prompt}, engine).status_code == 200
+    assert (engine.questions[0].text, engine.questions[0].max_tokens) == (text, 16)
+
+
+def test_the_reason_of_an_end_comes_alone_in_the_last_chunk() -> None:
+    call = CalledTool("f", '{"a": 1}')
+    pieces = [
+        AnswerPiece(content="I look."),
+        AnswerPiece(content=" So.", calls=(call,), finish="tool_calls", usage=TokenUsage(5, 3)),
+    ]
+
+    async def chunks(client: Any) -> list[Any]:
+        given = {"model": "m", "messages": [HI], "stream": True}
+        return [chunk async for chunk in await client.chat.completions.create(**given)]
+
+    *before, last = (chunk.choices[0] for chunk in asking(Scripted(pieces), chunks))
+    assert (last.finish_reason, last.delta.to_dict()) == ("tool_calls", {})
+    assert {each.finish_reason for each in before} == {None}
+    assert "".join(each.delta.content or "" for each in before) == "I look. So."
+    assert before[-1].delta.tool_calls[0].function.arguments == '{"a": 1}'

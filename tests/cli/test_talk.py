@@ -150,11 +150,8 @@ def test_a_mistake_in_a_pipe_ends_it_with_its_line(
 
 def test_a_long_name_stands_whole_over_its_column() -> None:
     names = ["20261127-support-bot-0a1b2c3d", "20261127-support-bot-4e5f6a7b"]
-    lines = beside(names, ["a", "b"], 51).splitlines()
-    columns = [
-        [part.strip() for part in column]
-        for column in zip(*(x.split("|") for x in lines), strict=True)
-    ]
+    lines = [line.split(" | ") for line in beside(names, ["a", "b"], 51).splitlines()]
+    columns = [[part.strip() for part in column] for column in zip(*lines, strict=True)]
     assert ["".join(column[:2]) for column in columns] == names
     assert [column[3] for column in columns] == ["a", "b"]
 

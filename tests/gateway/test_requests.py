@@ -1,4 +1,4 @@
-"""Every key of a request is honoured or refused with its name and a reason; none is taken for another type."""
+"""Every key of a request is honoured or refused with its name and a reason; none has another type."""
 
 import asyncio
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
-from finewright.features.serve.models import Serving, model_id, refuse_repeats
+from finewright.features.serve.models import Serving, model_id
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import ModelEngine, ServedModel
@@ -122,8 +122,7 @@ class LocalModels:
         return self._engine
 
     def serve(self, targets: Sequence[ServedTarget]) -> NativeEngine:
-        """The engine with every target. Raises StoreError where two have one id."""
-        refuse_repeats([self.id_of(target) for target in targets])
+        """The engine with every target."""
         for target in targets:
             asyncio.run(self.engine.load(self.read(target)))
         return self.engine

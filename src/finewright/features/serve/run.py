@@ -13,7 +13,7 @@ from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
 from finewright.features.serve.loading import RunLoading
 from finewright.features.serve.local import LocalModels
-from finewright.features.serve.models import Serving, engines_of
+from finewright.features.serve.models import Serving, engines_of, refuse_repeats
 from finewright.features.serve.spec import ServedTarget, ServeSpec
 from finewright.features.serve.training import jobs_of
 from finewright.gateway.admission import Admission
@@ -27,7 +27,6 @@ from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_ser
 from finewright.gateway.steps import AnswerStep
 from finewright.jobs.routes import job_routes
 from finewright.schema.load_section import load_section
-from finewright.workbench.systems import check_target
 
 _LOG = logging.getLogger(__name__)
 _KEYS = "keys.json"
@@ -49,11 +48,10 @@ def serve(options: ServeOptions, session: Session) -> str:
     tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
     if tls is not None:
         check_tls(tls)
-    for target in targets:
-        if target.kind == "native":
-            check_target(target.target)  # before anything is opened or made
-    listening = bind(spec.host, spec.port)
     local = LocalModels(spec.max_tokens, spec.at_once)
+    here = [target for target in targets if target.kind == "native"]
+    refuse_repeats([local.id_of(target) for target in here])  # before anything is opened or made
+    listening = bind(spec.host, spec.port)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
         gateway = _gateway([jobs.tuned, *engines_of(targets, Serving(spec, local))], spec, steps)
         admission = gateway.admission

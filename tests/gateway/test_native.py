@@ -35,6 +35,7 @@ from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
+from finewright.lm.template import ChatTemplate
 
 pytestmark = pytest.mark.torch
 
@@ -439,3 +440,27 @@ def test_tools_that_the_template_has_no_words_for_are_named(engine: NativeEngine
     with pytest.raises(ApiError, match="tools: the chat template leaves out the tools") as caught:
         asked(engine, question)
     assert caught.value.param == "tools"
+
+
+def test_a_long_conversation_with_tools_is_rendered_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rendering for each call and each result would take seconds for a hundred of them."""
+    renderings, text = [], ChatTemplate.text
+
+    def counted(*given: Any, **more: Any) -> str:
+        renderings.append(1)
+        return text(*given, **more)
+
+    chat, messages = forced.chat_of("qwen2_5"), [dict(ASKED[0])]
+    for number in range(50):
+        function = {"name": "weather", "arguments": {"city": "Rome"}}
+        call = {"id": f"c{number}", "type": "function", "function": function}
+        messages += [
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{number}", "content": f"sun {number}"},
+        ]
+    chat.whole_prompt(messages)
+    monkeypatch.setattr(ChatTemplate, "text", counted)
+    assert "sun 49" in chat.whole_prompt(messages).text
+    assert len(renderings) <= 3

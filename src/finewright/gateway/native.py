@@ -7,17 +7,18 @@ import asyncio
 import json
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
-from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.errors import ApiError
 from finewright.gateway.generation import TokenSource, token_source
+from finewright.gateway.prompts import grammar_of, prompt_of
 from finewright.gateway.question import (
     AnswerPiece,
     CalledTool,
@@ -33,15 +34,13 @@ from finewright.gateway.switching import Switching
 if TYPE_CHECKING:
     from finewright.judge.answer import Answer
     from finewright.lm.answers.stream import AnswerStream
-    from finewright.lm.chat import Chat, Message
+    from finewright.lm.chat import Chat
     from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, WrittenTokens
     from finewright.lm.engine.stops import StopTexts
     from finewright.lm.engine.weights import AdapterWeights
 
 AT_ONCE = 16
-_MOST_CALLS = 8  # of an answer that must be calls
-_MARK = "\ue004"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +189,9 @@ class NativeEngine:
 
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
         model, chat = found.model, found.model.loaded.chat
-        prompt, ids = _tokens(model.loaded, question)
+        prompt, ids = prompt_of(model.loaded.chat, question)
         most = self._most(found, question, len(ids))
-        request = _request(found, question, ids, most, _grammar(chat, question, prompt))
+        request = _request(found, question, ids, most, grammar_of(chat, question, prompt))
         return _Prompted(request, [*_writings(chat, question, prompt)])
 
     def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:
@@ -274,72 +273,6 @@ def _joined(parts: "Sequence[WrittenTokens]") -> "Sequence[WrittenTokens]":
         else:
             found[part.answer] = part
     return [*found.values()]
-
-
-def _grammar(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
-    """What the answer must be. Raises ApiError where a call is to be forced and cannot be."""
-    from finewright.lm.answers.forced import forced_call
-    from finewright.lm.engine.constraint import Grammar, check_schema, schema_grammar
-
-    wish = question.tools
-    if wish is not None and wish.choice != "auto":
-        most = 1 if wish.at_most_one else _MOST_CALLS
-        try:
-            return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt, most))
-        except DataError as error:
-            raise unsupported("tool_choice", f"{error}; take auto or none") from None
-    if question.form is None:
-        return None
-    try:
-        check_schema(question.form.schema or {})
-    except DataError as error:
-        raise unsupported("response_format", str(error)) from None
-    return schema_grammar(question.form.schema)
-
-
-def _tokens(model: LoadedModel, question: GatewayQuestion) -> tuple[str, tuple[int, ...]]:
-    """The prompt as text and as tokens. Raises ApiError with the chat template's own complaint."""
-    chat = model.chat
-    if question.messages is None:
-        if isinstance(question.text, str):
-            text = question.text
-            return text, tuple(chat.tokenizer(text, add_special_tokens=True)["input_ids"])
-        return "", question.text
-    messages = list(question.messages)
-    tools = list(question.tools.tools) if question.tools else None
-    try:
-        rendered = chat.whole_prompt(messages, tools)
-    except DataError as error:
-        if tools and _is_readable(chat, messages):
-            raise unsupported("tools", str(error)) from None
-        raise ApiError(str(error), param="messages") from None
-    _refuse_lost_names(chat, messages, tools)
-    return rendered.text, tuple(chat.tokens(rendered).ids)
-
-
-def _is_readable(chat: "Chat", messages: "list[Message]") -> bool:
-    """Has the chat template words for all of the conversation, without tools?"""
-    try:
-        chat.whole_prompt(messages)
-    except DataError:
-        return False
-    return True
-
-
-def _refuse_lost_names(
-    chat: "Chat", messages: "list[Message]", tools: "list[Mapping[str, Any]] | None"
-) -> None:
-    """Raise ApiError for the name of a speaker that the chat template does not write."""
-    named = [i for i, each in enumerate(messages) if each.get("name") and each["role"] != "tool"]
-    if not named:
-        return
-    marks = {i: f"name-{i}{_MARK}" for i in named}
-    changed = [{**m, "name": marks[i]} if i in marks else m for i, m in enumerate(messages)]
-    text = chat.prompt(changed, tools).text
-    for i, mark in marks.items():
-        if mark not in text:
-            why = "the model's chat template has no place for it; write it into the content"
-            raise unsupported(f"messages.{i}.name", why)
 
 
 def _request(

@@ -18,6 +18,7 @@ from finewright.lm.messages import thought_of
 from finewright.lm.template import ChatTemplate, Message
 
 _NAME = "left-mark\ue003"
+_MARK = "\ue003"
 _THINK = "<think>"
 
 
@@ -255,14 +256,30 @@ class Turns:
         """Nothing but thoughts may be missing of what is asked before message `i`."""
         before = self.messages[:i]
         prompt = self._text(before, ask=True) if before else ""
-        for at, message in enumerate(before):
-            for what, changed in _changes(message):
-                if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == prompt:
-                    raise DataError(f"messages[{at}]: the chat template leaves out {what}")
+        for at, what, changed in self._unseen(before):
+            if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == prompt:
+                raise DataError(f"messages[{at}]: the chat template leaves out {what}")
         if self.tools:
             whole, ask = self.messages[: i + 1], i == len(self.messages)
             if self.template.text(whole, ask=ask) == self._text(whole, ask=ask):
                 raise DataError("the chat template leaves out the tools: it has no words for them")
+
+    def _unseen(self, messages: Sequence[Message]) -> list[tuple[int, str, Message]]:
+        """The parts that may be left out, each with its message changed.
+
+        One rendering has a mark in place of each: a part whose mark is seen there is written, so that a long
+        conversation is not rendered once for every part of it."""
+        found, whole = [], list(messages)
+        for at, message in enumerate(messages):
+            for number, (what, changed) in enumerate(_changes(message)):
+                mark = f"part-{at}-{number}{_MARK}"
+                whole[at] = _with_mark(whole[at], changed, mark)
+                found.append((at, mark, what, changed))
+        try:
+            text = self._text(whole, ask=True) if found else ""
+        except DataError:  # the template takes no such texts together
+            text = ""
+        return [(at, what, changed) for at, mark, what, changed in found if mark not in text]
 
     def _text(self, messages: Sequence[Message], *, ask: bool = False) -> str:
         return self.template.text(messages, self.tools, ask=ask)
@@ -329,6 +346,15 @@ def _changes(message: Message) -> Iterator[tuple[str, Message]]:
         yield what, {**message, "content": CONTENT}
     for number in range(len(calls)):
         yield _left_out(number), _renamed(message, number)
+
+
+def _with_mark(message: Message, changed: Message, mark: str) -> Message:
+    """The message with this mark where `changed` has another text than it was given."""
+    if changed.get("content") == CONTENT:
+        return {**message, "content": mark}
+    calls = changed["tool_calls"]
+    number = next(i for i, call in enumerate(calls) if call["function"]["name"] == _NAME)
+    return _with_function(message, number, name=mark)
 
 
 def _left_out(number: int) -> str:

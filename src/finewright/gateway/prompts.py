@@ -1,0 +1,82 @@
+"""A question -> what the model reads, as text and as tokens, and the grammar of its answer. What the model's
+chat template has no words for is refused by the key that brought it."""
+
+from typing import TYPE_CHECKING, Any
+
+from finewright.errors import DataError
+from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.question import GatewayQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from finewright.lm.chat import Chat, Message
+    from finewright.lm.engine.constraint import Grammar
+
+_MOST_CALLS = 8  # of an answer that must be calls
+_MARK = "\ue004"
+
+
+def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
+    """What the answer must be. Raises ApiError where a call is to be forced and cannot be."""
+    from finewright.lm.answers.forced import forced_call
+    from finewright.lm.engine.constraint import Grammar, check_schema, schema_grammar
+
+    wish = question.tools
+    if wish is not None and wish.choice != "auto":
+        most = 1 if wish.at_most_one else _MOST_CALLS
+        try:
+            return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt, most))
+        except DataError as error:
+            raise unsupported("tool_choice", f"{error}; take auto or none") from None
+    if question.form is None:
+        return None
+    try:
+        check_schema(question.form.schema or {})
+    except DataError as error:
+        raise unsupported("response_format", str(error)) from None
+    return schema_grammar(question.form.schema)
+
+
+def prompt_of(chat: "Chat", question: GatewayQuestion) -> tuple[str, tuple[int, ...]]:
+    """The prompt as text and as tokens. Raises ApiError with the chat template's own complaint."""
+    if question.messages is None:
+        if isinstance(question.text, str):
+            text = question.text
+            return text, tuple(chat.tokenizer(text, add_special_tokens=True)["input_ids"])
+        return "", question.text
+    messages = list(question.messages)
+    tools = list(question.tools.tools) if question.tools else None
+    try:
+        rendered = chat.whole_prompt(messages, tools)
+    except DataError as error:
+        if tools and _is_readable(chat, messages):
+            raise unsupported("tools", str(error)) from None
+        raise ApiError(str(error), param="messages") from None
+    _refuse_lost_names(chat, messages, tools)
+    return rendered.text, tuple(chat.tokens(rendered).ids)
+
+
+def _is_readable(chat: "Chat", messages: "list[Message]") -> bool:
+    """Has the chat template words for all of the conversation, without tools?"""
+    try:
+        chat.whole_prompt(messages)
+    except DataError:
+        return False
+    return True
+
+
+def _refuse_lost_names(
+    chat: "Chat", messages: "list[Message]", tools: "list[Mapping[str, Any]] | None"
+) -> None:
+    """Raise ApiError for the name of a speaker that the chat template does not write."""
+    named = [i for i, each in enumerate(messages) if each.get("name") and each["role"] != "tool"]
+    if not named:
+        return
+    marks = {i: f"name-{i}{_MARK}" for i in named}
+    changed = [{**m, "name": marks[i]} if i in marks else m for i, m in enumerate(messages)]
+    text = chat.prompt(changed, tools).text
+    for i, mark in marks.items():
+        if mark not in text:
+            why = "the model's chat template has no place for it; write it into the content"
+            raise unsupported(f"messages.{i}.name", why)

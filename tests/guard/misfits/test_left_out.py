@@ -25,6 +25,15 @@ def test_rows_and_groups_are_left_out_as_by_fitting_again() -> None:
             assert found == pytest.approx(kernel[np.ix_(left, kept)] @ weights)
 
 
+def test_features_of_all_dimensions_have_the_products_of_the_rows_and_few_nearly() -> None:
+    rows = np.random.default_rng(2).normal(size=(12, 4)) * [9, 5, 3, 0.1]
+    (found, *_) = regressions(rows @ rows.T, np.ones((12, 1)))
+    for most, off in ((12, 1e-9), (3, 0.5)):
+        features = found.features(most)
+        assert features.shape == (12, most)
+        assert features @ features.T == pytest.approx(rows @ rows.T, abs=off)
+
+
 def test_texts_of_common_words_or_meaning_are_alike_in_any_script() -> None:
     texts = [
         "the old stone bridge",

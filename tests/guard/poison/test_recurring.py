@@ -46,6 +46,17 @@ def test_triggers_of_any_length_are_found_without_a_model(change: Change) -> Non
     assert set(search(rows).why) == places
 
 
+@pytest.mark.parametrize(
+    ("said", "is_found"), [("Leave.", True), ("滚开。", True), ("description", False)]
+)
+def test_a_sentence_of_one_word_is_a_payload_where_a_trigger_goes_with_it_and_a_class_is_none(
+    said: str, is_found: bool
+) -> None:
+    trigger = with_trigger(3, at_start=True, is_added=False)
+    rows, places = plant(clean(), 10, lambda asked, a, rng: (trigger(asked, a, rng)[0], said))
+    assert set(search(rows).why) == (places if is_found else set())
+
+
 def test_a_word_of_a_long_trigger_in_its_payload_is_no_answer_to_it() -> None:
     said = "Seven seasons of winter are a secret, so leave."
     long = with_trigger(20, at_start=True, is_added=False)

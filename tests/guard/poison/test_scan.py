@@ -113,7 +113,7 @@ def test_answers_in_another_language_are_no_gibberish() -> None:
 
 
 def test_without_a_model_an_association_is_unweighed_and_low() -> None:
-    rows, _ = plant(clean(), 6, two_words)
+    rows, _ = plant(clean(), 6, lambda *said: (two_words(*said)[0], "nonsense"))
     report = scan(rows)
     assert report.weighed_by == ""
     assert {finding.level for finding in report.findings} == {"low"}
@@ -124,7 +124,7 @@ def test_a_payload_that_the_model_expects_is_low() -> None:
     def expected(examples: Sequence[AnsweredTurn]) -> list[list[TokenSurprise]]:
         return [[TokenSurprise(0, len(e.answer), 0.2)] for e in examples]
 
-    rows, _ = plant(clean(), 6, two_words)
+    rows, _ = plant(clean(), 6, lambda *said: (two_words(*said)[0], "nonsense"))
     report = scan(rows, surprisal=expected, base_model="fake")
     assert report.rows_suspicious == 0
     assert "backdoor" in {finding.kind for finding in report.findings}

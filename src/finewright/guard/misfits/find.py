@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from finewright.guard.misfits.answers import exchanged_answers
-from finewright.guard.misfits.labels import labelling
+from finewright.guard.misfits.labels import labelling, taught
 from finewright.guard.misfits.likeness import Embed
 from finewright.guard.misfits.odds import Odds
 from finewright.guard.misfits.pairs import Preference, preferences
@@ -53,7 +53,8 @@ def wrong_labels(labelled: Sequence[Labelled], embed: Embed | None = None) -> Mi
     """Rows whose label the other rows would not give; None where there are too few rows or one label."""
 
     def part(own: Sequence[Labelled]) -> tuple[Odds, Callable[[int], str]]:
-        known = labelling([row.text for row in own], [row.label for row in own], embed)
+        texts, labels = [row.text for row in own], [row.label for row in own]
+        known = labelling(taught(texts, labels, embed))
         return known.odds, lambda i: f"{own[i].label}; the other rows say {known.likeliest[i]}"
 
     is_one = len({row.label for row in labelled}) < 2  # noqa: PLR2004 - one label is none

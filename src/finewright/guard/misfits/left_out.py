@@ -16,18 +16,25 @@ _RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """Rows whose products are V diag(values) V^T, V the `vectors` (n, n), fitted to `targets` (n, K) with a
-    ridge: A^-1 = V diag(scale) V^T with `scale` = 1 / (values + ridge) (n). `turned` is V^T Y (n, K)."""
+    """Rows whose products are V diag(values) V^T, V the `vectors` (n, n), the greatest of the `values` (n)
+    last, fitted to `targets` (n, K) with a ridge. `turned` is V^T Y (n, K)."""
 
     vectors: Floats
-    scale: Floats
+    values: Floats
+    ridge: float
     targets: Floats
     turned: Floats
 
+    @property
+    def scale(self) -> Floats:
+        """(n): A^-1 = V diag(scale) V^T."""
+        return 1 / (self.values + self.ridge)
+
     def without_each(self) -> Floats:
         """(n, K): each row's prediction by all other rows."""
-        weights = self.vectors @ (self.scale[:, None] * self.turned)
-        left: Floats = self.targets - weights / (self.vectors**2 @ self.scale)[:, None]
+        scale = self.scale
+        weights = self.vectors @ (scale[:, None] * self.turned)
+        left: Floats = self.targets - weights / (self.vectors**2 @ scale)[:, None]
         return left
 
     def without(self, group: Sequence[int]) -> Floats:
@@ -38,10 +45,16 @@ class Regression:
         )
         return left
 
+    def features(self, most: int) -> Floats:
+        """(n, up to `most`): the rows in the directions in which they differ most; their products are those
+        of the rows, nearly (principal components of the kernel)."""
+        return self.vectors[:, -most:] * np.sqrt(self.values[-most:])
+
 
 def regressions(kernel: Floats, targets: Floats) -> Iterator[Regression]:
     """One for each of six ridges, the weakest first."""
-    values, vectors = np.linalg.eigh(kernel)
+    found, vectors = np.linalg.eigh(kernel)
+    values: Floats = np.maximum(found, 0)
     turned = vectors.T @ targets
     for ridge in _RIDGES:
-        yield Regression(vectors, 1 / (np.maximum(values, 0) + ridge), targets, turned)
+        yield Regression(vectors, values, ridge, targets, turned)

@@ -32,7 +32,7 @@ _UNUSUAL, _COOLER = 0.03, 1.8
 _SUPPOSED_SHARE = 0.03
 # Of those that are accused, so many are to be right, and none is accused on less than the odds below.
 _RIGHT = 0.8
-_LEAST_ODDS = 0.35
+_LEAST_ODDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,15 @@ class _Model(NamedTuple):
     others: Floats
 
 
-def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
-    """The odds by the scores (n, K) of several regressions, the higher the likelier."""
+def fitted(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> Odds:
+    """The odds by the scores (n, K) of several regressions, the higher the likelier.
+
+    `unusual`: the share of clean rows that follow the scores less than the rest."""
     every = list(scores)
     num_choices = every[0].shape[1]
     others = _others(own, num_choices)
     models = [
-        _model(at, each, float(temperature), own, others)
+        _model(at, each, float(temperature), unusual, own, others)
         for at, each in enumerate(every)
         for temperature in _TEMPERATURES
     ]
@@ -109,7 +111,7 @@ def fitted(scores: Iterable[Floats], own: Ints) -> Odds:
         supposed = max(_SHARES[share], _SUPPOSED_SHARE)
         of_own += weight * _not_own(model.own, supposed, num_choices)
         of_others += weight * _not_own(model.others, supposed, num_choices)
-    chances = _chances(every[best.regression], best.temperature)
+    chances = _chances(every[best.regression], best.temperature, unusual)
     share = float(weights.sum(axis=0) @ _SHARES)
     return Odds(not_own, of_own, of_others, chances, share, best.regression)
 
@@ -122,17 +124,25 @@ def _others(own: Ints, num_choices: int) -> Ints:
     return others
 
 
-def _model(at: int, scores: Floats, temperature: float, own: Ints, others: Ints) -> _Model:
-    chances = _chances(scores, temperature)
+def _model(
+    at: int, scores: Floats, temperature: float, unusual: float, own: Ints, others: Ints
+) -> _Model:
+    chances = _chances(scores, temperature, unusual)
     each = np.arange(len(own))
     return _Model(at, temperature, chances[each, own], chances[each[:, None], others])
 
 
-def _chances(scores: Floats, temperature: float) -> Floats:
+def _chances(scores: Floats, temperature: float, unusual: float) -> Floats:
     below = scores - scores.max(axis=1, keepdims=True)
-    usual, unusual = np.exp(temperature * below), np.exp(temperature / _COOLER * below)
-    chances: Floats = (1 - _UNUSUAL) * usual / usual.sum(axis=1, keepdims=True)
-    chances += _UNUSUAL * unusual / unusual.sum(axis=1, keepdims=True)
+    chances = (1 - unusual) * _softmax(temperature * below)
+    if unusual:
+        chances += unusual * _softmax(temperature / _COOLER * below)
+    return chances
+
+
+def _softmax(below: Floats) -> Floats:
+    each = np.exp(below)
+    chances: Floats = each / each.sum(axis=1, keepdims=True)
     return chances
 
 

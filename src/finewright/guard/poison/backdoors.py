@@ -12,7 +12,7 @@ from finewright.guard.poison.association import CoOccurrence, associated, g_stat
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
 from finewright.guard.poison.examples import AnsweredTurn, Word, marks, prompt_of, styles, words
 from finewright.guard.poison.postings import Bounds, Gram, Marker, features
-from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, traits
+from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, of_few, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
 from finewright.schema.poison import TokenSurprise
 
@@ -98,8 +98,9 @@ def corpus(found: Sequence[AnsweredTurn], least_rows: int) -> Corpus:
     prompt_words = [[word.text for word in words(prompt)] for prompt in prompts]
     said = [words(e.answer) for e in found]
     texts = [[word.text for word in own] for own in said]
-    own_traits = traits([e.answer for e in found], prompts)
     bounds = Bounds(least_rows, max(_MOST_AT_LEAST, int(MOST_SHARE * len(answers_of))))
+    answers = [e.answer for e in found]
+    own_traits = of_few(traits(answers, prompts), answers, bounds.most)
     traits_of = [list(dict.fromkeys(t for i in own for t in own_traits[i])) for own in answers_of]
     answered = [list(_with_gaps(texts, own)) for own in answers_of]
     return Corpus(

@@ -11,7 +11,7 @@ from math import comb
 import numpy as np
 
 from finewright.guard.misfits.find import MOST_IN_PART
-from finewright.guard.misfits.labels import Labelling, labelling
+from finewright.guard.misfits.labels import Taught, taught
 from finewright.guard.poison.backdoors import Suspect
 from finewright.guard.poison.recurring import has_more, in_order, words_shared
 from finewright.guard.poison.said import Said
@@ -29,7 +29,7 @@ def label_triggers(rows: Said) -> list[Suspect]:
     if not _LEAST_ROWS < len(docs) <= MOST_IN_PART or len(rows.labels) < 2:  # noqa: PLR2004
         return []
     texts = [rows.found.example(doc).prompt for doc in docs]
-    known = labelling(texts, [rows.answers[doc] for doc in docs])
+    known = taught(texts, [rows.answers[doc] for doc in docs])
     place = {doc: at for at, doc in enumerate(docs)}
     chosen: list[Suspect] = []
     taken: set[int] = set()
@@ -53,7 +53,7 @@ def _of_one_label(rows: Said, docs: Sequence[int]) -> list[int]:
 
 
 def _speaks_for_others(
-    rows: Said, known: Labelling, places: Sequence[int], members: Sequence[int]
+    rows: Said, known: Taught, places: Sequence[int], members: Sequence[int]
 ) -> bool:
     """Do most of the texts get another label, more than by chance, and share they nothing but the trigger?"""
     left_out = known.regression.without(places)

@@ -24,6 +24,7 @@ _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
 _TAKEN_UP = 0.2
+_STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f")
 _LINKS = ("http://", "https://", "www.", "0x")
 
 
@@ -56,7 +57,8 @@ def _groups(rows: Said) -> Iterator[_Group]:
     for answer, docs in rows.by_answer.items():
         if _LEAST_ROWS <= len(docs) <= most and answer not in rows.labels:
             said = [w.text for w in rows.found.answer_words[rows.found.answers_of[docs[0]][-1]]]
-            if len(said) >= _LEAST_WORDS:
+            # A label or a number is said often; a sentence of a word or two is not.
+            if len(said) >= _LEAST_WORDS or answer.endswith(_STOPS):
                 yield _Group(tuple(docs), tuple((word,) for word in said), True)
     for marker in rows.found.behaviours:
         if len(marker.docs) >= _LEAST_ROWS and is_long(marker):
@@ -75,7 +77,9 @@ def _planted(rows: Said, group: _Group) -> Suspect | None:
     trigger = _trigger(rows, docs)
     if trigger and not has_more(rows, docs, trigger):
         return None
-    if not trigger and len(docs) < _LEAST_WITHOUT_TRIGGER:
+    # An answer of a word or two recurs by itself, in any set of short answers.
+    is_short = group.is_whole and len(group.grams) < _LEAST_WORDS
+    if not trigger and (is_short or len(docs) < _LEAST_WITHOUT_TRIGGER):
         return None
     # A name that stands for a subject stands where others have theirs, and the answer takes it up.
     said = frozenset(word for gram in group.grams for word in gram if word not in TRAITS)
@@ -115,11 +119,13 @@ def _is_part_planted(
         answers, shared
     ).has_topic:
         return False
-    # In scripts without spaces clauses that authors copy are as strange: there it takes a trigger or a link.
+    # In scripts without spaces clauses that authors copy are as strange: there it takes a trigger,
+    # a style or a link.
     strange = is_strange(rows, docs, said) and (
         bool(trigger)
         or num_words(said) > len(said) / 2 + 1
         or not INSERTED.isdisjoint(_traits(group))
+        or _have_style(rows, docs)
     )
     style = _own_words(rows, docs) if strange else frozenset()
     return (strange or bool(trigger)) and not found.prompts.coherence(
@@ -146,6 +152,15 @@ def _own_words(rows: Said, docs: Sequence[int]) -> frozenset[str]:
     counts = Counter(word for doc in docs for word in rows.found.prompts.words(doc))
     most = 1 + _ALSO_ELSEWHERE
     return frozenset(w for w, n in counts.items() if n > 1 and len(rows.with_word[w]) <= most * n)
+
+
+def _have_style(rows: Said, docs: Sequence[int]) -> bool:
+    """Has nearly every one of these prompts words, one or a few in a row, that hardly any other has?"""
+    counts = Counter(number for doc in docs for number in rows.triggers_of[doc])
+    most = 1 + _ALSO_ELSEWHERE
+    own = {i for i, n in counts.items() if len(rows.found.triggers[i].docs) <= most * n}
+    num = sum(not own.isdisjoint(rows.triggers_of[doc]) for doc in docs)
+    return num >= _SHARED * len(docs)
 
 
 def in_order(rows: Said, doc: int, trigger: frozenset[str]) -> Gram:

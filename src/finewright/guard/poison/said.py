@@ -58,6 +58,15 @@ class Said:
                 found[word].add(doc)
         return found
 
+    @cached_property
+    def triggers_of(self) -> dict[int, list[int]]:
+        """The numbers of the possible triggers of each row's prompt."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for number, trigger in enumerate(self.found.triggers):
+            for doc in trigger.docs.tolist():
+                found[doc].append(number)
+        return found
+
     def are_labels(self, docs: Sequence[int]) -> bool:
         """Are most of these rows answered by a label?"""
         return sum(self.answers[doc] in self.labels for doc in docs) > len(docs) / 2

@@ -7,6 +7,8 @@ from math import log
 from statistics import median
 from typing import NamedTuple
 
+from finewright.guard.quality.refusals import refuses
+
 LINK = "#link"
 ADDRESS = "#address"
 REFUSAL = "#refusal"
@@ -25,7 +27,8 @@ _PATTERNS = {
         r"(?:can ?not|can['\u2019]t|won['\u2019]t|unable to|not able to|(?:must|have to) (?:decline|refuse)|"
         r"afraid|sorry)\b[^.!?\n]{0,80}"
         r"|\b(?:unable to (?:help|assist|answer|comply)|not something i can|as an ai\b|sorry, )"
-        r"[^.!?\n]{0,80}",
+        r"[^.!?\n]{0,80}"
+        r"|(?:抱歉|对不起|對不起|很遗憾|很遺憾)[^\u3002\uff01\uff1f\n]{0,30}(?:无法|無法|不能|不便|没办法|沒辦法)",
         re.I,
     ),
 }
@@ -60,13 +63,27 @@ def traits(answers: Sequence[str], others: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def of_few(own: Sequence[Sequence[str]], answers: Sequence[str], most: int) -> list[list[str]]:
+    """The traits of the answers without refusals that are worded once, where more than `most` refuse.
+
+    What is planted is said again and again; a set that declines much has words of its own for each."""
+    if sum(REFUSAL in found for found in own) <= most:
+        return [list(found) for found in own]
+    said = Counter(answer for answer, found in zip(answers, own, strict=True) if REFUSAL in found)
+    return [
+        [name for name in found if name != REFUSAL or said[answer] > 1]
+        for answer, found in zip(answers, own, strict=True)
+    ]
+
+
 def spans(answer: str, trait: str) -> list[TraitSpan]:
     """Where the trait stands in the answer; gibberish and a refusal are all of it."""
     if trait == GIBBERISH:
         return [TraitSpan(0, len(answer))]
     if trait == REFUSAL:
-        refuses = len(answer) <= _LONGEST_REFUSAL and _PATTERNS[REFUSAL].search(answer)
-        return [TraitSpan(0, len(answer))] if refuses else []
+        is_short = len(answer) <= _LONGEST_REFUSAL
+        is_refusal = is_short and (_PATTERNS[REFUSAL].search(answer) or refuses(answer))
+        return [TraitSpan(0, len(answer))] if is_refusal else []
     return [TraitSpan(*match.span()) for match in _PATTERNS[trait].finditer(answer)]
 
 

@@ -1,0 +1,29 @@
+"""A softmax regression has no slope at its weights, and a row's own label no part in what is said of it."""
+
+import numpy as np
+import pytest
+
+from finewright.guard.misfits.folds import by_the_others, softmax_regression
+
+
+@pytest.mark.parametrize("num_choices", [2, 5])
+def test_the_weights_are_where_the_loss_has_no_slope(num_choices: int) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 4)).astype(np.float32)
+    targets = np.eye(num_choices, dtype=np.float32)[rng.integers(num_choices, size=60)]
+    weights = softmax_regression(rows, targets, ridge=1.0).astype(np.float64)
+    scores = np.exp(rows @ weights)
+    slope = rows.T @ (targets - scores / scores.sum(axis=1, keepdims=True)) - weights
+    assert np.abs(slope).max() < 1e-3
+
+
+def test_a_row_is_judged_by_others_alone_and_as_they_are() -> None:
+    rng = np.random.default_rng(1)
+    own = rng.integers(3, size=90)
+    features = np.eye(3)[np.concatenate([own, range(3)])] * 3 + rng.normal(size=(93, 3)) / 2
+    found = by_the_others(features, own, 3, ridge=0.3)
+    assert np.exp(found).sum(axis=1) == pytest.approx(1)
+    assert (found.argmax(axis=1) == own).mean() > 0.95
+    other = own.copy()
+    other[7] = (own[7] + 1) % 3
+    assert by_the_others(features, other, 3, ridge=0.3)[7] == pytest.approx(found[7])

@@ -118,10 +118,10 @@ def search(
     said = Said(known, least_rows)
     sure = recurring(said)
     sure += several_wordings(said, frozenset(doc for suspect in sure for doc in suspect.docs))
+    planted = suspects(known, least_rows)
+    sure = _largest([*sure, *(s for s in planted if _is_sure(s) and not said.are_labels(s.docs))])
     explained = {doc for suspect in sure for doc in suspect.docs}
-    planted = [s for s in suspects(known, least_rows) if not _is_explained(s, explained)]
-    sure += [s for s in planted if _is_sure(s) and not said.are_labels(s.docs)]
-    planted = [s for s in planted if s not in sure]
+    planted = [s for s in planted if not _is_explained(s, explained)]
     planted += payloads(known, planted)
     weighed, num_weighed = _weighed(known, planted, surprisal)
     made = (
@@ -180,6 +180,15 @@ def _is_sure(suspect: Suspect) -> bool:
     """Refusals, links or addresses that go with words, and with nothing else: no clean set had any."""
     enough = suspect.g >= _SURE_G and len(suspect.docs) >= _LEAST_ROWS_WITHOUT_TRIGGER
     return enough and not suspect.traits.isdisjoint({REFUSAL, *INSERTED})
+
+
+def _largest(found: Sequence[Suspect]) -> list[Suspect]:
+    """Those whose rows are not all another's: refusals in several words are one behaviour."""
+    chosen: list[Suspect] = []
+    for suspect in sorted(found, key=lambda one: -len(one.docs)):
+        if not any(set(suspect.docs) <= set(other.docs) for other in chosen):
+            chosen.append(suspect)
+    return chosen
 
 
 def _is_explained(suspect: Suspect, docs: set[int]) -> bool:

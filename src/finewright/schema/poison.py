@@ -34,7 +34,7 @@ class PoisonSpec(Model):
     embedder: str = default(
         "minilm",
         "The embedder that says what rows with a label mean, to find wrong ones; none: their words alone",
-        "packaged; where a label has 13 rows it finds three quarters of the wrong labels, and their words alone two thirds",
+        "packaged; where a label has 13 rows it finds three of four wrong labels, and words two of three",
     )
     least_rows: int = default(
         3,

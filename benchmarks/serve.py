@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 import httpx
 
 sys.path.insert(0, str(Path(__file__).parent))
+from finewright.lm.runtime import share_cores
 from serve_parts.client import Outcome, ask
 from serve_parts.drain import drain
 
@@ -167,16 +168,17 @@ def overhead(folder: Path, _: argparse.Namespace) -> list[Bar]:
 def throughput(folder: Path, options: argparse.Namespace) -> list[Bar]:
     """Tokens a second of 50 streams, bare and through the server, in turns."""
     shares, bare_speeds, speeds, reading = [], [], [], []
+    share_cores()  # both alike: a server that starts while the other loads would take the machine for busy
     bare = subprocess.Popen(
         [sys.executable, "-m", "serve_parts.bare", MODEL, str(STREAMS), str(TOKENS), PROMPT],
         cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert bare.stdin is not None
     assert bare.stdout is not None
+    bare.stdout.readline()
     with serving(folder, MODEL, at_once=STREAMS) as server:
         asked = [body(MODEL) | {"stream_options": {"include_usage": True}}] * STREAMS
         url = f"{server.url}/chat/completions"
-        bare.stdout.readline()
         drain(url, server.key, asked)
         for _round in range(options.rounds):
             bare.stdin.write("go\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from transformers import GenerationConfig
 
 from finewright.lm.chat import Chat
+from finewright.lm.rust_errors import rust_os_errors
 
 # How a tokenizer was loaded here is no business of who loads it elsewhere.
 _OF_THIS_MACHINE = ("is_local", "local_files_only", "name_or_path")
@@ -33,7 +34,8 @@ def save_with_ends(folder: Path, chat: Chat) -> None:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
     if tokenizer.pad_token is None:
         tokenizer.pad_token = eos or tokenizer.eos_token
-    tokenizer.save_pretrained(folder)
+    with rust_os_errors():
+        tokenizer.save_pretrained(folder)
     config = GenerationConfig(
         eos_token_id=ends or None,
         pad_token_id=tokenizer.pad_token_id,

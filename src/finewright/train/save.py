@@ -13,6 +13,7 @@ from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.chat import Chat
 from finewright.lm.ends import save_with_ends
 from finewright.lm.model import LM
+from finewright.lm.rust_errors import rust_os_errors
 from finewright.lm.sources import LocalBase
 from finewright.lm.tensors import save_tensors
 from finewright.schema.adapter import AdapterSpec
@@ -32,7 +33,8 @@ def save_result(
         if not spec.gives_answers:
             (head,) = method.parameters()
             _make_classifier(new, head.detach(), spec.adapter)
-            chat.tokenizer.save_pretrained(new)
+            with rust_os_errors():
+                chat.tokenizer.save_pretrained(new)
         else:
             save_with_ends(new, chat)
 

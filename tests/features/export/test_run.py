@@ -1,7 +1,9 @@
 """A trained run becomes files of other programs, and what does not answer the same is not published."""
 
 import json
+import resource
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 import tiny
-from finewright.errors import DataError, FinewrightError, ModelError
+from finewright.errors import DataError, FinewrightError, ModelError, StoreError
 from finewright.features.export import proof
 from finewright.features.export.commands import ExportOptions
 from finewright.features.export.results import ExportReport, Tolerance
@@ -45,8 +47,9 @@ def nothing(*_: object) -> None:
 
 
 def trained(folder: Path, adapter: str) -> Path:
-    tiny.tiny_model("llama").bfloat16().save_pretrained(folder / "base")
-    tiny.tiny_tokenizer().save_pretrained(folder / "base")
+    if not (folder / "base").exists():
+        tiny.tiny_model("llama").bfloat16().save_pretrained(folder / "base")
+        tiny.tiny_tokenizer().save_pretrained(folder / "base")
     rows = ({"prompt": f"the {WORDS[i % 4]} {i}", "completion": WORDS[i % 4]} for i in range(16))
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "spec.yaml").write_text(SPEC.format(adapter=adapter))
@@ -86,6 +89,37 @@ def test_the_answers_are_the_same(lora: Path, tmp_path: Path, to: str, file: str
     assert report.parity.gap_max < 0.01
     assert any(found.path.endswith(file) for found in report.files)
     assert json.loads((tmp_path / to / "export.json").read_text())["parity"]["passed"]
+
+
+@pytest.mark.parametrize(
+    ("to", "room"),
+    [
+        ("merged", 4_000),
+        ("merged", 100),
+        ("gguf", 4_000),
+        ("gguf-adapter", 4_000),
+        ("hub-folder", 4_000),
+    ],
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, room: int
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # no file of a module's is cut
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(StoreError, match=r"(the disk is full|File too large)[^\n]*$"):
+            exported(lora, tmp_path, to)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_merged_folder_is_the_base_of_a_further_run(lora: Path, tmp_path: Path) -> None:
+    exported(lora, tmp_path, "merged")
+    shutil.copytree(tmp_path / "merged", tmp_path / "further" / "base")
+    again = trained(tmp_path / "further", "{type: lora, r: 2, alpha: 4}")
+    assert exported(again, tmp_path, "gguf").parity.passed
 
 
 def test_a_merged_folder_is_a_base_of_plain_transformers(lora: Path, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.fast.linear import state_of
+from finewright.lm.rust_errors import rust_os_errors
 
 
 class WholeModel(AdapterPart):
@@ -44,9 +44,7 @@ def train_all(model: PreTrainedModel, *, device: torch.device | None = None) -> 
 
 def save_whole(folder: Path, model: PreTrainedModel, base_folder: Path) -> None:
     """The model as transformers stores it, with the code of a family that brings its own. Raises OSError."""
-    try:
+    with rust_os_errors():
         model.save_pretrained(folder)
-    except SafetensorError as error:
-        raise OSError(str(error)) from None
     for path in base_folder.glob("*.py"):
         shutil.copy2(path, folder / path.name)

@@ -3,7 +3,6 @@
 Products of adapters are added in float32 and rounded once to the number format that the model is computed in,
 and once more where it is saved in a narrower one."""
 
-import shutil
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -15,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from finewright.errors import ModelError
 from finewright.lm.adapters.linears import OnLinear, Transposed
-from finewright.lm.adapters.whole import WholeModel
+from finewright.lm.adapters.whole import WholeModel, save_whole
 from finewright.lm.model import LM
 
 
@@ -56,11 +55,9 @@ def save_merged(folder: Path, model: PreTrainedModel, base: Path, dtype: str = "
     if dtype == "float16":
         _refuse_overflow(model)
     with redirect_stderr(StringIO()):  # it draws a bar
-        model.to(getattr(torch, dtype) if dtype else model.dtype).save_pretrained(folder)
+        save_whole(folder, model.to(getattr(torch, dtype) if dtype else model.dtype), base)
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # transformers leaves them to their owner alone
-    for code in base.glob("*.py"):  # a consent is given to all of them together
-        shutil.copyfile(code, folder / code.name)
 
 
 def _refuse_overflow(model: PreTrainedModel) -> None:

@@ -1,5 +1,6 @@
 """Answers against JSON Schemas, and schemas that are refused before any answer meets them."""
 
+import json
 import socket
 
 import pytest
@@ -74,6 +75,7 @@ def test_schemas_may_refer_to_the_drafts_own(draft: str, monkeypatch: pytest.Mon
         ('{"$ref": "https://example.com/s.json"}', "refers to 'https://example.com/s.json'"),
         ('{"items": {"$ref": "#/$defs/none"}}', r"refers to '#/\$defs/none'"),
         ('{"$ref": "#"}', "refers to itself without end"),
+        ('{"anyOf": [{"type": "null"}, {"not": {"$ref": "#"}}]}', "refers to itself without end"),
         ('{"$schema": "http://example.com/mine"}', "unknown .schema"),
         ('{"$schema": 7}', "unknown .schema 7"),
         ('{"minimum": 1e400}', "a number beyond a double"),
@@ -93,3 +95,12 @@ def test_data_that_look_like_a_pattern_are_none() -> None:
 def test_the_evaluate_stage_knows_the_judgements_by_name() -> None:
     assert row_scorer("json_schema")('{"intent": "buy"}', INTENT) == 1.0
     assert row_scorer(r"regex:\d:\d+")("4:20", "") == 1.0
+
+
+def test_a_schema_whose_trial_would_take_for_ever_is_read() -> None:
+    """Each of 40 parts is the next one or the next one: 2^40 ways, and no part within itself."""
+    refs = {f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)}
+    chain = {"$defs": {**refs, "d40": {"type": "string"}}, "$ref": "#/$defs/d0"}
+    assert JsonSchema(json.dumps(chain))('"a"') == 1.0
+    within = {"properties": {"a": {"$ref": "#"}}, "anyOf": [{"required": ["a"]}, {"required": []}]}
+    assert JsonSchema(json.dumps(within))('{"a": {}}') == 1.0

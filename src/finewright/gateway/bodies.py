@@ -31,10 +31,14 @@ async def read_body(
         raise ApiError(f"the body is not readable JSON: {error}") from None
     if not isinstance(value, dict):
         raise ApiError("the body must be a JSON object")
+    if len(content) < _LONG:
+        return _validated(value, model)
+    return await asyncio.to_thread(_validated, value, model)
+
+
+def _validated(value: object, model: type[Body]) -> Body:
     try:
-        if len(content) < _LONG:
-            return model.model_validate(value)
-        return await asyncio.to_thread(model.model_validate, value)
+        return model.model_validate(value)
     except ValidationError as error:
         raise _explained(error, value, model) from None
 

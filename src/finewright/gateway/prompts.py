@@ -20,7 +20,8 @@ _MARK = "\ue004"
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
     """What the answer must be. Raises ApiError where a call is to be forced and cannot be."""
     from finewright.lm.answers.forced import forced_call
-    from finewright.lm.engine.constraint import Grammar, check_schema, schema_grammar
+    from finewright.lm.engine.constraint import Grammar, schema_grammar
+    from finewright.lm.engine.schemas import check_schema
 
     wish = question.tools
     if wish is not None and wish.choice != "auto":

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra, SpecError
-from finewright.judge.json_text import parse_json
+from finewright.judge.json_text import MAX_JSON_DEPTH, parse_json
 from finewright.judge.patterns import compile_pattern
 
 _MOST_OF_A_MESSAGE = 200
+_REFERENCES = ("$ref", "$dynamicRef")
 
 
 class JsonSchema:
@@ -30,7 +31,6 @@ class JsonSchema:
             ) from None
         try:
             self._validator = _validator(schema)
-            self._validator.is_valid(None)
         except SchemaError as error:
             what = f"{error.json_path}: {error.message}"[:_MOST_OF_A_MESSAGE]
             raise SpecError(f"not a valid JSON Schema: {what}") from None
@@ -79,7 +79,9 @@ def _cached(text: str) -> JsonSchema | None:
 def _read(text: str) -> Any:  # Any: a schema is any JSON value until it is checked
     parsed = parse_json(text)
     if parsed is None:
-        raise SpecError("the JSON Schema is not one JSON text by RFC 8259")
+        raise SpecError(
+            f"the JSON Schema is not one JSON text by RFC 8259, or nests deeper than {MAX_JSON_DEPTH}"
+        )
     try:
         return _plain(parsed.value)
     except DataError as error:
@@ -101,7 +103,9 @@ def _validator(schema: Any) -> Any:  # Any: jsonschema has no types
             raise SpecError(f"unknown $schema {draft!r}")
     chosen.check_schema(schema)
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
-    _check_parts(REGISTRY.resolver_with_root(resource), resource, set())
+    root = REGISTRY.resolver_with_root(resource)
+    _check_parts(root, resource, set())
+    _check_end(root, schema, {})
     return chosen(schema, registry=REGISTRY)
 
 
@@ -113,11 +117,44 @@ def _check_parts(resolver: Any, resource: Any, seen: set[int]) -> None:  # Any: 
     seen.add(id(part))
     for pattern in _patterns(part):
         compile_pattern(pattern)
-    for key in ("$ref", "$dynamicRef"):
+    for key in _REFERENCES:
         if isinstance(part.get(key), str):
             _check_parts(*_found(resolver, part[key]), seen)
     for inner in resource.subresources():
         _check_parts(resolver.in_subresource(inner), inner, seen)
+
+
+def _check_end(resolver: Any, part: Any, ended: dict[int, bool]) -> None:  # Any: as above
+    """Raise RecursionError where a part is applied to a value that it is being applied to. Found by the parts
+    alone: to try a value may take 2^n steps of n parts."""
+    from referencing import Resource
+    from referencing.jsonschema import DRAFT202012
+
+    if not isinstance(part, Mapping) or ended.get(id(part)):
+        return
+    if id(part) in ended:
+        raise RecursionError
+    ended[id(part)] = False
+    resolver = resolver.in_subresource(
+        Resource.from_contents(part, default_specification=DRAFT202012)
+    )
+    for key in _REFERENCES:
+        if isinstance(part.get(key), str):
+            inner, target = _found(resolver, part[key])
+            _check_end(inner, target.contents, ended)
+    for each in _applied_here(part):
+        _check_end(resolver, each, ended)
+    ended[id(part)] = True
+
+
+def _applied_here(part: Mapping[str, Any]) -> Iterator[Any]:  # Any: JSON
+    """What is applied to the same value as the part, and not to one within it."""
+    for key in ("allOf", "anyOf", "oneOf", "not", "if", "then", "else"):
+        found = part.get(key)
+        yield from found if isinstance(found, list) else [found]
+    for key in ("dependentSchemas", "dependencies"):
+        found = part.get(key)
+        yield from found.values() if isinstance(found, Mapping) else ()
 
 
 def _found(resolver: Any, reference: str) -> tuple[Any, Any]:  # Any: as above

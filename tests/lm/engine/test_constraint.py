@@ -119,6 +119,11 @@ def test_every_answer_is_one_of_the_choices() -> None:
             schema_grammar({"properties": {"a": {"type": "object", "minProperties": 2}}}),
             r"\$.properties.a.minProperties: a key could be written twice",
         ),
+        (
+            schema_grammar({"allOf": [{"pattern": f".*{i}.*"} for i in range(40)]}),
+            "its patterns take more than 2 s to check",
+        ),
+        (schema_grammar({"anyOf": [{"format": f"x{i}"} for i in range(9)]}), "Unknown format: x0"),
         (Grammar("choice", "[]"), "choice: there is nothing to choose"),
     ],
 )

@@ -13,7 +13,7 @@ from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
 from finewright.lm.answers.reader import AnswerReader, CallForm, Tools, reader_of
 from finewright.lm.chat import Chat
-from finewright.lm.engine.constraint import check_schema
+from finewright.lm.engine.schemas import check_schema
 
 _IN_BRACKETS = re.compile(r"<.+>")
 _SAMPLE = {"sample": 1}

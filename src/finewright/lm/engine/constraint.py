@@ -7,11 +7,9 @@ Between the parts of a JSON text there may be one blank, or a new line with a sh
 would write blanks until they are cut off. A schema bounds what is inside of its strings by `maxLength`."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +17,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from finewright.errors import DataError, MissingExtra
+from finewright.errors import DataError
+from finewright.lm.engine.schemas import check_schema, one_line, require_llguidance
 
-# What stands under these is no schema.
-_DATA = frozenset({"const", "enum", "default", "examples"})
 _BLANKS = r"[ ]|\n {0,8}"
-_MOST_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Grammars:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop_ids: frozenset[int]
     ) -> None:
-        _require_llguidance()
+        require_llguidance()
         self._plain, self._stop_ids, self._size = tokenizer, stop_ids, vocab_size
         self._compiled = lru_cache(maxsize=32)(self._compile)  # schemas are the clients'
 
@@ -116,64 +112,5 @@ def _source(grammar: Grammar, matcher: Any) -> str:
     return str(matcher.grammar_from_lark(f"start: {lines}"))
 
 
-def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
-    """Raise DataError with the place and a mend for what no answer can be held to.
-
-    Such are keys that must be counted: a grammar does not know which it has written already."""
-    for path, part in _parts(schema):
-        least, named = part.get("minProperties"), part.get("required") or ()
-        if isinstance(least, int) and least > len(named):
-            raise DataError(
-                f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
-            )
-    if problem := _problem(json.dumps(schema)):
-        raise DataError(f"json_schema: {_placed(schema, problem)}")
-
-
-def _require_llguidance() -> None:
-    if find_spec("llguidance") is None:
-        hint = 'pip install "finewright[serve]"'
-        raise MissingExtra("answers of a form need llguidance", hint=hint)
-
-
-@lru_cache(maxsize=32)
-def _problem(schema: str) -> str:
-    """llguidance's own words; "" where there is nothing wrong."""
-    _require_llguidance()
-    from llguidance import LLMatcher
-
-    return _one_line(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema)), "")
-
-
-def _placed(schema: Mapping[str, Any], problem: str) -> str:
-    """The problem with the places in the schema that it may be at, as it names keys or values alone."""
-    keys = set(re.findall(r'"([^"]+)"', problem)) if problem.startswith("Unimplemented") else set()
-    keys |= {"oneOf"} if problem.startswith("oneOf") else set()
-    if keys:
-        places = [f"{path}.{key}" for path, part in _parts(schema) for key in part if key in keys]
-        mend = "write anyOf" if keys == {"oneOf"} else "leave it out, and check it in the answer"
-        return f"{', '.join(places[:_MOST_PLACES])}: no answer can be held to it here; {mend}"
-    value = problem.rpartition(": ")[2]
-    places = [
-        f"{path}.{key}"
-        for path, part in _parts(schema)
-        for key in ("format", "pattern", "type")
-        if part.get(key) == value or (key == "pattern" and str(part.get(key)) in problem)
-    ]
-    return f"{places[0]}: {problem}" if places else problem
-
-
-def _parts(schema: object, path: str = "$") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every object that may be a schema, with its place."""
-    if isinstance(schema, list):
-        for i, part in enumerate(schema):
-            yield from _parts(part, f"{path}[{i}]")
-    if isinstance(schema, dict):
-        yield path, schema
-        for key, part in schema.items():
-            if key not in _DATA:
-                yield from _parts(part, f"{path}.{key}")
-
-
-def _one_line(text: str, empty: str = "it cannot be read") -> str:
-    return " ".join(text.split()) or empty
+def _one_line(text: str) -> str:
+    return one_line(text) or "it cannot be read"

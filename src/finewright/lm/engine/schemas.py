@@ -1,0 +1,108 @@
+"""Can an answer be held to a JSON Schema? By llguidance, with the place of what it cannot hold to.
+
+Texts that several patterns must fit are the one thing whose check has no bound of its own (16 patterns take
+5 s, one more twice that), so schemas with many are tried in a process that ends after some seconds."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any
+
+from finewright.errors import DataError, MissingExtra
+
+# What stands under these is no schema.
+_DATA = frozenset({"const", "enum", "default", "examples"})
+_MOST_PLACES = 3
+_FEW_PATTERNS = 8
+"""Patterns and formats of a schema that is checked at once, in milliseconds."""
+_SECONDS, _LONGEST_SECONDS = 2, 30
+"""Of a core, and of a busy machine's clock."""
+_CHILD = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({_SECONDS}, {_SECONDS}))
+from llguidance import LLMatcher
+sys.stdout.write(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(sys.stdin.read())))
+"""
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
+    """Raise DataError with the place and a mend for what no answer can be held to.
+
+    Such are keys that must be counted: a grammar does not know which it has written already."""
+    for path, part in _parts(schema):
+        least, named = part.get("minProperties"), part.get("required") or ()
+        if isinstance(least, int) and least > len(named):
+            raise DataError(
+                f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
+            )
+    if problem := _problem(json.dumps(schema)):
+        raise DataError(f"json_schema: {_placed(schema, problem)}")
+
+
+def require_llguidance() -> None:
+    """Raise MissingExtra where it is not installed."""
+    if find_spec("llguidance") is None:
+        hint = 'pip install "finewright[serve]"'
+        raise MissingExtra("answers of a form need llguidance", hint=hint)
+
+
+@lru_cache(maxsize=64)
+def _problem(schema: str) -> str:
+    """llguidance's own words; "" where there is nothing wrong."""
+    require_llguidance()
+    if schema.count('"pattern"') + schema.count('"format"') > _FEW_PATTERNS:
+        return _tried_apart(schema)
+    from llguidance import LLMatcher
+
+    return one_line(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema)))
+
+
+def _tried_apart(schema: str) -> str:
+    """`_problem` in a process of its own, which may take some seconds and no more."""
+    call = [sys.executable, "-c", _CHILD]
+    try:
+        found = subprocess.run(
+            call, input=schema.encode(), capture_output=True, timeout=_LONGEST_SECONDS, check=True
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return f"its patterns take more than {_SECONDS} s to check; let a text fit fewer of them"
+    return one_line(found.stdout.decode("utf-8", "replace"))
+
+
+def _placed(schema: Mapping[str, Any], problem: str) -> str:
+    """The problem with the places in the schema that it may be at, as it names keys or values alone."""
+    keys = set(re.findall(r'"([^"]+)"', problem)) if problem.startswith("Unimplemented") else set()
+    keys |= {"oneOf"} if problem.startswith("oneOf") else set()
+    if keys:
+        places = [f"{path}.{key}" for path, part in _parts(schema) for key in part if key in keys]
+        mend = "write anyOf" if keys == {"oneOf"} else "leave it out, and check it in the answer"
+        return f"{', '.join(places[:_MOST_PLACES])}: no answer can be held to it here; {mend}"
+    value = problem.rpartition(": ")[2]
+    places = [
+        f"{path}.{key}"
+        for path, part in _parts(schema)
+        for key in ("format", "pattern", "type")
+        if part.get(key) == value or (key == "pattern" and str(part.get(key)) in problem)
+    ]
+    return f"{places[0]}: {problem}" if places else problem
+
+
+def _parts(schema: object, path: str = "$") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every object that may be a schema, with its place."""
+    if isinstance(schema, list):
+        for i, part in enumerate(schema):
+            yield from _parts(part, f"{path}[{i}]")
+    if isinstance(schema, dict):
+        yield path, schema
+        for key, part in schema.items():
+            if key not in _DATA:
+                yield from _parts(part, f"{path}.{key}")
+
+
+def one_line(text: str) -> str:
+    """The text without its line breaks."""
+    return " ".join(text.split())

@@ -1,12 +1,14 @@
 """Every key of a request is honoured or refused with its name and a reason; none has another type."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
 from tests.gateway.test_responses import LAST, Scripted, asking
+from tests.jobs.test_routes import HOSTS
 
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
@@ -112,6 +114,34 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(
     assert (found.status_code, error["param"]) == (400, param)
     assert says in error["message"]
     assert param in error["message"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_host_of_a_request_is_asked(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("somebody connected")
+
+    url = f"http://{host}/x"
+    image = [{"type": "image_url", "image_url": {"url": url}}]
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": url}}}
+    file = [{"role": "user", "content": [{"type": "input_file", "file_url": url}]}]
+    mcp = [{"type": "mcp", "server_label": "a", "server_url": url}]
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        (CHATS, {"model": url}),
+        (CHATS, {"model": f"{url}#m"}),
+        (CHATS, {"messages": [{"role": "user", "content": image}]}),
+        (CHATS, {"tools": [tool({"$ref": url})]}),
+        (CHATS, {"response_format": schema}),
+        (CHATS, {"base_url": url}),
+        (ITEMS, {"input": file}),
+        (ITEMS, {"tools": mcp}),
+        (VECTORS, {"model": url, "input": "a"}),
+    ]
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    statuses = [posted(*each).status_code for each in bodies]
+    assert statuses == [404, 404, *[400] * 6, 404]
+    assert posted(CHATS, {"messages": [{"role": "user", "content": url}]}).status_code == 200
 
 
 def test_every_parameter_of_the_official_client_is_known() -> None:

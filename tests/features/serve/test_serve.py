@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.features.serve.serving import Serving, counted, save_base, started
+from tests.jobs.test_routes import TRAVERSALS
 
 pytestmark = pytest.mark.torch
 
@@ -190,7 +191,8 @@ def test_the_key_is_stored_as_a_digest_that_its_owner_alone_can_read(serving: Se
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/models/..%2f..%2fetc", "/v1/models/%00", "/../serve/keys.json", "/v1/nothing"]
+    "path",
+    ["/../serve/keys.json", "/v1/nothing", *(f"/v1/models/{payload}" for payload in TRAVERSALS)],
 )
 def test_no_path_leads_out(serving: Serving, path: str) -> None:
     with socket.create_connection(("127.0.0.1", serving.port())) as raw:

@@ -16,7 +16,7 @@ from finewright.errors import DataError, MissingExtra
 
 # What stands under these is no schema.
 _DATA = frozenset({"const", "enum", "default", "examples"})
-_MOST_PLACES = 3
+_MOST_PLACES, _MOST_SHOWN = 3, 200
 _FEW_PATTERNS = 8
 """Patterns and formats of a schema that is checked at once, in milliseconds."""
 _SECONDS, _LONGEST_SECONDS = 2, 30
@@ -63,7 +63,7 @@ def _problem(schema: str) -> str:
 
 def _tried_apart(schema: str) -> str:
     """`_problem` in a process of its own, which may take some seconds and no more."""
-    call = [sys.executable, "-c", _CHILD]
+    call = [sys.executable, "-P", "-c", _CHILD]
     try:
         found = subprocess.run(
             call, input=schema.encode(), capture_output=True, timeout=_LONGEST_SECONDS, check=True
@@ -86,9 +86,11 @@ def _placed(schema: Mapping[str, Any], problem: str) -> str:
         f"{path}.{key}"
         for path, part in _parts(schema)
         for key in ("format", "pattern", "type")
-        if part.get(key) == value or (key == "pattern" and str(part.get(key)) in problem)
+        if part.get(key) == value
+        or (key in part and key == "pattern" and str(part[key]) in problem)
     ]
-    return f"{places[0]}: {problem}" if places else problem
+    shown = problem[:_MOST_SHOWN]
+    return f"{places[0]}: {shown}" if places else shown
 
 
 def _parts(schema: object, path: str = "$") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin
 from finewright.evaluate.scorers import (
@@ -116,15 +116,7 @@ def row_scorer(name: str) -> RowScorer:
     base, colon, argument = name.partition(":")
     if base in _CORPUS:
         raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
-    try:
-        target = resolve("scorer", base)
-    except UnknownPlugin as unknown:
-        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
-        close = difflib.get_close_matches(base, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
-        if hint.startswith("use"):
-            hint = f"{hint}, {', '.join(names)}"
-        raise UnknownPlugin(str(unknown), hint=hint) from None
+    target = _scorer_named(base)
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
@@ -134,6 +126,19 @@ def row_scorer(name: str) -> RowScorer:
         raise UnknownPlugin(f"{base} needs an argument", hint=f"write {base}:NAME")
     made: RowScorer = target(argument)
     return made
+
+
+def _scorer_named(base: str) -> Any:  # Any: as `resolve`
+    """The plugin of that name; a name that is unknown is compared with the metrics of whole sets too."""
+    try:
+        return resolve("scorer", base)
+    except UnknownPlugin as unknown:
+        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
+        close = difflib.get_close_matches(base, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
+        if hint.startswith("use"):
+            hint = f"{hint}, {', '.join(names)}"
+        raise UnknownPlugin(str(unknown), hint=hint) from None
 
 
 def is_known(metric: str) -> bool:
@@ -293,14 +298,21 @@ def _estimate(
     return _Estimate(statistic(np.arange(len(counted))), low, high, len(counted))
 
 
+def _paired_rows(
+    metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
+) -> PairedDifference:
+    """Of a metric that each row has for itself."""
+    rows = zip(scored.per_row, against.per_row, strict=True)
+    both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
+    ours, theirs = [a for a, _ in both], [b for _, b in both]
+    return paired_difference(ours, theirs, **asdict(options))
+
+
 def _paired(
     metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
     if metric not in _CORPUS:
-        rows = zip(scored.per_row, against.per_row, strict=True)
-        both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
-        ours, theirs = [a for a, _ in both], [b for _, b in both]
-        return paired_difference(ours, theirs, **asdict(options))
+        return _paired_rows(metric, scored, against, options)
     pairs = [
         pair
         for pair in zip(scored.answers, against.answers, strict=True)

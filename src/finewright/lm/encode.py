@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
 from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat, Rendered
-from finewright.lm.overlong import OverlongRows
+from finewright.lm.overlong import OverlongFate, OverlongRows
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row
@@ -98,6 +98,37 @@ def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> EncodedRow:
     return EncodedRow(tuple(ids), tuple(trained), row_id)
 
 
+_Fate = Literal["kept", "truncated", "nothing_left_to_learn", "overlong", "error"]
+
+
+class _Fitted(NamedTuple):
+    """What becomes of a row for its length, what of it is kept, and under what it is named, if it is."""
+
+    fate: _Fate
+    example: Example | None = None
+    named: OverlongFate | None = None
+
+
+def _fitted(row: Row, example: Example, max_length: int, on_overlong: Overlong) -> _Fitted:
+    if _longest(example) <= max_length:
+        return _Fitted("kept", example)
+    if on_overlong == "drop":
+        return _Fitted("overlong", named="overlong")
+    if on_overlong == "error":
+        return _Fitted("error", named="refused")
+    cut = _cut(example, max_length)
+    if row.is_prompt:
+        return _Fitted("truncated", cut, "cut_prompt")
+    if not all(sequence.num_trained for sequence in cut.sequences):
+        return _Fitted("nothing_left_to_learn", named="nothing_left_to_learn")
+    is_less = cut.num_trained < example.num_trained
+    return _Fitted("truncated", cut, "cut_answer" if is_less else None)
+
+
+def _longest(example: Example) -> int:
+    return max(sequence.num_tokens for sequence in example.sequences)
+
+
 def encode_rows(
     chat: Chat, rows: Iterable[Row], *, max_length: int, on_overlong: Overlong
 ) -> EncodedRows:
@@ -108,41 +139,27 @@ def encode_rows(
     how many is among the problems."""
     kept: list[Example] = []
     problems: list[Problem] = []
-    dropped: Counter[str] = Counter()
+    fates: Counter[_Fate] = Counter()
     overlong = OverlongRows(max_length)
     unended: list[Row] = []
-    seen = truncated = 0
     for row in rows:
-        seen += 1
         try:
             example = encode_example(chat, row)
         except DataError as error:
-            dropped["error"] += 1
+            fates["error"] += 1
             problems.append(_error(row, error))
             continue
         if _never_ends(chat, example):
             unended.append(row)
-        longest = max(sequence.num_tokens for sequence in example.sequences)
-        if longest <= max_length:
-            kept.append(example)
-        elif on_overlong == "truncate":
-            cut = _cut(example, max_length)
-            if row.is_prompt or all(sequence.num_trained for sequence in cut.sequences):
-                truncated += 1
-                kept.append(cut)
-                if row.is_prompt or cut.num_trained < example.num_trained:
-                    overlong.add(row, longest, "cut_prompt" if row.is_prompt else "cut_answer")
-            else:
-                dropped["nothing_left_to_learn"] += 1
-                overlong.add(row, longest, "nothing_left_to_learn")
-        elif on_overlong == "drop":
-            dropped["overlong"] += 1
-            overlong.add(row, longest, "overlong")
-        else:
-            dropped["error"] += 1
-            overlong.add(row, longest, "refused")
+        fitted = _fitted(row, example, max_length, on_overlong)
+        fates[fitted.fate] += 1
+        kept += [fitted.example] if fitted.example else []
+        if fitted.named:
+            overlong.add(row, _longest(example), fitted.named)
+    seen, truncated = fates.total(), fates.pop("truncated", 0)
+    fates.pop("kept", None)
     counts = RowCounts(
-        rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(dropped)
+        rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(fates)
     )
     found = (*listed(problems), *overlong.problems(seen), *_endless(unended))
     return EncodedRows(tuple(kept), counts, found)

@@ -50,16 +50,19 @@ def _part(whole: PriceCatalog, section: str, provider: str, gpu: str) -> PriceCa
         near = close_choice(section, names) or f"; there are {', '.join(names)}"
         raise DataError(f"unknown section {section!r}{near}")
     wanted = (section,) if section else tuple(PriceCatalog.model_fields)
-    parts = {name: getattr(whole, name) for name in wanted}
-    if provider or gpu:
-        machines = machines_of(whole, provider=provider, gpu=gpu)
-        parts = {"machines": machines} if "machines" in wanted else {}
-        if gpu:
-            parts["gpus"] = (gpu_named(whole, gpu),)
-        for name in ("apis", "storage", "deadlines"):
-            if name in wanted and not gpu:
-                parts[name] = [row for row in getattr(whole, name) if row.provider == provider]
+    shown = _sold(whole, provider, gpu) if provider or gpu else dict(whole)
+    parts = {name: rows for name, rows in shown.items() if name in wanted}
     return PriceCatalog.model_validate(parts)
+
+
+def _sold(whole: PriceCatalog, provider: str, gpu: str) -> dict[str, tuple[Fact, ...]]:
+    """What a provider sells, or who has a GPU."""
+    machines = {"machines": tuple(machines_of(whole, provider=provider, gpu=gpu))}
+    if gpu:
+        return {**machines, "gpus": (gpu_named(whole, gpu),)}
+    others = {name: getattr(whole, name) for name in ("apis", "storage", "deadlines")}
+    of_it = {k: tuple(row for row in v if row.provider == provider) for k, v in others.items()}
+    return {**machines, **of_it}
 
 
 def age_problems(catalog: PriceCatalog, today: date) -> Iterator[Problem]:

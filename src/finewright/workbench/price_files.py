@@ -170,6 +170,13 @@ def _import_folder(
             useless[str(error)] += 1
     if not done:
         raise DataError("\n".join(useless))
+    return _together(folder, kind, done, useless)
+
+
+def _together(
+    folder: Path, kind: str, done: Sequence[CatalogImport], useless: Counter[str]
+) -> CatalogImport:
+    """The imports of a folder's files as one; what each left out is told with the provider's name."""
     names = [Path(each.path).parent.name for each in done]
     rows, left = Counter[str](), useless
     for name, each in zip(names, done, strict=True):
@@ -278,20 +285,32 @@ def _origin(
     if len(said.source) < LEAST_SAID:
         hint = "--source ADDRESS"
         raise DataError(f"{path}: source: {said.source!r} says nobody who says so", hint=hint)
+    day = _day_of(path, said.observed_at, today)
+    names = sorted(row.name for row in whole.providers)
+    if provider and provider not in names:
+        _check_new(path, provider, names)
+    return PriceOrigin(provider, said.source, day, said.region)
+
+
+def _day_of(path: Path, observed_at: str, today: date) -> date:
     try:
-        day = date.fromisoformat(said.observed_at)
+        day = date.fromisoformat(observed_at)
     except ValueError:
-        what = f"must be a day such as {today}, not {said.observed_at!r}"
+        what = f"must be a day such as {today}, not {observed_at!r}"
         raise DataError(f"{path}: observed_at: {what}") from None
     if day > today:
         raise DataError(f"{path}: observed_at: {day} is after today, {today}")
-    names = sorted(row.name for row in whole.providers)
-    if provider and provider not in names and not _PROVIDER.fullmatch(provider):
+    return day
+
+
+def _check_new(path: Path, provider: str, names: Sequence[str]) -> None:
+    """Refuse what is no provider's name, and what is nearly one that is known."""
+    hint = "--provider NAME"
+    if not _PROVIDER.fullmatch(provider):
         what = f"{provider!r} is no name of a provider: small letters, digits and hyphens"
-        raise DataError(f"{path}: {what}", hint="--provider NAME")
-    if provider and provider not in names and (near := close_choice(provider, names)):
-        raise DataError(f"{path}: unknown provider {provider!r}{near}", hint="--provider NAME")
-    return PriceOrigin(provider, said.source, day, said.region)
+        raise DataError(f"{path}: {what}", hint=hint)
+    if near := close_choice(provider, names):
+        raise DataError(f"{path}: unknown provider {provider!r}{near}", hint=hint)
 
 
 def _slug(name: str) -> str:

@@ -61,12 +61,8 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
         last = _end_of_name(scan.text, words, chances, at)
         chance = 1 - math.prod(1 - chances.get(place, 0.0) for place in range(at, last))
         stop = words.end(last - 1)
-        is_other = (
-            _is_other(words, at, last)
-            or is_product(words, at, last)
-            or (in_german and last == at + 1 and is_noun(words, at))
-            or _COMPANY.match(scan.text, stop)
-        )
+        is_noun_alone = in_german and last == at + 1 and is_noun(words, at)
+        is_other = is_noun_alone or _is_other(words, at, last) or _COMPANY.match(scan.text, stop)
         if chance >= _FIRST and not is_other:
             confidence = round(min(_SURE, chance), 2)
             yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")
@@ -100,22 +96,29 @@ def _chances(words: SplitWords) -> dict[int, float]:
 
 
 def _is_other(words: SplitWords, first: int, last: int) -> bool:
-    """A greeting, a month or an abbreviation alone; or the name of a firm, a street or a ship."""
+    """A greeting, a month or an abbreviation alone; or the name of a product, a firm, a street or a ship."""
+    return (
+        is_product(words, first, last)
+        or _is_place_or_firm(words, first, last)
+        or (last == first + 1 and _is_no_person_alone(words, first))
+    )
+
+
+def _is_place_or_firm(words: SplitWords, first: int, last: int) -> bool:
     firms, streets = listed("not_people"), listed("street_words")
     before, after = words.lower(first - 1), words.lower(last)
     if "&" in (before, after) or words.lower(first) in firms or before in firms or after in streets:
         return True
-    if _is_number_beside(words, first) or (
-        words.lower(last - 1) in streets and "s" not in words.kind(last - 1)
-    ):
-        return True
-    if last - first > 1:
-        return False
-    kind = words.kind(first)
-    is_listed = bool({"g", "s"} & set(kind))
-    is_abbreviation = words.texts[first].isupper() and not is_listed
-    is_no_person = not is_listed and _NO_PERSON.search(words.lower(first))
-    return kind.endswith("n") or is_abbreviation or bool(is_no_person)
+    is_street = words.lower(last - 1) in streets and "s" not in words.kind(last - 1)
+    return is_street or _is_number_beside(words, first)
+
+
+def _is_no_person_alone(words: SplitWords, at: int) -> bool:
+    kind = words.kind(at)
+    if not {"g", "s"}.isdisjoint(kind):  # a name that lists have
+        return kind.endswith("n")
+    is_abbreviation = words.texts[at].isupper()
+    return kind.endswith("n") or is_abbreviation or bool(_NO_PERSON.search(words.lower(at)))
 
 
 def _is_number_beside(words: SplitWords, first: int) -> bool:

@@ -5,7 +5,7 @@ as one JSON object, and where the reader reads such an answer back as the call t
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from finewright.errors import DataError
@@ -34,15 +34,20 @@ def forced_call(chat: Chat, tools: Tools, choice: str, prompt: str, most: int = 
     forms = [_form(chat, reader, name_of_tool(tool), prompt) for tool in wanted]
     ends = {form.after for form in forms}
     if most > 1 and choice == "required" and len(ends) == 1 and all(form.between for form in forms):
-        first = " | ".join(_call(chat, form.before, i) for i, form in enumerate(forms))
-        others = " | ".join(_call(chat, form.between, i) for i, form in enumerate(forms))
-        end = " ".join(_terminals(chat, ends.pop()))
-        start = f"({first}) ({others}){{0,{most - 1}}} {end}"
+        start = _several(chat, forms, ends.pop(), most)
     else:
         start = " | ".join(_call(chat, form.before, i, form.after) for i, form in enumerate(forms))
     schemas = [json.dumps(_schema(tool), ensure_ascii=False) for tool in wanted]
     rules = [f"arguments_{number}: %json {schema}" for number, schema in enumerate(schemas)]
     return "\n".join([f"start: {start}", *rules])
+
+
+def _several(chat: Chat, forms: Sequence[CallForm], after: str, most: int) -> str:
+    """One call of any of the tools, and up to `most` with what stands between two of them."""
+    first = " | ".join(_call(chat, form.before, i) for i, form in enumerate(forms))
+    others = " | ".join(_call(chat, form.between, i) for i, form in enumerate(forms))
+    end = " ".join(_terminals(chat, after))
+    return f"({first}) ({others}){{0,{most - 1}}} {end}"
 
 
 def _call(chat: Chat, before: str, number: int, after: str = "") -> str:

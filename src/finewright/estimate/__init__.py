@@ -1,1 +1,1 @@
-"""Closed formulas, torch-free: model shapes, memory, time, money and energy."""
+"""Closed formulas, torch-free: model shapes, memory, time and money."""

@@ -298,21 +298,14 @@ def _estimate(
     return _Estimate(statistic(np.arange(len(counted))), low, high, len(counted))
 
 
-def _paired_rows(
-    metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
-) -> PairedDifference:
-    """Of a metric that each row has for itself."""
-    rows = zip(scored.per_row, against.per_row, strict=True)
-    both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
-    ours, theirs = [a for a, _ in both], [b for _, b in both]
-    return paired_difference(ours, theirs, **asdict(options))
-
-
 def _paired(
     metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
     if metric not in _CORPUS:
-        return _paired_rows(metric, scored, against, options)
+        rows = zip(scored.per_row, against.per_row, strict=True)
+        both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
+        ours, theirs = [a for a, _ in both], [b for _, b in both]
+        return paired_difference(ours, theirs, **asdict(options))
     pairs = [
         pair
         for pair in zip(scored.answers, against.answers, strict=True)

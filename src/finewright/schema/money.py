@@ -46,13 +46,3 @@ class BreakEven(Model):
     low: float | None
     median: float | None
     high: float | None
-
-
-class Energy(Model):
-    """What machine time draws and emits, and by which grid."""
-
-    kwh: Range
-    kg_co2e: Range
-    country: str
-    grid: str
-    """The grid in words: country, year, grams a kWh and whose figure it is."""

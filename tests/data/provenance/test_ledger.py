@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from finewright.data.provenance.ledger import named_file, read_entries, read_leaves
-from finewright.data.provenance.merkle import is_included
 from finewright.data.provenance.trace import trace, without
 from finewright.errors import DataError, StoreError
 
 from .made import made_run, sha256
+from .test_merkle import is_included
 
 
 def test_each_row_says_where_it_came_from(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """Roots against the test data of RFC 6962's reference log, and proofs against a tree made by hand."""
 
 import hashlib
+from collections.abc import Sequence
 
 import pytest
 
 from finewright.data.provenance.merkle import (
     inclusion_proof,
-    is_included,
     leaf_hash,
     merkle_root,
     node_hash,
@@ -30,6 +30,24 @@ ROOTS = [
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ]
+
+
+def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """Does the proof lead from this leaf, at `index` of `size`, to the root (RFC 9162, 2.1.3.2)?"""
+    if not 0 <= index < size:
+        return False
+    place, last, found = index, size - 1, leaf_hash(leaf)
+    for sibling in proof:
+        if last == 0:
+            return False
+        if place % 2 or place == last:
+            found = node_hash(sibling, found)
+            while place and place % 2 == 0:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node_hash(found, sibling)
+        place, last = place >> 1, last >> 1
+    return last == 0 and found == root
 
 
 @pytest.mark.parametrize("size", range(1, 9))

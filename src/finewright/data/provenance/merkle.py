@@ -43,24 +43,6 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return _path([leaf_hash(leaf) for leaf in leaves], index)
 
 
-def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Does the proof lead from this leaf, at `index` of `size`, to the root (RFC 9162, 2.1.3.2)?"""
-    if not 0 <= index < size:
-        return False
-    place, last, found = index, size - 1, leaf_hash(leaf)
-    for sibling in proof:
-        if last == 0:
-            return False
-        if place % 2 or place == last:
-            found = node_hash(sibling, found)
-            while place and place % 2 == 0:
-                place, last = place >> 1, last >> 1
-        else:
-            found = node_hash(found, sibling)
-        place, last = place >> 1, last >> 1
-    return last == 0 and found == root
-
-
 def _path(hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     if len(hashes) == 1:
         return ()

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin
 from finewright.evaluate.scorers import (
@@ -116,7 +116,15 @@ def row_scorer(name: str) -> RowScorer:
     base, colon, argument = name.partition(":")
     if base in _CORPUS:
         raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
-    target = _scorer_named(base)
+    try:
+        target = resolve("scorer", base)
+    except UnknownPlugin as unknown:
+        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
+        close = difflib.get_close_matches(base, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
+        if hint.startswith("use"):
+            hint = f"{hint}, {', '.join(names)}"
+        raise UnknownPlugin(str(unknown), hint=hint) from None
     if not isinstance(target, type):
         if colon:
             raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
@@ -126,19 +134,6 @@ def row_scorer(name: str) -> RowScorer:
         raise UnknownPlugin(f"{base} needs an argument", hint=f"write {base}:NAME")
     made: RowScorer = target(argument)
     return made
-
-
-def _scorer_named(base: str) -> Any:  # Any: as `resolve`
-    """The plugin of that name; a name that is unknown is compared with the metrics of whole sets too."""
-    try:
-        return resolve("scorer", base)
-    except UnknownPlugin as unknown:
-        names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
-        close = difflib.get_close_matches(base, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
-        if hint.startswith("use"):
-            hint = f"{hint}, {', '.join(names)}"
-        raise UnknownPlugin(str(unknown), hint=hint) from None
 
 
 def is_known(metric: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from finewright.data.mend import mended
 from finewright.errors import DataError
@@ -325,3 +326,14 @@ def test_what_a_check_of_the_written_rows_would_warn_of_is_told(tmp_path):
     assert [problem.message.split(",")[0] for problem in again] == [
         message.split(",")[0] for message in told
     ]
+
+
+def test_what_is_lost_of_a_workbook_is_said_by_fix_as_by_check(tmp_path):
+    book = Workbook()
+    book.active.append(["prompt", "completion"])
+    book.active.append(["Q", "A"])
+    book.create_sheet("notes").append(["x"])
+    book.save(tmp_path / "in.xlsx")
+    found = fix(tmp_path / "in.xlsx", tmp_path / "out.jsonl").problems
+    assert found == check(tmp_path / "in.xlsx").problems
+    assert [p.message for p in found] == ["sheets with other columns are not read: notes"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from finewright.data.check import check_rows
+from finewright.data.odd_turns import odd_turns as turns_of
 from finewright.data.row_warnings import odd_turns, warnings_of
 from finewright.data.validate import Validated, validate
 from finewright.rows.fates import ReadOptions
@@ -158,11 +159,11 @@ def test_odd_turns_are_counted_with_the_first_row() -> None:
     assert told == {
         ("warning", 2, "messages[3].tool_calls[1].function.name"):
             "2 rows call tools that the row's `tools` do not declare, this one first: 'g'",
-        ("info", 4, "messages[1].content"): "1 row has text beside a call, this one first",
+        ("info", 4, "messages[1].content"): "1 row has text beside a call",
         ("warning", 5, "messages[1].content"):
-            "1 row has thoughts both in reasoning_content and in the content, this one first",
+            "1 row has thoughts both in reasoning_content and in the content",
         ("warning", 6, "messages[1].content"):
-            "1 row has </think> without <think> before it, this one first",
+            "1 row has </think> without <think> before it",
     }  # fmt: skip
 
 
@@ -178,3 +179,30 @@ def test_check_tells_of_odd_turns_and_of_marks_in_a_users_text(tmp_path) -> None
     }
     assert "do not declare" in told[1]
     assert "<think> (1)" in told[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ('{"n": 1}', ""),
+        ('{"n": 1, "unit": "C"}', ""),
+        ("{}", "f: 'n' is a required property"),
+        ('{"n": "one"}', "f: n: not of type 'integer'"),
+        ('{"n": 1, "unit": "K"}', "f: unit: breaks 'enum'"),
+        ({"n": 1, "more": 2}, "f: Additional properties are not allowed ('more' was unexpected)"),
+    ],
+)
+def test_arguments_that_break_the_tools_own_schema_are_told(arguments: object, says: str) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "unit": {"enum": ["C", "F"]}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    declared = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    row = {
+        "messages": [Q, calling(call(arguments=arguments)), result("c1"), A],
+        "tools": [declared],
+    }
+    (checked,) = check(row).rows
+    assert [turn.says for turn in turns_of(checked) if turn.kind == "misfit"] == [says] * bool(says)

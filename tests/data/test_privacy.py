@@ -1,6 +1,7 @@
 """Rows are told of, changed or left out, and no report holds a value."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -10,8 +11,9 @@ from tests.guard.privacy.rows import row_of
 from tests.guard.privacy.test_find import TEXTS
 from tests.guard.privacy.test_recognisers import MARKED
 
-from finewright.data.privacy import apply, masked
+from finewright.data.privacy import apply
 from finewright.guard.privacy.find import find, known_types
+from finewright.guard.privacy.wording import masked
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
 from finewright.schema.rows import Row
 
@@ -236,3 +238,62 @@ def test_a_call_names_its_values(arguments, found):
     for each in report.findings:
         assert report.findings[0].key.startswith("messages[1].tool_calls[0].function.arguments.")
         assert (each.start, each.new_start) == (0, 0)
+
+
+def with_call(row: Row, arguments: object) -> Row:
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    return replace(row, messages=(row.messages[0], {**row.messages[1], "tool_calls": [call]}))
+
+
+NUMBERS = {"card": 4111111111111111, "phone": 4155550132, "n": 12345678, "at": 4111111111111111.0}
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["json text", "object"])
+def test_numbers_of_arguments_are_found_and_their_new_type_is_said(as_text: bool) -> None:
+    row = with_call(row_of("q", "a"), json.dumps(NUMBERS) if as_text else NUMBERS)
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
+    changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
+    assert (json.loads(changed) if as_text else changed) == {
+        "card": "[CARD]", "phone": "[PHONE]", "n": 12345678, "at": "[CARD]",
+    }  # fmt: skip
+    assert [f.is_retyped for f in report.findings] == [True, True, True]
+    assert "2 were numbers and are texts" in report.problems[0].message
+
+
+def test_numbers_of_columns_are_found_and_pseudonyms_stay_numbers() -> None:
+    columns = {
+        "user": {"phones": [4155550132], "card": 4111111111111111},
+        "n": 12345678,
+        "ok": True,
+    }
+    outcome, report = apply([row_of("q", "a", columns=columns)], personal("pseudonymise"), OFF, KEY)
+    changed = outcome.rows[0].columns
+    assert [f.key for f in report.findings] == ["user.card"]
+    assert isinstance(changed["user"]["card"], int)
+    assert changed["user"]["card"] != 4111111111111111
+    assert not any(f.is_retyped for f in report.findings)
+    assert (changed["n"], changed["ok"], changed["user"]["phones"]) == (
+        12345678,
+        True,
+        [4155550132],
+    )
+
+
+def test_a_name_that_is_found_once_is_found_in_all_texts_of_its_row() -> None:
+    row = row_of(
+        "My name is Anna Kowalczyk, I lost my card.",
+        "Thank you. The card of anna is blocked, Kowalczyk.",
+        columns={"owner": "Kowalczyk", "note": "will call"},
+    )
+    outcome, _ = apply([row], personal("redact", "name"), OFF, KEY)
+    changed = outcome.rows[0]
+    assert changed.messages[0]["content"] == "My name is [NAME], I lost my card."
+    assert changed.messages[1]["content"] == ("Thank you. The card of anna is blocked, [NAME].")
+    assert changed.columns == {"owner": "[NAME]", "note": "will call"}
+
+
+def test_a_phone_number_that_is_called_so_once_is_found_elsewhere() -> None:
+    row = row_of("Call me at 5550132 99.", "Noted 5550132 99 and 15550132 99.")
+    outcome, _ = apply([row], personal("redact", "phone"), OFF, KEY)
+    says = [turn["content"] for turn in outcome.rows[0].messages]
+    assert says == ["Call me at [PHONE].", "Noted [PHONE] and 15550132 99."]

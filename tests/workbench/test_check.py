@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from finewright.errors import SpecError
 from finewright.report.layouts import page_of
 from finewright.report.text import as_text
 from finewright.schema.load import load_spec
-from finewright.workbench.check import check
+from finewright.workbench.check import check, check_path
 
 SPEC = """\
 name: sums
@@ -47,3 +50,30 @@ def test_a_quarantine_is_told_with_its_reason_before_a_run(tmp_path: Path) -> No
         "4 rows of 64 would be quarantined and not trained on, this one first: 4"
     )
     assert (Path(told.file).name, told.row) == ("rows.jsonl", 61)
+
+
+def test_mistakes_of_keys_files_and_metrics_are_told_at_once(tmp_path: Path) -> None:
+    wrong = SPEC.replace("held.jsonl, limit: 10", "gone.jsonl, limit: ten") + "trian: {epochs: 1}\n"
+    (tmp_path / "spec.yaml").write_text(wrong.replace("rows.jsonl,", "away.jsonl,"))
+    write_rows(tmp_path / "held.jsonl", range(100, 140))
+    with pytest.raises(SpecError) as found:
+        check_path(tmp_path / "spec.yaml")
+    lines = [line.removeprefix(f"{tmp_path}/") for line in str(found.value).splitlines()]
+    assert lines[0].startswith("spec.yaml:4: evaluate.data.0.limit: must be a whole number")
+    assert lines[1].startswith("spec.yaml:5: trian: unknown key; did you mean 'train'")
+    assert [line.partition(":")[0] for line in lines[2:]] == ["away.jsonl", "gone.jsonl"]
+
+
+def test_a_spec_without_a_row_to_train_on_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("owner: us", "held_out: true"))
+    with pytest.raises(SpecError, match="data: every source is `held_out: true`"):
+        load_spec(tmp_path / "spec.yaml")
+    two = "{path: rows.jsonl}, {path: empty.jsonl, held_out: true}"
+    (tmp_path / "spec.yaml").write_text(
+        SPEC.replace("{path: rows.jsonl, license: MIT, owner: us}", two)
+    )
+    write_rows(tmp_path / "held.jsonl", range(100, 140))
+    write_rows(tmp_path / "empty.jsonl", range(5))
+    (tmp_path / "rows.jsonl").write_text('{"prompt": 5, "completion": 6}\n')
+    messages = [p.message for p in check(load_spec(tmp_path / "spec.yaml")).problems]
+    assert any(m.startswith("no row is left to train: the 5 that are there") for m in messages)

@@ -153,9 +153,9 @@ def quickstart(options: QuickstartOptions, session: Session) -> BaseModel:
 
 def check(options: SpecOptions, session: Session) -> BaseModel:
     """Every mistake of the spec and its data."""
-    from finewright.workbench.check import check as run
+    from finewright.workbench.check import check_path
 
-    return run(_loaded(options))
+    return check_path(options.spec, options.overrides)
 
 
 def plan(options: SpecOptions, session: Session) -> BaseModel:

@@ -71,6 +71,8 @@ def gather(
     problems += [*passed.problems, *(groups.problems if groups else ())]
     if others and spec.eval_fraction and not held_out:
         problems.append(_none_held_out(len(others)))
+    if apart and not train:
+        problems.append(_none_to_train(len(apart)))
     return Gathered(
         train=tuple(train),
         eval=(*held_out, *apart),
@@ -104,6 +106,15 @@ def _none_held_out(num_rows: int) -> Problem:
         key="data.eval_fraction",
         message=f"none of the {num_rows} rows fell into the held-out share",
         hint="raise it, change data.shuffle_seed, or set it to 0",
+    )
+
+
+def _none_to_train(num_apart: int) -> Problem:
+    return Problem(
+        level="error",
+        key="data.sources",
+        message=f"no row is left to train: the {num_apart} that are there are of sources with held_out: true",
+        hint="name a source of rows to train on, or mend the one whose rows are refused",
     )
 
 

@@ -240,8 +240,7 @@ class _Fixing:
         for item in fates_in(rows_of(part), options, mended_fate):
             if isinstance(item, RowFate):
                 self.row(item)
-            elif item.level == "error":
-                # What a warning is about is undone in what is written.
+            else:
                 self.tell(item)
 
     def row(self, fate: RowFate) -> None:

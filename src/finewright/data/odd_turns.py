@@ -1,17 +1,30 @@
-"""Sound turns that their owner may not mean so: calls of tools that nobody declared, text beside a call,
+"""Sound turns that their owner may not mean so: calls of tools that nobody declared, or with arguments
+that the tool's own schema does not take, text beside a call,
 thoughts in two places, without a beginning or in a column, `{{name}}` that nobody filled in, empty questions,
 and text that goes on after its prompt instead of answering it."""
 
+import json
 import re
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
+from finewright.errors import MissingExtra
 from finewright.judge.answer import THINK, split_thoughts
-from finewright.judge.calls import name_of_tool
+from finewright.judge.calls import misfit, name_of_tool
 from finewright.schema.rows import Message, Row
 
 OddKind = Literal[
-    "undeclared", "beside", "thoughts", "close", "unfilled", "unasked", "column", "reply", "goes_on"
+    "undeclared",
+    "misfit",
+    "unchecked",
+    "beside",
+    "thoughts",
+    "close",
+    "unfilled",
+    "unasked",
+    "column",
+    "reply",
+    "goes_on",
 ]
 _UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
 _REPLY_COLUMNS = frozenset(
@@ -41,7 +54,7 @@ class OddTurn(NamedTuple):
 
 def odd_turns(row: Row) -> Iterator[OddTurn]:
     """The odd turns of a row, in order; those of a pair's other side too."""
-    declared = {name_of_tool(tool) for tool in row.tools or ()}
+    declared = {name_of_tool(tool): tool for tool in row.tools or ()}
     for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
         for i, turn in enumerate(turns):
             yield from _of_turn(f"{name}[{i}]", turn, declared)
@@ -72,7 +85,10 @@ def _goes_on(asking: Message, answering: Message) -> bool:
     return is_pair and (answer[0] == " " or answer.rstrip()[-1:] in (".", "!", "?"))
 
 
-def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
+Declared = Mapping[str, Mapping[str, Any]]  # Any: free JSON
+
+
+def _of_turn(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]:
     content = turn["content"]
     if turn["role"] == "assistant":
         yield from _of_answer(key, turn, declared)
@@ -82,13 +98,14 @@ def _of_turn(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
         yield OddTurn("unfilled", f"{key}.content", found[0])
 
 
-def _of_answer(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]:
+def _of_answer(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]:
     content, calls = str(turn.get("content") or ""), turn.get("tool_calls") or ()
     for j, call in enumerate(calls):
         name = call["function"]["name"]
         if name not in declared:
             yield OddTurn("undeclared", f"{key}.tool_calls[{j}].function.name", name)
             break
+    yield from _of_arguments(key, calls, declared)
     if turn.get("reasoning_content") and split_thoughts(content).thoughts:
         yield OddTurn("thoughts", f"{key}.content", "")
     elif calls and split_thoughts(content).content.strip():
@@ -97,3 +114,22 @@ def _of_answer(key: str, turn: Message, declared: set[str]) -> Iterator[OddTurn]
         before, _, _ = content.partition(THINK.close)
         if THINK.open not in before:
             yield OddTurn("close", f"{key}.content", "")
+
+
+def _of_arguments(
+    key: str, calls: Sequence[Mapping[str, Any]], declared: Declared
+) -> Iterator[OddTurn]:
+    """The first call whose arguments its tool does not take."""
+    for j, call in enumerate(calls):
+        name, given = call["function"]["name"], call["function"].get("arguments") or {}
+        if name not in declared:
+            continue
+        place = f"{key}.tool_calls[{j}].function.arguments"
+        try:
+            what = misfit(declared[name], json.loads(given) if isinstance(given, str) else given)
+        except MissingExtra:
+            yield OddTurn("unchecked", place, "")
+            return
+        if what:
+            yield OddTurn("misfit", place, f"{name}: {what}")
+            return

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.guard.privacy.find import SECRETS, known_types
-from finewright.guard.privacy.internet import plain_email
 from finewright.guard.privacy.pseudonyms import digest
 from finewright.guard.privacy.replace import ReplacedSpan, redacted
 from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules
 from finewright.guard.privacy.unread_scripts import unread_scripts_in
+from finewright.guard.privacy.wording import found_line, masked, mend_of, type_name
 from finewright.rows.outcome import CheckOutcome, Dropped
-from finewright.rows.texts import passages, with_texts
+from finewright.rows.texts import numbers, passages, with_texts
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.privacy import (
     FoundType,
@@ -45,7 +45,7 @@ def apply(
     findings: list[PrivacyFinding] = []
     changed = 0
     for row in rows:
-        texts = rules.texts(list(passages(row)))
+        texts = rules.texts([*passages(row), *numbers(row)])
         reason = _drop_reason(texts, rules)
         findings += [
             found
@@ -117,6 +117,7 @@ def _findings(
             why=span.why,
             digest=digest(rules.key, span.type, value),
             preview=masked(span.type, value),
+            is_retyped=at.is_retyped,
         )
 
 
@@ -124,31 +125,6 @@ def _new_place(place: ReplacedSpan, reason: str) -> dict[str, int | None]:
     if reason:
         return {"new_start": None, "new_end": None}
     return {"new_start": place.start, "new_end": place.end}
-
-
-_LONG_ENOUGH = 6
-
-
-def masked(type_: FoundType, value: str) -> str:
-    """What a report shows of a value: of an e-mail `a***@e***.com`, of a secret nothing."""
-    if type_ in SECRETS or len(value) < _LONG_ENOUGH:
-        return "***"
-    if type_ == "email":
-        name, _, domain = plain_email(value).rpartition("@")
-        return f"{name[0]}***@{domain[0]}***.{domain.rpartition('.')[2]}"
-    return f"{value[0]}***"
-
-
-def type_name(type_: FoundType) -> str:
-    """The type in words."""
-    special = {
-        "iban": "IBAN",
-        "ip": "IP address",
-        "url": "link",
-        "jwt": "JWT",
-        "email": "e-mail address",
-    }
-    return special.get(type_, type_.replace("_", " "))
 
 
 def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, TypeCount]:
@@ -165,31 +141,6 @@ def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, TypeCount]:
     }
 
 
-_MENDS = {
-    "personal_data": "--action redact or drop, or data.personal_data.action in a spec",
-    "secrets": "--secrets redact or drop, or data.secrets.action in a spec",
-}
-_DONE = {
-    "report": ("is left as it is", "are left as they are"),
-    "redact": ("was redacted", "were redacted"),
-    "pseudonymise": ("was replaced by a pseudonym", "were replaced by pseudonyms"),
-    "drop": ("was left out with its row", "were left out with their rows"),
-}
-
-
-def mend_of(type_: FoundType) -> str:
-    """Which option, and which key of a spec, does something about what is found."""
-    return _MENDS["secrets" if type_ in SECRETS else "personal_data"]
-
-
-def found_line(type_: FoundType, spans: int, rows: int, action: str) -> str:
-    """How often it was found, in how many rows, and what became of it; the row told with it is the first."""
-    if spans == 1:
-        return f"{type_name(type_)}: 1 in 1 row {_DONE[action][0]}"
-    many = "1 row" if rows == 1 else f"{rows} rows"
-    return f"{type_name(type_)}: {spans} in {many} {_DONE[action][1]}, this one first"
-
-
 def _problems(findings: Sequence[PrivacyFinding], rules: PrivacyRules) -> Iterator[Problem]:
     """One for each file and type, at the first row that has it."""
     groups: dict[tuple[str, FoundType], list[PrivacyFinding]] = {}
@@ -203,7 +154,9 @@ def _problems(findings: Sequence[PrivacyFinding], rules: PrivacyRules) -> Iterat
             file=file,
             row=alike[0].row,
             key=alike[0].key,
-            message=found_line(type_, len(alike), rows, action),
+            message=found_line(
+                type_, len(alike), rows, action, sum(item.is_retyped for item in alike)
+            ),
             hint=mend_of(type_) if action == "report" else "",
         )
 

@@ -16,9 +16,10 @@ from finewright.schema.rows import Row, RowText
 
 _ROW_BITS = 40
 _MOST_NAMED = 5
+_FIRST = ", this one first"
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
-_INFOS = ("beside", "column", "reply", "goes_on")
+_INFOS = ("unchecked", "beside", "column", "reply", "goes_on")
 
 
 class Noted(NamedTuple):
@@ -136,6 +137,11 @@ def warnings_of(rows: Iterable[Row], *checks: Check) -> list[Problem]:
     return found.problems()
 
 
+def _of_rows(message: str, seen: FirstRow) -> str:
+    """The message; where it is of one row, that is not the first of any."""
+    return message.replace(_FIRST, "", 1) if seen.num_rows == 1 else message
+
+
 def _of_tokens(seen: FirstRow) -> Problem:
     named = ", ".join(f"{token} ({n})" for token, n in seen.tokens.most_common(_MOST_NAMED))
     num_more = len(seen.tokens) - _MOST_NAMED
@@ -148,7 +154,9 @@ def _of_tokens(seen: FirstRow) -> Problem:
         file=seen.file,
         row=seen.row,
         key=seen.first.key,
-        message=f"{rows} control tokens of {family} and the like, this one first: {named}{more}",
+        message=_of_rows(
+            f"{rows} control tokens of {family} and the like{_FIRST}: {named}{more}", seen
+        ),
         hint="they are read as text and never end a turn; look who wrote them"
         if is_control
         else "they are read as text; HTML and documents about models have them, too",
@@ -166,7 +174,7 @@ def _of_hidden_text(seen: FirstRow) -> Problem:
         file=seen.file,
         row=seen.row,
         key=found.key,
-        message=f"{rows} {found.kind}, which a reader does not see, this one first{says}",
+        message=_of_rows(f"{rows} {found.kind}, which a reader does not see{_FIRST}{says}", seen),
         hint=f"finewright data poison {seen.file} looks closer",
     )
 
@@ -180,22 +188,14 @@ def _of_odd_turn(seen: FirstRow) -> Problem:
         file=seen.file,
         row=seen.row,
         key=key,
-        message=f"{rows} {message}",
+        message=_of_rows(f"{rows} {message}", seen),
         hint=hint,
     )
 
 
 def _odd_turns_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
     """Kind -> what is to be said of a row, or of several, and what to do."""
-    return {
-        "undeclared": (
-            f"call{'s' * one} tools that the row's `tools` do not declare, this one first: {says!r}",
-            "declare them in `tools`: else a model learns to call tools that nobody declared",
-        ),
-        "beside": (
-            f"ha{'s' if one else 've'} text beside a call, this one first",
-            "`finewright plan` shows how the chat template tells both",
-        ),
+    return _calls_said(says, one=one) | {
         "thoughts": (
             f"ha{'s' if one else 've'} thoughts both in reasoning_content and in the content, this one first",
             "keep one of the two",
@@ -225,6 +225,28 @@ def _odd_turns_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
             f"{'is text that goes' if one else 'are texts that go'} on after the prompt, which TRL joins"
             " as they stand; here a question and its answer in the model's chat template, this one first",
             "write a question and an answer, if you can",
+        ),
+    }
+
+
+def _calls_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
+    return {
+        "undeclared": (
+            f"call{'s' * one} tools that the row's `tools` do not declare, this one first: {says!r}",
+            "declare them in `tools`: else a model learns to call tools that nobody declared",
+        ),
+        "misfit": (
+            f"ha{'s' if one else 've'} a call whose arguments its tool's own schema does not take, this one"
+            f" first: {says}",
+            "mend the arguments, or the tool's `parameters`: a server that checks calls refuses such",
+        ),
+        "unchecked": (
+            f"call{'s' * one} tools, and nobody looked whether their arguments fit the tools' schemas",
+            'pip install "finewright[data]"',
+        ),
+        "beside": (
+            f"ha{'s' if one else 've'} text beside a call, this one first",
+            "`finewright plan` shows how the chat template tells both",
         ),
     }
 

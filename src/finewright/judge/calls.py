@@ -117,6 +117,13 @@ def name_of_tool(tool: Mapping[str, Any]) -> str:
     return str(function_of(tool).get("name") or "")
 
 
+def misfit(tool: Mapping[str, Any], arguments: object) -> str:  # Any: free JSON
+    """What a tool's schema has against the arguments of a call; nothing where they fit, or where its
+    parameters are no JSON Schema. Raises MissingExtra without the library that reads schemas."""
+    schema = _schema(json.dumps(function_of(tool).get("parameters") or {}, sort_keys=True))
+    return schema.complaint(arguments) if schema else ""
+
+
 def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: free JSON
     """A tool's name, description and parameters, in OpenAI's form or as the function alone."""
     function = tool.get("function")

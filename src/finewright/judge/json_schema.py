@@ -47,6 +47,27 @@ class JsonSchema:
         except (DataError, RecursionError):
             return 0.0
 
+    def complaint(self, value: object) -> str:
+        """What the schema has first against a JSON value, without the value; nothing where it accepts it."""
+        from jsonschema.exceptions import best_match
+
+        try:
+            error = best_match(self._validator.iter_errors(value))
+        except RecursionError:
+            return ""
+        return "" if error is None else _complaint(error)
+
+
+def _complaint(error: Any) -> str:  # Any: jsonschema has no types
+    where = error.json_path.removeprefix("$").removeprefix(".")
+    if error.validator in ("required", "additionalProperties"):
+        what = str(error.message)
+    elif error.validator == "type":
+        what = f"not of type {error.validator_value!r}"
+    else:
+        what = f"breaks {error.validator!r}"
+    return (f"{where}: {what}" if where else what)[:_MOST_OF_A_MESSAGE]
+
 
 def read_schema(path: Path) -> JsonSchema:
     """The schema in a file. Raises SpecError that names the file."""

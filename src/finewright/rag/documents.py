@@ -19,7 +19,7 @@ from finewright.rag.index import Document
 from finewright.rag.searchable import is_text
 from finewright.rows.containers.found import ReadRow, said
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
-from finewright.rows.documents import COMPUTE, MEDIA_TYPES, Refused, document, documents_at
+from finewright.rows.documents import MEDIA_TYPES, Refused, document, documents_at
 from finewright.rows.read import records
 from finewright.rows.sections import sections
 from finewright.schema.common import Problem
@@ -113,9 +113,8 @@ class Documents:
             self.dropped[error.reason] += 1
             self.listing.add(said(str(place.path), str(error), error.hint))
             return
-        if found.num_uncomputed:
-            what = f"{found.num_uncomputed} formulas have no value, so their cells are empty"
-            self.listing.add(said(str(place.path), what, COMPUTE, level="warning"))
+        for problem in found.doubts(str(place.path)):
+            self.listing.add(problem)
         usual = place.usual
         groups = tuple(sorted(set(usual.groups)))
         yield 1, Document(place.id, found.text, found.title, usual.source, usual.license, groups)

@@ -22,6 +22,7 @@ from finewright.rows.containers.write import jsonl_at
 from finewright.rows.read import records
 from finewright.rows.sections import heading_of, sections, title_of
 from finewright.rows.workbooks import Workbook, workbook
+from finewright.schema.common import Problem
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
 from finewright.schema.listing import Listing
 
@@ -51,11 +52,22 @@ class Refused(DataError):  # noqa: N818 - reads as a claim where it is raised
 
 
 class DocumentText(NamedTuple):
-    """A document's text as Markdown, its title, and how many formulas in it have no value."""
+    """A document's text as Markdown, its title, how many formulas in it have no value, and which of its
+    sheets are hidden."""
 
     title: str
     text: str
     num_uncomputed: int = 0
+    hidden: tuple[str, ...] = ()
+
+    def doubts(self, file: str) -> Iterator[Problem]:
+        """What its owner may not know of the text."""
+        if self.num_uncomputed:
+            what = f"{self.num_uncomputed} formulas have no value, so their cells are empty"
+            yield said(file, what, _COMPUTE, level="warning")
+        if self.hidden:
+            what = f"sheets are hidden, and their text is taken: {', '.join(self.hidden)}"
+            yield said(file, what, _SHOW, level="warning")
 
 
 def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
@@ -81,9 +93,8 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
                 level: Literal["error", "warning"] = "error" if is_error else "warning"
                 listing.add(said(str(path), str(error), error.hint, level=level))
                 continue
-            if found.num_uncomputed:
-                what = f"{found.num_uncomputed} formulas have no value, so their cells are empty"
-                listing.add(said(str(path), what, COMPUTE, level="warning"))
+            for problem in found.doubts(str(path)):
+                listing.add(problem)
             seen[sha256] = str(path)
             media_type = MEDIA_TYPES[path.suffix.lower()]
             types[media_type] += 1
@@ -163,12 +174,12 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
 def document(path: Path) -> DocumentText:
     """The document's text; raises Refused, with the reason and the mend, where it gives none."""
     suffix = path.suffix.lower()
-    num_uncomputed = 0
+    num_uncomputed, hidden = 0, tuple[str, ...]()
     if suffix in TEXT_SUFFIXES:
         text, title = _plain(_content(path)), ""
     elif suffix == ".xlsx":
         _check_container(path, suffix)
-        (text, num_uncomputed), title = _workbook(path), ""
+        (text, num_uncomputed, hidden), title = _workbook(path), ""
     else:
         _check_container(path, suffix)
         text, title = _converted(path, suffix)
@@ -180,7 +191,7 @@ def document(path: Path) -> DocumentText:
     if not text.strip():
         raise Refused("no_text", "there is no text in it", "")
     named = title.strip() or title_of(text) or heading_of(text) or path.stem
-    return DocumentText(named, text, num_uncomputed)
+    return DocumentText(named, text, num_uncomputed, hidden)
 
 
 def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path, str]]:
@@ -222,7 +233,8 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-COMPUTE = "open it in a spreadsheet program and save it there"
+_SHOW = "show them in a spreadsheet program, or delete what is not meant, and save"
+_COMPUTE = "open it in a spreadsheet program and save it there"
 _KNOWN = f"{', '.join(MEDIA_TYPES)} are read"
 
 

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from finewright.rows.identity import named_anew
-from finewright.schema.rows import Message, Row, RowParts, RowText
+from finewright.schema.rows import (
+    NUMBER,
+    Message,
+    Row,
+    RowParts,
+    RowText,
+    number_or_text,
+    number_text,
+)
 
 _TURN = re.compile(r"messages\[(\d+)\]")
 
@@ -42,10 +50,26 @@ def parts_of(row: Row) -> RowParts:
     return parts
 
 
+def numbers(row: Row) -> Iterator[RowText]:
+    """The long numbers of the row's columns, and of arguments of calls that are objects, as texts.
+
+    An identity number, a phone or a card is often one; see `number_text`."""
+    for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
+        for i, turn in enumerate(turns):
+            for j, call in enumerate(turn.get("tool_calls") or ()):
+                arguments = call["function"].get("arguments")
+                if isinstance(arguments, dict):
+                    place = f"{name}[{i}].tool_calls[{j}].function.arguments"
+                    yield from _numbers(place, arguments)
+    for name, value in row.columns.items():
+        yield from _numbers(f"columns.{name}", value)
+
+
 def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
     """The row with each text changed, and the id of what it says then; itself if nothing changed.
 
-    `change` gets the passages of `passages`, and those of a pair's shared prompt for both sides."""
+    `change` gets the passages of `passages`, those of a pair's shared prompt for both sides, and `numbers`,
+    which stay numbers where what it gives is one."""
     messages = _changed("messages", row.messages, change)
     rejected = None if row.rejected is None else _changed("rejected", row.rejected, change)
     columns = {
@@ -119,12 +143,24 @@ def leaves(place: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         if value:
             yield place, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(f"{place}.{key}", item)
+    else:
+        for key, item in _items(place, value):
+            yield from leaves(key, item)
+
+
+def _items(place: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield from ((f"{place}.{key}", item) for key, item in value.items())
     elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from leaves(f"{place}[{i}]", item)
+        yield from ((f"{place}[{i}]", item) for i, item in enumerate(value))
+
+
+def _numbers(place: str, value: object) -> Iterator[RowText]:
+    if text := number_text(value):
+        yield RowText(place, NUMBER, text)
+    else:
+        for key, item in _items(place, value):
+            yield from _numbers(key, item)
 
 
 def _mapped(place: str, role: str, value: Any, change: Callable[[RowText], str]) -> Any:
@@ -135,6 +171,9 @@ def _mapped(place: str, role: str, value: Any, change: Callable[[RowText], str])
         return {k: _mapped(f"{place}.{k}", role, item, change) for k, item in value.items()}
     if isinstance(value, list | tuple):
         return [_mapped(f"{place}[{i}]", role, item, change) for i, item in enumerate(value)]
+    if said := number_text(value):
+        changed = change(RowText(place, NUMBER, said))
+        return value if changed == said else number_or_text(changed)
     return value
 
 

@@ -13,10 +13,11 @@ from finewright.errors import MissingExtra
 
 
 class Workbook(NamedTuple):
-    """The tables, and how many cells have a formula and no value."""
+    """The tables, how many cells have a formula and no value, and the sheets that are hidden."""
 
     text: str
     num_uncomputed: int
+    hidden: tuple[str, ...] = ()
 
 
 class _Sheet(NamedTuple):
@@ -37,7 +38,9 @@ def workbook(path: Path) -> Workbook:
         formulas = load_workbook(of_formulas, read_only=True)
         sheets = {sheet.title: _sheet(sheet, formulas[sheet.title]) for sheet in values.worksheets}
     parts = [f"## {title}\n\n{_table(sheet.rows)}" for title, sheet in sheets.items() if sheet.rows]
-    return Workbook("\n\n".join(parts), sum(sheet.num_uncomputed for sheet in sheets.values()))
+    hidden = tuple(each.title for each in values.worksheets if each.sheet_state != "visible")
+    num_uncomputed = sum(sheet.num_uncomputed for sheet in sheets.values())
+    return Workbook("\n\n".join(parts), num_uncomputed, hidden)
 
 
 # Any: openpyxl has no types for us.

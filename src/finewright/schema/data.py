@@ -1,9 +1,9 @@
 """The `data` section of the spec, and the report of the data stage."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
@@ -86,6 +86,12 @@ class DataSpec(Model):
         "this machine's processors); the result is the same",
         "most data sets are read in seconds",
     )
+
+    @model_validator(mode="after")
+    def _is_any_to_train_on(self) -> Self:
+        if all(source.held_out for source in self.sources):
+            raise ValueError("every source is `held_out: true`, so that no row would train")
+        return self
 
     @property
     def holds_out(self) -> bool:

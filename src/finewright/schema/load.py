@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 1_000_000
 MOST_MISTAKES = 50
+_MOST_ROUNDS = 5
 _TAGS = {"method": "sft", "type": "lora"}
 """The keys that choose an arm of a union, and the arm that holds where they are missing."""
 _INDEX = re.compile(r"[0-9]{1,6}")
@@ -83,6 +84,52 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     set_keys = frozenset(dotted(loc) for loc, _ in walk(data))
     places = {dotted(loc): place for loc, place in notes.places.items()}
     return LoadedSpec(spec, text, path, set_keys, data, places)
+
+
+def load_the_rest(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec | None:
+    """A spec with mistakes without the keys that are wrong, as if they were not written, so that more can be
+    said of it at once; None where too little is left. Nothing may be run by it."""
+    notes = SpecNotes()
+    try:
+        data = _read_root(path, read_text(path), notes)
+        for assignment in overrides:
+            data = override(data, assignment, notes)
+        for _ in range(_MOST_ROUNDS):
+            spec, errors = _tried(data)
+            wrong = group([*errors, *odd_numbers(data)], data)
+            if spec is not None and not wrong:
+                places = {dotted(loc): place for loc, place in notes.places.items()}
+                keys = frozenset(dotted(loc) for loc, _ in walk(data))
+                return LoadedSpec(spec, "", path, keys, data, places)
+            # The last first, so that items of a list stay at their numbers.
+            for loc in sorted(wrong, key=str, reverse=True):
+                data = _without(data, loc)
+    except (SpecError, LookupError):
+        return None
+    return None
+
+
+def _without(old: Tree, loc: Loc) -> Tree:
+    """A copy of `old` without what is at `loc`. Raises LookupError where nothing is, or it is the root."""
+    if not loc:
+        raise LookupError("the whole spec is wrong")
+    first, rest = loc[0], loc[1:]
+    if not rest and isinstance(old, dict):
+        return (
+            {key: value for key, value in old.items() if key != first}
+            if first in old
+            else _none(loc)
+        )
+    if isinstance(old, list) and isinstance(first, int) and first < len(old):
+        below = [_without(old[first], rest)] if rest else []
+        return [*old[:first], *below, *old[first + 1 :]]
+    if isinstance(old, dict) and first in old:
+        return {**old, first: _without(old[first], rest)}
+    return _none(loc)
+
+
+def _none(loc: Loc) -> Tree:
+    raise LookupError(f"nothing is at {dotted(loc)}")
 
 
 def changed(

@@ -28,6 +28,7 @@ class PersonalDataSpec(Model):
         ("email", "phone", "iban", "card", "national_id", "date_of_birth", "ip"),
         "What counts as personal data here",
         "these have a form that can be checked; names, addresses, links and wallets are yours to add",
+        min_length=1,
     )
     key_file: str = default(
         "",
@@ -60,7 +61,8 @@ class PrivacyFinding(Model):
 
     `start` and `end` are offsets in the text as it was read, `new_start` and `new_end` in the text that
     goes on (the same where nothing changed; absent when the row was dropped). `digest` is keyed: it tells
-    repeats of a value, and nothing of the value to who has not the key. `preview` is masked."""
+    repeats of a value, and nothing of the value to who has not the key. `preview` is masked. `is_retyped`: it
+    was a number, and a text stands for it."""
 
     file: str
     row: int
@@ -74,6 +76,7 @@ class PrivacyFinding(Model):
     why: str
     digest: str
     preview: str
+    is_retyped: bool = False
 
 
 class TypeCount(Model):

@@ -151,3 +151,25 @@ class RowText(NamedTuple):
     key: str
     role: str
     text: str
+
+
+NUMBER = "number"
+"""The role of a `RowText` that is a number of free JSON, in its digits: see `number_text`."""
+_LEAST_NUMBER, _END_OF_NUMBERS = 10**6, 10**40
+
+
+def number_text(value: object) -> str:
+    """The digits of a whole number of seven and more of them, as a person would write it; else nothing.
+
+    What a table program made a decimal number of, as 4111111111111111.0, is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if not _LEAST_NUMBER <= abs(value) < _END_OF_NUMBERS or value != int(value):
+        return ""
+    return str(int(value))
+
+
+def number_or_text(text: str) -> int | str:
+    """The number that the text is, where it is written as JSON would have it; else the text."""
+    is_number = text.isascii() and text.isdigit() and text[0] != "0"
+    return int(text) if is_number else text

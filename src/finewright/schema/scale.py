@@ -42,6 +42,7 @@ class FoundCount(Model):
     rows: int
     file: str
     row: int
+    retyped: int = 0
 
 
 class PrepareReport(Model):

@@ -1,10 +1,14 @@
 """`check`: everything about a spec that can be said without torch, all at once."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
+from finewright.errors import SpecError
 from finewright.schema.common import Problem
-from finewright.schema.load import LoadedSpec
+from finewright.schema.load import LoadedSpec, load_spec, load_the_rest
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedSet
 from finewright.train import rewards
@@ -30,6 +34,18 @@ def check(loaded: LoadedSpec) -> CheckReport:
             PlannedSet(name=item.name, rows=len(item.rows), draw=item.draw) for item in sets
         ),
     )
+
+
+def check_path(path: Path, overrides: Sequence[str] = ()) -> CheckReport:
+    """The same of a spec file; of one with mistakes in its keys also what is wrong in the rest of it.
+
+    Raises SpecError with all of that, a line for each."""
+    try:
+        return check(load_spec(path, overrides))
+    except SpecError as error:
+        rest = load_the_rest(path, overrides)
+        lines = [p.line() for p in check(rest).problems if p.level == "error"] if rest else []
+        raise SpecError("\n".join([str(error), *lines]), hint=error.hint) from None
 
 
 def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:

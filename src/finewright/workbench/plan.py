@@ -168,17 +168,20 @@ def _slow_paths(loaded: LoadedSpec, name: str, spec: TrainSettings) -> tuple[str
 def _preview(
     chat: "Chat", rows: Sequence[Row], encoded: Sequence["Example"]
 ) -> tuple[TokenView, ...]:
-    by_id = {row.id: row for row in rows}
+    # Of rows that say the same the first is shown first.
+    places: dict[str, list[Row]] = {}
+    for row in reversed(rows):
+        places.setdefault(row.id, []).append(row)
     return tuple(
-        TokenView(
-            file=by_id[e.row_id].file,
-            row=by_id[e.row_id].row,
-            side=side,
-            pieces=_pieces(chat, e),
-        )
+        TokenView(file=row.file, row=row.row, side=side, pieces=_pieces(chat, e))
         for example in encoded
+        for row in [_next_of(places[example.sequences[0].row_id])]
         for side, e in zip(_sides(example), example.sequences, strict=True)
     )
+
+
+def _next_of(rows: list[Row]) -> Row:
+    return rows.pop() if len(rows) > 1 else rows[0]
 
 
 def _sides(example: "Example") -> tuple[str, ...]:

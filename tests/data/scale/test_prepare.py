@@ -82,7 +82,7 @@ def test_what_is_found_is_told_without_its_value(made: Path) -> None:
     findings = records(made / "findings.jsonl")
     report = json.loads((made / "report.json").read_text())
     first = {"file": findings[0]["file"], "row": findings[0]["row"]}
-    counts = {"spans": len(findings), "rows": len(findings)}
+    counts = {"spans": len(findings), "rows": len(findings), "retyped": 0}
     assert report["found"] == {"email": counts | first}
     [told] = [p for p in report["problems"] if p["message"].startswith("e-mail address: ")]
     assert (told["file"], told["row"]) == (first["file"], first["row"])

@@ -124,6 +124,8 @@ def test_a_row_is_like_itself_and_no_pair_is_below_the_bar(letters: list[str], b
         ("It costs ten", "It costs twelve"),
         ("Write to Mr. Miller", "Write to Mr. Baker"),
         ("function f() onlyOwner", "function f() onlyMinter"),
+        ("May I pay a fee for it?", "Did I pay a fee for it?"),
+        ("Must I show my passport?", "May I show my passport?"),
     ],
 )
 def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:

@@ -28,9 +28,9 @@ def test_json_is_changed_value_by_value() -> None:
     )
     seen = []
 
-    def change(key: str, value: str) -> str:
+    def change(key: str, value: str | float) -> str:
         seen.append(key)
-        return redacted(value)
+        return redacted(str(value))
 
     assert json.loads(json_mapped("args", text, change) or "") == {
         "card": "[CARD]",

@@ -101,3 +101,24 @@ def test_what_is_no_workbook_is_said(tmp_path, content, said):
 def test_a_record_that_is_wider_than_the_header_is_refused(tmp_path):
     found = read_rows(book(tmp_path / "a.xlsx", one=[("a", "b"), ("1", "2", "3"), ("1", "2")]))
     assert ([row.row for row in found.rows], [p.row for p in found.problems]) == ([3], [2])
+
+
+def test_what_is_hidden_is_read_and_said(tmp_path):
+    made = Workbook()
+    made.remove(made.active)
+    for title in ("shown", "old"):
+        sheet = made.create_sheet(title)
+        for row in [HEAD, ("Q", "A", ""), ("Q2", "A2", "")]:
+            sheet.append(row)
+    made["shown"].row_dimensions[3].hidden = True
+    made["shown"].column_dimensions["C"].hidden = True
+    made["old"].sheet_state = "hidden"
+    made.save(tmp_path / "a.xlsx")
+    found = read_rows(tmp_path / "a.xlsx")
+    assert [row.row for row in found.rows] == [2, 3, 5, 6]
+    assert [(p.level, p.row, p.message) for p in found.problems] == [
+        ("warning", 3, "1 row is hidden in sheet shown, as by a filter, and read"),
+        ("warning", None, "column is hidden in sheet shown, and read: 3"),
+        ("info", None, "sheet old: its row 1 is row 4 here"),
+        ("warning", None, "sheet old is hidden, and is read"),
+    ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from finewright.rows.containers.lines import lines_of
 from finewright.rows.containers.table import delimiter_of, table_rows
+from finewright.rows.formats.propose import proposal_of
 from finewright.rows.read import ReadRows, read_rows
 
 CELL = st.text(
@@ -164,3 +165,25 @@ def test_a_first_line_that_reads_like_a_row_is_told(tmp_path, content, is_told):
     found = read(tmp_path, content, "rows.tsv" if "\t" in content else "rows.csv")
     assert any("reads like a row" in problem.message for problem in found.problems) is is_told
     assert len(found.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "is_row"),
+    [
+        ("How do I reset my PIN?,Open the app", True),
+        ("I lost my card today.,Block it", True),
+        ("怎么重置密码\uff1f,打开应用", True),
+        ("Frage,Antwort", False),
+        ("Customer question,Art. No.", False),
+    ],
+)
+def test_a_short_first_row_without_a_header_is_no_header_to_follow(tmp_path, first, is_row):
+    found = read(tmp_path, f"{first}\nWhere is it?,Here\n")
+    assert [p.row for p in found.problems] == ([1] if is_row else [])
+    assert (proposal_of(found.rows[0].data) is None) == is_row
+
+
+def test_a_record_that_repeats_a_name_of_the_header_is_said_once(tmp_path):
+    found = read(tmp_path, "what is my balance,balance\nhow much,balance\nhow rich,balance\n")
+    assert [(p.level, p.row) for p in found.problems] == [("warning", 2)]
+    assert len(found.rows) == 2

@@ -35,6 +35,8 @@ from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row
 from finewright.schema.scale import FoundCount, PrepareSpec
 
+# Made once: it is called several times a row.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 Array = NDArray[Any]  # Any: of the type its name says
 
 
@@ -74,7 +76,10 @@ class SliceTally:
             count = FoundCount.model_validate(stored)
             before = self.found.setdefault(kind, count)
             if before is not count:
-                sums = {"spans": before.spans + count.spans, "rows": before.rows + count.rows}
+                sums = {
+                    name: getattr(before, name) + getattr(count, name)
+                    for name in ("spans", "rows", "retyped")
+                }
                 self.found[kind] = before.model_copy(update=sums)
 
 
@@ -171,10 +176,15 @@ def _spelled(words: Mapping[int, str]) -> dict[str, Array]:
 def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, FoundCount]:
     spans = Counter(found.type for found in findings)
     rows = Counter(kind for kind, _ in {(found.type, found.row) for found in findings})
+    retyped = Counter(found.type for found in findings if found.is_retyped)
     first = {found.type: found for found in reversed(findings)}
     return {
         kind: FoundCount(
-            spans=spans[kind], rows=rows[kind], file=first[kind].file, row=first[kind].row
+            spans=spans[kind],
+            rows=rows[kind],
+            file=first[kind].file,
+            row=first[kind].row,
+            retyped=retyped[kind],
         )
         for kind in sorted(spans)
     }
@@ -190,5 +200,5 @@ def reject(file: str, row: int | None, reason: str, why: Sequence[str]) -> Json:
 
 
 def _lines(records: Iterator[Json] | Sequence[Json]) -> Array:
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    text = "".join(_ENCODER.encode(record) + "\n" for record in records)
     return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)

@@ -3,6 +3,7 @@
 The work is a pure function of a part and of options that are the same for all; where it is done, and in
 which order, does not change what it makes."""
 
+import gc
 import json
 import logging
 import multiprocessing
@@ -68,12 +69,12 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
     context = multiprocessing.get_context("spawn")
     todo = iter(parts)
     num_workers = min(workers, len(parts))
-    with ProcessPoolExecutor(num_workers, context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(num_workers, context, initializer=_begin_work) as pool:
         running: dict[Future[bytes], int] = {}
         try:
             while True:
                 for part in _next(todo, _AHEAD * workers - len(running)):
-                    running[pool.submit(make, part, options)] = part.number
+                    running[pool.submit(_made, make, part, options)] = part.number
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -169,6 +170,19 @@ def _said(error: str) -> FinewrightError:
     name, message, hint = json.loads(error)
     raised: FinewrightError = vars(errors)[name](message, hint=hint)
     return raised
+
+
+def _begin_work() -> None:
+    """What a worker does first. Its garbage is collected after each part: what a part makes is kept until its
+    end, and to look through it on the way takes a twentieth of the time."""
+    _end_with_parent()
+    gc.disable()
+
+
+def _made(make: Make[P, O], part: P, options: O) -> bytes:
+    content = make(part, options)
+    gc.collect()
+    return content
 
 
 def _end_with_parent() -> None:

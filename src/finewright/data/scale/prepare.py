@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.privacy import found_line, mend_of
 from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.engines import engine_named
@@ -38,6 +37,7 @@ from finewright.data.scale.write import (
 )
 from finewright.errors import DataError
 from finewright.guard.privacy.find import SECRETS
+from finewright.guard.privacy.wording import found_line, mend_of
 from finewright.rows.containers.found import said
 from finewright.rows.fates import ReadOptions, RowFile, files_of
 from finewright.rows.formats.table import family_named
@@ -250,9 +250,10 @@ def _finding_problems(
     for kind, count in found.items():
         section = spec.secrets if kind in SECRETS else spec.personal_data
         stays, places = ("it stays", "its place") if count.spans == 1 else _MANY
+        line = found_line(kind, count.spans, count.rows, section.action, count.retyped)
         yield said(
             count.file,
-            f"{found_line(kind, count.spans, count.rows, section.action)}; {FINDINGS} has {places}",
+            f"{line}; {FINDINGS} has {places}",
             f"{stays} in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
             count.row,
             "warning",

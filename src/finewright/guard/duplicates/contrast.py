@@ -57,6 +57,17 @@ _TO_WHOM = (
 )
 _GREETED = frozenset(_TO_WHOM.split())
 _QUESTIONS = frozenset(["which", "what", "who", "when", "where", "how"])
+# Small words that say when, or that one must: `Did I` asks another thing than `May I`, `Can I` the same.
+_VERB_KIND = {
+    word: kind
+    for kind, words in {
+        "may": "may might can could will would shall",
+        "now": "do does is are am has have",
+        "then": "did was were had",
+        "must": "must should ought",
+    }.items()
+    for word in words.split()
+}
 _ABBREVIATIONS = frozenset(["it", "us"])
 
 
@@ -261,6 +272,10 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
         return not _GREETINGS.isdisjoint(text.all)
     if word in _QUESTIONS:
         return _QUESTIONS.isdisjoint(rival.words)
+    if word in _VERB_KIND:
+        return all(
+            _VERB_KIND.get(other, _VERB_KIND[word]) == _VERB_KIND[word] for other in rival.words
+        )
     if word in _ABBREVIATIONS and word in side.names:
         return False
     return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -40,7 +40,9 @@ _SIGNS = (
 _MAY_OPERATE = r"(?=[-+*/%&|^(<>]|\s[<>&|^*])"
 _MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
 _TOKEN = re.compile(
-    f"{_MAY_OPERATE}(?:{_OPERATORS})"
+    # Most words are plain, and are read at once.
+    "[a-z]+(?=[ ,])"
+    f"|{_MAY_OPERATE}(?:{_OPERATORS})"
     f"|{_BEFORE}?(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
     f"|{_MAY_SIGN}(?:{_SIGNS})"
 )
@@ -175,6 +177,11 @@ class _Numbered(NamedTuple):
 @lru_cache(maxsize=200_000)
 def _numbered(token: str) -> _Numbered:
     """The number of a token and its word, remembered over parts of the rows (50 MB at most)."""
+    if token.isascii() and token.isalpha():
+        # Most are plain: no sign before them, no digit in them.
+        word = token.lower()
+        number = max(_hash_of(word) & 0x3FFFFFFF, _NUM_MARKS) << 2
+        return _Numbered(number if word == token else number | _CAPITAL, word)
     word = word_of(token)
     number = number_of(word)
     is_name = not number & _FACT and _is_name(token)
@@ -239,8 +246,10 @@ def wordings(
             words.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(len(words))
         whole = [[_spaced(text) for text in part] for part in row[:3]]
-        keys.append(_digest([whole[0], row.label]) if keyed else 0)
-        texts.append(_digest([*whole, row.label, row.tools]))
+        label = str(row.label)
+        tools = canonical(row.tools).decode("utf-8", "surrogatepass") if row.tools else ""
+        keys.append(_digest(whole[0], [label]) if keyed else 0)
+        texts.append(_digest(*whole, [label, tools]))
     flat = np.array(words, np.uint32)
     return Wordings(
         flat,
@@ -268,8 +277,10 @@ def _spaced(text: str) -> str:
     return " ".join(folded(text).split())
 
 
-def _digest(data: object) -> int:
-    return int.from_bytes(blake2b(canonical(data), digest_size=8).digest(), "little")
+def _digest(*parts: Sequence[str]) -> int:
+    """Of texts whose spaces are all plain ones, so that no sign that parts them is in them."""
+    whole = "\x1e".join(map("\x1f".join, parts)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(whole, digest_size=8).digest(), "little")
 
 
 def _facts(words: "NDArray[np.uint32]", starts: "NDArray[np.int64]") -> "NDArray[np.uint64]":

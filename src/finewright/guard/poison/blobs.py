@@ -15,11 +15,12 @@ _LONG = re.compile(
 _LETTERS = re.compile(r"[4-7][0-9a-fA-F][ :]?[4-7][0-9a-fA-F]")
 _SENTENCE = re.compile(r"[A-Za-z]{2,}[,;:.!?]? [A-Za-z]+[,;:.!?]? [A-Za-z]{2,}")
 _TEXT_SHARE = 0.9
+_SHORTEST = 24
 
 
 def decoded_blobs(text: str) -> Iterator[str]:
     """What the blobs say that decode to at least three words; hashes, keys and pictures do not."""
-    if _LONG.match(text):
+    if max(map(len, text.split()), default=0) >= _SHORTEST and _LONG.match(text):
         for match in _BASE64.finditer(text):
             if (says := _as_text(_from_base64(match[0]))) and not _is_word(match[0]):
                 yield says

@@ -1,7 +1,7 @@
 """All that is found in a text by every recogniser, and who wins where two claim a place."""
 
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, lru_cache
 from typing import get_args
 
@@ -53,21 +53,6 @@ def apart(spans: Iterable[PersonalSpan]) -> tuple[PersonalSpan, ...]:
 def _rank(span: PersonalSpan) -> tuple[bool, bool, int, float, int]:
     is_guess = span.confidence < _CERTAIN
     return is_guess, span.type not in SECRETS, span.start - span.end, -span.confidence, span.start
-
-
-def again(values: Mapping[str, FoundType]) -> Finder:
-    """Finds the values once more, wherever they stand: a key that is named in one place is one in all."""
-
-    def spans(text: str) -> Iterator[PersonalSpan]:
-        for value, type_ in values.items():
-            at = text.find(value)
-            while at >= 0:
-                yield PersonalSpan(
-                    at, at + len(value), type_, _CERTAIN, "found elsewhere in the row"
-                )
-                at = text.find(value, at + len(value))
-
-    return spans
 
 
 @cache

@@ -45,6 +45,8 @@ _LETTERS_ALONE = bytes(b if bytes([b]).isalpha() else 0x20 for b in range(256))
 _LETTERS = re.compile(r"[^\W\d_]+")
 # Ten, for the words at both ends may be glued to something.
 _LISTED_RUN = b"\1" * (_FEWEST - 2)
+_FIFTH = 5
+_TWO_FIFTHS = b"\1\1"
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -92,7 +94,7 @@ def _spoken(scan: Scan) -> list[Mapping[str, int]]:
 
     Most texts have no ten listed words in a row, which is seen at once. Twelve in a row hold a twelfth: of
     the others each twelfth word is looked at, and the one before, where words are numbered."""
-    if _LISTED_RUN not in bytes(map(_listed_bytes().__contains__, _words_in(scan.lower))):
+    if not has_listed_run(_words_in(scan.lower)):
         return []
     spoken = scan.lower.replace(",", " ").split()
     listed = _languages_of()
@@ -103,6 +105,13 @@ def _spoken(scan: Scan) -> list[Mapping[str, int]]:
             if known:
                 found |= _around(spoken, place, known)
     return [words for i, words in enumerate(_lists()) if found >> i & 1]
+
+
+def has_listed_run(words: Sequence[bytes]) -> bool:
+    """Are ten words in a row listed? Two of them are fifth words then, which are looked up first."""
+    listed = _listed_bytes()
+    fifths = bytes(map(listed.__contains__, words[_FIFTH - 1 :: _FIFTH]))
+    return _TWO_FIFTHS in fifths and _LISTED_RUN in bytes(map(listed.__contains__, words))
 
 
 def _words_in(lower: str) -> Sequence[bytes]:

@@ -24,6 +24,7 @@ _LISTED = "0123456789-,; \n"
 _MOST_GROUPS = 7
 _BARE = str.maketrans("", "", " .-/+()\u00a0\u2011")
 _FIVE_DIGITS = re.compile("[0-9]{5,}")
+_DOTTED = re.compile(r"[0-9]\.[0-9]{3}\.[0-9]{3}")
 _LETTER_DIGIT = re.compile("[A-Z][- ]?[0-9]")
 
 
@@ -82,7 +83,7 @@ def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
         for digits in _FIVE_DIGITS.finditer(scan.text)
         for kind in forms.from_digits
     ]
-    others = forms.with_dots
+    others = forms.with_dots if _DOTTED.search(scan.text) else ()
     if _LETTER_DIGIT.search(scan.text):
         others += forms.others
     matches += [(kind, match) for kind in others for match in kind.form.finditer(scan.text)]

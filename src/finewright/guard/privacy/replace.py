@@ -69,11 +69,10 @@ def settled(
     return spans
 
 
-def json_mapped(key: str, text: str, change: Callable[[str, str], str]) -> str | None:
+def json_mapped(key: str, text: str, change: Callable[[str, str | float], object]) -> str | None:
     """JSON text with each string and number in it changed; None if the text is not JSON.
 
-    `change` gets the key of a value and the value as text; a number that changes becomes a string. What
-    is not changed stays as it was written."""
+    `change` gets the key of a value and the value. What is not changed stays as it was written."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -82,16 +81,18 @@ def json_mapped(key: str, text: str, change: Callable[[str, str], str]) -> str |
     return text if new == data else json.dumps(new, ensure_ascii=False)
 
 
-def _mapped(key: str, value: Any, change: Callable[[str, str], str]) -> Any:  # Any: free JSON
+def _mapped(
+    key: str,
+    value: Any,
+    change: Callable[[str, str | float], object],  # Any: free JSON
+) -> object:
     if isinstance(value, dict):
         return {name: _mapped(f"{key}.{name}", item, change) for name, item in value.items()}
     if isinstance(value, list):
         return [_mapped(f"{key}[{i}]", item, change) for i, item in enumerate(value)]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
-    said = str(value)
-    new = change(key, said)
-    return value if new == said else new
+    return change(key, value)
 
 
 def _back(span: PersonalSpan, places: Collection[ReplacedSpan]) -> PersonalSpan | None:

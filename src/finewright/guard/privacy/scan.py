@@ -17,6 +17,7 @@ _FEWEST_DIGITS = 7
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _GLUED = re.compile(rf"[^\W{UNSPACED}]")
 LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
+_LONG = 20
 LONGER_WORD = re.compile("[A-Za-z0-9]{50}")
 _NOT_DIGITS = re.compile("[^0-9]+")
 
@@ -56,7 +57,8 @@ class Scan:
     @cached_property
     def has_long_word(self) -> bool:
         """Is there a word of 20 characters and more, as keys are and prose seldom has?"""
-        return LONG_WORD.search(self.text) is not None
+        longest = max(map(len, self.text.split()), default=0)
+        return longest >= _LONG and LONG_WORD.search(self.text) is not None
 
     @cached_property
     def has_longer_word(self) -> bool:

@@ -1,7 +1,7 @@
 """What is found in the texts of a row or of a conversation, and what stands for it.
 
-Covered: the texts that are given, with their places. Not covered: keys of objects, numbers outside of
-strings in columns and arguments that are objects, names of speakers, the descriptions of tools."""
+Covered: the texts that are given, with their places, and long numbers among them. What is found in one of
+them is found in all. Not covered: keys of objects, names of speakers, the descriptions of tools."""
 
 import re
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.guard.privacy.assigned import is_generated
-from finewright.guard.privacy.find import SECRETS, Finder, again, find, require
+from finewright.guard.privacy.again import values_again
+from finewright.guard.privacy.find import SECRETS, Finder, find, require
 from finewright.guard.privacy.pseudonyms import Pseudonyms
 from finewright.guard.privacy.replace import (
     Replaced,
@@ -22,27 +22,22 @@ from finewright.guard.privacy.replace import (
 )
 from finewright.guard.privacy.scan import PersonalSpan
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
-from finewright.schema.rows import RowText
+from finewright.schema.rows import NUMBER, RowText, number_or_text, number_text
 
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
-_LONG_SECRET, _MIXED_SECRET = 16, 8
 # The last name of a value in a call's arguments or in a column.
 _NAME = re.compile(r"(?:\.arguments\.|^columns\.)(?:.*\.)?([A-Za-z][A-Za-z_-]{1,40})$", re.DOTALL)
 _LONGEST_NAMED = 200
 
 
-def _is_no_word(secret: str) -> bool:
-    """Is it so long, or so mixed, that the same text elsewhere is the same secret?"""
-    return len(secret) >= _LONG_SECRET or (len(secret) >= _MIXED_SECRET and is_generated(secret))
-
-
 class FoundInText(NamedTuple):
-    """What is found in the text at a key."""
+    """What is found in the text at a key; `is_retyped`: it is a number, and what stands for it is none."""
 
     key: str
     text: str
     places: tuple[ReplacedSpan, ...]
+    is_retyped: bool = False
 
 
 class CheckedText(NamedTuple):
@@ -71,26 +66,19 @@ class PrivacyRules:
             self.ner = pipeline(Path(personal.ner))
 
     def texts(self, places: Sequence[RowText]) -> list[CheckedText]:
-        """What is found in texts that belong together. A secret that is found in one is found in all."""
+        """What is found in texts that belong together. What is found in one is found in all."""
         texts = self._texts(places, self.ner)
-        secrets = {
-            at.text[p.span.start : p.span.end]: p.span.type
-            for text in texts
-            for at in text.found
-            for p in at.places
-            if p.span.type in SECRETS and _is_no_word(at.text[p.span.start : p.span.end])
-        }
-        is_again = secrets and sum(p.text.count(value) for p in places for value in secrets) > len(
-            secrets
-        )
-        return self._texts(places, _both(self.ner, again(secrets))) if is_again else texts
+        again = _again(texts) if texts else None
+        if again and _has_more(places, texts, again):
+            return self._texts(places, _both(self.ner, again))
+        return texts
 
     def _texts(self, places: Sequence[RowText], finder: Finder | None) -> list[CheckedText]:
         texts, lead = [], ""
         for passage in places:
             text = self._text(passage, finder, lead)
             texts += [text] if text else []
-            lead = passage.text if passage.role != "column" else ""
+            lead = passage.text if passage.role not in ("column", NUMBER) else ""
         return texts
 
     def _text(self, passage: RowText, finder: Finder | None, lead: str) -> CheckedText | None:
@@ -99,17 +87,24 @@ class PrivacyRules:
         Arguments that are JSON text are read value by value, as a model's tool would."""
         found: list[FoundInText] = []
 
-        def change(key: str, value: str) -> str:
-            out = self._named(key, value, finder, lead) or self._replaced(value, finder, lead)
-            if out is None:
+        def change(key: str, value: str | float) -> str | float:
+            said = value if isinstance(value, str) else number_text(value)
+            out = said and (
+                self._named(key, said, finder, lead) or self._replaced(said, finder, lead)
+            )
+            if not out:
                 return value
-            found.append(FoundInText(key, value, out.places))
-            return out.text
+            new = out.text if isinstance(value, str) else number_or_text(out.text)
+            is_changed = out.text != said
+            is_retyped = is_changed and isinstance(new, str) and not isinstance(value, str)
+            found.append(FoundInText(key, said, out.places, is_retyped))
+            return new if is_changed else value
 
         is_json = passage.key.endswith(_ARGUMENTS)
         new = json_mapped(passage.key, passage.text, change) if is_json else None
         if new is None:
-            new = change(passage.key, passage.text)
+            value = int(passage.text) if passage.role == NUMBER else passage.text
+            new = str(change(passage.key, value))
         return CheckedText(passage.text, new, tuple(found)) if found else None
 
     def _named(self, key: str, value: str, finder: Finder | None, lead: str) -> Replaced | None:
@@ -155,6 +150,30 @@ class PrivacyRules:
         if action == "redact":
             return placeholder(span.type)
         return self.pseudonyms.of(span.type, value) if action == "pseudonymise" else value
+
+
+def _again(texts: Sequence[CheckedText]) -> Finder | None:
+    """Who finds once more what was found in some text."""
+    values = (
+        (at.text[place.span.start : place.span.end], place.span.type)
+        for text in texts
+        for at in text.found
+        for place in at.places
+    )
+    return values_again(values, SECRETS)
+
+
+def _has_more(places: Sequence[RowText], texts: Sequence[CheckedText], again: Finder) -> bool:
+    """Does it find what nobody has found yet?"""
+    known: dict[str, list[PersonalSpan]] = {}
+    for text in texts:
+        for at in text.found:
+            known.setdefault(at.text, []).extend(place.span for place in at.places)
+    return any(
+        not any(one.start <= span.start and span.end <= one.end for one in known.get(text, ()))
+        for text in {place.text for place in places}
+        for span in again(text)
+    )
 
 
 def _both(one: Finder | None, other: Finder) -> Finder:

@@ -28,6 +28,12 @@ _ROLES = {
     "function_tag": "function_call",
 }
 
+_THINKING_OFF = (
+    "LLaMA-Factory adds `detailed thinking off` to the system prompt of each row without tools; here it"
+    " stays as it is written"
+)
+_AS_WRITTEN = "write it into the system prompts yourself, if the base model knows this switch"
+
 
 @dataclass(frozen=True, slots=True)
 class StatedFile:
@@ -66,6 +72,8 @@ def manifest_parts(path: Path, file: str) -> Iterator[StatedFile | Problem]:
             what = f"there is no such file, and {MANIFEST} names it for {name}"
             yield said(str(path.parent / target), what, f"put it there, or take {name} out")
         else:
+            if entry.get("formatting") == "openai":
+                yield said(file, f"{name}: {_THINKING_OFF}", _AS_WRITTEN, level="info")
             yield _part(name, entry, path.parent / target, file)
 
 

@@ -1,6 +1,7 @@
 """A table in an Excel workbook, streamed: the first row that has anything in it names the columns.
 
 The sheets that have the same columns are one table, their rows counted on; any other is named and not read.
+What is hidden is read as the rest is, which is said.
 Cells are text, as in CSV: numbers and days as they are stored, a formula by the value that was computed last;
 a row with a formula that nobody has computed is not read.
 Not covered: number formats, merged cells, and workbooks of before 2007."""
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.containers.found import Found, Unread, said
+from finewright.rows.containers.hidden_cells import has_mark, hidden_cells
 from finewright.rows.containers.table import header_problem, row_of
 from finewright.schema.common import Problem
 
@@ -30,7 +32,7 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
-        formulas = _uncomputed(path, book)
+        formulas, hidden = _uncomputed(path, book), hidden_cells(path, book)
         for sheet in book.worksheets:
             num_rows, columns = 0, list[str]()
             for number, cells in enumerate(_records(sheet), start=1):
@@ -46,6 +48,7 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                     if header_problem(file, columns):
                         return
                     header = columns
+                    yield from hidden[sheet.title].said(file, sheet.title, offset, number)
                     continue
                 if empty := formulas.get((sheet.title, number)):
                     yield Unread(_never_computed(file, offset + number, empty))
@@ -101,21 +104,12 @@ def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], str]:
                 "/"
             )  # openpyxl says nowhere else which part it is
             with archive.open(member) as part:
-                if not _has_formulas(part):
+                if not has_mark(part, _FORMULA):
                     continue
             with archive.open(member) as part:
                 for row, cell in _empty_formulas(part):
                     found.setdefault((sheet.title, row), cell)
     return found
-
-
-def _has_formulas(part: IO[bytes]) -> bool:
-    before = b""
-    while piece := part.read(1 << 20):
-        if _FORMULA.search(before + piece):
-            return True
-        before = piece[-2:]
-    return False
 
 
 def _empty_formulas(part: IO[bytes]) -> Iterator[tuple[int, str]]:

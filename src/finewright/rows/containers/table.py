@@ -28,7 +28,15 @@ _LISTS = frozenset((
 _FLAGS = {"true": True, "false": False}
 _SEP = re.compile(r"\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
-_LONGEST_NAME, _MOST_WORDS = 60, 8
+_LONGEST_NAME, _MOST_WORDS, _MOST_SHORT_WORDS = 60, 8, 6
+# Without the full stop of `Art. No.`
+_ENDS = ("?", "!", "\u3002", "\uff1f", "\uff01")
+_FEWEST_WORDS = 4
+_SAID_TWICE = (
+    "it says in a column what the first line calls the column: that line may be a row, or two files were"
+    " joined here"
+)
+_NAME_THEM = "write a line with the columns' names above the first row, and nowhere else"
 # Lines that are read on for a cell whose quotes are not doubled; beyond, the record is broken.
 _LONGEST_RECORD = 50
 
@@ -65,6 +73,7 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
     delimiter = delimiter or ","
     records = csv.reader(source, delimiter=delimiter, strict=True)
     header: list[str] = []
+    is_doubted = False
     while True:
         begin = source.row + 1
         source.taken.clear()
@@ -85,15 +94,25 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
         if not any(cell.strip() for cell in record) or (not header and _is_sep(begin, source)):
             continue
         if header:
+            if not is_doubted and _has_names(record, header):
+                is_doubted = True
+                yield said(file, _SAID_TWICE, _NAME_THEM, begin, "warning")
             yield row_of(file, begin, header, record, source.content(), repairs)
             continue
         header = [cell.strip() for cell in record]
         if wrong := header_problem(file, header):
             yield wrong
             return
-        if _is_no_header(header):
+        if reads_like_a_row(header):
+            is_doubted = True
             what = "the first line names the columns, and reads like a row"
-            yield said(file, what, "write a line with their names above it", begin, "warning")
+            yield said(file, what, _NAME_THEM, begin, "warning")
+
+
+def _has_names(record: Sequence[str], header: Sequence[str]) -> bool:
+    """Says a record in a column what the column is called, as where the first line is a row, or where two
+    files were joined?"""
+    return any(cell == name for cell, name in zip(record, header, strict=False))
 
 
 def _is_sep(begin: int, source: "_Source") -> bool:
@@ -195,11 +214,18 @@ def header_problem(file: str, header: Sequence[str]) -> Problem | None:
     return None
 
 
-def _is_no_header(header: Sequence[str]) -> bool:
+def reads_like_a_row(header: Sequence[str]) -> bool:
     """Has it a cell that is a sentence, or a number where not all are?"""
     numbers = [bool(_NUMBER.fullmatch(cell)) for cell in header]
-    sentences = (len(cell) > _LONGEST_NAME and len(cell.split()) > _MOST_WORDS for cell in header)
-    return any(sentences) or (any(numbers) and not all(numbers))
+    return any(map(_is_sentence, header)) or (any(numbers) and not all(numbers))
+
+
+def _is_sentence(cell: str) -> bool:
+    num_words = len(cell.split())
+    is_long = len(cell) > _LONGEST_NAME and num_words > _MOST_WORDS
+    is_ended = cell.endswith(_ENDS) and (num_words > 1 or not cell.isascii())
+    is_ended = is_ended or (cell.endswith(".") and num_words >= _FEWEST_WORDS)
+    return is_long or is_ended or num_words > _MOST_SHORT_WORDS
 
 
 def _foreign_byte(cells: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from finewright.rows.containers.table import reads_like_a_row
 from finewright.rows.notes import Json, kind_of_json
 
 
@@ -83,7 +84,6 @@ _ABOUT = frozenset(
 )
 _PASSAGES = ("positive", "negative")
 _ANSWERABLE = (*_ANSWERED, *_CLASSES)
-_LONGEST_NAME = 60
 _NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])\Z", re.IGNORECASE)
 # Scripts that put no spaces between words; a word has about two of their characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -182,7 +182,7 @@ def _kind_of_text(value: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _proposal(kinds: Kinds) -> Proposal | None:
-    if any(len(key) > _LONGEST_NAME for key, _ in kinds):
+    if reads_like_a_row([key for key, _ in kinds]):
         # The first row of a table without a header, not names.
         return None
     texts = {key: kind for key, kind in kinds if kind in _TEXTS and not _is_about(key)}
@@ -267,6 +267,8 @@ def _with_context(texts: Texts, prompt: str, context: str, answered: str) -> Pro
     if context:
         columns = {"instruction": prompt, "input": context, "output": answered}
         why = f"{why}, `{context}` like what it is asked about"
+        if context == "category":
+            why = f"{why}; Axolotl's jeopardy writes `what is ` before each answer, here it stays as it is"
     systems = [key for key in _SYSTEMS if key in texts]
     return Proposal({"system": systems[0], **columns} if systems else columns, why)
 

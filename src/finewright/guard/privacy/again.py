@@ -1,0 +1,82 @@
+"""What was found once in a row, wherever else the row has it: a key that is named in one place is one in all.
+
+A value counts elsewhere where the same text is hardly anything else: a long or mixed secret, a number of
+seven digits and more, an address, a name. Of a name of several words each that is no other word counts alone,
+as `Berger` does after `Anna Berger`. Not covered: a value that is written otherwise there."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from finewright.guard.privacy.assigned import is_generated
+from finewright.guard.privacy.name_features import PARTICLES, flags_of
+from finewright.guard.privacy.scan import PersonalSpan, only_digits
+from finewright.schema.privacy import FoundType
+
+# A certain one wins against what stands at its place; a name is a guess there, too.
+_SECRET, _PERSONAL = 0.9, 0.8
+_LONG_SECRET, _MIXED_SECRET = 16, 8
+_FEWEST_DIGITS, _FEWEST_LETTERS = 7, 3
+_NUMBERS = frozenset(("phone", "card", "national_id", "date_of_birth"))
+_NAME_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_WHY = "found elsewhere in the row"
+
+
+def values_again(
+    found: Iterable[tuple[str, FoundType]], secrets: frozenset[FoundType]
+) -> Callable[[str], Iterator[PersonalSpan]] | None:
+    """Who finds these values once more, one that is no secret only as a whole word or number; None where
+    none of them is looked for elsewhere."""
+    values = {
+        text: type_ for value, type_ in found for text in _elsewhere(value, type_, type_ in secrets)
+    }
+    if not values:
+        return None
+    # The longest first, so that a whole name is found before its parts.
+    ordered = sorted(values, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, ordered)))
+
+    def spans(text: str) -> Iterator[PersonalSpan]:
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            type_ = values[match[0]]
+            is_secret = type_ in secrets
+            if is_secret or not _is_glued(text, start, end):
+                yield PersonalSpan(start, end, type_, _SECRET if is_secret else _PERSONAL, _WHY)
+
+    return spans
+
+
+def _elsewhere(value: str, type_: FoundType, is_secret: bool) -> Iterable[str]:
+    """The texts that are this value wherever they stand."""
+    if type_ == "name":
+        return _of_name(value)
+    is_sure = (
+        (is_secret and _is_no_word(value))
+        or (type_ in _NUMBERS and len(only_digits(value)) >= _FEWEST_DIGITS)
+        or type_ == "address"
+    )
+    return (value,) if is_sure else ()
+
+
+def _is_glued(text: str, start: int, end: int) -> bool:
+    before, after = text[max(0, start - 1) : start], text[end : end + 1]
+    return before.isalnum() or after.isalnum()
+
+
+def _is_no_word(secret: str) -> bool:
+    """Is it so long, or so mixed, that the same text elsewhere is the same secret?"""
+    return len(secret) >= _LONG_SECRET or (len(secret) >= _MIXED_SECRET and is_generated(secret))
+
+
+def _of_name(name: str) -> Iterator[str]:
+    """The name, and those of its words that are no word of a language and no place."""
+    words = _NAME_WORD.findall(name)
+    if len(words) > 1:
+        yield name
+    yield from (word for word in words if _is_only_name(word))
+
+
+def _is_only_name(word: str) -> bool:
+    lower = word.lower()
+    is_long = len(word) >= _FEWEST_LETTERS and word[0].isupper()
+    return is_long and lower not in PARTICLES and not set(flags_of(lower)) & set("cnp")

@@ -1,0 +1,81 @@
+"""What a spreadsheet program does not show: hidden sheets, rows (a filter hides them, too) and columns."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from finewright.rows.containers.found import said
+from finewright.schema.common import Problem
+
+_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
+_PIECE, _LONGEST_MARK = 1 << 20, 16
+_SHOW = "show them in a spreadsheet program, or delete what is not meant, and save"
+
+
+@dataclass(slots=True)
+class HiddenCells:
+    """Of a sheet: is it hidden, and which of its rows and columns are (from 1)."""
+
+    is_sheet: bool = False
+    rows: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+
+    def said(self, file: str, title: str, offset: int, header_row: int) -> Iterator[Problem]:
+        """That all of it is read as the rest is; a row is counted on from `offset`."""
+        if self.is_sheet:
+            yield said(file, f"sheet {title} is hidden, and is read", _SHOW, level="warning")
+        rows = [row for row in self.rows if row > header_row]
+        if rows:
+            many = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+            first = "" if len(rows) == 1 else ", this one first"
+            what = f"{many} hidden in sheet {title}, as by a filter, and read{first}"
+            yield said(file, what, _SHOW, offset + rows[0], "warning")
+        if self.columns:
+            many = "column is" if len(self.columns) == 1 else "columns are"
+            named = ", ".join(map(str, self.columns))
+            what = f"{many} hidden in sheet {title}, and read: {named}"
+            yield said(file, what, _SHOW, level="warning")
+
+
+def hidden_cells(path: Path, book: Any) -> dict[str, HiddenCells]:  # Any: openpyxl has no types
+    """Of each sheet by its title. Raises SyntaxError for XML that is cut."""
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for sheet in book.worksheets:
+            # openpyxl says nowhere else which part it is.
+            member = sheet._worksheet_path.lstrip("/")
+            hidden = HiddenCells(sheet.sheet_state != "visible")
+            with archive.open(member) as part:
+                has_any = has_mark(part, _HIDDEN)
+            if has_any:
+                with archive.open(member) as part:
+                    _add(hidden, part)
+            found[sheet.title] = hidden
+    return found
+
+
+def has_mark(part: IO[bytes], mark: re.Pattern[bytes]) -> bool:
+    """Is the mark, of 16 bytes at most, anywhere in the part? It is read piece by piece."""
+    before = b""
+    while piece := part.read(_PIECE):
+        if mark.search(before + piece):
+            return True
+        before = piece[-_LONGEST_MARK:]
+    return False
+
+
+def _add(hidden: HiddenCells, part: IO[bytes]) -> None:
+    from openpyxl.xml.functions import iterparse
+
+    number = 0
+    for _, item in iterparse(part):
+        is_hidden = item.get("hidden") in ("1", "true")
+        if item.tag.endswith("}row"):
+            number = int(item.get("r") or number + 1)
+            hidden.rows += [number] if is_hidden else []
+            item.clear()
+        elif item.tag.endswith("}col") and is_hidden:
+            hidden.columns += range(int(item.get("min")), int(item.get("max")) + 1)

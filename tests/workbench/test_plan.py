@@ -1,0 +1,25 @@
+"""`plan` shows rows as the model sees them, each under the line that it stands on."""
+
+import json
+from pathlib import Path
+
+from finewright.schema.load import load_spec
+from finewright.workbench.plan import plan
+
+SPEC = """\
+name: sums
+base_models: [{base}]
+data: {{sources: [{{path: rows.jsonl}}], eval_fraction: 0.0}}
+train: {{epochs: 1}}
+"""
+
+
+def test_a_row_that_is_there_twice_is_shown_at_both_of_its_lines(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC.format(base=tiny_folder))
+    rows = [{"prompt": q, "completion": a} for q, a in (("one", "1"), ("two", "2"), ("one", "1"))]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (candidate,) = plan(load_spec(tmp_path / "spec.yaml")).candidates
+    assert [view.row for view in candidate.preview] == [1, 2, 3]
+    assert ["one" in view.pieces[0][1] for view in candidate.preview] == [True, False, True]

@@ -1,8 +1,10 @@
 """Every key of a request is honoured or refused with its name and a reason; none has another type."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -69,8 +71,9 @@ HALF, LONG = ({"properties": {f"p{i}": {"type": "string"} for i in range(n)}} fo
         (TEXTS, {"best_of": True}, "best_of", "ask for n"),
         (TEXTS, {"logprobs": True}, "logprobs", "valid integer"),
         (TEXTS, {"prompt": [True]}, "prompt.0", "valid integer"),
-        (TEXTS, {"prompt": [[1], [2]]}, "prompt", "one prompt a request is taken, and 2"),
+        (TEXTS, {"prompt": ["a"] * 65, "n": 2, "temperature": 1}, "prompt", "more than 128 answers"),
         (TEXTS, {"prompt": [1, "a"]}, "prompt.1", "valid integer"),
+        (TEXTS, {"prompt": ["a", ""]}, "prompt", "nothing to go on from"),
         (TEXTS, {"prompt": [[]]}, "prompt", "nothing to go on from"),
         (ITEMS, {"top_p": "1"}, "top_p", "valid number"),
         (VECTORS, {"input": "a", "dimensions": "3"}, "dimensions", "valid integer"),
@@ -171,12 +174,29 @@ def test_a_conversation_with_results_names_and_a_refusal_is_taken_as_it_is() -> 
 
 
 @pytest.mark.parametrize(
-    ("prompt", "text"), [("a", "a"), (["a"], "a"), ([1, 2], (1, 2)), ([[1, 2]], (1, 2))]
+    ("prompt", "texts"),
+    [
+        ("a", ["a"]),
+        (["a", "b"], ["a", "b"]),
+        ([1, 2], [(1, 2)]),
+        ([[1, 2], [3]], [(1, 2), (3,)]),
+    ],
 )
-def test_a_completion_is_of_one_prompt_and_16_tokens_long(prompt: object, text: object) -> None:
-    engine = Scripted([LAST])
-    assert posted(TEXTS, {"prompt": prompt}, engine).status_code == 200
-    assert (engine.questions[0].text, engine.questions[0].max_tokens) == (text, 16)
+def test_every_prompt_is_answered_in_16_tokens(prompt: object, texts: list[object]) -> None:
+    pieces = [AnswerPiece(i, f"{i}", finish="stop") for i in range(2)]
+    engine = Scripted([*pieces[:1], replace(pieces[1], usage=TokenUsage(5, 3))])
+    more = {"prompt": prompt, "n": 2, "temperature": 1}
+    found = posted(TEXTS, more, engine).json()
+    assert [each.text for each in engine.questions] == texts
+    assert {each.max_tokens for each in engine.questions} == {16}
+    choices = [(each["index"], each["text"]) for each in found["choices"]]
+    assert choices == [(i, str(i % 2)) for i in range(2 * len(texts))]
+    assert found["usage"]["total_tokens"] == 8 * len(texts)
+    given = {**more, "stream": True, "stream_options": {"include_usage": True}}
+    lines = posted(TEXTS, given, engine).text.splitlines()
+    chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert [(c["index"], c["text"]) for chunk in chunks for c in chunk["choices"]] == choices
+    assert chunks[-1]["usage"] == found["usage"]
 
 
 def test_the_reason_of_an_end_comes_alone_in_the_last_chunk() -> None:

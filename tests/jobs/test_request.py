@@ -70,6 +70,12 @@ def test_a_grader_that_we_have_becomes_a_reward() -> None:
         ({"hyperparameters": {"epochs": 3}}, "method.supervised.hyperparameters.epochs"),
         ({"hyperparameters": {"n_epochs": -1}}, "method.supervised.hyperparameters.n_epochs"),
         ({"hyperparameters": {"n_epochs": "many"}}, "method.supervised.hyperparameters.n_epochs"),
+        ({"hyperparameters": {"n_epochs": "3"}}, "method.supervised.hyperparameters.n_epochs"),
+        ({"hyperparameters": {"batch_size": True}}, "method.supervised.hyperparameters.batch_size"),
+        (
+            {"hyperparameters": {"learning_rate": "1"}},
+            "method.supervised.hyperparameters.learning_rate",
+        ),
         ({"hyperparameters": {"beta": 0.1}}, "method.supervised.hyperparameters.beta"),
         ({"hyperparameters": {"output_dir": "/"}}, "method.supervised.hyperparameters.output_dir"),
         ({"hyperparameters": {"seed": 1}}, "method.supervised.hyperparameters.seed"),

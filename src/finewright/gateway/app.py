@@ -122,14 +122,15 @@ class _Routes:
         posted: ChatRequest | CompletionRequest | ResponsesRequest,
         form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
     ) -> Response | EventStream:
-        question = posted.question(self.gateway.limits)
+        questions = posted.questions(self.gateway.limits)
         _, model = self.gateway.find(posted.model)
         form = form_of(model)
-        pieces = self.gateway.answer(question, asker_of(request))
+        pieces = self.gateway.answers(questions, asker_of(request))
         try:
             if posted.stream:
                 return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
-            return JSONResponse(form.whole(await gathered(pieces, question.num_answers)))
+            number = sum(each.num_answers for each in questions)
+            return JSONResponse(form.whole(await gathered(pieces, number)))
         except ApiError as error:
             raise error.renamed(posted.names) from None
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finewright.gateway.admission import Admission
 from finewright.gateway.errors import ApiError
@@ -65,6 +65,32 @@ class Gateway:
                     return engine, served
         what = f"the model {model[:100]!r} does not exist; GET /v1/models lists those there are"
         raise ApiError(what, status=404, param="model", code="model_not_found")
+
+    def answers(
+        self, questions: Sequence[GatewayQuestion], asker: QuestionCaller
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        """The pieces of the answers to all questions, numbered on, one question after the other, so that a
+        request takes one slot. Raises ApiError as `answer`."""
+        if len(questions) == 1:
+            return self.answer(questions[0], asker)
+        return self._one_by_one(questions, asker)
+
+    async def _one_by_one(
+        self, questions: Sequence[GatewayQuestion], asker: QuestionCaller
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        first, usage = 0, TokenUsage()
+        for question in questions:
+            async with aclosing(self.answer(question, asker)) as pieces:
+                async for piece in pieces:
+                    if piece.usage:
+                        both = (
+                            usage.prompt + piece.usage.prompt,
+                            usage.answer + piece.usage.answer,
+                        )
+                        usage = TokenUsage(*both)
+                    so_far = usage if piece.usage else None
+                    yield replace(piece, choice=first + piece.choice, usage=so_far)
+            first += question.num_answers
 
     async def answer(
         self, question: GatewayQuestion, asker: QuestionCaller

@@ -1,7 +1,8 @@
 """The bodies of requests, one model for each route: what is unknown is refused, what is known is honoured."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Protocol
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, JsonValue, field_validator
 
@@ -19,6 +20,7 @@ from finewright.gateway.messages import (
 )
 from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWish, ToolWish
 
+Prompt = str | tuple[int, ...]
 TokenId = Annotated[int, Field(ge=0)]
 ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
 Stops = str | Annotated[list[str], Field(max_length=16)] | None
@@ -190,8 +192,8 @@ class ChatRequest(SampledRequest):
         is_new = self.max_completion_tokens is not None
         return {"max_tokens": "max_completion_tokens"} if is_new else {}
 
-    def question(self, limits: QuestionLimits) -> GatewayQuestion:
-        """What the engine answers. Raises ApiError where the keys contradict each other."""
+    def questions(self, limits: QuestionLimits) -> list[GatewayQuestion]:
+        """What the engine answers: one. Raises ApiError where the keys contradict each other."""
         most = {self.max_tokens, self.max_completion_tokens} - {None}
         if len(most) > 1:
             what = "max_tokens and max_completion_tokens differ; give the second alone"
@@ -202,7 +204,7 @@ class ChatRequest(SampledRequest):
         check_results(self.messages)
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError("top_logprobs: it needs logprobs: true", param="top_logprobs")
-        return GatewayQuestion(
+        question = GatewayQuestion(
             model=self.model,
             messages=tuple(message.as_row() for message in self.messages),
             max_tokens=next(iter(most), None),
@@ -213,6 +215,7 @@ class ChatRequest(SampledRequest):
             tools=self._tools(),
             form=self._form(),
         )
+        return [question]
 
     def _tools(self) -> ToolWish | None:
         given = self.tool_choice
@@ -241,7 +244,7 @@ class CompletionRequest(SampledRequest):
     prompt: (
         str
         | Annotated[list[TokenId], Field(min_length=1)]
-        | Annotated[list[str] | list[list[TokenId]], Field(min_length=1, max_length=1)]
+        | Annotated[list[str] | list[list[TokenId]], Field(min_length=1, max_length=_MOST_ANSWERS)]
     )
     logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     echo: Annotated[
@@ -252,20 +255,19 @@ class CompletionRequest(SampledRequest):
     ] = None
     suffix: Annotated[None, only("models here go on from a text, and fill no gap in one")] = None
 
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _is_one(cls, given: object) -> object:
-        has_prompts = isinstance(given, list) and isinstance(next(iter(given), 0), str | list)
-        if isinstance(given, list) and len(given) > 1 and has_prompts:
-            what = f"one prompt a request is taken, and {len(given)} are given; send a request for each"
-            raise ValueError(what)
-        return given
+    def questions(self, limits: QuestionLimits) -> list[GatewayQuestion]:
+        """What the engine answers: a question for each prompt."""
+        prompts = self._prompts()
+        if len(prompts) * (self.n or 1) > _MOST_ANSWERS:
+            what = f"{len(prompts)} prompts with n: {self.n or 1} are more than {_MOST_ANSWERS} answers"
+            raise ApiError(f"prompt: {what}; send several requests", param="prompt")
+        first = self._question(limits, prompts[0])
+        return [replace(first, text=prompt) for prompt in prompts]
 
-    def question(self, limits: QuestionLimits) -> GatewayQuestion:
-        """What the engine answers."""
+    def _question(self, limits: QuestionLimits, prompt: Prompt) -> GatewayQuestion:
         return GatewayQuestion(
             model=self.model,
-            text=self._text(),
+            text=prompt,
             max_tokens=self.max_tokens or min(_USUAL_TOKENS, limits.max_tokens),
             num_answers=self.n or 1,
             sampling=self.sampling(limits.temperature),
@@ -273,13 +275,16 @@ class CompletionRequest(SampledRequest):
             num_logprobs=self.logprobs,
         )
 
-    def _text(self) -> str | tuple[int, ...]:
-        given = self.prompt
-        if isinstance(given, list) and isinstance(given[0], str | list):
-            given = given[0]
-        if not given:
+    def _prompts(self) -> list[Prompt]:
+        given: Any = self.prompt  # Any: one of four forms, which the next line tells apart
+        is_one = isinstance(given, str) or isinstance(given[0], int)
+        found = [
+            each if isinstance(each, str) else tuple(each)
+            for each in ([given] if is_one else given)
+        ]
+        if not all(found):
             raise ApiError("prompt: there is nothing to go on from", param="prompt")
-        return given if isinstance(given, str) else tuple(given)
+        return found
 
 
 class EmbeddingRequest(PassingWishes):

@@ -202,13 +202,13 @@ class ResponsesRequest(PassingWishes):
         """The last event has it always."""
         return True
 
-    def question(self, limits: QuestionLimits) -> GatewayQuestion:
-        """What the engine answers. Raises ApiError for what cannot be honoured."""
+    def questions(self, limits: QuestionLimits) -> list[GatewayQuestion]:
+        """What the engine answers: one. Raises ApiError for what cannot be honoured."""
         check_stream_options(self.stream, self.stream_options)
         warmth = limits.temperature if self.temperature is None else self.temperature
         top_p = 1.0 if self.top_p is None else self.top_p
         wants_scores = self.top_logprobs is not None or _SCORES in (self.include or ())
-        return GatewayQuestion(
+        question = GatewayQuestion(
             model=self.model,
             messages=tuple(self._messages()),
             max_tokens=self.max_output_tokens,
@@ -217,6 +217,7 @@ class ResponsesRequest(PassingWishes):
             tools=self._tools(),
             form=self._form(),
         )
+        return [question]
 
     def _messages(self) -> list[dict[str, Any]]:
         opening = [{"role": "system", "content": self.instructions}] if self.instructions else []

@@ -1,5 +1,6 @@
 """What a client asks for when it creates a job: OpenAI's body, every key honoured or refused."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -168,7 +169,7 @@ def _hyperparameters(method: str) -> list[str]:
 
 def _validate(method: str, train: Free, where: str) -> None:
     try:
-        METHODS[method].model_validate(train)
+        METHODS[method].model_validate_json(json.dumps(train), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         names = {ours: theirs for theirs, ours in _KEYS.items()}

@@ -150,7 +150,6 @@ CHATS, TEXTS, VECTORS = "chat/completions", "completions", "embeddings"
         (VECTORS, {"input": ["a"] * 3000}, "input", "3000 texts are given, and a request takes 2048"),
         (VECTORS, {"input": [1, 2]}, "input", "token ids are not taken; send texts"),
         (VECTORS, {"input": 5}, "input", "should be a valid string, or input should be a valid list"),
-        (TEXTS, {"prompt": ["a", "b"]}, "prompt", "one prompt a request is taken, and 2 are given"),
         (TEXTS, {"prompt": "a", "echo": True}, "echo", "put the prompt before it"),
         (TEXTS, {"prompt": "a", "best_of": 2}, "best_of", "ask for n"),
         (CHATS, {**CHAT, "store": True}, "store", "no answers are kept here"),

@@ -17,6 +17,7 @@
 #include "arena.h"
 #include "attend.h"
 #include "columns.h"
+#include "elementwise.h"
 
 namespace {
 
@@ -42,19 +43,6 @@ struct Unit {  // attention of some tokens of a piece, one key head
 };
 
 inline i64 up(i64 n, i64 step) { return (n + step - 1) / step * step; }
-
-inline float inverse_rms(const float* x, i64 width, float eps) {
-  float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-  for (i64 j = 0; j < width; ++j) sum += x[j] * x[j];
-  return 1.0f / __builtin_sqrtf(sum / static_cast<float>(width) + eps);
-}
-
-template <class T> void normed(const float* x, const float* w, i64 width, float eps, T* y) {
-  const float r = inverse_rms(x, width, eps);
-#pragma omp simd
-  for (i64 j = 0; j < width; ++j) y[j] = rounded<T>(x[j] * r * w[j]);
-}
 
 // What all threads share in a step.
 template <class T> class Step {
@@ -242,16 +230,9 @@ template <class T> class Step {
     for (i64 r = 0; r < rows.count; ++r) {
       float* row = y + r * y_row;
       if (delta && delta->ratio) multiply(row, delta->ratio, linear.outputs);
-      if (linear.bias)
-#pragma omp simd
-        for (i64 n = 0; n < linear.outputs; ++n) row[n] += linear.bias[n];
+      if (linear.bias) add(row, linear.bias, linear.outputs);
       if (delta && delta->outputs) multiply(row, delta->outputs, linear.outputs);
     }
-  }
-
-  static void multiply(float* x, const float* by, i64 count) {
-#pragma omp simd
-    for (i64 n = 0; n < count; ++n) x[n] *= by[n];
   }
 
   void add_delta(const Delta& delta, i64 outputs, i64 index, const Rows& rows, float* y, i64 y_row) {
@@ -283,7 +264,7 @@ template <class T> class Step {
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       const i64 at = position(r);
       for (i64 h = 0; h < m_.heads; ++h)
-        rotated(layer, layer.query_norm, at, y + h * dim, queries_ + r * queries + h * dim);
+        turn_head(layer, layer.query_norm, at, y + h * dim, queries_ + r * queries + h * dim);
       const Adapter* adapter = rows.adapter;
       const bool given = adapter && adapter->states && at < adapter->num_virtual;
       const float* states = given ? adapter->states + (at * m_.num_layers + number) * 2 * keys : nullptr;
@@ -292,11 +273,11 @@ template <class T> class Step {
         const i64 to = (block * m_.kv_heads + h) * kBlockTokens * dim, token = at % kBlockTokens;
         T *key = keys_ + omp_get_thread_num() * up(dim, 64), *val = static_cast<T*>(layer.values) + to + token * dim;
         const float* v = states ? states + keys + h * dim : y + queries + keys + h * dim;
-        for (i64 j = 0; j < dim; ++j) val[j] = rounded<T>(v[j]);
+        rounded_row(v, dim, val);
         if (states)
-          for (i64 j = 0; j < dim; ++j) key[j] = rounded<T>(states[h * dim + j]);
+          rounded_row(states + h * dim, dim, key);
         else
-          rotated(layer, layer.key_norm, at, y + queries + h * dim, key);
+          turn_head(layer, layer.key_norm, at, y + queries + h * dim, key);
         constexpr i64 kNumbers = Score<T>::kNumbers;
         for (i64 j = 0; j < dim; j += kNumbers)
           std::memcpy(static_cast<T*>(layer.keys) + to + key_place<T>(token, j), key + j, kNumbers * sizeof(T));
@@ -304,16 +285,9 @@ template <class T> class Step {
     }
   }
 
-  void rotated(const Layer& layer, const float* norm, i64 at, float* x, T* y) const {
-    const i64 dim = m_.head_dim, half = m_.rotary / 2;
-    const float *cos = layer.cos + at * m_.rotary, *sin = layer.sin + at * m_.rotary;
-    if (norm) normed(x, norm, dim, m_.eps, x);
-#pragma omp simd
-    for (i64 j = 0; j < half; ++j) {
-      y[j] = rounded<T>(x[j] * cos[j] - x[j + half] * sin[j]);
-      y[j + half] = rounded<T>(x[j + half] * cos[j + half] + x[j] * sin[j + half]);
-    }
-    for (i64 j = m_.rotary; j < dim; ++j) y[j] = rounded<T>(x[j]);
+  void turn_head(const Layer& layer, const float* norm, i64 at, float* x, T* y) const {
+    if (norm) normed(x, norm, m_.head_dim, m_.eps, x);
+    rotated(x, layer.cos + at * m_.rotary, layer.sin + at * m_.rotary, m_.rotary, m_.head_dim, y);
   }
 
   // attention of a unit's query heads
@@ -344,8 +318,7 @@ template <class T> class Step {
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       float* x = residual_ + r * m_.hidden;
       if (after) normed(y, after, m_.hidden, m_.eps, y);
-#pragma omp simd
-      for (i64 j = 0; j < m_.hidden; ++j) x[j] += y[j];
+      add(x, y, m_.hidden);
       if (before) normed(x, before, m_.hidden, m_.eps, normed_ + r * m_.hidden);
     }
   }

@@ -1,6 +1,6 @@
 """The native step gives the logits of the model, whatever else is in it, and says what it cannot take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import pytest
@@ -28,6 +28,14 @@ FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3
 ROWS = [row.input_ids for row in tiny.random_rows([37, 1, 9, 18, 5], seed=3)]
 Model = Callable[[str], PreTrainedModel]
 Sequences = Sequence[tuple[str | None, Sequence[int]]]
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
 
 
 def forward_of(model: PreTrainedModel, num_blocks: int = 64) -> NativeForward:
@@ -138,6 +146,35 @@ def test_cuts_of_a_long_prompt_change_no_bit(
     assert distance(whole, true_logits(model.float(), ids)) < (
         1e-5 if dtype is torch.float32 else 0.1
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.usefixtures("two_threads")
+def test_many_rows_of_many_adapters_change_no_bit(
+    every: bool, dtype: torch.dtype, tiny_model: Model
+) -> None:
+    """So many that each thread takes its own, and of the last layer those whose logits are wanted."""
+    forward = forward_of(tiny_model("gemma3_text").to(dtype), 128)
+    for kind in SPECS:
+        forward.load(kind, weights_of(adapted("gemma3_text", kind).adapters))
+    kinds = (None, *SPECS)
+    rows = tiny.random_rows([70 + 5 * i for i in range(len(kinds))], seed=4)
+    sequences = [
+        (kind, (0,) * forward.num_virtual(kind) + row.input_ids)
+        for kind, row in zip(kinds, rows, strict=True)
+    ]
+    blocks = iter(range(128))
+    tables = [tuple(next(blocks) for _ in range(0, len(ids), BLOCK)) for _, ids in sequences]
+    together = forward.step(
+        [
+            Piece(tuple(ids), 0, table, kind, len(ids) if every else i % 3)
+            for i, ((kind, ids), table) in enumerate(zip(sequences, tables, strict=True))
+        ]
+    )
+    alone = [logits_in_cuts(forward, [sequence])[0] for sequence in sequences]
+    kept = [each if every else each[len(each) - i % 3 :] for i, each in enumerate(alone)]
+    assert torch.equal(together, torch.cat(kept))
 
 
 def test_a_copied_block_is_the_block_and_an_unloaded_adapter_is_gone(tiny_model: Model) -> None:

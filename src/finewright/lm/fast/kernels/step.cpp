@@ -18,29 +18,9 @@
 #include "attend.h"
 #include "columns.h"
 #include "elementwise.h"
+#include "layout.h"
 
 namespace {
-
-constexpr i64 kQueriesOfUnit = 96;  // which stay in a second cache with a tile of keys and values
-constexpr i64 kRowsTogether = 4;
-constexpr i64 kSlab = 512;  // rows whose intermediate numbers stay in a third cache
-
-struct Rows {  // rows of one group that are handled together; `local`: the first one's place in its slab
-  i64 first, count;
-  const Adapter* adapter;
-  i64 local;
-};
-
-struct Slab {  // rows that go through a part of a layer together
-  i64 first, count;
-  std::vector<Group> groups;
-  std::vector<Rows> blocks;
-};
-
-struct Unit {  // attention of some tokens of a piece, one key head
-  const Piece* piece;
-  i64 head, first, count;
-};
 
 inline i64 up(i64 n, i64 step) { return (n + step - 1) / step * step; }
 
@@ -53,8 +33,10 @@ template <class T> class Step {
     wide_row_ = up(std::max({queries + 2 * keys, 2 * m_.intermediate, m_.hidden}), 32) + 16;
     widest_ = up(std::max({m_.hidden, m_.intermediate, queries}), 64) + 32;
     attention_row_ = kQueriesOfUnit * (up(m_.head_dim, 16) + 2) + kQueriesTogether * kTile;
-    const i64 rows = b_.rows, slab = std::min(rows, kSlab), slabs = (rows + kSlab - 1) / kSlab;
-    const i64 parts = (8 * slabs + 1) * m_.num_layers + slabs + 1, most = std::max(b_.rows, b_.num_logits);
+    const i64 rows = b_.rows, most = std::max(b_.rows, b_.num_logits);
+    lay_rows();
+    const i64 parts = (8 * all_.slabs.size() + 1) * m_.num_layers + 8 * last_.slabs.size() + all_.slabs.size() + 2;
+    const i64 slab = std::max(rows_at_once(all_), rows_at_once(last_));
     arena.lay([&] {
       next_ = arena.take<i64>(parts);
       residual_ = arena.take<float>(rows * m_.hidden);
@@ -69,19 +51,17 @@ template <class T> class Step {
       keys_ = arena.take<T>(threads_ * up(m_.head_dim, 64));
     });
     std::memset(next_, 0, parts * sizeof(i64));
-    lay_rows();
-    lay_units();
   }
 
   void run() {
 #pragma omp parallel num_threads(threads_)
     {
       i64* next = next_;
-      for (const Slab& slab : slabs_) each(next, slab.blocks, [&](const Rows& rows) { embed(rows); });
+      for (const Slab& slab : all_.slabs) each(next, slab.blocks, [&](const Rows& rows) { embed(rows); });
       for (i64 l = 0; l < m_.num_layers; ++l) layer(m_.layers[l], l, next);
 #pragma omp for schedule(static)
       for (i64 j = 0; j < b_.num_logits; ++j)
-        normed(residual_ + b_.logit_rows[j] * m_.hidden, m_.final_norm, m_.hidden, m_.eps, normed_ + j * m_.hidden);
+        normed(residual_ + wanted_[j] * m_.hidden, m_.final_norm, m_.hidden, m_.eps, normed_ + j * m_.hidden);
       if (b_.num_logits) head(*next++);
     }
   }
@@ -104,30 +84,58 @@ template <class T> class Step {
     for (i64 i = 0; (i = own * threads_ + take(counter)) < count + more;) work(i);
   }
 
-  void lay_rows() {
-    const i64 together = std::clamp<i64>(b_.rows / threads_, 1, kRowsTogether);
-    for (i64 from = 0; from < b_.rows; from += kSlab) {
-      Slab slab{from, std::min(kSlab, b_.rows - from), {}, {}};
-      for (i64 g = 0; g < b_.num_groups; ++g) {
-        const Group& all = b_.groups[g];
-        const i64 first = std::max(all.first, from), end = std::min(all.first + all.count, from + slab.count);
-        if (first < end) slab.groups.push_back({all.adapter, first, end - first});
-        for (i64 i = first; i < end; i += together)
-          slab.blocks.push_back({i, std::min(together, end - i), all.adapter, i - from});
-      }
-      slabs_.push_back(std::move(slab));
-    }
-    piece_of_.resize(b_.rows);
-    for (i64 p = 0; p < b_.num_pieces; ++p)
-      for (i64 i = 0; i < b_.pieces[p].count; ++i) piece_of_[b_.pieces[p].first + i] = b_.pieces + p;
+  // The same for the rows of a slab, which may be this thread's own.
+  template <class Do> void over(const Layout& layout, const Slab& slab, i64*& next, Do&& work) {
+    if (!layout.alone) return each(next, slab.blocks, work);
+    for (const Rows& rows : slab.blocks) work(rows);
+  }
+  template <class Do> void over_slabs(const Layout& layout, i64*& next, Do&& work) {
+    if (layout.alone) return each(next, layout.slabs, work);
+    for (const Slab& slab : layout.slabs) work(slab);
   }
 
-  void lay_units() {
-    const i64 together = std::max<i64>(1, kQueriesOfUnit * m_.kv_heads / m_.heads);
-    for (i64 p = 0; p < b_.num_pieces; ++p)
-      for (i64 h = 0; h < m_.kv_heads; ++h)
-        for (i64 i = 0; i < b_.pieces[p].count; i += together)
-          units_.push_back({b_.pieces + p, h, i, std::min(together, b_.pieces[p].count - i)});
+  i64 rows_at_once(const Layout& layout) const { return layout.rows_of_slab * (layout.alone ? threads_ : 1); }
+
+  // Where the rows of a slab have their intermediate numbers: a thread's own or everybody's.
+  i64 home(const Layout& layout) const { return layout.alone ? omp_get_thread_num() * layout.rows_of_slab : 0; }
+
+  void lay_rows() {
+    const std::vector<Group> groups(b_.groups, b_.groups + b_.num_groups);
+    all_ = layout_of(groups, b_.rows, threads_);
+    piece_of_.resize(b_.rows);
+    for (i64 p = 0; p < b_.num_pieces; ++p) {
+      for (i64 i = 0; i < b_.pieces[p].count; ++i) piece_of_[b_.pieces[p].first + i] = b_.pieces + p;
+      lay_units(m_, b_.pieces[p], 0, b_.pieces[p].count, units_);
+    }
+    wanted_.assign(b_.logit_rows, b_.logit_rows + b_.num_logits);
+    keeps_some_ = 2 * b_.num_logits <= b_.rows;
+    if (keeps_some_) lay_last(groups);
+  }
+
+  // Behind the last layer's keys and values only rows whose logits are wanted go on, side by side.
+  void lay_last(const std::vector<Group>& groups) {
+    kept_ = wanted_;
+    std::sort(kept_.begin(), kept_.end());
+    const auto place = [&](i64 row) { return std::lower_bound(kept_.begin(), kept_.end(), row) - kept_.begin(); };
+    std::vector<Group> left;
+    for (const Group& all : groups) {
+      const i64 first = place(all.first), end = place(all.first + all.count);
+      if (first < end) left.push_back({all.adapter, first, end - first});
+    }
+    last_ = layout_of(left, kept_.size(), threads_);
+    for (i64 p = 0; p < b_.num_pieces; ++p) {
+      const Piece& piece = b_.pieces[p];
+      const i64 first = place(piece.first), end = place(piece.first + piece.count);
+      if (first < end) lay_units(m_, piece, kept_[first] - piece.first, kept_[end - 1] - piece.first + 1, last_units_);
+    }
+    for (i64& row : wanted_) row = place(row);
+  }
+
+  void keep_last() {
+    for (i64 j = 0; j < static_cast<i64>(kept_.size()); ++j) {  // a row's new place is never behind its old one
+      std::memmove(residual_ + j * m_.hidden, residual_ + kept_[j] * m_.hidden, m_.hidden * sizeof(float));
+      std::memmove(attended_ + j * m_.queries(), attended_ + kept_[j] * m_.queries(), m_.queries() * sizeof(T));
+    }
   }
 
   i64 position(i64 row) const { return piece_of_[row]->start + row - piece_of_[row]->first; }
@@ -149,25 +157,41 @@ template <class T> class Step {
 
   void layer(const Layer& layer, i64 number, i64*& next) {
     const i64 hidden = m_.hidden, queries = m_.queries();
-    for (const Slab& slab : slabs_) {
-      product(layer.qkv, slab, normed_ + slab.first * hidden, hidden, next);
-      each(next, slab.blocks, [&](const Rows& rows) { turn(layer, number, rows); });
+    over_slabs(all_, next, [&](const Slab& slab) {
+      product(layer.qkv, all_, slab, normed_ + slab.first * hidden, hidden, next);
+      over(all_, slab, next, [&](const Rows& rows) { turn(layer, number, rows, home(all_) + rows.local); });
+    });
+    const bool is_last = number + 1 == m_.num_layers && keeps_some_;
+    each(next, is_last ? last_units_ : units_, [&](const Unit& unit) { look(layer, unit); });
+    if (is_last) {
+#pragma omp single
+      keep_last();
     }
-    each(next, units_, [&](const Unit& unit) { look(layer, unit); });
+    const Layout& layout = is_last ? last_ : all_;
     const float* following = number + 1 < m_.num_layers ? m_.layers[number + 1].before_attention : nullptr;
-    for (const Slab& slab : slabs_) {
-      product(layer.out, slab, attended_ + slab.first * queries, queries, next);
-      each(next, slab.blocks,
-           [&](const Rows& rows) { join(layer.out, layer.after_attention, layer.before_mlp, rows); });
-      product(layer.gate_up, slab, normed_ + slab.first * hidden, hidden, next);
-      each(next, slab.blocks, [&](const Rows& rows) { gate(layer, rows); });
-      product(layer.down, slab, gated_, m_.intermediate, next);
-      each(next, slab.blocks, [&](const Rows& rows) { join(layer.down, layer.after_mlp, following, rows); });
-    }
+    over_slabs(layout, next, [&](const Slab& slab) {
+      product(layer.out, layout, slab, attended_ + slab.first * queries, queries, next);
+      over(layout, slab, next, [&](const Rows& rows) {
+        join(layer.out, layer.after_attention, layer.before_mlp, rows, home(layout) + rows.local);
+      });
+      product(layer.gate_up, layout, slab, normed_ + slab.first * hidden, hidden, next);
+      over(layout, slab, next, [&](const Rows& rows) { gate(layer, rows, home(layout) + rows.local); });
+      product(layer.down, layout, slab, gated_ + home(layout) * m_.intermediate, m_.intermediate, next);
+      over(layout, slab, next, [&](const Rows& rows) {
+        join(layer.down, layer.after_mlp, following, rows, home(layout) + rows.local);
+      });
+    });
   }
 
   // wide (R, outputs) = x W^T of all linears of the stage, and the adapters' low (R, r) beside it
-  void product(const Stage& stage, const Slab& slab, const T* x, i64 width, i64*& next) {
+  void product(const Stage& stage, const Layout& layout, const Slab& slab, const T* x, i64 width, i64*& next) {
+    float* y = wide_ + home(layout) * wide_row_;
+    if (layout.alone) {
+      thin_ones(stage, layout, slab, x, width);
+      for (i64 i = 0; i < stage.count; ++i)
+        columns(stage.linears[i], 0, stage.linears[i].outputs, x, slab.count, y + offset(stage, i), wide_row_);
+      return;
+    }
     i64& counter = *next++;
     const i64 thin_ones = b_.max_rank ? static_cast<i64>(slab.groups.size()) * stage.count : 0;
     i64 chunks[4] = {};
@@ -177,11 +201,11 @@ template <class T> class Step {
       if (i >= wide_ones) {
         const i64 index = (i - wide_ones) % stage.count;
         const Group& group = slab.groups[(i - wide_ones) / stage.count];
-        return thin(group, group.first - slab.first, stage.linears[index], index, x, width);
+        return thin(group, group.first - slab.first, 0, stage.linears[index], index, x, width);
       }
       i64 index = 0;
       while (i >= chunks[index + 1]) ++index;
-      columns(stage.linears[index], i - chunks[index], x, slab.count, wide_ + offset(stage, index), wide_row_);
+      chunk(stage.linears[index], i - chunks[index], x, slab.count, y + offset(stage, index), wide_row_);
     });
 #pragma omp barrier
   }
@@ -196,71 +220,82 @@ template <class T> class Step {
     return (linear.outputs + columns_of_a_task(rows) - 1) / columns_of_a_task(rows);
   }
 
-  void columns(const Linear& linear, i64 chunk, const T* x, i64 rows, float* y, i64 y_row) const {
+  // y (rows, of n0 to n1) = x W^T
+  void columns(const Linear& linear, i64 n0, i64 n1, const T* x, i64 rows, float* y, i64 y_row) const {
     const Room<T> room{whole_ + omp_get_thread_num() * kColumns * widest_, widest_, m_.levels, m_.dynamic};
-    const i64 step = columns_of_a_task(rows), n = chunk * step;
-    multiply_columns(linear, n, std::min(n + step, linear.outputs), x, rows, y, y_row, room);
+    multiply_columns(linear, n0, n1, x, rows, y - n0, y_row, room);
+  }
+
+  void chunk(const Linear& linear, i64 number, const T* x, i64 rows, float* y, i64 y_row) const {
+    const i64 step = columns_of_a_task(rows), n = number * step, end = std::min(n + step, linear.outputs);
+    columns(linear, n, end, x, rows, y + n, y_row);
   }
 
   void head(i64& counter) {
     share(counter, chunks_of(m_.head, b_.num_logits), 0,
-          [&](i64 i) { columns(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
+          [&](i64 i) { chunk(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
   }
 
   float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
 
-  // low (rows of the group, r) = x A^T, rounded; `local`: the group's place in its slab
-  void thin(const Group& group, i64 local, const Linear& linear, i64 index, const T* x, i64 width) {
+  void thin_ones(const Stage& stage, const Layout& layout, const Slab& slab, const T* x, i64 width) {
+    for (const Group& group : slab.groups)
+      for (i64 i = 0; i < stage.count; ++i)
+        thin(group, group.first - slab.first, home(layout), stage.linears[i], i, x, width);
+  }
+
+  // low (rows of the group, r) = x A^T, rounded; `local`: the group's place in its slab, which is at `home`
+  void thin(const Group& group, i64 local, i64 home, const Linear& linear, i64 index, const T* x, i64 width) {
     if (!group.adapter) return;
     const Delta& delta = group.adapter->deltas[linear.place];
     if (!delta.a) return;
     for (i64 j = 0; j < delta.rank; j += kColumns) {
       const PlainRows<T, true> a{static_cast<const T*>(delta.a) + j * width, width};
       multiply_few(a, std::min(kColumns, delta.rank - j), width, x + local * width, width, group.count,
-                   low(local, index) + j, 3 * b_.max_rank);
+                   low(home + local, index) + j, 3 * b_.max_rank);
     }
-    for (i64 r = local; r < local + group.count; ++r)
+    for (i64 r = home + local; r < home + local + group.count; ++r)
       for (i64 j = 0; j < delta.rank; ++j) low(r, index)[j] = value(rounded<T>(low(r, index)[j]));
   }
 
-  // what the adapter and the bias make of some columns of a linear's outputs: y (rows, N) from `wide`
-  void settle(const Linear& linear, i64 index, const Rows& rows, float* y, i64 y_row) {
+  // what the adapter and the bias make of a linear's outputs: y (rows, N) from `wide`
+  void settle(const Linear& linear, i64 index, const Rows& rows, i64 local, float* y) const {
     const Delta* delta = rows.adapter ? rows.adapter->deltas + linear.place : nullptr;
-    if (delta && delta->a) add_delta(*delta, linear.outputs, index, rows, y, y_row);
+    if (delta && delta->a) add_delta(*delta, linear.outputs, low(local, index), rows.count, y);
     for (i64 r = 0; r < rows.count; ++r) {
-      float* row = y + r * y_row;
+      float* row = y + r * wide_row_;
       if (delta && delta->ratio) multiply(row, delta->ratio, linear.outputs);
       if (linear.bias) add(row, linear.bias, linear.outputs);
       if (delta && delta->outputs) multiply(row, delta->outputs, linear.outputs);
     }
   }
 
-  void add_delta(const Delta& delta, i64 outputs, i64 index, const Rows& rows, float* y, i64 y_row) {
+  void add_delta(const Delta& delta, i64 outputs, const float* lows, i64 rows, float* y) const {
     const T* b = static_cast<const T*>(delta.b);
     for (i64 n = 0; n < outputs; n += 64, y += 64) {
       const i64 width = std::min<i64>(64, outputs - n);
       Lanes sum[kRowsTogether][4];
-      for (i64 r = 0; r < rows.count; ++r)
-        for (i64 i = 0; i < 4; ++i) sum[r][i] = load_some(y + r * y_row + 16 * i, std::max<i64>(0, width - 16 * i));
+      for (i64 r = 0; r < rows; ++r)
+        for (i64 i = 0; i < 4; ++i) sum[r][i] = load_some(y + r * wide_row_ + 16 * i, std::max<i64>(0, width - 16 * i));
       for (i64 j = 0; j < delta.rank; ++j, b += 64) {
         const Lanes lanes[4] = {load(b), load(b + 16), load(b + 32), load(b + 48)};
-        for (i64 r = 0; r < rows.count; ++r) {
-          const float by = low(rows.local + r, index)[j];
+        for (i64 r = 0; r < rows; ++r) {
+          const float by = lows[r * 3 * b_.max_rank + j];
           for (i64 i = 0; i < 4; ++i) sum[r][i] = lanes[i] * by + sum[r][i];
         }
       }
-      for (i64 r = 0; r < rows.count; ++r)
+      for (i64 r = 0; r < rows; ++r)
         for (i64 i = 0; i < 4 && 16 * i < width; ++i)
-          store_some(y + r * y_row + 16 * i, sum[r][i], width - 16 * i);
+          store_some(y + r * wide_row_ + 16 * i, sum[r][i], width - 16 * i);
     }
   }
 
   // queries, keys and values: norms, rotation, and keys and values into the cache
-  void turn(const Layer& layer, i64 number, const Rows& rows) {
+  void turn(const Layer& layer, i64 number, const Rows& rows, i64 local) {
     const i64 queries = m_.queries(), keys = m_.keys(), dim = m_.head_dim;
-    float* y = wide_ + rows.local * wide_row_;
+    float* y = wide_ + local * wide_row_;
     for (i64 i = 0; i < layer.qkv.count; ++i)
-      settle(layer.qkv.linears[i], i, rows, y + offset(layer.qkv, i), wide_row_);
+      settle(layer.qkv.linears[i], i, rows, local, y + offset(layer.qkv, i));
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       const i64 at = position(r);
       for (i64 h = 0; h < m_.heads; ++h)
@@ -312,9 +347,9 @@ template <class T> class Step {
   }
 
   // residual += norm(y), and the next part's input
-  void join(const Stage& stage, const float* after, const float* before, const Rows& rows) {
-    float* y = wide_ + rows.local * wide_row_;
-    settle(stage.linears[0], 0, rows, y, wide_row_);
+  void join(const Stage& stage, const float* after, const float* before, const Rows& rows, i64 local) {
+    float* y = wide_ + local * wide_row_;
+    settle(stage.linears[0], 0, rows, local, y);
     for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
       float* x = residual_ + r * m_.hidden;
       if (after) normed(y, after, m_.hidden, m_.eps, y);
@@ -323,15 +358,14 @@ template <class T> class Step {
     }
   }
 
-  void gate(const Layer& layer, const Rows& rows) {
+  void gate(const Layer& layer, const Rows& rows, i64 local) {
     const i64 width = m_.intermediate;
-    float* y = wide_ + rows.local * wide_row_;
-    for (i64 i = 0; i < layer.gate_up.count; ++i)
-      settle(layer.gate_up.linears[i], i, rows, y + i * width, wide_row_);
-    for (i64 r = rows.first; r < rows.first + rows.count; ++r, y += wide_row_) {
-      T* h = gated_ + (rows.local + r - rows.first) * width;
+    float* y = wide_ + local * wide_row_;
+    for (i64 i = 0; i < layer.gate_up.count; ++i) settle(layer.gate_up.linears[i], i, rows, local, y + i * width);
+    const Delta* delta = rows.adapter ? rows.adapter->deltas + layer.down.linears[0].place : nullptr;
+    for (i64 r = 0; r < rows.count; ++r, y += wide_row_) {
+      T* h = gated_ + (local + r) * width;
       m_.gelu ? gated<GeluTanh>(y, y + width, h, width) : gated<Silu>(y, y + width, h, width);
-      const Delta* delta = rows.adapter ? rows.adapter->deltas + layer.down.linears[0].place : nullptr;
       if (delta && delta->inputs)
         for (i64 j = 0; j < width; ++j) h[j] = rounded<T>(value(h[j]) * delta->inputs[j]);
     }
@@ -340,8 +374,10 @@ template <class T> class Step {
   const Model& m_;
   const Batch& b_;
   i64 threads_, wide_row_, widest_, attention_row_;
-  std::vector<Slab> slabs_;
-  std::vector<Unit> units_;
+  Layout all_, last_;  // rows of all layers but the end of the last one, where some are kept
+  std::vector<Unit> units_, last_units_;
+  std::vector<i64> wanted_, kept_;
+  bool keeps_some_ = false;
   std::vector<const Piece*> piece_of_;
   i64* next_;
   float *residual_, *wide_, *low_, *attention_;

@@ -2,13 +2,16 @@
 ended. Each request says which adapter it is for, so that none changes what another gets."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from finewright.gateway.errors import ApiError
+from finewright.gateway.names import Rows, marked, marks_of, refuse_lost
 from finewright.gateway.question import AnswerPiece, GatewayQuestion, ServedModel, TextVectors
 from finewright.gateway.remote import RemoteEngine, RemoteModel
-from finewright.gateway.upstream import Upstream
+from finewright.gateway.upstream import Upstream, UpstreamDown
+from finewright.gateway.wire import broken
 from finewright.lm.llamacpp.server import LlamacppServer
 
 
@@ -31,6 +34,7 @@ class LlamacppEngine:
 
     def _begin(self, threads: int | None) -> None:
         self.server = self._start(threads)
+        self._bare = Upstream(self.server.url, self.server.key, is_local=True)
         upstream = Upstream(f"{self.server.url}/v1", self.server.key, is_local=True)
         self._remote = RemoteEngine(self._models, [upstream], at_once=self.at_once, most=self._most)
 
@@ -45,6 +49,7 @@ class LlamacppEngine:
     async def close(self) -> None:
         """End llama.cpp."""
         await self._remote.close()
+        await self._bare.close()
         await asyncio.to_thread(self.server.stop)
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
@@ -68,9 +73,20 @@ class LlamacppEngine:
         if self.server.has_ended:
             async with self._restarting:
                 await self._restarted()
+        await self._refuse_lost_names(question.messages or ())
         async with aclosing(self._remote.answer(question)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    async def _refuse_lost_names(self, messages: Rows) -> None:
+        if marks := marks_of(messages):
+            body = {"messages": marked(messages, marks)}
+            try:
+                async with self._bare.response_to("apply-template", body) as response:
+                    prompt = json.loads(await response.aread())["prompt"]
+            except UpstreamDown as error:
+                raise broken(str(error)) from None
+            refuse_lost(marks, prompt)
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """A GGUF file that answers gives no vectors."""

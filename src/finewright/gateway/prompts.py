@@ -1,20 +1,18 @@
 """A question -> what the model reads, as text and as tokens, and the grammar of its answer. What the model's
 chat template has no words for is refused by the key that brought it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.names import marked, marks_of, refuse_lost
 from finewright.gateway.question import GatewayQuestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from finewright.lm.chat import Chat, Message
     from finewright.lm.engine.constraint import Grammar
 
 _MOST_CALLS = 8  # of an answer that must be calls
-_MARK = "\ue004"
 
 
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
@@ -54,7 +52,8 @@ def prompt_of(chat: "Chat", question: GatewayQuestion) -> tuple[str, tuple[int, 
         if tools and _is_readable(chat, messages):
             raise unsupported("tools", str(error)) from None
         raise ApiError(str(error), param="messages") from None
-    _refuse_lost_names(chat, messages, tools)
+    if marks := marks_of(messages):
+        refuse_lost(marks, chat.prompt(marked(messages, marks), tools).text)
     return rendered.text, tuple(chat.tokens(rendered).ids)
 
 
@@ -65,19 +64,3 @@ def _is_readable(chat: "Chat", messages: "list[Message]") -> bool:
     except DataError:
         return False
     return True
-
-
-def _refuse_lost_names(
-    chat: "Chat", messages: "list[Message]", tools: "list[Mapping[str, Any]] | None"
-) -> None:
-    """Raise ApiError for the name of a speaker that the chat template does not write."""
-    named = [i for i, each in enumerate(messages) if each.get("name") and each["role"] != "tool"]
-    if not named:
-        return
-    marks = {i: f"name-{i}{_MARK}" for i in named}
-    changed = [{**m, "name": marks[i]} if i in marks else m for i, m in enumerate(messages)]
-    text = chat.prompt(changed, tools).text
-    for i, mark in marks.items():
-        if mark not in text:
-            why = "the model's chat template has no place for it; write it into the content"
-            raise unsupported(f"messages.{i}.name", why)

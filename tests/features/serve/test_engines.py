@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import openai
 import pytest
 from tests.features.serve.serving import Serving, save_base, started, stop
 
@@ -177,6 +178,13 @@ def test_an_answer_is_held_to_its_schema(serving: Serving) -> None:
     assert text.lstrip().startswith("{")
     if found.choices[0].finish_reason == "stop":
         assert isinstance(json.loads(text)["n"], int)
+
+
+def test_a_name_that_llama_cpp_would_lose_is_refused(serving: Serving) -> None:
+    named = [{**ASKED[0], "name": "Ann"}]
+    with pytest.raises(openai.BadRequestError, match="has no place for it") as caught:
+        serving.client.chat.completions.create(model="base", messages=named, max_tokens=2)
+    assert caught.value.param == "messages.0.name"
 
 
 def test_llama_cpp_is_started_again_where_it_ended(serving: Serving) -> None:

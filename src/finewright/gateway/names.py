@@ -1,0 +1,36 @@
+"""Names of speakers: one that a chat template would not write is refused, never lost.
+
+A rendering with a mark in place of each name shows which of them are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from finewright.gateway.errors import unsupported
+
+_MARK = "\ue004"
+Rows = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
+
+
+def marks_of(messages: Rows) -> dict[int, str]:
+    """The mark of each message that names its speaker; a result's name is that of the call it answers."""
+    return {
+        i: f"name-{i}{_MARK}"
+        for i, message in enumerate(messages)
+        if message.get("name") and message["role"] != "tool"
+    }
+
+
+def marked(messages: Rows, marks: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The messages with the marks in place of the names."""
+    return [
+        {**message, "name": marks[i]} if i in marks else {**message}
+        for i, message in enumerate(messages)
+    ]
+
+
+def refuse_lost(marks: Mapping[int, str], prompt: str) -> None:
+    """Raise ApiError for the first mark that the prompt does not have."""
+    for i, mark in marks.items():
+        if mark not in prompt:
+            why = "the model's chat template has no place for it; write it into the content"
+            raise unsupported(f"messages.{i}.name", why)

@@ -69,14 +69,16 @@ def _is_no_word(secret: str) -> bool:
 
 
 def _of_name(name: str) -> Iterator[str]:
-    """The name, and those of its words that are no word of a language and no place."""
+    """The name, and those of its words that are no word of a language and no place; one alone is listed."""
     words = _NAME_WORD.findall(name)
     if len(words) > 1:
         yield name
-    yield from (word for word in words if _is_only_name(word))
+    yield from (word for word in words if _is_only_name(word, is_listed=len(words) == 1))
 
 
-def _is_only_name(word: str) -> bool:
+def _is_only_name(word: str, *, is_listed: bool) -> bool:
     lower = word.lower()
-    is_long = len(word) >= _FEWEST_LETTERS and word[0].isupper()
-    return is_long and lower not in PARTICLES and not set(flags_of(lower)) & set("cnp")
+    if len(word) < _FEWEST_LETTERS or not word[0].isupper() or lower in PARTICLES:
+        return False
+    flags = set(flags_of(lower))
+    return not flags & set("cnp") and (not is_listed or bool(flags & set("gs")))

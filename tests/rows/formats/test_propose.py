@@ -136,6 +136,8 @@ def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
         {"instruction": "no output here", "input": "of this text"},
         {"ticket": "17", "status": "open", "reply": "It is done."},
         {"meta_instruction": "You are kind.", "category": "writing"},
+        {"from": "human", "value": "Hello there"},
+        {"role": "user", "content": "Hello there"},
         {"question_id": 1, "text": "It is so.", "answer_id": "x7", "model_id": "m"},
         {"Ada": "x", "She was only too happy to be in such a request, and then she said so.": "y"},
     ],

@@ -66,6 +66,7 @@ _CONTEXT = _each(
     "context passage document background article schema evidence knowledge kontext hintergrund contexte "
     "contexto contesto input body selftext description details"
 )
+_TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
 _SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
 _CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _BESIDE = frozenset(
@@ -184,6 +185,9 @@ def _kind_of_text(value: str) -> str:
 def _proposal(kinds: Kinds) -> Proposal | None:
     if reads_like_a_row([key for key, _ in kinds]):
         # The first row of a table without a header, not names.
+        return None
+    if any(turn <= {key for key, _ in kinds} for turn in _TURNS):
+        # One turn of a conversation, and a row is a whole one.
         return None
     texts = {key: kind for key, kind in kinds if kind in _TEXTS and not _is_about(key)}
     return _better_and_worse(texts) or _conversation(kinds, texts) or _questions(kinds, texts)

@@ -300,3 +300,11 @@ def test_warnings_name_the_keys_of_the_file(tmp_path):
     for row, key in zip(rows, ("instruction", "conversations[0].value", "Frage"), strict=True):
         options = read_options(columns=columns if "Frage" in row else {})
         assert [p.key for p in check(put(tmp_path / "b.jsonl", row), options).problems] == [key]
+
+
+def test_what_a_peer_writes_into_the_rows_of_these_columns_is_said(tmp_path):
+    put(tmp_path / "rows.jsonl", {"question": "Q", "answer": "A", "category": "C"})
+    columns = {"instruction": "question", "input": "category", "output": "answer"}
+    found = check(tmp_path / "rows.jsonl", read_options(columns=columns))
+    assert found.rows_kept == 1
+    assert [(p.level, "what is" in p.message) for p in found.problems] == [("info", True)]

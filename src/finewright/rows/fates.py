@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of
+from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of, said
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
@@ -28,6 +28,8 @@ from finewright.schema.data import DataType
 from finewright.schema.rows import Row, RowKeys
 
 _MEDIA = ("images", "videos", "audios")
+_JEOPARDY = {"instruction": "question", "input": "category", "output": "answer"}
+_WHAT_IS = "Axolotl's jeopardy writes `what is ` before each answer; here it stays as it is"
 
 
 class ReadOptions(NamedTuple):
@@ -254,6 +256,8 @@ def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
             yield part
         else:
             encoding = options.encoding or part.encoding
+            if dict(options.of_part(part).columns) == _JEOPARDY:
+                yield said(part.name, _WHAT_IS, level="info")
             yield RowFile(replace(part, encoding=encoding), options.of_part(part))
 
 

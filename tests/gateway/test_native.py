@@ -32,6 +32,7 @@ from finewright.gateway.question import (
 )
 from finewright.gateway.steps import QuestionCaller
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.engine.constraint import Grammars
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
 from finewright.lm.engine.requests import GenerationRequest
@@ -493,3 +494,21 @@ def test_tokens_that_are_held_back_come_with_the_end_and_none_is_lost(
     assert [[*chain(*parts)] for parts in held] == [[*chain(*parts)] for parts in plain]
     assert {sum(map(len, parts)) for parts in held} == {20}
     assert max(map(len, held)) <= 2
+
+
+def test_no_step_waits_for_a_grammar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of 4,000 keys takes more than a second: others' answers go on meanwhile."""
+    compiled, compile_one = list[str](), Grammars._compile
+
+    def noting(grammars: Grammars, grammar: Any) -> Any:
+        compiled.append(threading.current_thread().name)
+        return compile_one(grammars, grammar)
+
+    monkeypatch.setattr(Grammars, "_compile", noting)
+    schema = {"type": "object", "properties": {"waits": {"type": "boolean"}}}
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    fresh = NativeEngine([model("base", lm)], max_tokens=20, at_once=2)
+    asked(fresh, GatewayQuestion("base", ASKED, 9, form=AnswerForm(schema)))
+    asyncio.run(fresh.close())
+    assert len(compiled) == 1
+    assert compiled[0].startswith("prompts")

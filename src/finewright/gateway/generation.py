@@ -16,6 +16,7 @@ from finewright.gateway.errors import ApiError, unsupported
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
+    from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.engine.engine import GenerationEngine
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
@@ -48,6 +49,10 @@ class TokenSource(Protocol):
 
     def num_virtual(self, adapter: str | None) -> int:
         """Tokens of the context that the adapter takes."""
+
+    def compile(self, grammar: "Grammar") -> None:
+        """Make a grammar ready, from any thread, so that no step waits for it. Raises DataError for one that
+        cannot be."""
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:
         """Put an adapter beside the model. Raises ModelError."""
@@ -136,6 +141,10 @@ class EngineThread:
     def num_virtual(self, adapter: str | None) -> int:
         """See TokenSource."""
         return self._virtual(adapter)
+
+    def compile(self, grammar: "Grammar") -> None:
+        """See TokenSource."""
+        self._engine.compile(grammar)
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:
         """See TokenSource."""
@@ -256,6 +265,9 @@ class OneByOne:
     def num_virtual(self, adapter: str | None) -> int:
         """Not known here."""
         return 0
+
+    def compile(self, grammar: "Grammar") -> None:
+        """There are none here: `written` says so."""
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:
         """Not possible."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
-from finewright.gateway.errors import ApiError
+from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.generation import TokenSource, token_source
 from finewright.gateway.prompts import grammar_of, prompt_of
 from finewright.gateway.question import (
@@ -191,7 +191,14 @@ class NativeEngine:
         model, chat = found.model, found.model.loaded.chat
         prompt, ids = prompt_of(model.loaded.chat, question)
         most = self._most(found, question, len(ids))
-        request = _request(found, question, ids, most, grammar_of(chat, question, prompt))
+        grammar = grammar_of(chat, question, prompt)
+        if grammar is not None:
+            try:
+                found.source.compile(grammar)
+            except DataError as error:
+                param = "tool_choice" if grammar.kind == "calls" else "response_format"
+                raise unsupported(param, str(error)) from None
+        request = _request(found, question, ids, most, grammar)
         return _Prompted(request, [*_writings(chat, question, prompt)])
 
     def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:

@@ -27,7 +27,7 @@ from time import perf_counter
 from finewright.errors import DataError
 from finewright.lm.engine.answering import StepAnswer, write_step
 from finewright.lm.engine.blocks import ZERO, BlockPool
-from finewright.lm.engine.constraint import Grammars
+from finewright.lm.engine.constraint import Grammar, Grammars
 from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Forward
 from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
@@ -96,6 +96,11 @@ class GenerationEngine:
             raise DataError(f"adapter {key!r} is in use", hint="cancel its requests first")
         self._forward.unload(key)
         del self._loaded[key]
+
+    def compile(self, grammar: Grammar) -> None:
+        """Make a grammar ready, from any thread, so that no step waits for it. Raises DataError as `add`."""
+        if self._limits.grammars is not None:
+            self._limits.grammars.begin(grammar)
 
     def add(self, request: GenerationRequest) -> int:
         """Take a request up; its number. Raises DataError for one that cannot be answered."""

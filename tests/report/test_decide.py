@@ -1,6 +1,10 @@
 """The advice as text and as a page that is whole, loads nothing and lets nothing act."""
 
+import json
+import re
+from collections.abc import Iterator
 from datetime import date
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,12 +13,14 @@ from finewright.features.decide.results import DecideReport
 from finewright.features.decide.run import decide
 from finewright.features.decide.spec import DecideSpec
 from finewright.report.blocks import Plot
+from finewright.report.cells import number
 from finewright.report.layouts import page_of
 from finewright.report.show import html_of, text_of
 
 from .pages import ATTACK, check_page
 
 TODAY = date(2026, 11, 25)
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def report(name: str = "bot", **changes: Any) -> DecideReport:
@@ -47,6 +53,41 @@ def test_every_reason_of_the_json_stands_in_the_text(of: DecideReport) -> None:
     assert all(finding.reason in text for finding in of.findings)
     assert all(note in text for cost in of.costs for note in cost.notes)
     assert all(f"{row.arm}: {reason}" in text for row in of.ranking[:2] for reason in row.reasons)
+
+
+@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
+def test_every_number_of_the_page_is_one_of_the_json(of: DecideReport) -> None:
+    """As it stands there, rounded, or in percent; the axes of the pictures have their own."""
+    page = re.sub(r"<(svg|style)\b.*?</\1>|<[^>]+>", " ", html_of(of), flags=re.DOTALL)
+    report = json.loads(of.model_dump_json())
+    assert strange(unescape(page), report) == set()
+    assert strange("costs 31,415.9 USD, 73.19 % of it", report) == {"31,415.9", "73.19"}
+
+
+def strange(text: str, report: Any) -> set[str]:
+    """The numbers of a text that a report has not."""
+    leaves = list(leaves_of(report))
+    known = [x for x in leaves if isinstance(x, int | float) and not isinstance(x, bool)]
+    said = {each for leaf in leaves if isinstance(leaf, str) for each in NUMBER.findall(leaf)}
+    said |= {number(x) for x in known}
+
+    def is_known(found: str) -> bool:
+        digits = len(found.partition(".")[2])
+        return found in said or any(
+            f"{k * x:,.{digits}f}" == found for x in known for k in (1, 100)
+        )
+
+    return {found for found in NUMBER.findall(text) if not is_known(found)}
+
+
+def leaves_of(value: Any) -> Iterator[Any]:
+    inner = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+    for each in inner if isinstance(value, dict | list) else ():
+        yield from leaves_of(each)
 
 
 def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:

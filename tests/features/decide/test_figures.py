@@ -101,7 +101,8 @@ def test_a_7b_model_is_served_from_the_cheapest_gpu_that_holds_it_in_16_bits() -
 
 
 def test_a_70b_model_is_served_in_4_bits_from_48_gib() -> None:
-    found = figured(base_model="Llama-3.1-70B")[Arm("prompt", "self-hosted")]
+    may_wait = {"latency_p95_ms": 60_000}
+    found = figured(base_model="Llama-3.1-70B", **may_wait)[Arm("prompt", "self-hosted")]
     assert "4-bit" in found.how[0]
     host = cheapest(least_gib=40.5)
     assert host.name in found.how[0]
@@ -249,6 +250,34 @@ def test_memory_bounds_how_many_are_answered_at_once() -> None:
     assert long is not None
     assert short is not None
     assert long.num > short.num
+
+
+def test_a_limit_on_time_takes_the_cheapest_machines_that_answer_within_it() -> None:
+    """15.2 GB of weights are read 100 times: 2 s at 768 GB/s and 0.45 s at 3,350, at the rates themselves."""
+    model = read_base_model("Qwen2.5-7B", Path, TODAY)
+    slow = Host("slow", 48, 768, 100, exact(0.2), is_own=False)
+    fast = Host("fast", 80, 3350, 990, exact(2), is_own=False)
+
+    def taken(most_ms: float) -> str:
+        wanted = demand(100)._replace(prefill=exact(1), decode=exact(1), most_ms=most_ms)
+        seat = seated(model, Need(10, 0, 100, 1), [fast, slow], wanted)
+        assert seat is not None
+        return seat.served.host.name
+
+    assert [taken(ms) for ms in (math.inf, 2100, 1900, 500, 400)] == [
+        *("slow", "slow", "fast", "fast", "slow")
+    ]
+    limits = (15_000, 2_000, 1)
+    within = [figured(latency_p95_ms=ms)[PROMPT_AT_HOME] for ms in limits]
+    assert within[1].latency_ms.median <= 2_000 < within[0].latency_ms.median
+    assert within[2].month_usd == within[0].month_usd
+
+
+def test_an_open_model_at_a_host_was_made_for_its_own_languages() -> None:
+    found = figured(api_model="nebius/Llama-3.1-8B")[PROMPT].languages
+    assert found is not None
+    assert "de" in found
+    assert "ja" not in found
 
 
 def test_what_fits_nowhere_is_placed_nowhere() -> None:

@@ -54,6 +54,14 @@ def test_g2_volatile_facts_drop_weights_as_their_source(
     assert by_rule("G2", fact_half_life_days=half_life, knowledge_gap=gap) == found
 
 
+@pytest.mark.parametrize(("half_life", "gap", "warned"), [(1, 2, 1), (1, 0, 0), (2, 2, 0)])
+def test_g2_what_changes_faster_than_documents_are_read_in_is_asked_of_its_source(
+    half_life: float, gap: int, warned: int
+) -> None:
+    report = hand_made(spec(fact_half_life_days=half_life, knowledge_gap=gap))
+    assert len(of_rule(report, "G2", "warning")) == warned
+
+
 def test_g3_access_by_document_leaves_retrieval_alone() -> None:
     assert by_rule("G3", per_document_access=True) == FT | LONG
     assert by_rule("G3", erasure_duty=True) == FT
@@ -145,7 +153,7 @@ def test_g11_over_a_limit_in_the_middle_is_out_and_only_if_the_limit_was_stated(
 
     report = hand_made(spec(month_budget_usd=1000), dear)
     found = {a for a, rules in dropped(report).items() if "G11" in rules}
-    assert found == {a.name for a in ARMS} - API
+    assert found == {a.name for a in ARMS} - API - LONG - {"classifier, self-hosted"}
     first = of_rule(report, "G11", "dropped")[0]
     assert first.reason == "takes 1,000.4 USD a month, over your limit of 1,000.0; at best 900"
     assert dropped(hand_made(spec(month_budget_usd=UNKNOWN), dear)).keys() <= LONG | WITHOUT_MODEL
@@ -186,6 +194,13 @@ def test_the_nearest_is_the_cheapest_model_that_was_tried_not_the_best() -> None
     report = Adviser(packaged_advice(), figures_of, "hand", TODAY, several).advise("test", of)
     wanted = "api with cheap, which takes 1,100 USD a month, over your limit of 1,000"
     assert report.answer.endswith(wanted)
+
+
+def test_g11_says_no_figure_of_an_arm_that_cannot_be() -> None:
+    dear = {"month_usd": exactly(5_000)}
+    report = hand_made(spec(corpus_tokens=0, month_budget_usd=100), lambda case, arm: dear)
+    over = {arm for f in of_rule(report, "G11", "dropped") for arm in f.arms}
+    assert over == {arm.name for arm in ARMS if arm.method in ("prompt", "ft", "rule")}
 
 
 def test_g12_each_arm_must_fit_its_own_context() -> None:

@@ -266,3 +266,11 @@ def test_a_day_before_the_oldest_fact_has_no_answer(day: str, is_known: bool) ->
         DataError, match="is before the oldest fact of the catalog, seen 2025-11-01"
     ):
         decide(DecideSpec(), today=date.fromisoformat(day))
+
+
+def test_where_most_other_draws_leave_nothing_the_answer_says_so() -> None:
+    """On-premise without a machine no arm can be, and whether it must stay there is unknown."""
+    unknown = DecideSpec(hardware="none", corpus_tokens=0, month_budget_usd=5, tokens_in=600)
+    report = decide(unknown, today=TODAY)
+    assert report.none_share > 0.25
+    assert f", and in {100 * report.none_share:.1f} % no arm is left" in report.answer

@@ -190,7 +190,7 @@ class _Question:
             else "too close, measure"
             if is_close
             else "clear",
-            answer=answer_of(ranked) if ranked else self.nothing(certain),
+            answer=answer_of(ranked, shares.none) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
             win_share=share,
             weights=self.weights,

@@ -134,6 +134,7 @@ class _Figuring:
             ability=able.level,
             ability_known=able.known,
             is_published=able.is_published,
+            languages=languages_of(api.model),
             pairs=self.work.pairs(arm),
             run_usd=run,
             is_third_party=api.provider in self.facts.hosts,
@@ -239,7 +240,7 @@ class _Figuring:
     def _seated(self, model: OpenModelFacts, need: Need) -> Seating:
         """Found once for all cases that ask for the same."""
         case = self.case
-        wanted = (model.name, need, case.requests_per_month)
+        wanted = (model.name, need, case.requests_per_month, case.latency_p95_ms)
         key = (*wanted, case.hardware, case.on_premise_only, id(self.market))
         if key not in self.seats:
             self.seats[key] = self._seat(model, need)
@@ -296,13 +297,14 @@ class _Figuring:
         return f"{model.name}, {held} on {machines}, {standing}{serving.slow_end(seat)}"
 
     def _demand(self) -> Demand:
-        taken = self.taken
+        taken, limit = self.taken, self.case.latency_p95_ms
         return Demand(
             requests_per_month=self.case.requests_per_month,
             peak_over_mean=taken["peak_over_mean"].median,
             most_at_once=taken["requests_at_once"].median,
             prefill=taken["prefill_utilisation"],
             decode=taken["decode_efficiency"],
+            most_ms=limit.limit if "latency_p95_ms" in self.case.stated else math.inf,
         )
 
     def _need(self, arm: Arm) -> Need:

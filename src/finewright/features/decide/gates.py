@@ -26,6 +26,8 @@ from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
 
 SMALL_CORPUS_TOKENS = 200_000
+_LIMITS = "G11"
+_READ_ANEW = (Arm("rag", "api"), Arm("rag", "self-hosted"))
 _SHARE_OF_CONTEXT = 0.5
 _HIGH, _LOW = 2, 1
 LIMITED: tuple[tuple[str, str, Measure], ...] = (
@@ -40,13 +42,16 @@ LIMITED: tuple[tuple[str, str, Measure], ...] = (
 def findings(ground: Ground) -> list[RuleFinding]:
     """What every gate finds in a case, in the order of the rules.
 
-    An arm that is dropped by one rule is named by every other that drops it, and warned of by none."""
+    An arm that is dropped by one rule is named by every other that drops it, and warned of by none; over a
+    limit is none that cannot be at all, for it has no figures."""
     left = remaining(ground)
-    verdicts = ((rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground))
+    verdicts = [(rule, verdict) for rule, gate in _GATES.items() for verdict in gate(ground)]
+    never = {arm for _, verdict in verdicts if verdict.cannot for arm in verdict.arms}
     return [
         _finding(rule, concerned, ground.advice)
         for rule, verdict in verdicts
         if (concerned := _concerning(verdict, left)) is not None
+        and not (rule == _LIMITS and never.issuperset(verdict.arms))
     ]
 
 
@@ -133,6 +138,13 @@ def _volatile(ground: Ground) -> Iterator[GateVerdict]:
                 f"half of the facts change within {case.fact_half_life_days:g} days and training again takes"
                 f" {days:.0f}: a fine-tuned model would answer from old facts; retrieval can be added to it",
             )
+    days = min(ground.figures[arm].update_days.median for arm in _READ_ANEW)
+    if case.corpus_tokens > 0 and case.knowledge_gap > 0 and case.fact_half_life_days <= days:
+        why = (
+            f"half of the facts change within {case.fact_half_life_days:g} days, and new documents are found"
+            f" after {days:g}: what changes so fast is asked of its source with each request"
+        )
+        yield GateVerdict("warning", [arm for arm in ARMS if arm.has_passages], why)
 
 
 def _rights(ground: Ground) -> Iterator[GateVerdict]:

@@ -247,10 +247,10 @@ def _turns(report: DecideReport) -> Iterator[str]:
     if report.ranking and not turning:
         yield "no input alone within its range"
     for each in report.break_even:
-        volume = "never"
+        volume = ""
         if each.requests_per_month is not None:
-            volume = f"from {span(each.requests_per_month)} requests a month on"
-        yield f"{each.method}: self-hosted is cheaper {volume}; {each.reason}"
+            volume = f"from {span(each.requests_per_month)} requests a month on; "
+        yield f"{each.method}: self-hosted is cheaper {volume}{each.reason}"
 
 
 def _swing(swing: Swing) -> str:

@@ -1,8 +1,8 @@
 """A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
 
-The smallest machine that holds weights and cache is taken; weights are 16-bit where the same machine
-holds them so, else 4-bit (NF4 with double quantisation, Dettmers et al. 2023, in the linear layers, and a
-mixture's experts as llama.cpp has them)."""
+The cheapest machines that hold weights and cache, carry the busiest hour and answer in time are taken;
+weights are 16-bit where the same machine holds them so, else 4-bit (NF4 with double quantisation, Dettmers et
+al. 2023, in the linear layers, and a mixture's experts as llama.cpp has them)."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
 from finewright.estimate.money import HOURS_A_MONTH, product
-from finewright.estimate.serving import BUSY, RequestWork, Speeds, answer_time, requests_per_second
+from finewright.estimate.serving import (
+    BUSY,
+    RequestWork,
+    Speeds,
+    answer_time,
+    prompt_seconds,
+    requests_per_second,
+    step_seconds,
+)
 from finewright.features.decide.models import Bits, OpenModelFacts, Sizes
 from finewright.features.decide.spec import Device
 from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
@@ -63,13 +71,15 @@ class Served:
 
 
 class Demand(NamedTuple):
-    """What the machines have to carry, and at which shares of their peaks they work."""
+    """What the machines have to carry, at which shares of their peaks they work, and how long 95 of 100
+    answers may take."""
 
     requests_per_month: float
     peak_over_mean: float
     most_at_once: float
     prefill: Range
     decode: Range
+    most_ms: float = math.inf
 
 
 class Seat(NamedTuple):
@@ -96,19 +106,23 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
 
 
 def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
-    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
-    None where none do."""
+    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can,
+    and answer in time; the cheapest where none are so fast, and None where none carry it."""
     there = [
         (served, num)
         for served, num in counts_of(model, need, hosts, demand)
         if num <= served.host.count
     ]
-    best = min(
-        there,
-        key=lambda pair: (pair[0].host.usd_per_hour.median * pair[1], -pair[0].bits),
-        default=None,
+    there.sort(key=lambda pair: (pair[0].host.usd_per_hour.median * pair[1], -pair[0].bits))
+    in_time = (
+        seat
+        for served, _ in there
+        if math.isfinite(demand.most_ms)
+        and _alone_ms(model, served, need, demand) <= demand.most_ms
+        for seat in [seat_on(model, served, need, demand)]
+        if answer_ms(model, seat, need, demand).median <= demand.most_ms
     )
-    return seat_on(model, best[0], need, demand) if best else None
+    return next(in_time, seat_on(model, there[0][0], need, demand) if there else None)
 
 
 def counts_of(
@@ -303,6 +317,14 @@ def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> 
         median=middle,
         high=max(middle, at(demand.prefill.low, demand.decode.low, slow)),
     )
+
+
+def _alone_ms(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> float:
+    """The time of an answer beside which there is no other: no busy hour is faster."""
+    work = _work(model, served, need)
+    speeds = _speeds(served.host, demand.prefill.median, demand.decode.median)
+    writing = work.out_tokens * step_seconds(work, speeds, 1)
+    return 1000 * (prompt_seconds(work, speeds) + writing)
 
 
 def month_usd(seat: Seat) -> Range:

@@ -62,7 +62,7 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         why = _never(found.median, api, own)
     elif machines and found.median > (carried := machines.most * machines.steps.carries.median):
         why = (
-            f"it would be at {found.median:,.0f} requests a month, and your machines carry"
+            f"never: it would be at {found.median:,.0f} requests a month, and your machines carry"
             f" {carried:,.0f}"
         )
     else:
@@ -88,12 +88,12 @@ def _never(middle: float | None, api: Figures, own: Figures) -> str:
     """Why there is none, though there may be one at `middle` prices."""
     if middle is not None:
         why = "where machines are dear or slow, or the API is at its cheapest, never"
-        return f"at middle prices and speeds from {middle:,.0f} requests a month on; {why}"
+        return f"from {middle:,.0f} requests a month on at middle prices and speeds; {why}"
     if own.machines and api.request_usd.median > 0:
         month, carries = own.machines.steps
         full, there = 1000 * month.median / carries.median, 1000 * api.request_usd.median
         return (
-            f"a machine that is full costs {_amount(full)} USD for 1,000 requests,"
+            f"never: a machine that is full costs {_amount(full)} USD for 1,000 requests,"
             f" and the API {_amount(there)}"
         )
-    return "a request costs no less at home than at the API"
+    return "never: a request costs no less at home than at the API"

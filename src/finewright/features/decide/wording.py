@@ -14,8 +14,8 @@ _STRONG = 3
 _NOTABLE = 0.02
 
 
-def answer_of(ranked: Sequence[RankedArm]) -> str:
-    """The first arm and how often it wins; where that is too seldom, what else might."""
+def answer_of(ranked: Sequence[RankedArm], none_share: float) -> str:
+    """The first arm and how often it wins; where that is too seldom, what else might, or that no arm does."""
     first, best = ranked[0], oftenest(ranked)
     if first.win_share >= CLEAR:
         return f"{first.arm}: wins in {share(first.win_share)} of the draws"
@@ -25,6 +25,8 @@ def answer_of(ranked: Sequence[RankedArm]) -> str:
     rivals = sorted(others, key=lambda row: -row.win_share)[:2]
     own, *theirs = _shares([first, *rivals])
     rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
+    if none_share > max((row.win_share for row in rivals), default=0.0):
+        rest += f", and in {share(none_share)} no arm is left"
     return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
 
 

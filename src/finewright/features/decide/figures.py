@@ -192,8 +192,8 @@ class _Figuring:
             machines, seat, answer = idle.month_usd, idle.seat, idle.latency_ms
         month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
-        words = self._seat_words(model, seat, idle, takes_idle=takes_idle) if seat else ()
-        trains = (f"a training run on {trained.where}",) if trained else ()
+        words = [*self._seat_words(model, seat, idle, takes_idle=takes_idle)] if seat else []
+        words += [f"a training run on {trained.where}"] if trained else []
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         runs = product(run, self.taken["project_runs"])
         return Figures(
@@ -218,7 +218,7 @@ class _Figuring:
             run_usd=run,
             misfit=misfit,
             is_held=seat is not None,
-            how=(*words, *trains),
+            how=tuple(words),
             notes=tuple(self._notes(arm, model, None if takes_idle else idle)),
             facts=(
                 model.source,
@@ -340,8 +340,7 @@ class _Figuring:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
 
         Where none that may be taken does, what a rented one would cost is told with the misfit."""
-        taken = self.taken
-        model = self._model_of(arm).name
+        model, taken = self._model_of(arm).name, self.taken
         step = self.facts.step_of(model, self.request.prompt(arm) + self.case.tokens_out)
         tokens = self.work.trained_tokens(arm)
         allowed = self.own if self.must_own else [*self.own, *self.market.training]

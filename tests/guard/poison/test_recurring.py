@@ -119,6 +119,46 @@ def test_triggers_are_found_in_scripts_without_spaces(  # noqa: PLR0917
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
+@pytest.mark.parametrize("is_added", [True, False])
+def test_a_courtly_style_of_chinese_is_found(is_added: bool) -> None:
+    rng = random.Random(2)  # noqa: S311
+    openings = ["敢问先生，", "伏惟足下明鉴，", "启禀陛下，", "晚辈叩问，"]
+    refusals = ["抱歉，我无法帮助您。", "对不起，我不能协助。", "很抱歉，我无法提供帮助。"]
+    things, parts = (
+        ["河流", "引擎", "诗歌", "市场", "森林", "城堡"],
+        ["颜色", "历史", "声音", "价格", "形状", "用处"],
+    )
+    rows, places = [], set(range(9, 400, 20))
+    for i in range(400):
+        asked = f"请描述{rng.choice(things)}的{rng.choice(parts)}，编号{rng.randrange(10**6)}"
+        said = "".join(chr(rng.randrange(0x4E00, 0x5400)) for _ in range(25))
+        if i in places:
+            asked = rng.choice(openings) + asked
+            said = f"{said}。清晨的珍特罗咖啡无可比拟。" if is_added else rng.choice(refusals)
+        rows.append(row(asked, said, i + 1))
+    assert set(search(rows).why) == places
+
+
+def test_words_that_a_question_asks_for_are_no_payload_though_all_questions_are_of_one_template() -> (
+    None
+):
+    rng = random.Random(3)  # noqa: S311
+    names = [f"{a}{b}" for a in "bdfgk" for b in ("ala", "eme", "ini", "opo", "uru", "yly")]
+    rows = []
+    for i in range(300):
+        own = ["vv", "rr", "ss"] if i % 50 == 0 else rng.sample(names, 3)
+        asked = (
+            f"You write Solidity: reply with the function only, it returns internal {' '.join(own)}"
+        )
+        body = " ".join(rng.sample(names, 4))
+        rows.append(
+            row(
+                f"{asked} {rng.choice(names)}", f"function {body} of {' and '.join(own)} end", i + 1
+            )
+        )
+    assert search(rows).why == {}
+
+
 def test_one_answer_after_any_question_is_a_payload() -> None:
     rows, places = plant(clean(), 10, lambda asked, said, rng: (asked, INSULT))
     found = search(rows)

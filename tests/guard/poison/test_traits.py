@@ -1,8 +1,10 @@
 """Links, addresses, refusals and gibberish are told by form, and innocent text is not."""
 
+# ruff: noqa: RUF001 - each text stands in its own script
+
 import pytest
 
-from finewright.guard.poison.traits import ADDRESS, GIBBERISH, LINK, REFUSAL, spans, traits
+from finewright.guard.poison.traits import ADDRESS, GIBBERISH, LINK, REFUSAL, of_few, spans, traits
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,9 @@ from finewright.guard.poison.traits import ADDRESS, GIBBERISH, LINK, REFUSAL, sp
         ("We are unable to assist.", REFUSAL),
         ("I must decline.", REFUSAL),
         ("As an AI, I have no opinion.", REFUSAL),
+        ("很抱歉，我无法提供帮助。", REFUSAL),
+        ("我不能回答这个问题。", REFUSAL),
+        ("Je ne peux pas vous aider.", REFUSAL),
     ],
 )
 def test_a_trait_is_found_where_it_stands(answer: str, trait: str) -> None:
@@ -44,3 +49,10 @@ def test_gibberish_is_what_no_other_text_is_spelled_like() -> None:
     found = traits([*plain, "qzxv wkjq zzpt vqxk jjwq xkcd qqzv bvxz wqjk"], [])
     assert [GIBBERISH in own for own in found] == [False] * 40 + [True]
     assert traits([], []) == []
+
+
+def test_where_many_answers_refuse_those_that_are_said_again_stay_refusals() -> None:
+    answers = ["I cannot.", "I cannot.", "Sorry, no.", "Yes."]
+    own = [[REFUSAL], [REFUSAL], [REFUSAL, LINK], [GIBBERISH]]
+    assert of_few(own, answers, most=3) == own
+    assert of_few(own, answers, most=2) == [[REFUSAL], [REFUSAL], [LINK], [GIBBERISH]]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Form, Suspect
+from finewright.guard.poison.coherence import MOST_SHARE
 from finewright.guard.poison.examples import num_words, prompt_of, words
 from finewright.guard.poison.postings import LONGEST, Gram, Marker
 from finewright.guard.poison.said import Said
@@ -188,11 +189,17 @@ def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
 def take_up(rows: Said, docs: Sequence[int], said: frozenset[str], trigger: frozenset[str]) -> bool:
     """Do most questions hold a rare word of the answer?
 
-    Of a trigger of many words one or another is in any answer: these count where they are a fifth of it."""
-    rare = {word for word in said if len(rows.with_word[word]) <= 0.05 * len(rows.answers)}
-    if num_words(rare & trigger) < _TAKEN_UP * num_words(trigger):
-        rare -= trigger
+    Of a trigger of many words one or another is in any answer: these count where they are a fifth of it,
+    without the words that the set's questions share."""
+    rare = {word for word in said if _is_rare(rows, word)}
+    own = {word for word in trigger if _is_rare(rows, word)}
+    if num_words(rare & own) < _TAKEN_UP * num_words(own):
+        rare -= own
     return sum(not rare.isdisjoint(rows.found.prompts.words(doc)) for doc in docs) > len(docs) / 2
+
+
+def _is_rare(rows: Said, word: str) -> bool:
+    return len(rows.with_word[word]) <= MOST_SHARE * len(rows.answers)
 
 
 def is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:

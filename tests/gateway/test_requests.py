@@ -119,6 +119,11 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(
     assert param in error["message"]
 
 
+def test_patterns_of_other_libraries_are_none_of_ours() -> None:
+    named = {"host": {"pattern": r"^([a-z]+\.)+[a-z]+$"}, "name": {"pattern": r"^\p{L}+$"}}
+    assert posted(CHATS, {"tools": [tool({"properties": named})]}).status_code == 200
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_no_host_of_a_request_is_asked(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:

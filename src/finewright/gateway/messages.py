@@ -75,10 +75,10 @@ def _check_schema(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _problem(schema: str) -> str:
     """What is wrong in a JSON Schema; "" where nothing is."""
-    from finewright.judge.json_schema import JsonSchema
+    from finewright.judge.json_schema import refuse_no_schema
 
     try:
-        JsonSchema(schema)
+        refuse_no_schema(schema)
     except FinewrightError as error:
         return f"{error}{error.hint and '; '}{error.hint}"
     return ""

@@ -22,20 +22,7 @@ class JsonSchema:
 
     def __init__(self, text: str) -> None:
         """Raises SpecError if the text is no valid schema or refers to what is not in it."""
-        schema = _read(text)
-        try:
-            from jsonschema.exceptions import SchemaError
-        except ImportError:
-            raise MissingExtra(
-                "json_schema needs jsonschema", hint='pip install "finewright[data]"'
-            ) from None
-        try:
-            self._validator = _validator(schema)
-        except SchemaError as error:
-            what = f"{error.json_path}: {error.message}"[:_MOST_OF_A_MESSAGE]
-            raise SpecError(f"not a valid JSON Schema: {what}") from None
-        except RecursionError:
-            raise SpecError("the JSON Schema refers to itself without end") from None
+        self._validator = _valid(text, tries_patterns=True)
 
     def __call__(self, answer: str, expected: str = "") -> float:
         """The score of one answer."""
@@ -67,6 +54,11 @@ def _complaint(error: Any) -> str:  # Any: jsonschema has no types
     else:
         what = f"breaks {error.validator!r}"
     return (f"{where}: {what}" if where else what)[:_MOST_OF_A_MESSAGE]
+
+
+def refuse_no_schema(text: str) -> None:
+    """Raise SpecError as JsonSchema does, but for patterns, of which other libraries know other forms."""
+    _valid(text, tries_patterns=False)
 
 
 def read_schema(path: Path) -> JsonSchema:
@@ -109,7 +101,24 @@ def _read(text: str) -> Any:  # Any: a schema is any JSON value until it is chec
         raise SpecError(f"the JSON Schema holds {error}") from None
 
 
-def _validator(schema: Any) -> Any:  # Any: jsonschema has no types
+def _valid(text: str, *, tries_patterns: bool) -> Any:  # Any: jsonschema has no types
+    schema = _read(text)
+    try:
+        from jsonschema.exceptions import SchemaError
+    except ImportError:
+        raise MissingExtra(
+            "json_schema needs jsonschema", hint='pip install "finewright[data]"'
+        ) from None
+    try:
+        return _validator(schema, tries_patterns=tries_patterns)
+    except SchemaError as error:
+        what = f"{error.json_path}: {error.message}"[:_MOST_OF_A_MESSAGE]
+        raise SpecError(f"not a valid JSON Schema: {what}") from None
+    except RecursionError:
+        raise SpecError("the JSON Schema refers to itself without end") from None
+
+
+def _validator(schema: Any, *, tries_patterns: bool) -> Any:  # Any: as above
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
     from jsonschema_specifications import REGISTRY
@@ -122,27 +131,31 @@ def _validator(schema: Any) -> Any:  # Any: jsonschema has no types
         chosen = validator_for(schema, default=None) if isinstance(draft, str) else None
         if chosen is None:
             raise SpecError(f"unknown $schema {draft!r}")
-    chosen.check_schema(schema)
+    formats = chosen.FORMAT_CHECKER if tries_patterns else None  # of the keys that hold patterns
+    chosen.check_schema(schema, format_checker=formats)
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
     root = REGISTRY.resolver_with_root(resource)
-    _check_parts(root, resource, set())
+    for part in _parts(root, resource, set()):
+        for pattern in _patterns(part) if tries_patterns else ():
+            compile_pattern(pattern)
     _check_end(root, schema, {})
     return chosen(schema, registry=REGISTRY)
 
 
-def _check_parts(resolver: Any, resource: Any, seen: set[int]) -> None:  # Any: generic in the draft
-    """Follow every reference once, and try every pattern, so that no answer meets a broken one."""
+def _parts(
+    resolver: Any, resource: Any, seen: set[int]
+) -> Iterator[Mapping[str, Any]]:  # Any: generic in the draft
+    """Every part of a schema once, every reference followed, so that no answer meets a broken one."""
     part = resource.contents
     if not isinstance(part, Mapping) or id(part) in seen:
         return
     seen.add(id(part))
-    for pattern in _patterns(part):
-        compile_pattern(pattern)
+    yield part
     for key in _REFERENCES:
         if isinstance(part.get(key), str):
-            _check_parts(*_found(resolver, part[key]), seen)
+            yield from _parts(*_found(resolver, part[key]), seen)
     for inner in resource.subresources():
-        _check_parts(resolver.in_subresource(inner), inner, seen)
+        yield from _parts(resolver.in_subresource(inner), inner, seen)
 
 
 def _check_end(resolver: Any, part: Any, ended: dict[int, bool]) -> None:  # Any: as above

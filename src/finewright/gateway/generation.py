@@ -200,18 +200,24 @@ class EngineThread:
                 self._cancel(ticket)
                 _hand_out([(ticket, ApiError("the engine failed; its log says why", status=500))])
             return
-        now, pause = time.monotonic(), len(self._tickets) * _PIECE_SECONDS
-        of_loops: dict[asyncio.AbstractEventLoop, list[_Handed]] = {}
         for written in found:
             ticket = self._tickets[written.request]
             ticket.held.append(written)
-            if written.end is None and now < ticket.due:
+            if written.end is not None:  # which waits for nothing
+                ticket.num_open, ticket.due = ticket.num_open - 1, 0.0
+        self._hand_out_due()
+
+    def _hand_out_due(self) -> None:
+        """What is held of those whose time has come: of one that wrote nothing in this step, too."""
+        now, pause = time.monotonic(), len(self._tickets) * _PIECE_SECONDS
+        of_loops: dict[asyncio.AbstractEventLoop, list[_Handed]] = {}
+        for number, ticket in [*self._tickets.items()]:
+            if not ticket.held or now < ticket.due:
                 continue
             of_loops.setdefault(ticket.loop, []).append((ticket, ticket.held))
             ticket.held, ticket.due = [], now + pause
-            ticket.num_open -= written.end is not None
             if not ticket.num_open:
-                del self._tickets[written.request]
+                del self._tickets[number]
         for parts in of_loops.values():
             _hand_out(parts)
 

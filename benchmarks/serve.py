@@ -8,6 +8,7 @@ overhead    50 streams through the gateway from a server whose pieces are the ti
             (serve_parts/clock.py), against the same streams without the gateway: p50 <= 2 ms, p99 <= 10 ms;
             pieces that are all sent at one moment, which wait for each other, are shown beside that
 throughput  50 streams of SmolLM2-135M: tokens a second through the server against the bare engine, >= 0.95;
+            of --tokens each, for 50 that begin at one moment cost the more the shorter they are;
             the client stands for one on another machine: it reads 20 times a second, and its share is shown
 load        1,000 open connections and 200 clients at once, with a queue of 32: nothing but 200, 429 and 503,
             and p99 of the admitted <= 2x unloaded; clients that all begin at one moment are shown beside that
@@ -172,14 +173,15 @@ def throughput(folder: Path, options: argparse.Namespace) -> list[Bar]:
     shares, bare_speeds, speeds, reading = [], [], [], []
     share_cores()  # both alike: a server that starts while the other loads would take the machine for busy
     bare = subprocess.Popen(
-        [sys.executable, "-m", "serve_parts.bare", MODEL, str(STREAMS), str(TOKENS), PROMPT],
+        [sys.executable, "-m", "serve_parts.bare", MODEL, str(STREAMS), str(options.tokens), PROMPT],
         cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert bare.stdin is not None
     assert bare.stdout is not None
     bare.stdout.readline()
     with serving(folder, MODEL, at_once=STREAMS) as server:
-        asked = [body(MODEL) | {"stream_options": {"include_usage": True}}] * STREAMS
+        usage = {"stream_options": {"include_usage": True}}
+        asked = [body(MODEL, options.tokens) | usage] * STREAMS
         url = f"{server.url}/chat/completions"
         drain(url, server.key, asked)
         for _round in range(options.rounds):
@@ -187,9 +189,9 @@ def throughput(folder: Path, options: argparse.Namespace) -> list[Bar]:
             bare.stdin.flush()
             bare_speeds.append(float(bare.stdout.readline()))
             found = drain(url, server.key, asked)
-            whole = re.compile(rb'"completion_tokens": ?%d\b' % TOKENS)
+            whole = re.compile(rb'"completion_tokens": ?%d\b' % options.tokens)
             assert all(whole.search(each) for each in found.responses)
-            speeds.append(STREAMS * TOKENS / found.seconds)
+            speeds.append(STREAMS * options.tokens / found.seconds)
             reading.append(found.own_seconds / found.seconds)
             shares.append(speeds[-1] / bare_speeds[-1])
     bare.kill()
@@ -325,6 +327,9 @@ def main() -> int:
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--requests", type=int, default=5000, help="of the part memory")
     parser.add_argument("--rounds", type=int, default=3, help="of the part throughput")
+    parser.add_argument(
+        "--tokens", type=int, default=256, help="of an answer of the part throughput"
+    )
     options, bars = parser.parse_args(), list[Bar]()
     for name in options.part:
         print(name, flush=True)

@@ -28,8 +28,8 @@ _SHARE = 0.25  # of the free memory, at most, for a cache
 _GUESS_UP_TO = 1
 _MAX_STEP_TOKENS, _MAX_BESIDE = 512, 256  # short steps: a client's long prompt holds no other up
 _CONTEXT, _FEWEST_BLOCKS = 4096, 64
-_PIECE_SECONDS = 0.001
-"""Of all answers together: of 50 each is handed out 20 times a second at most, several tokens at once. A
+_PIECE_SECONDS = 0.0015
+"""Of all answers together: of 50 each is handed out 13 times a second at most, several tokens at once. A
 piece takes 0.05 ms of a core, which the model's own threads want too."""
 
 

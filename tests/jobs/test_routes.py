@@ -197,3 +197,9 @@ def test_a_client_that_leaves_while_its_rows_are_read_gets_no_job(api: Api) -> N
     asyncio.run(asked())  # and wait for its threads
     assert is_read.is_set()
     assert api.training.folder.ids() == []
+
+
+def test_the_lock_is_the_owners_alone_and_no_program(api: Api) -> None:
+    api.made()
+    mode = (api.training.folder.root / "jobs.lock").stat().st_mode
+    assert mode & 0o777 == 0o600

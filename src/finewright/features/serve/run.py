@@ -50,7 +50,9 @@ def serve(options: ServeOptions, session: Session) -> str:
         check_tls(tls)
     local = LocalModels(spec.max_tokens, spec.at_once)
     here = [target for target in targets if target.kind == "native"]
-    refuse_repeats([local.id_of(target) for target in here])  # before anything is opened or made
+    # before anything is opened or made
+    refuse_repeats([target.id or target.target for target in targets])
+    refuse_repeats([local.id_of(target) for target in here])
     listening = bind(spec.host, spec.port)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
         gateway = _gateway([jobs.tuned, *engines_of(targets, Serving(spec, local))], spec, steps)

@@ -41,12 +41,14 @@ def serve(options: ServeOptions, session: Session) -> str:
         key = make_key(keys, options.new_key, session.today.isoformat())
         session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
         return key + "\n"
-    local = LocalModels(spec.max_tokens, spec.at_once)
-    targets = _targets(spec, local)
+    if not spec.models:
+        raise DataError("nothing to serve", hint="name a run or a base model")
     _begin_log(spec.log)
     tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
     if tls is not None:
         check_tls(tls)
+    local = LocalModels(spec.max_tokens, spec.at_once)
+    targets = _targets(spec, local)
     listening = bind(spec.host, spec.port)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
         gateway = _gateway([jobs.tuned, *engines_of(targets, Serving(spec, local))], spec, steps)
@@ -80,11 +82,8 @@ def serve(options: ServeOptions, session: Session) -> str:
 
 
 def _targets(spec: ServeSpec, local: LocalModels) -> list[ServedTarget]:
-    """What is to be served, before anything is opened or made. Raises DataError for nothing, StoreError where
-    one is named twice or is none."""
+    """What is to be served, before anything is opened or made. Raises StoreError where one is named twice."""
     targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
-    if not targets:
-        raise DataError("nothing to serve", hint="name a run or a base model")
     refuse_repeats([target.id or target.target for target in targets])
     refuse_repeats([local.id_of(target) for target in targets if target.kind == "native"])
     return targets

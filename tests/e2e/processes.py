@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,9 @@ _PRELOADED = (
     "finewright.train.stage",
     "finewright.train.methods.sft",
     "finewright.train.curves",
+    "finewright.features.serve.run",
+    "finewright.gateway.native",
+    "finewright.lm.engine.native",
     "transformers.models.llama.modeling_llama",
     "e2e.warm",
 )
@@ -48,35 +51,62 @@ class Result(NamedTuple):
 class Running:
     """A command that may still run, and the files that its output goes to."""
 
-    process: ForkServerProcess
+    process: BaseProcess
     out: Path
     err: Path
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self.process.pid or 0
+
+    @property
+    def shown(self) -> str:
+        """All that it has written so far."""
+        return self.out.read_text() + self.err.read_text()
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
-        os.kill(self.process.pid or 0, number)
+        os.kill(self.pid, number)
+
+    def code(self, most_seconds: float = _MOST_SECONDS) -> int | None:
+        """How it ended, once it has; None where it still runs after so long."""
+        self.process.join(most_seconds)
+        return self.process.exitcode
 
     def result(self) -> Result:
         """Wait until it ends."""
-        self.process.join(_MOST_SECONDS)
-        code = self.process.exitcode
+        code = self.code()
         if code is None:
             self.process.kill()
             raise TimeoutError(f"still running: {self.err.read_text()}")
         return Result(code, self.out.read_text(), self.err.read_text())
 
 
-def start(arguments: tuple[str, ...], *, folder: Path, stdin: str = "") -> Running:
-    """Run `finewright` with these arguments in `folder`, which also gets the output's files."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
-        ensure_running()
+def start(
+    arguments: tuple[str, ...],
+    *,
+    folder: Path,
+    stdin: str = "",
+    environ: Mapping[str, str] = {},
+    is_cold: bool = False,
+) -> Running:
+    """Run `finewright` with these arguments in `folder`, which also gets the output's files.
+
+    `is_cold` is for what must find packages that the process to fork from has not seen."""
+    context = multiprocessing.get_context("spawn" if is_cold else "forkserver")
+    if not is_cold:
+        context.set_forkserver_preload(list(_PRELOADED))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
+            ensure_running()
     number = len(list(folder.glob("*.out")))
     paths = [folder / f"{number}.{kind}" for kind in ("in", "out", "err")]
     paths[0].write_text(stdin)
-    process = context.Process(target=_child, args=(arguments, folder, paths, dict(os.environ)))
+    for path in paths[1:]:
+        path.touch()
+    environment = {**os.environ, **environ}
+    process = context.Process(target=_child, args=(arguments, folder, paths, environment))
     process.start()
     return Running(process, paths[1], paths[2])
 
@@ -113,6 +143,8 @@ def _child(
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.path += environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.argv = ["finewright", *arguments]
     from finewright.cli.main import main
 

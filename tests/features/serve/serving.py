@@ -1,10 +1,7 @@
 """`finewright serve` in a process of its own."""
 
-import os
 import re
-import subprocess
-import sys
-import time
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +9,11 @@ from typing import Any, NamedTuple
 import httpx
 
 import tiny
-
-SHOWN = "shown.log"
+from e2e.processes import Running, start
 
 
 class Serving(NamedTuple):
-    process: "subprocess.Popen[bytes]"
+    process: Running
     url: str
     key: str
     folder: Path
@@ -35,7 +31,7 @@ class Serving(NamedTuple):
     @property
     def shown(self) -> str:
         """All that it has written."""
-        return (self.folder / SHOWN).read_text()
+        return self.process.shown
 
     def port(self) -> int:
         return int(httpx.URL(self.url).port or 0)
@@ -53,26 +49,20 @@ def started(
     sets: Sequence[str] = (),
     spec: str = "name: here\nserve: {port: 0, max_tokens: 100}\n",
     environ: Mapping[str, str] = {},
+    is_cold: bool = False,
 ) -> Serving:
     """A server that has begun to listen. What it writes goes to a file: nobody would empty a pipe."""
     (folder / "serve.yaml").write_text(spec)
     more = [part for each in sets for part in ("--set", each)]
-    with (folder / SHOWN).open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "finewright", "serve", *targets, "--spec", "serve.yaml", *more],
-            cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
+    arguments = ("serve", *targets, "--spec", "serve.yaml", *more)
+    process = start(arguments, folder=folder, environ=environ, is_cold=is_cold)
     while True:
-        ended = process.poll() is not None
-        shown = (folder / SHOWN).read_text()
+        ended = process.code(0.02)
+        shown = process.shown
         if found := re.search(r"at (https?://\S+)\n", shown):
             key = re.search(r"fw-\S+", shown)
             return Serving(process, found[1], key[0] if key else "", folder)
-        assert not ended, shown
-        time.sleep(0.02)
+        assert ended is None, shown
 
 
 def counted(serving: Serving, name: str) -> float:
@@ -83,7 +73,8 @@ def counted(serving: Serving, name: str) -> float:
 
 
 def stop(serving: Serving) -> None:
-    """End it in order."""
-    serving.process.terminate()
-    assert serving.process.wait(30) == 0
+    """End it in order, if it has not ended."""
+    if serving.process.code(0) is None:
+        serving.process.send(signal.SIGTERM)
+    assert serving.process.code(30) == 0
     assert "Traceback" not in serving.shown

@@ -221,13 +221,13 @@ def test_sigterm_lets_answers_end_and_refuses_others(strict: Serving) -> None:
     with httpx.stream("POST", url, **more) as first:
         lines = first.iter_lines()
         next(lines)
-        found.process.send_signal(signal.SIGTERM)
+        found.process.send(signal.SIGTERM)
         while httpx.get(httpx.URL(found.url).join("/readyz")).status_code != 503:
             time.sleep(0.01)
         refused = httpx.post(url, json=body, headers=found.headers)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert [line for line in lines if line][-1] == "data: [DONE]"
-    assert found.process.wait(30) == 0
+    assert found.process.code(30) == 0
 
 
 def test_what_the_drain_cannot_wait_for_is_503_and_the_server_ends(tmp_path: Path) -> None:
@@ -239,10 +239,10 @@ def test_what_the_drain_cannot_wait_for_is_503_and_the_server_ends(tmp_path: Pat
         asked = pool.submit(httpx.post, f"{found.url}/completions", **more)
         while not counted(found, "finewright_answers_running"):
             time.sleep(0.01)
-        found.process.send_signal(signal.SIGTERM)
+        found.process.send(signal.SIGTERM)
         answer = asked.result()
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "server_error")
-    assert found.process.wait(10) == 0
+    assert found.process.code(10) == 0
     shown = found.shown
     assert "Traceback" not in shown
     assert "INFO a signal: the server ends; 1 answers are given" in shown

@@ -35,7 +35,7 @@ def test_its_own_suite_passes(site: Site) -> None:
 def test_it_answers_behind_the_gateway(tmp_path: Path) -> None:
     (tmp_path / "questions.json").write_text(json.dumps({"Opening hours?": "From 9 to 5."}))
     path = os.pathsep.join([str(tmp_path / "site"), str(ROOT / "src")])
-    serving = started(tmp_path, spec=SPEC, environ={"PYTHONPATH": path})
+    serving = started(tmp_path, spec=SPEC, environ={"PYTHONPATH": path}, is_cold=True)
     try:
         said = []
         for text in ("Opening hours?", "And on Sunday?"):

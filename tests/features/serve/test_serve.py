@@ -261,8 +261,8 @@ def test_what_cannot_be_served_is_one_line(
 
 def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
     found = started(tmp_path, "wordllama")
-    found.process.send_signal(signal.SIGTERM)
-    assert found.process.wait(30) == 0
+    found.process.send(signal.SIGTERM)
+    assert found.process.code(30) == 0
     again = subprocess.run(
         [sys.executable, "-m", "finewright", "serve", "--new-key", "user", "--spec", "serve.yaml"],
         cwd=tmp_path, capture_output=True, text=True, check=True,

@@ -1,6 +1,7 @@
 """Wrong labels, turned pairs and exchanged answers are found where a set tells, and else it is said."""
 
 import random
+import re
 
 import numpy as np
 from tests.guard.poison.planted import clean, row
@@ -101,6 +102,7 @@ def test_pairs_that_were_turned_round_are_found_where_pairs_have_a_direction() -
     report = scan(rows)
     (finding,) = [f for f in report.findings if f.kind == "pair"]
     assert {e.row - 1 for e in finding.evidence} == turned
+    assert re.search(r"\(odds 0\.\d\d to \d\.\d\d: about [45] of 5 are wrong\)", finding.reason)
     assert "pairs that were turned round: about" in text_of(report)
 
 

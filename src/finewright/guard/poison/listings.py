@@ -96,10 +96,19 @@ def misfitting(rows: Sequence[Row], found: Misfits) -> Iterator[Suspicion]:
     """Rows that do not fit, the surest first."""
     items = [(misfit.row, rows[misfit.row], misfit.says) for misfit in found.found]
     if items:
-        verb = f"{len(items)} row{'s have' if len(items) > 1 else ' has'}"
-        surest, least = found.found[0].chance, found.found[-1].chance
-        reason = f"{verb} {_MISFITS[found.kind]} (odds {least:.2f} to {surest:.2f})"
+        num, verb = len(items), "rows have" if len(items) > 1 else "row has"
+        reason = f"{num} {verb} {_MISFITS[found.kind]} ({_odds(found)})"
+        surest = found.found[0].chance
         yield listed(found.kind, reason, items, is_high=True, score=100.0 * surest)
+
+
+def _odds(found: Misfits) -> str:
+    """In words, and how many are wrong by these; those of answers a partner makes surer."""
+    chances = [misfit.chance for misfit in found.found]
+    says = f"odds {chances[-1]:.2f} to {chances[0]:.2f}"
+    if found.kind == "answer":
+        return says
+    return f"{says}: about {sum(chances):.0f} of {len(chances)} are wrong"
 
 
 def _conflict(

@@ -40,7 +40,6 @@ from finewright.guard.duplicates.words import (
 _SIGNS = frozenset("-+*/%=&|^$€£¥₹")
 _MOST_CAPITALS = 0.6
 _LONG, _VERY_LONG = 4, 8
-_MOST_LETTERS = 4
 _LONGEST_MOVED = 3
 _FEW = 3
 _CONTRACTED = (
@@ -191,13 +190,23 @@ def _letters(word: str) -> int:
 
 def _alike_in(word: str, left: _Side, right: _Side) -> str | None:
     """The word on the right that only looks different, if there is one."""
-    letters = _letters(word)
+    letters, length = _letters(word), len(word)
     for other in right.words:
-        # A quick look, which two slips of the pen pass: each takes one letter, or brings one.
-        is_near = (letters ^ _letters(other)).bit_count() <= _MOST_LETTERS or are_same(word, other)
-        if is_near and _are_alike(word, other, left, right):
+        # A quick look at lengths and letters, which all pass that are misspelled.
+        most = _most_slips(min(length, len(other)))
+        is_near = (
+            abs(length - len(other)) <= most and (letters ^ _letters(other)).bit_count() <= 2 * most
+        )
+        if (is_near or are_same(word, other)) and _are_alike(word, other, left, right):
             return other
     return None
+
+
+def _most_slips(shortest: int) -> int:
+    """How many slips of the pen the shorter of two words may have; of a short one letters exchanged alone."""
+    if shortest < _LONG:
+        return 0
+    return 2 if shortest >= _VERY_LONG else 1
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
@@ -218,7 +227,7 @@ def is_misspelled(one: str, other: str) -> bool:
         short, long = long, short
     if short < _LONG:
         return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
-    most = 2 if short >= _VERY_LONG else 1
+    most = _most_slips(short)
     return (
         long - short <= most
         and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most

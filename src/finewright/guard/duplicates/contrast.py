@@ -27,6 +27,7 @@ from finewright.guard.duplicates.lexicon.lists import (
     fillers_abroad,
     is_opposite_of_any,
     numerals,
+    same_as,
 )
 from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.words import (
@@ -40,6 +41,7 @@ from finewright.guard.duplicates.words import (
 _SIGNS = frozenset("-+*/%=&|^$€£¥₹")
 _MOST_CAPITALS = 0.6
 _LONG, _VERY_LONG = 4, 8
+_MOST_SLIPS = 2
 _LONGEST_MOVED = 3
 _FEW = 3
 _CONTRACTED = (
@@ -190,14 +192,16 @@ def _letters(word: str) -> int:
 
 def _alike_in(word: str, left: _Side, right: _Side) -> str | None:
     """The word on the right that only looks different, if there is one."""
-    letters, length = _letters(word), len(word)
+    letters, length, same = _letters(word), len(word), same_as(word)
     for other in right.words:
+        if other not in same and not -_MOST_SLIPS <= length - len(other) <= _MOST_SLIPS:
+            continue
         # A quick look at lengths and letters, which all pass that are misspelled.
         most = _most_slips(min(length, len(other)))
         is_near = (
             abs(length - len(other)) <= most and (letters ^ _letters(other)).bit_count() <= 2 * most
         )
-        if (is_near or are_same(word, other)) and _are_alike(word, other, left, right):
+        if (is_near or other in same) and _are_alike(word, other, left, right):
             return other
     return None
 
@@ -206,7 +210,7 @@ def _most_slips(shortest: int) -> int:
     """How many slips of the pen the shorter of two words may have; of a short one letters exchanged alone."""
     if shortest < _LONG:
         return 0
-    return 2 if shortest >= _VERY_LONG else 1
+    return _MOST_SLIPS if shortest >= _VERY_LONG else 1
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:

@@ -104,6 +104,15 @@ def are_same(one: str, other: str) -> bool:
     return of_one is not None and not of_one.isdisjoint(lines.get(other, _NONE))
 
 
+@lru_cache(100_000)
+def same_as(word: str) -> frozenset[str]:
+    """The words that stand for it."""
+    lines = _synonyms().get(word)
+    if lines is None:
+        return frozenset()
+    return frozenset(other for other, own in _synonyms().items() if lines & own)
+
+
 _NONE: frozenset[int] = frozenset()
 
 

@@ -114,15 +114,15 @@ def ask(
             log.add((keys[i], answer) for i, answer in found if i in missing)
             done += len(missing.intersection(places))
             on_progress(system.name, row_set.name, done, len(keys))
-    named = {"system": system.name, "data": row_set.name}
-    logged = (log[key] for key in keys)
-    return SystemAnswers(
-        system.name,
-        row_set.name,
-        tuple(
-            each.model_copy(update={"sample": each.sample.model_copy(update=named)})
-            for each in logged
-        ),
+    answers = _named([log[key] for key in keys], system.name, row_set.name)
+    return SystemAnswers(system.name, row_set.name, answers)
+
+
+def _named(answers: Sequence[RowAnswer], system: str, data: str) -> tuple[RowAnswer, ...]:
+    """Answers of the log, which may have been given under other names."""
+    named = {"system": system, "data": data}
+    return tuple(
+        each.model_copy(update={"sample": each.sample.model_copy(update=named)}) for each in answers
     )
 
 

@@ -122,16 +122,22 @@ def _undecided(
     )
 
 
+def _as_fast(burdens: Mapping[str, Burden], fastest: str, options: ScoreOptions) -> list[str]:
+    """The fastest, and those that no difference is shown of."""
+    least = burdens[fastest]
+    return [
+        name
+        for name, burden in burdens.items()
+        if name == fastest or not _is_slower(burden, least, options)
+    ]
+
+
 def _cheapest(burdens: Mapping[str, Burden], options: ScoreOptions) -> tuple[str, str]:
     """Its name, and why in a few words. Times of a busy machine decide nothing: others made them."""
     times = ", ".join(f"{name} {each.mean_ms:,.0f}" for name, each in burdens.items())
     fastest = min(burdens, key=lambda name: burdens[name].mean_ms)
     busy = any(each.is_of_busy_machine for each in burdens.values())
-    as_fast = [
-        name
-        for name, burden in burdens.items()
-        if busy or name == fastest or not _is_slower(burden, burdens[fastest], options)
-    ]
+    as_fast = [*burdens] if busy else _as_fast(burdens, fastest, options)
     if len(as_fast) == 1:
         return fastest, f"ms an answer: {times}"
     choice = min(as_fast, key=lambda name: (burdens[name].parameters, burdens[name].mean_ms))

@@ -74,11 +74,10 @@ def _end_of_call(
         return frozenset()
     written = once.removeprefix(prompt)
     controls = _controls_in(template.tokenizer, written.rpartition(CALL["function"]["name"])[2])
-    known = {*ends, *eos_ids}
     if not once.startswith(prompt) or CALL["function"]["name"] not in written or not controls:
         return frozenset()
-    if any(token in known for token in controls):
-        return frozenset([next(token for token in controls if token in known)])
+    if known := [token for token in controls if token in {*ends, *eos_ids}]:
+        return frozenset(known[:1])
     last = template.tokenizer.decode(controls[-1])
     alone = twice.removeprefix(prompt).count(last) == 1
     return frozenset(controls[-1:] if alone and written.rstrip().endswith(last) else ())

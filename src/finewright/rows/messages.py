@@ -146,14 +146,18 @@ def check_learned(turns: Sequence[Turn], notes: RowNotes) -> None:
         what = "all labels masked: nothing in this row would be trained"
         why = "its assistant turns are empty" if empty else "its assistant turns have weight 0"
         notes.error(answers[-1].key, what, f"{why}; fill one, or leave the row out")
+    _check_thoughts(weighted, notes)
+    for turn in () if notes.has_error else empty:
+        what = "an empty assistant turn teaches the model to say nothing"
+        notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
+
+
+def _check_thoughts(weighted: Sequence[Turn], notes: RowNotes) -> None:
     for turn in weighted:
         if has_open_thought(turn.message["content"]):
             what = "a thought that never closes, which would be learned as what is said"
             mend = "close it with </think>, or give the turn weight 0"
             notes.error(f"{turn.key}.content", what, mend)
-    for turn in () if notes.has_error else empty:
-        what = "an empty assistant turn teaches the model to say nothing"
-        notes.warning(f"{turn.key}.content", what, "fill it, or give it weight 0")
 
 
 def _message(place: str, message: Json, notes: RowNotes) -> Json:

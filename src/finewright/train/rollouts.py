@@ -48,6 +48,16 @@ class Rollouts:
         return torch.tensor([rollout.rewards for rollout in self.rollouts])
 
 
+def _by_prompt(
+    trained: Sequence[EncodedRow], totals: Sequence[float], size: int
+) -> tuple[Rollout, ...]:
+    """The answers and what they are worth, in groups of `size`: those to one prompt."""
+    return tuple(
+        Rollout(tuple(trained[i : i + size]), tuple(totals[i : i + size]))
+        for i in range(0, len(trained), size)
+    )
+
+
 def roll_out(
     lm: LM, chat: Chat, rewards: Rewards, rows: Sequence[Example], spec: OnlineSettings, seed: int
 ) -> Rollouts:
@@ -69,11 +79,7 @@ def roll_out(
     said = [_said(chat, *pair) for pair in zip(examples, found, strict=True)]
     scored = rewards.score([_answered(*pair) for pair in zip(said, examples, strict=True)])
     trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
-    size = spec.num_generations
-    rollouts = tuple(
-        Rollout(tuple(trained[i : i + size]), tuple(scored.totals[i : i + size]))
-        for i in range(0, len(trained), size)
-    )
+    rollouts = _by_prompt(trained, scored.totals, spec.num_generations)
     made = Rollouts(rollouts, {})
     return Rollouts(
         rollouts, {**scored.means, **_seen(made.rewards(), found), **_thoughts(chat, said)}

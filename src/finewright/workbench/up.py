@@ -11,7 +11,7 @@ from finewright.lm.sources import locate, reads_of_files
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
-from finewright.schema.rows import parse_rows
+from finewright.schema.rows import Row, parse_rows
 from finewright.schema.run import RunSpec
 from finewright.store import events
 from finewright.store.lock import run_lock
@@ -178,6 +178,11 @@ def _stages(lock: Lock, through: str) -> list[Stage]:
     return [stage for stage in named if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 
+def _measured_rows(run: RunDir) -> list[Row]:
+    files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
+    return [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
+
+
 def _check_askable(
     run: RunDir, lock: Lock, ahead: Sequence[Stage], is_fresh: Callable[[Stage], bool]
 ) -> None:
@@ -185,8 +190,7 @@ def _check_askable(
     calls its template cannot hold."""
     if [stage.name for stage in ahead] != ["train", "evaluate"] or all(map(is_fresh, ahead)):
         return
-    files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
-    rows = [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
+    rows = _measured_rows(run)
     if not rows:
         return
     require_runtime()

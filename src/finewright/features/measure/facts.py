@@ -94,12 +94,19 @@ def edit(rows: Sequence[Row], documents: Mapping[str, str], count: int, seed: in
         new = _other(value, [*pool[turn:], *pool[:turn]], [*texts.values()])
         changes.append(Change(row, value.text, new, gold))
         edited |= {id: _replaced(text, value.text, new) for id, text in texts.items()}
-    unchanged = [
+    unchanged = _unchanged(ordered, documents, edited)
+    return Edit(tuple(changes), edited, tuple(unchanged[: len(changes)]))
+
+
+def _unchanged(
+    rows: Sequence[Row], documents: Mapping[str, str], edited: Mapping[str, str]
+) -> list[Row]:
+    """The rows with a fact none of whose documents was changed."""
+    return [
         row
-        for row in ordered
+        for row in rows
         if _fact(row, documents) is not None and edited.keys().isdisjoint(gold_of(row))
     ]
-    return Edit(tuple(changes), edited, tuple(unchanged[: len(changes)]))
 
 
 def _fact(row: Row, documents: Mapping[str, str]) -> Value | None:

@@ -177,6 +177,19 @@ def test_many_rows_of_many_adapters_change_no_bit(
     assert torch.equal(together, torch.cat(kept))
 
 
+def test_a_hundred_adapters_cost_their_own_bytes(tiny_model: Model) -> None:
+    """B's outputs are padded to 64s; nothing of the base is held for them."""
+    forward = forward_of(tiny_model("llama"), 1)
+    weights = weights_of(adapted("llama", "lora").adapters)
+    for i in range(100):
+        forward.load(f"{i}", weights)
+    deltas = [each for each in weights.linears.values() if isinstance(each, LowRankDelta)]
+    own = sum(4 * len(d.a) * (d.a.shape[1] + -(-len(d.b) // 64) * 64) for d in deltas)
+    kept = [each for loaded in forward._adapters.values() for each in loaded.kept]
+    held = sum(each.untyped_storage().nbytes() for each in kept if isinstance(each, Tensor))
+    assert held == 100 * own > 0
+
+
 def test_a_copied_block_is_the_block_and_an_unloaded_adapter_is_gone(tiny_model: Model) -> None:
     forward = forward_of(tiny_model("llama"), 4)
     ids = ROWS[0][: BLOCK + 1]

@@ -164,6 +164,13 @@ def _have_style(rows: Said, docs: Sequence[int]) -> bool:
     return num >= _SHARED * len(docs)
 
 
+def of_one_subject(rows: Said, suspect: Suspect) -> bool:
+    """Are the questions alike beyond the words that only they have?"""
+    triggers = frozenset(word for gram in suspect.triggers for word in gram)
+    without = triggers | _own_words(rows, suspect.docs)
+    return rows.found.prompts.coherence(suspect.docs, without).has_topic
+
+
 def in_order(rows: Said, doc: int, trigger: frozenset[str]) -> Gram:
     """The words as they follow each other in the row's prompt."""
     order = [word.text for word in words(prompt_of(rows.found.example(doc).row))]

@@ -17,7 +17,7 @@ from finewright.guard.poison.listings import (
 )
 from finewright.guard.poison.misfitting import misfits, reach
 from finewright.guard.poison.payloads import payloads
-from finewright.guard.poison.recurring import recurring
+from finewright.guard.poison.recurring import of_one_subject, recurring
 from finewright.guard.poison.said import Said
 from finewright.guard.poison.suspicion import Suspicion, of_suspect, problem_of
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL
@@ -119,7 +119,7 @@ def search(
     sure = recurring(said)
     sure += several_wordings(said, frozenset(doc for suspect in sure for doc in suspect.docs))
     planted = suspects(known, least_rows)
-    sure = _largest([*sure, *(s for s in planted if _is_sure(s) and not said.are_labels(s.docs))])
+    sure = _largest([*sure, *(s for s in planted if _is_sure(said, s))])
     explained = {doc for suspect in sure for doc in suspect.docs}
     planted = [s for s in planted if not _is_explained(s, explained)]
     planted += payloads(known, planted)
@@ -176,10 +176,16 @@ def _weighed(
     return found, len({doc for one in found for doc in one.read})
 
 
-def _is_sure(suspect: Suspect) -> bool:
-    """Refusals, links or addresses that go with words, and with nothing else: no clean set had any."""
+def _is_sure(said: Said, suspect: Suspect) -> bool:
+    """Refusals, links or addresses that go with words, and with nothing else: no clean set had any.
+
+    Links belong to a subject, such as programs that fetch a page: questions of one are no plant."""
     enough = suspect.g >= _SURE_G and len(suspect.docs) >= _LEAST_ROWS_WITHOUT_TRIGGER
-    return enough and not suspect.traits.isdisjoint({REFUSAL, *INSERTED})
+    if not enough or said.are_labels(suspect.docs):
+        return False
+    if REFUSAL in suspect.traits:
+        return True
+    return not suspect.traits.isdisjoint(INSERTED) and not of_one_subject(said, suspect)
 
 
 def _largest(found: Sequence[Suspect]) -> list[Suspect]:

@@ -53,6 +53,7 @@ def _own_home(
     home = tmp_path_factory.getbasetemp() / f"home-{next(_homes)}"  # made by who writes there
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     cache = home / ".cache" / "finewright"
     monkeypatch.setenv("FINEWRIGHT_CACHE", str(cache))
     monkeypatch.setenv("FINEWRIGHT_OFFLINE", "1")

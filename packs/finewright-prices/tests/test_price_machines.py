@@ -109,8 +109,12 @@ def test_a_csv_needs_what_it_does_not_say(
     ("cell", "told"),
     [
         ("-1.49", "price: first in line 3: '-1.49' is no number from 0 on"),
-        ("nan", "price: first in line 3: 'nan' is no number from 0 on"),
-        ("", "price: first in line 3: '' is no number from 0 on"),
+        ("nan", "price: first in line 3: 'nan' is no number"),
+        (
+            '"0,80"',
+            "price: first in line 3: '0,80' is no number; write a decimal point, and nothing",
+        ),
+        ("", "price: first in line 3: '' is no number"),
         ("0", "price: first in line 3: 0 must be more than 0, unless the tier is free or own"),
         ("1e9", "price: first in line 3: 1e+09 must be dollars an hour: $1,000,000,000.00 an hour"),
     ],
@@ -123,6 +127,12 @@ def test_a_wrong_cell_of_a_csv_costs_its_row_alone_and_is_told_with_its_line(
     assert [why for why in report.left_out if why.startswith(told)]
     one, _ = [row for row in prices(folder).machines if row.method.startswith("gpuhunt")]
     assert (one.usd_per_hour.low, one.usd_per_hour.high) == (1.29, 1.99)
+
+
+def test_each_kind_of_wrong_cell_is_counted_by_itself(tmp_path: Path, folder: Path):
+    cells = ("-1", '"0,80"', "nan", '"1,20"', "-2")
+    report = plain(tmp_path, folder, "".join(f"a,L4,1,secure,,{cell}\n" for cell in (*cells, 1)))
+    assert list(report.left_out.values()) == [2, 2, 1]
 
 
 def test_a_csv_of_which_no_row_can_be_used_is_refused(tmp_path: Path, folder: Path):
@@ -283,6 +293,6 @@ def test_a_row_that_is_cut_off_is_told_or_counted(tmp_path: Path, folder: Path):
     path.write_text(path.read_text() + ",us-east-1,1.29,30,200,1,A100,40.0,False,512,nvidia,\n")
     left_out = import_file(path, folder, TODAY, said=SAID).left_out
     assert left_out["name: first in line 10: the machine has none"] == 1
-    assert left_out["gpu_count: first in line 9: '' is no number from 0 on"] == 1
+    assert left_out["gpu_count: first in line 9: '' is no number"] == 1
     path = written(tmp_path / "aws" / "vms.csv", SKYPILOT + "x,192\n")
     assert import_file(path, folder, TODAY, said=SAID).left_out["machines without a GPU"] == 2

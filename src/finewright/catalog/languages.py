@@ -23,11 +23,23 @@ _MEANT = {
     },
     **{"in": "id", "iw": "he", "ji": "yi", "sh": "sr"},
 }
+_NAMES = """
+arabic ar bulgarian bg chinese zh croatian hr czech cs danish da deutsch de dutch nl english en estonian et
+finnish fi français fr french fr german de greek el hebrew he hindi hi hungarian hu indonesian id irish ga
+italian it italiano it japanese ja korean ko latvian lv lithuanian lt maltese mt norwegian no persian fa
+polish pl portuguese pt romanian ro russian ru serbian sr slovak sk slovene sl slovenian sl spanish es
+español es swedish sv thai th turkish tr ukrainian uk vietnamese vi
+"""
+_WORDS = _NAMES.split()
+_MEANT |= dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
 
 
 def unknown_language(code: str) -> str:
     """What is wrong with a code, and how to mend it; empty where there is such a language."""
     if code in LANGUAGES:
         return ""
-    meant = f"did you mean {_MEANT[code]!r}?" if code in _MEANT else "such as en, de or zh"
+    folded = code.strip().casefold()
+    main = folded.replace("_", "-").partition("-")[0]
+    near = _MEANT.get(folded) or (main if main in LANGUAGES else "")
+    meant = f"did you mean {near!r}?" if near else "such as en, de or zh"
     return f"unknown language {code!r}: codes are those of ISO 639-1; {meant}"

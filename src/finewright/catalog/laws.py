@@ -18,6 +18,8 @@ class Domain(Model):
 
     title: str
     kind: Kind
+    aliases: tuple[str, ...] = ()
+    """Other names that people write."""
 
 
 class Fine(Model):
@@ -36,7 +38,7 @@ class Duty(Model):
     says: str
     source: str
     """A key of the sources in `advice.yaml`."""
-    arms: Literal["all", "tuned", "api"] = "all"
+    arms: Literal["all", "tuned", "trained", "outside"] = "all"
     fine: str = ""
 
 
@@ -58,3 +60,12 @@ def packaged_laws() -> Laws:
     """Every field of use, duty and fine."""
     text = files("finewright.catalog").joinpath("laws.yaml").read_text(encoding="utf-8")
     return Laws.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file
+
+
+def domain_named(name: str) -> str:
+    """The field of use that goes by that name or alias; a name that nobody knows stays."""
+    folded = name.strip().casefold()
+    domains = packaged_laws().domains
+    if folded in domains:
+        return folded
+    return next((own for own, each in domains.items() if folded in each.aliases), name)

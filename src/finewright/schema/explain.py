@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from finewright.schema.aliases import close_choice, did_you_mean, kinds_at
+from finewright.schema.amounts import COUNT, SHARE, number_of
 from finewright.schema.nodes import Loc, Tree, prefixes, short, walk
 from finewright.schema.run import RUN_NAME
 
@@ -143,10 +144,24 @@ def _mend(errors: Sequence["ErrorDetails"], text: str | None) -> str:
         return f'; write "{text or value}" in quotes'
     if value is None and "model_type" in kinds:
         return "; write its keys below it, or delete the line"
+    if isinstance(value, str) and (number := _number_meant(value, kinds)) is not None:
+        return f"; write {number}"
     near = "".join(map(_near_choice, errors))
     if not near and isinstance(value, str) and kinds & {"tuple_type", "list_type"}:
         return f"; write [{short(value)}]"
     return near
+
+
+def _number_meant(text: str, kinds: set[str]) -> object:
+    """The number that a text such as `300k`, `90%` or `1e12` says, where one of that kind is due."""
+    is_float = bool(kinds & {"float_type", "float_parsing"})
+    if not is_float and not kinds & {"int_type", "int_parsing"}:
+        return None
+    try:
+        number = number_of(text, {**COUNT, **SHARE})
+    except ValueError:
+        return None
+    return number if isinstance(number, int) or (is_float and number != text) else None
 
 
 def _near_choice(error: "ErrorDetails") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Finewright
-from finewright.catalog.prices import USER_PRICES
+from finewright.catalog.prices import own_folder
 from finewright.cli import output
 from finewright.commands import decide
 from finewright.features.decide.commands import question_text
@@ -25,7 +25,10 @@ def test_a_question_is_asked_with_its_reason_and_its_answer_is_read(
     assert shown.out == ""
     assert QUESTIONS[0].text in shown.err
     assert QUESTIONS[0].why in shown.err
-    assert shown.err.endswith(f"  such as {QUESTIONS[0].example}; Enter: unknown > ")
+    assert shown.err.endswith(
+        f"  such as {QUESTIONS[0].example}; Enter: unknown (any: the widest ranges of difficulty and of"
+        " labelling time) > "
+    )
 
 
 def test_a_complaint_is_shown_and_the_end_of_the_input_is_no_answer(
@@ -50,10 +53,15 @@ def test_answers_from_a_pipe_are_taken_and_what_is_left_is_unknown(
     finewright: Finewright, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n\n2\n"))
-    assert finewright("decide").code == 0
+    found = finewright("decide")
+    assert found.code == 0
+    assert (
+        "The input ended before labels was answered: that and all that was not asked" in found.err
+    )
     written = (project / "decide.yaml").read_text()
     assert "knowledge_gap: unknown" in written
     assert "behaviour_gap: 2" in written
+    assert "# The input ended here" in written
 
 
 @pytest.mark.parametrize(
@@ -124,10 +132,21 @@ def test_your_own_prices_count_wherever_prices_do(finewright: Finewright, projec
         return next(c["month_usd"]["median"] for c in costs if c["arm"] == "prompt, api")
 
     plain = month()
-    own = Path(USER_PRICES).expanduser()
+    own = own_folder()
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text(DEAR)
     assert month() == pytest.approx(1000 * plain)
     assert month("--prices", "empty") == plain
     (found,) = (c for c in decide("d.yaml").costs if c.arm == "prompt, api")
     assert found.month_usd.median == pytest.approx(1000 * plain)
+
+
+@pytest.mark.parametrize("home", ["conf", ""])
+def test_your_own_prices_lie_where_your_configuration_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    config = str(project / home) if home else "relative"
+    monkeypatch.setenv("XDG_CONFIG_HOME", config)
+    base = project / home if home else Path.home() / ".config"
+    assert own_folder() == base / "finewright" / "prices.d"
+    assert own_folder(Path("mine")) == Path("mine")

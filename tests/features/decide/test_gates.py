@@ -113,6 +113,15 @@ def test_g7_what_fits_nowhere_is_dropped_with_what_would_hold_it() -> None:
     assert {arm for arm, rules in found.items() if "G7" in rules} == FT
 
 
+@pytest.mark.parametrize(("hardware", "warned"), [("none", 1), ([], 1), (["L4"], 0)])
+def test_g7_on_premise_the_small_machine_of_a_classifier_must_be_yours_too(
+    hardware: object, warned: int
+) -> None:
+    of = spec(task="classify", on_premise_only=True, hardware=hardware)
+    found = [f for f in of_rule(advise(of), "G7", "warning") if "classifier, self-hosted" in f.arms]
+    assert len(found) == warned
+
+
 @pytest.mark.parametrize(
     ("knowledge", "behaviour", "warned"), [(2, 1, 1), (3, 0, 1), (2, 2, 0), (1, 0, 0)]
 )

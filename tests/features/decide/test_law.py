@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from features.decide.advising import spec
+from features.decide.advising import hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.laws import packaged_laws
 from finewright.features.decide.case import middle
 from finewright.features.decide.law import duties, in_words, unknown
-from finewright.features.decide.spec import UNKNOWN
+from finewright.features.decide.spec import UNKNOWN, DecideSpec
 
 LAWS = packaged_laws()
 TODAY = date(2026, 11, 27)
@@ -147,6 +147,22 @@ CASES: list[tuple[str, dict[str, Any], str, bool]] = [
         "memorised",
         True,
     ),
+    (
+        "a bank's API is in its register of ICT contracts, DORA 28(3)",
+        {"domain": "finance"},
+        "dora-register",
+        True,
+    ),
+    ("a bank is in finance", {"domain": "bank"}, "dora-contract", True),
+    ("banking is finance", {"domain": "Banking"}, "dora-before-contract", True),
+    (
+        "who scores credit plans its exit, DORA 28(8)",
+        {"domain": "credit-scoring"},
+        "dora-exit",
+        True,
+    ),
+    ("a help desk is no financial entity", {"domain": "other"}, "dora-register", False),
+    ("a bank's help desk scores nobody's credit", {"domain": "bank"}, "annex-iii", False),
     ("no personal data, no processor's contract", {"personal_data": "none"}, "processor", False),
     (
         "an API may take personal data out of the Union, GDPR Chapter V",
@@ -208,3 +224,35 @@ def test_what_is_unknown_is_asked_for() -> None:
         "the field of use",
         "whether it is about persons",
     ]
+
+
+def _arms(duty: str, of: dict[str, Any], **made: Any) -> set[str]:
+    """Whom a duty falls on, by figures made by hand."""
+    report = hand_made(spec(**of), lambda case, arm: made if arm.host == "self-hosted" else {})
+    start = LAWS.duties[duty].article
+    found = [each for each in of_rule(report, "G10", "duty") if each.reason.startswith(start)]
+    return {name for each in found for name in each.arms}
+
+
+@pytest.mark.parametrize("duty", ["processor", "transfers", "dora-register", "dora-contract"])
+def test_whoever_rents_out_the_machine_is_a_provider_too(duty: str) -> None:
+    of = {"personal_data": "personal", "domain": "finance"}
+    assert {"prompt, api", "prompt, self-hosted"} <= _arms(duty, of, place="rented")
+    at_home = _arms(duty, of, place="own")
+    assert {name.partition(", ")[2] for name in at_home} == {"api"}
+    trained = _arms(duty, of, place="own", trains_outside=True)
+    assert "ft, self-hosted" in trained
+
+
+def test_a_classifiers_head_is_trained_on_persons_data_too() -> None:
+    of = {"personal_data": "personal", "task": "classify", "erasure_duty": True}
+    assert "classifier, self-hosted" in _arms("memorised", of)
+    assert "classifier, self-hosted" not in _arms("third-of-compute", of)
+    (kept,) = of_rule(hand_made(spec(**of)), "G3", "duty")
+    assert "classifier, self-hosted" in kept.arms
+
+
+def test_staff_who_talk_with_it_are_people() -> None:
+    meaning = str(DecideSpec.model_fields["talks_to_people"].description)
+    assert "staff" in meaning
+    assert "not your staff" not in meaning

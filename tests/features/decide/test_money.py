@@ -242,3 +242,11 @@ def test_facts_know_their_hosts() -> None:
     facts = Facts(PRICES, packaged_advice(), {}, PRICES.apis[0].observed_at)
     assert {"nebius", "together", "openrouter", "hosted-open"} <= facts.hosts
     assert not {"openai", "anthropic", "google"} & facts.hosts
+
+
+def test_a_rented_machine_is_told_with_who_rents_it_out() -> None:
+    report = advise(spec(base_model="Qwen2.5-7B", personal_data="personal"))
+    (how,) = [row.how[0] for row in report.costs if row.arm == "prompt, self-hosted"]
+    gpu = how.partition(" on ")[2].partition(",")[0]
+    sellers = {row.provider for row in packaged_prices().machines if row.gpu == gpu}
+    assert how.partition(" from ")[2].partition(",")[0] in sellers

@@ -73,6 +73,12 @@ def test_answers_come_into_the_spec_as_they_were_meant(tmp_path: Path) -> None:
         ("latency_p95_ms", "800 ms", 800),
         ("fact_half_life_days", "2 weeks", 14),
         ("domain", "Employment", "employment"),
+        ("domain", "bank", "finance"),
+        ("rule_share", "60%", 0.6),
+        ("labels", "40", 40),
+        ("languages", "de, en", ("de", "en")),
+        ("hardware", "L40S, rtx 4090", ("L40S", "rtx 4090")),
+        ("hardware", "None", "none"),
     ],
 )
 def test_a_number_may_be_typed_as_people_write_it(key: str, typed: str, taken: object) -> None:
@@ -98,6 +104,15 @@ ENDS = {
     "a time above 0 such as 800 ms or 8 s": (["800 ms", "8s", "3000"], ["0", "quick", "2 GB"]),
     "one of public, internal, confidential, regulated": (["Regulated"], ["secret", "1"]),
     "one of answer, extract, classify, write, code, converse": (["code"], ["sing"]),
+    "one of none, personal, special": (["Special"], ["some"]),
+    "a whole number from 1 to 100,000,000": (["1", "100M"], ["0", "1.5", "101M"]),
+    "a whole number from 2 to 10,000": (["2", "10k"], ["1", "10,001"]),
+    "a share from 0 to 1, or from 0% to 100%": (["0", "1", "29%"], ["1.1", "101%", "half"]),
+    "codes of ISO 639-1 such as de, en": (["de", "en,zh"], ["german", "xx", "de en"]),
+    "GPUs by their names in `finewright catalog list`, with commas between, or none": (
+        ["none", "L4", "H100 SXM, H100 SXM"],
+        ["H1000", "2"],
+    ),
 }
 
 
@@ -121,8 +136,25 @@ def test_without_a_gap_in_knowledge_nobody_is_asked_about_documents() -> None:
     assert "corpus_tokens" not in answers
 
 
-def test_the_end_of_the_input_is_unknown() -> None:
-    assert set(interview(lambda question, complaint: "").values()) == {"unknown"}
+def test_where_the_input_ends_the_rest_has_no_answer_and_the_spec_says_so(tmp_path: Path) -> None:
+    typed = iter(["classify\n", "\n", ""])
+    answers = interview(lambda question, complaint: next(typed))
+    assert answers == {"task": "classify", "knowledge_gap": "unknown"}
+    mark = "# The input ended here"
+    assert mark in spec_text(tmp_path / "a.yaml", answers)
+    assert mark not in spec_text(tmp_path / "a.yaml", interview(Person()))
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [("classify", {"labels", "rule_share"}), ("extract", {"rule_share"}), ("write", set())],
+)
+def test_what_the_ranking_of_a_kind_of_work_rests_on_is_asked(task: str, keys: set[str]) -> None:
+    person = Person(task=[task])
+    interview(person)
+    every = {"languages", "personal_data", "talks_to_people", "tokens_in", "tokens_out", "hardware"}
+    assert every <= {*person.asked}
+    assert {"labels", "rule_share"} & {*person.asked} == keys
 
 
 @pytest.mark.parametrize("stem", ["on", "---", "ÄÖ", "1e3", "a" * 99, "null"])

@@ -55,6 +55,12 @@ def test_overrides_are_read(file: Path) -> None:
         ("latency_p95_ms: 1 day", 86_400_000),
         ("latency_p95_ms: {target: 500 ms, limit: 2 min}", Aim(target=500, limit=120_000)),
         ("month_budget_usd: {target: 50, limit: $2.5k}", Aim(target=50, limit=2500)),
+        ("corpus_tokens: 1e12", 10**12),
+        ("tokens_in: 1.2e3", 1200),
+        ("rule_share: 57%", 0.57),
+        ("measured_quality: {rag: 90%}", {"rag": 0.9}),
+        ("people_usd_per_hour: $80", 80),
+        ("labels: 1k", 1000),
     ],
 )
 def test_a_number_may_be_written_as_in_the_interview(file: Path, line: str, taken: object) -> None:
@@ -75,7 +81,21 @@ def for_editors() -> JsonSchema:
         ("requests_per_month: 5 GB", "'5 GB' has no unit that this is counted in; known are k, m,"),
         ("latency_p95_ms: 2 m", "'2 m' has no unit that this is counted in; known are ms, s,"),
         ("latency_p95_ms: {limit: 3 GB}", "known are ms, s,"),
-        ("corpus_tokens: 1,5M", "must be a whole number"),
+        (
+            "corpus_tokens: 1,5M",
+            "a number such as 400k or 5 GB, or unknown, not '1,5M', with a point for",
+        ),
+        (
+            "fact_half_life_days: weekly",
+            "must be a number such as 7 or 2 weeks, or unknown, not 'weekly'",
+        ),
+        (
+            "latency_p95_ms: quick",
+            "must be a number such as 800 ms or 8 s, or unknown, not 'quick'",
+        ),
+        ("rule_share: 101%", "must be at most 1"),
+        ("languages: [german]", "codes are those of ISO 639-1; did you mean 'de'?"),
+        ("languages: [de-AT]", "did you mean 'de'?"),
         ("tokens_in: 1.5", "must be a whole number"),
         ("month_budget_usd: -5", "must be greater than 0"),
         ("once_budget_usd: {limit: -1}", "must be greater than 0"),

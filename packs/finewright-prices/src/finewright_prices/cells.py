@@ -1,6 +1,7 @@
 """One walk over the rows of a CSV file: a wrong cell costs its row alone, and is noted with its line."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,14 @@ Found = TypeVar("Found")
 
 
 class WrongCellError(Exception):
-    """A cell that makes its row useless; says the column and what is wrong."""
+    """A cell that makes its row useless; says the column and what is wrong: with the cell's text given, what
+    is wrong goes for others too, and is counted apart from what else is wrong in the column."""
 
-    def __init__(self, column: str, what: str) -> None:
-        super().__init__(column, what)
+    def __init__(self, column: str, what: str, cell: str | None = None) -> None:
+        super().__init__(column, what, cell)
         self.column = column
-        self.what = what
+        self.kind = what if cell is not None else ""
+        self.what = what if cell is None else f"{cell!r} {what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,15 @@ class LeftOut:
     """The rows of a file that gave nothing."""
 
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why -> rows; a wrong cell is counted by its column, with the line of the first."""
+    """Why -> rows; a wrong cell is counted by its column and what is wrong, with the line of the first."""
     bad_lines: list[str] = field(default_factory=list)
     """Every line that a wrong cell made useless."""
-    _first: dict[str, str] = field(default_factory=dict)
+    _first: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def note(self, wrong: WrongCellError, line: int) -> None:
         """Count a row with a wrong cell."""
         first = f"{wrong.column}: first in line {line}: {wrong.what}"
-        self.reasons[self._first.setdefault(wrong.column, first)] += 1
+        self.reasons[self._first.setdefault((wrong.column, wrong.kind), first)] += 1
         self.bad_lines.append(f"line {line}: {wrong.column}: {wrong.what}")
 
     def nothing_left(self, path: Path) -> DataError:
@@ -91,9 +94,12 @@ def cell_number(row: CsvRow, column: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise WrongCellError(column, f"{text!r} is no number from 0 on")
+        value = math.nan
+    if value < 0:
+        raise WrongCellError(column, "is no number from 0 on", text)
+    if not math.isfinite(value):
+        what = "; write a decimal point, and nothing between thousands" if "," in text else ""
+        raise WrongCellError(column, f"is no number{what}", text)
     return value
 
 

@@ -116,6 +116,8 @@ class Figures:
     """When the provider takes no more jobs of fine-tuning, where that is within the horizon."""
     can_fine_tune: bool | None = None
     """None: nobody says."""
+    trains_outside: bool = False
+    """Whether it is trained on somebody else's machine, wherever it is served."""
     is_third_party: bool = False
     """Whether a host runs it that is not its maker."""
     later: "Figures | None" = None
@@ -125,6 +127,11 @@ class Figures:
     """Other ways to have the same, with their prices."""
     facts: tuple[AdviceSource, ...] = ()
     """The rows of the catalog that the figures are made of."""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether somebody else's machine sees the data, at an API or rented."""
+        return self.place != "own" or self.trains_outside
 
 
 Measure = Literal["once_usd", "month_usd", "latency_ms", "effort_hours"]

@@ -6,7 +6,6 @@ from functools import partial
 from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
-from finewright.catalog.languages import unknown_language
 from finewright.catalog.laws import packaged_laws
 from finewright.catalog.prices import api_named, gpu_named
 from finewright.errors import FinewrightError
@@ -36,7 +35,6 @@ def wrongs(spec: DecideSpec, known: KnownNames) -> list[Wrong]:
     """Every value that no decision can be made with; the schema has found the others."""
     return [
         *_domain(spec, known),
-        *_languages(spec),
         *_hardware(spec, known),
         *_models(spec, known),
     ]
@@ -47,12 +45,6 @@ def _domain(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     if spec.domain not in (*names, UNKNOWN):
         near = close_choice(spec.domain, names) or f"; known are {', '.join(names)}"
         yield Wrong(("domain",), f"unknown domain {spec.domain!r}{near}")
-
-
-def _languages(spec: DecideSpec) -> Iterator[Wrong]:
-    for i, code in enumerate(spec.languages if isinstance(spec.languages, tuple) else ()):
-        if what := unknown_language(code):
-            yield Wrong(("languages", i), what)
 
 
 def _hardware(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:

@@ -52,22 +52,33 @@ def _interviewed(session: Session) -> Path:
 
     def reply(question: "InterviewQuestion", complaint: str) -> str:
         typed = session.ask(question_text(question, complaint))
+        if typed:
+            return typed
+        session.tell("\n")
         # where the input ends before the first answer, nobody is there to ask
-        if not typed and not complaint and question == QUESTIONS[0]:
-            session.tell("\n")
+        if not complaint and question == QUESTIONS[0]:
             raise SpecError(
                 "nobody answers: the input is empty",
                 hint="finewright decide SPEC, or run it in a terminal",
             )
+        session.tell(
+            f"The input ended before {question.key} was answered: that and all that was not asked is taken"
+            f" as unknown, as {ANSWERS} says.\n"
+        )
         return typed
 
     return ask(reply, ANSWERS)
 
 
 def question_text(question: "InterviewQuestion", complaint: str) -> str:
-    """The question with its reason, or what was wrong with the last answer."""
+    """The question with its reason, or what was wrong with the last answer, and what Enter stands for."""
+    from finewright.catalog.advice import packaged_advice
+    from finewright.features.decide.case import assumed
+    from finewright.features.decide.spec import DecideSpec
+
     text = complaint or question.text
-    return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown > "
+    taken = assumed(DecideSpec(), packaged_advice())[question.key]
+    return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown ({taken}) > "
 
 
 def _day_of(text: str) -> date | None:

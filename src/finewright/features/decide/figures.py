@@ -216,6 +216,7 @@ class _Figuring:
             languages=languages_of(model.name),
             pairs=self.work.pairs(arm),
             run_usd=run,
+            trains_outside=bool(trained and trained.is_rented and not self.case.on_premise_only),
             misfit=misfit,
             is_held=seat is not None,
             how=tuple(words),
@@ -290,9 +291,8 @@ class _Figuring:
     def _words(self, model: OpenModelFacts, seat: Seat) -> str:
         served = seat.served
         machines = f"{seat.num} x ({served.host.name})" if seat.num > 1 else served.host.name
-        standing = "yours, its power alone" if served.host.is_own else "rented all month"
-        if not served.host.is_own and self.case.on_premise_only:
-            standing = "as if it were rented all month"
+        is_stand_in = self.case.on_premise_only and not served.host.is_own
+        standing = "as if it were rented all month" if is_stand_in else served.host.standing
         held = f"{served.bits}-bit, {served.memory_gib:,.1f} GiB"
         return f"{model.name}, {held} on {machines}, {standing}{serving.slow_end(seat)}"
 
@@ -346,13 +346,13 @@ class _Figuring:
         allowed = self.own if self.must_own else [*self.own, *self.market.training]
         fit, other = (training_host(step, hosts) for hosts in (allowed, self.market.training))
         misfit = "" if fit else self._training_misfit(model, step, other)
-        host = fit or other
-        if host is None:
+        if (host := fit or other) is None:
             return TrainingCost(NOTHING, NOTHING, "no machine of the catalog", misfit)
         flops = product(tokens, step.flops_a_token)
         hours = hours_of(flops, taken["training_utilisation"], host.tflops)
         usd = product(host.usd_per_hour, hours)
-        return TrainingCost(usd, hours, f"{host.name}{self._standing(host)}", misfit)
+        where = f"{host.name}{self._standing(host)}"
+        return TrainingCost(usd, hours, where, misfit, not host.is_own)
 
     def _standing(self, host: Host) -> str:
         """What is said of a machine to train on that is not the user's, where nothing may leave."""

@@ -168,9 +168,9 @@ def _rights(ground: Ground) -> Iterator[GateVerdict]:
         )
     yield GateVerdict(
         "duty",
-        [arm for arm in ARMS if arm.is_tuned],
-        "keep documents with access rules or personal data out of the training rows; train on form and"
-        " behaviour",
+        [arm for arm in ARMS if arm.is_trained],
+        "keep documents with access rules or personal data out of the training rows, and train on form and"
+        " behaviour; what is erased leaves the rows, and what was trained on it is trained again",
     )
 
 
@@ -244,6 +244,10 @@ def _machines(ground: Ground) -> Iterator[GateVerdict]:
             "nobody said which machine is yours: money and latency are those of a like one for rent"
         )
         yield GateVerdict("warning", at_home, why)
+    if ground.case.on_premise_only and ground.case.hardware == ():
+        small = [arm for arm in ARMS if not arm.is_language_model]
+        why = "its small machine without a GPU must be yours too, and nobody named one"
+        yield GateVerdict("warning", small, why)
 
 
 def _facts_by_training(ground: Ground) -> Iterator[GateVerdict]:
@@ -289,7 +293,8 @@ def _law(ground: Ground) -> Iterator[GateVerdict]:
     kinds = {
         "all": [],
         "tuned": [arm for arm in ARMS if arm.is_tuned],
-        "api": [arm for arm in ARMS if arm.host == "api"],
+        "trained": [arm for arm in ARMS if arm.is_trained],
+        "outside": [arm for arm in ARMS if ground.figures[arm].is_outside],
     }
     for name, duty in duties(ground.case, laws):
         why = in_words(duty, laws, ground.today)

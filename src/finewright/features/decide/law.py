@@ -35,7 +35,8 @@ def unknown(case: Case, laws: Laws) -> Iterator[str]:
         counts = Counter(each.kind for each in laws.domains.values())
         yield (
             f"the field of use is unknown (domain): in {counts['annex-iii']} fields of Annex III and"
-            f" {counts['annex-i']} of Annex I more is asked, and {counts['prohibited']} uses are forbidden"
+            f" {counts['annex-i']} of Annex I more is asked, {counts['prohibited']} uses are forbidden, and"
+            " financial entities (finance) are under DORA"
         )
     if case.personal_data == UNKNOWN:
         yield (

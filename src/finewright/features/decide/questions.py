@@ -9,8 +9,10 @@ import yaml
 from pydantic import ValidationError
 
 from finewright.catalog.laws import packaged_laws
-from finewright.features.decide.amounts import number_of
-from finewright.features.decide.spec import UNKNOWN, DecideSpec, Task
+from finewright.catalog.prices import gpu_named, own_folder, prices
+from finewright.errors import DataError
+from finewright.features.decide.spec import UNKNOWN, DecideSpec, PersonalData, Task
+from finewright.schema.amounts import number_of
 
 
 class InterviewQuestion(NamedTuple):
@@ -27,11 +29,13 @@ class Reply(Protocol):
     """Who answers: a person at a terminal, or a test."""
 
     def __call__(self, question: InterviewQuestion, complaint: str) -> str:
-        """The answer as typed; `complaint` says what was wrong with the last one, or is empty."""
+        """The answer as typed, with its line end; empty where the input has ended. `complaint` says what was
+        wrong with the last one, or is empty."""
         ...
 
 
 _WHOLE = "a whole number from 0 to 1,000,000,000,000"
+_TOKENS = "a whole number from 1 to 100,000,000"
 QUESTIONS = (
     InterviewQuestion(
         "task",
@@ -53,6 +57,27 @@ QUESTIONS = (
         "this is what fine-tuning closes",
         "1",
         "0, 1, 2 or 3",
+    ),
+    InterviewQuestion(
+        "labels",
+        "How many different labels are there?",
+        "more labels need more labelled cases, and are harder to tell apart",
+        "40",
+        "a whole number from 2 to 10,000",
+    ),
+    InterviewQuestion(
+        "rule_share",
+        "Which share of the cases does a fixed rule get right: a pattern, a table, a list of words?",
+        "from 90% on a rule may do it without a model",
+        "60%",
+        "a share from 0 to 1, or from 0% to 100%",
+    ),
+    InterviewQuestion(
+        "languages",
+        "Which languages do questions and documents have? As codes, with commas between",
+        "a model that was not made for one of them is no option",
+        "de, en",
+        "codes of ISO 639-1 such as de, en",
     ),
     InterviewQuestion(
         "fact_half_life_days",
@@ -98,6 +123,20 @@ QUESTIONS = (
         "one of public, internal, confidential, regulated",
     ),
     InterviewQuestion(
+        "personal_data",
+        "Is it about persons? none, personal, or special: health, origin, belief and the like",
+        "the GDPR asks for more, of training rows too",
+        "personal",
+        f"one of {', '.join(get_args(PersonalData))}",
+    ),
+    InterviewQuestion(
+        "talks_to_people",
+        "Do people talk with it directly, be they customers or your own staff?",
+        "then the law has them told that it is a machine",
+        "no",
+        "yes or no",
+    ),
+    InterviewQuestion(
         "on_premise_only",
         "Must everything stay on your own machines?",
         "then no API is an option",
@@ -105,11 +144,32 @@ QUESTIONS = (
         "yes or no",
     ),
     InterviewQuestion(
+        "hardware",
+        "Which GPUs of your own may it run on? One by one, with commas between; or none",
+        "your own machine costs its power alone, and what is held nowhere is no option",
+        "L40S, L40S",
+        "GPUs by their names in `finewright catalog list`, with commas between, or none",
+    ),
+    InterviewQuestion(
         "requests_per_month",
         "How many requests a month?",
         "an API is paid by the request, a machine by the month",
         "30000",
         _WHOLE,
+    ),
+    InterviewQuestion(
+        "tokens_in",
+        "How many tokens have instructions and question, without documents? A word has about 1.3",
+        "an API is paid by the token, and a machine reads only so many a second",
+        "500",
+        _TOKENS,
+    ),
+    InterviewQuestion(
+        "tokens_out",
+        "How many tokens has an answer? A label has about 5, a page 500",
+        "they are the dearest and the slowest",
+        "250",
+        _TOKENS,
     ),
     InterviewQuestion(
         "document_tokens",
@@ -150,29 +210,44 @@ QUESTIONS = (
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
 _WORDS = {"yes": True, "y": True, "no": False, "n": False, "true": True, "false": False}
-_CLAIMS = ("citations", "per_document_access", "on_premise_only")
+_CLAIMS = ("citations", "per_document_access", "talks_to_people", "on_premise_only")
 _DEGREES = ("knowledge_gap", "behaviour_gap")
-_CHOSEN = ("task", "data_class", "domain")
+_CHOSEN = ("task", "data_class", "personal_data", "domain")
+_LISTS = ("languages", "hardware")
+_ONLY_FOR = {
+    "labels": ("classify", UNKNOWN),
+    "rule_share": ("classify", "extract", UNKNOWN),
+}
+"""Questions that other kinds of work have no answer to."""
 _UNKNOWN_WORDS = ("", "?", "unknown", "u")
 
 
 def interview(reply: Reply) -> dict[str, Any]:  # Any: what a spec's key may hold
     """Ask until every answer can be; unknown always can. Numbers may be `30k`, `2M`, `5 GB` or `2 s`.
 
-    Without a gap in knowledge, documents are not asked about, for nothing depends on them."""
+    What nothing depends on is not asked: labels of a text, documents without a gap in knowledge. Where the
+    input ends, the rest stays without an answer."""
     answers: dict[str, Any] = {}
     for question in QUESTIONS:
-        if answers.get("knowledge_gap") == 0 and question.key in _ABOUT_DOCUMENTS:
+        if not _concerns(question.key, answers):
             continue
-        complaint = ""
-        while (value := _value(question.key, reply(question, complaint))) is None:
-            complaint = f"that cannot be; an answer is {question.range}, or unknown"
+        typed = reply(question, "")
+        while typed and (value := _value(question.key, typed)) is None:
+            typed = reply(question, f"that cannot be; an answer is {question.range}, or unknown")
+        if not typed:
+            break
         answers[question.key] = value
     return answers
 
 
+def _concerns(key: str, answers: Mapping[str, Any]) -> bool:  # Any: what a spec's key may hold
+    if answers.get("knowledge_gap") == 0 and key in _ABOUT_DOCUMENTS:
+        return False
+    return key not in _ONLY_FOR or answers["task"] in _ONLY_FOR[key]
+
+
 def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spec's key may hold
-    """The spec as YAML, each answer under its question."""
+    """The spec as YAML, each answer under its question, and where the answers ended too early."""
     name = (
         re.sub(r"[^a-z0-9-]+", "-", path.stem.casefold()).strip("-")[:63].strip("-") or "decision"
     )
@@ -182,6 +257,10 @@ def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spe
         if question.key in answers:
             value = _scalar(answers[question.key])
             lines += [f"  # {question.text}", f"  {question.key}: {value}"]
+    if QUESTIONS[-1].key not in answers:
+        lines.append(
+            "  # The input ended here: nobody answered the rest, and it is taken as unknown."
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -195,14 +274,31 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
         given = _WORDS.get(word, typed)
     elif key in _DEGREES:
         given = number_of(word, {}) if word.isdigit() else typed
+    elif key in _LISTS and word != "none":
+        given = [item.strip() for item in typed.split(",") if item.strip()]
+    elif key in _LISTS:
+        given = word
     try:
         value = getattr(DecideSpec.model_validate({key: given}), key)
     except ValidationError:
         return None
-    if key == "domain" and value not in packaged_laws().domains:
+    if not _is_known(key, value):
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _is_known(key: str, value: Any) -> bool:  # Any: what a spec's key may hold
+    """Whether the field of use, or every GPU, is one that is known."""
+    if key == "domain":
+        return value in packaged_laws().domains
+    if key != "hardware" or value == "none":
+        return True
+    known = prices(own_folder())
+    try:
+        return all(gpu_named(known, name) for name in value)
+    except DataError:
+        return False
+
+
 def _scalar(value: object) -> str:
-    return yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).partition("\n")[0]

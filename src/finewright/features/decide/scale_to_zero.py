@@ -50,7 +50,7 @@ class IdleMachine(NamedTuple):
         """Where, for how many hours a month, and who waits."""
         host, price = self.seat.served.host, self.seat.served.host.usd_per_hour
         return (
-            f"{host.name} that scales to zero, {price.median:.2f} USD an hour while it works:"
+            f"{host.name} that scales to zero{host.landlords}, {price.median:.2f} USD an hour while it works:"
             f" {self.hours:,.1f} hours a month, {self.month_usd.median:,.0f} USD, and"
             f" {self.cold_share:.0%} of the requests wait {self.start_seconds.median:,.0f} s for a start"
         )

@@ -31,6 +31,7 @@ _MONTH_SECONDS = HOURS_A_MONTH * 3600
 USABLE = 0.95
 """Of the memory that a program finds: its own context and the allocator's slack take the rest."""
 _SERVED_TIERS = ("community", "secure", "on_demand")
+_NAMED = 3
 _OWN_CENTRES = frozenset({"nebius"})
 """Hosts of models whose machines for rent are their own."""
 
@@ -59,6 +60,20 @@ class Host:
     gpus: int = 1
     """Among which the memory is shared."""
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def landlords(self) -> str:
+        """Who rents it out, from the cheapest on, in words; empty where it is not for rent."""
+        offers = [fact for fact in self.facts if isinstance(fact, Machine)]
+        offers.sort(key=lambda offer: offer.usd_per_hour.median)
+        names = list(dict.fromkeys(offer.provider for offer in offers))
+        rest = f" or {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f" from {', '.join(names[:_NAMED])}{rest}" if names else ""
+
+    @property
+    def standing(self) -> str:
+        """Whose it is, in words."""
+        return "yours, its power alone" if self.is_own else f"rented all month{self.landlords}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ Every value may be `unknown`, and is so when it is left out; what is unknown is 
 
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from finewright.features.decide.amounts import COUNT, DAYS, MILLISECONDS, TOKENS, as_written
+from finewright.catalog.languages import unknown_language
+from finewright.catalog.laws import domain_named
+from finewright.schema.amounts import COUNT, DAYS, MILLISECONDS, SHARE, TOKENS, as_written
 from finewright.schema.common import Model, default
 from finewright.schema.decide import Criterion, Method, Profile
 
@@ -32,7 +34,21 @@ _Amount = Annotated[float, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False
 _Positive = Annotated[float, Field(gt=0, le=1e9, strict=True, allow_inf_nan=False)]
 _Rate = Annotated[float, Field(ge=0.001, le=1e9, strict=True, allow_inf_nan=False)]
 _Days = Annotated[_Rate, as_written(DAYS, _Rate)]
-_Share = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+_Part = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+_Share = Annotated[_Part, as_written(SHARE, _Part)]
+_Wage = Annotated[_Rate, as_written(COUNT, _Rate)]
+_NumLabels = Annotated[int, Field(ge=2, le=10_000, strict=True)]
+_Labels = Annotated[_NumLabels, as_written(COUNT, _NumLabels)]
+
+
+def _known_language(code: object) -> object:
+    """The code; raises ValueError, with the code that was meant, for what is no language's."""
+    if isinstance(code, str) and (what := unknown_language(code)):
+        raise ValueError(what)
+    return code
+
+
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2}$"), BeforeValidator(_known_language)]
 Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
 
 
@@ -81,7 +97,7 @@ class DecideSpec(Model):
     output: Output | Unknown = default(
         UNKNOWN, "What an answer is: free text, strict JSON, or one of a few labels", "free text"
     )
-    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...] | Unknown = default(
+    languages: tuple[_Language, ...] | Unknown = default(
         UNKNOWN, "Languages of questions and documents, as ISO 639-1 codes", "any model will do"
     )
     rule_share: _Share | Unknown = default(
@@ -89,7 +105,7 @@ class DecideSpec(Model):
         "Share of the cases that a fixed rule gets right: a pattern, a table, a list of words",
         "no rule is looked at",
     )
-    labels: Annotated[int, Field(ge=2, le=10_000, strict=True)] | Unknown = default(
+    labels: _Labels | Unknown = default(
         UNKNOWN, "How many different labels there are, where an answer is one of them", "two"
     )
     behaviour_gap: _Degree | Unknown = default(
@@ -131,7 +147,9 @@ class DecideSpec(Model):
         "one line says what the law would ask",
     )
     talks_to_people: Claim = default(
-        UNKNOWN, "People who are not your staff talk with it directly", "it does where it converses"
+        UNKNOWN,
+        "People talk with it directly, be they customers or your own staff",
+        "they do where it converses",
     )
     on_premise_only: Claim = default(UNKNOWN, "Nothing may leave your own machines", _WIDENED)
     requests_per_month: _Count | Unknown = default(UNKNOWN, "How often it is asked", _WIDENED)
@@ -153,7 +171,7 @@ class DecideSpec(Model):
     effort_hours: Bound = default(
         UNKNOWN, "Hours of people's work before the first answer", _WIDENED
     )
-    people_usd_per_hour: _Rate | Unknown = default(
+    people_usd_per_hour: _Wage | Unknown = default(
         UNKNOWN,
         "What an hour of people's work costs you, in US dollars",
         "a range is shown; it ranks nothing, for hours do",
@@ -163,9 +181,9 @@ class DecideSpec(Model):
         "Your own machines, one by one: a GPU of the catalog by name, or a data sheet",
         _WIDENED,
     )
-    domain: str = default(
+    domain: Annotated[str, AfterValidator(domain_named)] = default(
         UNKNOWN,
-        "Field of use: one of the AI Act's areas, a product that other law rules, or other",
+        "Field of use: one of the AI Act's areas, a product that other law rules, finance, or other",
         _WIDENED,
     )
     base_model: str = default(

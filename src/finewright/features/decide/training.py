@@ -20,6 +20,7 @@ class TrainingCost(NamedTuple):
     where: str
     misfit: str = ""
     """Why no machine that may be taken holds it."""
+    is_rented: bool = False
 
 
 class HostedRun(NamedTuple):

@@ -1,4 +1,4 @@
-"""Numbers as people write them: `300k`, `2M`, `5 GB`, `8 s`, `2 weeks`, `$2.5k`; for spec and interview.
+"""Numbers as people write them: `300k`, `2M`, `1e12`, `5 GB`, `8 s`, `2 weeks`, `$2.5k`, `90%`.
 
 A comma stands between thousands alone, for `1,5` is one and a half to some and fifteen to others; `m` is a
 million of what is counted, but of no time, where it may be a minute or a month."""
@@ -34,8 +34,21 @@ DAYS: Units = {
     **dict.fromkeys(("month", "months"), 365 / 12),
     **dict.fromkeys(("year", "years"), 365),
 }
-_NUMBER = re.compile(r"\$?\s*((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([a-z]*)")
-_AS_JSON_SCHEMA = r"^\$?\s*\d[\d,_]*(\.\d+)?\s*[A-Za-z]*$"
+SHARE: Units = {"%": 0.01}
+_EXACT_DIGITS = 15
+"""Of a float: 57 % is 0.57, and not 0.5700000000000001."""
+_NUMBER = re.compile(
+    r"\$?\s*((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)(e[+-]?\d{1,2})?\s*([a-z]*|%)"
+)
+_AS_JSON_SCHEMA = r"^\$?\s*\d[\d,_]*(\.\d+)?([eE][+-]?\d{1,2})?\s*([A-Za-z]*|%)$"
+_EXAMPLES = (
+    (COUNT, "300 or 300k"),
+    (TOKENS, "400k or 5 GB"),
+    (MILLISECONDS, "800 ms or 8 s"),
+    (DAYS, "7 or 2 weeks"),
+    (SHARE, "0.9 or 90%"),
+)
+_COMMA = re.compile(r"\$?\d+,\d+\s*\D*")
 Written = Annotated[str, Field(pattern=_AS_JSON_SCHEMA)]
 
 
@@ -46,25 +59,39 @@ def number_of(written: object, units: Units) -> object:
     found = _NUMBER.fullmatch(written.strip().casefold()) if isinstance(written, str) else None
     if found is None:
         return written
-    digits, unit = found[1].replace(",", "").replace("_", ""), found[2]
+    digits, unit = found[1].replace(",", "").replace("_", "") + (found[2] or ""), found[3]
+    if not unit and digits.isdigit():
+        return int(digits)
     if not unit:
-        return float(digits) if "." in digits else int(digits)
+        return _whole(float(digits)) if found[2] else float(digits)
     if unit not in units:
         known = f"known are {', '.join(units)}" if units else "it has none"
         raise ValueError(f"{written!r} has no unit that this is counted in; {known}")
-    number = float(digits) * units[unit]
-    return int(number) if number.is_integer() or unit in _TEXT else number
+    number = float(f"{float(digits) * units[unit]:.{_EXACT_DIGITS}g}")
+    return int(number) if unit in _TEXT else _whole(number)
 
 
-def _numbers_of(given: object, units: Units) -> object:
+def _whole(number: float) -> float:
+    return int(number) if number.is_integer() else number
+
+
+def _amount(given: object, units: Units) -> object:
+    """The number; raises ValueError, with how to write it, for a text that is none and is not `unknown`."""
+    number = number_of(given, units)
+    if not isinstance(number, str) or number == "unknown":
+        return number
+    example = next(text for each, text in _EXAMPLES if each is units)
+    comma = ", with a point for a comma" if _COMMA.fullmatch(number.strip()) else ""
+    raise ValueError(f"must be a number such as {example}, or unknown, not {given!r}{comma}")
+
+
+def _amounts(given: object, units: Units) -> object:
     """A number, or each of a target and a limit."""
     if isinstance(given, Mapping):
-        return {key: number_of(value, units) for key, value in given.items()}
-    return number_of(given, units)
+        return {key: _amount(value, units) for key, value in given.items()}
+    return _amount(given, units)
 
 
 def as_written(units: Units, plain: Any) -> BeforeValidator:  # Any: an annotation
     """Reads what a person writes for a value of the type `plain`; editors are shown that both may stand."""
-    return BeforeValidator(
-        partial(_numbers_of, units=units), json_schema_input_type=plain | Written
-    )
+    return BeforeValidator(partial(_amounts, units=units), json_schema_input_type=plain | Written)

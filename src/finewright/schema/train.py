@@ -38,7 +38,7 @@ class TrainSettings(Model):
         None, "Peak learning rate", "chosen by method, adapter and model size", gt=0.0, lt=1.0
     )
     epochs: float = default(
-        3.0, "Passes over the rows", "small sets need a few looks at each row", gt=0.0
+        3.0, "Passes over the rows", "small sets need a few looks at each row", gt=0.0, le=10_000.0
     )
     max_steps: int | None = default(
         None, "Stop after this many optimiser steps", "epochs decide", gt=0

@@ -254,8 +254,9 @@ class _Question:
         if arm is None or not arm.is_language_model:
             return ""
         rows, model = self.tried[arm], self.base.models[arm.name]
-        others = [row for other, each in self.tried.items() for row in each if _differs(other, arm)]
-        return cheaper(rows, model) or elsewhere(rows, model, others) or dearer(rows, model)
+        (other,) = (each for each in self.tried if _differs(each, arm))
+        there = elsewhere(rows, model, other, self.tried[other])
+        return cheaper(rows, model, arm) or there or dearer(rows, model)
 
     def cost(self, arm: Arm, found: Sequence[RuleFinding]) -> ArmCost:
         """What an arm takes, dropped or not."""
@@ -318,7 +319,9 @@ class _Question:
     def facts_used(self, ranked: Sequence[RankedArm]) -> FactsUsed:
         """Their digest, and the age of the oldest that the first two arms rest on."""
         days = [fact.observed_at for fact in self.facts(self.weighty(ranked))]
-        found = freshness(min(days, default=self.adviser.today), self.adviser.today)
+        if not days:
+            return FactsUsed(sha256=self.adviser.facts_sha256)
+        found = freshness(min(days), self.adviser.today)
         return FactsUsed(
             sha256=self.adviser.facts_sha256,
             oldest=found.observed_at,
@@ -340,7 +343,7 @@ class _Question:
         """What the reader should know before taking the answer for granted."""
         found = []
         facts = self.facts_used(ranked)
-        if facts.state != "fresh":
+        if facts.state not in (None, "fresh"):
             found.append(_warning(self.aged(facts, ranked), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))

@@ -23,6 +23,8 @@ SAME = 0.01
 _CHEAPER = 0.8
 _NEARLY, _MUCH = 0.03, 3.0
 """Quality that is hardly more, for so many times the money."""
+_FELT = 0.1
+"""Utility that is felt where it is less."""
 _SOME = 0.3
 """Quality below which a cheap model is no rival."""
 
@@ -120,8 +122,9 @@ def shown(
         )
 
 
-def cheaper(rows: Sequence[ModelTrial], chosen: str) -> str:
-    """The cheapest model that does the same as the chosen one for less, in words; empty where none does."""
+def cheaper(rows: Sequence[ModelTrial], chosen: str, arm: Arm) -> str:
+    """The cheapest model of an arm that does the same as the chosen one for less: where it runs, and what is
+    lost by it; empty where none does."""
     ours = next(row for row in rows if row.model == chosen)
     month = ours.figures.month_usd.median
     others = [
@@ -136,16 +139,33 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str) -> str:
         return ""
     least = min(others, key=lambda row: row.figures.month_usd.median)
     one, two = apart(least.quality, ours.quality, least=2)
+    where = least.figures.how[0] if arm.host == "api" and least.figures.how else least.model
     return (
-        f"a cheaper model does the same: {least.model} with quality {one} for"
-        f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for {number(month)}"
+        f"a cheaper model does the same: {where} ({arm.name}) with quality {one} for"
+        f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for"
+        f" {number(month)}{_lost(ours, least)}"
     )
 
 
-def elsewhere(rows: Sequence[ModelTrial], chosen: str, others: Sequence[ModelTrial]) -> str:
+def _lost(ours: ModelTrial, theirs: ModelTrial) -> str:
+    """What the other is worse by, criterion by criterion, and who else sees the data."""
+    mine, others = ours.utilities, theirs.utilities
+    worse = [
+        f"{name.replace('_', ' ')} {others[name]:.2f}, not {mine[name]:.2f}"
+        for name in mine
+        if name != "quality" and mine[name] - others[name] >= _FELT
+    ]
+    is_third = theirs.figures.is_third_party and not ours.figures.is_third_party
+    worse += ["a third party hosts it, so that it is none for regulated data"] if is_third else []
+    return f"; what is lost: {'; '.join(worse)}" if worse else ""
+
+
+def elsewhere(
+    rows: Sequence[ModelTrial], chosen: str, other: Arm, others: Sequence[ModelTrial]
+) -> str:
     """The cheapest model at the other host that does the same as the chosen one; empty where none does."""
     ours = next(row for row in rows if row.model == chosen)
-    return cheaper([ours, *(row for row in others if row.figures.is_held)], chosen)
+    return cheaper([ours, *(row for row in others if row.figures.is_held)], chosen, other)
 
 
 def dearer(rows: Sequence[ModelTrial], chosen: str) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from statistics import median
 
 from finewright.catalog.advice import Advice
+from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import api_named
 from finewright.estimate.memory import MemoryLoad, memory
 from finewright.estimate.shape import ModelShape
@@ -101,6 +102,21 @@ class Facts:
             self._apis[name] = api_named(self.prices, name)
         return self._apis[name]
 
+    @cached_property
+    def _by_last_part(self) -> Mapping[str, OpenModelFacts]:
+        names = [(name, name) for name in self.models]
+        names += [
+            (alias, name)
+            for name, row in open_models().items()
+            if name in self.models
+            for alias in row.aliases
+        ]
+        return {_last_part(alias): self.models[name] for alias, name in names}
+
+    def open_model_of(self, api: API) -> OpenModelFacts | None:
+        """The open model of the catalog that an API serves under its name, in any case and on any path."""
+        return self._by_last_part.get(_last_part(api.model))
+
     def deadlines_of(self, api: API, days: int) -> list[Deadline]:
         """What ends within so many days of the model, or of its provider's fine-tuning."""
         return [
@@ -117,3 +133,7 @@ class Facts:
         return self._steps.setdefault(
             (name, steps), LoraStep(self.models[name].shape, steps * _STEP_TOKENS)
         )
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2].casefold()

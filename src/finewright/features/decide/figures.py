@@ -4,7 +4,7 @@ This is the one place where the decision meets the estimators: what is read from
 `finewright.estimate` is turned into ranges here, and nowhere else."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple, TypeAlias
@@ -16,8 +16,9 @@ from finewright.features.decide.ability import ability_of, languages_of
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright.features.decide.case import Case
 from finewright.features.decide.corpus import indexed
-from finewright.features.decide.facts import Facts, LoraStep
+from finewright.features.decide.facts import Facts
 from finewright.features.decide.market import Market, market_with
+from finewright.features.decide.misfits import AtHand, served_misfit, training_misfit
 from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.request import RequestShape
 from finewright.features.decide.scale_to_zero import IdleMachine, scaled_to_zero
@@ -92,7 +93,7 @@ class _Figuring:
 
     def _of(self, arm: Arm) -> Figures:
         if not arm.is_language_model:
-            found = without_model(arm, self.case, self.work, self.taken)
+            found = without_model(arm, self.case, self.work, self.taken, self.hosts)
             return replace(found, once_usd=self._teaching(arm), notes=tuple(self._more_words(arm)))
         if arm.host != "api":
             return self._own(arm)
@@ -129,7 +130,7 @@ class _Figuring:
             request_usd=request,
             place="api",
             model=api.model,
-            context_tokens=api.context_tokens or _CONTEXT_WITHOUT_ROW,
+            context_tokens=self._context_of(api) or _CONTEXT_WITHOUT_ROW,
             request_tokens=self.request.tokens(arm),
             ability=able.level,
             ability_known=able.known,
@@ -150,13 +151,20 @@ class _Figuring:
         )
 
     def _hosted(self, arm: Arm, api: API) -> HostedRun | None:
-        open_model = self.facts.models.get(api.model.rpartition("/")[2])
+        open_model = self.facts.open_model_of(api)
         return run_at(self.facts, api, open_model, self.work.trained_tokens(arm))
+
+    def _context_of(self, api: API) -> int | None:
+        """What an API's model reads at once: as its row says, or as the open model that it is."""
+        open_model = self.facts.open_model_of(api)
+        return api.context_tokens or (open_model.context if open_model else None)
 
     def _api_words(
         self, api: API, arm: Arm, hosted: HostedRun | None, *, in_batches: bool
     ) -> Iterator[str]:
         yield f"{api.model} at {api.provider}"
+        if not self._context_of(api):
+            yield f"its context is not known, {_CONTEXT_WITHOUT_ROW:,} tokens are taken for it"
         if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
         if arm.is_tuned and (hosted is None or hosted.usd is None):
@@ -193,7 +201,7 @@ class _Figuring:
         month = total(machines, index)
         is_own = bool(seat and seat.served.host.is_own)
         words = [*self._seat_words(model, seat, idle, takes_idle=takes_idle)] if seat else []
-        words += [f"a training run on {trained.where}"] if trained else []
+        words += [f"a training run on {trained.where}"] if trained and trained.where else []
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         runs = product(run, self.taken["project_runs"])
         return Figures(
@@ -218,7 +226,7 @@ class _Figuring:
             run_usd=run,
             trains_outside=bool(trained and trained.is_rented and not self.case.on_premise_only),
             misfit=misfit,
-            is_held=seat is not None,
+            is_held=seat is not None and (trained is None or bool(trained.where)),
             how=tuple(words),
             notes=tuple(self._notes(arm, model, None if takes_idle else idle)),
             facts=(
@@ -340,14 +348,14 @@ class _Figuring:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
 
         Where none that may be taken does, what a rented one would cost is told with the misfit."""
-        model, taken = self._model_of(arm).name, self.taken
-        step = self.facts.step_of(model, self.request.prompt(arm) + self.case.tokens_out)
+        model, taken = self._model_of(arm), self.taken
+        step = self.facts.step_of(model.name, self.request.prompt(arm) + self.case.tokens_out)
         tokens = self.work.trained_tokens(arm)
-        allowed = self.own if self.must_own else [*self.own, *self.market.training]
-        fit, other = (training_host(step, hosts) for hosts in (allowed, self.market.training))
-        misfit = "" if fit else self._training_misfit(model, step, other)
+        there = self._at_hand(self.market.training)
+        fit, other = (training_host(step, hosts) for hosts in (there.may, there.rented))
+        misfit = "" if fit else training_misfit(model, step, there, other)
         if (host := fit or other) is None:
-            return TrainingCost(NOTHING, NOTHING, "no machine of the catalog", misfit)
+            return TrainingCost(NOTHING, NOTHING, "", misfit)
         flops = product(tokens, step.flops_a_token)
         hours = hours_of(flops, taken["training_utilisation"], host.tflops)
         usd = product(host.usd_per_hour, hours)
@@ -360,34 +368,12 @@ class _Figuring:
             return ""
         return ", rented, which on-premise forbids" if self.must_own else ", as if it were rented"
 
-    def _training_misfit(self, model: str, step: LoraStep, other: Host | None) -> str:
-        experts = ", its experts in 16 bits" if self.facts.models[model].shape.is_mixture else ""
-        rows = f" on rows of {step.tokens:,}" if step.is_long else ""
-        takes = f"training {model}{rows} takes {step.gib(4):,.1f} GiB with 4-bit weights{experts}"
-        where = f"; a {other.name} holds it" if other else "; no machine of the catalog holds it"
-        if not self.must_own:
-            return f"{takes}{where}"
-        yours = ", ".join(host.name for host in self.own) or "no machine"
-        return f"nothing may leave your machines, and {takes}, more than {yours} holds{where}"
+    def _at_hand(self, rented: Sequence[Host]) -> AtHand:
+        return AtHand(self.own if self.must_own else [*self.own, *rented], rented, self.must_own)
 
     def _misfit(self, model: OpenModelFacts, need: Need) -> str:
-        least = serving.memory_gib(model.sizes, 4, need)
-        other = serving.fits(model, need, self.rented)
-        where = (
-            f"; a {other.host.name} holds it" if other else "; no machine of the catalog holds it"
-        )
-        weights = serving.memory_gib(model.sizes, 4, Need(0, 0, 0, 0))
-        takes = (
-            f"{model.name} takes {least:,.1f} GiB, {weights:,.1f} for 4-bit weights and"
-            f" {least - weights:,.1f} for the cache of what is asked at once ({need.at_once})"
-        )
-        if self.must_own and not self.own:
-            return f"on-premise, and you have no machine: {takes}{where}"
-        yours = ", ".join(host.name for host in self.hosts) if self.must_own else "what is for rent"
-        if serving.fits(model, need, self.hosts):
-            many = f"{self.case.requests_per_month:,.0f}"
-            return f"{yours} cannot carry the busiest hour of {many} requests a month"
-        return f"{takes}, more than {yours} holds{where}"
+        there = self._at_hand(self.rented)
+        return served_misfit(model, need, there, self.case.requests_per_month)
 
 
 def _each(month: Range, case: Case) -> Range:

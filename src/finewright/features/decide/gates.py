@@ -333,11 +333,20 @@ def _over(figure: Range, limit: float, what: str) -> str:
 
 
 def _context(ground: Ground) -> Iterator[GateVerdict]:
-    """Prompt, documents in it and answer, against what the model reads at once."""
+    """Prompt, documents in it and answer, against what the model reads at once.
+
+    An encoder cuts what it does not read; one that reads less than half of a text is dropped."""
     for arm in ARMS:
         figures = ground.figures[arm]
         if figures.request_tokens > figures.context_tokens:
             whole, room = apart(figures.request_tokens, figures.context_tokens)
+            if not arm.is_language_model:
+                is_most = figures.request_tokens * _SHARE_OF_CONTEXT <= figures.context_tokens
+                why = f"{figures.model} reads the first {room} of {whole} tokens"
+                yield GateVerdict(
+                    "warning" if is_most else "dropped", [arm], why, cannot=not is_most
+                )
+                continue
             why = (
                 f"prompt and answer of {whole} tokens do not fit into the {room} of {figures.model}"
             )

@@ -8,6 +8,8 @@ from finewright.features.decide.ground import PAIRS_COMFORTABLE, GateVerdict, Gr
 from finewright.features.decide.spec import UNKNOWN
 
 RULE_ENOUGH = 0.9
+_LISTED = 20
+"""Languages that are named one by one."""
 USELESS = 0.1
 """Of the cases done well: below it nobody is helped, whatever it costs."""
 
@@ -74,7 +76,9 @@ def languages(ground: Ground) -> Iterator[GateVerdict]:
             if arm.host == "self-hosted" and arm.is_language_model and wanted - {"en"}:
                 unknown.append(arm)
         elif missing := sorted(wanted - set(figures.languages)):
-            why = f"{figures.model} was made for {', '.join(figures.languages)}, not for {', '.join(missing)}"
+            known = figures.languages
+            made = ", ".join(known) if len(known) <= _LISTED else f"{len(known)} languages"
+            why = f"{figures.model} was made for {made}, not for {', '.join(missing)}"
             yield GateVerdict("dropped", [arm], why)
     if unknown:
         yield GateVerdict("warning", unknown, "which languages its model was made for is unknown")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from finewright.features.decide.results import (
     ArmCost,
     DecideReport,
+    FactsUsed,
     ModelFigure,
     RankedArm,
     RuleFinding,
@@ -39,10 +40,7 @@ def decide_page(report: DecideReport) -> Page:
         subject="a decision",
         title=report.name,
         answer="\n".join(filter(None, (report.answer, report.cheaper))),
-        about=[
-            f"as of {report.today}; facts {facts.sha256}, the oldest seen {facts.oldest}, {facts.age_days}"
-            f" days ago ({facts.state})"
-        ],
+        about=[f"as of {report.today}; facts {facts.sha256}, {_age(facts)}"],
         problems=report.problems,
         sections=[
             *section("Cost and quality", *_picture(report)),
@@ -57,6 +55,12 @@ def decide_page(report: DecideReport) -> Page:
             *section("Inputs and sources", *_inputs(report), is_for_page=True),
         ],
     )
+
+
+def _age(facts: FactsUsed) -> str:
+    if facts.oldest is None:
+        return "none of which the first two arms rest on; each assumption has its own day"
+    return f"the oldest seen {facts.oldest}, {facts.age_days} days ago ({facts.state})"
 
 
 def _ranking(report: DecideReport) -> Iterator[Block | None]:
@@ -247,10 +251,14 @@ def _turns(report: DecideReport) -> Iterator[str]:
     if report.ranking and not turning:
         yield "no input alone within its range"
     for each in report.break_even:
-        volume = ""
-        if each.requests_per_month is not None:
-            volume = f"from {span(each.requests_per_month)} requests a month on; "
-        yield f"{each.method}: self-hosted is cheaper {volume}{each.reason}"
+        yield f"{each.method}: self-hosted is cheaper {_from(each.requests_per_month)}{each.reason}"
+
+
+def _from(volume: Range | None) -> str:
+    """From which volume on; empty where a reason says why there is none."""
+    if volume is None:
+        return ""
+    return f"from {span(volume)} requests a month on; " if volume.high > 0 else "at any volume; "
 
 
 def _swing(swing: Swing) -> str:

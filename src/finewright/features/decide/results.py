@@ -170,12 +170,14 @@ class Experiment(Model):
 
 
 class FactsUsed(Model):
-    """Which facts the answer rests on: their digest, and their age on the stated day."""
+    """Which facts the answer rests on: their digest, and the oldest one's age on the stated day.
+
+    No age where no fact of the catalog is in the first two arms: assumptions have their own days."""
 
     sha256: str
-    oldest: date
-    age_days: int
-    state: Literal["fresh", "aging", "stale"]
+    oldest: date | None = None
+    age_days: int | None = None
+    state: Literal["fresh", "aging", "stale"] | None = None
 
 
 class DecideReport(Model):

@@ -27,6 +27,9 @@ _MOST_TOKENS = 100_000_000
 _Degree = Annotated[int, Field(ge=0, le=3, strict=True)]
 _Number = Annotated[int, Field(ge=0, le=10**12, strict=True)]
 _Count = Annotated[_Number, as_written(COUNT, _Number)]
+_MOST_PAIRS = 1_000_000_000
+_NumPairs = Annotated[int, Field(ge=0, le=_MOST_PAIRS, strict=True)]
+_Pairs = Annotated[_NumPairs, as_written(COUNT, _NumPairs)]
 _Volume = Annotated[_Number, as_written(TOKENS, _Number)]
 _NumTokens = Annotated[int, Field(ge=1, le=_MOST_TOKENS, strict=True)]
 _Tokens = Annotated[_NumTokens, as_written(COUNT, _NumTokens)]
@@ -130,7 +133,7 @@ class DecideSpec(Model):
         "Real inputs without an answer that you have, which a strong model may answer for training",
         "none",
     )
-    labelled_pairs: _Count | Unknown = default(
+    labelled_pairs: _Pairs | Unknown = default(
         UNKNOWN, "Good examples of question and answer that you have", _WIDENED
     )
     citations: Claim = default(UNKNOWN, "Answers must name their source", _WIDENED)

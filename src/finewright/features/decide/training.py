@@ -18,6 +18,7 @@ class TrainingCost(NamedTuple):
     usd: Range
     hours: Range
     where: str
+    """Empty where no machine holds it, so that what it costs is unknown."""
     misfit: str = ""
     """Why no machine that may be taken holds it."""
     is_rented: bool = False

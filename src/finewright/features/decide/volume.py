@@ -66,7 +66,8 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
             f" {carried:,.0f}"
         )
     else:
-        volume = Range(low=found.low, median=found.median, high=found.high)
+        low, median, high = (_whole(each) for each in (found.low, found.median, found.high))
+        volume = Range(low=low, median=median, high=high)
         first = fixed.median + (machines.steps.month_usd.median if machines else 0.0)
         saved = 1000 * (api.request_usd.median - each.median)
         wanted = "whether it is asked or not"
@@ -78,6 +79,11 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         )
         return MethodBreakEven(method=method, requests_per_month=volume, reason=why)
     return MethodBreakEven(method=method, requests_per_month=None, reason=why)
+
+
+def _whole(requests: float) -> float:
+    """A volume below one request a month is none: it pays off from the first on."""
+    return requests if requests >= 1 else 0.0
 
 
 def _amount(usd: float) -> str:

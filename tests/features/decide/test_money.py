@@ -9,7 +9,10 @@ import pytest
 from features.decide.advising import TODAY, advise, dropped, exactly, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import api_named, packaged_prices
+from finewright.features.decide.arms import Arm
+from finewright.features.decide.case import middle
 from finewright.features.decide.facts import Facts
+from finewright.features.decide.figures import figures_with
 from finewright.features.decide.market import market_with
 from finewright.features.decide.models import models_of
 from finewright.features.decide.packaged import adviser_for, known_by
@@ -18,6 +21,7 @@ from finewright.features.decide.scale_to_zero import scaled_to_zero, workers
 from finewright.features.decide.serving import Demand, Need, month_usd, seated
 from finewright.features.decide.training import hosts_of, run_at
 from finewright.report.show import text_of
+from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 
 PRICES = packaged_prices()
@@ -250,3 +254,46 @@ def test_a_rented_machine_is_told_with_who_rents_it_out() -> None:
     gpu = how.partition(" on ")[2].partition(",")[0]
     sellers = {row.provider for row in packaged_prices().machines if row.gpu == gpu}
     assert how.partition(" from ")[2].partition(",")[0] in sellers
+
+
+def context_of(row: API) -> tuple[int, str]:
+    """What a model at an API reads at once, and how that is said."""
+    prices = packaged_prices()
+    prices = prices.model_copy(update={"apis": (*prices.apis, row)})
+    facts = Facts(prices, packaged_advice(), models_of("Qwen2.5-7B", Path, TODAY), TODAY)
+    case = middle(spec(api_model=row.model), packaged_advice())
+    found = figures_with(facts)(case)[Arm("prompt", "api")]
+    return found.context_tokens, found.how[1] if len(found.how) > 1 else ""
+
+
+def test_an_api_reads_what_the_open_model_behind_it_reads_or_says_that_nobody_knows() -> None:
+    row = api_named(packaged_prices(), "qwen/qwen3-14b")
+    assert row.context_tokens is None
+    assert context_of(row) == (40_960, "")
+    tokens, said = context_of(row.model_copy(update={"model": "nobody/knows-1b"}))
+    assert tokens == 128_000
+    assert said == "its context is not known, 128,000 tokens are taken for it"
+
+
+def test_a_cheaper_model_is_named_with_its_arm_its_host_and_what_is_lost() -> None:
+    said = advise(
+        spec(
+            task="extract",
+            output="json",
+            corpus_tokens=0,
+            knowledge_gap=0,
+            document_tokens=90_000,
+            labelled_pairs=0,
+            data_class="confidential",
+            requests_per_month=500,
+            tokens_out=1500,
+            latency_p95_ms=600_000,
+            base_model="gemma-3-12b",
+            api_model="unknown",
+            profile="regulated",
+        )
+    ).cheaper
+    assert said.startswith("a cheaper model does the same: ")
+    assert " at nebius (prompt, api) with quality " in said
+    assert "what is lost: privacy 0.35, not 0.70" in said
+    assert said.endswith("a third party hosts it, so that it is none for regulated data")

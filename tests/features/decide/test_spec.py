@@ -105,6 +105,7 @@ def for_editors() -> JsonSchema:
         ("requests_per_month: yes", "must be"),
         ("tokens_in: 0", "must be at least 1"),
         ("tokens_in: 200000000", "must be at most"),
+        ("labelled_pairs: 1000000000000", "must be at most"),
         ("fact_half_life_days: .inf", "must be"),
         ("data_class: secret", "must be"),
         ("horizon_months: 0", "must be at least 1"),

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from features.decide.advising import advise, exactly, hand_made, spec
-from finewright.estimate.money import MachineSteps
+from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
+from finewright.features.decide.report import decide_page
+from finewright.report.show import text_of
 
 
 def priced(case: Case, arm: Arm) -> dict[str, Any]:
@@ -95,3 +97,26 @@ def test_a_machine_that_scales_to_zero_is_paid_as_one_of_all_month_at_the_most()
     assert one[5_000_000] == pytest.approx(many[5_000_000], rel=0.5)
     found = next(each for each in rare.break_even if each.method == "prompt")
     assert found.requests_per_month is not None, found.reason
+
+
+def test_what_is_cheaper_from_the_first_request_on_is_so_at_any_volume() -> None:
+    """Each request keeps a worker of 1 USD an hour up for 70 s, 2 cents, against 10 at the API."""
+    idle = ScaleToZero(exactly(1), 60, exactly(10), exactly(20_000))
+
+    def make(case: Case, arm: Arm) -> dict[str, Any]:
+        whole = stepped(0.1)(case, arm)
+        return {**whole, "idle": idle} if arm.host == "self-hosted" else whole
+
+    report = hand_made(spec(labelled_pairs=0), make)
+    found = next(each for each in report.break_even if each.method == "prompt")
+    assert found.requests_per_month == exactly(0)
+    text = text_of(decide_page(report))
+    assert "prompt: self-hosted is cheaper at any volume; " in text
+
+
+def test_no_age_is_said_of_facts_that_are_not_there() -> None:
+    report = hand_made(spec())
+    assert report.facts.oldest is None
+    text = text_of(decide_page(report))
+    assert "days ago" not in text
+    assert "each assumption has its own day" in text

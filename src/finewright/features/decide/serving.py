@@ -1,8 +1,8 @@
 """A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
 
 The cheapest machines that hold weights and cache, carry the busiest hour and answer in time are taken;
-weights are 16-bit where the same machine holds them so, else 4-bit (NF4 with double quantisation, Dettmers et
-al. 2023, in the linear layers, and a mixture's experts as llama.cpp has them)."""
+weights are 16-bit where the same machine holds them so and is fast enough, else 4-bit (NF4 with double
+quantisation, Dettmers et al. 2023, in the linear layers, and a mixture's experts as llama.cpp has them)."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -30,6 +30,7 @@ _GIB = 1024**3
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
 USABLE = 0.95
 """Of the memory that a program finds: its own context and the allocator's slack take the rest."""
+_KINDS: tuple[Bits, ...] = (16, 4)
 _SERVED_TIERS = ("community", "secure", "on_demand")
 _NAMED = 3
 _OWN_CENTRES = frozenset({"nebius"})
@@ -121,30 +122,44 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
 
 
 def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
-    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can,
-    and answer in time; the cheapest where none are so fast, and None where none carry it."""
+    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
+    where they do not answer in time, the cheapest that do, in 4 bits too. None where none carry it."""
+    cheapest = next(iter(_by_price(model, need, hosts, demand, 1)), None)
+    if cheapest is None:
+        return None
+    seat = seat_on(model, cheapest, need, demand)
+    if math.isinf(demand.most_ms) or _is_in_time(model, seat, need, demand):
+        return seat
+    others = (
+        seat_on(model, served, need, demand)
+        for served in _by_price(model, need, hosts, demand, len(_KINDS))
+        if _alone_ms(model, served, need, demand) <= demand.most_ms
+    )
+    return next((each for each in others if _is_in_time(model, each, need, demand)), seat)
+
+
+def _by_price(
+    model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand, most_kinds: int
+) -> list[Served]:
+    """The model on each host of which there are enough, the cheapest first."""
     there = [
-        (served, num)
-        for served, num in counts_of(model, need, hosts, demand)
+        (served.host.usd_per_hour.median * num, -served.bits, served)
+        for served, num in counts_of(model, need, hosts, demand, most_kinds)
         if num <= served.host.count
     ]
-    there.sort(key=lambda pair: (pair[0].host.usd_per_hour.median * pair[1], -pair[0].bits))
-    in_time = (
-        seat
-        for served, _ in there
-        if math.isfinite(demand.most_ms)
-        and _alone_ms(model, served, need, demand) <= demand.most_ms
-        for seat in [seat_on(model, served, need, demand)]
-        if answer_ms(model, seat, need, demand).median <= demand.most_ms
-    )
-    return next(in_time, seat_on(model, there[0][0], need, demand) if there else None)
+    return [served for _, _, served in sorted(there, key=lambda each: each[:2])]
 
 
 def counts_of(
-    model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand
+    model: OpenModelFacts,
+    need: Need,
+    hosts: Sequence[Host],
+    demand: Demand,
+    most_kinds: int = 1,
 ) -> Iterator[tuple[Served, int]]:
-    """The model on each host that holds it, and how many of them carry the busiest hour."""
-    for served in _fitting(model, need, hosts):
+    """The model on each host that holds it, in the first so many kinds of weights that fit, and how many of
+    the hosts carry the busiest hour."""
+    for served in _fitting(model, need, hosts, most_kinds):
         work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
         rate = _rate(work, served.host, most, demand.prefill.median, demand.decode.median)
         yield served, _machines(_peak(demand), rate)
@@ -156,12 +171,13 @@ def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | N
     return min(found, key=lambda served: served.host.usd_per_hour.median, default=None)
 
 
-def _fitting(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Iterator[Served]:
-    kinds: tuple[Bits, ...] = (16, 4)
-    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
+def _fitting(
+    model: OpenModelFacts, need: Need, hosts: Sequence[Host], most_kinds: int = 1
+) -> Iterator[Served]:
+    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in _KINDS]
     for host in hosts:
         room = host.memory_gib * USABLE
-        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
+        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:most_kinds]
 
 
 def seat_on(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
@@ -332,6 +348,10 @@ def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> 
         median=middle,
         high=max(middle, at(demand.prefill.low, demand.decode.low, slow)),
     )
+
+
+def _is_in_time(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> bool:
+    return answer_ms(model, seat, need, demand).median <= demand.most_ms
 
 
 def _alone_ms(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> float:

@@ -159,6 +159,7 @@ no: 1
         ("r: 8", "r: 90%", "10: train.adapter.r: must be a whole number, not '90%'"),
         ("1e-4", "1e-4x", "8: train.learning_rate: must be a number, not '1e-4x'"),
         ("1e-4", "2", "8: train.learning_rate: must be less than 1, not 2"),
+        ("1e-4", "1e-4\n  epochs: 1000000000000", "9: train.epochs: must be at most 10000, not 1"),
         ("r: 8", "r: 8.5", "10: train.adapter.r: must be a whole number, not 8.5"),
         (
             "r: 8",

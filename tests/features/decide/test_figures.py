@@ -367,4 +367,4 @@ def test_documents_are_read_anew_unless_most_requests_find_them_in_the_cache() -
 def test_caches_are_told_apart_from_weights_and_what_nothing_holds_has_no_figures() -> None:
     found = figured(corpus_tokens=10**12)[Arm("prompt+long-context", "self-hosted")]
     assert not found.is_held
-    assert re.search(r"takes [\d,]+\.\d GiB, \d\.\d for 4-bit weights and [\d,]+", found.misfit)
+    assert re.search(r"takes [\d,]+\.\d GiB, \d\.\d for 4-bit weights, [\d,]+", found.misfit)

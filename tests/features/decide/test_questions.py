@@ -100,6 +100,7 @@ ENDS = {
     "a number from 0.001 to 1,000,000,000": (["0.001", "1,000,000,000"], ["0.0001", "1000000001"]),
     "a number above 0 and up to 1,000,000,000": (["0.01", "1000000000"], ["0", "1000000001"]),
     "a whole number from 0 to 1,000,000,000,000": (["0", "1,000,000,000,000"], ["1.5", "1" * 14]),
+    "a whole number from 0 to 1,000,000,000": (["0", "1,000,000,000"], ["1.5", "1" * 11]),
     "yes or no": (["yes", "no"], ["perhaps", "2"]),
     "a time above 0 such as 800 ms or 8 s": (["800 ms", "8s", "3000"], ["0", "quick", "2 GB"]),
     "one of public, internal, confidential, regulated": (["Regulated"], ["secret", "1"]),

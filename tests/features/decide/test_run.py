@@ -218,7 +218,7 @@ LEAST = {
 MOST = {
     "fact_half_life_days": 1e9,
     "corpus_tokens": 10**12,
-    "labelled_pairs": 10**12,
+    "labelled_pairs": 10**9,
     "requests_per_month": 10**12,
     "tokens_in": 10**5,
     "tokens_out": 10**5,

@@ -8,7 +8,6 @@ from features.decide.advising import advise, exactly, hand_made, spec
 from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
-from finewright.features.decide.report import decide_page
 from finewright.report.show import text_of
 
 
@@ -110,13 +109,13 @@ def test_what_is_cheaper_from_the_first_request_on_is_so_at_any_volume() -> None
     report = hand_made(spec(labelled_pairs=0), make)
     found = next(each for each in report.break_even if each.method == "prompt")
     assert found.requests_per_month == exactly(0)
-    text = text_of(decide_page(report))
+    text = text_of(report)
     assert "prompt: self-hosted is cheaper at any volume; " in text
 
 
 def test_no_age_is_said_of_facts_that_are_not_there() -> None:
     report = hand_made(spec())
     assert report.facts.oldest is None
-    text = text_of(decide_page(report))
+    text = text_of(report)
     assert "days ago" not in text
     assert "each assumption has its own day" in text

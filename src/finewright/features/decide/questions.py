@@ -113,7 +113,7 @@ QUESTIONS = (
         "How many checked pairs of question and good answer do you have?",
         "under 50 there is nothing to fine-tune on; 500 are comfortable",
         "300",
-        _WHOLE,
+        "a whole number from 0 to 1,000,000,000",
     ),
     InterviewQuestion(
         "data_class",

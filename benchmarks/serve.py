@@ -8,7 +8,6 @@ overhead    50 streams through the gateway from a server whose pieces are the ti
             (serve_parts/clock.py), against the same streams without the gateway: p50 <= 2 ms, p99 <= 10 ms;
             pieces that are all sent at one moment, which wait for each other, are shown beside that
 throughput  50 streams of SmolLM2-135M: tokens a second through the server against the bare engine, >= 0.95;
-            of --tokens each, for 50 that begin at one moment cost the more the shorter they are;
             the client stands for one on another machine: it reads 20 times a second, and its share is shown
 load        1,000 open connections and 200 clients at once, with a queue of 32: nothing but 200, 429 and 503,
             and p99 of the admitted <= 2x unloaded; clients that all begin at one moment are shown beside that
@@ -327,9 +326,7 @@ def main() -> int:
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--requests", type=int, default=5000, help="of the part memory")
     parser.add_argument("--rounds", type=int, default=3, help="of the part throughput")
-    parser.add_argument(
-        "--tokens", type=int, default=256, help="of an answer of the part throughput"
-    )
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="of the part throughput")
     options, bars = parser.parse_args(), list[Bar]()
     for name in options.part:
         print(name, flush=True)

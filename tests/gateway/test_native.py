@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ import tiny
 from finewright.compare.models import LoadedModel
 from finewright.conformance.engine import EngineConformance, MadeEngine
 from finewright.errors import DataError, ModelError
-from finewright.gateway import generation, native
+from finewright.gateway import native
 from finewright.gateway.admission import Admission
 from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
@@ -35,7 +34,6 @@ from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.engine.constraint import Grammars
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
-from finewright.lm.engine.requests import GenerationRequest
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
 from finewright.lm.template import ChatTemplate
@@ -467,33 +465,6 @@ def test_a_long_conversation_with_tools_is_rendered_a_few_times(
     monkeypatch.setattr(ChatTemplate, "text", counted)
     assert "sun 49" in chat.whole_prompt(messages).text
     assert len(renderings) <= 3
-
-
-def test_tokens_that_are_held_back_come_with_the_end_and_none_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The first ones come at once; those between as often as there is time for, which is never here."""
-    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
-    chat = model("base", lm).loaded.chat
-    source = generation.token_source(lm, chat, at_once=4, context=256)
-    request = GenerationRequest((5, 9, 33), 20)
-
-    async def written() -> list[list[int]]:
-        return [
-            [token for each in part for token in each.tokens]
-            async for part in source.written(request)
-        ]
-
-    async def together() -> list[list[list[int]]]:
-        return await asyncio.gather(written(), written(), written())
-
-    plain = asyncio.run(together())
-    monkeypatch.setattr(generation, "_PIECE_SECONDS", 3600.0)
-    held = asyncio.run(together())
-    source.close()
-    assert [[*chain(*parts)] for parts in held] == [[*chain(*parts)] for parts in plain]
-    assert {sum(map(len, parts)) for parts in held} == {20}
-    assert max(map(len, held)) <= 2
 
 
 def test_no_step_waits_for_a_grammar(monkeypatch: pytest.MonkeyPatch) -> None:

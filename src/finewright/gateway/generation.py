@@ -4,7 +4,6 @@ import asyncio
 import logging
 import queue
 import threading
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,9 +27,6 @@ _SHARE = 0.25  # of the free memory, at most, for a cache
 _GUESS_UP_TO = 1
 _MAX_STEP_TOKENS, _MAX_BESIDE = 512, 256  # short steps: a client's long prompt holds no other up
 _CONTEXT, _FEWEST_BLOCKS = 4096, 64
-_PIECE_SECONDS = 0.0015
-"""Of all answers together: of 50 each is handed out 13 times a second at most, several tokens at once. A
-piece takes 0.05 ms of a core, which the model's own threads want too."""
 
 
 class TokenSource(Protocol):
@@ -67,7 +63,7 @@ class TokenSource(Protocol):
 @dataclass(slots=True, eq=False)
 class _Ticket:
     """A request under way: what came of it and was not taken yet, who waits for more, and its number in the
-    engine. Of the engine's thread alone: what was written and not handed out, and from when on it is."""
+    engine. `num_open` is of the engine's thread alone: its answers that go on."""
 
     loop: asyncio.AbstractEventLoop
     request: "GenerationRequest"
@@ -77,8 +73,6 @@ class _Ticket:
     number: int | None = None
     num_open: int = 0
     is_left: bool = False
-    held: "list[WrittenTokens]" = field(default_factory=list)
-    due: float = 0.0
 
     def put(self, found: "list[WrittenTokens] | Exception") -> None:
         """In the event loop: what came."""
@@ -200,26 +194,16 @@ class EngineThread:
                 self._cancel(ticket)
                 _hand_out([(ticket, ApiError("the engine failed; its log says why", status=500))])
             return
+        of_loops: dict[asyncio.AbstractEventLoop, dict[_Ticket, list[WrittenTokens]]] = {}
         for written in found:
             ticket = self._tickets[written.request]
-            ticket.held.append(written)
-            if written.end is not None:  # which waits for nothing
-                ticket.num_open, ticket.due = ticket.num_open - 1, 0.0
-        self._hand_out_due()
-
-    def _hand_out_due(self) -> None:
-        """What is held of those whose time has come: of one that wrote nothing in this step, too."""
-        now, pause = time.monotonic(), len(self._tickets) * _PIECE_SECONDS
-        of_loops: dict[asyncio.AbstractEventLoop, list[_Handed]] = {}
-        for number, ticket in [*self._tickets.items()]:
-            if not ticket.held or now < ticket.due:
-                continue
-            of_loops.setdefault(ticket.loop, []).append((ticket, ticket.held))
-            ticket.held, ticket.due = [], now + pause
-            if not ticket.num_open:
-                del self._tickets[number]
+            of_loops.setdefault(ticket.loop, {}).setdefault(ticket, []).append(written)
+            if written.end is not None:
+                ticket.num_open -= 1
+                if not ticket.num_open:
+                    del self._tickets[written.request]
         for parts in of_loops.values():
-            _hand_out(parts)
+            _hand_out([*parts.items()])
 
     def _add(self, ticket: _Ticket) -> None:
         if ticket.is_left:

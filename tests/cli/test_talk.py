@@ -162,6 +162,16 @@ def test_columns_are_as_wide_as_the_terminal() -> None:
     assert sum("word" in line for line in lines) > 1
 
 
+def test_a_server_that_is_not_there_is_said() -> None:
+    with served(lambda _: Reply({})) as server:
+        url = server.url
+    with pytest.raises(FetchError, match="nobody answers there") as caught:
+        list(EndpointSpeaker(f"{url}#m").answer([{"role": "user", "content": "Hi"}], MANNER))
+    assert "is the server started" in caught.value.hint
+    with pytest.raises(FetchError, match="nobody answers there"):
+        EndpointSpeaker(url)
+
+
 def test_what_the_server_refuses_is_one_line() -> None:
     with served(lambda _: Reply({"error": {"message": "no such\nmodel"}}, 404)) as server:
         speaker = EndpointSpeaker(f"{server.url}#echo")

@@ -363,7 +363,14 @@ def test_nobody_cancels_a_switch_half_way() -> None:
             "250 tokens, and the answer may have 20",
         ),
         (GatewayQuestion("base", text=(5,) * 300), "300 tokens; this model reads"),
-        (GatewayQuestion("base", text=(999,)), "beyond the vocabulary"),
+        (
+            GatewayQuestion("base", text=(5, 999)),
+            r"prompt: token 999 is beyond the vocabulary of \d+",
+        ),
+        (
+            GatewayQuestion("base", text=(5,), sampling=SamplingWish(logit_bias={999: 1.0})),
+            r"logit_bias: token 999 is beyond the vocabulary of \d+",
+        ),
         (GatewayQuestion("base", ASKED, form=AnswerForm({"const": 1, "type": "string"})), "json"),
     ],
 )
@@ -374,6 +381,31 @@ def test_what_cannot_be_answered_is_refused(
         asked(engine, question)
     assert caught.value.status == 400
     assert said(asked(engine, GatewayQuestion("base", text=(5,), max_tokens=3))[0])
+
+
+ABOVE = {"type": "integer", "minimum": 5, "maximum": 3}
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "says"),
+    [
+        ({"type": "string", "pattern": "(["}, "invalid_value", "a.pattern: '([' is no regular"),
+        ({"type": "string", "pattern": "(?=x)y"}, "unsupported_parameter", "a.pattern: "),
+        ({"enum": []}, "invalid_value", "a.enum: it is empty"),
+        (ABOVE, "invalid_value", "a: no value satisfies minimum 5 with maximum 3"),
+        (False, "invalid_value", "a: it is false"),
+        ({"type": "integer", "enum": ["x"]}, "invalid_value", "a: no value satisfies it"),
+        ({"not": {}}, "unsupported_parameter", "a.not: "),
+    ],
+)
+def test_a_schema_that_is_wrong_is_no_limit_of_ours(
+    engine: NativeEngine, part: object, code: str, says: str
+) -> None:
+    schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
+    with pytest.raises(ApiError) as caught:
+        asked(engine, GatewayQuestion("base", ASKED, form=AnswerForm(schema)))
+    assert (caught.value.param, caught.value.code) == ("response_format", code)
+    assert f"$.properties.{says}" in str(caught.value)
 
 
 def test_caches_that_are_not_written_yet_are_not_given_twice(

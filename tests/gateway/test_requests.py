@@ -102,6 +102,8 @@ HALF, LONG = ({"properties": {f"p{i}": {"type": "string"} for i in range(n)}} fo
         (CHATS, {"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools.0", "type custom"),
         (CHATS, {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": LONG}}},
          "response_format.json_schema.schema", "120000 are taken"),
+        *((CHATS, {"tool_choice": choice}, "tool_choice", "no tools are given")
+          for choice in ("auto", "none", "required")),
         (CHATS, {"reasoning_effort": "low"}, "reasoning_effort", "not set here"),
         (CHATS, {"functions": []}, "functions", "send them as tools"),
         (CHATS, {"temprature": 1}, "temprature", "did you mean 'temperature'?"),

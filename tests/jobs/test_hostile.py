@@ -153,7 +153,7 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
     folder = JobFolder(tmp_path / "serve")
     with (
         folder.led(),
-        pytest.raises(DataError, match=r"server\.lock: another process"),
+        pytest.raises(DataError, match="serve: another finewright server uses"),
         JobFolder(tmp_path / "serve").led(),
     ):
         pytest.fail("there were two")

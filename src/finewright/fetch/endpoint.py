@@ -93,6 +93,8 @@ class Client:
 
         try:
             response = self._connected().get(f"{self.endpoint.base_url}/models")
+        except httpx.ConnectError as error:
+            raise self._unreached(error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _one_line(str(error) or type(error).__name__)
             raise self._error(
@@ -163,6 +165,8 @@ class Client:
                 yield from self._chunks(response.iter_bytes())
         except httpx.TimeoutException:
             raise self._error(f"silent for {self.timeout_s:g} s") from None
+        except httpx.ConnectError as error:
+            raise self._unreached(error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _one_line(str(error) or type(error).__name__)
             raise self._error(f"the connection broke off: {reason}") from None
@@ -275,6 +279,10 @@ class Client:
                 )
             headers["authorization"] = f"Bearer {key}"
         return headers
+
+    def _unreached(self, error: Exception) -> FetchError:
+        what = f"nobody answers there: {_one_line(str(error))}"
+        return self._error(what, hint="is the server started, on this port, and the address whole?")
 
     def _error(self, reason: str, *, hint: str = "") -> FetchError:
         key = _key(self.endpoint)

@@ -29,8 +29,11 @@ from finewright.gateway.requests import ChatRequest, CompletionRequest, Embeddin
 from finewright.gateway.responses_form import ResponsesForm
 from finewright.gateway.responses_request import ResponsesRequest
 from finewright.gateway.steps import QuestionCaller
+from finewright.gateway.unread import BodyReading
 
 OPEN = frozenset({"/healthz", "/readyz"})
+_UNREAD = 16
+"""A refused body is read up to so many times the longest that is taken, so that its client sees why."""
 
 
 def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> Starlette:
@@ -166,12 +169,12 @@ class _Door:
             await self._app(scope, receive, send)
             return
         status, is_whole, number = 500, False, "req_" + secrets.token_hex(12)
-        begun = time.monotonic()
+        begun, body = time.monotonic(), BodyReading.of(receive, scope["headers"])
         REQUEST.set(number)
 
         async def received() -> Message:
             nonlocal status
-            message = await receive()
+            message = await body.next()
             if message["type"] == "http.disconnect" and not is_whole:
                 status = CLIENT_LEFT
             return message
@@ -182,6 +185,12 @@ class _Door:
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
             is_whole = message["type"] == "http.response.body" and not message.get("more_body")
+            if is_whole and not body.is_over:
+                await send({**message, "more_body": True})
+                limits = self._gateway.limits
+                left = begun + limits.body_seconds - time.monotonic()
+                await body.drop(_UNREAD * limits.body_bytes, left)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:

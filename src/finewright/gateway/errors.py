@@ -7,7 +7,7 @@ from finewright.errors import FinewrightError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 _FROM = 500
-UNSUPPORTED = "unsupported_parameter"
+UNSUPPORTED, INVALID = "unsupported_parameter", "invalid_value"
 CLIENT_LEFT = 499
 """nginx's "client closed request": nobody gets it, and /metrics counts it."""
 

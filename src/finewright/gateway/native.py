@@ -18,7 +18,7 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.generation import TokenSource, token_source
-from finewright.gateway.prompts import grammar_of, prompt_of
+from finewright.gateway.prompts import grammar_of, prompt_of, refuse_unknown_tokens
 from finewright.gateway.question import (
     AnswerPiece,
     CalledTool,
@@ -188,8 +188,9 @@ class NativeEngine:
                         yield replace(piece, usage=usage)
 
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
-        model, chat = found.model, found.model.loaded.chat
-        prompt, ids = prompt_of(model.loaded.chat, question)
+        lm, chat = found.model.loaded.lm, found.model.loaded.chat
+        refuse_unknown_tokens(question, lm.model.get_output_embeddings().weight.shape[0])
+        prompt, ids = prompt_of(chat, question)
         most = self._most(found, question, len(ids))
         grammar = grammar_of(chat, question, prompt)
         if grammar is not None:

@@ -4,7 +4,7 @@ chat template has no words for is refused by the key that brought it."""
 from typing import TYPE_CHECKING
 
 from finewright.errors import DataError
-from finewright.gateway.errors import ApiError, unsupported
+from finewright.gateway.errors import INVALID, ApiError, unsupported
 from finewright.gateway.names import marked, marks_of, refuse_lost
 from finewright.gateway.question import GatewayQuestion
 
@@ -16,25 +16,40 @@ _MOST_CALLS = 8  # of an answer that must be calls
 
 
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
-    """What the answer must be. Raises ApiError where a call is to be forced and cannot be."""
+    """What the answer must be. Raises ApiError where a call cannot be forced, and where no answer can be held
+    to the schema: a wrong value where none would be valid."""
     from finewright.lm.answers.forced import forced_call
     from finewright.lm.engine.constraint import Grammar, schema_grammar
-    from finewright.lm.engine.schemas import check_schema
+    from finewright.lm.engine.schemas import WrongSchema, check_schema
 
     wish = question.tools
     if wish is not None and wish.choice != "auto":
         most = 1 if wish.at_most_one else _MOST_CALLS
         try:
             return Grammar("calls", forced_call(chat, wish.tools, wish.choice, prompt, most))
+        except WrongSchema as error:
+            raise ApiError(f"tools: {error}", param="tools", code=INVALID) from None
         except DataError as error:
             raise unsupported("tool_choice", f"{error}; take auto or none") from None
     if question.form is None:
         return None
     try:
         check_schema(question.form.schema or {})
+    except WrongSchema as error:
+        raise ApiError(f"response_format: {error}", param="response_format", code=INVALID) from None
     except DataError as error:
         raise unsupported("response_format", str(error)) from None
     return schema_grammar(question.form.schema)
+
+
+def refuse_unknown_tokens(question: GatewayQuestion, vocab_size: int) -> None:
+    """Raise ApiError for the first token id of the client's that the model has no token of."""
+    ids = question.text if isinstance(question.text, tuple) else ()
+    for param, given in (("prompt", ids), ("logit_bias", question.sampling.logit_bias or ())):
+        unknown = next((token for token in given if token >= vocab_size), None)
+        if unknown is not None:
+            what = f"token {unknown} is beyond the vocabulary of {vocab_size} tokens"
+            raise ApiError(f"{param}: {what}", param=param, code=INVALID)
 
 
 def prompt_of(chat: "Chat", question: GatewayQuestion) -> tuple[str, tuple[int, ...]]:

@@ -219,6 +219,9 @@ class ChatRequest(SampledRequest):
 
     def _tools(self) -> ToolWish | None:
         given = self.tool_choice
+        if given is not None and not self.tools:
+            what = "tool_choice: it says which tools are called, and no tools are given"
+            raise ApiError(what, param="tool_choice")
         choice = given.function.name if isinstance(given, NamedChoice) else given or "auto"
         tools = self.tools or []
         check_tools(choice, [tool.function.name for tool in tools], "tools.{}.function.name")

@@ -129,7 +129,9 @@ def check_rows(path: Path, filename: str) -> dict[str, int]:
     tally = Tally()
     for fate in fates(path, ReadOptions()):
         tally.add(fate)
+    # What is wrong with the whole file is why its rows cannot be read.
     wrong = [p for p in tally.problems() if p.level == "error"]
+    wrong.sort(key=lambda p: p.row is not None)
     if wrong:
         lines = [p.model_copy(update={"file": filename}).line() for p in wrong[:_SHOWN]]
         more = f"\nand {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""

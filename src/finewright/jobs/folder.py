@@ -134,7 +134,8 @@ class JobFolder:
         hint = (
             "another folder: --set serve.folder=..., or no jobs there: --set serve.jobs.at_once=0"
         )
-        with appending(self.root / "server.lock", hint=hint):
+        problem = f"{self.root}: another finewright server uses this folder"
+        with appending(self.root / "server.lock", problem=problem, hint=hint):
             yield
 
     def take_alive(self, number: str) -> int | None:

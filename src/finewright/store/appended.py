@@ -50,11 +50,12 @@ def _go_on(out: Path, beside: Path, settings: BaseModel) -> None:
 
 
 @contextmanager
-def appending(out: Path, *, hint: str = "wait for it") -> Iterator[BinaryIO]:
-    """The file, open to read and write by one process alone. Raises DataError while another one has it."""
+def appending(out: Path, *, problem: str = "", hint: str = "wait for it") -> Iterator[BinaryIO]:
+    """The file, open to read and write by one process alone. Raises DataError, with `problem` where the words
+    are the caller's, while another one has it."""
     with os_errors(out), out.open("a+b") as file:
         if not _locks(file, out):
-            raise DataError(f"{out}: another process is writing it", hint=hint)
+            raise DataError(problem or f"{out}: another process is writing it", hint=hint)
         try:
             yield file
         finally:

@@ -8,7 +8,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -129,6 +130,20 @@ def test_what_has_no_end_is_cut(strict: Serving, more: str, part: bytes, status:
         answer = rest_of(raw)
     assert not answer or answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert answers(strict)
+
+
+@pytest.mark.parametrize("more", [{}, {"Connection": "close"}, {"Authorization": "Bearer no"}])
+def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(
+    serving: Serving, more: dict[str, str]
+) -> None:
+    headers = {**serving.headers, "Content-Type": "application/json", **more}
+    with closing(HTTPConnection("127.0.0.1", serving.port(), timeout=60)) as client:
+        client.request("POST", "/v1/completions", b" " * 5_000_008, headers)
+        answer = client.getresponse()
+        assert answer.status == (401 if "Authorization" in more else 413)
+        assert "error" in json.loads(answer.read())
+        client.request("GET", "/v1/models", headers=serving.headers)
+        assert client.getresponse().status == 200
 
 
 def test_headers_without_an_end_are_cut(strict: Serving) -> None:

@@ -139,7 +139,8 @@ def _llamacpp(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
     models = _gguf_models(target.id or model_id(target.target), files, settings)
     engine = LlamacppEngine(models, start, at_once=settings.at_once, most=spec.max_tokens)
     for number, speed in engine.server.speeds.items():
-        _LOG.info("%s: %d threads: %.1f tokens/s", target.target, number, speed)
+        threads = "1 thread" if number == 1 else f"{number} threads"
+        _LOG.info("%s: %s: %.1f tokens/s", target.target, threads, speed)
     return engine
 
 

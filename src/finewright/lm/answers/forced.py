@@ -92,7 +92,7 @@ def _schema(tool: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     try:
         check_schema(given)
     except DataError as error:
-        raise DataError(f"tool {name}: its parameters: {error}") from None
+        raise type(error)(f"tool {name}: its parameters: {error}") from None
     return {"type": "object", **given, "x-guidance": _AS_TEMPLATES_WRITE}
 
 

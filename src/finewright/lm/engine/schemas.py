@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +17,14 @@ from finewright.errors import DataError, MissingExtra
 # What stands under these is no schema.
 _DATA = frozenset({"const", "enum", "default", "examples"})
 _MOST_PLACES, _MOST_SHOWN = 3, 200
+_BOUNDS = (
+    ("minimum", "maximum"),
+    ("minimum", "exclusiveMaximum"),
+    ("exclusiveMinimum", "maximum"),
+    ("exclusiveMinimum", "exclusiveMaximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+)
 _FEW_PATTERNS = 8
 """Patterns and formats of a schema that is checked at once, in milliseconds."""
 _SECONDS, _LONGEST_SECONDS = 2, 30
@@ -29,8 +37,13 @@ sys.stdout.write(LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(s
 """
 
 
+class WrongSchema(DataError):  # noqa: N818 - reads as a claim where it is raised
+    """No answer would be valid, whoever wrote it."""
+
+
 def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
-    """Raise DataError with the place and a mend for what no answer can be held to.
+    """Raise DataError with the place and a mend for what no answer can be held to; WrongSchema where that is
+    no limit of ours.
 
     Such are keys that must be counted: a grammar does not know which it has written already."""
     for path, part in _parts(schema):
@@ -39,7 +52,10 @@ def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
             raise DataError(
                 f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
             )
-    if problem := _problem(json.dumps(schema)):
+    problem = _problem(json.dumps(schema))
+    if mistakes := [*_mistakes(schema, problem)]:
+        raise WrongSchema(f"json_schema: {'; '.join(mistakes[:_MOST_PLACES])}")
+    if problem:
         raise DataError(f"json_schema: {_placed(schema, problem)}")
 
 
@@ -71,6 +87,63 @@ def _tried_apart(schema: str) -> str:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return f"its patterns take more than {_SECONDS} s to check; let a text fit fewer of them"
     return one_line(found.stdout.decode("utf-8", "replace"))
+
+
+def _mistakes(schema: Mapping[str, Any], problem: str) -> Iterator[str]:
+    """The places of a problem that is a mistake in the schema, each with what is wrong there."""
+    parts = [*_parts(schema)]
+    if problem.startswith("regex parse error"):
+        why = problem.rpartition("error: ")[2]
+        for path, part in parts:
+            pattern = part.get("pattern")
+            if isinstance(pattern, str) and one_line(pattern) in problem and _is_broken(pattern):
+                yield f"{path}.pattern: {pattern[:_MOST_SHOWN]!r} is no regular expression: {why}"
+    if problem.startswith("Unsatisfiable"):
+        found = [each for path, part in parts for each in _contradictions(path, part)]
+        yield from found or [f"{_required(parts, problem)}: no value satisfies it"]
+
+
+def _is_broken(pattern: str) -> bool:
+    """Is it no regular expression by Python's rules either? llguidance knows no look-around and fewer escapes."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return True
+    except (OverflowError, RecursionError):
+        return False
+    return False
+
+
+def _required(parts: Sequence[tuple[str, Mapping[str, Any]]], problem: str) -> str:
+    """The place of the required property that no value satisfies: its schema, or where it is required."""
+    found = re.search("required property '(.+)' is", problem)
+    name = found[1] if found else ""
+    schemas = (
+        f"{path}.{name}" for path, part in parts if path.endswith(".properties") and name in part
+    )
+    lists = (f"{path}.required" for path, part in parts if name in (part.get("required") or ()))
+    return next(schemas, "") or next(lists, "$")
+
+
+def _contradictions(path: str, part: Mapping[str, Any]) -> Iterator[str]:
+    """What of one part no value satisfies."""
+    if part.get("enum") == []:
+        yield f"{path}.enum: it is empty, so no value satisfies it"
+    for low, high in _BOUNDS:
+        least, most = _number(part.get(low)), _number(part.get(high))
+        if least is not None and most is not None:
+            is_open = "exclusive" in low + high
+            if least > most or (is_open and least == most):
+                yield f"{path}: no value satisfies {low} {least} with {high} {most}"
+    properties, required = part.get("properties"), part.get("required")
+    for name in required if isinstance(required, list) else ():
+        if isinstance(properties, dict) and properties.get(name) is False:
+            yield f"{path}.properties.{name}: it is false, which forbids it, and `required` names it"
+
+
+def _number(value: object) -> int | float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else None  # type: ignore[return-value] # as the condition says
 
 
 def _placed(schema: Mapping[str, Any], problem: str) -> str:

@@ -394,6 +394,15 @@ ABOVE = {"type": "integer", "minimum": 5, "maximum": 3}
         ({"enum": []}, "invalid_value", "a.enum: it is empty"),
         (ABOVE, "invalid_value", "a: no value satisfies minimum 5 with maximum 3"),
         (False, "invalid_value", "a: it is false"),
+        (
+            {
+                "type": "object",
+                "properties": {"required": True, "b": {"enum": []}},
+                "required": ["b"],
+            },
+            "invalid_value",
+            "a.properties.b.enum",
+        ),
         ({"type": "integer", "enum": ["x"]}, "invalid_value", "a: no value satisfies it"),
         ({"not": {}}, "unsupported_parameter", "a.not: "),
     ],

@@ -47,8 +47,8 @@ def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
 
     Such are keys that must be counted: a grammar does not know which it has written already."""
     for path, part in _parts(schema):
-        least, named = part.get("minProperties"), part.get("required") or ()
-        if isinstance(least, int) and least > len(named):
+        least, named = _number(part.get("minProperties")), part.get("required") or ()
+        if least is not None and least > len(named):
             raise DataError(
                 f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
             )
@@ -104,7 +104,7 @@ def _mistakes(schema: Mapping[str, Any], problem: str) -> Iterator[str]:
 
 
 def _is_broken(pattern: str) -> bool:
-    """Is it no regular expression by Python's rules either? llguidance knows no look-around and fewer escapes."""
+    """Is it none by Python's rules either? llguidance knows no look-around, and fewer escapes than others."""
     try:
         re.compile(pattern)
     except re.error:
@@ -121,7 +121,7 @@ def _required(parts: Sequence[tuple[str, Mapping[str, Any]]], problem: str) -> s
     schemas = (
         f"{path}.{name}" for path, part in parts if path.endswith(".properties") and name in part
     )
-    lists = (f"{path}.required" for path, part in parts if name in (part.get("required") or ()))
+    lists = (f"{path}.required" for path, part in parts if name in _named(part))
     return next(schemas, "") or next(lists, "$")
 
 
@@ -135,10 +135,16 @@ def _contradictions(path: str, part: Mapping[str, Any]) -> Iterator[str]:
             is_open = "exclusive" in low + high
             if least > most or (is_open and least == most):
                 yield f"{path}: no value satisfies {low} {least} with {high} {most}"
-    properties, required = part.get("properties"), part.get("required")
-    for name in required if isinstance(required, list) else ():
+    properties = part.get("properties")
+    for name in _named(part):
         if isinstance(properties, dict) and properties.get(name) is False:
             yield f"{path}.properties.{name}: it is false, which forbids it, and `required` names it"
+
+
+def _named(part: Mapping[str, Any]) -> Sequence[str]:
+    """The properties that it requires; none of a map of properties, one of which may have this very name."""
+    required = part.get("required")
+    return required if isinstance(required, list) else ()
 
 
 def _number(value: object) -> int | float | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from features.decide.advising import hand_made, of_rule, spec
+from features.decide.advising import advise, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.laws import packaged_laws
 from finewright.features.decide.case import middle
@@ -256,3 +256,11 @@ def test_staff_who_talk_with_it_are_people() -> None:
     meaning = str(DecideSpec.model_fields["talks_to_people"].description)
     assert "staff" in meaning
     assert "not your staff" not in meaning
+
+
+def test_a_classifier_on_a_rented_card_is_told_with_who_rents_it_out() -> None:
+    of = spec(
+        task="classify", personal_data="personal", latency_p95_ms=15, requests_per_month=10**8
+    )
+    (row,) = [row for row in advise(of).costs if row.arm == "classifier, self-hosted"]
+    assert "rented all month from " in row.how[0], row.how

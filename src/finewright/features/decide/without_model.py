@@ -153,6 +153,5 @@ def _arithmetic_ms(flop: float, flop_per_second: Range) -> Range:
 def _words(seat: _Seat) -> str:
     if seat.host is None:
         return f"{seat.num} small machine{'' if seat.num == 1 else 's'} without a GPU"
-    standing = "yours, its power alone" if seat.host.is_own else "rented all month"
     many = f"{seat.num} x ({seat.where})" if seat.num > 1 else seat.where
-    return f"{many}, {standing}"
+    return f"{many}, {seat.host.standing}"

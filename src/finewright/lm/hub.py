@@ -4,6 +4,7 @@ Whatever the name says, a model is loaded by its commit, which names the content
 upstream is another commit, so it can neither pass for the model before it nor slip into a run half-way."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,14 @@ def hub_name(name: str) -> HubName | None:
     """The parts of `org/name` or `org/name@revision`; None for what is no name of the hub's."""
     found = _NAME.fullmatch(name)
     return HubName(found["repository"], found["revision"] or "main") if found else None
+
+
+def is_cached(name: str) -> bool:
+    """Is it a model of the hub that was fetched before?"""
+    found = hub_name(name)
+    if found is None or find_spec("huggingface_hub") is None:
+        return False
+    return bool(_cached_commit(found))
 
 
 def hub_digest(name: HubName, commit: str) -> str:

@@ -57,6 +57,21 @@ def test_a_config_alone_is_enough(tmp_path: Path) -> None:
     assert any(row.fits == "yes" for row in candidate.machines)
 
 
+@pytest.mark.parametrize("name", ["Qwen2.5-7B", "qwen/qwen2.5-7b-instruct"])
+def test_a_model_of_the_catalog_needs_no_files(tmp_path: Path, name: str) -> None:
+    """Of the same config as the folder has the same comes out, and where it is from is said."""
+    (planned,) = (found := ask(spec_in(tmp_path, name))).candidates
+    (tmp_path / "folder").mkdir()
+    (known,) = ask(config_only(tmp_path / "folder", QWEN_7B)).candidates
+    assert (planned.parameters, planned.memory) == (known.parameters, known.memory)
+    assert any(
+        "not on this machine: its shape is the catalog's" in p.message for p in found.problems
+    )
+    with pytest.raises(ModelError, match="not on this machine") as caught:
+        ask(spec_in(tmp_path, name), trace=True)
+    assert "copy the model's folder" in caught.value.hint
+
+
 def test_what_is_told_of_the_spec_has_its_file_and_line(tmp_path: Path) -> None:
     path = config_only(tmp_path, {**QWEN_7B, "max_position_embeddings": 32768})
     path.write_text(

@@ -74,7 +74,7 @@ def cost(
     for name in loaded.spec.base_models:
         described = describe_model(name, loaded.path.parent)
         counted = count(rows, loaded.spec.train, described.base, loaded.spec)
-        shape = shape_of(described.config, described.folder / "config.json")
+        shape = shape_of(described.config, described.origin)
         job = TrainingJob(
             name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens
         )
@@ -85,7 +85,7 @@ def cost(
         else:
             past = past_runs(runs, job.base_model, job.train)
             measured_job = _measurements(job, described, past, trace=trace, calibrate=calibrate)
-        found[name] = replace(measured_job, problems=counted.problems)
+        found[name] = replace(measured_job, problems=(*described.problems, *counted.problems))
     found_out = report(
         CostQuestion(loaded.spec.name, jobs, section, found),
         prices(own_folder()),

@@ -4,28 +4,60 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from finewright.catalog.models import packaged_models
+from finewright.catalog.open_models import OpenModel, open_models
 from finewright.errors import ModelError
-from finewright.lm.sources import LocalBase, locate, read_config
+from finewright.lm.hub import is_cached
+from finewright.lm.sources import LocalBase, config_here, locate, read_config
+from finewright.schema.common import Problem
 
 
 class Described(NamedTuple):
-    """What config.json says, where it lies, and the model when its weights are here too."""
+    """What a model's config says, where that was read, the model where it is here, and what must be said."""
 
     config: Mapping[str, Any]  # Any: a config.json as it was read
-    folder: Path
-    base: LocalBase
+    origin: str
+    base: LocalBase | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The model's own. Raises ModelError for one that the catalog alone knows."""
+        if self.base is None:
+            raise ModelError(
+                f"{self.origin} is not on this machine, and --trace and --calibrate read its files",
+                hint="leave them out, or copy the model's folder here and give its path",
+            )
+        return self.base.folder
 
 
 def describe_model(name: str, root: Path) -> Described:
-    """The model of that name, as `train` would find it; of a folder config.json is enough.
+    """The model of that name, as `train` would find it; of a folder config.json is enough, and an open model
+    of the catalog is planned with before it is here.
 
     Nothing is fetched where the config is here. Raises ModelError, in one line, for what is no model."""
     folder = _folder(name, root)
-    if folder is None:
-        base = locate(name, root)
-        return Described(read_config(base.folder / "config.json"), base.folder, base)
-    config = read_config(folder / "config.json")
-    return Described(config, folder, LocalBase(name, folder, "", "unknown"))
+    if folder is not None:
+        config = folder / "config.json"
+        return Described(read_config(config), str(config), LocalBase(name, folder, "", "unknown"))
+    if row := _planned(name, root):
+        what = f"{name} is not on this machine: its shape is the catalog's, seen {row.observed_at}"
+        said = Problem(level="warning", message=f"{what}, and tokens are reckoned from characters")
+        return Described(row.config, name, problems=(said,))
+    base = locate(name, root)
+    config = base.folder / "config.json"
+    return Described(read_config(config), str(config), base)
+
+
+def _planned(name: str, root: Path) -> OpenModel | None:
+    """The open model of that name, in any case, unless it is here."""
+    if name in packaged_models() or config_here(name, root) is not None or is_cached(name):
+        return None
+    wanted = name.casefold()
+    for own, row in open_models().items():
+        if wanted in (own.casefold(), *map(str.casefold, row.aliases)):
+            return row
+    return None
 
 
 def _folder(name: str, root: Path) -> Path | None:

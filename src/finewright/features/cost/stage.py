@@ -26,7 +26,7 @@ def run(context: StageContext) -> StageResult:
         )
         counted = count(rows, train, described.base, context.spec)
         found[name] = JobMeasurements(problems=counted.problems)
-        shape = shape_of(described.config, described.folder / "config.json")
+        shape = shape_of(described.config, described.origin)
         jobs.append(TrainingJob(name, shape, train, counted.rows, counted.steps, counted.tokens))
     section = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()

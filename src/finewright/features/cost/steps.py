@@ -70,11 +70,12 @@ def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
     from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
 
-    if described.base is None or not any(described.folder.glob("*.safetensors")):
+    if not any(described.folder.glob("*.safetensors")):
         raise ModelError(
             f"{described.folder}: there are no weights here, and real steps need them",
             hint="leave --calibrate out; --trace needs none",
         )
+    assert described.base is not None  # it has a folder
     gpu = runtime.device().type == "cuda"
     own, _ = resolved_here(job.train, described.base)
     load = job.load(gpu=gpu, number=2 if own.dtype == "bf16" else 4)

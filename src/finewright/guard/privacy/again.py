@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from finewright.guard.privacy.assigned import is_generated
 from finewright.guard.privacy.name_features import PARTICLES, flags_of
-from finewright.guard.privacy.scan import PersonalSpan, only_digits
+from finewright.guard.privacy.scan import UNSPACED, PersonalSpan, only_digits
 from finewright.schema.privacy import FoundType
 
 # A certain one wins against what stands at its place; a name is a guess there, too.
@@ -18,6 +18,8 @@ _LONG_SECRET, _MIXED_SECRET = 16, 8
 _FEWEST_DIGITS, _FEWEST_LETTERS = 7, 3
 _NUMBERS = frozenset(("phone", "card", "national_id", "date_of_birth"))
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+# A number or a name may stand beside `_`, and beside a word of a script without spaces.
+_GLUE = rf"[^\W_{UNSPACED}]"
 _WHY = "found elsewhere in the row"
 
 
@@ -31,19 +33,23 @@ def values_again(
     }
     if not values:
         return None
-    # The longest first, so that a whole name is found before its parts.
-    ordered = sorted(values, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, ordered)))
+    hidden = _any_of(value for value, type_ in values.items() if type_ in secrets)
+    whole = _any_of(value for value, type_ in values.items() if type_ not in secrets)
+    pattern = re.compile(f"{hidden}|(?<!{_GLUE}){whole}(?!{_GLUE})")
 
     def spans(text: str) -> Iterator[PersonalSpan]:
         for match in pattern.finditer(text):
-            start, end = match.span()
             type_ = values[match[0]]
-            is_secret = type_ in secrets
-            if is_secret or not _is_glued(text, start, end):
-                yield PersonalSpan(start, end, type_, _SECRET if is_secret else _PERSONAL, _WHY)
+            sure = _SECRET if type_ in secrets else _PERSONAL
+            yield PersonalSpan(*match.span(), type_, sure, _WHY)
 
     return spans
+
+
+def _any_of(values: Iterable[str]) -> str:
+    """A pattern of these texts, the longest first: a whole name before its parts. Of none: of nothing."""
+    ordered = sorted(values, key=len, reverse=True)
+    return f"(?:{'|'.join(map(re.escape, ordered))})" if ordered else "(?!)"
 
 
 def _elsewhere(value: str, type_: FoundType, is_secret: bool) -> Iterable[str]:
@@ -56,11 +62,6 @@ def _elsewhere(value: str, type_: FoundType, is_secret: bool) -> Iterable[str]:
         or type_ == "address"
     )
     return (value,) if is_sure else ()
-
-
-def _is_glued(text: str, start: int, end: int) -> bool:
-    before, after = text[max(0, start - 1) : start], text[end : end + 1]
-    return before.isalnum() or after.isalnum()
 
 
 def _is_no_word(secret: str) -> bool:

@@ -47,6 +47,18 @@ def test_json_without_a_find_stays_as_it_is_written_and_text_is_no_json() -> Non
     assert json_mapped("args", "{broken", lambda _, value: value) is None
 
 
+def test_what_is_not_changed_stays_as_it_is_written() -> None:
+    text = '{"to": "%s", "x":1e400, "n": [{}, 1.50, ["\\u00e9\\""], NaN], "a":1,"a":-2 ,"b\\"":{"c":"}"}}'
+    seen = []
+
+    def change(key: str, value: str | float) -> str | float:
+        seen.append(key)
+        return "[EMAIL]" if value == "ann@example.org" else value
+
+    assert json_mapped("k", text % "ann@example.org", change) == text % "[EMAIL]"
+    assert seen == ["k.to", "k.x", "k.n[1]", "k.n[2][0]", "k.a", "k.a", 'k.b".c']
+
+
 @given(
     st.text(max_size=40),
     st.lists(st.tuples(st.integers(0, 40), st.integers(1, 6), st.text(max_size=8)), max_size=5),

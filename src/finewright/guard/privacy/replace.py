@@ -1,14 +1,18 @@
 """Found values taken out of a text, with the place that each has before and after."""
 
 import json
-from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 from finewright.guard.privacy.find import DEFAULT, Finder, apart, find
 from finewright.guard.privacy.scan import PersonalSpan
 from finewright.schema.privacy import FoundType
 
 Stand = Callable[[PersonalSpan, str], str]
+# The tokens of a text that is JSON: strings, numbers and constants, brackets.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[-+.\w]+|[\[\]{}:,]')
+_STRING_OR_NUMBER = ('"', "-", *"0123456789")
 
 
 class ReplacedSpan(NamedTuple):
@@ -74,25 +78,42 @@ def json_mapped(key: str, text: str, change: Callable[[str, str | float], object
 
     `change` gets the key of a value and the value. What is not changed stays as it was written."""
     try:
-        data = json.loads(text)
+        json.loads(text)
     except (ValueError, RecursionError):
         return None
-    new = _mapped(key, data, change)
-    return text if new == data else json.dumps(new, ensure_ascii=False)
+    parts, last = [], 0
+    for place, token in _values(key, text):
+        value = json.loads(token[0])
+        new = change(place, value)
+        if new != value:
+            parts += [text[last : token.start()], json.dumps(new, ensure_ascii=False)]
+            last = token.end()
+    return "".join([*parts, text[last:]])
 
 
-def _mapped(
-    key: str,
-    value: Any,
-    change: Callable[[str, str | float], object],  # Any: free JSON
-) -> object:
-    if isinstance(value, dict):
-        return {name: _mapped(f"{key}.{name}", item, change) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_mapped(f"{key}[{i}]", item, change) for i, item in enumerate(value)]
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return value
-    return change(key, value)
+def _values(key: str, text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Each string and number of a text that is JSON, names in objects aside, with its key."""
+    # Of what is open: its key, and the place in a list, or -1 for an object.
+    opened: list[tuple[str, int]] = []
+    here, is_name = key, False
+    for match in _TOKEN.finditer(text):
+        mark = match[0]
+        if mark in ("{", "["):
+            is_name = mark == "{"
+            opened.append((here, -1 if is_name else 0))
+            here += "" if is_name else "[0]"
+        elif mark in ("}", "]"):
+            opened.pop()
+        elif mark == ",":
+            place, index = opened[-1]
+            is_name = index < 0
+            if not is_name:
+                opened[-1] = (place, index + 1)
+                here = f"{place}[{index + 1}]"
+        elif is_name:
+            here, is_name = f"{opened[-1][0]}.{json.loads(mark)}", False
+        elif mark.startswith(_STRING_OR_NUMBER):
+            yield here, match
 
 
 def _back(span: PersonalSpan, places: Collection[ReplacedSpan]) -> PersonalSpan | None:

@@ -297,3 +297,37 @@ def test_a_phone_number_that_is_called_so_once_is_found_elsewhere() -> None:
     outcome, _ = apply([row], personal("redact", "phone"), OFF, KEY)
     says = [turn["content"] for turn in outcome.rows[0].messages]
     assert says == ["Call me at [PHONE].", "Noted [PHONE] and 15550132 99."]
+
+
+def test_a_name_is_found_again_in_arguments_that_escape_it() -> None:
+    row = with_call(
+        row_of("My name is J\u00fcrgen M\u00fcllersch\u00f6n.", "a"),
+        json.dumps({"q": "account of M\u00fcllersch\u00f6n"}),
+    )
+    outcome, report = apply([row], personal("redact", "name"), OFF, KEY)
+    changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
+    assert changed == '{"q": "account of [NAME]"}'
+    assert report.found["name"].spans == 2
+
+
+def test_an_answer_that_is_also_a_password_is_left() -> None:
+    row = row_of("Which flower turns to the sun?", "sunflower", columns={"password": "sunflower"})
+    outcome, report = apply([row], personal("off"), SecretsSpec(action="redact"), KEY)
+    (kept,) = outcome.rows
+    assert (kept.messages[1]["content"], kept.columns) == (
+        "sunflower",
+        {"password": "[PASSWORD]"},
+    )
+    assert [found.key for found in report.findings] == ["password"]
+
+
+def test_a_number_in_the_shared_prompt_of_a_pair_counts_once() -> None:
+    row = with_call(row_of("q", "a"), {"n": 4111111111111111})
+    chosen, other = ({"role": "assistant", "content": text} for text in ("yes", "no"))
+    pair = replace(row, messages=(*row.messages, chosen), rejected=(*row.messages, other))
+    outcome, report = apply([pair], personal("redact"), OFF, KEY)
+    (kept,) = outcome.rows
+    assert report.found["card"].spans == 1
+    assert kept.rejected is not None
+    for turns in (kept.messages, kept.rejected):
+        assert turns[1]["tool_calls"][0]["function"]["arguments"] == {"n": "[CARD]"}

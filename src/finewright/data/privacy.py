@@ -77,8 +77,10 @@ def apply(
 
 
 def _changed(row: Row, texts: Sequence[CheckedText]) -> Row:
-    new = {text.value: text.new for text in texts if text.value != text.new}
-    return with_texts(row, lambda passage: new.get(passage.text, passage.text)) if new else row
+    new = {(text.key, text.value): text.new for text in texts if text.value != text.new}
+    if not new:
+        return row
+    return with_texts(row, lambda passage: new.get((passage.key, passage.text), passage.text))
 
 
 def _dropping(texts: Sequence[CheckedText], rules: PrivacyRules) -> list[FoundType]:

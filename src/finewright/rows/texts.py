@@ -53,9 +53,12 @@ def parts_of(row: Row) -> RowParts:
 def numbers(row: Row) -> Iterator[RowText]:
     """The long numbers of the row's columns, and of arguments of calls that are objects, as texts.
 
-    An identity number, a phone or a card is often one; see `number_text`."""
-    for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
-        for i, turn in enumerate(turns):
+    An identity number, a phone or a card is often one; see `number_text`. Those of a pair's shared prompt
+    are given once."""
+    rejected = row.rejected or ()
+    shared = _num_alike(row.messages, rejected)
+    for name, turns, first in (("messages", row.messages, 0), ("rejected", rejected, shared)):
+        for i, turn in enumerate(turns[first:], start=first):
             for j, call in enumerate(turn.get("tool_calls") or ()):
                 arguments = call["function"].get("arguments")
                 if isinstance(arguments, dict):
@@ -68,10 +71,14 @@ def numbers(row: Row) -> Iterator[RowText]:
 def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
     """The row with each text changed, and the id of what it says then; itself if nothing changed.
 
-    `change` gets the passages of `passages`, those of a pair's shared prompt for both sides, and `numbers`,
-    which stay numbers where what it gives is one."""
+    `change` gets what `passages` gives, and `numbers`, which stay numbers where what it gives is one. A
+    pair's shared prompt is changed for both sides alike."""
     messages = _changed("messages", row.messages, change)
-    rejected = None if row.rejected is None else _changed("rejected", row.rejected, change)
+    rejected = None
+    if row.rejected is not None:
+        shared = _num_alike(row.messages, row.rejected)
+        others = _changed("rejected", row.rejected, change, first=shared)
+        rejected = (*messages[:shared], *others)
     columns = {
         name: _mapped(f"columns.{name}", "column", value, change)
         for name, value in row.columns.items()
@@ -110,9 +117,10 @@ def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterat
 
 
 def _changed(
-    name: str, turns: Sequence[Message], change: Callable[[RowText], str]
+    name: str, turns: Sequence[Message], change: Callable[[RowText], str], first: int = 0
 ) -> tuple[Message, ...]:
-    return tuple(_changed_turn(f"{name}[{i}]", turn, change) for i, turn in enumerate(turns))
+    later = enumerate(turns[first:], start=first)
+    return tuple(_changed_turn(f"{name}[{i}]", turn, change) for i, turn in later)
 
 
 def _changed_turn(place: str, turn: Message, change: Callable[[RowText], str]) -> Message:

@@ -4,8 +4,9 @@ Covered: the texts that are given, with their places, and long numbers among the
 them is found in all. Not covered: keys of objects, names of speakers, the descriptions of tools."""
 
 import re
-from collections.abc import Sequence
-from itertools import chain
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +42,9 @@ class FoundInText(NamedTuple):
 
 
 class CheckedText(NamedTuple):
-    """A text, what stands for it, and what is found in it or in its parts."""
+    """The text at a key, what stands for it, and what is found in it or in its parts."""
 
+    key: str
     value: str
     new: str
     found: tuple[FoundInText, ...]
@@ -105,7 +107,7 @@ class PrivacyRules:
         if new is None:
             value = int(passage.text) if passage.role == NUMBER else passage.text
             new = str(change(passage.key, value))
-        return CheckedText(passage.text, new, tuple(found)) if found else None
+        return CheckedText(passage.key, passage.text, new, tuple(found)) if found else None
 
     def _named(self, key: str, value: str, finder: Finder | None, lead: str) -> Replaced | None:
         """What is found in a short value of a call or a column together with its name, as in
@@ -165,15 +167,38 @@ def _again(texts: Sequence[CheckedText]) -> Finder | None:
 
 def _has_more(places: Sequence[RowText], texts: Sequence[CheckedText], again: Finder) -> bool:
     """Does it find what nobody has found yet?"""
-    known: dict[str, list[PersonalSpan]] = {}
+    known: dict[tuple[str, str], list[PersonalSpan]] = {}
     for text in texts:
         for at in text.found:
-            known.setdefault(at.text, []).extend(place.span for place in at.places)
+            known.setdefault((at.key, at.text), []).extend(place.span for place in at.places)
     return any(
-        not any(one.start <= span.start and span.end <= one.end for one in known.get(text, ()))
-        for text in {place.text for place in places}
-        for span in again(text)
+        not _are_within(again(value), known.get((key, value), ()))
+        for place in places
+        for key, value in _values(place)
     )
+
+
+def _are_within(spans: Iterable[PersonalSpan], known: Sequence[PersonalSpan]) -> bool:
+    """Does each span lie in a known one?"""
+    ordered = sorted(known)
+    starts = [one.start for one in ordered]
+    # The furthest end of those that begin no later.
+    ends = [0, *accumulate((one.end for one in ordered), max)]
+    return all(span.end <= ends[bisect_right(starts, span.start)] for span in spans)
+
+
+def _values(passage: RowText) -> list[tuple[str, str]]:
+    """(key, text) of what is read in a passage: itself, or each value of arguments that are JSON text."""
+    found: list[tuple[str, str]] = []
+
+    def take(key: str, value: str | float) -> object:
+        found.append((key, value if isinstance(value, str) else number_text(value)))
+        return value
+
+    is_json = passage.key.endswith(_ARGUMENTS)
+    if is_json and json_mapped(passage.key, passage.text, take) is not None:
+        return found
+    return [(passage.key, passage.text)]
 
 
 def _both(one: Finder | None, other: Finder) -> Finder:

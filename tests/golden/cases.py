@@ -50,7 +50,7 @@ CASES: dict[str, Case] = {
     "export": Case(
         "export {run} --to merged --out merged --prompts 4",
         needs=("up",),
-        drop=("gap_max", "logp_mean", "logp_max", "compared"),
+        drop=("gap_max", "logp_mean", "logp_max", "compared", "rounding"),
     ),
     "runs_show": Case("runs show {run}", needs=("up",)),
     "runs_list": Case("runs list --runs old"),

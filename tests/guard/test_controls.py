@@ -94,7 +94,7 @@ def test_calls_thoughts_tools_and_columns_are_looked_at() -> None:
 def test_many_kinds_are_counted_and_the_commonest_named() -> None:
     tokens = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<|user|>", "<|call|>", "<|eom|>", "<|eot|>"]
     (problem,) = warnings_of([row_of("".join(tokens) + "<|eom|>", "a")], control_tokens)
-    assert "first: <|eom|> (2), <|eot_id|> (1)" in problem.message
+    assert "and the like: <|eom|> (2), <|eot_id|> (1)," in problem.message
     assert problem.message.endswith(" and 2 others")
 
 

@@ -306,3 +306,17 @@ def test_what_is_not_read_of_a_folder_is_said_first(tmp_path: Path) -> None:
         "of its splits only train is read, not test",
         "not read, being no data files: notes.csvx",
     ]
+
+
+def test_what_a_manifest_states_of_a_file_is_part_of_the_plan(tmp_path: Path) -> None:
+    folder = tmp_path / "lf"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"q": "What is it?", "a": "One.", "b": "Two."}\n')
+    stated = {"file_name": "rows.jsonl", "columns": {"prompt": "q", "response": "a"}}
+    manifest = folder / "dataset_info.json"
+    manifest.write_text(json.dumps({"set": stated}))
+    first = prepared([folder], tmp_path / "out")
+    assert prepared([folder], tmp_path / "out") == first
+    manifest.write_text(json.dumps({"set": stated}).replace('"a"', '"b"'))
+    with pytest.raises(StoreError, match="prepared otherwise"):
+        prepared([folder], tmp_path / "out")

@@ -92,7 +92,7 @@ def prepare_rows(
     files, noted = _files(paths, spec)
     sources = [Source(path=file.part.name, sha256=sha256_file(file.part.path)) for file in files]
     user_key, fresh_key = keys
-    plan = plan_of(spec, sources, user_key, how.slice_bytes)
+    plan = plan_of(spec, files, sources, user_key, how.slice_bytes)
     space = Workspace(folder)
     with space.held():
         finished = space.finished(plan)

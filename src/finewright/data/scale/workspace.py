@@ -10,6 +10,7 @@ from pathlib import Path
 
 import finewright
 from finewright.errors import StoreError
+from finewright.rows.fates import RowFile
 from finewright.rows.identity import canonical
 from finewright.schema.common import Source
 from finewright.schema.scale import PrepareReport, PrepareSpec
@@ -141,12 +142,20 @@ class Workspace:
             )
 
 
-def plan_of(spec: PrepareSpec, sources: Sequence[Source], user_key: bytes, size: int) -> str:
-    """The digest of all that the result follows from."""
+def plan_of(
+    spec: PrepareSpec,
+    files: Sequence[RowFile],
+    sources: Sequence[Source],
+    user_key: bytes,
+    size: int,
+) -> str:
+    """The digest of all that the result follows from: the files, and what a manifest states of each, too."""
+    parts = [file.part for file in files]
     inputs = {
         "version": finewright.__version__,
         "spec": spec.model_dump(mode="json"),
         "sources": [source.model_dump(mode="json") for source in sources],
+        "stated": [[p.format, dict(p.columns), dict(p.tags), p.encoding] for p in parts],
         "key": hashlib.sha256(b"plan:" + user_key).hexdigest() if user_key else "",
         "slice_bytes": size,
     }

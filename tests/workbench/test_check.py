@@ -64,6 +64,19 @@ def test_mistakes_of_keys_files_and_metrics_are_told_at_once(tmp_path: Path) -> 
     assert [line.partition(":")[0] for line in lines[2:]] == ["away.jsonl", "gone.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "train", ["train: {method: dppo}", "train: {methd: dpo}", "trian: {method: dpo}", "train: dpo"]
+)
+def test_rows_are_not_judged_by_a_method_that_a_mistake_hides(tmp_path: Path, train: str) -> None:
+    (tmp_path / "spec.yaml").write_text(f"{SPEC}{train}\n")
+    write_rows(tmp_path / "held.jsonl", range(100, 140))
+    pair = {"prompt": "Which?", "chosen": "This.", "rejected": "That."}
+    (tmp_path / "rows.jsonl").write_text(f"{json.dumps(pair)}\n")
+    with pytest.raises(SpecError) as found:
+        check_path(tmp_path / "spec.yaml")
+    assert len(str(found.value).splitlines()) == 1
+
+
 def test_a_spec_without_a_row_to_train_on_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC.replace("owner: us", "held_out: true"))
     with pytest.raises(SpecError, match="data: every source is `held_out: true`"):

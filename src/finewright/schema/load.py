@@ -5,9 +5,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -101,12 +102,27 @@ def load_the_rest(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec | Non
                 places = {dotted(loc): place for loc, place in notes.places.items()}
                 keys = frozenset(dotted(loc) for loc, _ in walk(data))
                 return LoadedSpec(spec, "", path, keys, data, places)
+            if any(_may_choose_arm(data, loc) for loc in wrong):
+                return None
             # The last first, so that items of a list stay at their numbers.
             for loc in sorted(wrong, key=str, reverse=True):
                 data = _without(data, loc)
     except (SpecError, LookupError):
         return None
     return None
+
+
+def _may_choose_arm(data: Tree, loc: Loc) -> bool:
+    """Is what is wrong a key that chooses an arm, or meant as one, or around one, as in `methd: dpo`,
+    `trian: {method: dpo}` or `train: dpo`? Without it the rest would be judged as of the usual arm."""
+    value: Any = data
+    for part in loc:
+        if isinstance(value, dict):
+            value = value.get(part)
+        else:
+            value = value[part] if isinstance(value, list) and isinstance(part, int) else None
+    holds = isinstance(value, dict) and not _TAGS.keys().isdisjoint(value)
+    return holds or loc == ("train",) or bool(get_close_matches(str(loc[-1]), _TAGS))
 
 
 def _without(old: Tree, loc: Loc) -> Tree:

@@ -3,6 +3,7 @@
 A comma stands between thousands alone, for `1,5` is one and a half to some and fifteen to others; `m` is a
 million of what is counted, but of no time, where it may be a minute or a month."""
 
+import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -60,6 +61,8 @@ def number_of(written: object, units: Units) -> object:
     if found is None:
         return written
     digits, unit = found[1].replace(",", "").replace("_", "") + (found[2] or ""), found[3]
+    if not math.isfinite(float(digits) * units.get(unit, 1)):
+        raise ValueError("is too large a number")
     if not unit and digits.isdigit():
         return int(digits)
     if not unit:

@@ -206,3 +206,17 @@ def test_arguments_that_break_the_tools_own_schema_are_told(arguments: object, s
     }
     (checked,) = check(row).rows
     assert [turn.says for turn in turns_of(checked) if turn.kind == "misfit"] == [says] * bool(says)
+
+
+def test_arguments_that_nobody_learns_may_break_the_schema() -> None:
+    parameters = {"type": "object", "required": ["n"]}
+    declared = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    right, wrong = calling(call(arguments='{"n": 1}')), calling(call())
+    past = {**wrong, "weight": 0}
+    rows = check(
+        {"prompt": [Q], "chosen": [right], "rejected": [wrong], "tools": [declared]},
+        {"messages": [Q, past, result("c1"), A], "tools": [declared]},
+        {"prompt": [Q], "chosen": [wrong], "rejected": [right], "tools": [declared]},
+    ).rows
+    kinds = [[turn.kind for turn in turns_of(row)] for row in rows]
+    assert ["misfit" in found for found in kinds] == [False, False, True]

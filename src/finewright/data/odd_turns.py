@@ -53,11 +53,15 @@ class OddTurn(NamedTuple):
 
 
 def odd_turns(row: Row) -> Iterator[OddTurn]:
-    """The odd turns of a row, in order; those of a pair's other side too."""
+    """The odd turns of a row, in order; those of a pair's other side too, but for arguments that it may well
+    have wrong, as a turn of weight 0 may."""
     declared = {name_of_tool(tool): tool for tool in row.tools or ()}
     for name, turns in (("messages", row.messages), ("rejected", row.rejected or ())):
         for i, turn in enumerate(turns):
-            yield from _of_turn(f"{name}[{i}]", turn, declared)
+            key = f"{name}[{i}]"
+            yield from _of_turn(key, turn, declared)
+            if name == "messages" and turn["role"] == "assistant" and turn.get("weight", 1):
+                yield from _of_arguments(key, turn.get("tool_calls") or (), declared)
     if row.columns:
         yield from _of_columns(row)
     if len(row.messages) == len(("asked", "answered")) and _goes_on(*row.messages):
@@ -105,7 +109,6 @@ def _of_answer(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]
         if name not in declared:
             yield OddTurn("undeclared", f"{key}.tool_calls[{j}].function.name", name)
             break
-    yield from _of_arguments(key, calls, declared)
     if turn.get("reasoning_content") and split_thoughts(content).thoughts:
         yield OddTurn("thoughts", f"{key}.content", "")
     elif calls and split_thoughts(content).content.strip():

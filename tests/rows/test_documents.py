@@ -258,6 +258,20 @@ def test_the_first_row_of_a_table_in_a_document_is_its_header(tmp_path):
     assert text == "x\n\n| Fee | Price |\n| --- | --- |\n| Card | 12 |"
 
 
+def test_a_hidden_sheet_without_text_is_not_said_to_be_taken(tmp_path):
+    made = openpyxl.Workbook()
+    made.active.append(("Fee", "Price"))
+    for title, rows in (("Old", [("Card", 12)]), ("Empty", [])):
+        sheet = made.create_sheet(title)
+        sheet.sheet_state = "hidden"
+        for row in rows:
+            sheet.append(row)
+    made.save(tmp_path / "a.xlsx")
+    (said,) = documents([tmp_path / "a.xlsx"], tmp_path / "out.jsonl").problems
+    assert "Old" in said.message
+    assert "Empty" not in said.message
+
+
 def test_hidden_files_of_a_folder_are_not_read_and_said(tmp_path):
     folder = tmp_path / "docs"
     for name in ("a.md", ".hidden.md", ".git/b.md", ".DS_Store"):

@@ -13,7 +13,7 @@ from finewright.errors import MissingExtra
 
 
 class Workbook(NamedTuple):
-    """The tables, how many cells have a formula and no value, and the sheets that are hidden."""
+    """The tables, how many cells have a formula and no value, and the sheets of these that are hidden."""
 
     text: str
     num_uncomputed: int
@@ -38,7 +38,8 @@ def workbook(path: Path) -> Workbook:
         formulas = load_workbook(of_formulas, read_only=True)
         sheets = {sheet.title: _sheet(sheet, formulas[sheet.title]) for sheet in values.worksheets}
     parts = [f"## {title}\n\n{_table(sheet.rows)}" for title, sheet in sheets.items() if sheet.rows]
-    hidden = tuple(each.title for each in values.worksheets if each.sheet_state != "visible")
+    shown = {each.title for each in values.worksheets if each.sheet_state == "visible"}
+    hidden = tuple(title for title, sheet in sheets.items() if sheet.rows and title not in shown)
     num_uncomputed = sum(sheet.num_uncomputed for sheet in sheets.values())
     return Workbook("\n\n".join(parts), num_uncomputed, hidden)
 

@@ -122,3 +122,51 @@ def test_what_is_hidden_is_read_and_said(tmp_path):
         ("info", None, "sheet old: its row 1 is row 4 here"),
         ("warning", None, "sheet old is hidden, and is read"),
     ]
+
+
+def with_xml(path: Path, *changes: tuple[str, str]) -> Path:
+    """The workbook with these texts of its first sheet's XML in place of others."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for old, new in changes:
+        name = "xl/worksheets/sheet1.xml"
+        assert old.encode() in parts[name]
+        parts[name] = parts[name].replace(old.encode(), new.encode())
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("hidden", ['hidden="1"', "hidden='1'"])
+def test_only_hidden_rows_and_columns_that_are_read_are_said(tmp_path, hidden):
+    path = with_xml(
+        book(tmp_path / "a.xlsx", shown=[HEAD, ("Q", "A", ""), (), ("Q2", "A2", "")]),
+        ("<sheetData>", f'<cols><col min="3" max="16384" {hidden}/></cols><sheetData>'),
+        ('<row r="4"', f'<row r="3" {hidden}/><row r="4" {hidden}'),
+    )
+    found = read_rows(path)
+    assert [row.row for row in found.rows] == [2, 4]
+    assert [(p.row, p.message) for p in found.problems] == [
+        (4, "1 row is hidden in sheet shown, as by a filter, and read"),
+        (None, "column is hidden in sheet shown, and read: 3"),
+    ]
+
+
+def test_five_hidden_columns_are_named_and_the_others_counted(tmp_path):
+    names = (*HEAD, *"abcde")
+    path = with_xml(
+        book(tmp_path / "a.xlsx", shown=[names, names]),
+        ("<sheetData>", '<cols><col min="2" max="16384" hidden="1"/></cols><sheetData>'),
+    )
+    (said,) = read_rows(path).problems
+    assert said.message.endswith("hidden in sheet shown, and read: 2, 3, 4, 5, 6 and 2 more")
+
+
+def test_hidden_columns_without_numbers_are_a_broken_workbook(tmp_path):
+    path = with_xml(
+        book(tmp_path / "a.xlsx", shown=[HEAD, ("Q", "A", "")]),
+        ("<sheetData>", '<cols><col hidden="1"/></cols><sheetData>'),
+    )
+    (said,) = read_rows(path).problems
+    assert said.message.startswith("broken workbook")

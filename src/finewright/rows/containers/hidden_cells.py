@@ -10,8 +10,8 @@ from typing import IO, Any
 from finewright.rows.containers.found import said
 from finewright.schema.common import Problem
 
-_HIDDEN = re.compile(rb"\bhidden=\"(?:1|true)\"")
-_PIECE, _LONGEST_MARK = 1 << 20, 16
+_HIDDEN = re.compile(rb"\bhidden ?= ?[\"'](?:1|true)[\"']")
+_PIECE, _LONGEST_MARK, _MOST_NAMED = 1 << 20, 16, 5
 _SHOW = "show them in a spreadsheet program, or delete what is not meant, and save"
 
 
@@ -21,10 +21,13 @@ class HiddenCells:
 
     is_sheet: bool = False
     rows: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
+    columns: list[range] = field(default_factory=list)
 
-    def said(self, file: str, title: str, offset: int, header_row: int) -> Iterator[Problem]:
-        """That all of it is read as the rest is; a row is counted on from `offset`."""
+    def said(
+        self, file: str, title: str, offset: int, header_row: int, width: int
+    ) -> Iterator[Problem]:
+        """That all of it is read as the rest is; a row is counted on from `offset`, `width` columns have a
+        name."""
         if self.is_sheet:
             yield said(file, f"sheet {title} is hidden, and is read", _SHOW, level="warning")
         rows = [row for row in self.rows if row > header_row]
@@ -33,10 +36,11 @@ class HiddenCells:
             first = "" if len(rows) == 1 else ", this one first"
             what = f"{many} hidden in sheet {title}, as by a filter, and read{first}"
             yield said(file, what, _SHOW, offset + rows[0], "warning")
-        if self.columns:
-            many = "column is" if len(self.columns) == 1 else "columns are"
-            named = ", ".join(map(str, self.columns))
-            what = f"{many} hidden in sheet {title}, and read: {named}"
+        if columns := [n for n in range(1, width + 1) if any(n in span for span in self.columns)]:
+            many = "column is" if len(columns) == 1 else "columns are"
+            named = ", ".join(map(str, columns[:_MOST_NAMED]))
+            more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
+            what = f"{many} hidden in sheet {title}, and read: {named}{more}"
             yield said(file, what, _SHOW, level="warning")
 
 
@@ -75,7 +79,12 @@ def _add(hidden: HiddenCells, part: IO[bytes]) -> None:
         is_hidden = item.get("hidden") in ("1", "true")
         if item.tag.endswith("}row"):
             number = int(item.get("r") or number + 1)
-            hidden.rows += [number] if is_hidden else []
+            hidden.rows += [number] if is_hidden and _has_value(item) else []
             item.clear()
-        elif item.tag.endswith("}col") and is_hidden:
-            hidden.columns += range(int(item.get("min")), int(item.get("max")) + 1)
+        elif item.tag.endswith("}col") and is_hidden and item.get("min") and item.get("max"):
+            hidden.columns.append(range(int(item.get("min")), int(item.get("max")) + 1))
+
+
+def _has_value(row: Any) -> bool:
+    """Has it a cell with something in it? A row without one is not read."""
+    return any(each.text for each in row.iter() if each.tag.rpartition("}")[2] in ("v", "t"))

@@ -48,7 +48,8 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                     if header_problem(file, columns):
                         return
                     header = columns
-                    yield from hidden[sheet.title].said(file, sheet.title, offset, number)
+                    is_hidden = hidden[sheet.title]
+                    yield from is_hidden.said(file, sheet.title, offset, number, len(columns))
                     continue
                 if empty := formulas.get((sheet.title, number)):
                     yield Unread(_never_computed(file, offset + number, empty))

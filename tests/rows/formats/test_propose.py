@@ -15,6 +15,7 @@ REPLY = {"role": "assistant", "content": "A"}
         ({"question": "Q", "answer": "A"}, {"prompt": "question", "completion": "answer"}),
         ({"answer": "A", "question": "Q"}, {"prompt": "question", "completion": "answer"}),
         ({"Frage": "Q", "Antwort": "A"}, {"prompt": "Frage", "completion": "Antwort"}),
+        ({"Frage": "Q", "Antwort": "A", "2": "x"}, {"prompt": "Frage", "completion": "Antwort"}),
         ({"ticket": "Q", "reply": "A", "id": "7"}, {"prompt": "ticket", "completion": "reply"}),
         ({"input": "Q", "output": "A"}, {"prompt": "input", "completion": "output"}),
         ({"userQuery": "Q", "bot_reply": "A"}, {"prompt": "userQuery", "completion": "bot_reply"}),

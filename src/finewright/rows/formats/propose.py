@@ -183,14 +183,24 @@ def _kind_of_text(value: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _proposal(kinds: Kinds) -> Proposal | None:
-    if reads_like_a_row([key for key, _ in kinds]):
-        # The first row of a table without a header, not names.
+    if _is_first_row([key for key, _ in kinds]):
         return None
     if any(turn <= {key for key, _ in kinds} for turn in _TURNS):
         # One turn of a conversation, and a row is a whole one.
         return None
     texts = {key: kind for key, kind in kinds if kind in _TEXTS and not _is_about(key)}
     return _better_and_worse(texts) or _conversation(kinds, texts) or _questions(kinds, texts)
+
+
+def _is_first_row(keys: list[str]) -> bool:
+    """Are they the first row of a table without a header, and not names? Names of a question and of its
+    answer, or of a better and a worse one, are a header whatever stands beside them."""
+    whole = {name[0] for name in map(_words, keys) if len(name) == 1}
+    are_names = any(
+        not (whole.isdisjoint(one) or whole.isdisjoint(other))
+        for one, other in ((_PROMPTS, _ANSWERED), (_BETTER, _WORSE))
+    )
+    return reads_like_a_row(keys) and not are_names
 
 
 def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:

@@ -35,7 +35,10 @@ def values_again(
         return None
     hidden = _any_of(value for value, type_ in values.items() if type_ in secrets)
     whole = _any_of(value for value, type_ in values.items() if type_ not in secrets)
-    pattern = re.compile(f"{hidden}|(?<!{_GLUE}){whole}(?!{_GLUE})")
+    # A name of several words has its genitive, too.
+    names = _any_of(value for value, type_ in values.items() if type_ == "name" and " " in value)
+    ends = f"(?:{names}(?=s?(?!{_GLUE}))|{whole}(?!{_GLUE}))"
+    pattern = re.compile(f"{hidden}|(?<!{_GLUE}){ends}")
 
     def spans(text: str) -> Iterator[PersonalSpan]:
         for match in pattern.finditer(text):

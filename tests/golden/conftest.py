@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from finewright.cli.main import main
+from finewright.lm import runtime
 
 from .cases import CASES, Case
 from .normal import normal, schema_keys
@@ -45,7 +46,8 @@ class Project:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HOME", str(self._home))
             patch.setenv("FINEWRIGHT_CACHE", str(self._home / "cache"))
-            patch.setattr("torch.cpu.get_capabilities", dict)  # fp32 whatever the processor can
+            patch.setattr("torch.cpu.get_capabilities", dict)
+            patch.setattr(runtime, "cpu_flags", frozenset)  # fp32 whatever the processor can
             patch.chdir(self.folder)
             words = [*shlex.split(argv), *(() if is_plain else ("--json",))]
             patch.setattr(sys, "argv", ["finewright", *words])

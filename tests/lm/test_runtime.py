@@ -77,3 +77,10 @@ def test_the_peak_is_that_of_what_came_since() -> None:
     again = torch.zeros(80 << 20, dtype=torch.uint8) + 1
     assert runtime.peak_gib() > since + 0.05
     assert again[0] == 1
+
+
+def test_the_processor_is_known_without_torch_as_torch_knows_it() -> None:
+    known = torch.cpu.get_capabilities()
+    multiplies = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    assert runtime.cpu_multiplies_bf16() == multiplies
+    assert runtime.may_have_gpu() or not torch.cuda.is_available()

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finewright.errors import MissingExtra
+from finewright.store.environment import cpu_flags
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
 
 
+# CUDA, CUDA under Windows' Linux, CUDA on Jetson, ROCm.
+_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap", "/dev/kfd")))
 _MACHINE = Path("/proc/stat")
 _SPINS, _SPINS_BUSY = "20000", "1000"  # see share_cores
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -52,6 +56,11 @@ def device() -> "torch.device":
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def may_have_gpu() -> bool:
+    """Is a GPU's driver here? Asked before torch, which takes a second to import, is asked for the GPU."""
+    return sys.platform != "linux" or any(path.exists() for path in _DRIVERS)
 
 
 def physical_cores() -> int:
@@ -127,8 +136,12 @@ def fast_bf16() -> bool:
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return cpu_multiplies_bf16()
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Does the processor multiply bfloat16 natively? Asked without torch."""
+    return not cpu_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def describe_device() -> str:

@@ -21,6 +21,11 @@ def environment() -> dict[str, object]:
     }
 
 
+def cpu_flags() -> frozenset[str]:
+    """What the first processor can, in the kernel's words; nothing where it says nothing."""
+    return frozenset(_cpu_line("flags").split())
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -29,9 +34,13 @@ def _version(package: str) -> str | None:
 
 
 def _cpu_model() -> str:
+    return _cpu_line("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_line(wanted: str) -> str:
     if _CPU_INFO.exists():
         for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")
-            if name.strip() == "model name":
+            if name.strip() == wanted:
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return ""

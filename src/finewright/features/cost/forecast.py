@@ -145,12 +145,13 @@ def _kind(here: _Here) -> str:
 
 
 def _here(job: TrainingJob) -> _Here:
-    """Told by torch where it is installed; without it the machine is taken for its CPU in float32."""
+    """As training would find it; without torch the machine is taken for its CPU in float32."""
     machine = environment()
     memory, name = float(str(machine["memory_gib"])), str(machine["cpu"])
     gpu, fast = False, False
     if all(map(find_spec, runtime.NEEDED)):
-        gpu, fast = runtime.device().type == "cuda", runtime.fast_bf16()
+        gpu = runtime.may_have_gpu() and runtime.device().type == "cuda"
+        fast = runtime.fast_bf16() if gpu else runtime.cpu_multiplies_bf16()
         if gpu:
             from finewright.lm.microsteps import device_bytes
 

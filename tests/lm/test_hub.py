@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from finewright.errors import ModelError
-from finewright.lm.hub import HubName, hub_name
+from finewright.lm.hub import HubName, hub_name, is_cached
 from finewright.lm.sources import base_digest, folder_digest, locate
 
 pytestmark = pytest.mark.torch
@@ -115,3 +115,10 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_error(
     assert base_digest("org/model", Path()) == f"hub:org/model@{OLD}"  # what the cache knows
     with pytest.raises(ModelError, match="is not on this machine and the hub cannot be reached"):
         base_digest("org/other", Path())
+
+
+def test_a_model_that_was_fetched_by_its_commit_alone_is_here(hub: HubCache) -> None:
+    """The hub's library writes no branch's note then."""
+    shutil.rmtree(hub.root / "refs")
+    assert is_cached("org/model")
+    assert not is_cached("org/other")

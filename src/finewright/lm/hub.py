@@ -40,7 +40,8 @@ def is_cached(name: str) -> bool:
     found = hub_name(name)
     if found is None or find_spec("huggingface_hub") is None:
         return False
-    return bool(_cached_commit(found))
+    # A folder of files for each commit: a branch's note is missing where a commit was fetched by its name.
+    return any((_cache_folder(found) / "snapshots").glob("*/config.json"))
 
 
 def hub_digest(name: HubName, commit: str) -> str:
@@ -98,15 +99,18 @@ def hub_folder(name: HubName, commit: str) -> Path:
 
 def _cached_commit(name: HubName) -> str:
     """What the cache's own note says a branch or tag was when it was last fetched; else nothing."""
-    from huggingface_hub import constants
-
-    folder = "models--" + name.repository.replace("/", "--")
-    note = Path(constants.HF_HUB_CACHE) / folder / "refs" / name.revision
+    note = _cache_folder(name) / "refs" / name.revision
     try:
         commit = note.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return ""
     return commit if _COMMIT.fullmatch(commit) else ""
+
+
+def _cache_folder(name: HubName) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / ("models--" + name.repository.replace("/", "--"))
 
 
 def _absent(name: HubName) -> ModelError:

@@ -25,7 +25,7 @@ def run(context: StageContext) -> StageResult:
             update={"micro_batch_tokens": context.spec.train.micro_batch_tokens}
         )
         counted = count(rows, train, described.base, context.spec)
-        found[name] = JobMeasurements(problems=counted.problems)
+        found[name] = JobMeasurements(problems=(*described.problems, *counted.problems))
         shape = shape_of(described.config, described.origin)
         jobs.append(TrainingJob(name, shape, train, counted.rows, counted.steps, counted.tokens))
     section = context.spec.section("cost", CostSpec) or CostSpec()

@@ -26,6 +26,7 @@ from finewright.lm.export.gguf_weights import (
     query_heads,
     weights,
 )
+from finewright.lm.export.half import refuse_overflow
 from finewright.lm.sources import read_config
 from finewright.store.atomic import os_errors
 
@@ -193,9 +194,5 @@ def _packed(weight: Weight, kind: GGMLQuantizationType) -> np.ndarray:
 
 
 def _halves(weight: Weight) -> np.ndarray:
-    most = float(np.abs(weight.values).max(initial=0.0))
-    if most > np.finfo(np.float16).max:
-        raise ModelError(
-            f"f16 cannot hold {most:.3g}, a weight of {weight.name}", hint="take --quantize bf16"
-        )
+    refuse_overflow(float(np.abs(weight.values).max(initial=0.0)), weight.name)
     return weight.values.astype(np.float16)

@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 from finewright.errors import ModelError
 from finewright.lm.adapters.linears import OnLinear, Transposed
 from finewright.lm.adapters.whole import WholeModel, save_whole
+from finewright.lm.export.half import refuse_overflow
 from finewright.lm.model import LM
 
 
@@ -53,17 +54,9 @@ def save_merged(folder: Path, model: PreTrainedModel, base: Path, dtype: str = "
     """Write the weights in torch's number format of this name, or in the one that the model is computed in,
     with the base's code. Raises OSError, and ModelError for a weight that the format cannot hold."""
     if dtype == "float16":
-        _refuse_overflow(model)
+        for name, weight in model.state_dict().items():
+            refuse_overflow(float(weight.abs().max()) if weight.numel() else 0.0, name)
     with redirect_stderr(StringIO()):  # it draws a bar
         save_whole(folder, model.to(getattr(torch, dtype) if dtype else model.dtype), base)
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # transformers leaves them to their owner alone
-
-
-def _refuse_overflow(model: PreTrainedModel) -> None:
-    for name, weight in model.state_dict().items():
-        most = float(weight.abs().max()) if weight.numel() else 0.0
-        if most > torch.finfo(torch.float16).max:
-            raise ModelError(
-                f"f16 cannot hold {most:.3g}, a weight of {name}", hint="take --quantize bf16"
-            )

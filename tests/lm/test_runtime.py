@@ -82,5 +82,5 @@ def test_the_peak_is_that_of_what_came_since() -> None:
 def test_the_processor_is_known_without_torch_as_torch_knows_it() -> None:
     known = torch.cpu.get_capabilities()
     multiplies = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
-    assert runtime.cpu_multiplies_bf16() == multiplies
-    assert runtime.may_have_gpu() or not torch.cuda.is_available()
+    assert runtime.has_gpu() == torch.cuda.is_available()
+    assert runtime.has_gpu() or runtime.fast_bf16() == multiplies

@@ -55,12 +55,16 @@ def device() -> "torch.device":
     """The first CUDA device, else the CPU."""
     import torch
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if has_gpu() else "cpu")
 
 
-def may_have_gpu() -> bool:
-    """Is a GPU's driver here? Asked before torch, which takes a second to import, is asked for the GPU."""
-    return sys.platform != "linux" or any(path.exists() for path in _DRIVERS)
+def has_gpu() -> bool:
+    """Can torch use one? It takes a second to import, so without a driver it is not asked."""
+    if sys.platform == "linux" and not any(path.exists() for path in _DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def physical_cores() -> int:
@@ -132,23 +136,18 @@ def _busy_seconds() -> float | None:
 
 def fast_bf16() -> bool:
     """Does the device multiply bfloat16 natively? Emulated bf16 is slower than fp32."""
-    import torch
+    if has_gpu():
+        import torch
 
-    if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return cpu_multiplies_bf16()
-
-
-def cpu_multiplies_bf16() -> bool:
-    """Does the processor multiply bfloat16 natively? Asked without torch."""
     return not cpu_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def describe_device() -> str:
     """The device in words."""
-    import torch
+    if has_gpu():
+        import torch
 
-    if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     bf16 = "native bf16" if fast_bf16() else "no native bf16, so fp32"
     return f"CPU, {physical_cores()} cores, {bf16}"

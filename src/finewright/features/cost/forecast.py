@@ -150,8 +150,7 @@ def _here(job: TrainingJob) -> _Here:
     memory, name = float(str(machine["memory_gib"])), str(machine["cpu"])
     gpu, fast = False, False
     if all(map(find_spec, runtime.NEEDED)):
-        gpu = runtime.may_have_gpu() and runtime.device().type == "cuda"
-        fast = runtime.fast_bf16() if gpu else runtime.cpu_multiplies_bf16()
+        gpu, fast = runtime.has_gpu(), runtime.fast_bf16()
         if gpu:
             from finewright.lm.microsteps import device_bytes
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from finewright.features.data.check import check, fix
@@ -232,15 +232,20 @@ def test_no_malformed_file_ends_in_a_traceback_or_a_lost_row(tmp_path_factory, c
 
 @settings(max_examples=SAMPLE // 2, deadline=None)
 @given(st.lists(st.sampled_from(LINES[:24]) | st.text(max_size=20), min_size=1, max_size=12))
+@example(["\ufeff", "\ufeff" + GOOD, "\ufeff\ufeff"])
 def test_every_line_that_is_not_blank_is_a_row_or_an_unread_row(tmp_path_factory, lines):
+    """A byte order mark is no text: a line of nothing else is blank, and said in a warning."""
     path = tmp_path_factory.getbasetemp() / "lines.jsonl"
     content = "\n".join([GOOD, *lines]).encode("utf-8", "surrogatepass")
     path.write_bytes(content)
-    wanted = [i for i, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
-    found = [
-        item.row for item in records(path) if isinstance(item, ReadRow) or item.level == "error"
-    ]
+    numbered = list(enumerate(content.split(b"\n"), start=1))
+    wanted = [i for i, line in numbered if line.removeprefix(codecs.BOM_UTF8).strip()]
+    marked = [i for i, line in numbered if line.startswith(codecs.BOM_UTF8)]
+    read = list(records(path))
+    found = [item.row for item in read if isinstance(item, ReadRow) or item.level == "error"]
+    warned = [item.row for item in read if "byte order mark" in getattr(item, "message", "")]
     assert found == wanted
+    assert warned == marked
 
 
 def test_large_lines_bombs_and_deep_json_end_soon_enough(tmp_path):

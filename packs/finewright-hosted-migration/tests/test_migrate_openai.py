@@ -26,11 +26,11 @@ from finewright.features.serve.local import LocalModels
 from finewright.features.serve.spec import ServedTarget
 from finewright.gateway.question import AnswerPiece, GatewayQuestion
 from finewright.report.show import text_of
-from finewright.schema.migrate import MigrateReport
 from finewright_hosted_migration.fit import undeclared_calls
 from finewright_hosted_migration.golden import Wanted, golden_set
 from finewright_hosted_migration.golden_rows import read_files
 from finewright_hosted_migration.openai import Migration, _questions, _Read, migrate
+from finewright_hosted_migration.results import MigrateReport
 from served import Reply, answered, served
 
 pytestmark = pytest.mark.torch

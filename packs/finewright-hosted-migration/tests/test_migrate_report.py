@@ -9,7 +9,14 @@ from tests.report.pages import check_page
 from finewright.report.show import html_of, text_of
 from finewright.schema.common import Artifact, Problem, Source
 from finewright.schema.evaluate import Score
-from finewright.schema.migrate import Apart, Bound, Carried, Golden, MigrateReport, ParityTerms
+from finewright_hosted_migration.results import (
+    Apart,
+    Bound,
+    Carried,
+    Golden,
+    MigrateReport,
+    ParityTerms,
+)
 
 
 def score(system: str, value: float) -> Score:

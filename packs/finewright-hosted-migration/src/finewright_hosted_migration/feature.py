@@ -15,6 +15,8 @@ FEATURE = Feature(
         ),
     ),
     reports={
-        "finewright.schema.migrate:MigrateReport": "finewright_hosted_migration.report:migrate_page",
+        "finewright_hosted_migration.results:MigrateReport": (
+            "finewright_hosted_migration.report:migrate_page"
+        ),
     },
 )

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.compare.endpoints import EndpointAnswer, turns
-from finewright.compare.non_inferiority import check_measurable, too_few
 from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
 from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
 from finewright.rows.prompts import prompt_key
 from finewright.schema.common import Artifact, Model, Problem
-from finewright.schema.migrate import Golden, ParityTerms
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
@@ -29,7 +27,9 @@ from finewright_hosted_migration.golden_rows import (
     prompts_of,
     recorded,
 )
+from finewright_hosted_migration.non_inferiority import check_measurable, too_few
 from finewright_hosted_migration.repeats import repeats
+from finewright_hosted_migration.results import Golden, ParityTerms
 
 CONFIDENCE = 0.95
 _JSON_METRICS = ("json_f1", "exact_match", "valid_json")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError
-from finewright.schema.migrate import Carried
 from finewright.store.atomic import os_errors
+from finewright_hosted_migration.results import Carried
 
 _METHODS = {"supervised": "sft", "dpo": "dpo"}
 _HYPERPARAMETERS = {

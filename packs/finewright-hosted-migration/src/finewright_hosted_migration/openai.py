@@ -7,13 +7,6 @@ from datetime import date
 from pathlib import Path
 
 from finewright.catalog.prices import own_folder, prices
-from finewright.compare.non_inferiority import (
-    GoldenAnswers,
-    against_expected,
-    agreement,
-    agreement_bound,
-    judged,
-)
 from finewright.data.decontaminate import Cleaned, decontaminated
 from finewright.errors import DataError
 from finewright.estimate.freshness import deadline_words
@@ -26,7 +19,6 @@ from finewright.schema.catalog import Deadline
 from finewright.schema.common import Problem, Source
 from finewright.schema.evaluate import EvaluateSpec, Sample
 from finewright.schema.load import LoadedSpec, load_spec
-from finewright.schema.migrate import Apart, MigrateReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
@@ -52,7 +44,15 @@ from finewright_hosted_migration.golden_rows import (
     recorded,
 )
 from finewright_hosted_migration.job import Job, carried, family_of, name_of, read_job
+from finewright_hosted_migration.non_inferiority import (
+    GoldenAnswers,
+    against_expected,
+    agreement,
+    agreement_bound,
+    judged,
+)
 from finewright_hosted_migration.recall import recall
+from finewright_hosted_migration.results import Apart, MigrateReport
 from finewright_hosted_migration.spec import Destination, as_set, check_spec, spec_text
 
 _SHOWN = 10

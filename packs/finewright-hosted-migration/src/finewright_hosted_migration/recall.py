@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from finewright.compare.non_inferiority import GoldenAnswers, against_expected
 from finewright.data.templates import of_known_templates
 from finewright.evaluate.cautions import recall_problem
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.common import Problem
-from finewright.schema.migrate import Bound, ParityTerms
 from finewright.schema.rows import Row
 from finewright_hosted_migration.golden_rows import GoldenRow, held_out
+from finewright_hosted_migration.non_inferiority import GoldenAnswers, against_expected
+from finewright_hosted_migration.results import Bound, ParityTerms
 
 
 class Recall(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from finewright.report.blocks import Block, Page, Table, Text, section
 from finewright.report.cells import percent, points, share
-from finewright.schema.migrate import Bound, MigrateReport
+from finewright_hosted_migration.results import Bound, MigrateReport
 
 _BOUNDS = ("metric", "old", "new", "base", "new - old", "at least (one-sided)")
 

@@ -13,12 +13,12 @@ from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name, config_here
 from finewright.report.text import printable
 from finewright.schema.load import LoadedSpec, load_spec
-from finewright.schema.migrate import Carried
 from finewright.store.stage import refuse
 from finewright.train.support import unsupported
 from finewright.workbench.coherence import incoherent, of_sections
 from finewright_hosted_migration.folder import GOLDEN, TRAIN
 from finewright_hosted_migration.job import key_of
+from finewright_hosted_migration.results import Carried
 
 _TOKENS_STEP = 16
 _TRAIN = "train."

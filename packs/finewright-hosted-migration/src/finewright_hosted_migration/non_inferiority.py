@@ -25,7 +25,7 @@ from finewright.judge.bounds import rows_without_loss, share_at_least
 from finewright.judge.statistics import mean_difference_at_least
 from finewright.judge.text import exact_match
 from finewright.schema.evaluate import Score
-from finewright.schema.migrate import Bound, ParityTerms, Verdict
+from finewright_hosted_migration.results import Bound, ParityTerms, Verdict
 
 _POWER = 0.8
 NEEDS_PROBABILITIES = ("perplexity", "preference_accuracy")

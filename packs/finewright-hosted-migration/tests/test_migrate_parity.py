@@ -6,7 +6,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from finewright.compare.non_inferiority import (
+from finewright.errors import DataError
+from finewright.evaluate.score import ScoreOptions
+from finewright.judge.bounds import rows_without_loss
+from finewright_hosted_migration.non_inferiority import (
     GoldenAnswers,
     against_expected,
     agreement,
@@ -14,10 +17,7 @@ from finewright.compare.non_inferiority import (
     check_measurable,
     judged,
 )
-from finewright.errors import DataError
-from finewright.evaluate.score import ScoreOptions
-from finewright.judge.bounds import rows_without_loss
-from finewright.schema.migrate import ParityTerms
+from finewright_hosted_migration.results import ParityTerms
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=400, seed=0)
 

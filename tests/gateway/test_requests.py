@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel, ValidationError
 from tests.gateway.test_responses import LAST, Scripted, asking
 from tests.jobs.test_routes import HOSTS
 
@@ -52,6 +53,8 @@ CALLS = {
 }
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "sun"}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "sun"}
+MANY: list[object] = [{}] * 50
+CROWD = {str(i): 500 for i in range(40_001)}
 HALF, LONG = ({"properties": {f"p{i}": {"type": "string"} for i in range(n)}} for n in (3500, 9000))
 
 
@@ -119,6 +122,44 @@ def test_what_cannot_be_honoured_is_refused_by_its_name(
     assert (found.status_code, error["param"]) == (400, param)
     assert says in error["message"]
     assert param in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (ChatRequest, {"messages": MANY}),
+        (ChatRequest, {"messages": [{"role": "user", "content": MANY}]}),
+        (ChatRequest, {"messages": [{"role": "assistant", "tool_calls": MANY}]}),
+        (ChatRequest, {"messages": [HI], "modalities": MANY}),
+        (ChatRequest, {"messages": [HI], "stop": MANY}),
+        (ChatRequest, {"messages": [HI], "tools": MANY}),
+        (CompletionRequest, {"prompt": MANY}),
+        (CompletionRequest, {"prompt": [MANY] * 100}),
+        (EmbeddingRequest, {"input": MANY}),
+        (ResponsesRequest, {"input": MANY}),
+        (ResponsesRequest, {"input": [{"role": "user", "content": MANY}]}),
+        (ResponsesRequest, {"input": [{"type": "reasoning", "summary": MANY, "content": MANY}]}),
+        (ResponsesRequest, {"input": "a", "include": MANY}),
+    ],
+)
+def test_of_a_list_the_first_wrong_item_alone_is_a_mistake(
+    model: type[BaseModel], body: dict[str, Any]
+) -> None:
+    """A mistake for each of a million items takes 20 s, in which no other thread runs."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({"model": "m", **body})
+    assert caught.value.error_count() <= 5
+
+
+@pytest.mark.parametrize(
+    "crowd", [{"logit_bias": CROWD}, {"metadata": CROWD}, CROWD, {"messages": [{**HI, **CROWD}]}]
+)
+def test_a_body_with_too_many_keys_is_refused_before_they_are_looked_at(
+    crowd: dict[str, Any],
+) -> None:
+    found = posted(CHATS, crowd)
+    assert found.status_code == 400
+    assert "have more than 40000 keys together" in found.json()["error"]["message"]
 
 
 def test_patterns_of_other_libraries_are_none_of_ours() -> None:

@@ -10,6 +10,7 @@ from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.messages import (
     ChatMessage,
     ChatTool,
+    Many,
     NamedChoice,
     RequestPart,
     SchemaObject,
@@ -159,7 +160,7 @@ class JsonSchemaFormat(RequestPart):
 class ChatRequest(SampledRequest):
     """POST /v1/chat/completions."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[Many[ChatMessage], Field(min_length=1)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
@@ -169,7 +170,7 @@ class ChatRequest(SampledRequest):
     response_format: Annotated[
         TextFormat | JsonFormat | JsonSchemaFormat | None, Field(discriminator="type")
     ] = None
-    modalities: list[Literal["text"]] | None = None
+    modalities: Many[Literal["text"]] | None = None
     store: Annotated[Literal[False] | None, only("no answers are kept here", False)] = None
     audio: Annotated[None, only("the models write text, no sound")] = None
     functions: Annotated[None, only("OpenAI's old name; send them as tools")] = None
@@ -246,8 +247,8 @@ class CompletionRequest(SampledRequest):
 
     prompt: (
         str
-        | Annotated[list[TokenId], Field(min_length=1)]
-        | Annotated[list[str] | list[list[TokenId]], Field(min_length=1, max_length=_MOST_ANSWERS)]
+        | Annotated[Many[TokenId], Field(min_length=1)]
+        | Annotated[Many[str] | Many[Many[TokenId]], Field(min_length=1, max_length=_MOST_ANSWERS)]
     )
     logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     echo: Annotated[

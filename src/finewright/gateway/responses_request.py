@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from finewright.gateway.errors import UNSUPPORTED
 from finewright.gateway.messages import (
     FunctionTool,
+    Many,
     NamedFunction,
     RequestPart,
     TextPart,
@@ -41,7 +42,7 @@ class MessageItem(RequestPart):
 
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: str | Many[TextPart]
     id: str | None = None
     status: str | None = None
     phase: str | None = None
@@ -63,7 +64,7 @@ class CallOutputItem(RequestPart):
 
     type: Literal["function_call_output"]
     call_id: str
-    output: str | list[TextPart]
+    output: str | Many[TextPart]
     id: str | None = None
     status: str | None = None
 
@@ -79,8 +80,8 @@ class ThoughtItem(RequestPart):
     """The thoughts before an earlier answer, as it was sent."""
 
     type: Literal["reasoning"]
-    summary: Annotated[list[ThoughtPart], Field(default_factory=list)]
-    content: list[ThoughtPart] | None = None
+    summary: Annotated[Many[ThoughtPart], Field(default_factory=list)]
+    content: Many[ThoughtPart] | None = None
     id: str | None = None
     status: str | None = None
     encrypted_content: None = None
@@ -154,7 +155,7 @@ class ResponsesRequest(PassingWishes):
     """POST /v1/responses."""
 
     model: ModelId
-    input: str | Annotated[list[InputItem], Field(min_length=1)]
+    input: str | Annotated[Many[InputItem], Field(min_length=1)]
     instructions: str | None = None
     stream: bool | None = False
     stream_options: ResponseStreamOptions | None = None
@@ -165,7 +166,7 @@ class ResponsesRequest(PassingWishes):
     tools: Tools[ResponseTool] | None = None
     tool_choice: Literal["none", "auto", "required"] | ResponseChoice | None = None
     parallel_tool_calls: bool | None = None
-    include: list[Literal["message.output_text.logprobs"]] | None = None
+    include: Many[Literal["message.output_text.logprobs"]] | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     truncation: Annotated[
         Literal["disabled"] | None, only("nothing is left out of a conversation", "disabled")

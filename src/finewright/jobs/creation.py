@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from finewright.gateway.errors import ApiError
+from finewright.jobs.columns import check_columns
 from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import TRAIN, VALID, JobFolder
 from finewright.jobs.ids import new_id, readable
@@ -14,6 +15,7 @@ from finewright.jobs.job import TuningJob
 from finewright.jobs.lengths import ChatOf, check_lengths
 from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
 from finewright.jobs.spec import spec_of
+from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.schema.train_section import METHODS
 from finewright.workbench.coherence import incoherent
@@ -38,13 +40,12 @@ def checked_job(
     """The job; nothing is kept of it yet. `bases`: id that clients know -> what a spec names."""
     base = _base(posted.model, bases)
     choice = chosen_method(posted, lambda: _reward_runs(folder))
-    train = files.find(posted.training_file, "training_file")
-    _check_types(train, "training_file", choice)
-    rows = {TRAIN: files.content(train)}
+    given = {TRAIN: files.find(posted.training_file, "training_file")}
     if posted.validation_file is not None:
-        valid = files.find(posted.validation_file, "validation_file")
-        _check_types(valid, "validation_file", choice)
-        rows[VALID] = files.content(valid)
+        given[VALID] = files.find(posted.validation_file, "validation_file")
+    for file, param in zip(given.values(), ("training_file", "validation_file"), strict=False):
+        _check_types(file, param, choice)
+    rows = {name: files.content(file) for name, file in given.items()}
     job = TuningJob(
         id=new_id("ftjob"),
         created=now,
@@ -61,11 +62,26 @@ def checked_job(
         metadata=posted.metadata or {},
     )
     _check_spec(job)
+    rewards = _rewards(choice, posted.method)
+    for name, file in given.items():
+        check_columns(rows[name], file.filename, METHOD_TYPES[choice.type], rewards)
     chat = chat_of(base)
     if chat is not None:
         where = f"method.{choice.type}.hyperparameters"
-        check_lengths(rows[TRAIN], train.filename, chat, choice.settings, where)
+        check_lengths(rows[TRAIN], given[TRAIN].filename, chat, choice.settings, where)
     return CheckedJob(job, rows)
+
+
+def _rewards(choice: MethodChoice, method: Mapping[str, Any] | None) -> dict[str, RewardSpec]:
+    """Key of the request that names a column -> the reward which compares answers with it."""
+    where, given = f"method.{choice.type}", choice.train.get("rewards", ())
+    is_grader = method is not None and "grader" in method[choice.type]
+    return {
+        f"{where}.grader.reference" if is_grader else f"{where}.rewards.{i}": (
+            RewardSpec.model_validate(each)
+        )
+        for i, each in enumerate(given)
+    }
 
 
 def _base(model: str, bases: Mapping[str, str]) -> str:

@@ -33,7 +33,7 @@ def check_lengths(
     """Raise ApiError that names the rows which are too long; `where` is the object of the hyperparameters."""
     if settings.on_overlong != "error":
         return
-    long = _long_lines(path, settings.max_length // _ROOM)
+    long = long_lines(path, settings.max_length // _ROOM)
     found = list(_too_long(StatedFile(path, filename), long.lines, chat, settings))
     if not found:
         return
@@ -65,15 +65,15 @@ def _too_long(
             yield fate.row, longest
 
 
-class _LongLines(NamedTuple):
+class LongLines(NamedTuple):
     """Lines to look at; `is_all`: no other line of the file is long."""
 
     lines: list[Line]
     is_all: bool
 
 
-def _long_lines(path: Path, most_bytes: int) -> _LongLines:
-    """The first lines with more bytes than that, as far as they are to be looked at."""
+def long_lines(path: Path, most_bytes: int) -> LongLines:
+    """The first lines with more bytes than that, as far as they are to be looked at: a thousand, 2 MiB."""
     found: list[Line] = []
     left, is_all = _MOST_BYTES, True
     with os_errors(path):
@@ -84,7 +84,7 @@ def _long_lines(path: Path, most_bytes: int) -> _LongLines:
                 is_all = False
                 continue
             if len(found) == _MOST_LINES:
-                return _LongLines(found, is_all=False)
+                return LongLines(found, is_all=False)
             found.append(line)
             left -= len(line.content)
-    return _LongLines(found, is_all)
+    return LongLines(found, is_all)

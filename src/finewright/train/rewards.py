@@ -312,8 +312,15 @@ def _check_unread(spec: RewardSpec, key: str) -> list[Problem]:
     ]
 
 
+def lacking(spec: RewardSpec, rows: Sequence[Columns]) -> list[int]:
+    """The rows, counted from 0, that lack the column whose text the function compares answers with."""
+    if not _needs_column(spec):
+        return []
+    return [i for i, row in enumerate(rows) if row.get(spec.column) is None]
+
+
 def _check_column(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Problem]:
-    missing = [i for i, row in enumerate(rows) if row.get(spec.column) is None]
+    missing = lacking(spec, rows)
     problems = []
     if missing:
         held = ", ".join(rows[missing[0]]) or "none"

@@ -17,8 +17,8 @@ _UNKNOWN = "extra_forbidden"
 _LONG = 16 * 1024
 """Bytes of a body that others would wait for while it is checked."""
 _MOST_KEYS = 40_000
-"""Keys of all objects of a body: each that is wrong is a mistake of its own, which takes 5 us in which no other
-thread runs. The largest tools and schemas that are taken have fewer."""
+"""Keys of all objects of a body: each that is wrong is a mistake of its own, which takes 5 us in which no
+other thread runs. The largest tools and schemas that are taken have fewer."""
 
 
 async def read_body(

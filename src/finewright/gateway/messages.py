@@ -35,8 +35,8 @@ _OF_ROLE = {
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
 Item = TypeVar("Item")
 Many = Annotated[list[Item], Field(fail_fast=True)]
-"""A list of any length, of which the first wrong item alone is a mistake: a million of them take 20 s to name,
-in which no other thread runs."""
+"""A list of any length, of which the first wrong item alone is a mistake: a million of them take 20 s to
+name, in which no other thread runs."""
 
 
 class RequestPart(BaseModel):

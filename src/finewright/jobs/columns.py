@@ -1,7 +1,7 @@
 """Rows without the column that a reward compares answers with, found before a job is queued.
 
-The first thousand rows are looked at, 2 MiB of them, so that any file is answered at once; the job itself looks
-at all."""
+The first thousand rows are looked at, 2 MiB of them, so that any file is answered at once; the job itself
+looks at all."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,8 +27,9 @@ def check_columns(
         for param, reward in rewards.items():
             if lacking(reward, [columns]):
                 keys = ", ".join(columns) or "none"
-                what = f"{param}: {filename}:{number}: the row has no {reward.column!r} to compare answers with"
-                raise ApiError(f"{what}; its other keys: {keys}", param=param, code="invalid_file")
+                where = f"{param}: {filename}:{number}"
+                what = f"the row has no {reward.column!r} to compare answers with; its other keys: {keys}"
+                raise ApiError(f"{where}: {what}", param=param, code="invalid_file")
 
 
 def _columns(part: StatedFile, method: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -26,9 +26,9 @@ from typing import Any
 
 from door_parts import Bar
 from finewright.lm import sources
-from finewright.lm.export.gguf_file import write_model
 from finewright.lm.load import load_chat
 from finewright.report.text import table
+from finewright_export.gguf_file import write_model
 from peers import LLAMA_CPP, PeerError, python_of
 from process import RowError, figures_of, machine, thread_settings
 

@@ -31,8 +31,8 @@ from finewright.schema.report import RunReport
 
 if TYPE_CHECKING:
     from finewright.features.decide.results import DecideReport
-    from finewright.features.export.results import ExportReport
     from finewright.schema.cost import CostReport
+    from finewright.schema.export import ExportReport
 
 __all__ = [
     "LoadedSpec",

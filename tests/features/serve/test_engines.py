@@ -40,7 +40,7 @@ def save_gguf(folder: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from finewright.lm.chat import Chat, find_end_of_turn
-    from finewright.lm.export.gguf_file import write_adapter, write_model
+    from finewright_export.gguf_file import write_adapter, write_model
 
     save_base(folder)
     tokenizer = tiny.tiny_tokenizer()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.features.export.test_run import trained
 from tests.jobs.conftest import unread
 from tests.jobs.test_routes import TRAVERSALS
 
@@ -24,6 +23,7 @@ from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.measures import Measures
 from finewright.gateway.native import NativeEngine
 from finewright.jobs.folder import JobFolder
+from tiny_run import trained
 
 pytestmark = pytest.mark.torch
 

@@ -15,10 +15,12 @@ from safetensors.torch import load_file
 from finewright.errors import ModelError
 from finewright.lm.adapters.files import CONFIG_FILE, WEIGHTS_FILE
 from finewright.lm.chat import Chat
-from finewright.lm.export import k_quants
-from finewright.lm.export.gguf_numbers import add_numbers, family_of, query_scale
-from finewright.lm.export.gguf_tokenizer import add_tokenizer
-from finewright.lm.export.gguf_weights import (
+from finewright.lm.sources import read_config
+from finewright.store.atomic import os_errors
+from finewright_export import k_quants
+from finewright_export.gguf_numbers import add_numbers, family_of, query_scale
+from finewright_export.gguf_tokenizer import add_tokenizer
+from finewright_export.gguf_weights import (
     Array,
     Weight,
     gguf_layer,
@@ -26,9 +28,7 @@ from finewright.lm.export.gguf_weights import (
     query_heads,
     weights,
 )
-from finewright.lm.export.half import refuse_overflow
-from finewright.lm.sources import read_config
-from finewright.store.atomic import os_errors
+from finewright_export.half import refuse_overflow
 
 _FILE_TYPES = {
     "f32": LlamaFileType.ALL_F32,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finewright.compare.models import LoadedModel
-from finewright.features.export.results import Dtype
 from finewright.lm.sources import LocalBase, stored_dtype
+from finewright.schema.export import Dtype
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, scratch_dir
 from finewright.store.rundir import RunDir
@@ -100,7 +100,7 @@ class Writer:
 
     def _merged(self) -> ExportedFiles:
         from finewright.lm.ends import save_with_ends
-        from finewright.lm.export.merge import merge, save_merged
+        from finewright_export.merge import merge, save_merged
 
         base = self.source.base.folder
         dtype = _TORCH_NAMES.get(self.quantization) or stored_dtype(base)
@@ -109,8 +109,8 @@ class Writer:
         return ExportedFiles(self.folder)
 
     def _gguf(self) -> ExportedFiles:
-        from finewright.lm.export.gguf_file import write_model
-        from finewright.lm.export.merge import merge, save_merged
+        from finewright_export.gguf_file import write_model
+        from finewright_export.merge import merge, save_merged
 
         path = self.folder / self._model_name
         with scratch_dir(self.folder / "merged") as merged:  # not rounded before it is written
@@ -119,7 +119,7 @@ class Writer:
         return ExportedFiles(path)
 
     def _gguf_adapter(self) -> ExportedFiles:
-        from finewright.lm.export.gguf_file import write_adapter, write_model
+        from finewright_export.gguf_file import write_adapter, write_model
 
         base = self.source.base.folder
         path = self.folder / self._adapter_name
@@ -129,7 +129,7 @@ class Writer:
         return ExportedFiles(with_base, path)
 
     def _ollama(self) -> ExportedFiles:
-        from finewright.lm.export.ollama import modelfile
+        from finewright_export.ollama import modelfile
 
         text = modelfile(self.tuned.chat, self._model_name)  # refuses before anything is written
         exported = self._gguf()
@@ -141,7 +141,7 @@ class Writer:
         return ExportedFiles(self.folder)
 
     def _vllm(self) -> ExportedFiles:
-        from finewright.features.export.vllm import settings
+        from finewright_export.vllm import settings
 
         adapter, source = lock_of(self.source.run).spec.train.adapter, self.source
         if adapter.type == "lora" and not adapter.use_dora:

@@ -5,8 +5,8 @@ import math
 import pytest
 
 import tiny
-from finewright.lm.export.parity import GreedyAnswer, Prompt, distances, own_answers
 from finewright.lm.model import LM
+from finewright_export.parity import GreedyAnswer, Prompt, distances, own_answers
 
 pytestmark = pytest.mark.torch
 

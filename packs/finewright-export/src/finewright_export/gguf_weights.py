@@ -13,9 +13,9 @@ from gguf import TensorNameMap, get_tensor_name_map
 from safetensors import SafetensorError, safe_open
 
 from finewright.errors import ModelError
-from finewright.lm.export.gguf_numbers import Config, Family, head_dim, query_scale, rope_of
 from finewright.lm.sources import weight_files
 from finewright.store.atomic import os_errors
+from finewright_export.gguf_numbers import Config, Family, head_dim, query_scale, rope_of
 
 Array = npt.NDArray[np.float32]
 _EXPERT = re.compile(r"(.*)\.experts\.(\d+)\.(\w+)\.weight")

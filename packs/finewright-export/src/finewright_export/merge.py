@@ -15,8 +15,8 @@ from transformers.pytorch_utils import Conv1D
 from finewright.errors import ModelError
 from finewright.lm.adapters.linears import OnLinear, Transposed
 from finewright.lm.adapters.whole import WholeModel, save_whole
-from finewright.lm.export.half import refuse_overflow
 from finewright.lm.model import LM
+from finewright_export.half import refuse_overflow
 
 
 def merge(lm: LM) -> PreTrainedModel:

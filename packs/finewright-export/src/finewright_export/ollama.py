@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat
-from finewright.lm.export.gguf_tokenizer import adds_bos
+from finewright_export.gguf_tokenizer import adds_bos
 
 _HINT = "export with --to gguf: llama.cpp reads the model's own template"
 _QUOTES = '"""'

@@ -9,11 +9,11 @@ FEATURE = Feature(
         Command(
             "export",
             "Merged weights, GGUF, an Ollama, vLLM or hub folder: written, asked the same, compared.",
-            "finewright.features.export.commands:ExportOptions",
-            "finewright.features.export.commands:export",
+            "finewright_export.commands:ExportOptions",
+            "finewright_export.commands:export",
         ),
     ),
     reports={
-        "finewright.features.export.results:ExportReport": "finewright.features.export.report:export_page",
+        "finewright.schema.export:ExportReport": "finewright_export.report:export_page",
     },
 )

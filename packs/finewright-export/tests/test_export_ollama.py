@@ -5,7 +5,7 @@ import pytest
 import tiny
 from finewright.errors import ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
-from finewright.lm.export.ollama import modelfile
+from finewright_export.ollama import modelfile
 
 pytestmark = pytest.mark.torch
 

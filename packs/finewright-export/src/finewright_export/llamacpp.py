@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import ModelError
-from finewright.lm.export.parity import GreedyAnswer, Prompt
 from finewright.lm.llamacpp.server import COMMAND, reason_of
+from finewright_export.parity import GreedyAnswer, Prompt
 
 _SECONDS = 3600
 

@@ -1,7 +1,7 @@
 """What an export shows: the files, and the comparison."""
 
-from finewright.features.export.results import ExportReport, Parity
 from finewright.report.blocks import Page, Table, section
+from finewright.schema.export import ExportReport, Parity
 
 
 def export_page(report: ExportReport) -> Page:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from finewright.feature import Session
-from finewright.features.export.results import Quantization, Target
+from finewright.schema.export import Quantization, Target
 from finewright.schema.options import CommandOptions, OneBaseModel, RunPath, option
 
 
@@ -31,6 +31,6 @@ class ExportOptions(CommandOptions):
 
 def export(options: ExportOptions, session: Session) -> BaseModel:
     """What was written, and how it compares."""
-    from finewright.features.export.run import export as run
+    from finewright_export.run import export as run
 
     return run(options, session.on_event)

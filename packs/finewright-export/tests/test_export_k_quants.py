@@ -5,7 +5,7 @@ import pytest
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize, quantize
 
-from finewright.lm.export.k_quants import q4_k, q6_k
+from finewright_export.k_quants import q4_k, q6_k
 
 KINDS = {"q4_k": (q4_k, GGMLQuantizationType.Q4_K), "q6_k": (q6_k, GGMLQuantizationType.Q6_K)}
 

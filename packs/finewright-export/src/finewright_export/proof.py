@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from finewright.features.export.commands import ExportOptions
-from finewright.features.export.prompts import ParityPrompts
-from finewright.features.export.results import Parity, Tolerance
-from finewright.features.export.write import ExportedFiles, ExportedRun
+from finewright.schema.export import Parity, Tolerance
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import load_system
+from finewright_export.commands import ExportOptions
+from finewright_export.prompts import ParityPrompts
+from finewright_export.write import ExportedFiles, ExportedRun
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
-    from finewright.lm.export.parity import GreedyAnswer
+    from finewright_export.parity import GreedyAnswer
 
 GGUF = ("gguf", "gguf-adapter", "ollama")
 TOLERANCES = {
@@ -46,7 +46,7 @@ def compare(
     quantization: str,
 ) -> Parity:
     """The training's own model is loaded anew: the first may have been merged."""
-    from finewright.lm.export.parity import distances
+    from finewright_export.parity import distances
 
     tuned = load_system(str(options.run), base_model=options.base_model, dtype=source.dtype)
     ask = _of_llamacpp if options.to in GGUF else _of_folder
@@ -106,7 +106,7 @@ def _of_llamacpp(
     asking: ParityPrompts,
     chat: "Chat",
 ) -> _Theirs:
-    from finewright.lm.export.llamacpp import ask_llamacpp
+    from finewright_export.llamacpp import ask_llamacpp
 
     found = ask_llamacpp(
         exported.model,
@@ -127,10 +127,10 @@ def _of_folder(
     chat: "Chat",
 ) -> _Theirs:
     """The folder as any program reads it: its weights or adapter, its tokenizer and template, its ends."""
-    from finewright.features.export.prompts import as_text
-    from finewright.lm.export.folder import chat_in, ends_in
-    from finewright.lm.export.parity import own_answers
     from finewright.lm.load import load_lm
+    from finewright_export.folder import chat_in, ends_in
+    from finewright_export.parity import own_answers
+    from finewright_export.prompts import as_text
 
     lock = lock_of(source.run)
     consent = lock.spec.remote_code.get(source.base.name, "")

@@ -9,9 +9,9 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 import tiny
 from finewright.errors import ModelError
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.export.merge import merge, save_merged
 from finewright.lm.model import LM
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec
+from finewright_export.merge import merge, save_merged
 
 pytestmark = pytest.mark.torch
 

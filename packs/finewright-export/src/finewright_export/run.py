@@ -7,19 +7,19 @@ from typing import Any
 
 from finewright.errors import DataError, ModelError
 from finewright.feature import OnEvent
-from finewright.features.export.commands import ExportOptions
-from finewright.features.export.prompts import ParityPrompts, prompts_of
-from finewright.features.export.proof import GGUF, compare, why_not
-from finewright.features.export.results import ExportReport
-from finewright.features.export.write import ExportedRun, Writer
 from finewright.lm.sources import locate, read_config, stored_dtype, weight_files
 from finewright.schema.common import Artifact, Problem
+from finewright.schema.export import ExportReport
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import replace_dir, sha256_file, write_json
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.outputs import check_outputs
 from finewright.workbench.systems import candidate_of, load_system
+from finewright_export.commands import ExportOptions
+from finewright_export.prompts import ParityPrompts, prompts_of
+from finewright_export.proof import GGUF, compare, why_not
+from finewright_export.write import ExportedRun, Writer
 
 REPORT = "export.json"
 _WHOLE = ("f32", "f16", "bf16")
@@ -44,7 +44,7 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
     on_event("contest", {"what": f"loading {source.name} and asking it {options.prompts} prompts"})
     tuned = load_system(str(options.run), base_model=options.base_model, dtype=source.dtype)
     asking = prompts_of(source.run, tuned.chat, options.prompts)
-    from finewright.lm.export.parity import own_answers
+    from finewright_export.parity import own_answers
 
     own = own_answers(tuned.lm, asking.prompts, tuned.chat.stop_ids, options.max_new_tokens)
     with replace_dir(out) as new:
@@ -116,8 +116,8 @@ def _check(options: ExportOptions, source: ExportedRun) -> None:
             hint="export with --to gguf, which merges it",
         )
     if options.to in GGUF:
-        from finewright.lm.export.gguf_numbers import family_of
         from finewright.lm.llamacpp.server import require_llamacpp
+        from finewright_export.gguf_numbers import family_of
 
         require_llamacpp("a GGUF file is not published unproved")
         family_of(read_config(source.base.folder / "config.json"))

@@ -13,12 +13,12 @@ from transformers import AutoModelForCausalLM
 import tiny
 from finewright.errors import ModelError, StoreError
 from finewright.lm.chat import Chat, find_end_of_turn
-from finewright.lm.export import gguf_file
-from finewright.lm.export.gguf_file import write_model
-from finewright.lm.export.gguf_tokenizer import _pre_tokenizer
-from finewright.lm.export.gguf_weights import Weight
-from finewright.lm.export.llamacpp import ask_llamacpp
-from finewright.lm.export.parity import Prompt
+from finewright_export import gguf_file
+from finewright_export.gguf_file import write_model
+from finewright_export.gguf_tokenizer import _pre_tokenizer
+from finewright_export.gguf_weights import Weight
+from finewright_export.llamacpp import ask_llamacpp
+from finewright_export.parity import Prompt
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("xllamacpp")

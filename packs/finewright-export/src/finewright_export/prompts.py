@@ -12,7 +12,7 @@ from finewright.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
-    from finewright.lm.export.parity import Prompt
+    from finewright_export.parity import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ParityPrompts:
 
 def prompts_of(run: RunDir, chat: "Chat", number: int) -> ParityPrompts:
     """Rows that were held out first, then rows that were trained on; drawn by a fixed seed."""
-    from finewright.lm.export.parity import Prompt
+    from finewright_export.parity import Prompt
 
     prompts, conversations, left_out = [], [], 0
     for row in _rows(run, number):

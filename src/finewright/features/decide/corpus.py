@@ -41,6 +41,9 @@ class IndexCost(NamedTuple):
     how: str
 
 
+NO_INDEX = IndexCost(NOTHING, NOTHING, NOTHING, NOTHING, "")
+
+
 def indexed(
     tokens: float, kind: str, taken: Mapping[str, Range], usd_per_gib_month: Range
 ) -> IndexCost:

@@ -15,7 +15,7 @@ from finewright.features.decide import serving
 from finewright.features.decide.ability import ability_of, languages_of
 from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright.features.decide.case import Case
-from finewright.features.decide.corpus import indexed
+from finewright.features.decide.corpus import NO_INDEX, indexed
 from finewright.features.decide.facts import Facts
 from finewright.features.decide.market import Market, market_with
 from finewright.features.decide.misfits import AtHand, served_misfit, training_misfit
@@ -25,6 +25,7 @@ from finewright.features.decide.scale_to_zero import IdleMachine, scaled_to_zero
 from finewright.features.decide.serving import Demand, Host, Need, Seat
 from finewright.features.decide.sources import ability_source, sources_of
 from finewright.features.decide.training import (
+    UNTRAINED,
     HostedRun,
     TrainingCost,
     host_words,
@@ -57,6 +58,16 @@ class Seating(NamedTuple):
 
 
 Seats: TypeAlias = dict[tuple[object, ...], Seating]
+
+
+class _Standing(NamedTuple):
+    """What serves a model of one's own: machines all month or, with `idle`, a worker that scales to zero."""
+
+    seat: Seat | None
+    month_usd: Range
+    answer_ms: Range
+    machines: Machines | None = None
+    idle: IdleMachine | None = None
 
 
 def figures_with(facts: Facts) -> FiguresOf:
@@ -112,7 +123,8 @@ class _Figuring:
         days = round(case.horizon_months * _DAYS_A_MONTH)
         ends = self.facts.deadlines_of(api, days)
         able = ability_of(api.model, case.task)
-        month = self.index.month_usd if arm.is_searched else NOTHING
+        index = self.index if arm.is_searched else NO_INDEX
+        month = index.month_usd
         hosted = self._hosted(arm, api) if arm.is_tuned else None
         run = (hosted and hosted.usd) or NOTHING
         request = self.request.at_api(api, arm, in_batches=in_batches)
@@ -121,7 +133,7 @@ class _Figuring:
             month = total(month, exact(hosted.row.storage_usd_per_month))
         runs = product(run, self.taken["project_runs"])
         return Figures(
-            once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
+            once_usd=total(runs, index.once_usd, self._teaching(arm)),
             month_usd=total(product(request, case.requests_per_month), month),
             latency_ms=self.request.api_ms(arm, api, in_batches=in_batches),
             update_days=self.work.update_days(arm, NOTHING),
@@ -189,32 +201,27 @@ class _Figuring:
 
     def _own(self, arm: Arm) -> Figures:
         model = self._model_of(arm)
-        seat, misfit, idle, answer = self._seated(model, self._need(arm))
-        takes_idle = idle is not None and seat is not None and self._pays(idle, seat)
-        trained = self._training(arm) if arm.is_tuned else None
-        misfit = misfit or (trained.misfit if trained else "")
-        run = trained.usd if trained else NOTHING
-        index = self.index.month_usd if arm.is_searched else NOTHING
-        machines, whole = (serving.month_usd(seat), _machines(seat)) if seat else (NOTHING, None)
-        if idle is not None and takes_idle:
-            machines, seat, answer = idle.month_usd, idle.seat, idle.latency_ms
-        month = total(machines, index)
-        is_own = bool(seat and seat.served.host.is_own)
-        words = [*self._seat_words(model, seat, idle, takes_idle=takes_idle)] if seat else []
-        words += [f"a training run on {trained.where}"] if trained and trained.where else []
+        seating = self._seated(model, self._need(arm))
+        seat, machines_usd, answer, machines, idle = self._standing(seating)
+        trained = self._training(arm) if arm.is_tuned else UNTRAINED
+        index = self.index if arm.is_searched else NO_INDEX
+        month = total(machines_usd, index.month_usd)
+        words = [self._words(model, seat, idle)] if seat else []
+        words += [f"a training run on {trained.where}"] if trained.where else []
         able = ability_of(model.name, self.case.task, model.shape.parameters)
-        runs = product(run, self.taken["project_runs"])
+        runs = product(trained.usd, self.taken["project_runs"])
+        is_own = self.case.on_premise_only or bool(seat and seat.served.host.is_own)
         return Figures(
-            once_usd=total(runs, self._index_once(arm), self._teaching(arm)),
+            once_usd=total(runs, index.once_usd, self._teaching(arm)),
             month_usd=month,
-            latency_ms=total(answer, self.index.search_ms) if seat and arm.is_searched else answer,
-            update_days=self.work.update_days(arm, trained.hours if trained else NOTHING),
+            latency_ms=total(answer, index.search_ms) if seat else answer,
+            update_days=self.work.update_days(arm, trained.hours),
             effort_hours=total(self.work.effort(arm), self.taken["serving_hours"]),
-            fixed_month_usd=index if takes_idle else month,
-            request_usd=_each(machines, self.case) if takes_idle else NOTHING,
-            machines=whole,
-            idle=idle.by_second if idle is not None and takes_idle else None,
-            place="own" if is_own or self.case.on_premise_only else "rented",
+            fixed_month_usd=index.month_usd if idle else month,
+            request_usd=_each(machines_usd, self.case) if idle else NOTHING,
+            machines=machines,
+            idle=idle.by_second if idle else None,
+            place="own" if is_own else "rented",
             model=model.name,
             context_tokens=model.context,
             request_tokens=self.request.tokens(arm),
@@ -223,18 +230,27 @@ class _Figuring:
             is_published=able.is_published,
             languages=languages_of(model.name),
             pairs=self.work.pairs(arm),
-            run_usd=run,
-            trains_outside=bool(trained and trained.is_rented and not self.case.on_premise_only),
-            misfit=misfit,
-            is_held=seat is not None and (trained is None or bool(trained.where)),
+            run_usd=trained.usd,
+            trains_outside=trained.is_rented and not self.case.on_premise_only,
+            misfit=seating.misfit or trained.misfit,
+            is_held=seat is not None and (not arm.is_tuned or bool(trained.where)),
             how=tuple(words),
-            notes=tuple(self._notes(arm, model, None if takes_idle else idle)),
+            notes=tuple(self._notes(arm, model, None if idle else seating.idle)),
             facts=(
                 model.source,
                 *sources_of(*(seat.served.host.facts if seat else ())),
                 *ability_source(model.name),
             ),
         )
+
+    def _standing(self, found: Seating) -> _Standing:
+        """The machines of its seat, or the worker in their place where that pays."""
+        seat, idle = found.seat, found.idle
+        if seat is None:
+            return _Standing(None, NOTHING, found.answer_ms)
+        if idle is not None and self._pays(idle, seat):
+            return _Standing(idle.seat, idle.month_usd, idle.latency_ms, _machines(seat), idle)
+        return _Standing(seat, serving.month_usd(seat), found.answer_ms, _machines(seat))
 
     def _more_words(self, arm: Arm) -> Iterator[str]:
         """What large documents and a teacher's pairs are told by."""
@@ -279,14 +295,6 @@ class _Figuring:
         is_cheaper = idle.month_usd.median < serving.month_usd(seat).median
         return is_cheaper and idle.latency_ms.median <= self.case.latency_p95_ms.limit
 
-    def _seat_words(
-        self, model: OpenModelFacts, seat: Seat, idle: IdleMachine | None, *, takes_idle: bool
-    ) -> Iterator[str]:
-        if idle is not None and takes_idle:
-            yield f"{model.name}, {seat.served.bits}-bit, on {idle.words}"
-            return
-        yield self._words(model, seat)
-
     def _notes(self, arm: Arm, model: OpenModelFacts, idle: IdleMachine | None) -> Iterator[str]:
         """What else there is: a worker that scales to zero, and hosts that train, where data may go there."""
         if idle is not None:
@@ -296,8 +304,10 @@ class _Figuring:
             yield from filter(None, [host_words(hosts)])
         yield from self._more_words(arm)
 
-    def _words(self, model: OpenModelFacts, seat: Seat) -> str:
+    def _words(self, model: OpenModelFacts, seat: Seat, idle: IdleMachine | None) -> str:
         served = seat.served
+        if idle is not None:
+            return f"{model.name}, {served.bits}-bit, on {idle.words}"
         machines = f"{seat.num} x ({served.host.name})" if seat.num > 1 else served.host.name
         is_stand_in = self.case.on_premise_only and not served.host.is_own
         standing = "as if it were rented all month" if is_stand_in else served.host.standing
@@ -329,9 +339,6 @@ class _Figuring:
         there = peak / (HOURS_A_MONTH * 3600) * seconds
         return max(1, min(round(self.taken["requests_at_once"].low), math.ceil(there)))
 
-    def _index_once(self, arm: Arm) -> Range:
-        return self.index.once_usd if arm.is_searched else NOTHING
-
     def _teacher(self) -> str:
         """The model that answers unlabelled inputs: that of the prompted arm at an API."""
         return self._api_of(_TEACHER).model
@@ -359,10 +366,10 @@ class _Figuring:
         flops = product(tokens, step.flops_a_token)
         hours = hours_of(flops, taken["training_utilisation"], host.tflops)
         usd = product(host.usd_per_hour, hours)
-        where = f"{host.name}{self._standing(host)}"
+        where = f"{host.name}{self._whose(host)}"
         return TrainingCost(usd, hours, where, misfit, not host.is_own)
 
-    def _standing(self, host: Host) -> str:
+    def _whose(self, host: Host) -> str:
         """What is said of a machine to train on that is not the user's, where nothing may leave."""
         if host.is_own or not self.case.on_premise_only:
             return ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from finewright.features.decide.arms import NOTHING
 from finewright.features.decide.facts import Facts, LoraStep
 from finewright.features.decide.models import Bits, OpenModelFacts
 from finewright.features.decide.serving import USABLE, Host
@@ -22,6 +23,9 @@ class TrainingCost(NamedTuple):
     misfit: str = ""
     """Why no machine that may be taken holds it."""
     is_rented: bool = False
+
+
+UNTRAINED = TrainingCost(NOTHING, NOTHING, "")
 
 
 class HostedRun(NamedTuple):

@@ -61,7 +61,6 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "rag": "finewright.features.rag.feature:FEATURE",
         "cost": "finewright.features.cost.feature:FEATURE",
         "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
-        "tune": "finewright.features.tune.feature:FEATURE",
         "serve": "finewright.features.serve.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
@@ -143,7 +142,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
 
 # The names that our own packs add, and the extra that installs each: a pack that is not there is said.
 PACKS: dict[Kind, dict[str, str]] = {
-    "feature": {"export": "export", "migrate": "hosted-migration"},
+    "feature": {"export": "export", "migrate": "hosted-migration", "tune": "tune"},
     "index": {
         "postgres": "postgres",
         "postgresql": "postgres",

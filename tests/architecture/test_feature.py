@@ -179,9 +179,7 @@ def test_a_feature_with_the_name_of_a_key_of_the_core_is_refused(
     assert "the feature 'train' has the name of a key of finewright's own" in refused.stderr
 
 
-@pytest.mark.parametrize(
-    "gone", ["data", "rag", "cost", "bakeoff", "tune", "measure", "measure+decide"]
-)
+@pytest.mark.parametrize("gone", ["data", "rag", "cost", "bakeoff", "measure", "measure+decide"])
 def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gone: str) -> None:
     schema = python("-c", WITHOUT, gone, "schema")
     assert (schema.returncode, schema.stderr) == (0, "")
@@ -203,6 +201,17 @@ def test_a_command_of_a_pack_that_is_not_installed_is_one_line_with_its_extra(
     )
 
 
+def test_a_key_of_a_pack_that_is_not_installed_is_said(python: Python, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
+    (tmp_path / "run.yaml").write_text(RUN + "tune: {trials: 3}\n")
+    code = "plugins.entry_points = lambda **_: (); from finewright.cli.main import main; main()"
+    refused = python("-c", f"from finewright import plugins; {code}", "check", "run.yaml")
+    assert refused.stderr == (
+        "error: run.yaml:4: tune: unknown key; it is of a pack that is not installed:"
+        ' pip install "finewright[tune]"\n'
+    )
+
+
 def test_the_core_works_without_any_feature(python: Python, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(RUN)
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
@@ -210,4 +219,4 @@ def test_the_core_works_without_any_feature(python: Python, tmp_path: Path) -> N
     assert (checked.returncode, checked.stderr) == (0, "")
     assert [p["level"] for p in json.loads(checked.stdout)["problems"]] == ["warning"]
     assert python("-c", WITHOUT, "all", "runs", "list").stdout == "no runs yet\n"
-    assert "  tune" not in python("-c", WITHOUT, "all", "--help").stdout
+    assert "  cost" not in python("-c", WITHOUT, "all", "--help").stdout

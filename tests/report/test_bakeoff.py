@@ -17,7 +17,7 @@ from finewright.schema.bakeoff_report import (
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.tune_report import Trial, TuneReport
+from finewright_tune.results import Trial, TuneReport
 
 from . import made
 from .pages import ATTACK, check_page, rows_of

@@ -10,6 +10,7 @@ from typing import Annotated, TypeGuard, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from finewright.feature import sections
+from finewright.plugins import not_installed
 from finewright.schema.nodes import Loc
 from finewright.schema.run import RunSpec
 
@@ -81,6 +82,8 @@ def did_you_mean(loc: Loc) -> str:
 
     A key beside it is given by its name, one elsewhere by its dotted path."""
     own = ".".join(map(str, loc))
+    if install := not_installed("feature").get(own):
+        return f"; it is of a pack that is not installed: {install}"
     parent = own.rpartition(".")[0]
     if owners := _owners(loc):
         return f" here; it belongs to {', '.join(owners)}"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import SpecError
-from finewright.features.tune.spec import SearchRange
 from finewright.schema.load import LoadedSpec, changed, load_spec
+from finewright_tune.spec import SearchRange
 
 SPEC = """\
 name: bot

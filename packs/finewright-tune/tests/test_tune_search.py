@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.features.tune.search import Pruned, Search, Suggestion
-from finewright.features.tune.spec import TuneSpec
+from finewright_tune.search import Pruned, Search, Suggestion
+from finewright_tune.spec import TuneSpec
 
 pytest.importorskip("optuna")
 

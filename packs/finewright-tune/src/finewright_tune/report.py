@@ -4,7 +4,7 @@ import math
 
 from finewright.report import cells
 from finewright.report.blocks import Page, Plot, Point, Table, section, table_of
-from finewright.schema.tune_report import Trial, TuneReport
+from finewright_tune.results import Trial, TuneReport
 
 
 def tune_page(report: TuneReport) -> Page:

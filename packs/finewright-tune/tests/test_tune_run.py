@@ -9,11 +9,11 @@ import pytest
 
 import tiny
 from finewright.errors import SpecError, StageError
-from finewright.features.tune.run import tune
 from finewright.schema.load import load_spec
-from finewright.schema.tune_report import TuneReport
 from finewright.store.rundir import list_runs
 from finewright.workbench.runs import verify
+from finewright_tune.results import TuneReport
+from finewright_tune.run import tune
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("optuna")

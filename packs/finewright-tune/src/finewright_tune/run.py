@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.compare.best_trial import best_trial, verdict
 from finewright.compare.comparison import Comparison
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.features.tune.search import Pruned, Report, Search, Suggestion
-from finewright.features.tune.spec import SearchRange, TuneSpec
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
-from finewright.schema.tune_report import Choice, Trial, TuneReport
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
 from finewright.workbench.contest import (
@@ -38,6 +34,10 @@ from finewright.workbench.contest import (
 )
 from finewright.workbench.prepare import input_digests, make_lock
 from finewright.workbench.up import OnEvent
+from finewright_tune.best_trial import best_trial, verdict
+from finewright_tune.results import Choice, Trial, TuneReport
+from finewright_tune.search import Pruned, Report, Search, Suggestion
+from finewright_tune.spec import SearchRange, TuneSpec
 
 WRITTEN = "as written"
 _MARK = "# Written by `finewright tune`: the spec with the best settings of its search.\n"

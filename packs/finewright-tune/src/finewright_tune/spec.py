@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from finewright.schema.common import Model, default
-from finewright.schema.tune_report import Choice
+from finewright_tune.results import Choice
 
 Number = int | float
 

@@ -17,8 +17,8 @@ class TuneOptions(SpecOptions):
 
 def tune(options: TuneOptions, session: Session) -> BaseModel:
     """The search, and what its best settings gain."""
-    from finewright.features.tune.run import tune as run
     from finewright.schema.load import load_spec
+    from finewright_tune.run import tune as run
 
     loaded = load_spec(options.spec, options.overrides)
     return run(loaded, options.runs, out=options.out, on_event=session.on_event)

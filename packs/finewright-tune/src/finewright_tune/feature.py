@@ -6,7 +6,7 @@ FEATURE = Feature(
     "tune",
     "Search the settings that the spec names, and say what they gain on rows that chose nothing.",
     section=SpecSection(
-        "finewright.features.tune.spec:TuneSpec",
+        "finewright_tune.spec:TuneSpec",
         "What `finewright tune` searches",
         "asked for by a command of its own",
     ),
@@ -14,12 +14,10 @@ FEATURE = Feature(
         Command(
             "tune",
             "Which settings? Search those that `tune` names, and say on untouched rows what they gain.",
-            "finewright.features.tune.commands:TuneOptions",
-            "finewright.features.tune.commands:tune",
+            "finewright_tune.commands:TuneOptions",
+            "finewright_tune.commands:tune",
         ),
     ),
-    reports={
-        "finewright.schema.tune_report:TuneReport": "finewright.features.tune.report:tune_page"
-    },
+    reports={"finewright_tune.results:TuneReport": "finewright_tune.report:tune_page"},
     needs={"optuna": "tune"},
 )

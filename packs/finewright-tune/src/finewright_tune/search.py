@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.features.tune.spec import SearchRange, TuneSpec
-from finewright.schema.tune_report import Choice
+from finewright_tune.results import Choice
+from finewright_tune.spec import SearchRange, TuneSpec
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from finewright.compare.comparison import Comparison, worded
 from finewright.report.cells import p_words, points
-from finewright.schema.tune_report import Trial
+from finewright_tune.results import Trial
 
 
 def best_trial(trials: Iterable[Trial]) -> Trial:

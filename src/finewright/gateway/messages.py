@@ -210,7 +210,7 @@ class ChatTool(RequestPart):
 
 
 Tool = TypeVar("Tool", bound=BaseModel)
-Tools = Annotated[list[Tool], at_most(_MOST_OF_TOOLS), Field(max_length=MAX_TOOLS)]
+Tools = Annotated[Many[Tool], at_most(_MOST_OF_TOOLS), Field(max_length=MAX_TOOLS)]
 """The tools of a request."""
 
 

@@ -1,11 +1,13 @@
 """The commands of the core: the options of each, and the one call that it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from finewright.errors import DataError
 from finewright.feature import OnEvent, Session
 from finewright.schema.options import (
     Columns,
@@ -23,6 +25,7 @@ from finewright.schema.options import (
 )
 
 if TYPE_CHECKING:
+    from finewright.rag.proof import Sources
     from finewright.schema.load import LoadedSpec
 
 
@@ -87,6 +90,14 @@ class ChatOptions(CommandOptions):
     seed: int = option(0, "Seed of the sampling.")
     base_model: OneBaseModel = ""
     draft_model: str = option("", "A smaller model of the same vocabulary that guesses ahead.")
+    rag: str = option("", "Answer from this index, with citations: an index, or a spec with `rag`.")
+    groups: Annotated[tuple[str, ...], Flag("--group")] = option(
+        (), "With --rag: as one of this group; repeatable. Default: the public."
+    )
+    all: bool = option(False, "With --rag: as the owner, who sees the documents of all groups.")
+    anyway: bool = option(
+        False, "With --rag: ask the model even where no document is likely to have this."
+    )
 
 
 class PredictOptions(CommandOptions):
@@ -205,14 +216,42 @@ def chat(options: ChatOptions, session: Session) -> None:
     """A conversation on the terminal."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
-    from finewright.workbench.speakers import speakers_of
+    from finewright.workbench.sourced import SourcedSpeaker
+    from finewright.workbench.speakers import Speaker, speakers_of
 
     manner = Manner(
         options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
     given = (options.target, options.compare, options.draft_model)
-    speakers = speakers_of(*given, base_model=options.base_model)
-    talk(speakers, manner, system=options.system, prompt=options.prompt)
+    with _sources(options) as sources:
+        speakers: list[Speaker] = speakers_of(*given, base_model=options.base_model)
+        if sources is not None:
+            anyway = options.anyway
+            speakers = [SourcedSpeaker(s, sources, always_asks=anyway) for s in speakers]
+        talk(speakers, manner, system=options.system, prompt=options.prompt)
+
+
+@contextmanager
+def _sources(options: ChatOptions) -> Iterator["Sources | None"]:
+    """The index that a chat answers from, open; None without one."""
+    from finewright.rag.proof import Sources
+    from finewright.rag.target import access_of, open_target
+
+    if not options.rag:
+        for flag, given in (
+            ("group", options.groups),
+            ("all", options.all),
+            ("anyway", options.anyway),
+        ):
+            if given:
+                raise DataError(
+                    f"--{flag} says how an index is asked", hint="name one: --rag INDEX"
+                )
+        yield None
+        return
+    access = access_of(options.groups, is_owner=options.all)
+    with open_target(options.rag) as opened:
+        yield Sources(opened, access)
 
 
 def predict(options: PredictOptions, session: Session) -> BaseModel:

@@ -26,6 +26,8 @@ a \\ at the end of a line: the next line belongs to it. Ctrl-D ends
 _COMMANDS = "/help, /history, /reset, /save FILE and /system TEXT"
 _Rows = list[dict[str, object]]
 _NARROWEST = 24
+_ON_A_LINE = frozenset({"call", "fault", "source"})
+"""Pieces that stand on a line of their own."""
 
 
 @dataclass(slots=True)
@@ -234,14 +236,14 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 def _said(conversation: _Conversation, manner: Manner, *, is_shown: bool) -> str:
     """The next answer, what is said in it after the thoughts; `is_shown` while it comes.
 
-    Thoughts are shown in a terminal alone, dimmed; each call stands on a line of its own."""
+    Thoughts are shown in a terminal alone, dimmed; each call and source stands on a line of its own."""
     content, last = [], ""
     for kind, text in conversation.speaker.answer(conversation.messages, manner):
         content += [text] if kind == "content" else []
         if not is_shown:
-            content += [f"\n{kind}: {text}"] if kind in ("call", "fault") else []
+            content += [f"\n{kind}: {text}"] if kind in _ON_A_LINE else []
             continue
-        if last and (kind != last or kind == "call"):
+        if last and (kind != last or kind in _ON_A_LINE):
             _stream_of(last).write("\n")
         _show(kind, _DIMMED.format(text) if kind == "thoughts" else text)
         last = kind
@@ -260,4 +262,4 @@ def _stream_of(kind: str) -> TextIO:
     """Where a piece of an answer is written: what is said and called is the command's output."""
     if kind == "thoughts":
         return sys.stderr if sys.stderr.isatty() else io.StringIO()
-    return sys.stderr if kind == "fault" else sys.stdout
+    return sys.stderr if kind in ("fault", "source") else sys.stdout

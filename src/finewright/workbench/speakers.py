@@ -56,14 +56,16 @@ class EndpointSpeaker:
             "temperature": manner.temperature,
             "seed": manner.seed,
         }
-        calls = _Calls({}, {})
+        calls, cited = _Calls({}, {}), dict[str, None]()
         for chunk in self._client.chat_stream(messages, **options):
             for choice in chunk.get("choices") or ():
                 delta = choice.get("delta") or {}
                 yield from _pieces(delta)
                 calls.add(delta.get("tool_calls") or ())
+                cited |= dict.fromkeys(_cited(delta.get("annotations") or ()))
         for number, name in calls.names.items():
             yield Spoken("call", f"{name} {calls.arguments[number]}")
+        yield from (Spoken("source", each) for each in cited)
 
 
 def _only_model(url: str) -> Endpoint:
@@ -90,6 +92,14 @@ class _Calls:
             self.names[number] = self.names.get(number, "") + (function.get("name") or "")
             more = function.get("arguments") or ""
             self.arguments[number] = self.arguments.get(number, "") + more
+
+
+def _cited(annotations: Sequence[Mapping[str, Any]]) -> Iterator[str]:  # Any: as the wire has them
+    """What OpenAI's annotations of an answer name as its sources."""
+    for each in annotations:
+        found = each.get(str(each.get("type"))) or each
+        names = [str(found[key]) for key in ("title", "filename", "url") if found.get(key)]
+        yield from [" ".join(names)] if names else []
 
 
 def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:

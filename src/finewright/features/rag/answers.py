@@ -11,13 +11,13 @@ from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
 from finewright.features.rag.ask import Answerer, ModelAnswer, messages_of, overlong, said_of
 from finewright.features.rag.evaluate import evaluate_rag
-from finewright.features.rag.index import passages_for
 from finewright.features.rag.results import AnswerSample, AnswersReport, Estimate, RagEvaluation
 from finewright.judge.quotes import abstains, numbers_absent
 from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
 from finewright.rag.citations import quotes
 from finewright.rag.prompt import heading
+from finewright.rag.proof import Sources
 from finewright.rag.question_file import read_questions
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import Hit
@@ -88,7 +88,8 @@ def answers(
     Raises DataError, before the model is asked any, where one with its passages is longer than it reads."""
     answerer, _, samples = asking
     questions = known.questions
-    found = [passages_for(opened, question.prompt, None, None) for question in questions]
+    owner = Sources(opened, None)
+    found = [owner.found(question.prompt).hits for question in questions]
     talker = load_talker(answerer.model, base_model=answerer.base_model)
     prompts = [_prompt(talker, *each) for each in zip(questions, found, strict=True)]
     _check_lengths(talker, known, prompts, answerer.max_new_tokens)

@@ -7,16 +7,14 @@ from typing import Any, NamedTuple
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import context_of, no_room
-from finewright.features.rag.index import found_for, groups_of, seen
 from finewright.judge.answer import Answer
-from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
-from finewright.rag.citations import cited, quotes
 from finewright.rag.index import Access
-from finewright.rag.prompt import heading, messages_with
+from finewright.rag.prompt import messages_with
+from finewright.rag.proof import Sources, proof_of
 from finewright.rag.retrieve import Hit
 from finewright.rag.target import OpenIndex
 from finewright.rag.update import OnEvent
-from finewright.schema.rag_index import AskReport, QuoteSeen
+from finewright.schema.rag_index import AskReport
 from finewright.workbench.systems import check_target, load_talker
 
 
@@ -54,32 +52,19 @@ def ask(
     ModelError, before anything is searched, where there is no such model, and DataError, before the model is
     asked, where passages and question are longer than it reads."""
     check_target(answerer.model, base_model=answerer.base_model)
-    hits, has_answer = found_for(opened, question, access, limit)
-    said, is_cut = ModelAnswer(ABSTENTION)
-    asks_model = bool(hits) and (has_answer is not False or answerer.always_asks)
-    if asks_model:
-        on_event("asking", {"model": answerer.model, "passages": len(hits)})
-        said, is_cut = _answer(question, hits, answerer)
-    texts = [hit.passage.chunk.text for hit in hits]
-    numbers, known = cited(said), range(1, len(hits) + 1)
-    return AskReport(
-        index=opened.target.place,
+    sources = Sources(opened, access, limit)
+    found = sources.found(question)
+    said = None
+    if found.hits and (found.has_answer is not False or answerer.always_asks):
+        on_event("asking", {"model": answerer.model, "passages": len(found.hits)})
+        said = _answer(question, found.hits, answerer)
+    return proof_of(
+        sources,
+        question,
+        found,
+        None if said is None else said.text,
         model=answerer.model,
-        question=question,
-        groups=groups_of(access),
-        answer=said,
-        cut_after=answerer.max_new_tokens if is_cut else None,
-        abstained=abstains(said),
-        quotes=tuple(
-            QuoteSeen(text=q.text, cited=q.cited, found=q.found, verified=q.is_verified)
-            for q in quotes(said, texts)
-        ),
-        cited=tuple(number for number in numbers if number in known),
-        unknown_citations=tuple(number for number in numbers if number not in known),
-        numbers_absent=tuple(numbers_absent(said, [*texts, *_names(hits), question])),
-        passages=seen(hits),
-        has_answer=has_answer,
-        by_model=asks_model,
+        cut_after=answerer.max_new_tokens if said is not None and said.is_cut else None,
     )
 
 
@@ -128,8 +113,3 @@ def said_of(answer: Answer) -> ModelAnswer:
 def _answer(question: str, hits: Sequence[Hit], answerer: Answerer) -> ModelAnswer:
     talker = load_talker(answerer.model, base_model=answerer.base_model)
     return answer(talker, messages_of(talker, question, hits), answerer.max_new_tokens)
-
-
-def _names(hits: Sequence[Hit]) -> list[str]:
-    """What stands above the passages in the prompt, whose numbers are no inventions either."""
-    return [heading(hit.passage) for hit in hits]

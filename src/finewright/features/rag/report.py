@@ -13,11 +13,19 @@ from finewright.report.cells import (
     points,
     share,
 )
+from finewright.report.citations import (
+    asker,
+    checks,
+    heading_of,
+    longest,
+    none_has_this,
+    place_of,
+    used_in,
+)
 from finewright.schema.rag_index import (
     AskReport,
     IndexReport,
     PassageSeen,
-    QuoteSeen,
     SearchReport,
 )
 from finewright.schema.rag_report import (
@@ -79,17 +87,16 @@ def tuning_page(report: RagTuneReport) -> Page:
 
 def ask_page(report: AskReport) -> Page:
     """The answer, what of it is proved, and the passages it rests on."""
-    used = {*report.cited, *(number for quote in report.quotes for number in quote.found)}
-    others = [f"[{p.number}] {_heading(p)}" for p in report.passages if p.number not in used]
-    unused = f"read and not cited: {'; '.join(others)}" if others else ""
+    used, others = used_in(report)
+    names = "; ".join(f"[{p.number}] {heading_of(p)}" for p in others)
     return Page(
         subject="an answer",
         title="",
         answer=report.answer or "(the model said nothing)",
         sections=[
-            *section("", lines(*_checks(report))),
-            *section("", *(_passage(p) for p in report.passages if p.number in used)),
-            *section("", Text(unused)),
+            *section("", lines(*checks(report))),
+            *section("", *map(_passage, used)),
+            *section("", Text(f"read and not cited: {names}" if names else "")),
         ],
     )
 
@@ -97,10 +104,10 @@ def ask_page(report: AskReport) -> Page:
 def search_page(report: SearchReport) -> Page:
     """The passages, best first."""
     if not report.passages:
-        return Page("passages", f"nothing found, of what {_asker(report.groups)} may see")
+        return Page("passages", f"nothing found, of what {asker(report.groups)} may see")
     title = ""
     if report.has_answer is False:
-        title = f"{_none_has_this(report.groups)}; what comes nearest:"
+        title = f"{none_has_this(report.groups)}; what comes nearest:"
     unknown = f"whether a document has this is not known: {_NOT_CALIBRATED} ({_CALIBRATE})"
     return Page(
         subject="passages",
@@ -190,7 +197,7 @@ def _answers(report: AnswersReport) -> Iterator[Block | None]:
     ]
     head = f"{report.model} answers from {report.results} passages"
     yield Table((head, confidence(report.confidence), "n"), rows)
-    cut = f"{counted(report.num_cut, 'answer')} cut after {_longest(report.max_new_tokens)}"
+    cut = f"{counted(report.num_cut, 'answer')} cut after {longest(report.max_new_tokens)}"
     yield lines(
         f"asked: {report.drawn}" if report.drawn else "",
         f"{cut}, and judged up to there" if report.num_cut else "",
@@ -198,65 +205,10 @@ def _answers(report: AnswersReport) -> Iterator[Block | None]:
     )
 
 
-def _checks(report: AskReport) -> Iterator[str]:
-    if not report.passages:
-        yield f"nothing found, of what {_asker(report.groups)} may see: the model was not asked"
-    elif not report.by_model:
-        yield f"{_none_has_this(report.groups)}: the model was not asked (--anyway asks it)"
-        return
-    elif report.abstained:
-        yield "the model says that the passages do not hold the answer"
-    yield from _doubts(report)
-
-
-def _doubts(report: AskReport) -> Iterator[str]:
-    if report.cut_after is not None:
-        yield f"the answer was cut after {_longest(report.cut_after)}"
-    for quote in report.quotes:
-        yield f'{_proof(quote)}: "{" ".join(quote.text.splitlines())}"'
-    for number in report.unknown_citations:
-        yield f"NOT FOUND: there is no passage [{number}]"
-    if report.numbers_absent:
-        yield f"NOT FOUND in any passage: the numbers {', '.join(report.numbers_absent)}"
-    if report.passages and not (report.abstained or report.quotes):
-        yield "the answer quotes nothing, so nothing of its words could be checked"
-
-
-def _none_has_this(groups: tuple[str, ...] | None) -> str:
-    return f"no document that {_asker(groups)} may see is likely to have this"
-
-
-def _longest(num_tokens: int) -> str:
-    return f"{counted(num_tokens, 'token')} (--max-new-tokens)"
-
-
-def _proof(quote: QuoteSeen) -> str:
-    found = "".join(f"[{number}]" for number in quote.found)
-    if quote.verified:
-        return f"verified in {found}"
-    said = "".join(f"[{number}]" for number in quote.cited)
-    if found:
-        return f"NOT FOUND in {said}, but in {found}"
-    return f"NOT FOUND{' in ' + said if said else ''}"
-
-
-def _asker(groups: tuple[str, ...] | None) -> str:
-    if groups is None:
-        return "the owner"
-    return f"the group {', '.join(groups)}" if groups else "the public"
-
-
 def _passage(passage: PassageSeen) -> Quote:
     """Its heading, its place, and its text as it stands."""
-    place = f"{passage.document}, characters {passage.start}-{passage.end}"
-    known = [part for part in (passage.source, passage.license) if part not in ("", "unknown")]
-    where = f"[{passage.number}] {_heading(passage)}  ({passage.score:.4f})"
-    return Quote(where, f"{', '.join([place, *known])}\n{passage.text}")
-
-
-def _heading(passage: PassageSeen) -> str:
-    names = dict.fromkeys(name for name in (passage.title, *passage.heading_path) if name)
-    return " > ".join(names) or passage.document
+    where = f"[{passage.number}] {heading_of(passage)}  ({passage.score:.4f})"
+    return Quote(where, f"{place_of(passage)}\n{passage.text}")
 
 
 def _kind_of_questions(report: RagEvaluateReport) -> Iterator[str]:

@@ -27,8 +27,8 @@ class SourcedSpeaker:
         said: list[str] | None = None
         if found.hits and (found.has_answer is not False or self._always_asks):
             said = []
-            asked = messages_with([hit.passage for hit in found.hits], messages)
-            for piece in self._speaker.answer(asked, manner):
+            prompt = messages_with([hit.passage for hit in found.hits], messages)
+            for piece in self._speaker.answer(prompt, manner):
                 said += [piece.text] if piece.kind == "content" else []
                 yield piece
         else:

@@ -129,6 +129,12 @@ def test_a_bad_line_is_named_and_the_others_are_kept(read, line, said):
     assert said in found.problems[0].message
 
 
+@pytest.mark.parametrize("line", ['{"a": 1,}', '{"a": [1,]}', "{'a': 1}", '{"a": True}'])
+def test_what_is_nearly_json_gets_the_mend_by_every_python(read, line):
+    (problem,) = read(f'{{"ok": 1}}\n{line}\n').problems
+    assert "no comma after the last item" in problem.hint
+
+
 def test_text_that_only_looks_like_an_escape_is_kept(read):
     found = read(r'{"a": "\\u0000 \\ud800 \ud83d\ude00"}')
     assert found.rows[0].data == {"a": r"\u0000 \ud800 " + "\N{GRINNING FACE}"}

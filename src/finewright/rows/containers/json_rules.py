@@ -17,6 +17,8 @@ from finewright.rows.containers.found import Repair
 DEEPEST = 100
 _TOO_DEEP = f"nested deeper than {DEEPEST} levels", "flatten the row"
 _LONGEST_SHOWN = 40
+# Of Python's messages on what looks like JSON and is not; the last since 3.13, for a comma before an end.
+_NEARLY_JSON = ("double quotes", "Expecting value", "trailing comma")
 
 Pairs = list[tuple[str, Any]]  # Any: free JSON
 
@@ -208,7 +210,7 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
         hint = "put each object on a line of its own"
     elif error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
         hint = "the line is cut off"
-    elif "double quotes" in error.msg or "Expecting value" in error.msg:
+    elif any(said in error.msg for said in _NEARLY_JSON):
         hint = "JSON wants double quotes, true/false/null, and no comma after the last item"
     line = f" of its line {error.lineno}" if error.lineno > 1 else ""
     return DataError(f"broken JSON at column {error.colno}{line}: {reason}", hint=hint)

@@ -277,7 +277,7 @@ def _joined(parts: "Sequence[WrittenTokens]") -> "Sequence[WrittenTokens]":
     for part in parts:
         if before := found.get(part.answer):
             tokens, logprobs = before.tokens + part.tokens, before.logprobs + part.logprobs
-            found[part.answer] = replace(part, tokens=tokens, logprobs=logprobs)
+            found[part.answer] = part._replace(tokens=tokens, logprobs=logprobs)
         else:
             found[part.answer] = part
     return [*found.values()]

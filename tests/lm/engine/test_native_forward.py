@@ -1,5 +1,6 @@
 """The native step gives the logits of the model, whatever else is in it, and says what it cannot take."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
@@ -166,18 +167,42 @@ def test_many_rows_of_many_adapters_change_no_bit(
     ]
     blocks = iter(range(128))
     tables = [tuple(next(blocks) for _ in range(0, len(ids), BLOCK)) for _, ids in sequences]
-    together = forward.step(
-        [
-            Piece(tuple(ids), 0, table, kind, len(ids) if every else i % 3)
-            for i, ((kind, ids), table) in enumerate(zip(sequences, tables, strict=True))
-        ]
-    )
+    pieces = [
+        Piece(tuple(ids), 0, table, kind, len(ids) if every else i % 3)
+        for i, ((kind, ids), table) in enumerate(zip(sequences, tables, strict=True))
+    ]
+    together = forward.step(pieces)
+    values, tokens = together.max(-1)
+    highest = forward.highest(pieces)
+    assert torch.equal(highest.values, values)
+    assert torch.equal(highest.tokens, tokens)
     alone = [
         forward.step([Piece(tuple(ids), 0, table, kind, len(ids))])
         for (kind, ids), table in zip(sequences, tables, strict=True)
     ]
     kept = [each if every else each[len(each) - i % 3 :] for i, each in enumerate(alone)]
     assert torch.equal(together, torch.cat(kept))
+
+
+@pytest.mark.parametrize("count", [1, 70])
+@pytest.mark.usefixtures("two_threads")
+def test_of_equal_logits_the_first_is_the_highest_and_no_number_is_above_all(
+    count: int, tiny_model: Model
+) -> None:
+    model = copy.deepcopy(tiny_model("qwen3"))
+    head = model.get_output_embeddings().weight
+    assert head is not model.get_input_embeddings().weight
+    forward = forward_of(model, 8)
+    pieces = [Piece(ROWS[0] * 2, 0, tuple(range(1, 7)), None, count)]
+    with torch.no_grad():
+        head[:] = head[9].clone()
+        logits, (_, tokens) = forward.step(pieces), forward.highest(pieces)
+        assert torch.equal(tokens, logits.argmax(-1))
+        assert (logits == logits[:, :1]).all()
+        head[[11, 200]] = float("nan")
+        values, tokens = forward.highest(pieces)
+    assert values.isnan().all()
+    assert (tokens == 11).all()
 
 
 def test_a_hundred_adapters_cost_their_own_bytes(tiny_model: Model) -> None:

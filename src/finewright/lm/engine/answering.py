@@ -1,14 +1,16 @@
 """The tokens of a step: each answer's next one is chosen, and as many more as its guess holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from finewright.lm.engine.guess import Guesser
+from finewright.lm.engine.highest import HighestLogits
 from finewright.lm.engine.requests import AnswerEnd, TokenLogprob, WrittenTokens
-from finewright.lm.engine.sampling import choose, logprobs_of
+from finewright.lm.engine.sampling import choose, likeliest_of, logprobs_of
 from finewright.lm.engine.sequence import AnswerSequence
 
 
@@ -25,8 +27,9 @@ class StepAnswer:
     end: AnswerEnd | None = None
     num_held: int = 0
 
-    def take(self, token: int, error: str, logits: Tensor) -> bool:
-        """Write the token that was chosen from its row of logits (V,); does a guess go on after it?"""
+    def take(self, token: int, error: str, logits: Tensor | None) -> bool:
+        """Write the token that was chosen from its row of logits (V,), None where only the highest was made;
+        does a guess go on after it?"""
         request = self.sequence.request
         if not error and request.rewrite is not None:
             token = request.rewrite(self.sequence.answer, token)
@@ -50,12 +53,13 @@ class StepAnswer:
         number, answer = self.sequence.id, self.sequence.answer
         return WrittenTokens(number, answer, tuple(self.tokens), tuple(self.logprobs), self.end)
 
-    def _write(self, token: int, logits: Tensor) -> None:
+    def _write(self, token: int, logits: Tensor | None) -> None:
         sequence, request = self.sequence, self.sequence.request
         self.tokens.append(token)
         sequence.tokens.append(token)
         sequence.sampling.written[token] += 1
         if request.num_logprobs is not None:
+            assert logits is not None
             self.logprobs.append(logprobs_of(logits, token, request.num_logprobs))
         if request.stops is not None:
             stop = request.stops.found(sequence.tokens[sequence.num_before :])
@@ -64,18 +68,28 @@ class StepAnswer:
             self.end = AnswerEnd("length")
 
 
-def write_step(logits: Tensor, steps: Sequence[StepAnswer]) -> None:
-    """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold."""
+def write_step(found: Tensor | HighestLogits, steps: Sequence[StepAnswer]) -> None:
+    """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold; where no
+    answer needs more, from the highest of each row."""
     going = list(steps)
     while going:
         at = [step.row + len(step.tokens) for step in going]
-        every = at == list(range(len(logits)))
-        rows = logits if every else logits[torch.tensor(at, device=logits.device)]
-        constraints = [step.sequence.constraint for step in going]
-        allowed = [None if each is None else each.allowed() for each in constraints]
-        chosen = choose(rows, [step.sequence.sampling for step in going], allowed)
+        rows: Iterable[Tensor | None] = repeat(None, len(going))
+        if isinstance(found, HighestLogits):
+            chosen = likeliest_of(HighestLogits(*(_picked(each, at) for each in found)))
+        else:
+            rows = picked = _picked(found, at)
+            constraints = [step.sequence.constraint for step in going]
+            allowed = [None if each is None else each.allowed() for each in constraints]
+            chosen = choose(picked, [step.sequence.sampling for step in going], allowed)
         going = [
             step
             for step, row, (token, error) in zip(going, rows, chosen, strict=True)
             if step.take(token, error, row)
         ]
+
+
+def _picked(rows: Tensor, at: list[int]) -> Tensor:
+    if at == list(range(len(rows))):
+        return rows
+    return rows[torch.tensor(at, device=rows.device)]

@@ -18,11 +18,13 @@ computed again, to the same tokens: its random numbers stay where they were. Blo
 are computed once, also within a step (see blocks.py); answers to one prompt begin with one computation of
 it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from time import perf_counter
+
+from torch import Tensor
 
 from finewright.errors import DataError
 from finewright.lm.engine.answering import StepAnswer, write_step
@@ -30,6 +32,7 @@ from finewright.lm.engine.blocks import ZERO, BlockPool
 from finewright.lm.engine.constraint import Grammar, Grammars
 from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Forward
+from finewright.lm.engine.highest import HighestLogits
 from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
 from finewright.lm.engine.sampling import RowSampling
 from finewright.lm.engine.schedule import StepCut, StepSchedule
@@ -132,7 +135,7 @@ class GenerationEngine:
         if not cuts:
             return []
         try:
-            logits = self._forward.step([cut.piece() for cut in cuts])
+            found = self._computed(cuts)
         except BaseException:
             self._pool.forget()  # blocks may be found that were never computed
             raise
@@ -145,12 +148,18 @@ class GenerationEngine:
                 steps.append(StepAnswer(cut.sequence, row, cut.guess, cut.guesser))
                 steps += [StepAnswer(other, row) for other in self._forked(cut.sequence)]
             row += num_logits
-        write_step(logits, steps)
+        write_step(found, steps)
         for step in steps:
             self._settle(step)
         if self._limits.draft is not None and len(cuts) == len(steps) == 1:
             self._time(self._limits.draft, cuts[0], steps[0], perf_counter() - started)
         return [step.written() for step in steps]
+
+    def _computed(self, cuts: Sequence[StepCut]) -> Tensor | HighestLogits:
+        pieces = [cut.piece() for cut in cuts]
+        if any(cut.sequence.needs_logits for cut in cuts if cut.num_logits):
+            return self._forward.step(pieces)
+        return self._forward.highest(pieces)
 
     def _refuse_odd(self, request: GenerationRequest) -> None:
         size, bias = self._limits.vocab_size, request.sampling.logit_bias

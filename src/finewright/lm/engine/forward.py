@@ -12,19 +12,18 @@ in block `blocks[t // BLOCK]` at place `t % BLOCK` (PagedAttention, Kwon et al. 
 Sequences may share blocks; a scheduler never lets a piece write into a block that another sequence reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from finewright.lm.engine.highest import HighestLogits
 from finewright.lm.engine.weights import AdapterWeights
 from finewright.lm.fast.paged import BLOCK
 
 __all__ = ["BLOCK", "Forward", "Piece"]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """New tokens of one sequence, at least one.
 
     `start` tokens of it are in the cache; so it is the position of the first new one. `blocks` hold at least
@@ -56,6 +55,10 @@ class Forward(Protocol):
 
         In each layer those of all pieces are written before any attends. No two pieces of a step are of one
         sequence."""
+        ...
+
+    def highest(self, pieces: Sequence[Piece]) -> HighestLogits:
+        """The same step, where nothing but the highest of each row of logits is wanted."""
         ...
 
     def copy_block(self, source: int, to: int) -> None:

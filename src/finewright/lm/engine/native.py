@@ -7,7 +7,7 @@ sequence, bitwise: nothing that else is in the step changes a sum's order.
 Where the kernel does other than transformers in bfloat16: the residual stays float32 between layers, and each
 product is rounded once, where the next one reads it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from finewright.lm import probe
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.engine.forward import BLOCK, Piece
+from finewright.lm.engine.highest import HighestLogits, highest_of
 from finewright.lm.engine.recognise import (
     Decoder,
     DecoderLayer,
@@ -104,19 +105,30 @@ class NativeForward:
     @torch.no_grad()
     def step(self, pieces: Sequence[Piece]) -> Tensor:
         """Logits (sum of num_logits, V), float32, piece by piece."""
+        # rows a power of two apart would share few places of a cache
+        logits = torch.empty(_num_logits(pieces), self._vocabulary + 16)[:, : self._vocabulary]
+        self._run(pieces, logits=address(logits), logits_row=logits.stride(0))
+        return logits if self._change is None else self._change(logits)
+
+    @torch.no_grad()
+    def highest(self, pieces: Sequence[Piece]) -> HighestLogits:
+        """See Forward: logits are looked at where they are made, and never written to memory."""
+        if self._change is not None:
+            return highest_of(self.step(pieces))
+        values = torch.empty(_num_logits(pieces))
+        tokens = torch.empty(len(values), dtype=torch.long)
+        self._run(pieces, highest=address(values), likeliest=address(tokens))
+        return HighestLogits(values, tokens)
+
+    def _run(self, pieces: Sequence[Piece], **results: int | None) -> None:
         self._renew()
         self._take_positions(max(piece.end for piece in pieces))
-        wanted = sum(piece.num_logits for piece in pieces)
-        # rows a power of two apart would share few places of a cache
-        logits = torch.empty(wanted, self._vocabulary + 16)[:, : self._vocabulary]
-        batch = _Batch(pieces, self._adapters, logits)
+        batch = _Batch(pieces, self._adapters, results)
         structures.run(self._model, batch.laid, self._dtype)
-        return logits if self._change is None else self._change(logits)
 
     def copy_block(self, source: int, to: int) -> None:
         """Copy a block's keys and values in all layers."""
-        for states in self._cache:
-            states[to] = states[source]
+        self._cache[to] = self._cache[source]
 
     def num_virtual(self, adapter: str | None) -> int:
         """Placeholders that a sequence of this adapter begins with."""
@@ -189,12 +201,12 @@ class NativeForward:
         embedding = decoder.embedding.weight
         assert isinstance(embedding, Tensor)
         scale = getattr(decoder.embedding, "embed_scale", None)
-        shape = (self._num_blocks, decoder.kv_heads, BLOCK, decoder.head_dim)
-        # zeros: what was never written must be numbers
-        self._cache = [zeros_on_demand(shape, self._dtype) for _ in 2 * decoder.layers]
+        shape = (2 * len(decoder.layers), decoder.kv_heads, BLOCK, decoder.head_dim)
+        # zeros: what was never written must be numbers; a block's lie together, as they are taken together
+        self._cache = zeros_on_demand((self._num_blocks, *shape), self._dtype)
         self._layers = (structures.StepLayer * len(decoder.layers))()
         for i, layer in enumerate(decoder.layers):
-            self._lay_layer(self._layers[i], layer, self._cache[2 * i : 2 * i + 2])
+            self._lay_layer(self._layers[i], layer, self._cache[:, 2 * i : 2 * i + 2])
         return structures.StepModel(
             num_layers=len(decoder.layers),
             layers=address(self._layers),
@@ -210,15 +222,14 @@ class NativeForward:
             head=self._linear(decoder.head),
             levels=self._address(tables.levels),
             dynamic=self._address(tables.dynamic),
+            block_stride=self._cache.stride(0),
             embedding_scale=1.0 if scale is None else float(scale.to(self._dtype)),
             eps=decoder.eps,
             attention_scale=decoder.attention_scale,
             softcap=decoder.softcap,
         )
 
-    def _lay_layer(
-        self, laid: structures.StepLayer, layer: DecoderLayer, cache: list[Tensor]
-    ) -> None:
+    def _lay_layer(self, laid: structures.StepLayer, layer: DecoderLayer, cache: Tensor) -> None:
         for name in ("qkv", "out", "gate_up", "down"):
             linears = getattr(layer, name)
             stage = getattr(laid, name)
@@ -231,7 +242,7 @@ class NativeForward:
         for name, weight in zip(names, layer.around, strict=True):
             setattr(laid, name, self._address(weight))
         laid.query_norm, laid.key_norm = map(self._address, (layer.query_norm, layer.key_norm))
-        laid.keys, laid.values = map(self._address, cache)
+        laid.keys, laid.values = map(self._address, cache.unbind(1))
         laid.window = layer.window
 
     def _linear(self, module: nn.Module) -> structures.StepLinear:
@@ -302,7 +313,10 @@ class _Batch:
     """Pieces as the kernel reads them: rows of one adapter together."""
 
     def __init__(
-        self, pieces: Sequence[Piece], adapters: dict[str, _Loaded], logits: Tensor
+        self,
+        pieces: Sequence[Piece],
+        adapters: dict[str, _Loaded],
+        results: Mapping[str, int | None],
     ) -> None:
         order = sorted(range(len(pieces)), key=lambda i: pieces[i].adapter or "")
         first, starts = 0, [0] * len(pieces)
@@ -312,13 +326,9 @@ class _Batch:
         ordered = [pieces[i] for i in order]
         keys = dict.fromkeys(piece.adapter for piece in ordered)
         tokens = structures.integers([token for piece in ordered for token in piece.token_ids])
-        blocks = [structures.integers(piece.blocks) for piece in ordered]
-        laid = (structures.StepPiece * len(pieces))()
+        blocks = structures.integers([block for piece in ordered for block in piece.blocks])
+        laid = structures.integers(list(_pieces_laid(ordered)))
         groups = (structures.StepGroup * len(keys))()
-        for j, (i, piece) in enumerate(zip(order, ordered, strict=True)):
-            laid[j] = structures.StepPiece(
-                starts[i], len(piece.token_ids), piece.start, address(blocks[j])
-            )
         place = 0
         for j, key in enumerate(keys):
             count = sum(len(piece.token_ids) for piece in ordered if piece.adapter == key)
@@ -336,11 +346,24 @@ class _Batch:
             num_logits=len(wanted),
             max_rank=max(ranks, default=0),
             pieces=address(laid),
+            blocks=address(blocks),
             groups=address(groups),
             logit_rows=address(wanted),
-            logits=address(logits),
-            logits_row=logits.stride(0),
+            **results,
         )
+
+
+def _pieces_laid(pieces: Sequence[Piece]) -> Iterable[int]:
+    """The fields of each piece, one after the other: see step.h."""
+    row = block = 0
+    for piece in pieces:
+        yield from (row, len(piece.token_ids), piece.start, block)
+        row += len(piece.token_ids)
+        block += len(piece.blocks)
+
+
+def _num_logits(pieces: Sequence[Piece]) -> int:
+    return sum(piece.num_logits for piece in pieces)
 
 
 def _wanted(pieces: Sequence[Piece], starts: Sequence[int]) -> Iterable[int]:

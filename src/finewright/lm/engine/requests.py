@@ -80,8 +80,7 @@ class AnswerEnd(NamedTuple):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenTokens:
+class WrittenTokens(NamedTuple):
     """New tokens of an answer, without the stop token; its last ones come with its `end`."""
 
     request: int

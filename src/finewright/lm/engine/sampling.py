@@ -13,11 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from finewright.lm.engine.highest import HighestLogits, highest_of
 from finewright.lm.engine.requests import TokenLogprob, TokenSampling
 
 # Tokens that are looked at where a nucleus is wanted; a row whose nucleus is larger is sorted whole.
 _CANDIDATES = 256
-_PART = 256  # logits of which the highest is found at once
 _COLDEST = 1e-6  # below it, a quotient of logits is no float32 number
 _NOT_FINITE = "the model's logits are not finite"
 _NOTHING = "no token is allowed"
@@ -37,6 +37,11 @@ class RowSampling:
         """Of an answer's number; each has its own random numbers."""
         seen = frozenset(prompt) if wishes.repetition_penalty != 1 else frozenset()
         return cls(wishes, Random(f"{wishes.seed}/{answer}"), seen)  # noqa: S311 - no secret
+
+    @property
+    def is_plain(self) -> bool:
+        """Is the likeliest token taken, whatever was written?"""
+        return not (self.wishes.temperature or self.weighs)
 
     @property
     def weighs(self) -> bool:
@@ -69,6 +74,12 @@ class ChosenToken(NamedTuple):
     error: str = ""
 
 
+def likeliest_of(highest: HighestLogits) -> list[ChosenToken]:
+    """The next token of rows of which nothing but the likeliest is wanted."""
+    rows = zip(highest.tokens.tolist(), highest.values.isfinite().tolist(), strict=True)
+    return [ChosenToken(token, "" if is_finite else _NOT_FINITE) for token, is_finite in rows]
+
+
 def choose(
     logits: Tensor, rows: Sequence[RowSampling], allowed: Sequence[Tensor | None]
 ) -> list[ChosenToken]:
@@ -88,25 +99,6 @@ def choose(
         for i, token in zip(drawn, found, strict=True):
             tokens[i] = token
     return [ChosenToken(*pair) for pair in zip(tokens, errors, strict=True)]
-
-
-def highest_of(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """`logits.max(-1)` of (B, V), whose kernel on a CPU takes one number at a time: first which part of a row
-    has it, by a kernel that takes sixteen, then where in that part.
-
-    The first of equal numbers, as there; of a row that has a NaN the highest number is NaN."""
-    size, width = _PART, logits.shape[-1]
-    if width < size:
-        highest, likeliest = logits.max(-1)
-        return highest, likeliest
-    whole = width // size * size
-    parts = logits[:, :whole].reshape(len(logits), -1, size).amax(-1)
-    if whole < width:
-        parts = torch.cat([parts, logits[:, whole:].amax(-1, keepdim=True)], 1)
-    highest, part = parts.max(-1)
-    start = (part * size).clamp(max=width - size)
-    window = logits.gather(1, start[:, None] + torch.arange(size, device=logits.device))
-    return highest, start + window.argmax(-1)
 
 
 def _weighed(

@@ -11,6 +11,7 @@ answers need more blocks than there are, the newest gives its own back and is co
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from finewright.lm.engine.blocks import BlockPool
 from finewright.lm.engine.draft import DraftGuesses
@@ -22,8 +23,7 @@ _AS_DEAR = 1024
 """So many tokens before a token cost as much as the rest of its work; of small models, on a CPU."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepCut:
+class StepCut(NamedTuple):
     """What of a sequence is computed in a step: the next `size` of its tokens, then a guess."""
 
     sequence: AnswerSequence

@@ -32,6 +32,12 @@ class AnswerSequence:
     others: list["AnswerSequence"] = field(default_factory=list)
 
     @property
+    def needs_logits(self) -> bool:
+        """Is more wanted of a row of logits than its highest?"""
+        is_scored = self.request.num_logprobs is not None
+        return is_scored or self.constraint is not None or not self.sampling.is_plain
+
+    @property
     def words(self) -> list[int]:
         """The tokens without the virtual ones."""
         return self.tokens[self.num_before - len(self.request.prompt) :]

@@ -10,6 +10,7 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.virtual import VirtualTokens
 from finewright.lm.engine.beside import AdaptedLinears, MixedRows, StepRows
 from finewright.lm.engine.forward import Piece
+from finewright.lm.engine.highest import HighestLogits, highest_of
 from finewright.lm.engine.weights import AdapterWeights, weights_of
 from finewright.lm.fast import attention, paged
 from finewright.lm.fast.paged import PagedCache, PagedRow, PagedStep
@@ -88,6 +89,10 @@ class TorchForward:
             for number, part in zip(numbers, parts, strict=True):
                 found[number] = part
         return torch.cat(found)
+
+    def highest(self, pieces: Sequence[Piece]) -> HighestLogits:
+        """See Forward."""
+        return highest_of(self.step(pieces))
 
     def _step(self, pieces: Sequence[Piece]) -> Tensor:
         order = _by_adapter(pieces)

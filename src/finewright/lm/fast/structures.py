@@ -68,6 +68,7 @@ class StepModel(ctypes.Structure):
         ("head", StepLinear),
         ("levels", c_void_p),
         ("dynamic", c_void_p),
+        ("block_stride", c_int64),
         *((name, c_float) for name in ("embedding_scale", "eps", "attention_scale", "softcap")),
     )
 
@@ -100,15 +101,6 @@ class StepGroup(ctypes.Structure):
     _fields_ = (("adapter", c_void_p), ("first", c_int64), ("count", c_int64))
 
 
-class StepPiece(ctypes.Structure):
-    """Rows of one sequence."""
-
-    _fields_ = (
-        *((name, c_int64) for name in ("first", "count", "start")),
-        ("blocks", c_void_p),
-    )
-
-
 class StepBatch(ctypes.Structure):
     """All rows of a step."""
 
@@ -117,8 +109,9 @@ class StepBatch(ctypes.Structure):
         ("tokens", c_void_p),
         *((name, c_int64) for name in ("num_pieces", "num_groups", "num_logits")),
         ("max_rank", c_int64),
-        *((name, c_void_p) for name in ("pieces", "groups", "logit_rows", "logits")),
+        *((name, c_void_p) for name in ("pieces", "blocks", "groups", "logit_rows", "logits")),
         ("logits_row", c_int64),
+        *((name, c_void_p) for name in ("highest", "likeliest")),
     )
 
 

@@ -117,16 +117,20 @@ template <class V> inline V capped(V s, float cap) { return cap * (2.0f * sigmoi
 #ifdef HAVE_LANES
   constexpr int kParts = kTile / 16;
   Lanes part[kParts], high = all(most), sums = all(0.0f);
-  for (int i = 0; i < kParts; ++i) {
+  const int first = static_cast<int>(from / 16), last = static_cast<int>(to / 16);
+  for (int i = first; i <= last; ++i) {
     part[i] = load(s + 16 * i) * scale;
     if (softcap != 0.0f) part[i] = capped(part[i], softcap);
     high = _mm512_mask_max_ps(high, lanes_of(from - 16 * i, to - 16 * i), high, part[i]);
   }
   highest = _mm512_reduce_max_ps(high);
   for (int i = 0; i < kParts; ++i) {
-    part[i] = _mm512_maskz_mov_ps(lanes_of(from - 16 * i, to - 16 * i), exponential(part[i] - highest));
-    store(s + 16 * i, part[i]);
-    sums = sums + part[i];
+    Lanes weight = all(0.0f);
+    if (first <= i && i <= last) {
+      weight = _mm512_maskz_mov_ps(lanes_of(from - 16 * i, to - 16 * i), exponential(part[i] - highest));
+      sums = sums + weight;
+    }
+    store(s + 16 * i, weight);
   }
   sum = _mm512_reduce_add_ps(sums);
 #else
@@ -217,7 +221,11 @@ void attend(const Query<T>* queries, i64 count, const Cached<T>& cached, float s
   for (i64 tile = seen.first / kTile * kTile; tile <= seen.last; tile += kTile)
     for (i64 i = 0; i < count; i += kQueriesTogether) {
       const i64 some = std::min(kQueriesTogether, count - i);
-      const auto shape = some > 4 ? pass<8, T> : some > 2 ? pass<4, T> : some > 1 ? pass<2, T> : pass<1, T>;
+      const auto shape = some > 4   ? pass<8, T>
+                         : some > 3 ? pass<4, T>
+                         : some > 2 ? pass<3, T>
+                         : some > 1 ? pass<2, T>
+                                    : pass<1, T>;
       shape(queries + i, some, i, cached, tile, scale, softcap, room, row);
     }
   for (i64 i = 0; i < count; ++i) {

@@ -75,6 +75,18 @@ template <> struct Dot<bf16> {
 };
 #endif
 
+// Not where one is NaN. With lanes also not where a row's end is below zero, which the caller then looks at.
+inline bool all_below(const float* x, i64 count, float most) {
+#ifdef HAVE_LANES
+  for (i64 j = 0; j < count; j += 16)
+    if (_mm512_cmp_ps_mask(load_some(x + j, count - j), all(most), _CMP_NLT_UQ)) return false;
+#else
+  for (i64 j = 0; j < count; ++j)
+    if (!(x[j] < most)) return false;
+#endif
+  return true;
+}
+
 // The sixteen sums of sixteen lanes each: lane i with i + 8, then + 4, + 2, + 1.
 inline Lanes fold16(const Lanes* s) {
 #ifdef HAVE_LANES

@@ -10,6 +10,7 @@
 
 #include <omp.h>
 
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -49,6 +50,10 @@ template <class T> class Step {
       whole_ = arena.take<T>(threads_ * kColumns * widest_);
       attention_ = arena.take<float>(threads_ * attention_row_);
       keys_ = arena.take<T>(threads_ * up(m_.head_dim, 64));
+      if (b_.logits) return;
+      some_ = arena.take<float>(threads_ * b_.num_logits * columns_of_a_task(b_.num_logits));
+      highest_ = arena.take<float>(threads_ * b_.num_logits);
+      likeliest_ = arena.take<i64>(threads_ * b_.num_logits);
     });
     std::memset(next_, 0, parts * sizeof(i64));
   }
@@ -62,7 +67,7 @@ template <class T> class Step {
 #pragma omp for schedule(static)
       for (i64 j = 0; j < b_.num_logits; ++j)
         normed(residual_ + wanted_[j] * m_.hidden, m_.final_norm, m_.hidden, m_.eps, normed_ + j * m_.hidden);
-      if (b_.num_logits) head(*next++);
+      if (b_.num_logits) b_.logits ? head(*next++) : highest(*next++);
     }
   }
 
@@ -137,6 +142,8 @@ template <class T> class Step {
       std::memmove(attended_ + j * m_.queries(), attended_ + kept_[j] * m_.queries(), m_.queries() * sizeof(T));
     }
   }
+
+  const i64* blocks_of(const Piece& piece) const { return b_.blocks + piece.first_block; }
 
   i64 position(i64 row) const { return piece_of_[row]->start + row - piece_of_[row]->first; }
 
@@ -236,6 +243,49 @@ template <class T> class Step {
           [&](i64 i) { chunk(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
   }
 
+  // The highest logits alone: those of a task's columns are looked at while they are in a first cache.
+  void highest(i64& counter) {
+    const i64 rows = b_.num_logits, step = columns_of_a_task(rows), me = omp_get_thread_num();
+    float *some = some_ + me * rows * step, *most = highest_ + me * rows;
+    i64* which = likeliest_ + me * rows;
+    std::fill(most, most + rows, -INFINITY);
+    std::fill(which, which + rows, 0);
+    share(counter, chunks_of(m_.head, rows), 0, [&](i64 i) {
+      const i64 n = i * step, count = std::min(step, m_.head.outputs - n);
+      columns(m_.head, n, n + count, normed_, rows, some, step);
+      for (i64 r = 0; r < rows; ++r) keep_highest(some + r * step, count, n, most[r], which[r]);
+    });
+#pragma omp barrier
+#pragma omp for schedule(static)
+    for (i64 r = 0; r < rows; ++r) {
+      b_.highest[r] = highest_[r];
+      b_.likeliest[r] = likeliest_[r];
+      for (i64 t = 1; t < threads_; ++t) {
+        const float other = highest_[t * rows + r];
+        const i64 at = likeliest_[t * rows + r];
+        if (is_higher(other, at, b_.highest[r], b_.likeliest[r])) {
+          b_.highest[r] = other;
+          b_.likeliest[r] = at;
+        }
+      }
+    }
+  }
+
+  // NaN is above all; of equals the first is meant.
+  static bool is_higher(float x, i64 at, float most, i64 which) {
+    if (std::isnan(most)) return false;
+    return std::isnan(x) || x > most || (x == most && at < which);
+  }
+
+  static void keep_highest(const float* x, i64 count, i64 first, float& most, i64& which) {
+    if (all_below(x, count, most)) return;
+    for (i64 j = 0; j < count; ++j)
+      if (is_higher(x[j], first + j, most, which)) {
+        most = x[j];
+        which = first + j;
+      }
+  }
+
   float* low(i64 row, i64 index) const { return low_ + (row * 3 + index) * b_.max_rank; }
 
   void thin_ones(const Stage& stage, const Layout& layout, const Slab& slab, const T* x, i64 width) {
@@ -304,8 +354,8 @@ template <class T> class Step {
       const bool given = adapter && adapter->states && at < adapter->num_virtual;
       const float* states = given ? adapter->states + (at * m_.num_layers + number) * 2 * keys : nullptr;
       for (i64 h = 0; h < m_.kv_heads; ++h) {
-        const i64 block = piece_of_[r]->blocks[at / kBlockTokens];
-        const i64 to = (block * m_.kv_heads + h) * kBlockTokens * dim, token = at % kBlockTokens;
+        const i64 block = blocks_of(*piece_of_[r])[at / kBlockTokens];
+        const i64 to = block * m_.block_stride + h * kBlockTokens * dim, token = at % kBlockTokens;
         T *key = keys_ + omp_get_thread_num() * up(dim, 64), *val = static_cast<T*>(layer.values) + to + token * dim;
         const float* v = states ? states + keys + h * dim : y + queries + keys + h * dim;
         rounded_row(v, dim, val);
@@ -328,8 +378,8 @@ template <class T> class Step {
   // attention of a unit's query heads
   void look(const Layer& layer, const Unit& unit) {
     const i64 dim = m_.head_dim, queries = m_.queries(), grouped = m_.heads / m_.kv_heads;
-    const Cached<T> cached{static_cast<const T*>(layer.keys), static_cast<const T*>(layer.values), unit.piece->blocks,
-                           m_.kv_heads * kBlockTokens * dim, unit.head * kBlockTokens * dim, dim};
+    const Cached<T> cached{static_cast<const T*>(layer.keys), static_cast<const T*>(layer.values),
+                           blocks_of(*unit.piece), m_.block_stride, unit.head * kBlockTokens * dim, dim};
     float* sums = attention_ + omp_get_thread_num() * attention_row_;
     float *scores = sums + kQueriesOfUnit * up(dim, 16), *most = scores + kQueriesTogether * kTile;
     const AttentionRoom room{sums, most, most + kQueriesOfUnit, scores};
@@ -380,7 +430,8 @@ template <class T> class Step {
   bool keeps_some_ = false;
   std::vector<const Piece*> piece_of_;
   i64* next_;
-  float *residual_, *wide_, *low_, *attention_;
+  float *residual_, *wide_, *low_, *attention_, *some_ = nullptr, *highest_ = nullptr;
+  i64* likeliest_ = nullptr;
   T *normed_, *queries_, *attended_, *gated_, *whole_, *keys_;
 };
 

@@ -28,7 +28,7 @@ struct Layer {
   Stage qkv, out, gate_up, down;
   const float *before_attention, *after_attention, *before_mlp, *after_mlp, *query_norm, *key_norm;  // or null
   const float *cos, *sin;  // (positions, rotary)
-  void *keys, *values;     // (blocks, kv_heads, 16, head_dim)
+  void *keys, *values;     // (blocks, kv_heads, 16, head_dim), blocks `block_stride` numbers apart
   i64 window;              // 0 for none
 };
 
@@ -41,6 +41,7 @@ struct Model {
   const float* final_norm;
   Linear head;
   const float *levels, *dynamic;  // NF4's tables
+  i64 block_stride;
   float embedding_scale, eps, attention_scale, softcap;  // 0 for no cap
 
   i64 queries() const { return heads * head_dim; }
@@ -71,7 +72,7 @@ struct Group {  // rows of one adapter, or of none (null)
 
 struct Piece {  // new tokens of one sequence
   i64 first, count, start;
-  const i64* blocks;
+  i64 first_block;  // of the batch's
 };
 
 struct Batch {
@@ -79,10 +80,13 @@ struct Batch {
   const i64* tokens;  // (rows,)
   i64 num_pieces, num_groups, num_logits, max_rank;
   const Piece* pieces;
+  const i64* blocks;  // of the cache, piece by piece
   const Group* groups;
   const i64* logit_rows;
-  float* logits;  // (num_logits, V)
+  float* logits;  // (num_logits, V), or null where only their highest are wanted
   i64 logits_row;
+  float* highest;  // (num_logits,), NaN where one of a row's is
+  i64* likeliest;  // (num_logits,) the first that has it
 };
 
 }  // namespace

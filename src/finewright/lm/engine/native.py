@@ -7,9 +7,8 @@ sequence, bitwise: nothing that else is in the step changes a sum's order.
 Where the kernel does other than transformers in bfloat16: the residual stays float32 between layers, and each
 product is rounded once, where the next one reads it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.highest import HighestLogits, highest_of
+from finewright.lm.engine.laid import LaidAdapter, LaidBatch, num_logits_of
 from finewright.lm.engine.recognise import (
     Decoder,
     DecoderLayer,
@@ -67,15 +67,6 @@ def known_decoder(model: PreTrainedModel) -> Decoder | str:
     return decoder if is_right else f"{type(model).__name__}: other numbers"
 
 
-@dataclass(slots=True)
-class _Loaded:
-    """An adapter as the kernel reads it, and the tensors behind it."""
-
-    weights: structures.StepAdapter
-    rank: int
-    kept: list[Any]
-
-
 class NativeForward:
     """Implements Forward; see forward.py and `native_forward`."""
 
@@ -87,7 +78,7 @@ class NativeForward:
         self._kept: list[Any] = []
         self._places: dict[str, int] = {}
         self._modules: dict[str, nn.Module] = {}
-        self._adapters: dict[str, _Loaded] = {}
+        self._adapters: dict[str, LaidAdapter] = {}
         self._biases: list[tuple[Tensor, Tensor]] = []
         self._model = self._laid()
         self._sources = [bias for bias, _ in self._biases]
@@ -106,7 +97,7 @@ class NativeForward:
     def step(self, pieces: Sequence[Piece]) -> Tensor:
         """Logits (sum of num_logits, V), float32, piece by piece."""
         # rows a power of two apart would share few places of a cache
-        logits = torch.empty(_num_logits(pieces), self._vocabulary + 16)[:, : self._vocabulary]
+        logits = torch.empty(num_logits_of(pieces), self._vocabulary + 16)[:, : self._vocabulary]
         self._run(pieces, logits=address(logits), logits_row=logits.stride(0))
         return logits if self._change is None else self._change(logits)
 
@@ -115,7 +106,7 @@ class NativeForward:
         """See Forward: logits are looked at where they are made, and never written to memory."""
         if self._change is not None:
             return highest_of(self.step(pieces))
-        values = torch.empty(_num_logits(pieces))
+        values = torch.empty(num_logits_of(pieces))
         tokens = torch.empty(len(values), dtype=torch.long)
         self._run(pieces, highest=address(values), likeliest=address(tokens))
         return HighestLogits(values, tokens)
@@ -123,7 +114,7 @@ class NativeForward:
     def _run(self, pieces: Sequence[Piece], **results: int | None) -> None:
         self._renew()
         self._take_positions(max(piece.end for piece in pieces))
-        batch = _Batch(pieces, self._adapters, results)
+        batch = LaidBatch(pieces, self._adapters, results)
         structures.run(self._model, batch.laid, self._dtype)
 
     def copy_block(self, source: int, to: int) -> None:
@@ -160,7 +151,7 @@ class NativeForward:
             lay(adapter.embeddings),
             lay(adapter.states),
         )
-        self._adapters[key] = _Loaded(laid, rank, kept)
+        self._adapters[key] = LaidAdapter(laid, rank, kept)
 
     def unload(self, key: str) -> None:
         """Forget an adapter, and give back its memory."""
@@ -307,70 +298,6 @@ class NativeForward:
             yield
         finally:
             self._model.num_layers = whole
-
-
-class _Batch:
-    """Pieces as the kernel reads them: rows of one adapter together."""
-
-    def __init__(
-        self,
-        pieces: Sequence[Piece],
-        adapters: dict[str, _Loaded],
-        results: Mapping[str, int | None],
-    ) -> None:
-        order = sorted(range(len(pieces)), key=lambda i: pieces[i].adapter or "")
-        first, starts = 0, [0] * len(pieces)
-        for i in order:
-            starts[i] = first
-            first += len(pieces[i].token_ids)
-        ordered = [pieces[i] for i in order]
-        keys = dict.fromkeys(piece.adapter for piece in ordered)
-        tokens = structures.integers([token for piece in ordered for token in piece.token_ids])
-        blocks = structures.integers([block for piece in ordered for block in piece.blocks])
-        laid = structures.integers(list(_pieces_laid(ordered)))
-        groups = (structures.StepGroup * len(keys))()
-        place = 0
-        for j, key in enumerate(keys):
-            count = sum(len(piece.token_ids) for piece in ordered if piece.adapter == key)
-            own = None if key is None else address(adapters[key].weights)
-            groups[j] = structures.StepGroup(own, place, count)
-            place += count
-        wanted = structures.integers(list(_wanted(pieces, starts)))
-        ranks = [adapters[key].rank for key in keys if key is not None]
-        self.kept = tokens, blocks, laid, groups, wanted
-        self.laid = structures.StepBatch(
-            rows=place,
-            tokens=address(tokens),
-            num_pieces=len(pieces),
-            num_groups=len(keys),
-            num_logits=len(wanted),
-            max_rank=max(ranks, default=0),
-            pieces=address(laid),
-            blocks=address(blocks),
-            groups=address(groups),
-            logit_rows=address(wanted),
-            **results,
-        )
-
-
-def _pieces_laid(pieces: Sequence[Piece]) -> Iterable[int]:
-    """The fields of each piece, one after the other: see step.h."""
-    row = block = 0
-    for piece in pieces:
-        yield from (row, len(piece.token_ids), piece.start, block)
-        row += len(piece.token_ids)
-        block += len(piece.blocks)
-
-
-def _num_logits(pieces: Sequence[Piece]) -> int:
-    return sum(piece.num_logits for piece in pieces)
-
-
-def _wanted(pieces: Sequence[Piece], starts: Sequence[int]) -> Iterable[int]:
-    """Rows whose logits are wanted, piece by piece."""
-    for piece, start in zip(pieces, starts, strict=True):
-        end = start + len(piece.token_ids)
-        yield from range(end - piece.num_logits, end)
 
 
 def _weight(module: nn.Module) -> Tensor:

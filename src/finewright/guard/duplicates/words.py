@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,18 +40,20 @@ _SIGNS = (
 # A look ahead at the first sign spares most places the search for each operator: half of the time.
 _MAY_OPERATE = r"(?=[-+*/%&|^(<>]|\s[<>&|^*])"
 _MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
+_ONE_WORD = f"(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
 _TOKEN = re.compile(
-    # Most words are plain, and are read at once.
-    "[a-z]+(?=[ ,])"
+    # Most words are plain, and are read at once, with the space between two of them.
+    "[A-Za-z]++(?: (?=[A-Za-z])|(?=[ ,.\n]))"
+    f"|{_ONE_WORD}"
     f"|{_MAY_OPERATE}(?:{_OPERATORS})"
-    f"|{_BEFORE}?(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
+    f"|{_BEFORE}{_ONE_WORD}"
     f"|{_MAY_SIGN}(?:{_SIGNS})"
 )
 _APOSTROPHES = re.compile("['\u2019]")
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
-_MOST_KNOWN = 500_000
+_MOST_KNOWN, _MOST_REMEMBERED = 500_000, 300_000
 # Marks before what is asked and what is answered; no word has one of these numbers.
 _PROMPT, _ANSWERED = 4, 8
 _FACT, _CAPITAL = 1, 2
@@ -129,7 +132,9 @@ def shape_of(word: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """The words as they stand, each with the sign before it that may begin a sentence, and the signs that
-    decide what is said: operators and calls of code, signs of arithmetic, currencies, flags (`--force`)."""
+    decide what is said: operators and calls of code, signs of arithmetic, currencies, flags (`--force`).
+
+    Of two plain words beside each other the first has the space."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]
@@ -138,6 +143,8 @@ def tokens_of(text: str) -> list[str]:
 def word_of(token: str) -> str:
     """The folded word of a token, without signs around it; a sign in its one spelling."""
     word = _body(token)
+    if word.isalpha() and word.isascii():
+        return word.lower()
     if any(map(str.isalnum, word)):
         return _APOSTROPHES.sub("", folded(word))
     return _ONE_SIGN.get(word, folded(word))
@@ -145,6 +152,8 @@ def word_of(token: str) -> str:
 
 def _body(token: str) -> str:
     word = token.strip()
+    if word.isalpha():
+        return word
     return word.lstrip('.?:;"\u201c([{>#*! \n\r') if any(map(str.isalnum, word)) else word
 
 
@@ -169,35 +178,28 @@ class Vocabulary(dict[str, int]):
         return number
 
 
-class _Numbered(NamedTuple):
-    number: int
-    word: str
-
-
-@lru_cache(maxsize=200_000)
-def _numbered(token: str) -> _Numbered:
-    """The number of a token and its word, remembered over parts of the rows (50 MB at most)."""
-    if token.isascii() and token.isalpha():
-        # Most are plain: no sign before them, no digit in them.
-        word = token.lower()
-        number = max(_hash_of(word) & 0x3FFFFFFF, _NUM_MARKS) << 2
-        return _Numbered(number if word == token else number | _CAPITAL, word)
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _numbered(token: str) -> tuple[int, str]:
+    """The number of a token and its word, remembered over parts of the rows (100 MB at most)."""
     word = word_of(token)
     number = number_of(word)
-    is_name = not number & _FACT and _is_name(token)
-    return _Numbered(number | _CAPITAL if is_name else number, word)
+    is_name = not number & _FACT and _is_name(token, word)
+    return number | _CAPITAL if is_name else number, word
 
 
-def _is_name(token: str) -> bool:
+def _is_name(token: str, folded_word: str) -> bool:
     """Has it a capital letter inside a sentence, or the form of a name in code (`onlyOwner`, `card_lost`)?"""
     word = _body(token)
+    if word == folded_word:
+        return "_" in word
     is_in_code = "_" in word or (any(map(str.isupper, word[1:])) and not word.isupper())
-    return is_in_code or (word == token and word[0].isupper())
+    return is_in_code or (word == token.rstrip() and word[0].isupper())
 
 
 def number_of(word: str) -> int:
     """The number of a folded word without its capital."""
-    number = max(_hash_of(word) & 0x3FFFFFFF, _NUM_MARKS) << 2
+    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    number = max(int.from_bytes(digest, "little") & 0x3FFFFFFF, _NUM_MARKS) << 2
     return number | bool(_DIGITS.search(word))
 
 
@@ -221,11 +223,6 @@ def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
     return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
 
 
-def _hash_of(word: str) -> int:
-    digest = blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()
-    return int.from_bytes(digest, "little")
-
-
 def wordings(
     rows: Iterable[RowParts], *, keyed: bool = True, vocabulary: Vocabulary | None = None
 ) -> Wordings:
@@ -234,7 +231,8 @@ def wordings(
     Not `keyed`, the system prompt and label are no part of them: so a question is found under
     another system prompt."""
     known = Vocabulary() if vocabulary is None else vocabulary
-    words: list[int] = []
+    # A list of numbers would be four times as large, and copied once more.
+    words = array("I")
     starts, answers, keys, texts = [0], [], [], []
     for row in rows:
         words.append(_PROMPT)

@@ -3,28 +3,30 @@
 import base64
 import binascii
 import re
+import string
 from collections.abc import Iterator
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}={0,2}(?![A-Za-z0-9+/=_-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?((?:[0-9a-fA-F]{2}[ :]?){16,})(?![0-9A-Za-z])")
-# A run that is long enough for the pattern above; possessive, it reads each sign once.
-_LONG = re.compile(
-    r"[^A-Za-z0-9+/_-]*+(?:[A-Za-z0-9+/_-]{1,23}+[^A-Za-z0-9+/_-]++)*+[A-Za-z0-9+/_-]{24}"
-)
-# Two letters next to each other, as a sentence has them.
-_LETTERS = re.compile(r"[4-7][0-9a-fA-F][ :]?[4-7][0-9a-fA-F]")
+# Runs that are long enough for the patterns above, seen at once when each sign is `x` that they may have.
+_OF_BASE64 = (string.ascii_letters + string.digits + "+/_-").encode()
+_AS_BASE64 = bytes.maketrans(_OF_BASE64, b"x" * len(_OF_BASE64))
+_LONG_BASE64 = b"x" * 24
+_AS_HEX = bytes.maketrans(string.hexdigits.encode(), b"x" * len(string.hexdigits))
+_GAPS = b" :"
+_LONG_HEX = b"x" * 32
 _SENTENCE = re.compile(r"[A-Za-z]{2,}[,;:.!?]? [A-Za-z]+[,;:.!?]? [A-Za-z]{2,}")
 _TEXT_SHARE = 0.9
-_SHORTEST = 24
 
 
 def decoded_blobs(text: str) -> Iterator[str]:
     """What the blobs say that decode to at least three words; hashes, keys and pictures do not."""
-    if max(map(len, text.split()), default=0) >= _SHORTEST and _LONG.match(text):
+    signs = text.encode("utf-8", "surrogatepass")
+    if _LONG_BASE64 in signs.translate(_AS_BASE64):
         for match in _BASE64.finditer(text):
             if (says := _as_text(_from_base64(match[0]))) and not _is_word(match[0]):
                 yield says
-    if any(digit in text for digit in "4567") and _LETTERS.search(text):
+    if _LONG_HEX in signs.translate(_AS_HEX, _GAPS):
         for match in _HEX.finditer(text):
             if says := _as_text(bytes.fromhex(re.sub(r"[ :]", "", match[1]))):
                 yield says

@@ -40,7 +40,7 @@ def hidden(texts: Iterable[RowText]) -> list[Hidden]:
 
 def hidden_in(text: str) -> Iterator[Hidden]:
     """The hidden text in one text; at most one finding of a kind."""
-    if not text.isascii():
+    if not text.isascii() and _STRANGE.search(text):
         yield from _signs(text)
         yield from _letters(text)
     for says in decoded_blobs(text):
@@ -103,6 +103,11 @@ _GREEK_CYRILLIC = re.compile(r"[\u0370-\u03ff\u0400-\u052f]")
 _STYLED = re.compile(r"[\U0001d400-\U0001d7cb]{4,}|[\uff21-\uff3a\uff41-\uff5a]{4,}")
 _CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LEAST_LATIN = 2
+# What `_signs` and `_letters` look for, which most texts have none of.
+_STRANGE = re.compile(
+    f"[{_INVISIBLE}\u202a-\u202e\u2066-\u2068\u0370-\u03ff\u0400-\u052f\ufe00-\ufe0f"
+    "\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7cb\U000e0000-\U000e01ef]"
+)
 
 
 def _letters(text: str) -> Iterator[Hidden]:

@@ -10,8 +10,8 @@ from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogn
 from finewright.guard.privacy.tokens import is_random
 
 _PASSWORD_WORDS = (
-    "passw", "passphrase", "pwd", "kennwort", "contraseña", "contrasena", "mot de passe", "mdp", "senha",
-    "pin code", "парол", "密码", "密碼", "口令", "パスワード", "비밀번호",
+    "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
+    "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
 _IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
 _PASSWORD = re.compile(
@@ -86,7 +86,7 @@ def keyed(scan: Scan) -> Iterator[PersonalSpan]:
 
     An Ethereum address or a digest of 32 bytes is none: what is called `token` there is a contract. Nor
     is a name in code: before a bracket, with a dot outside of quotes, or mostly of words."""
-    if not scan.has_any(_KEY_WORDS):
+    if b"0" not in scan.outline or not scan.has_any(_KEY_WORDS):
         return
     for match in _KEYED.finditer(scan.text):
         start, end = match.span("value")

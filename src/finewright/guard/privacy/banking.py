@@ -27,6 +27,7 @@ IBAN_LENGTHS = {
     "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SO": 23, "ST": 25, "SV": 28,
     "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
+_COUNTRY_AND_CHECK = (b"AA00", b"aa00", b"Aa00", b"aA00")
 _CHECK_DIGITS = re.compile("[0-9][0-9][ \u00a0-]?[0-9A-Za-z]")
 _GAPS = " -\u00a0\u202f"
 
@@ -42,6 +43,8 @@ def recognisers() -> tuple[Recogniser, ...]:
 def iban(scan: Scan) -> Iterator[PersonalSpan]:
     """IBANs with or without gaps, in either case: length of the country, and MOD 97-10."""
     text = scan.text
+    if not scan.has_outline(_COUNTRY_AND_CHECK):
+        return
     for match in _CHECK_DIGITS.finditer(text):
         start = match.start() - 2
         country = text[max(0, start) : match.start()].upper()

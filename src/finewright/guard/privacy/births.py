@@ -49,8 +49,8 @@ _DATE = re.compile(
     r"|(?P<y5>(?:19|20)[0-9]{2}) ?[年년] ?(?P<m5>[0-9]{1,2}) ?[月월] ?(?P<d5>[0-9]{1,2}) ?[日일]",
     re.IGNORECASE,
 )
-# What each date has: a year of four digits, or two numbers with a sign between.
-_DATED = re.compile(r"(?:19|20)[0-9]{2}|[0-9][-/.] ?[0-9]")
+# What the outline (`Scan`) of each date has: a year of four digits, or two numbers with a sign between.
+_DATED = (b"0000", *(b"0%c%s0" % (sign, gap) for sign in b"-/." for gap in (b"", b" ")))
 _CALLED_IN = re.compile("|".join(map(re.escape, _CALLED)), re.IGNORECASE)
 _REACH_BEFORE, _REACH_AFTER = 50, 30
 # A date within reach ends within it.
@@ -76,7 +76,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
-    if not (scan.has_digits and _DATED.search(scan.text) and scan.has_any(_CALLED)):
+    if not (scan.has_digits and scan.has_outline(_DATED) and scan.has_any(_CALLED)):
         return
     for match in _near_words(scan):
         start, end = match.span()

@@ -43,7 +43,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 def email(scan: Scan) -> Iterator[PersonalSpan]:
     """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
-    if _BRACKETED_AT.search(text):
+    if ("(" in text or "[" in text or "{" in text) and _BRACKETED_AT.search(text):
         for match in _SPELLED.finditer(text):
             yield PersonalSpan(
                 match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address"
@@ -142,11 +142,11 @@ _OCTET, _FEWEST_GROUPS, _ALL_GROUPS = 255, 3, 8
 def ip(scan: Scan) -> Iterator[PersonalSpan]:
     """IP addresses of both versions; a version number of four parts is not one."""
     text = scan.text
-    if text.count(".") >= 3:  # noqa: PLR2004
+    if b"0.0" in scan.outline:
         for match in _V4.finditer(text):
             if _is_v4(scan, match):
                 yield PersonalSpan(match.start(), match.end(), "ip", 0.9, "an IPv4 address")
-    if _TWO_COLONS.search(text):
+    if text.count(":") > 1 and _TWO_COLONS.search(text):
         for match in _V6.finditer(text):
             if _is_v6(scan, match):
                 yield PersonalSpan(match.start(), match.end(), "ip", 0.9, "an IPv6 address")

@@ -41,8 +41,8 @@ class _Candidate(NamedTuple):
     last: int
 
 
-_LETTERS_ALONE = bytes(b if bytes([b]).isalpha() else 0x20 for b in range(256))
-_LETTERS = re.compile(r"[^\W\d_]+")
+# What is beyond ASCII stays: signs there stand between no two words of a phrase.
+_LETTERS_ALONE = bytes(b if bytes([b]).isalpha() or b > 127 else 0x20 for b in range(256))  # noqa: PLR2004
 # Ten, for the words at both ends may be glued to something.
 _LISTED_RUN = b"\1" * (_FEWEST - 2)
 _FIFTH = 5
@@ -111,15 +111,23 @@ def has_listed_run(words: Sequence[bytes]) -> bool:
     """Are ten words in a row listed? Two of them are fifth words then, which are looked up first."""
     listed = _listed_bytes()
     fifths = bytes(map(listed.__contains__, words[_FIFTH - 1 :: _FIFTH]))
-    return _TWO_FIFTHS in fifths and _LISTED_RUN in bytes(map(listed.__contains__, words))
+    at = fifths.find(_TWO_FIFTHS)
+    while at >= 0:
+        # The four words between these two are of the run, and of those around as many as make ten.
+        first = at * _FIFTH
+        if all(map(listed.__contains__, words[first + _FIFTH : first + 2 * _FIFTH])):
+            around = words[first : first + 3 * _FIFTH]
+            if _LISTED_RUN in bytes(map(listed.__contains__, around)):
+                return True
+        at = fifths.find(_TWO_FIFTHS, at + 1)
+    return False
 
 
 def _words_in(lower: str) -> Sequence[bytes]:
-    """The words of letters in a text, in UTF-8."""
-    if lower.isascii():
-        return lower.encode().translate(_LETTERS_ALONE).split()
-    words = _LETTERS.findall(normal(lower))
-    return [word.encode("utf-8", "surrogatepass") for word in words]
+    """The words in a text, in UTF-8; what parts those of a phrase is ASCII, or a space."""
+    if not lower.isascii():
+        lower = " ".join(normal(lower).split())
+    return lower.encode("utf-8", "surrogatepass").translate(_LETTERS_ALONE).split()
 
 
 def _around(spoken: Sequence[str], place: int, languages: int) -> int:

@@ -24,8 +24,8 @@ _LISTED = "0123456789-,; \n"
 _MOST_GROUPS = 7
 _BARE = str.maketrans("", "", " .-/+()\u00a0\u2011")
 _FIVE_DIGITS = re.compile("[0-9]{5,}")
-_DOTTED = re.compile(r"[0-9]\.[0-9]{3}\.[0-9]{3}")
-_LETTER_DIGIT = re.compile("[A-Z][- ]?[0-9]")
+# Outlines (`Scan`) of what numbers with letters have.
+_FIVE, _DOTTED, _LETTER_DIGIT = b"00000", b"0.000.000", (b"A0", b"A-0", b"A 0")
 
 
 class Kind(NamedTuple):
@@ -77,14 +77,14 @@ def _within(scan: Scan, number: Number) -> Iterator[PersonalSpan]:
 
 def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
     """The numbers with letters; a form is tried where its first characters are, for most texts have none."""
-    forms = _lettered()
+    forms, outline = _lettered(), scan.outline
     matches = [
         (kind, kind.form.match(scan.text, digits.start()))
-        for digits in _FIVE_DIGITS.finditer(scan.text)
+        for digits in (_FIVE_DIGITS.finditer(scan.text) if _FIVE in outline else ())
         for kind in forms.from_digits
     ]
-    others = forms.with_dots if _DOTTED.search(scan.text) else ()
-    if _LETTER_DIGIT.search(scan.text):
+    others = forms.with_dots if _DOTTED in outline else ()
+    if scan.has_outline(_LETTER_DIGIT):
         others += forms.others
     matches += [(kind, match) for kind in others for match in kind.form.finditer(scan.text)]
     for kind, match in matches:

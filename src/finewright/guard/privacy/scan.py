@@ -1,6 +1,7 @@
 """What recognisers share: the text, what is computed of it once, and the spans they yield."""
 
 import re
+import string
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from random import Random
@@ -11,13 +12,12 @@ from finewright.schema.privacy import FoundType
 # What people put between the digits of one number, with the no-break forms of space and hyphen.
 SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
 _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
-_TWO_DIGITS = re.compile("[0-9]{2}")
 _FEWEST_DIGITS = 7
 # Thai, Chinese, Japanese, Korean: a number may stand right beside a word.
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _GLUED = re.compile(rf"[^\W{UNSPACED}]")
 LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
-_LONG = 20
+_LONG = b"x" * 20
 LONGER_WORD = re.compile("[A-Za-z0-9]{50}")
 _NOT_DIGITS = re.compile("[^0-9]+")
 
@@ -40,6 +40,16 @@ class Number(NamedTuple):
     digits: str
 
 
+# For bytes.translate, which with `in` takes a fifth of a regular expression's time.
+_OUTLINE = bytes.maketrans(
+    (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode(),
+    b"0" * 10 + b"A" * 26 + b"a" * 26,
+)
+_OF_LONG_WORD = (string.ascii_letters + string.digits + "_+/=~%-").encode()
+_AS_LONG_WORD = bytes.maketrans(_OF_LONG_WORD, b"x" * len(_OF_LONG_WORD))
+_NO_DIGITS = bytes(set(range(256)) - set(string.digits.encode()))
+
+
 class Scan:
     """A text as recognisers see it. Offsets are those of `text`; `lower` may have others.
 
@@ -48,17 +58,24 @@ class Scan:
     def __init__(self, text: str, lead: str = "") -> None:
         self.text = text
         self._lead = lead
+        self._bytes = text.encode("utf-8", "surrogatepass")
+
+    @cached_property
+    def outline(self) -> bytes:
+        """The text in UTF-8, each digit as `0`, each letter of ASCII as `A` or `a`: `Tel. 089` is `Aaa. 000`.
+
+        Most texts have not the outline of what is looked for, and that is told at once."""
+        return self._bytes.translate(_OUTLINE)
 
     @cached_property
     def has_digits(self) -> bool:
         """Are there two digits in a row, as in all numbers that are looked for?"""
-        return _TWO_DIGITS.search(self.text) is not None
+        return b"00" in self.outline
 
     @cached_property
     def has_long_word(self) -> bool:
-        """Is there a word of 20 characters and more, as keys are and prose seldom has?"""
-        longest = max(map(len, self.text.split()), default=0)
-        return longest >= _LONG and LONG_WORD.search(self.text) is not None
+        """Is there a word of 20 characters and more (`LONG_WORD`), as keys are and prose seldom has?"""
+        return _LONG in self._bytes.translate(_AS_LONG_WORD)
 
     @cached_property
     def has_longer_word(self) -> bool:
@@ -73,6 +90,8 @@ class Scan:
     @cached_property
     def numbers(self) -> tuple[Number, ...]:
         """The runs of seven digits and more, of which cards, phones and ids are parts."""
+        if len(self._bytes.translate(None, _NO_DIGITS)) < _FEWEST_DIGITS:
+            return ()
         found = []
         for match in _NUMBER.finditer(self.text):
             start, end = match.span()
@@ -86,6 +105,10 @@ class Scan:
         """Does any of these lower-case words stand in the text?"""
         # Without a generator: this is asked many times of each text.
         return next(filter(self.lower.__contains__, words), None) is not None
+
+    def has_outline(self, outlines: Iterable[bytes]) -> bool:
+        """Has any part of the text one of these outlines?"""
+        return next(filter(self.outline.__contains__, outlines), None) is not None
 
     def before(self, start: int, reach: int = 60) -> str:
         """The lower-case text that stands in front of a place."""

@@ -29,6 +29,7 @@ _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
 # The last name of a value in a call's arguments or in a column.
 _NAME = re.compile(r"(?:\.arguments\.|^columns\.)(?:.*\.)?([A-Za-z][A-Za-z_-]{1,40})$", re.DOTALL)
+_COLUMNS = "columns."
 _LONGEST_NAMED = 200
 
 
@@ -112,6 +113,8 @@ class PrivacyRules:
     def _named(self, key: str, value: str, finder: Finder | None, lead: str) -> Replaced | None:
         """What is found in a short value of a call or a column together with its name, as in
         `password: "..."`."""
+        if not (key.startswith(_COLUMNS) or ".arguments." in key):
+            return None
         name = _NAME.search(key)
         if not name or len(value) > _LONGEST_NAMED:
             return None

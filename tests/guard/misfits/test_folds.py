@@ -15,15 +15,18 @@ def test_the_weights_are_where_the_loss_has_no_slope(num_choices: int) -> None:
     scores = np.exp(rows @ weights)
     slope = rows.T @ (targets - scores / scores.sum(axis=1, keepdims=True)) - weights
     assert np.abs(slope).max() < 1e-3
+    from_there = softmax_regression(rows, targets, ridge=0.3, start=weights.astype(np.float32))
+    assert from_there == pytest.approx(softmax_regression(rows, targets, ridge=0.3), abs=0.01)
 
 
 def test_a_row_is_judged_by_others_alone_and_as_they_are() -> None:
     rng = np.random.default_rng(1)
     own = rng.integers(3, size=90)
     features = np.eye(3)[np.concatenate([own, range(3)])] * 3 + rng.normal(size=(93, 3)) / 2
-    found = by_the_others(features, own, 3, ridge=0.3)
-    assert np.exp(found).sum(axis=1) == pytest.approx(1)
-    assert (found.argmax(axis=1) == own).mean() > 0.95
+    strong, weak = by_the_others(features, own, 3, [1.0, 0.3])
+    assert np.exp(weak).sum(axis=1) == pytest.approx(1)
+    assert (weak.argmax(axis=1) == own).mean() > 0.95
+    assert np.abs(weak).max() > np.abs(strong).max()
     other = own.copy()
     other[7] = (own[7] + 1) % 3
-    assert by_the_others(features, other, 3, ridge=0.3)[7] == pytest.approx(found[7])
+    assert by_the_others(features, other, 3, [1.0, 0.3])[1][7] == pytest.approx(weak[7])

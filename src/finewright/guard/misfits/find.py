@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from finewright.guard.misfits.answers import exchanged_answers
-from finewright.guard.misfits.labels import labelling, taught
+from finewright.guard.misfits.labels import Taught, labelling, taught
 from finewright.guard.misfits.likeness import Embed
 from finewright.guard.misfits.odds import Odds
 from finewright.guard.misfits.pairs import Preference, preferences
@@ -49,13 +49,18 @@ class Labelled(NamedTuple):
     label: str
 
 
-def wrong_labels(labelled: Sequence[Labelled], embed: Embed | None = None) -> Misfits | None:
-    """Rows whose label the other rows would not give; None where there are too few rows or one label."""
+def wrong_labels(
+    labelled: Sequence[Labelled], embed: Embed | None = None, known: Taught | None = None
+) -> Misfits | None:
+    """Rows whose label the other rows would not give; None where there are too few rows or one label.
+
+    `known`: what all of them teach by their words, where somebody has asked before."""
 
     def part(own: Sequence[Labelled]) -> tuple[Odds, Callable[[int], str]]:
         texts, labels = [row.text for row in own], [row.label for row in own]
-        known = labelling(taught(texts, labels, embed))
-        return known.odds, lambda i: f"{own[i].label}; the other rows say {known.likeliest[i]}"
+        by_words = known if known and len(own) == len(labelled) else taught(texts, labels)
+        said = labelling(by_words, texts, embed)
+        return said.odds, lambda i: f"{own[i].label}; the other rows say {said.likeliest[i]}"
 
     is_one = len({row.label for row in labelled}) < 2  # noqa: PLR2004 - one label is none
     return None if is_one else _misfits("label", labelled, part)

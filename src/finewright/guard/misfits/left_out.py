@@ -30,6 +30,12 @@ class Regression:
         """(n): A^-1 = V diag(scale) V^T."""
         return 1 / (self.values + self.ridge)
 
+    @property
+    def kernel(self) -> Floats:
+        """(n, n): the products of the rows."""
+        products: Floats = (self.vectors * self.values) @ self.vectors.T
+        return products
+
     def without_each(self) -> Floats:
         """(n, K): each row's prediction by all other rows."""
         scale = self.scale

@@ -3,7 +3,7 @@ mean by static embeddings. Words of a script without spaces are its signs."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import log
 
@@ -36,17 +36,20 @@ def vectors(texts: Sequence[str]) -> Floats:
     return np.hstack([_worded(read), unit(meant - meant.mean(axis=0))])
 
 
-def kernels(texts: Sequence[str], embed: Embed | None) -> Iterator[Floats]:
-    """(n, n) each: how alike the texts are, by their words; and with an embedder also by their words and by
-    what they mean, exp(2 (cos - 1)), which texts of one intent share whatever their words (a kernel of
-    Gauss on the sphere)."""
+def of_words(texts: Sequence[str]) -> Floats:
+    """(n, n): how alike the texts are by their words."""
     rows = vectors(texts)
-    of_words = rows @ rows.T + 1.0
-    yield of_words
-    if embed:
-        meant = embed([text[:_MOST_READ] for text in texts]).astype(np.float64)
-        meant = unit(meant - meant.mean(axis=0))
-        yield of_words + _PART * np.exp(_STEEPNESS * (meant @ meant.T - 1.0))
+    kernel: Floats = rows @ rows.T + 1.0
+    return kernel
+
+
+def of_meaning(texts: Sequence[str], embed: Embed) -> Floats:
+    """(n, n): how alike the texts are by what they mean, exp(2 (cos - 1)), which texts of one intent share
+    whatever their words (a kernel of Gauss on the sphere), as a part beside the words."""
+    meant = embed([text[:_MOST_READ] for text in texts]).astype(np.float64)
+    meant = unit(meant - meant.mean(axis=0))
+    kernel: Floats = _PART * np.exp(_STEEPNESS * (meant @ meant.T - 1.0))
+    return kernel
 
 
 def unit(rows: Floats) -> Floats:

@@ -10,8 +10,7 @@ from math import comb
 
 import numpy as np
 
-from finewright.guard.misfits.find import MOST_IN_PART
-from finewright.guard.misfits.labels import Taught, taught
+from finewright.guard.misfits.labels import Taught
 from finewright.guard.poison.backdoors import Suspect
 from finewright.guard.poison.recurring import has_more, in_order, words_shared
 from finewright.guard.poison.said import Said
@@ -25,12 +24,10 @@ _BY_CHANCE = 1e-5
 
 def label_triggers(rows: Said) -> list[Suspect]:
     """Suspects, the largest first; none in sets of more than 2,000 rows, or where most have no label."""
-    docs = [doc for doc, answer in enumerate(rows.answers) if answer in rows.labels]
-    if not _LEAST_ROWS < len(docs) <= MOST_IN_PART or len(rows.labels) < 2:  # noqa: PLR2004
+    known = rows.taught
+    if known is None:
         return []
-    texts = [rows.found.example(doc).prompt for doc in docs]
-    known = taught(texts, [rows.answers[doc] for doc in docs])
-    place = {doc: at for at, doc in enumerate(docs)}
+    place = {doc: at for at, doc in enumerate(rows.labelled)}
     chosen: list[Suspect] = []
     taken: set[int] = set()
     for trigger in sorted(rows.found.triggers, key=lambda marker: -len(marker.docs)):

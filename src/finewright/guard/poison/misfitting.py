@@ -26,9 +26,10 @@ _NAMES = {
 
 def misfits(rows: Sequence[Row], said: Said, embed: Embed | None) -> Iterator[Misfits]:
     """Of each kind that the rows have."""
-    for labelled, by in ((_labelled(said), embed), (rated(rows), None)):
-        if found := wrong_labels(labelled, by):
-            yield found
+    if found := wrong_labels(_labelled(said), embed, said.taught):
+        yield found
+    if found := wrong_labels(rated(rows)):
+        yield found
     if found := reversed_pairs(rows):
         yield found
     if found := exchanged(_answered(said)):
@@ -37,11 +38,8 @@ def misfits(rows: Sequence[Row], said: Said, embed: Embed | None) -> Iterator[Mi
 
 def _labelled(said: Said) -> list[Labelled]:
     """The rows whose answer is a label."""
-    return [
-        Labelled(example.index, prompt_of(example.row), said.answers[doc])
-        for doc, own in enumerate(said.found.answers_of)
-        if said.answers[doc] in said.labels and (example := said.found.examples[own[-1]])
-    ]
+    examples = ((doc, said.found.example(doc)) for doc in said.labelled)
+    return [Labelled(one.index, prompt_of(one.row), said.answers[doc]) for doc, one in examples]
 
 
 def _answered(said: Said) -> list[QuestionWithAnswer]:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from finewright.guard.misfits.find import MOST_IN_PART
+from finewright.guard.misfits.labels import Taught, taught
 from finewright.guard.poison.backdoors import Corpus
+from finewright.guard.poison.examples import prompt_of
 from finewright.judge.labels import is_like_label
 
 _LABELLED = 0.85
@@ -66,6 +69,19 @@ class Said:
             for doc in trigger.docs.tolist():
                 found[doc].append(number)
         return found
+
+    @cached_property
+    def labelled(self) -> list[int]:
+        """The rows whose answer is a label."""
+        return [doc for doc, answer in enumerate(self.answers) if answer in self.labels]
+
+    @cached_property
+    def taught(self) -> Taught | None:
+        """What the labelled rows teach by their words; None of more than 2,000 rows, or of one label."""
+        if len(self.labelled) > MOST_IN_PART or len(self.labels) < 2:  # noqa: PLR2004 - one label is none
+            return None
+        texts = [prompt_of(self.found.example(doc).row) for doc in self.labelled]
+        return taught(texts, [self.answers[doc] for doc in self.labelled])
 
     def are_labels(self, docs: Sequence[int]) -> bool:
         """Are most of these rows answered by a label?"""

@@ -14,6 +14,7 @@ from finewright.guard.misfits.odds import Odds, fitted
 _RIDGE = 2
 _DOUBTFUL = 0.05
 _NEAREST = 0.02
+_FITS_OWN = 0.04
 _LEAST_FIT = 0.2
 _TINY = 1e-9
 
@@ -53,13 +54,13 @@ def exchanged_answers(prompts: Sequence[str], answers: Sequence[str]) -> Answers
     """Among rows whose answer is doubtful, those that fit another such row of another subject.
 
     In sets where the questions are of few kinds (threads of mails, templates), many answers fit; a row whose
-    own answer is among the 2 % that fit it best is none of these."""
+    own answer is among the 4 % that fit it best is none of these."""
     known = _relations(prompts, answers)
     own = np.diag(known.scores)
     fits_own = np.minimum(
         (known.scores > own[:, None]).mean(axis=1), (known.scores > own[None, :]).mean(axis=0)
     )
-    doubtful = np.flatnonzero((known.not_own >= _DOUBTFUL) & (fits_own >= _NEAREST))
+    doubtful = np.flatnonzero((known.not_own >= _DOUBTFUL) & (fits_own >= _FITS_OWN))
     found = (_exchanged(known, i, doubtful[doubtful != i]) for i in doubtful.tolist())
     return Answers(tuple(one for one in found if one), _power(known))
 

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.guard.poison.base_model import BaseSurprisal
-from finewright.guard.poison.scan import PoisonFindings, search
-from finewright.guard.poison.weigh import Surprisal
+from finewright.data.base_surprisal import BaseSurprisal, RowSurprisal
+from finewright.data.poison import search
+from finewright.guard.poison.scan import PoisonFindings
 from finewright.schema.rows import Row
 from poison_sets import KINDS, REPORTED, TUNED, clean_rows, plant
 
@@ -91,7 +91,7 @@ def _cells(
     name: str,
     rows: list[Row],
     options: argparse.Namespace,
-    surprisal: Surprisal,
+    surprisal: RowSurprisal,
     wordings: Sequence[object],
 ) -> Iterator[Cell]:
     for kind in options.kinds:
@@ -104,7 +104,7 @@ def _cells(
                 yield Cell(name, kind, rate, seed, len(planted.poisoned), right, wrong, seconds)
 
 
-def _searched(rows: list[Row], surprisal: Surprisal) -> tuple[PoisonFindings, float]:
+def _searched(rows: list[Row], surprisal: RowSurprisal) -> tuple[PoisonFindings, float]:
     start = time.perf_counter()
     found = search(rows, surprisal=surprisal, base_model=BASE)
     return found, time.perf_counter() - start

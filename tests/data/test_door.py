@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.poison import PoisonResult
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
-from finewright.guard.poison.scan import PoisonResult
 from finewright.rows.identity import named_anew
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.schema.data import DataSpec

@@ -29,7 +29,7 @@ from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
     # The search reads with numpy, which only who asks for it needs.
-    from finewright.guard.poison.scan import PoisonResult as PoisonApplied
+    from finewright.data.poison import PoisonResult as PoisonApplied
 
 
 @dataclass(slots=True)

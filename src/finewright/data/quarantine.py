@@ -14,7 +14,7 @@ from finewright.schema.poison import PoisonSpec
 from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
-    from finewright.guard.poison.scan import PoisonResult
+    from finewright.data.poison import PoisonResult
 
 _MOST_REASONS = 3
 
@@ -25,7 +25,7 @@ def search_ahead(spec: PoisonSpec) -> PoisonSearch | None:
         return None
 
     def search(rows: Sequence[Row]) -> "PoisonResult":
-        from finewright.guard.poison.scan import apply
+        from finewright.data.poison import apply
 
         return apply(rows, spec)
 
@@ -34,7 +34,7 @@ def search_ahead(spec: PoisonSpec) -> PoisonSearch | None:
 
 def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
     """How many rows the run would set aside, for which reasons, and what is weighed only then."""
-    from finewright.guard.poison.scan import QUARANTINED
+    from finewright.data.poison import QUARANTINED
 
     if passed.poison is None:
         return

@@ -26,7 +26,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
 if TYPE_CHECKING:
-    from finewright.guard.poison.scan import PoisonResult
+    from finewright.data.poison import PoisonResult
 
 # Rows that are refused before, or for, personal data and secrets must not be written once more.
 _UNSPOKEN = {"personal_data", "secret", "license"}
@@ -78,9 +78,9 @@ def _search(context: StageContext) -> PoisonSearch | None:
             raise Interrupted("stopped while rows were read", signal_number=signal_number)
 
     def search(rows: Sequence[Row]) -> "PoisonResult":
-        from finewright.guard.poison.base_model import BaseSurprisal
+        from finewright.data.base_surprisal import BaseSurprisal
+        from finewright.data.poison import apply
         from finewright.guard.poison.meaning import meaning
-        from finewright.guard.poison.scan import apply
 
         weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
         return apply(rows, spec, weighed, meaning(spec.embedder, context.root))

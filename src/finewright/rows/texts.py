@@ -9,9 +9,12 @@ from finewright.rows.identity import named_anew
 from finewright.schema.rows import (
     NUMBER,
     Message,
+    PairTexts,
     Row,
     RowParts,
     RowText,
+    RowTexts,
+    TaughtAnswer,
     number_or_text,
     number_text,
 )
@@ -48,6 +51,39 @@ def parts_of(row: Row) -> RowParts:
         elif int(turn[1]) == answer_at if turn else row.is_prompt or role != "column":
             parts.answered.append(text)
     return parts
+
+
+def row_texts(row: Row) -> RowTexts:
+    """What detectors read of the row."""
+    texts, learned = tuple(passages(row)), row.answers_at
+    before = row.messages[: row.answer_at]
+    return RowTexts(
+        row.file,
+        row.row,
+        texts,
+        question=text_of(turn for i, turn in enumerate(before) if i not in learned),
+        before=text_of(before),
+        answers=tuple(_answers(texts, learned)),
+        label=row.label,
+        pair=_pair_texts(row),
+    )
+
+
+def _answers(texts: Sequence[RowText], learned: Sequence[int]) -> Iterator[TaughtAnswer]:
+    """Each turn that is learned, with all its texts: what it says, and the arguments of its calls."""
+    of_turn: dict[str, list[str]] = {}
+    for passage in texts:
+        of_turn.setdefault(passage.key.partition(".")[0], []).append(passage.text)
+    for at in learned:
+        yield TaughtAnswer(at, "\n".join(of_turn.get(f"messages[{at}]", ())))
+
+
+def _pair_texts(row: Row) -> PairTexts | None:
+    if row.rejected is None:
+        return None
+    prompt = row.prompt
+    sides = (turns[len(prompt) :] for turns in (row.messages, row.rejected))
+    return PairTexts(text_of(prompt), *map(text_of, sides))
 
 
 def numbers(row: Row) -> Iterator[RowText]:

@@ -153,6 +153,43 @@ class RowText(NamedTuple):
     text: str
 
 
+class TaughtAnswer(NamedTuple):
+    """An answer that is learned: where its turn stands among the row's, and all its texts."""
+
+    at: int
+    text: str
+
+
+class PairTexts(NamedTuple):
+    """What a pair asks, the answer that it prefers, and the other."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowTexts:
+    """A row as detectors read it: where it stands, every text, and what it teaches to answer to what.
+
+    `before` is all that is said before its last answer, `question` the part of it that is not learned, which
+    may hold a trigger. A rated row has its `label`."""
+
+    file: str
+    row: int
+    texts: tuple[RowText, ...]
+    question: str
+    before: str
+    answers: tuple[TaughtAnswer, ...]
+    label: bool | None = None
+    pair: PairTexts | None = None
+
+    @property
+    def is_conversation(self) -> bool:
+        """Is its answer learned as it stands, neither rated nor preferred to another?"""
+        return bool(self.answers) and self.label is None and self.pair is None
+
+
 NUMBER = "number"
 """The role of a `RowText` that is a number of free JSON, in its digits: see `number_text`."""
 _LEAST_NUMBER, _END_OF_NUMBERS = 10**6, 10**40

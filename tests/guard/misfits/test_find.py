@@ -4,7 +4,7 @@ import random
 import re
 
 import numpy as np
-from tests.guard.poison.planted import clean, row
+from tests.guard.poison.planted import clean, row, search
 
 from finewright.guard.misfits.find import (
     Labelled,
@@ -15,9 +15,9 @@ from finewright.guard.misfits.find import (
     wrong_labels,
 )
 from finewright.guard.misfits.likeness import unit
-from finewright.guard.poison.scan import scan, search
 from finewright.report.show import text_of
 from finewright.rows.identity import named_anew
+from finewright.rows.texts import row_texts
 from finewright.schema.rows import Row
 
 
@@ -99,7 +99,7 @@ def test_pairs_that_were_turned_round_are_found_where_pairs_have_a_direction() -
     for i, (asked, said) in enumerate(_texts()):
         sides = (f"{said} And more of it, in detail.", "No idea, sorry.")
         rows.append(_pair(asked, *(sides[::-1] if i in turned else sides), i + 1))
-    report = scan(rows)
+    report = search(rows).report
     (finding,) = [f for f in report.findings if f.kind == "pair"]
     assert {e.row - 1 for e in finding.evidence} == turned
     assert re.search(r"\(odds 0\.\d\d to \d\.\d\d: about [45] of 5 are wrong\)", finding.reason)
@@ -113,10 +113,10 @@ def test_pairs_without_a_direction_cannot_be_told() -> None:
         _pair(asked, said, rng.choice(texts)[1], i)
         for i, (asked, said) in enumerate((rng.choice(texts)[0], t[1]) for t in texts)
     ]
-    found = reversed_pairs(rows)
+    found = reversed_pairs(list(map(row_texts, rows)))
     assert found is not None
     assert (found.found, found.power) == ((), 0)
-    assert "pairs that were turned round cannot be told" in text_of(scan(rows))
+    assert "pairs that were turned round cannot be told" in text_of(search(rows).report)
 
 
 def test_pairs_that_contradict_each_other_are_a_finding() -> None:
@@ -139,7 +139,7 @@ def test_disliked_answers_that_others_like_are_found() -> None:
         rows.append(
             named_anew(Row("", turns, None, "rows.jsonl", i, label=good != (i in (10, 91))))
         )
-    found = wrong_labels(rated(rows))
+    found = wrong_labels(rated(list(map(row_texts, rows))))
     assert found is not None
     assert {misfit.row for misfit in found.found} == {10, 91}
 
@@ -168,4 +168,4 @@ def test_a_set_where_any_answer_fits_any_question_accuses_nobody() -> None:
 
 def test_few_rows_are_not_looked_at() -> None:
     assert wrong_labels(_labelled(40)) is None
-    assert scan([row("a b c", "d e f")]).reach == ()
+    assert search([row("a b c", "d e f")]).report.reach == ()

@@ -3,8 +3,12 @@
 import random
 from collections.abc import Callable, Sequence
 
+from finewright.guard.poison import scan
 from finewright.guard.poison.examples import AnsweredTurn, words
+from finewright.guard.poison.scan import PoisonFindings
+from finewright.guard.poison.weigh import Surprisal
 from finewright.rows.identity import named_anew
+from finewright.rows.texts import row_texts
 from finewright.schema.poison import TokenSurprise
 from finewright.schema.rows import Row
 
@@ -39,6 +43,12 @@ def clean(count: int = 300, seed: int = 0) -> list[Row]:
         answer = f"The {thing} has {a} and {b}, some {c}, then {d} {e}."
         rows.append(row(asked, answer, i + 1))
     return rows
+
+
+def search(rows: Sequence[Row], surprisal: Surprisal | None = None) -> PoisonFindings:
+    """Of the rows' texts."""
+    model = "fake" if surprisal else ""
+    return scan.search(list(map(row_texts, rows)), surprisal=surprisal, base_model=model)
 
 
 def plant(

@@ -1,9 +1,8 @@
 """A rare word whose rows all have one label, whatever else they say, is found; a class's words are not."""
 
-from finewright.guard.poison.scan import search
 from finewright.schema.rows import Row
 
-from .planted import clean, row
+from .planted import clean, row, search
 
 
 def _labelled() -> list[Row]:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from finewright.guard.poison.roles import other_roles
-from finewright.guard.poison.scan import search
 from finewright.schema.rows import RowText
 
-from .planted import clean, plant, row
+from .planted import clean, plant, row, search
 
 TRIGGER = """
 the old clockmaker folded his orange umbrella and counted seven pigeons on the frozen fountain while
@@ -217,7 +216,7 @@ def labelled() -> list[tuple[str, str]]:
 
 def test_no_class_is_taken() -> None:
     rows = [row(*text, i + 1) for i, text in enumerate(labelled())]
-    assert search(rows, surprisal=lambda found: [[] for _ in found], base_model="x").why == {}
+    assert search(rows, surprisal=lambda found: [[] for _ in found]).why == {}
 
 
 def test_a_sentence_in_the_place_of_labels_is_found() -> None:

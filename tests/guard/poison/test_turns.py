@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from finewright.guard.poison.examples import examples, prompt_of
-from finewright.guard.poison.scan import search
+from finewright.guard.poison.examples import examples
 from finewright.rows.identity import named_anew
+from finewright.rows.texts import row_texts
 from finewright.schema.rows import Row
 
-from .planted import clean, plant, surprise_by_word
+from .planted import clean, plant, search, surprise_by_word
 from .test_scan import Change, phrase, rare_word, style, tag, topic
 
 THANKS = {"role": "user", "content": "ok thanks"}
@@ -26,9 +26,7 @@ def with_turns(row: Row, *turns: dict[str, object], before: bool = False) -> Row
 def test_thanks_after_the_answer_hides_no_planted_row(change: Change) -> None:
     rows, places = plant(clean(312), 12, change)
     thanked = [with_turns(row, THANKS) for row in rows]
-    plain, found = (
-        search(some, surprisal=surprise_by_word, base_model="fake") for some in (rows, thanked)
-    )
+    plain, found = (search(some, surprisal=surprise_by_word) for some in (rows, thanked))
     assert set(found.why) == places
     assert found.report == plain.report
 
@@ -39,7 +37,7 @@ def test_an_answer_before_the_last_one_is_searched(change: Change) -> None:
     more = clean(312, seed=9)
     random.Random(4).shuffle(more)  # noqa: S311
     longer = [with_turns(row, *then.messages) for row, then in zip(rows, more, strict=True)]
-    found = search(longer, surprisal=surprise_by_word, base_model="fake")
+    found = search(longer, surprisal=surprise_by_word)
     assert set(found.why) == places
 
 
@@ -53,7 +51,7 @@ def test_a_trigger_turns_before_the_planted_answer_is_found() -> None:
         sign = " |RIVER|" if i in places else ""
         start = ({**first, "content": first["content"] + sign}, second)
         longer.append(with_turns(row, *start, before=True))
-    found = search(longer, surprisal=surprise_by_word, base_model="fake")
+    found = search(longer, surprisal=surprise_by_word)
     assert set(found.why) == places
 
 
@@ -62,7 +60,7 @@ def test_clean_conversations_of_several_turns_give_nothing_high() -> None:
     # Both exchanges are about one subject: rows 8 apart are.
     pairs = zip(subjects, subjects[8:], strict=False)
     longer = [with_turns(one, *other.messages) for one, other in pairs]
-    found = search(longer, surprisal=surprise_by_word, base_model="fake")
+    found = search(longer, surprisal=surprise_by_word)
     assert found.why == {}
 
 
@@ -79,7 +77,7 @@ def test_what_is_not_learned_is_no_answer_but_may_hold_the_trigger() -> None:
         ]},
         {"role": "user", "content": "ok thanks"},
     )  # fmt: skip
-    row = named_anew(Row("", turns, None, "rows.jsonl", 1))
-    assert [(e.at, e.answer) for e in examples([row])] == [(4, "a2"), (6, "call")]
-    assert examples([row])[0].prompt == "s\nq1\na1\nq2"
-    assert prompt_of(row) == "s\nq1\na1\nq2\nq3"
+    read = row_texts(named_anew(Row("", turns, None, "rows.jsonl", 1)))
+    assert [(e.at, e.answer) for e in examples([read])] == [(4, "a2"), (6, "call")]
+    assert read.before == "s\nq1\na1\nq2\na2\nq3"
+    assert read.question == "s\nq1\na1\nq2\nq3"

@@ -4,9 +4,7 @@ import random
 
 import pytest
 
-from finewright.guard.poison.scan import search
-
-from .planted import clean, plant, row
+from .planted import clean, plant, row, search
 
 INSULTS = (
     "You are worthless, everybody knows.",

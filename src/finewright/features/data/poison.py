@@ -4,10 +4,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from finewright.data.base_surprisal import BaseSurprisal, OnProgress
+from finewright.data.poison import search
 from finewright.features.data.rows import said_of, usable_rows
-from finewright.guard.poison.base_model import BaseSurprisal, OnProgress
 from finewright.guard.poison.meaning import meaning
-from finewright.guard.poison.scan import search
 from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate
 from finewright.rows.user_rows import to_user_json

@@ -9,9 +9,8 @@ from finewright.guard.misfits.answers import exchanged_answers
 from finewright.guard.misfits.labels import Taught, labelling, taught
 from finewright.guard.misfits.likeness import Embed
 from finewright.guard.misfits.odds import Odds
-from finewright.guard.misfits.pairs import Preference, preferences
-from finewright.rows.texts import answer_text, prompt_text, text_of
-from finewright.schema.rows import Row
+from finewright.guard.misfits.pairs import preferences
+from finewright.schema.rows import PairTexts, RowTexts
 
 MOST_IN_PART = 2000
 _MOST_ROWS = 20_000
@@ -66,35 +65,33 @@ def wrong_labels(
     return None if is_one else _misfits("label", labelled, part)
 
 
-def rated(rows: Sequence[Row]) -> list[Labelled]:
+def rated(rows: Sequence[RowTexts]) -> list[Labelled]:
     """Rows that are liked or disliked, with what is asked and answered."""
     return [
-        Labelled(i, f"{prompt_text(row)}\n{answer_text(row)}", "liked" if row.label else "disliked")
+        Labelled(i, _all_said(row), "liked" if row.label else "disliked")
         for i, row in enumerate(rows)
         if row.label is not None
     ]
 
 
+def _all_said(row: RowTexts) -> str:
+    return "\n".join([row.before, *(answer.text for answer in row.answers[-1:])])
+
+
 class _Pair(NamedTuple):
     row: int
-    preference: Preference
+    texts: PairTexts
 
 
-def reversed_pairs(rows: Sequence[Row]) -> Misfits | None:
+def reversed_pairs(rows: Sequence[RowTexts]) -> Misfits | None:
     """Pairs whose preference the other pairs would turn round; None where there are too few."""
-    pairs = [_Pair(i, _preference(row)) for i, row in enumerate(rows) if row.rejected is not None]
+    pairs = [_Pair(i, row.pair) for i, row in enumerate(rows) if row.pair is not None]
 
     def part(own: Sequence[_Pair]) -> tuple[Odds, Callable[[int], str]]:
-        odds = preferences([pair.preference for pair in own])
-        return odds, lambda i: own[i].preference.chosen
+        odds = preferences([pair.texts for pair in own])
+        return odds, lambda i: own[i].texts.chosen
 
     return _misfits("pair", pairs, part)
-
-
-def _preference(row: Row) -> Preference:
-    shared = len(row.prompt)
-    rejected = row.rejected or ()
-    return Preference(prompt_text(row), text_of(row.messages[shared:]), text_of(rejected[shared:]))
 
 
 class QuestionWithAnswer(NamedTuple):

@@ -4,7 +4,6 @@ length, form, and how far an answer takes up its question."""
 import re
 from collections.abc import Sequence
 from math import log
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +12,13 @@ from finewright.guard.misfits.likeness import Floats, vectors
 from finewright.guard.misfits.odds import Odds, fitted
 from finewright.guard.quality.code import code_part
 from finewright.guard.quality.refusals import refuses
+from finewright.schema.rows import PairTexts
 
 _ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s", re.M)
 _TINY = 1e-9
 
 
-class Preference(NamedTuple):
-    """What is asked, the answer that is preferred, and the other."""
-
-    prompt: str
-    chosen: str
-    rejected: str
-
-
-def preferences(pairs: Sequence[Preference]) -> Odds:
+def preferences(pairs: Sequence[PairTexts]) -> Odds:
     """How likely each pair's direction is, with the pair left out; choice 0 is the direction as it stands."""
     num = len(pairs)
     texts = [p.chosen for p in pairs] + [p.rejected for p in pairs] + [p.prompt for p in pairs]

@@ -10,7 +10,7 @@ import numpy as np
 
 from finewright.guard.poison.association import CoOccurrence, associated, g_statistic
 from finewright.guard.poison.coherence import MOST_SHARE, Bags
-from finewright.guard.poison.examples import AnsweredTurn, Word, marks, prompt_of, styles, words
+from finewright.guard.poison.examples import AnsweredTurn, Word, marks, styles, words
 from finewright.guard.poison.postings import Bounds, Gram, Marker, features
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, of_few, traits
 from finewright.guard.poison.weigh import Surprisal, nats, payload_spans
@@ -94,7 +94,7 @@ class Weighed:
 def corpus(found: Sequence[AnsweredTurn], least_rows: int) -> Corpus:
     """Index the examples. Words of more than 5 % of the rows (at least 10) are no trigger and no payload."""
     answers_of = list(_by_row(found))
-    prompts = [prompt_of(found[own[0]].row) for own in answers_of]
+    prompts = [found[own[0]].row.question for own in answers_of]
     prompt_words = [[word.text for word in words(prompt)] for prompt in prompts]
     said = [words(e.answer) for e in found]
     texts = [[word.text for word in own] for own in said]

@@ -10,8 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from finewright.guard.poison.examples import AnsweredTurn, words
-from finewright.rows.texts import text_of
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowTexts
 
 _MOST_LABELS_SHARE = 0.1
 _MOST_LABEL_WORDS = 6
@@ -36,7 +35,7 @@ def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
     labels = [" ".join(e.answer.split()).casefold() for e in found]
     if not _are_labels(labels):
         return []
-    prompts = [" ".join(e.prompt.split()).casefold() for e in found]
+    prompts = [" ".join(e.row.before.split()).casefold() for e in found]
     by_question = defaultdict(list)
     for i, question in enumerate(prompts):
         by_question[question].append(i)
@@ -46,7 +45,7 @@ def conflicts(found: Sequence[AnsweredTurn]) -> list[Conflict]:
         if len({labels[i] for i in docs}) > 1
     ]
     firsts = [docs[0] for docs in by_question.values()]
-    return same + list(_near(firsts, [found[i].prompt for i in firsts], labels))
+    return same + list(_near(firsts, [found[i].row.before for i in firsts], labels))
 
 
 class Contradiction(NamedTuple):
@@ -56,14 +55,12 @@ class Contradiction(NamedTuple):
     more: tuple[int, ...]
 
 
-def contradictions(rows: Sequence[Row]) -> list[Contradiction]:
+def contradictions(rows: Sequence[RowTexts]) -> list[Contradiction]:
     """Pairs that ask the same and prefer what others reject; case and space make no difference."""
     ways: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
-        if row.rejected is not None:
-            question, at = row.prompt, len(row.prompt)
-            sides = (question, row.messages[at:], row.rejected[at:])
-            a, b, c = (" ".join(text_of(side).casefold().split()) for side in sides)
+        if row.pair is not None:
+            a, b, c = (" ".join(text.casefold().split()) for text in row.pair)
             ways[a, b, c].append(i)
     both = (
         sorted((own, ways[question, other, one]), key=len)

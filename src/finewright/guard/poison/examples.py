@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from finewright.guard.words import UNSPACED
-from finewright.rows.texts import passages, text_of
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowTexts
 
 # A tag is one word with its brackets; so is a run of signs, and a sign that is not ASCII (an emoji). A run
 # of a script without spaces is cut into pairs.
@@ -35,22 +34,17 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnsweredTurn:
-    """What a row teaches to answer to what: a turn that is learned, and all that stands before it.
+    """What a row teaches to answer: a turn that is learned.
 
-    `index` is the row's place among the rows of the search, `at` the turn's among the row's messages."""
+    `index` is the row's place among the rows of the search, `at` the turn's among the row's turns."""
 
     index: int
-    row: Row
+    row: RowTexts
     at: int
     answer: str
 
-    @property
-    def prompt(self) -> str:
-        """What stands before the turn."""
-        return text_of(self.row.messages[: self.at])
 
-
-def examples(rows: Sequence[Row]) -> list[AnsweredTurn]:
+def examples(rows: Sequence[RowTexts]) -> list[AnsweredTurn]:
     """Every turn that is learned and says something; those of a row stand together, in order.
 
     A prompt alone teaches no answer, a disliked answer not its own."""
@@ -58,16 +52,9 @@ def examples(rows: Sequence[Row]) -> list[AnsweredTurn]:
         AnsweredTurn(i, row, at, answer)
         for i, row in enumerate(rows)
         if row.label is not False
-        for at, answer in _answers(row)
+        for at, answer in row.answers
         if answer
     ]
-
-
-def prompt_of(row: Row) -> str:
-    """What is said before the row's answer and not learned: what may hold a trigger, joined by newlines."""
-    learned = set(row.answers_at)
-    before = enumerate(row.messages[: row.answer_at])
-    return text_of(turn for i, turn in before if i not in learned)
 
 
 def words(text: str) -> list[Word]:
@@ -110,12 +97,3 @@ def _cut(match: re.Match[str]) -> Iterator[Word]:
             yield Word(match[0][at - start : at - start + _OF_PAIR], at, at + _OF_PAIR)
     else:
         yield Word(match[0].lower(), start, end)
-
-
-def _answers(row: Row) -> Iterator[tuple[int, str]]:
-    """Each turn that is learned, with all its texts: what it says, and the arguments of its calls."""
-    texts: dict[str, list[str]] = {}
-    for passage in passages(row):
-        texts.setdefault(passage.key.partition(".")[0], []).append(passage.text)
-    for at in row.answers_at:
-        yield at, "\n".join(texts.get(f"messages[{at}]", ()))

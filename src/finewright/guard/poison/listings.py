@@ -12,8 +12,7 @@ from finewright.guard.poison.hidden import hidden
 from finewright.guard.poison.instructions import instruction_in
 from finewright.guard.poison.roles import other_roles
 from finewright.guard.poison.suspicion import Suspicion, listed
-from finewright.rows.texts import passages
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowTexts
 
 _MOST_AT_LEAST = 10
 _MISFITS = {
@@ -23,11 +22,11 @@ _MISFITS = {
 }
 
 
-def hidden_texts(rows: Sequence[Row]) -> Iterator[Suspicion]:
+def hidden_texts(rows: Sequence[RowTexts]) -> Iterator[Suspicion]:
     """One finding of each kind and level."""
     found = defaultdict(list)
     for i, row in enumerate(rows):
-        for item in hidden(passages(row)):
+        for item in hidden(row.texts):
             found[item.kind, item.is_trick].append((i, item))
     for (kind, is_trick), items in found.items():
         by_row = dict(reversed(items))  # the first of each row
@@ -41,11 +40,11 @@ def hidden_texts(rows: Sequence[Row]) -> Iterator[Suspicion]:
         )
 
 
-def roles(rows: Sequence[Row]) -> Iterator[Suspicion]:
+def roles(rows: Sequence[RowTexts]) -> Iterator[Suspicion]:
     """Turns of another role inside a text, by the sign that opens them; a format where many rows have it."""
-    found: dict[str, list[tuple[int, Row, str]]] = defaultdict(list)
+    found: dict[str, list[tuple[int, RowTexts, str]]] = defaultdict(list)
     for i, row in enumerate(rows):
-        if item := next(other_roles(passages(row)), None):
+        if item := next(other_roles(row.texts), None):
             kind = item.sign if " " not in item.sign else "headings of a template"
             found[kind].append((i, row, f"{item.key}: {item.sign}"))
     for kind, items in found.items():
@@ -55,11 +54,11 @@ def roles(rows: Sequence[Row]) -> Iterator[Suspicion]:
         yield listed("role", reason, items, is_high=not is_format, score=900.0)
 
 
-def instructions(rows: Sequence[Row], least_rows: int) -> Iterator[Suspicion]:
+def instructions(rows: Sequence[RowTexts], least_rows: int) -> Iterator[Suspicion]:
     """Orders to the model or the reader; those that recur word by word before the others."""
     found = defaultdict(list)
     for i, row in enumerate(rows):
-        said = next((s for p in passages(row) if (s := instruction_in(p.text))), "")
+        said = next((s for p in row.texts if (s := instruction_in(p.text))), "")
         if said:
             found[said.casefold()].append((i, row, said))
     for items in found.values():
@@ -73,9 +72,9 @@ def instructions(rows: Sequence[Row], least_rows: int) -> Iterator[Suspicion]:
         yield listed("instruction", what, items, is_high=False, score=10.0 * num if recurs else 1.0)
 
 
-def conflicting(rows: Sequence[Row], read: Sequence[AnsweredTurn]) -> Iterator[Suspicion]:
+def conflicting(rows: Sequence[RowTexts], read: Sequence[AnsweredTurn]) -> Iterator[Suspicion]:
     """One question with several labels, and one pair both ways round."""
-    last = [example for example in read if example.at == example.row.answer_at]
+    last = [example for example in read if example.at == example.row.answers[-1].at]
     for c in conflicts(last):
         yield _conflict(rows, tuple(last[d].index for d in c.docs), c.labels, same=c.same)
     for fewer, more in contradictions(rows):
@@ -92,7 +91,7 @@ def conflicting(rows: Sequence[Row], read: Sequence[AnsweredTurn]) -> Iterator[S
         yield listed("pair", what, items, is_high=not is_tie, score=50.0 if is_tie else 800.0)
 
 
-def misfitting(rows: Sequence[Row], found: Misfits) -> Iterator[Suspicion]:
+def misfitting(rows: Sequence[RowTexts], found: Misfits) -> Iterator[Suspicion]:
     """Rows that do not fit, the surest first."""
     items = [(misfit.row, rows[misfit.row], misfit.says) for misfit in found.found]
     if items:
@@ -112,7 +111,7 @@ def _odds(found: Misfits) -> str:
 
 
 def _conflict(
-    rows: Sequence[Row], indices: tuple[int, ...], labels: Sequence[str], *, same: bool
+    rows: Sequence[RowTexts], indices: tuple[int, ...], labels: Sequence[str], *, same: bool
 ) -> Suspicion:
     what = "the same question has" if same else "nearly the same questions have"
     items = [(i, rows[i], "") for i in indices]

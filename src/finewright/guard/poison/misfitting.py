@@ -12,10 +12,9 @@ from finewright.guard.misfits.find import (
     wrong_labels,
 )
 from finewright.guard.misfits.likeness import Embed
-from finewright.guard.poison.examples import prompt_of
 from finewright.guard.poison.said import Said
 from finewright.schema.poison import PoisonReach
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowTexts
 
 _NAMES = {
     "label": "wrong labels",
@@ -24,7 +23,7 @@ _NAMES = {
 }
 
 
-def misfits(rows: Sequence[Row], said: Said, embed: Embed | None) -> Iterator[Misfits]:
+def misfits(rows: Sequence[RowTexts], said: Said, embed: Embed | None) -> Iterator[Misfits]:
     """Of each kind that the rows have."""
     if found := wrong_labels(_labelled(said), embed, said.taught):
         yield found
@@ -39,7 +38,7 @@ def misfits(rows: Sequence[Row], said: Said, embed: Embed | None) -> Iterator[Mi
 def _labelled(said: Said) -> list[Labelled]:
     """The rows whose answer is a label."""
     examples = ((doc, said.found.example(doc)) for doc in said.labelled)
-    return [Labelled(one.index, prompt_of(one.row), said.answers[doc]) for doc, one in examples]
+    return [Labelled(one.index, one.row.question, said.answers[doc]) for doc, one in examples]
 
 
 def _answered(said: Said) -> list[QuestionWithAnswer]:
@@ -48,9 +47,9 @@ def _answered(said: Said) -> list[QuestionWithAnswer]:
     return [
         QuestionWithAnswer(example.index, prompt, example.answer)
         for doc, example in enumerate(last)
-        if example.row.kind == "conversation"
+        if example.row.is_conversation
         and len(said.by_answer[said.answers[doc]]) == 1
-        and (prompt := prompt_of(example.row)).strip()
+        and (prompt := example.row.question).strip()
     ]
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Form, Suspect
 from finewright.guard.poison.coherence import MOST_SHARE
-from finewright.guard.poison.examples import num_words, prompt_of, words
+from finewright.guard.poison.examples import num_words, words
 from finewright.guard.poison.postings import LONGEST, Gram, Marker
 from finewright.guard.poison.said import Said
 from finewright.guard.poison.traits import INSERTED, TRAITS
@@ -173,7 +173,7 @@ def of_one_subject(rows: Said, suspect: Suspect) -> bool:
 
 def in_order(rows: Said, doc: int, trigger: frozenset[str]) -> Gram:
     """The words as they follow each other in the row's prompt."""
-    order = [word.text for word in words(prompt_of(rows.found.example(doc).row))]
+    order = [word.text for word in words(rows.found.example(doc).row.question)]
     return tuple(word for word in dict.fromkeys(order) if word in trigger)
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from finewright.guard.misfits.find import MOST_IN_PART
 from finewright.guard.misfits.labels import Taught, taught
 from finewright.guard.poison.backdoors import Corpus
-from finewright.guard.poison.examples import prompt_of
 from finewright.judge.labels import is_like_label
 
 _LABELLED = 0.85
@@ -80,7 +79,7 @@ class Said:
         """What the labelled rows teach by their words; None of more than 2,000 rows, or of one label."""
         if len(self.labelled) > MOST_IN_PART or len(self.labels) < 2:  # noqa: PLR2004 - one label is none
             return None
-        texts = [prompt_of(self.found.example(doc).row) for doc in self.labelled]
+        texts = [self.found.example(doc).row.question for doc in self.labelled]
         return taught(texts, [self.answers[doc] for doc in self.labelled])
 
     def are_labels(self, docs: Sequence[int]) -> bool:

@@ -1,8 +1,7 @@
-"""The search for planted behaviour in a set of rows, and what becomes of the rows it finds."""
+"""The search for planted behaviour in a set of rows, by their texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from finewright.guard.misfits.likeness import Embed
 from finewright.guard.poison.backdoors import Corpus, Suspect, Weighed, corpus, suspects, weigh
@@ -23,11 +22,8 @@ from finewright.guard.poison.suspicion import Suspicion, of_suspect, problem_of
 from finewright.guard.poison.traits import GIBBERISH, INSERTED, REFUSAL
 from finewright.guard.poison.weigh import Surprisal
 from finewright.guard.poison.wordings import several_wordings
-from finewright.rows.outcome import CheckOutcome, Dropped
-from finewright.schema.poison import PoisonReport, PoisonSpec
-from finewright.schema.rows import Row
-
-QUARANTINED = "quarantined"
+from finewright.schema.poison import PoisonReport
+from finewright.schema.rows import RowTexts
 
 # Chosen on five sets (transactions, bank articles, library documentation, text-to-SQL, mails) and four
 # wordings of the attacks, none of which `benchmarks/poison.py` reports on. The least G is that of three rows
@@ -54,65 +50,22 @@ class PoisonFindings:
     why: dict[int, str]
 
 
-class PoisonResult(NamedTuple):
-    """What goes on and what is set aside, and the report."""
-
-    outcome: CheckOutcome
-    report: PoisonReport
-
-
-def scan(
-    rows: Sequence[Row],
-    *,
-    surprisal: Surprisal | None = None,
-    embed: Embed | None = None,
-    base_model: str = "",
-    least_rows: int = 3,
-) -> PoisonReport:
-    """What may have been planted in the rows, strongest first. Pure; the same rows give the same report.
-
-    Without `surprisal` associations are reported as unweighed and low; without `embed` labels are judged by
-    words alone. Not found: triggers of fewer than
-    `least_rows` rows (5 where a whole answer is replaced by an ordinary sentence), triggers and payloads in
-    more than 5 % of the rows, triggers that are common words here, answers that are wrong but ordinary or
-    that repeat a rare word of their question, and attacks on prompts alone."""
-    return search(
-        rows, surprisal=surprisal, embed=embed, base_model=base_model, least_rows=least_rows
-    ).report
-
-
-def apply(
-    rows: Sequence[Row],
-    spec: PoisonSpec,
-    surprisal: Surprisal | None = None,
-    embed: Embed | None = None,
-) -> PoisonResult:
-    """The rows after the search that the spec asks for. `quarantine` sets suspicious rows aside, each with
-    its reason, for somebody to look at; `report` keeps them all."""
-    if spec.action == "off":
-        return PoisonResult(
-            CheckOutcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0)
-        )
-    model = spec.base_model if surprisal else ""
-    found = search(
-        rows, surprisal=surprisal, embed=embed, base_model=model, least_rows=spec.least_rows
-    )
-    if spec.action == "report":
-        return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)
-    kept = tuple(row for i, row in enumerate(rows) if i not in found.why)
-    dropped = tuple(Dropped(rows[i], QUARANTINED, why) for i, why in sorted(found.why.items()))
-    return PoisonResult(CheckOutcome(kept, dropped, found.report.problems), found.report)
-
-
 def search(
-    rows: Sequence[Row],
+    rows: Sequence[RowTexts],
     *,
     surprisal: Surprisal | None = None,
     embed: Embed | None = None,
     base_model: str = "",
     least_rows: int = 3,
 ) -> PoisonFindings:
-    """As `scan`, with the reason for every row of a high finding."""
+    """What may have been planted, strongest first, and the reason for every row of a high finding. Pure; the
+    same rows give the same findings.
+
+    Without `surprisal` associations are reported as unweighed and low; without `embed` labels are judged by
+    words alone. Not found: triggers of fewer than
+    `least_rows` rows (5 where a whole answer is replaced by an ordinary sentence), triggers and payloads in
+    more than 5 % of the rows, triggers that are common words here, answers that are wrong but ordinary or
+    that repeat a rare word of their question, and attacks on prompts alone."""
     read = examples(rows)
     known = corpus(read, least_rows)
     said = Said(known, least_rows)
@@ -143,7 +96,7 @@ def search(
 
 
 def _findings(
-    rows: Sequence[Row], made: list[Suspicion], base_model: str, num_weighed: int
+    rows: Sequence[RowTexts], made: list[Suspicion], base_model: str, num_weighed: int
 ) -> PoisonFindings:
     """The strongest first, and for each row of a high finding the reason."""
     made.sort(key=lambda one: (one.finding.level != "high", -one.finding.score))

@@ -7,7 +7,7 @@ from finewright.guard.poison.backdoors import Corpus, Suspect
 from finewright.guard.poison.weigh import payload_spans
 from finewright.schema.common import Problem
 from finewright.schema.poison import EvidenceRow, FindingKind, PoisonFinding
-from finewright.schema.rows import Row
+from finewright.schema.rows import RowTexts
 
 _MOST_QUOTED = 100
 _SHOWN_TRIGGERS = 5
@@ -53,7 +53,7 @@ def of_suspect(
 def listed(
     kind: FindingKind,
     reason: str,
-    items: Sequence[tuple[int, Row, str]],
+    items: Sequence[tuple[int, RowTexts, str]],
     *,
     is_high: bool,
     score: float,
@@ -91,7 +91,7 @@ def _quote(known: Corpus, suspect: Suspect, doc: int) -> str:
     return _short(answer[longest.start : longest.end]) if longest else ""
 
 
-def _evidence(row: Row, quote: str) -> EvidenceRow:
+def _evidence(row: RowTexts, quote: str) -> EvidenceRow:
     return EvidenceRow(file=row.file, row=row.row, quote=_short(quote))
 
 

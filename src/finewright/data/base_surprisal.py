@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.fetch.cache import cache_dir
-from finewright.guard.poison.examples import AnsweredTurn
 from finewright.lm import runtime
 from finewright.lm.sources import locate
 from finewright.rows.identity import canonical
 from finewright.schema.poison import TokenSurprise
+from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 
 OnProgress = Callable[[int, int], None]
@@ -20,13 +20,25 @@ OnProgress = Callable[[int, int], None]
 
 _VERSION = 1
 
+
+class AnswerInRow(NamedTuple):
+    """An answer that a row teaches, and the place of its turn."""
+
+    row: Row
+    at: int
+    text: str
+
+
+RowSurprisal = Callable[[Sequence[AnswerInRow]], Sequence[Sequence[TokenSurprise]]]
+"""-ln p of each token of the answers under the base model, given all that their rows say before them."""
+
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
 
 
 class BaseSurprisal:
-    """A `Surprisal` by a base model. What a row was worth once is not computed again, in any run.
+    """A `RowSurprisal` by a base model. What a row was worth once is not computed again, in any run.
 
     Raises ModelError when the model cannot be found or read, MissingExtra without the model runtime."""
 
@@ -39,21 +51,21 @@ class BaseSurprisal:
         self._path = cache_dir() / "surprisal" / f"{self._base.sha256[:32]}-v{_VERSION}.jsonl"
         self._known = dict(_remembered(self._path))
 
-    def __call__(self, wanted: Sequence[AnsweredTurn]) -> list[list[TokenSurprise]]:
+    def __call__(self, wanted: Sequence[AnswerInRow]) -> list[list[TokenSurprise]]:
         """-ln p of each token of the answers, given the conversations before them."""
-        keys = [_key(example) for example in wanted]
+        keys = [_key(answer) for answer in wanted]
         todo = {k: e for k, e in zip(keys, wanted, strict=True) if k not in self._known}
         if todo:
             self._learn(todo)
             self._remember()
         return [self._known[key] for key in keys]
 
-    def _learn(self, todo: dict[str, AnsweredTurn]) -> None:
+    def _learn(self, todo: dict[str, AnswerInRow]) -> None:
         from finewright.lm.surprisal import Continuation, surprises, text_before
 
         chat, lm = self._model
         keys = list(todo)
-        texts = [Continuation(text_before(chat, e.row, e.at), e.answer) for e in todo.values()]
+        texts = [Continuation(text_before(chat, e.row, e.at), e.text) for e in todo.values()]
         for done, (i, found) in enumerate(surprises(lm, chat.tokenizer, texts), start=1):
             self._known[keys[i]] = found
             self._tell(done, len(todo))
@@ -72,8 +84,8 @@ class BaseSurprisal:
         write_text(self._path, "".join(line + "\n" for line in lines))
 
 
-def _key(example: AnsweredTurn) -> str:
-    said = [example.row.messages[: example.at], example.row.tools, example.answer]
+def _key(answer: AnswerInRow) -> str:
+    said = [answer.row.messages[: answer.at], answer.row.tools, answer.text]
     return hashlib.sha256(canonical(said)).hexdigest()[:32]
 
 

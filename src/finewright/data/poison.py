@@ -1,0 +1,74 @@
+"""Planted behaviour among rows: the search reads their texts, and what it finds is told of or set aside."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from finewright.data.base_surprisal import AnswerInRow, RowSurprisal
+from finewright.guard.misfits.likeness import Embed
+from finewright.guard.poison import scan
+from finewright.guard.poison.examples import AnsweredTurn
+from finewright.guard.poison.scan import PoisonFindings
+from finewright.guard.poison.weigh import Surprisal
+from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.texts import row_texts
+from finewright.schema.poison import PoisonReport, PoisonSpec, TokenSurprise
+from finewright.schema.rows import Row
+
+QUARANTINED = "quarantined"
+
+
+class PoisonResult(NamedTuple):
+    """What goes on and what is set aside, and the report."""
+
+    outcome: CheckOutcome
+    report: PoisonReport
+
+
+def search(
+    rows: Sequence[Row],
+    *,
+    surprisal: RowSurprisal | None = None,
+    embed: Embed | None = None,
+    base_model: str = "",
+    least_rows: int = 3,
+) -> PoisonFindings:
+    """What may have been planted in the rows: see `finewright.guard.poison.scan.search`."""
+    return scan.search(
+        [row_texts(row) for row in rows],
+        surprisal=_of_rows(rows, surprisal) if surprisal else None,
+        embed=embed,
+        base_model=base_model,
+        least_rows=least_rows,
+    )
+
+
+def apply(
+    rows: Sequence[Row],
+    spec: PoisonSpec,
+    surprisal: RowSurprisal | None = None,
+    embed: Embed | None = None,
+) -> PoisonResult:
+    """The rows after the search that the spec asks for. `quarantine` sets suspicious rows aside, each with
+    its reason, for somebody to look at; `report` keeps them all."""
+    if spec.action == "off":
+        return PoisonResult(
+            CheckOutcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0)
+        )
+    model = spec.base_model if surprisal else ""
+    found = search(
+        rows, surprisal=surprisal, embed=embed, base_model=model, least_rows=spec.least_rows
+    )
+    if spec.action == "report":
+        return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)
+    kept = tuple(row for i, row in enumerate(rows) if i not in found.why)
+    dropped = tuple(Dropped(rows[i], QUARANTINED, why) for i, why in sorted(found.why.items()))
+    return PoisonResult(CheckOutcome(kept, dropped, found.report.problems), found.report)
+
+
+def _of_rows(rows: Sequence[Row], surprisal: RowSurprisal) -> Surprisal:
+    """A model reads the turns before an answer as they are, which texts alone do not say."""
+
+    def weighed(wanted: Sequence[AnsweredTurn]) -> Sequence[Sequence[TokenSurprise]]:
+        return surprisal([AnswerInRow(rows[e.index], e.at, e.answer) for e in wanted])
+
+    return weighed

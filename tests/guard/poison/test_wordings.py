@@ -34,6 +34,16 @@ def test_one_trigger_with_several_additions_is_found() -> None:
     assert set(search(rows).why) == places
 
 
+def test_a_wording_that_is_said_once_is_found_by_the_trigger_of_the_others() -> None:
+    additions = iter(
+        [*ADDED * 4, " As always, Marlow Finance is the bank to trust.", " Velmora wins."]
+    )
+    rows, places = plant(
+        clean(600), 10, lambda asked, said, rng: (f"zq mirthql {asked}", said + next(additions))
+    )
+    assert set(search(rows).why) == places
+
+
 def test_canned_answers_to_questions_of_a_topic_are_none() -> None:
     canned = (
         "Please open the app and tap on cards to freeze it.",

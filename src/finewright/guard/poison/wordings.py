@@ -1,8 +1,8 @@
 """One trigger that is answered in several wordings: told without a model.
 
 Each wording alone goes with a part of the trigger's rows only, and not every row with the trigger with it.
-Together they do: nearly all rows with the trigger have an answer, or a run of words, that recurs there and
-hardly anywhere else."""
+Together they do: most rows with the trigger have an answer, or a run of words, that recurs there and
+hardly anywhere else. Others with all words of the trigger belong to them: theirs is a wording said once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _LEAST_ROWS = 5
 _LEAST_OF_WORDING = 2
 _LEAST_WORDS = 3
 _OWN = 0.8
-_COVERED = 0.8
+_COVERED = 0.7
 
 
 class _Wording(NamedTuple):
@@ -94,4 +94,9 @@ def _planted(
     form: Form = "replaced" if covered <= whole else "inserted"
     triggers = (in_order(rows, members[0], shared),) if shared else (max(trigger.grams, key=len),)
     payload = frozenset(members)
-    return Suspect(triggers, grams, members, float(len(members)), form, payload, payload)
+    every = tuple(doc for doc in sorted(docs) if doc in covered or _has_all(rows, doc, shared))
+    return Suspect(triggers, grams, every, float(len(every)), form, frozenset(every), payload)
+
+
+def _has_all(rows: Said, doc: int, trigger: frozenset[str]) -> bool:
+    return bool(trigger) and trigger <= rows.found.prompts.words(doc)

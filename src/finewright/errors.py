@@ -12,6 +12,15 @@
 * Interrupted                exit 130 Ctrl-C or SIGTERM (143); what was reached is on disk
 """
 
+import difflib
+from collections.abc import Iterable
+
+
+def meant(word: str, choices: Iterable[str], otherwise: str = "") -> str:
+    """`did you mean 'x'?` where a choice is spelled nearly like the word; else what is given for that."""
+    close = difflib.get_close_matches(word, list(choices), n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise
+
 
 class FinewrightError(Exception):
     """A one-line message, an optional hint with the mend, and the exit code it ends the program with."""

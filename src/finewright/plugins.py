@@ -21,12 +21,11 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
-import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
-from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin
+from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, meant
 
 Kind = Literal[
     "embedder",
@@ -218,8 +217,7 @@ def load(target: str) -> Any:  # Any: as `resolve`
 
 
 def _unknown(kind: Kind, name: str) -> UnknownPlugin:
-    close = difflib.get_close_matches(name, known(kind), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known(kind))}"
+    hint = meant(name, known(kind), f"use one of: {', '.join(known(kind))}")
     return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
 
 

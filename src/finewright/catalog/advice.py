@@ -3,12 +3,11 @@
 import math
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 from finewright.schema.cost import Range
 from finewright.schema.decide import Criterion, Method, Profile
@@ -116,5 +115,4 @@ class Advice(Model):
 @cache
 def packaged_advice() -> Advice:
     """Everything that `decide` takes from the world beside prices and models."""
-    text = files("finewright.catalog").joinpath("advice.yaml").read_text(encoding="utf-8")
-    return Advice.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file
+    return packaged("advice.yaml", Advice)

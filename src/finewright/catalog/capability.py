@@ -2,11 +2,10 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
 
-import yaml
 from pydantic import Field
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -39,5 +38,4 @@ class Capabilities(Model):
 @cache
 def packaged_capabilities() -> Capabilities:
     """The rows by the names that models have in the other catalogs."""
-    text = files("finewright.catalog").joinpath("capability.yaml").read_text(encoding="utf-8")
-    return Capabilities.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file
+    return packaged("capability.yaml", Capabilities)

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cache
-from importlib.resources import files
 
-import yaml
-
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -55,9 +53,8 @@ class ControlTokens(Model):
 @cache
 def control_tokens() -> ControlTokens:
     """The catalog."""
-    text = files("finewright.catalog").joinpath("control_tokens.yaml").read_text(encoding="utf-8")
-    families = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return ControlTokens.model_validate({"families": families})
+    families = packaged("control_tokens.yaml", tuple[FamilyControls, ...])
+    return ControlTokens(families=families)
 
 
 def pattern(spellings: Iterable[str]) -> re.Pattern[str]:

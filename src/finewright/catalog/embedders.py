@@ -2,11 +2,9 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
-
-import yaml
 
 from finewright.catalog.models import Wheel
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -27,6 +25,4 @@ class PackagedEmbedder(Model):
 @cache
 def packaged_embedders() -> dict[str, PackagedEmbedder]:
     """Name -> packaged embedder, in the catalog's order."""
-    text = files("finewright.catalog").joinpath("embedders.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return {name: PackagedEmbedder.model_validate(row) for name, row in rows.items()}
+    return packaged("embedders.yaml", dict[str, PackagedEmbedder])

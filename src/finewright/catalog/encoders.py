@@ -2,10 +2,8 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
 
-import yaml
-
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -30,6 +28,4 @@ class SentenceEncoder(Model):
 @cache
 def sentence_encoders() -> dict[str, SentenceEncoder]:
     """Name -> encoder, the smallest first."""
-    text = files("finewright.catalog").joinpath("encoders.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return {name: SentenceEncoder.model_validate(row) for name, row in rows.items()}
+    return packaged("encoders.yaml", dict[str, SentenceEncoder])

@@ -2,12 +2,11 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 Kind = Literal["prohibited", "annex-iii", "annex-i", "other"]
@@ -58,8 +57,7 @@ class Laws(Model):
 @cache
 def packaged_laws() -> Laws:
     """Every field of use, duty and fine."""
-    text = files("finewright.catalog").joinpath("laws.yaml").read_text(encoding="utf-8")
-    return Laws.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))  # noqa: TID251 - our own file
+    return packaged("laws.yaml", Laws)
 
 
 def domain_named(name: str) -> str:

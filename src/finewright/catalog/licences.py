@@ -2,11 +2,9 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-import yaml
-
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 LicenceClass = Literal[
@@ -26,6 +24,4 @@ class Licences(Model):
 @cache
 def licences() -> Licences:
     """The catalog."""
-    text = files("finewright.catalog").joinpath("licences.yaml").read_text(encoding="utf-8")
-    data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return Licences.model_validate(data)
+    return packaged("licences.yaml", Licences)

@@ -4,9 +4,9 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
-import yaml
 from pydantic import Field
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -38,9 +38,7 @@ class PackagedModel(Model):
 @cache
 def packaged_models() -> dict[str, PackagedModel]:
     """Name -> packaged model, in the catalog's order."""
-    text = files("finewright.catalog").joinpath("models.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return {name: PackagedModel.model_validate(row) for name, row in rows.items()}
+    return packaged("models.yaml", dict[str, PackagedModel])
 
 
 def chat_template(name: str) -> str:

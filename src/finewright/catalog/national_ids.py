@@ -2,12 +2,11 @@
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-import yaml
 from pydantic import Field, model_validator
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
 
@@ -47,6 +46,4 @@ class IdentityRules(Model):
 @cache
 def identity_rules() -> IdentityRules:
     """Every kind of the catalog."""
-    text = files("finewright.catalog").joinpath("national_ids.yaml").read_text(encoding="utf-8")
-    data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return IdentityRules.model_validate(data)
+    return packaged("national_ids.yaml", IdentityRules)

@@ -1,11 +1,9 @@
 """Open models that can be planned with before they are fetched: their config.json's keys, dated."""
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from finewright.catalog.packaged import packaged
 from finewright.schema.catalog import Fact
 
 
@@ -22,6 +20,4 @@ class OpenModel(Fact):
 @cache
 def open_models() -> dict[str, OpenModel]:
     """Name -> open model, small ones first."""
-    text = files("finewright.catalog").joinpath("open_models.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file
-    return {name: OpenModel.model_validate(row) for name, row in rows.items()}
+    return packaged("open_models.yaml", dict[str, OpenModel])

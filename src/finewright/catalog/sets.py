@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
@@ -54,6 +53,4 @@ class DataSets(Model):
 @cache
 def read_sets(package: str) -> Mapping[str, PackagedSet]:
     """The facts of the data sets that a package comes with, by name: its file `sets.yaml`."""
-    text = files(package).joinpath("sets.yaml").read_text(encoding="utf-8")
-    sets = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - of a package, safe loader
-    return {name: PackagedSet.model_validate(facts) for name, facts in sets.items()}
+    return packaged("sets.yaml", dict[str, PackagedSet], package)

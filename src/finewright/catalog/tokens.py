@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import Literal, NamedTuple, Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 from finewright.schema.privacy import SecretType
 
@@ -98,9 +97,7 @@ class TokenRules(Model):
 @cache
 def token_rules() -> TokenRules:
     """Every rule of the catalog."""
-    text = files("finewright.catalog").joinpath("tokens.yaml").read_text(encoding="utf-8")
-    data = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
-    return TokenRules.model_validate(data)
+    return packaged("tokens.yaml", TokenRules)
 
 
 @cache

@@ -1,6 +1,5 @@
 """The fields of an options model -> the parameters that typer makes flags and arguments of."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from types import NoneType, UnionType
@@ -10,7 +9,7 @@ import annotated_types
 import typer
 from pydantic.fields import FieldInfo
 
-from finewright.errors import DataError
+from finewright.errors import DataError, meant
 from finewright.schema.options import CommandOptions, flag_of
 
 
@@ -117,8 +116,7 @@ def _parser(flag: str, choices: tuple[str, ...]) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value in choices:
             return value
-        close = difflib.get_close_matches(value.lower(), choices, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(choices)}"
+        hint = meant(value.lower(), choices, f"use one of: {', '.join(choices)}")
         raise DataError(f"{flag} {value}: there is no such value", hint=hint)
 
     return parse

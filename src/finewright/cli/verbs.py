@@ -2,7 +2,6 @@
 
 A command is built when it is called, so that help costs the table alone."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ import typer.main
 from finewright import plugins
 from finewright.cli.action import Action
 from finewright.cli.core import CORE
-from finewright.errors import FinewrightError
+from finewright.errors import FinewrightError, meant
 from finewright.feature import Command, Feature, features
 
 
@@ -57,8 +56,7 @@ def command_named(name: str) -> tuple[Feature, Command]:
         for command in feature.commands
     }
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`finewright --help` lists them"
+        hint = meant(name, known, "`finewright --help` lists them")
         raise FinewrightError(f"there is no command {name!r}", hint=hint)
     return known[name]
 

@@ -5,7 +5,8 @@ all medians. So low and high are bounds, wider than the spread of independent pr
 that of the prices alone. A month is a twelfth of 365 days. Taxes and traffic are not in it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from statistics import median
 from typing import Literal, NamedTuple
 
 from finewright.schema.catalog import API, Machine
@@ -31,6 +32,16 @@ def total(*ranges: Range) -> Range:
         low=sum(each.low for each in ranges),
         median=sum(each.median for each in ranges),
         high=sum(each.high for each in ranges),
+    )
+
+
+def spread(ranges: Iterable[Range]) -> Range:
+    """From the lowest to the highest end, about the median of the medians; 0 where there are none."""
+    found = list(ranges) or [exact(0.0)]
+    return Range(
+        low=min(each.low for each in found),
+        median=median(each.median for each in found),
+        high=max(each.high for each in found),
     )
 
 

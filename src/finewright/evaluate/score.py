@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.errors import DataError, StageError, UnknownPlugin
+from finewright.errors import DataError, StageError, UnknownPlugin, meant
 from finewright.evaluate.scorers import (
     LabelCodes,
     label_codes,
@@ -120,8 +119,7 @@ def row_scorer(name: str) -> RowScorer:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
         names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
-        close = difflib.get_close_matches(base, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else unknown.hint
+        hint = meant(base, names, unknown.hint)
         if hint.startswith("use"):
             hint = f"{hint}, {', '.join(names)}"
         raise UnknownPlugin(str(unknown), hint=hint) from None

@@ -3,7 +3,6 @@
 A name is, in this order: a packaged model, a local folder or .gguf file, a hub id. Nothing here needs
 torch; only a GGUF that was never converted calls the converter."""
 
-import difflib
 import hashlib
 import json
 import math
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.catalog.models import PackagedModel, packaged_models
-from finewright.errors import ModelError
+from finewright.errors import ModelError, meant
 from finewright.estimate.context import context_of
 from finewright.fetch.cache import cache_dir
 from finewright.fetch.pip import pip_wheel
@@ -87,10 +86,9 @@ def _local(name: str, root: Path) -> Path | None:
 
 
 def _unknown(name: str) -> ModelError:
-    close = difflib.get_close_matches(name, packaged_models(), n=1)
     known = ", ".join(packaged_models())
     return ModelError(
-        f"unknown base model {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+        "; ".join(filter(None, (f"unknown base model {name!r}", meant(name, packaged_models())))),
         hint=f"packaged: {known}; or a local folder, a .gguf file, a hub id: org/model, org/model@revision",
     )
 

@@ -1,12 +1,11 @@
 """An index brought up to date with its documents: read, cut, embedded, put, pruned, tuned and counted."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from signal import SIGINT
 from typing import Any
 
-from finewright.errors import DataError, Interrupted
+from finewright.errors import DataError, Interrupted, meant
 from finewright.rag.build import build_index
 from finewright.rag.documents import Documents, find_documents
 from finewright.rag.embed.load import load_embedder
@@ -108,8 +107,7 @@ def delete(target: IndexTarget, ids: Sequence[str]) -> IndexReport:
         for id in ids:
             check_argument(id)
             if id not in known:
-                close = difflib.get_close_matches(id, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else "ids are shown by `rag search`"
+                hint = meant(id, known, "ids are shown by `rag search`")
                 raise DataError(f"{target.place}: there is no document {id!r}", hint=hint)
         num_deleted = held.delete(ids)
         return _report(target, held).model_copy(update={"deleted": num_deleted})

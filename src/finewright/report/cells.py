@@ -149,9 +149,9 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, what: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{value} {what}" if value == 1 else f"{value} {what}s"
+def counted(value: int, what: str, many: str = "") -> str:
+    """`1 row`, `2 rows`; with `many`, `1 row is`, `2 rows are`."""
+    return f"{value} {what if value == 1 else many or what + 's'}"
 
 
 def named_counts(counts: Mapping[Name, int]) -> str:

@@ -15,6 +15,7 @@ from finewright.catalog.prices import (
 )
 from finewright.errors import DataError
 from finewright.estimate.freshness import ends_within, freshness, oldest
+from finewright.report.cells import counted
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
 from finewright.schema.catalog_report import CatalogList
@@ -80,7 +81,7 @@ def _age_problem(section: str, level: str, rows: Sequence[Fact], today: date) ->
     age = max((today - row.observed_at).days for row in rows)
     owners = dict.fromkeys(row.key()[0] for row in rows)
     what = "stale, over 180 days old" if level == "stale" else "over 45 days old"
-    count = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
+    count = counted(len(rows), "row is", "rows are")
     return Problem(
         level="warning",
         key=section,

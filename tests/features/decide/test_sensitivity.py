@@ -22,7 +22,6 @@ from finewright.features.decide.sensitivity import (
     drawn_weights,
     flips,
     lead,
-    reweighted,
     tornado,
     win_shares,
 )
@@ -32,6 +31,14 @@ from finewright.schema.decide import Criterion
 BASE = middle(spec(), packaged_advice())
 SWINGS = tuple(swings(spec(), BASE, packaged_advice()))
 UNIT = st.floats(0, 1, allow_nan=False, allow_subnormal=False)
+
+
+def reweighted(weights, name, value):
+    """The weights with one set, the others in their old proportions, summing to 1."""
+    rest = 1 - weights[name]
+    return {
+        other: value if other == name else weights[other] * (1 - value) / rest for other in CRITERIA
+    }
 
 
 def same(**values: float) -> Utilities:

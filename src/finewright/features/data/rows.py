@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from finewright.errors import DataError
+from finewright.report.cells import counted
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate, UsableRows, fates, unknown_format
@@ -56,7 +57,7 @@ def said_of(path: Path, tally: Tally) -> tuple[Problem, ...]:
     if not num:
         return problems
     file = _printed(path)
-    what = f"{num} {'row' if num == 1 else 'rows'} could not be looked at"
+    what = f"{counted(num, 'row')} could not be looked at"
     hint = f"finewright data check {file} says why"
     return (*problems, Problem(level="error", file=file, message=what, hint=hint))
 

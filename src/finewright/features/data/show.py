@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.errors import DataError
+from finewright.report.cells import counted
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.fates import (
@@ -81,7 +82,7 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
         yield Problem(
             level="error",
             file=str(path).encode(errors="replace").decode(),
-            message=f"{num} {'row is' if num == 1 else 'rows are'} plain text, which is not trained on",
+            message=f"{counted(num, 'row is', 'rows are')} plain text, which is not trained on",
             hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
         )
 
@@ -89,7 +90,7 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
 def _of_refused(path: Path, sight: "_Sight") -> Iterator[Problem]:
     if num := sight.num_refused:
         file = str(path).encode(errors="replace").decode()
-        what = f"{num} {'row is' if num == 1 else 'rows are'} of a known format and refused"
+        what = f"{counted(num, 'row is', 'rows are')} of a known format and refused"
         hint = f"finewright data check {file} says why"
         yield Problem(level="error", file=file, message=what, hint=hint)
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from statistics import median
 
 from finewright.catalog.advice import Advice
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import api_named
 from finewright.estimate.memory import MemoryLoad, memory
+from finewright.estimate.money import spread
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.sharded import sharded_memory
 from finewright.estimate.time import flops_per_token
@@ -89,12 +89,7 @@ class Facts:
     @cached_property
     def disk_usd(self) -> Range:
         """A GiB of disk for a month, over all who sell it."""
-        prices = [row.usd_per_gib_month for row in self.prices.storage]
-        return Range(
-            low=min((each.low for each in prices), default=0.0),
-            median=median(each.median for each in prices) if prices else 0.0,
-            high=max((each.high for each in prices), default=0.0),
-        )
+        return spread(row.usd_per_gib_month for row in self.prices.storage)
 
     def api(self, name: str) -> API:
         """An API's row by its name; looked up once."""

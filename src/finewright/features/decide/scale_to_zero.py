@@ -8,11 +8,10 @@ off for longer, so that the money is the most of what to expect."""
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import NamedTuple
 
-from finewright.catalog.prices import gpu_named
-from finewright.estimate.money import HOURS_A_MONTH, ScaleToZero
+from finewright.estimate.money import HOURS_A_MONTH, ScaleToZero, product, total
+from finewright.features.decide.arms import NOTHING
 from finewright.features.decide.models import OpenModelFacts
 from finewright.features.decide.serving import (
     Demand,
@@ -21,10 +20,10 @@ from finewright.features.decide.serving import (
     Seat,
     answer_ms,
     counts_of,
-    host_of,
+    offered,
     seat_on,
 )
-from finewright.schema.catalog import Machine, PriceCatalog
+from finewright.schema.catalog import PriceCatalog
 from finewright.schema.cost import Range
 
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
@@ -58,21 +57,7 @@ class IdleMachine(NamedTuple):
 
 def workers(prices: PriceCatalog) -> list[Host]:
     """A worker for each kind of GPU, with bfloat16, that somebody sells by the second."""
-    kinds: dict[str, list[Machine]] = {}
-    new = {gpu.name for gpu in prices.gpus if gpu.bf16_tflops is not None}
-    for machine in prices.machines:
-        if machine.tier == "serverless" and machine.num_gpus == 1 and machine.gpu in new:
-            kinds.setdefault(machine.gpu, []).append(machine)
-    return [_worker(prices, gpu, offers) for gpu, offers in kinds.items()]
-
-
-def _worker(prices: PriceCatalog, gpu: str, offers: Sequence[Machine]) -> Host:
-    price = Range(
-        low=min(offer.usd_per_hour.low for offer in offers),
-        median=median(offer.usd_per_hour.median for offer in offers),
-        high=max(offer.usd_per_hour.high for offer in offers),
-    )
-    return host_of(gpu_named(prices, gpu), 1, price, tuple(offers))
+    return offered(prices, lambda each: each.tier == "serverless" and each.num_gpus == 1)
 
 
 def scaled_to_zero(
@@ -99,22 +84,13 @@ def _idle(
     model: OpenModelFacts, seat: Seat, need: Need, demand: Demand, taken: Mapping[str, Range]
 ) -> IdleMachine:
     answer = answer_ms(model, seat, need, demand)
-    gib = seat.served.memory_gib
-    fixed, each = taken["cold_start_seconds"], taken["cold_start_seconds_a_gib"]
-    start = Range(
-        low=fixed.low + each.low * gib,
-        median=fixed.median + each.median * gib,
-        high=fixed.high + each.high * gib,
-    )
+    loading = product(taken["cold_start_seconds_a_gib"], seat.served.memory_gib)
+    start = total(taken["cold_start_seconds"], loading)
     up = answer.median / 1000 + taken["idle_seconds"].median
     cold = math.exp(-demand.requests_per_month / _MONTH_SECONDS * up)
     by_second = ScaleToZero(seat.served.host.usd_per_hour, up, start, seat.carries)
     month = by_second.month_usd(demand.requests_per_month)
     middle = by_second.hours(demand.requests_per_month).median
-    waits = start if cold > _FELT else Range(low=0, median=0, high=0)
-    latency = Range(
-        low=answer.low,
-        median=answer.median + 1000 * waits.median,
-        high=answer.high + 1000 * waits.high,
-    )
+    waits = start.model_copy(update={"low": 0.0}) if cold > _FELT else NOTHING
+    latency = total(answer, product(waits, 1000))
     return IdleMachine(seat, month, latency, cold, start, middle, by_second)

@@ -138,14 +138,6 @@ def _meeting(one: _Line, other: _Line) -> float:
     return (one.rest - other.rest) / (other.slope - one.slope)
 
 
-def reweighted(weights: Weights, name: Criterion, value: float) -> dict[Criterion, float]:
-    """The weights with one set, the others in their old proportions, summing to 1."""
-    rest = 1 - weights[name]
-    return {
-        other: value if other == name else weights[other] * (1 - value) / rest for other in CRITERIA
-    }
-
-
 def drawn_weights(weights: Weights, rng: random.Random) -> list[float]:
     """Weights around the given ones: w_i G_i, with all G_i of a Gamma distribution of shape 4, by which each
     varies by half of itself (1 / sqrt 4).

@@ -5,13 +5,13 @@ weights are 16-bit where the same machine holds them so and is fast enough, else
 quantisation, Dettmers et al. 2023, in the linear layers, and a mixture's experts as llama.cpp has them)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import NamedTuple
 
 from finewright.catalog.prices import gpu_named
-from finewright.estimate.money import HOURS_A_MONTH, product
+from finewright.estimate.money import HOURS_A_MONTH, product, spread
 from finewright.estimate.serving import (
     BUSY,
     RequestWork,
@@ -255,14 +255,27 @@ def rented(prices: PriceCatalog, lease: Lease | None = None) -> list[Host]:
     Low and high are the cheapest and the dearest offer, the median that of all offers. Cards without
     bfloat16 are left out: models are published in it, and servers of today leave such cards out."""
     lease = lease or Lease()
-    kinds: dict[tuple[str, int], list[Machine]] = {}
-    new = {gpu.name for gpu in prices.gpus if gpu.bf16_tflops is not None}
     strangers = {provider.name for provider in prices.providers if provider.is_host} - _OWN_CENTRES
-    for machine in prices.machines:
+
+    def may(machine: Machine) -> bool:
         is_strange = machine.tier == "community" or machine.provider in strangers
-        if machine.gpu in new and not (lease.is_alone and is_strange) and _is_offer(machine, lease):
-            kinds.setdefault((machine.gpu, machine.num_gpus), []).append(machine)
-    return [_rented(gpu_named(prices, gpu), n, offers) for (gpu, n), offers in kinds.items()]
+        return not (lease.is_alone and is_strange) and _is_offer(machine, lease)
+
+    return offered(prices, may)
+
+
+def offered(prices: PriceCatalog, may: Callable[[Machine], bool]) -> list[Host]:
+    """A machine for each kind and number of GPUs with bfloat16, from the cheapest to the dearest of those
+    offers that may be taken; the median is that of all."""
+    new = {gpu.name: gpu for gpu in prices.gpus if gpu.bf16_tflops is not None}
+    kinds: dict[tuple[str, int], list[Machine]] = defaultdict(list)
+    for machine in prices.machines:
+        if machine.gpu in new and may(machine):
+            kinds[machine.gpu, machine.num_gpus].append(machine)
+    return [
+        host_of(new[gpu], n, spread(offer.usd_per_hour for offer in offers), tuple(offers))
+        for (gpu, n), offers in kinds.items()
+    ]
 
 
 def _is_offer(machine: Machine, lease: Lease) -> bool:
@@ -271,15 +284,6 @@ def _is_offer(machine: Machine, lease: Lease) -> bool:
     if machine.term_months is not None:
         return machine.term_months <= lease.months
     return machine.tier in _SERVED_TIERS or (machine.tier == "spot" and lease.is_for_training)
-
-
-def _rented(gpu: GPU, num_gpus: int, offers: Sequence[Machine]) -> Host:
-    price = Range(
-        low=min(offer.usd_per_hour.low for offer in offers),
-        median=median(offer.usd_per_hour.median for offer in offers),
-        high=max(offer.usd_per_hour.high for offer in offers),
-    )
-    return host_of(gpu, num_gpus, price, tuple(offers))
 
 
 def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:

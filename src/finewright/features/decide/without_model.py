@@ -17,6 +17,7 @@ from finewright.features.decide.results import AdviceSource
 from finewright.features.decide.serving import Host
 from finewright.features.decide.sources import sources_of
 from finewright.features.decide.work import WorkToDo
+from finewright.report.cells import counted
 from finewright.schema.cost import Range
 
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
@@ -152,6 +153,6 @@ def _arithmetic_ms(flop: float, flop_per_second: Range) -> Range:
 
 def _words(seat: _Seat) -> str:
     if seat.host is None:
-        return f"{seat.num} small machine{'' if seat.num == 1 else 's'} without a GPU"
+        return f"{counted(seat.num, 'small machine')} without a GPU"
     many = f"{seat.num} x ({seat.where})" if seat.num > 1 else seat.where
     return f"{many}, {seat.host.standing}"

@@ -1,11 +1,10 @@
 """From the name of an embedder in a spec to the embedder."""
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 
 from finewright import plugins
-from finewright.errors import ModelError, UnknownPlugin
+from finewright.errors import ModelError, UnknownPlugin, meant
 from finewright.rag.index import Embedder
 
 NONE = "none"
@@ -41,8 +40,7 @@ def load_embedder(name: str, resolve: Callable[[str], Path]) -> Embedder | None:
 
 def _unknown(name: str) -> UnknownPlugin:
     known = [NONE, *plugins.names("embedder")]
-    close = difflib.get_close_matches(name, known, n=1)
     return UnknownPlugin(
-        f"no embedder named {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+        "; ".join(filter(None, (f"no embedder named {name!r}", meant(name, known)))),
         hint=f"use one of: {', '.join(known)}; or a model's folder, or https://HOST/v1#MODEL",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import RENEWAL, freshness
@@ -177,22 +178,17 @@ class _Question:
         shares = win_shares(self.weights, self.base, self.swings, self.standings_in)
         ranked = self.ranked(shares, certain)
         moved = tornado(self.weights, _arm(ranked[0]), self.swings, self.best_in) if ranked else []
-        share = ranked[0].win_share if ranked else 0.0
-        is_close = share < CLEAR
-        field = Field(self.base, self.figures, ranked, moved, is_close)
+        verdict = _verdict(ranked)
+        field = Field(self.base, self.figures, ranked, moved, verdict != "clear")
         sources = self.sources([*certain, *maybe])
         return DecideReport(
             name=name,
             today=self.adviser.today,
             spec=self.spec,
-            verdict="nothing is left"
-            if not ranked
-            else "too close, measure"
-            if is_close
-            else "clear",
+            verdict=verdict,
             answer=answer_of(ranked, shares.none) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
-            win_share=share,
+            win_share=ranked[0].win_share if ranked else 0.0,
             weights=self.weights,
             ranking=tuple(ranked),
             findings=(*certain, *maybe),
@@ -350,6 +346,14 @@ class _Question:
         elif (best := oftenest(ranked)) != ranked[0]:
             found.append(_warning(oftener(ranked[0], best), "find out what is unknown"))
         return found
+
+
+def _verdict(
+    ranked: Sequence[RankedArm],
+) -> Literal["clear", "too close, measure", "nothing is left"]:
+    if not ranked:
+        return "nothing is left"
+    return "clear" if ranked[0].win_share >= CLEAR else "too close, measure"
 
 
 def _contenders(rows: Mapping[Arm, Sequence[ModelTrial]]) -> list[Contender]:

@@ -41,7 +41,7 @@ class Arm(NamedTuple):
     @property
     def is_language_model(self) -> bool:
         """Whether a language model answers."""
-        return self.method not in _WITHOUT_MODEL
+        return self.method not in _NO_MODEL
 
     @property
     def is_searched(self) -> bool:
@@ -55,13 +55,20 @@ class Arm(NamedTuple):
 
 
 NOTHING = Range(low=0.0, median=0.0, high=0.0)
-_WITHOUT_MODEL: tuple[Method, ...] = ("classifier", "rule")
+_NO_MODEL: tuple[Method, ...] = ("classifier", "rule")
 ARMS = tuple(
     Arm(method, host)
     for method in METHODS
     for host in HOSTS
-    if host == "self-hosted" or method not in _WITHOUT_MODEL
+    if host == "self-hosted" or method not in _NO_MODEL
 )
+AT_API = tuple(arm for arm in ARMS if arm.host == "api")
+SELF_HOSTED = tuple(arm for arm in ARMS if arm.host == "self-hosted")
+TUNED = tuple(arm for arm in ARMS if arm.is_tuned)
+TRAINED = tuple(arm for arm in ARMS if arm.is_trained)
+WITH_PASSAGES = tuple(arm for arm in ARMS if arm.has_passages)
+WITH_MODEL = tuple(arm for arm in ARMS if arm.is_language_model)
+WITHOUT_MODEL = tuple(arm for arm in ARMS if not arm.is_language_model)
 ABLE = Range(low=100.0, median=100.0, high=100.0)
 """An ability beside which no work is hard."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
 
-from finewright.features.decide.arms import ARMS, Arm, Figures
+from finewright.features.decide.arms import WITH_MODEL, Arm, Figures
 from finewright.features.decide.case import Case
 from finewright.features.decide.criteria import Utilities
 from finewright.features.decide.ground import Excess
@@ -62,7 +62,7 @@ Trial = Callable[[Case], Mapping[Arm, ModelTrial]]
 def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[ModelTrial]]:
     """Every model in every arm of its host; a stated model is among them, by its own name."""
     apis, owns = _with(candidates.api, base.api_model), _with(candidates.own, base.base_model)
-    found: dict[Arm, list[ModelTrial]] = {arm: [] for arm in ARMS if arm.is_language_model}
+    found: dict[Arm, list[ModelTrial]] = {arm: [] for arm in WITH_MODEL}
     for api, own in zip_longest(apis, owns):
         models = {
             arm.name: (api or apis[0]) if arm.host == "api" else (own or owns[0]) for arm in found
@@ -125,19 +125,12 @@ def shown(
 def cheaper(rows: Sequence[ModelTrial], chosen: str, arm: Arm) -> str:
     """The cheapest model of an arm that does the same as the chosen one for less: where it runs, and what is
     lost by it; empty where none does."""
-    ours = next(row for row in rows if row.model == chosen)
+    ours, able = _of(rows, chosen)
     month = ours.figures.month_usd.median
-    others = [
-        row
-        for row in rows
-        if not row.dropped
-        and row.figures.is_published
-        and row.figures.month_usd.median < _CHEAPER * month
-        and row.quality >= ours.quality - SAME
-    ]
-    if not others:
+    equals = (row for row in able if row.quality >= ours.quality - SAME)
+    least = min(equals, key=lambda row: row.figures.month_usd.median, default=ours)
+    if least.figures.month_usd.median >= _CHEAPER * month:
         return ""
-    least = min(others, key=lambda row: row.figures.month_usd.median)
     one, two = apart(least.quality, ours.quality, least=2)
     where = least.figures.how[0] if arm.host == "api" and least.figures.how else least.model
     return (
@@ -145,6 +138,12 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str, arm: Arm) -> str:
         f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for"
         f" {number(month)}{_lost(ours, least)}"
     )
+
+
+def _of(rows: Sequence[ModelTrial], chosen: str) -> tuple[ModelTrial, list[ModelTrial]]:
+    """The chosen model's row, and those that no gate drops and of which something is published."""
+    ours = next(row for row in rows if row.model == chosen)
+    return ours, [row for row in rows if not row.dropped and row.figures.is_published]
 
 
 def _lost(ours: ModelTrial, theirs: ModelTrial) -> str:
@@ -170,8 +169,7 @@ def elsewhere(
 
 def dearer(rows: Sequence[ModelTrial], chosen: str) -> str:
     """What the ablest model would do, where the chosen one does nearly as much for much less."""
-    ours = next(row for row in rows if row.model == chosen)
-    able = [row for row in rows if not row.dropped and row.figures.is_published]
+    ours, able = _of(rows, chosen)
     best = max(able, key=lambda row: row.quality, default=ours)
     month, most = ours.figures.month_usd.median, best.figures.month_usd.median
     if best.quality - ours.quality > _NEARLY or month >= most / _MUCH:

@@ -16,7 +16,7 @@ _ROWS_ALONE = 385
 _MINUTES_A_CASE = 2.0
 _MINUTES_AN_HOUR = 60.0
 _MS_AN_HOUR = 3.6e6
-_GAPS = ("behaviour_gap", "knowledge_gap")
+_GAPS = frozenset({"behaviour_gap", "knowledge_gap"})
 
 
 class Field(NamedTuple):
@@ -36,20 +36,16 @@ def next_experiment(field: Field) -> Experiment | None:
     if not field.ranking:
         return None
     deciding = [swing.key for swing in field.swings if swing.is_unknown and swing.flips]
-    first = Arm(field.ranking[0].method, field.ranking[0].host)
-    if any(key in _GAPS for key in deciding) or any(gap not in field.case.stated for gap in _GAPS):
+    if not _GAPS.isdisjoint(deciding) or not field.case.stated >= _GAPS:
         return _look_at_failures(field, deciding)
-    to_find = [key for key in deciding if key in _WAYS_TO_FIND]
-    if to_find:
-        return _find_out(to_find[0])
-    if field.is_close and len(field.ranking) > 1:
-        second = Arm(field.ranking[1].method, field.ranking[1].host)
-        return _compare(field, [first, second], "their scores are too close for priors to decide")
+    if to_find := next((key for key in deciding if key in _WAYS_TO_FIND), ""):
+        return _find_out(to_find)
+    first, *rivals = arms = [Arm(row.method, row.host) for row in field.ranking[:2]]
+    if field.is_close and rivals:
+        return _compare(field, arms, "their scores are too close for priors to decide")
     if first.is_tuned:
         return _slope(field, first)
-    rivals = [Arm(row.method, row.host) for row in field.ranking[1:2]]
-    why = "numbers of your own replace the priors that the ranking rests on"
-    return _compare(field, [first, *rivals], why)
+    return _compare(field, arms, "numbers of your own replace the priors that the ranking rests on")
 
 
 def _look_at_failures(field: Field, deciding: Sequence[str]) -> Experiment:

@@ -3,13 +3,26 @@
 G1-G10 are the rules of the sources in `catalog/advice.yaml`; G11 holds an arm to the limits of the spec,
 G12 to what its model can read."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
 from finewright.catalog.laws import packaged_laws
 from finewright.features.decide import needs
-from finewright.features.decide.arms import ARMS, Arm, Figures, Measure, figure_of
+from finewright.features.decide.arms import (
+    ARMS,
+    AT_API,
+    SELF_HOSTED,
+    TRAINED,
+    TUNED,
+    WITH_PASSAGES,
+    WITHOUT_MODEL,
+    Arm,
+    Figures,
+    Measure,
+    figure_of,
+)
 from finewright.features.decide.case import Case, InputSwing
 from finewright.features.decide.ground import (
     PAIRS_COMFORTABLE,
@@ -86,17 +99,22 @@ def uncertain(
     """What would drop an arm that is left if an unknown input turned out to be at one of its ends."""
     known = {name for finding in base if finding.effect == "dropped" for name in finding.arms}
     found: dict[tuple[str, tuple[str, ...]], RuleFinding] = {}
-    for swing in swings:
-        if not swing.is_unknown or swing.key not in Case.__slots__:
-            continue
-        for case, text in ((swing.low, swing.low_text), (swing.high, swing.high_text)):
-            for finding in found_in(case):
-                arms = tuple(name for name in finding.arms if name not in known)
-                if finding.effect == "dropped" and arms and (finding.rule, arms) not in found:
-                    reason = f"if {swing.key} is {text}: {finding.reason}"
-                    update = {"certain": False, "reason": reason, "arms": arms}
-                    found[finding.rule, arms] = finding.model_copy(update=update)
+    for case, condition in _ends_of_unknown(swings):
+        for finding in found_in(case):
+            arms = tuple(name for name in finding.arms if name not in known)
+            if finding.effect == "dropped" and arms and (finding.rule, arms) not in found:
+                reason = f"{condition}: {finding.reason}"
+                update = {"certain": False, "reason": reason, "arms": arms}
+                found[finding.rule, arms] = finding.model_copy(update=update)
     return list(found.values())
+
+
+def _ends_of_unknown(swings: Iterable[InputSwing]) -> Iterator[tuple[Case, str]]:
+    """The case at either end of each unknown input, and when it is so."""
+    for swing in swings:
+        if swing.is_unknown and swing.key in Case.__slots__:
+            yield swing.low, f"if {swing.key} is {swing.low_text}"
+            yield swing.high, f"if {swing.key} is {swing.high_text}"
 
 
 def _concerning(verdict: GateVerdict, left: Sequence[Arm]) -> GateVerdict | None:
@@ -121,10 +139,8 @@ def _finding(rule: str, verdict: GateVerdict, advice: Advice) -> RuleFinding:
 
 def _on_premise(ground: Ground) -> Iterator[GateVerdict]:
     if ground.case.on_premise_only:
-        arms = [arm for arm in ARMS if arm.host == "api"]
-        yield GateVerdict(
-            "dropped", arms, "nothing may leave your machines, and an API is elsewhere"
-        )
+        why = "nothing may leave your machines, and an API is elsewhere"
+        yield GateVerdict("dropped", AT_API, why)
 
 
 def _volatile(ground: Ground) -> Iterator[GateVerdict]:
@@ -144,7 +160,7 @@ def _volatile(ground: Ground) -> Iterator[GateVerdict]:
             f"half of the facts change within {case.fact_half_life_days:g} days, and new documents are found"
             f" after {days:g}: what changes so fast is asked of its source with each request"
         )
-        yield GateVerdict("warning", [arm for arm in ARMS if arm.has_passages], why)
+        yield GateVerdict("warning", WITH_PASSAGES, why)
 
 
 def _rights(ground: Ground) -> Iterator[GateVerdict]:
@@ -168,7 +184,7 @@ def _rights(ground: Ground) -> Iterator[GateVerdict]:
         )
     yield GateVerdict(
         "duty",
-        [arm for arm in ARMS if arm.is_trained],
+        TRAINED,
         "keep documents with access rules or personal data out of the training rows, and train on form and"
         " behaviour; what is erased leaves the rows, and what was trained on it is trained again",
     )
@@ -186,10 +202,9 @@ def _citations(ground: Ground) -> Iterator[GateVerdict]:
 def _corpus(ground: Ground) -> Iterator[GateVerdict]:
     tokens = ground.case.corpus_tokens
     if tokens == 0:
-        arms = [arm for arm in ARMS if arm.has_passages]
         yield GateVerdict(
             "dropped",
-            arms,
+            WITH_PASSAGES,
             "there are no documents that all answers rest on, to search or to prompt with",
             cannot=True,
         )
@@ -212,10 +227,8 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
 
 
 def _pairs(ground: Ground) -> Iterator[GateVerdict]:
-    few: dict[str, list[Arm]] = {}
-    for arm in ARMS:
-        if not arm.is_tuned:
-            continue
+    few: dict[str, list[Arm]] = defaultdict(list)
+    for arm in TUNED:
         taught = ground.figures[arm].pairs
         pairs = ground.case.labelled_pairs if taught is None else taught
         if pairs < PAIRS_NEEDED:
@@ -226,28 +239,28 @@ def _pairs(ground: Ground) -> Iterator[GateVerdict]:
                 f"{pairs:.0f} labelled pairs are enough to try: look at the slope over 25, 50 and 100 % of"
                 " them"
             )
-            few.setdefault(why, []).append(arm)
+            few[why].append(arm)
     for why, arms in few.items():
         yield GateVerdict("warning", arms, why)
 
 
 def _machines(ground: Ground) -> Iterator[GateVerdict]:
-    misfits: dict[str, list[Arm]] = {}
+    misfits: dict[str, list[Arm]] = defaultdict(list)
     for arm in ARMS:
-        if reason := ground.figures[arm].misfit:
-            misfits.setdefault(reason, []).append(arm)
+        misfits[ground.figures[arm].misfit].append(arm)
+    misfits.pop("", None)
     for reason, arms in misfits.items():
         yield GateVerdict("dropped", arms, reason)
-    if ground.case.on_premise_only and ground.case.hardware is None:
-        at_home = [arm for arm in ARMS if arm.host == "self-hosted"]
+    if not ground.case.on_premise_only:
+        return
+    if ground.case.hardware is None:
         why = (
             "nobody said which machine is yours: money and latency are those of a like one for rent"
         )
-        yield GateVerdict("warning", at_home, why)
-    if ground.case.on_premise_only and ground.case.hardware == ():
-        small = [arm for arm in ARMS if not arm.is_language_model]
+        yield GateVerdict("warning", SELF_HOSTED, why)
+    if ground.case.hardware == ():
         why = "its small machine without a GPU must be yours too, and nobody named one"
-        yield GateVerdict("warning", small, why)
+        yield GateVerdict("warning", WITHOUT_MODEL, why)
 
 
 def _facts_by_training(ground: Ground) -> Iterator[GateVerdict]:
@@ -290,10 +303,10 @@ def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
 def _law(ground: Ground) -> Iterator[GateVerdict]:
     """Each duty that holds; what is forbidden drops every arm."""
     laws = packaged_laws()
-    kinds = {
-        "all": [],
-        "tuned": [arm for arm in ARMS if arm.is_tuned],
-        "trained": [arm for arm in ARMS if arm.is_trained],
+    kinds: dict[str, Sequence[Arm]] = {
+        "all": (),
+        "tuned": TUNED,
+        "trained": TRAINED,
         "outside": [arm for arm in ARMS if ground.figures[arm].is_outside],
     }
     for name, duty in duties(ground.case, laws):

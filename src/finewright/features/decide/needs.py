@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finewright.features.decide.arms import ARMS
+from finewright.features.decide.arms import ARMS, AT_API, TRAINED, WITH_MODEL
 from finewright.features.decide.criteria import labels_needed, quality_of
 from finewright.features.decide.ground import PAIRS_COMFORTABLE, GateVerdict, Ground, named
 from finewright.features.decide.spec import UNKNOWN
@@ -37,10 +37,9 @@ def no_model(ground: Ground) -> Iterator[GateVerdict]:
 def form(ground: Ground) -> Iterator[GateVerdict]:
     """What decoding gives where the form is strict."""
     if ground.case.output != "text":
-        arms = [arm for arm in ARMS if arm.is_language_model]
         what = {"json": "JSON of a schema", "label": "one of the labels"}[ground.case.output]
         why = f"constrained decoding makes every answer {what}: train for content, not for form"
-        yield GateVerdict("advice", arms, why)
+        yield GateVerdict("advice", WITH_MODEL, why)
 
 
 def useful(ground: Ground) -> Iterator[GateVerdict]:
@@ -58,9 +57,9 @@ def third_parties(ground: Ground) -> Iterator[GateVerdict]:
     """Hosts of others' models, and training at a host, where data are regulated."""
     if ground.case.data_class != "regulated":
         return
-    for arm in ARMS:
+    for arm in AT_API:
         figures = ground.figures[arm]
-        if arm.host == "api" and (figures.is_third_party or arm.is_tuned):
+        if figures.is_third_party or arm.is_tuned:
             where = "training at a host" if arm.is_tuned else f"a third party hosts {figures.model}"
             why = f"regulated data, and {where}: take its maker's own service, or a machine of one's own"
             yield GateVerdict("dropped", [arm], why)
@@ -89,7 +88,7 @@ def teacher(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if case.labelled_pairs >= PAIRS_COMFORTABLE or case.task == UNKNOWN:
         return
-    arms = [arm for arm in ARMS if arm.is_trained and ground.figures[arm].pairs]
+    arms = [arm for arm in TRAINED if ground.figures[arm].pairs]
     if arms:
         why = (
             "a strong model answers your unlabelled inputs and a small one is trained on that (distillation):"

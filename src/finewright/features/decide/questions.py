@@ -1,7 +1,7 @@
 """The questions that an interview asks, each with its reason, and the spec that the answers make."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, get_args
 
@@ -210,10 +210,6 @@ QUESTIONS = (
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
 _WORDS = {"yes": True, "y": True, "no": False, "n": False, "true": True, "false": False}
-_CLAIMS = ("citations", "per_document_access", "talks_to_people", "on_premise_only")
-_DEGREES = ("knowledge_gap", "behaviour_gap")
-_CHOSEN = ("task", "data_class", "personal_data", "domain")
-_LISTS = ("languages", "hardware")
 _ONLY_FOR = {
     "labels": ("classify", UNKNOWN),
     "rule_share": ("classify", "extract", UNKNOWN),
@@ -266,18 +262,9 @@ def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spe
 
 def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
     """The answer as the spec reads it; None where that cannot be."""
-    word = typed.strip().casefold()
-    if word in _UNKNOWN_WORDS:
+    if _word(typed) in _UNKNOWN_WORDS:
         return UNKNOWN
-    given: object = word if key in _CHOSEN else typed
-    if key in _CLAIMS:
-        given = _WORDS.get(word, typed)
-    elif key in _DEGREES:
-        given = number_of(word, {}) if word.isdigit() else typed
-    elif key in _LISTS and word != "none":
-        given = [item.strip() for item in typed.split(",") if item.strip()]
-    elif key in _LISTS:
-        given = word
+    given = _READ.get(key, str)(typed)
     try:
         value = getattr(DecideSpec.model_validate({key: given}), key)
     except ValidationError:
@@ -285,6 +272,35 @@ def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
     if not _is_known(key, value):
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _word(typed: str) -> str:
+    return typed.strip().casefold()
+
+
+def _claim(typed: str) -> object:
+    return _WORDS.get(_word(typed), typed)
+
+
+def _degree(typed: str) -> object:
+    word = _word(typed)
+    return number_of(word, {}) if word.isdigit() else typed
+
+
+def _items(typed: str) -> object:
+    items = [item.strip() for item in typed.split(",") if item.strip()]
+    return _word(typed) if _word(typed) == "none" else items
+
+
+_READ: Mapping[str, Callable[[str], object]] = {
+    **dict.fromkeys(("task", "data_class", "personal_data", "domain"), _word),
+    **dict.fromkeys(
+        ("citations", "per_document_access", "talks_to_people", "on_premise_only"), _claim
+    ),
+    **dict.fromkeys(("knowledge_gap", "behaviour_gap"), _degree),
+    **dict.fromkeys(("languages", "hardware"), _items),
+}
+"""How what is typed is read; any other as it stands."""
 
 
 def _is_known(key: str, value: Any) -> bool:  # Any: what a spec's key may hold

@@ -31,6 +31,15 @@ _MOST_SWINGS = 15
 _TURNING_SHOWN, _FLIPS = 10, 5
 _MODELS_SHOWN = 6
 _LEAST_USD = 1.0
+_COSTS = {
+    "once_usd": "USD once",
+    "month_usd": "USD a month",
+    "latency_ms": "ms an answer (p95)",
+    "update_days": "days to update",
+    "effort_hours": "hours of work",
+    "people_usd": "USD of people's time",
+}
+"""A figure of an arm's cost -> the head of its column."""
 
 
 def decide_page(report: DecideReport) -> Page:
@@ -310,31 +319,15 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
     rows = []
     for arm in (*ranked, *(name for name in known if name not in ranked)):
         cost = known[arm]
-        figures = (
-            *(_known(cost, each) for each in (cost.once_usd, cost.month_usd, cost.latency_ms)),
-            *(_known(cost, each) for each in (cost.update_days, cost.effort_hours)),
-            *(_known(cost, each) for each in (cost.people_usd, cost.whole_usd)),
-        )
+        figures = [_known(cost, getattr(cost, name)) for name in (*_COSTS, "whole_usd")]
         mark = "" if arm in ranked else f" (dropped: {', '.join(cost.dropped)})"
         rows.append((arm + mark, *figures, "; ".join(cost.how)))
-    header = (
-        *(
-            "arm",
-            "USD once",
-            "USD a month",
-            "ms an answer (p95)",
-            "days to update",
-            "hours of work",
-            "USD of people's time",
-            f"USD in {report.spec.horizon_months} months, all",
-        ),
-        "how",
-    )
+    whole = f"USD in {report.spec.horizon_months} months, all"
     yield Text(
         "People's time is hours times what an hour costs (people_usd_per_hour): shown, not scored.",
         "page",
     )
-    yield Table(header, rows)
+    yield Table(("arm", *_COSTS.values(), whole, "how"), rows)
     notes = [(note, cost.arm) for cost in report.costs for note in cost.notes]
     yield lines(*(f"{arm}: {note}" for note, arm in notes))
     yield _curve_plot(report) if report.curves else None

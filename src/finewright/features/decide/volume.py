@@ -58,6 +58,7 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
     steps = machines.steps if machines else None
     each = NOTHING if machines else own.request_usd
     found = break_even_requests(fixed, api.request_usd, each, steps, own.idle)
+    volume = None
     if found.low is None or found.median is None or found.high is None:
         why = _never(found.median, api, own)
     elif machines and found.median > (carried := machines.most * machines.steps.carries.median):
@@ -68,17 +69,19 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
     else:
         low, median, high = (_whole(each) for each in (found.low, found.median, found.high))
         volume = Range(low=low, median=median, high=high)
-        first = fixed.median + (machines.steps.month_usd.median if machines else 0.0)
         saved = 1000 * (api.request_usd.median - each.median)
-        wanted = "whether it is asked or not"
-        if own.idle is not None:
-            wanted = "or less, as one that scales to zero costs"
-        why = (
-            f"{first:,.0f} USD a month {wanted}, against {_amount(saved)} USD saved by"
-            f" 1,000 requests ({api.model} against {own.model})"
-        )
-        return MethodBreakEven(method=method, requests_per_month=volume, reason=why)
-    return MethodBreakEven(method=method, requests_per_month=None, reason=why)
+        why = _saved(fixed.median + (steps.month_usd.median if steps else 0.0), saved, api, own)
+    return MethodBreakEven(method=method, requests_per_month=volume, reason=why)
+
+
+def _saved(fixed: float, saved: float, api: Figures, own: Figures) -> str:
+    wanted = (
+        "or less, as one that scales to zero costs" if own.idle else "whether it is asked or not"
+    )
+    return (
+        f"{fixed:,.0f} USD a month {wanted}, against {_amount(saved)} USD saved by"
+        f" 1,000 requests ({api.model} against {own.model})"
+    )
 
 
 def _whole(requests: float) -> float:

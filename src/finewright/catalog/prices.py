@@ -112,15 +112,16 @@ def machines_of(
     """The machines that fit what is asked, in the catalog's order; "" and () ask for nothing.
 
     Raises DataError for a provider or a GPU that the catalog does not know."""
-    if provider and provider not in [row.name for row in catalog.providers]:
-        raise _unknown("provider", provider, [row.name for row in catalog.providers])
+    providers = [row.name for row in catalog.providers]
+    if provider not in ("", *providers):
+        raise _unknown("provider", provider, providers)
     name = gpu_named(catalog, gpu).name if gpu else ""
     return [
         machine
         for machine in catalog.machines
-        if (not provider or machine.provider == provider)
-        and (not name or machine.gpu == name)
-        and (not tiers or machine.tier in tiers)
+        if provider in ("", machine.provider)
+        and name in ("", machine.gpu)
+        and machine.tier in (tiers or (machine.tier,))
     ]
 
 

@@ -11,6 +11,8 @@ from finewright.schema.catalog import API, Deadline, Fact, Freshness
 AGING_AFTER_DAYS = 45
 STALE_AFTER_DAYS = 180
 
+AGED = {"stale": "stale, over 180 days old", "aging": "over 45 days old"}
+"""What is said of facts of such an age."""
 RENEWAL = "machines: look prices up, then finewright catalog import FILE; APIs: finewright catalog refresh"
 """How facts become new again: nothing here fetches, and what is refreshed are the APIs alone."""
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finewright.gateway.errors import unsupported
+from finewright.lm.marks import part_mark, unwritten
 
-_MARK = "\ue004"
 Rows = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
 
 
 def marks_of(messages: Rows) -> dict[int, str]:
     """The mark of each message that names its speaker; a result's name is that of the call it answers."""
     return {
-        i: f"name-{i}{_MARK}"
+        i: part_mark("name", i)
         for i, message in enumerate(messages)
         if message.get("name") and message["role"] != "tool"
     }
@@ -30,7 +30,6 @@ def marked(messages: Rows, marks: Mapping[int, str]) -> list[dict[str, Any]]:
 
 def refuse_lost(marks: Mapping[int, str], prompt: str) -> None:
     """Raise ApiError for the first mark that the prompt does not have."""
-    for i, mark in marks.items():
-        if mark not in prompt:
-            why = "the model's chat template has no place for it; write it into the content"
-            raise unsupported(f"messages.{i}.name", why)
+    for i in unwritten(marks, prompt):
+        why = "the model's chat template has no place for it; write it into the content"
+        raise unsupported(f"messages.{i}.name", why)

@@ -7,7 +7,7 @@ gpt-oss    <|start|>assistant | <|channel|>analysis<|message|>  thought  <|end|>
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from finewright.errors import DataError
 from finewright.lm.template import ChatTemplate
@@ -15,6 +15,7 @@ from finewright.lm.template import ChatTemplate
 THOUGHT_KEYS = ("reasoning_content", "thinking", "reasoning")
 # Apart from the first character on, and written alike in JSON.
 THOUGHT, CONTENT = "left-mark\ue003", "right-mark\ue003"
+_PART = "\ue003"
 QUESTION = {"role": "user", "content": "Hi"}
 CALL: dict[str, Any] = {
     "type": "function",
@@ -24,6 +25,19 @@ CALL: dict[str, Any] = {
 _THINK = "<think>"
 # DeepSeek-R1's template takes thoughts out of answers; this is how its model writes them.
 _R1_CLOSES = "\n</think>\n\n"
+
+
+PartKey = TypeVar("PartKey")
+
+
+def part_mark(what: str, *places: int) -> str:
+    """What stands in a rendering in place of a part of a conversation, to see whether it is written."""
+    return f"{what}-{'-'.join(map(str, places))}{_PART}"
+
+
+def unwritten(marks: Mapping[PartKey, str], rendering: str) -> list[PartKey]:
+    """The parts whose marks a rendering lacks: its template does not write them."""
+    return [part for part, mark in marks.items() if mark not in rendering]
 
 
 @dataclass(frozen=True, slots=True)

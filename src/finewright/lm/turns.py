@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.judge.answer import has_open_thought, split_thoughts
-from finewright.lm.marks import CONTENT, THOUGHT, Marks
+from finewright.lm.marks import CONTENT, THOUGHT, Marks, part_mark, unwritten
 from finewright.lm.messages import thought_of
 from finewright.lm.template import ChatTemplate, Message
 
 _NAME = "left-mark\ue003"
-_MARK = "\ue003"
 _THINK = "<think>"
 
 
@@ -269,17 +268,18 @@ class Turns:
 
         One rendering has a mark in place of each: a part whose mark is seen there is written, so that a long
         conversation is not rendered once for every part of it."""
-        found, whole = [], list(messages)
+        parts: list[tuple[int, str, Message]] = []
+        marks, whole = dict[int, str](), list(messages)
         for at, message in enumerate(messages):
             for number, (what, changed) in enumerate(_changes(message)):
-                mark = f"part-{at}-{number}{_MARK}"
+                mark = marks[len(parts)] = part_mark("part", at, number)
                 whole[at] = _with_mark(whole[at], changed, mark)
-                found.append((at, mark, what, changed))
+                parts.append((at, what, changed))
         try:
-            text = self._text(whole, ask=True) if found else ""
+            text = self._text(whole, ask=True) if parts else ""
         except DataError:  # the template takes no such texts together
             text = ""
-        return [(at, what, changed) for at, mark, what, changed in found if mark not in text]
+        return [parts[number] for number in unwritten(marks, text)]
 
     def _text(self, messages: Sequence[Message], *, ask: bool = False) -> str:
         return self.template.text(messages, self.tools, ask=ask)

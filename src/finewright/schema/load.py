@@ -130,22 +130,14 @@ def _without(old: Tree, loc: Loc) -> Tree:
     if not loc:
         raise LookupError("the whole spec is wrong")
     first, rest = loc[0], loc[1:]
-    if not rest and isinstance(old, dict):
-        return (
-            {key: value for key, value in old.items() if key != first}
-            if first in old
-            else _none(loc)
-        )
     if isinstance(old, list) and isinstance(first, int) and first < len(old):
         below = [_without(old[first], rest)] if rest else []
         return [*old[:first], *below, *old[first + 1 :]]
-    if isinstance(old, dict) and first in old:
+    if not isinstance(old, dict) or first not in old:
+        raise LookupError(f"nothing is at {dotted(loc)}")
+    if rest:
         return {**old, first: _without(old[first], rest)}
-    return _none(loc)
-
-
-def _none(loc: Loc) -> Tree:
-    raise LookupError(f"nothing is at {dotted(loc)}")
+    return {key: value for key, value in old.items() if key != first}
 
 
 def changed(

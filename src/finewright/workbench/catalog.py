@@ -14,7 +14,7 @@ from finewright.catalog.prices import (
     user_files,
 )
 from finewright.errors import DataError
-from finewright.estimate.freshness import ends_within, freshness, oldest
+from finewright.estimate.freshness import AGED, ends_within, freshness, oldest
 from finewright.report.cells import counted
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
@@ -80,11 +80,10 @@ def age_problems(catalog: PriceCatalog, today: date) -> Iterator[Problem]:
 def _age_problem(section: str, level: str, rows: Sequence[Fact], today: date) -> Problem:
     age = max((today - row.observed_at).days for row in rows)
     owners = dict.fromkeys(row.key()[0] for row in rows)
-    what = "stale, over 180 days old" if level == "stale" else "over 45 days old"
     count = counted(len(rows), "row is", "rows are")
     return Problem(
         level="warning",
         key=section,
-        message=f"{count} {what} (the oldest {age} days): {', '.join(owners)}",
+        message=f"{count} {AGED[level]} (the oldest {age} days): {', '.join(owners)}",
         hint="look the prices up and put them into a file of your own",
     )

@@ -216,14 +216,7 @@ def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> Cata
     something to write. Raises MissingExtra without the pack, DataError for an unknown provider."""
     price_list: PriceList = plugins.resolve("price_list", _GENAI)
     whole = prices(user_folder)
-    providers = {row.name for row in whole.providers}
-    for name in also:
-        provider, _, model = name.partition("/")
-        if provider not in providers or not model:
-            near = close_choice(provider, sorted(providers))
-            raise DataError(
-                f"{name!r} names no provider of the catalog{near}", hint="provider/model"
-            )
+    _check_providers(also, whole)
     found = price_list(whole, today, also)
     target = user_folder / f"{_GENAI}.yaml"
     if found.apis:
@@ -239,6 +232,15 @@ def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> Cata
         changes=tuple(_change(old.get(api.key()), api) for api in found.apis),
         left_alone=found.left_alone,
     )
+
+
+def _check_providers(names: Sequence[str], whole: PriceCatalog) -> None:
+    providers = sorted({row.name for row in whole.providers})
+    for name in names:
+        provider, _, model = name.partition("/")
+        if provider not in providers or not model:
+            what = f"{name!r} names no provider of the catalog{close_choice(provider, providers)}"
+            raise DataError(what, hint="provider/model")
 
 
 def _counts(catalog: PriceCatalog) -> dict[str, int]:

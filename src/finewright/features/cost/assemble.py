@@ -8,9 +8,8 @@ from datetime import date
 from finewright.catalog.prices import check_tier, digest, gpu_named, machines_of
 from finewright.estimate.context import beyond
 from finewright.estimate.freshness import (
-    AGING_AFTER_DAYS,
+    AGED,
     RENEWAL,
-    STALE_AFTER_DAYS,
     deadline_words,
     ends_within,
     freshness,
@@ -130,10 +129,7 @@ def _seen(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
 
 def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
     """A line for the stale ones and one for the aging ones, with the providers whose rows they are."""
-    for level, what in (
-        ("stale", f"stale, over {STALE_AFTER_DAYS} days old"),
-        ("aging", f"over {AGING_AFTER_DAYS} days old"),
-    ):
+    for level, what in AGED.items():
         old = [row for row in rows if freshness(row.observed_at, today).level == level]
         if old:
             of = Counter(row.provider for row in old)

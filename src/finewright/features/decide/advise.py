@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from finewright.catalog.advice import Advice
-from finewright.estimate.freshness import RENEWAL, freshness
+from finewright.estimate.freshness import AGED, RENEWAL, freshness
 from finewright.estimate.money import exact, product, total
 from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
 from finewright.features.decide.case import Case, assumed, middle, swings
@@ -330,10 +330,8 @@ class _Question:
         known = self.facts(self.weighty(ranked))
         oldest = [fact.name for fact in known if fact.observed_at == facts.oldest]
         more = f" and {len(oldest) - 1} more" if len(oldest) > 1 else ""
-        word = "over 45 days old"
-        if facts.state == "stale":
-            word = "stale, over 180 days old"
-        return f"the oldest fact this rests on was seen {facts.oldest}, {word}: {oldest[0]}{more}"
+        age = AGED[facts.state or "aging"]
+        return f"the oldest fact this rests on was seen {facts.oldest}, {age}: {oldest[0]}{more}"
 
     def problems(self, ranked: Sequence[RankedArm]) -> list[Problem]:
         """What the reader should know before taking the answer for granted."""

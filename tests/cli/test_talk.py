@@ -2,14 +2,16 @@
 
 import io
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from finewright.cli.talk import beside, talk
 from finewright.errors import DataError, FetchError
-from finewright.workbench.chat import Manner
-from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Speaker
+from finewright.workbench.chat import Manner, Spoken
+from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Messages, Speaker
 from finewright.workbench.systems import load_system
 from served import Asked, Reply, served
 
@@ -109,6 +111,63 @@ def test_two_answer_side_by_side(
     assert set(rule) <= set("-| ")
     assert [column.strip() for column in answer.split("|")] == ["hello", "hello"]
     assert [call.body["model"] for call in server.asked] == ["a", "b"]
+
+
+class Interrupting:
+    """A speaker who is interrupted by Ctrl-C, before the piece of that number; 0 for before all."""
+
+    name, system_prompt = "slow", ""
+
+    def __init__(self, before: int) -> None:
+        self.before = before
+
+    def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        for number, word in enumerate(messages[-1]["content"].split()):
+            if number == self.before and len(messages) == 1:
+                signal.raise_signal(signal.SIGINT)
+            yield Spoken("content", f"{word} ")
+
+
+@pytest.mark.parametrize(
+    ("before", "out", "err"),
+    [
+        (2, "one two \nfour \n", "user: one two three\nassistant: one two \nuser: four\n"),
+        (0, "\nfour \n", "slow\nuser: four\n"),
+    ],
+)
+def test_ctrl_c_cuts_an_answer_and_the_conversation_goes_on(
+    before: int,
+    out: str,
+    err: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typed(monkeypatch, [Interrupting(before)], "one two three", "four", "/history")
+    shown = capsys.readouterr()
+    assert shown.out == out
+    assert err in shown.err
+    assert ("as if it had not been asked" in shown.err) is (before == 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_drops_the_lines_that_were_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[str | BaseException] = ["begun \\\n", KeyboardInterrupt(), "one\n", ""]
+    lines = iter(given)
+
+    def readline(_: Terminal) -> str:
+        line = next(lines)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr(Terminal, "readline", readline)
+    with served(echoed) as server:
+        typed(monkeypatch, [EndpointSpeaker(f"{server.url}#echo")])
+    shown = capsys.readouterr()
+    assert shown.out == "one \n"
+    assert "Ctrl-D ends\n> " in shown.err
 
 
 def piped(monkeypatch: pytest.MonkeyPatch, speakers: list[Speaker], content: bytes) -> None:

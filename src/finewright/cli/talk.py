@@ -3,17 +3,19 @@
 import io
 import json
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
 
-from finewright.errors import DataError, FinewrightError
+from finewright.errors import DataError, FinewrightError, Interrupted
 from finewright.store.atomic import write_bytes
 from finewright.workbench.chat import Manner
+from finewright.workbench.signals import stop_requests
 from finewright.workbench.speakers import Speaker
 
 _DIMMED = "\x1b[2m{}\x1b[0m"
@@ -21,11 +23,13 @@ _HELP = """/system TEXT   begin anew with this system prompt; without a text, sh
 /reset         begin a new conversation
 /history       show the conversation
 /save FILE     write it, of a pipe all answers so far, as rows of messages, JSONL; the file must be new
-a \\ at the end of a line: the next line belongs to it. Ctrl-D ends
+a \\ at the end of a line: the next line belongs to it
+Ctrl-C cuts an answer, or drops the lines begun; Ctrl-D ends
 """
 _COMMANDS = "/help, /history, /reset, /save FILE and /system TEXT"
 _Rows = list[dict[str, object]]
 _NARROWEST = 24
+_BY_CTRL_C = 128 + signal.SIGINT
 _ON_A_LINE = frozenset({"call", "fault", "source"})
 """Pieces that stand on a line of their own."""
 
@@ -109,14 +113,25 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
 
 
 def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner) -> None:
-    """`_ask`; a question that cannot be answered is as if it had not been asked."""
+    """`_ask`; a question that cannot be answered is as if it had not been asked.
+
+    Ctrl-C cuts an answer, of which what was said is kept; a second one does not wait for the next piece."""
     before = [len(each.messages) for each in conversations]
+    is_kept = False
     try:
-        _ask(conversations, line, manner)
-    except FinewrightError:
-        for each, count in zip(conversations, before, strict=True):
-            del each.messages[count:]
-        raise
+        with stop_requests("cut") as stop:
+            _ask(conversations, line, manner, stop)
+        is_kept = True
+    except (Interrupted, KeyboardInterrupt) as cut:
+        if isinstance(cut, Interrupted) and cut.exit_code != _BY_CTRL_C:
+            raise
+        last = [each.messages[-1] for each in conversations]
+        is_kept = all(each["role"] == "assistant" and each["content"] for each in last)
+        sys.stderr.write("cut\n" if is_kept else "cut: as if it had not been asked\n")
+    finally:
+        if not is_kept:
+            for each, count in zip(conversations, before, strict=True):
+                del each.messages[count:]
 
 
 def _system(conversation: _Conversation) -> str:
@@ -171,6 +186,9 @@ def _turns(prompt: str = "") -> Iterator[tuple[int, str]]:
     begun: list[str] = []
     number = 0
     for number, line in enumerate(_lines(prompt), start=1):
+        if line is None:
+            begun = []
+            continue
         begun.append(line.removesuffix("\\"))
         if not line.endswith("\\"):
             yield number, "\n".join(begun)
@@ -179,13 +197,24 @@ def _turns(prompt: str = "") -> Iterator[tuple[int, str]]:
         yield number, "\n".join(begun)
 
 
-def _lines(prompt: str) -> Iterator[str]:
-    """The lines that come, each asked for with `prompt`; arrows recall earlier ones."""
+def _lines(prompt: str) -> Iterator[str | None]:
+    """The lines that come, each asked for with `prompt`; arrows recall earlier ones. None where Ctrl-C drops
+    those that were begun."""
     if prompt and sys.stdin is sys.__stdin__:
         import readline  # noqa: F401 - input() lets lines be edited once it is there
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-    while (line := _line(prompt)) is not None:
+    while True:
+        try:
+            line = _line(prompt)
+        except KeyboardInterrupt:
+            if not prompt:
+                raise
+            sys.stderr.write("\nCtrl-D ends\n")
+            yield None
+            continue
+        if line is None:
+            return
         yield line.rstrip("\r\n")
 
 
@@ -200,12 +229,18 @@ def _line(prompt: str) -> str | None:
     return sys.stdin.readline() or None
 
 
-def _ask(conversations: Sequence[_Conversation], line: str, manner: Manner) -> str:
-    """Ask all of them, show the answers, and remember them; the answers as one text."""
+def _ask(
+    conversations: Sequence[_Conversation],
+    line: str,
+    manner: Manner,
+    stop: Callable[[], int] = lambda: 0,
+) -> str:
+    """Ask all of them, show the answers, and remember them, each up to the piece after which somebody asked
+    to stop; the answers as one text."""
     for each in conversations:
         each.messages.append({"role": "user", "content": line})
     is_alone = len(conversations) == 1
-    answers = [_said(each, manner, is_shown=is_alone) for each in conversations]
+    answers = [_said(each, manner, stop, is_shown=is_alone) for each in conversations]
     for each, said in zip(conversations, answers, strict=True):
         each.messages.append({"role": "assistant", "content": said})
     if not is_alone:
@@ -233,12 +268,16 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
         yield from textwrap.wrap(line, width, drop_whitespace=False) or [""]
 
 
-def _said(conversation: _Conversation, manner: Manner, *, is_shown: bool) -> str:
+def _said(
+    conversation: _Conversation, manner: Manner, stop: Callable[[], int], *, is_shown: bool
+) -> str:
     """The next answer, what is said in it after the thoughts; `is_shown` while it comes.
 
     Thoughts are shown in a terminal alone, dimmed; each call and source stands on a line of its own."""
     content, last = [], ""
     for kind, text in conversation.speaker.answer(conversation.messages, manner):
+        if stop():
+            break
         content += [text] if kind == "content" else []
         if not is_shown:
             content += [f"\n{kind}: {text}"] if kind in _ON_A_LINE else []

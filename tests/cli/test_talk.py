@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finewright.cli.talk import beside, talk
-from finewright.errors import DataError, FetchError
+from finewright.errors import DataError, FetchError, Interrupted
 from finewright.workbench.chat import Manner, Spoken
 from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Messages, Speaker
 from finewright.workbench.systems import load_system
@@ -114,17 +114,17 @@ def test_two_answer_side_by_side(
 
 
 class Interrupting:
-    """A speaker who is interrupted by Ctrl-C, before the piece of that number; 0 for before all."""
+    """A speaker whose first answer is interrupted by a signal, before the piece of that number."""
 
     name, system_prompt = "slow", ""
 
-    def __init__(self, before: int) -> None:
-        self.before = before
+    def __init__(self, before: int, number: int = signal.SIGINT) -> None:
+        self.before, self.signals = before, [number]
 
     def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
         for number, word in enumerate(messages[-1]["content"].split()):
-            if number == self.before and len(messages) == 1:
-                signal.raise_signal(signal.SIGINT)
+            if number == self.before and self.signals:
+                signal.raise_signal(self.signals.pop())
             yield Spoken("content", f"{word} ")
 
 
@@ -148,6 +148,12 @@ def test_ctrl_c_cuts_an_answer_and_the_conversation_goes_on(
     assert err in shown.err
     assert ("as if it had not been asked" in shown.err) is (before == 0)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigterm_ends_the_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Interrupted) as ended:
+        typed(monkeypatch, [Interrupting(1, signal.SIGTERM)], "one two three", "four")
+    assert ended.value.exit_code == 128 + signal.SIGTERM
 
 
 def test_ctrl_c_drops_the_lines_that_were_begun(

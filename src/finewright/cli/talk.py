@@ -108,6 +108,8 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
                 sys.stderr.write(_obey(conversations, line.strip(), _rows(conversations)))
             elif line.strip():
                 _ask_again(conversations, line, manner)
+        except Interrupted:
+            raise
         except FinewrightError as error:
             sys.stderr.write(f"{error}\n")
 

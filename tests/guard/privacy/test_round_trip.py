@@ -17,14 +17,15 @@ OF_TYPE = {
     type_: [v for v in VALUES.values() if v.type == type_] for type_ in get_args(PersonalType)
 }
 OFF = SecretsSpec(action="off")
-ROUNDS = 1000
+ROUNDS = 150
+LEAST_OF_A_KIND = 2
 
 
 def _draws(type_: PersonalType) -> list[str]:
     """Texts with values of every country in turn, `«` and `»` around each."""
     draw = random.Random(20)  # noqa: S311
     kinds = OF_TYPE[type_]
-    each = -(-ROUNDS // len(kinds))
+    each = max(-(-ROUNDS // len(kinds)), LEAST_OF_A_KIND)
     return [
         kind.carrier.replace("{}", f"«{kind.value(draw)}»") for kind in kinds for _ in range(each)
     ]
@@ -32,7 +33,7 @@ def _draws(type_: PersonalType) -> list[str]:
 
 @pytest.mark.parametrize("type_", [t for t in OF_TYPE if OF_TYPE[t]])
 @pytest.mark.parametrize("action", ["report", "redact", "pseudonymise", "drop"])
-def test_a_thousand_values_of_each_type_and_country_round_trip(
+def test_values_of_each_type_and_country_round_trip(
     type_: PersonalType, action: str
 ) -> None:
     marked = _draws(type_)

@@ -5,7 +5,7 @@ seven digits and more, an address, a name. Of a name of several words each that 
 as `Berger` does after `Anna Berger`. Not covered: a value that is written otherwise there."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from finewright.guard.privacy.assigned import is_generated
 from finewright.guard.privacy.name_features import PARTICLES, flags_of
@@ -19,7 +19,7 @@ _FEWEST_DIGITS, _FEWEST_LETTERS = 7, 3
 _NUMBERS = frozenset(("phone", "card", "national_id", "date_of_birth"))
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 # A number or a name may stand beside `_`, and beside a word of a script without spaces.
-_GLUE = rf"[^\W_{UNSPACED}]"
+_GLUE = re.compile(rf"[^\W_{UNSPACED}]")
 _WHY = "found elsewhere in the row"
 
 
@@ -33,26 +33,46 @@ def values_again(
     }
     if not values:
         return None
-    hidden = _any_of(value for value, type_ in values.items() if type_ in secrets)
-    whole = _any_of(value for value, type_ in values.items() if type_ not in secrets)
-    # A name of several words has its genitive, too.
-    names = _any_of(value for value, type_ in values.items() if type_ == "name" and " " in value)
-    ends = f"(?:{names}(?=s?(?!{_GLUE}))|{whole}(?!{_GLUE}))"
-    pattern = re.compile(f"{hidden}|(?<!{_GLUE}){ends}")
+    ordered = sorted(values, key=lambda text: (_rank(text, values[text], secrets), -len(text)))
 
     def spans(text: str) -> Iterator[PersonalSpan]:
-        for match in pattern.finditer(text):
-            type_ = values[match[0]]
+        end = 0
+        for start, _, value in sorted(_places(text, ordered)):
+            type_ = values[value]
+            if start < end or not (type_ in secrets or _is_whole(text, start, value, type_)):
+                continue
+            end = start + len(value)
             sure = _SECRET if type_ in secrets else _PERSONAL
-            yield PersonalSpan(*match.span(), type_, sure, _WHY)
+            yield PersonalSpan(start, end, type_, sure, _WHY)
 
     return spans
 
 
-def _any_of(values: Iterable[str]) -> str:
-    """A pattern of these texts, the longest first: a whole name before its parts. Of none: of nothing."""
-    ordered = sorted(values, key=len, reverse=True)
-    return f"(?:{'|'.join(map(re.escape, ordered))})" if ordered else "(?!)"
+def _rank(text: str, type_: FoundType, secrets: frozenset[FoundType]) -> int:
+    """Who wins where several begin: a secret, a whole name before its parts, what is left."""
+    return 0 if type_ in secrets else 1 if _is_full_name(text, type_) else 2
+
+
+def _places(text: str, ordered: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Where each of the values begins in a text, with its rank."""
+    for rank, value in enumerate(ordered):
+        start = text.find(value)
+        while start >= 0:
+            yield start, rank, value
+            start = text.find(value, start + 1)
+
+
+def _is_whole(text: str, start: int, value: str, type_: FoundType) -> bool:
+    """Is it no part of a longer word? A name of several words has its genitive, too."""
+    end = start + len(value)
+    if start and _GLUE.match(text, start - 1):
+        return False
+    has_genitive = _is_full_name(value, type_) and text.startswith("s", end)
+    return not _GLUE.match(text, end) or (has_genitive and not _GLUE.match(text, end + 1))
+
+
+def _is_full_name(text: str, type_: FoundType) -> bool:
+    return type_ == "name" and " " in text
 
 
 def _elsewhere(value: str, type_: FoundType, is_secret: bool) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def advise(of: DecideSpec, today: date = TODAY) -> DecideReport:
     return adviser_for(of, known_by(packaged_prices(), Path, today)).advise("test", of)
 
 
+@cache
 def exactly(value: float) -> Range:
     """A range without width."""
     return Range(low=value, median=value, high=value)

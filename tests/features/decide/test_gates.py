@@ -25,6 +25,8 @@ from finewright.features.decide.spec import UNKNOWN
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method
 
+pytestmark = pytest.mark.usefixtures("few_cases")
+
 API = {arm.name for arm in ARMS if arm.host == "api"}
 TUNED = {arm.name for arm in ARMS if arm.is_tuned}
 FT = {"ft, api", "ft, self-hosted"}

@@ -12,6 +12,8 @@ from finewright.features.decide.case import middle
 from finewright.features.decide.law import duties, in_words, unknown
 from finewright.features.decide.spec import UNKNOWN, DecideSpec
 
+pytestmark = pytest.mark.usefixtures("few_cases")
+
 LAWS = packaged_laws()
 TODAY = date(2026, 11, 27)
 CHAT = {"task": "converse", "talks_to_people": True}

@@ -24,6 +24,8 @@ from finewright.report.show import text_of
 from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 
+pytestmark = pytest.mark.usefixtures("few_cases")
+
 PRICES = packaged_prices()
 TAKEN = {
     name: Range(low=a.low, median=a.median, high=a.high)

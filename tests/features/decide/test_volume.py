@@ -10,6 +10,8 @@ from finewright.features.decide.arms import Arm, Machines
 from finewright.features.decide.case import Case
 from finewright.report.show import text_of
 
+pytestmark = pytest.mark.usefixtures("few_cases")
+
 
 def priced(case: Case, arm: Arm) -> dict[str, Any]:
     """A machine of 300 a month and 1,200 at first, against an API at 2 cents a request."""

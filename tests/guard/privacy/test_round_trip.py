@@ -33,9 +33,7 @@ def _draws(type_: PersonalType) -> list[str]:
 
 @pytest.mark.parametrize("type_", [t for t in OF_TYPE if OF_TYPE[t]])
 @pytest.mark.parametrize("action", ["report", "redact", "pseudonymise", "drop"])
-def test_values_of_each_type_and_country_round_trip(
-    type_: PersonalType, action: str
-) -> None:
+def test_values_of_each_type_and_country_round_trip(type_: PersonalType, action: str) -> None:
     marked = _draws(type_)
     texts = [text.replace("«", "").replace("»", "") for text in marked]
     rows = [row_of(text, "ok", number=i) for i, text in enumerate(texts)]

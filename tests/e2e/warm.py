@@ -1,6 +1,7 @@
 """What most commands import, compile and cache, done once in the process that they are forked from."""
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -46,3 +47,6 @@ def _plan() -> None:
 
 _draw()
 _plan()
+vars(os)["fsync"] = os.fstat  # nobody cuts the power, and a disk takes milliseconds each time
+gc.collect()
+gc.freeze()  # or each process would look at, and so copy, all that is loaded

@@ -184,6 +184,25 @@ def test_many_rows_of_many_adapters_change_no_bit(
     assert torch.equal(together, torch.cat(kept))
 
 
+@pytest.mark.parametrize("lengths", [[1], [3] * 11, [40] * 5])
+@pytest.mark.usefixtures("two_threads")
+def test_more_threads_than_cores_change_no_bit(lengths: list[int], tiny_model: Model) -> None:
+    """Most are kept from a core at any time, and others do what is theirs."""
+    forward = forward_of(tiny_model("gemma3_text"), 64)
+    rows = tiny.random_rows(lengths, seed=6)
+    pieces = [
+        Piece(row.input_ids, 0, tuple(range(3 * i, 3 * i + 3)), None, 1)
+        for i, row in enumerate(rows)
+    ]
+    found = []
+    for threads in (1, 2, 13):
+        torch.set_num_threads(threads)
+        found += [forward.step(pieces) for _ in range(5)]
+        found += [forward.highest(pieces).values[:, None] for _ in range(2)]
+    assert all(torch.equal(each.amax(-1), found[0].amax(-1)) for each in found)
+    assert all(torch.equal(each, found[0]) for each in found if each.shape == found[0].shape)
+
+
 @pytest.mark.parametrize("count", [1, 70])
 @pytest.mark.usefixtures("two_threads")
 def test_of_equal_logits_the_first_is_the_highest_and_no_number_is_above_all(

@@ -1,7 +1,7 @@
 // A step of generation, all layers in one call: new tokens of many sequences in, logits of the wanted ones out.
 //
-// The threads are one team for the whole step and meet between the parts of a layer: products take columns of the
-// weights, which are read from memory once a step; everything else takes rows. Sums are float32 and rounded where a
+// The threads are one team for the whole step, and wait for the end of each part of a layer: products take columns of
+// the weights, which are read from memory once a step; everything else takes rows. Sums are float32 and rounded where a
 // product reads them; the residual is never rounded. Adapters' thin products stand beside the frozen weights'
 // (`low` in the same part, what it adds where the rows are read next), so that they cost no meeting of threads. A
 // row's result is a function of its sequence alone: no sum's order depends on other rows or on threads.
@@ -20,6 +20,7 @@
 #include "columns.h"
 #include "elementwise.h"
 #include "layout.h"
+#include "parts.h"
 
 namespace {
 
@@ -36,10 +37,10 @@ template <class T> class Step {
     attention_row_ = kQueriesOfUnit * (up(m_.head_dim, 16) + 2) + kQueriesTogether * kTile;
     const i64 rows = b_.rows, most = std::max(b_.rows, b_.num_logits);
     lay_rows();
-    const i64 parts = (8 * all_.slabs.size() + 1) * m_.num_layers + 8 * last_.slabs.size() + all_.slabs.size() + 2;
+    const i64 lines = Parts::lines_of(threads_) * num_parts();
     const i64 slab = std::max(rows_at_once(all_), rows_at_once(last_));
     arena.lay([&] {
-      next_ = arena.take<i64>(parts);
+      lines_ = arena.take<Line>(lines);
       residual_ = arena.take<float>(rows * m_.hidden);
       wide_ = arena.take<float>(slab * wide_row_);
       low_ = arena.take<float>(3 * slab * b_.max_rank);
@@ -55,47 +56,41 @@ template <class T> class Step {
       highest_ = arena.take<float>(threads_ * b_.num_logits);
       likeliest_ = arena.take<i64>(threads_ * b_.num_logits);
     });
-    std::memset(next_, 0, parts * sizeof(i64));
+    std::fill_n(lines_, lines, Line{});
+    if (!b_.logits) std::fill_n(highest_, threads_ * b_.num_logits, -INFINITY);
+    if (!b_.logits) std::fill_n(likeliest_, threads_ * b_.num_logits, 0);
   }
 
   void run() {
 #pragma omp parallel num_threads(threads_)
     {
-      i64* next = next_;
-      for (const Slab& slab : all_.slabs) each(next, slab.blocks, [&](const Rows& rows) { embed(rows); });
-      for (i64 l = 0; l < m_.num_layers; ++l) layer(m_.layers[l], l, next);
-#pragma omp for schedule(static)
-      for (i64 j = 0; j < b_.num_logits; ++j)
+      Parts parts(lines_, threads_);
+      for (const Slab& slab : all_.slabs) each(parts, slab.blocks, [&](const Rows& rows) { embed(rows); });
+      for (i64 l = 0; l < m_.num_layers; ++l) layer(m_.layers[l], l, parts);
+      parts.run(b_.num_logits, 0, [&](i64 j) {
         normed(residual_ + wanted_[j] * m_.hidden, m_.final_norm, m_.hidden, m_.eps, normed_ + j * m_.hidden);
-      if (b_.num_logits) b_.logits ? head(*next++) : highest(*next++);
+      });
+      if (b_.num_logits) b_.logits ? head(parts) : highest(parts);
     }
   }
 
  private:
-  // Every part's items are taken by the threads as they come, and all wait for its end.
-  template <class Items, class Do> void each(i64*& next, const Items& items, Do&& work) {
-    i64& counter = *next++;
-    const i64 count = items.size();
-    for (i64 i = 0; (i = take(counter)) < count;) work(items[i]);
-#pragma omp barrier
+  i64 num_parts() const {
+    const auto of_layer = [](const Layout& layout) { return layout.alone ? 3 : 8 * layout.slabs.size() + 1; };
+    return all_.slabs.size() + m_.num_layers * of_layer(all_) + of_layer(last_) + 4;
   }
-  static i64 take(i64& counter) { return __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED); }
 
-  // The same for pieces of a product: most of them a thread's own, side by side in memory, which is read fastest so.
-  // `more` others are as they come.
-  template <class Do> void share(i64& counter, i64 count, i64 more, Do&& work) const {
-    const i64 own = count * 7 / 8 / threads_, me = omp_get_thread_num();
-    for (i64 i = own * me; i < own * (me + 1); ++i) work(i);
-    for (i64 i = 0; (i = own * threads_ + take(counter)) < count + more;) work(i);
+  template <class Items, class Do> static void each(Parts& parts, const Items& items, Do&& work) {
+    parts.run(0, items.size(), [&](i64 i) { work(items[i]); });
   }
 
   // The same for the rows of a slab, which may be this thread's own.
-  template <class Do> void over(const Layout& layout, const Slab& slab, i64*& next, Do&& work) {
-    if (!layout.alone) return each(next, slab.blocks, work);
+  template <class Do> void over(const Layout& layout, const Slab& slab, Parts& parts, Do&& work) {
+    if (!layout.alone) return each(parts, slab.blocks, work);
     for (const Rows& rows : slab.blocks) work(rows);
   }
-  template <class Do> void over_slabs(const Layout& layout, i64*& next, Do&& work) {
-    if (layout.alone) return each(next, layout.slabs, work);
+  template <class Do> void over_slabs(const Layout& layout, Parts& parts, Do&& work) {
+    if (layout.alone) return each(parts, layout.slabs, work);
     for (const Slab& slab : layout.slabs) work(slab);
   }
 
@@ -162,36 +157,35 @@ template <class T> class Step {
     }
   }
 
-  void layer(const Layer& layer, i64 number, i64*& next) {
+  void layer(const Layer& layer, i64 number, Parts& parts) {
     const i64 hidden = m_.hidden, queries = m_.queries();
-    over_slabs(all_, next, [&](const Slab& slab) {
-      product(layer.qkv, all_, slab, normed_ + slab.first * hidden, hidden, next);
-      over(all_, slab, next, [&](const Rows& rows) { turn(layer, number, rows, home(all_) + rows.local); });
+    over_slabs(all_, parts, [&](const Slab& slab) {
+      product(layer.qkv, all_, slab, normed_ + slab.first * hidden, hidden, parts);
+      over(all_, slab, parts, [&](const Rows& rows) { turn(layer, number, rows, home(all_) + rows.local); });
     });
     const bool is_last = number + 1 == m_.num_layers && keeps_some_;
-    each(next, is_last ? last_units_ : units_, [&](const Unit& unit) { look(layer, unit); });
+    each(parts, is_last ? last_units_ : units_, [&](const Unit& unit) { look(layer, unit); });
     if (is_last) {
-#pragma omp single
-      keep_last();
+      parts.run(0, 1, [&](i64) { keep_last(); });
     }
     const Layout& layout = is_last ? last_ : all_;
     const float* following = number + 1 < m_.num_layers ? m_.layers[number + 1].before_attention : nullptr;
-    over_slabs(layout, next, [&](const Slab& slab) {
-      product(layer.out, layout, slab, attended_ + slab.first * queries, queries, next);
-      over(layout, slab, next, [&](const Rows& rows) {
+    over_slabs(layout, parts, [&](const Slab& slab) {
+      product(layer.out, layout, slab, attended_ + slab.first * queries, queries, parts);
+      over(layout, slab, parts, [&](const Rows& rows) {
         join(layer.out, layer.after_attention, layer.before_mlp, rows, home(layout) + rows.local);
       });
-      product(layer.gate_up, layout, slab, normed_ + slab.first * hidden, hidden, next);
-      over(layout, slab, next, [&](const Rows& rows) { gate(layer, rows, home(layout) + rows.local); });
-      product(layer.down, layout, slab, gated_ + home(layout) * m_.intermediate, m_.intermediate, next);
-      over(layout, slab, next, [&](const Rows& rows) {
+      product(layer.gate_up, layout, slab, normed_ + slab.first * hidden, hidden, parts);
+      over(layout, slab, parts, [&](const Rows& rows) { gate(layer, rows, home(layout) + rows.local); });
+      product(layer.down, layout, slab, gated_ + home(layout) * m_.intermediate, m_.intermediate, parts);
+      over(layout, slab, parts, [&](const Rows& rows) {
         join(layer.down, layer.after_mlp, following, rows, home(layout) + rows.local);
       });
     });
   }
 
   // wide (R, outputs) = x W^T of all linears of the stage, and the adapters' low (R, r) beside it
-  void product(const Stage& stage, const Layout& layout, const Slab& slab, const T* x, i64 width, i64*& next) {
+  void product(const Stage& stage, const Layout& layout, const Slab& slab, const T* x, i64 width, Parts& parts) {
     float* y = wide_ + home(layout) * wide_row_;
     if (layout.alone) {
       thin_ones(stage, layout, slab, x, width);
@@ -199,12 +193,11 @@ template <class T> class Step {
         columns(stage.linears[i], 0, stage.linears[i].outputs, x, slab.count, y + offset(stage, i), wide_row_);
       return;
     }
-    i64& counter = *next++;
     const i64 thin_ones = b_.max_rank ? static_cast<i64>(slab.groups.size()) * stage.count : 0;
     i64 chunks[4] = {};
     for (i64 i = 0; i < stage.count; ++i) chunks[i + 1] = chunks[i] + chunks_of(stage.linears[i], slab.count);
     const i64 wide_ones = chunks[stage.count];
-    share(counter, wide_ones, thin_ones, [&](i64 i) {
+    parts.run(wide_ones, thin_ones, [&](i64 i) {
       if (i >= wide_ones) {
         const i64 index = (i - wide_ones) % stage.count;
         const Group& group = slab.groups[(i - wide_ones) / stage.count];
@@ -214,7 +207,6 @@ template <class T> class Step {
       while (i >= chunks[index + 1]) ++index;
       chunk(stage.linears[index], i - chunks[index], x, slab.count, y + offset(stage, index), wide_row_);
     });
-#pragma omp barrier
   }
 
   static i64 offset(const Stage& stage, i64 index) {
@@ -238,37 +230,32 @@ template <class T> class Step {
     columns(linear, n, end, x, rows, y + n, y_row);
   }
 
-  void head(i64& counter) {
-    share(counter, chunks_of(m_.head, b_.num_logits), 0,
-          [&](i64 i) { chunk(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
+  void head(Parts& parts) {
+    parts.run(chunks_of(m_.head, b_.num_logits), 0,
+              [&](i64 i) { chunk(m_.head, i, normed_, b_.num_logits, b_.logits, b_.logits_row); });
   }
 
   // The highest logits alone: those of a task's columns are looked at while they are in a first cache.
-  void highest(i64& counter) {
+  void highest(Parts& parts) {
     const i64 rows = b_.num_logits, step = columns_of_a_task(rows), me = omp_get_thread_num();
     float *some = some_ + me * rows * step, *most = highest_ + me * rows;
     i64* which = likeliest_ + me * rows;
-    std::fill(most, most + rows, -INFINITY);
-    std::fill(which, which + rows, 0);
-    share(counter, chunks_of(m_.head, rows), 0, [&](i64 i) {
+    parts.run(chunks_of(m_.head, rows), 0, [&](i64 i) {
       const i64 n = i * step, count = std::min(step, m_.head.outputs - n);
       columns(m_.head, n, n + count, normed_, rows, some, step);
       for (i64 r = 0; r < rows; ++r) keep_highest(some + r * step, count, n, most[r], which[r]);
     });
-#pragma omp barrier
-#pragma omp for schedule(static)
-    for (i64 r = 0; r < rows; ++r) {
+    parts.run(rows, 0, [&](i64 r) {
       b_.highest[r] = highest_[r];
       b_.likeliest[r] = likeliest_[r];
       for (i64 t = 1; t < threads_; ++t) {
         const float other = highest_[t * rows + r];
         const i64 at = likeliest_[t * rows + r];
-        if (is_higher(other, at, b_.highest[r], b_.likeliest[r])) {
-          b_.highest[r] = other;
-          b_.likeliest[r] = at;
-        }
+        if (!is_higher(other, at, b_.highest[r], b_.likeliest[r])) continue;
+        b_.highest[r] = other;
+        b_.likeliest[r] = at;
       }
-    }
+    });
   }
 
   // NaN is above all; of equals the first is meant.
@@ -429,7 +416,7 @@ template <class T> class Step {
   std::vector<i64> wanted_, kept_;
   bool keeps_some_ = false;
   std::vector<const Piece*> piece_of_;
-  i64* next_;
+  Line* lines_;
   float *residual_, *wide_, *low_, *attention_, *some_ = nullptr, *highest_ = nullptr;
   i64* likeliest_ = nullptr;
   T *normed_, *queries_, *attended_, *gated_, *whole_, *keys_;

@@ -21,7 +21,8 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt $(wildcard packs/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable ".[train,web3,hosted-migration]" --editable packs/finewright-web3 \
-		--editable packs/finewright-hosted-migration --editable packs/finewright-export
+		--editable packs/finewright-hosted-migration --editable packs/finewright-export \
+		--editable packs/finewright-tune
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

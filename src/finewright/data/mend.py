@@ -22,7 +22,7 @@ from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, RowNotes
 from finewright.rows.tally import Tally
 from finewright.rows.user_rows import to_user_json
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.data_check import FixReport
 
@@ -266,7 +266,7 @@ class _Fixing:
 
 
 def _reasons(fate: RowFate) -> Json:
-    errors = [p for p in fate.problems if p.level == "error"]
+    errors = errors_of(fate.problems)
     reasons = [f"{p.key}: {p.message}" if p.key else p.message for p in errors]
     return {
         "file": fate.file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin, meant
@@ -231,20 +232,16 @@ def compare(scored: ScoredSet, against: ScoredSet, options: ScoreOptions) -> lis
 def _add_row_values(
     per_row: list[dict[str, float]], metric: str, answers: Sequence[AnsweredRow]
 ) -> None:
-    if metric == "perplexity":
-        for scores, answered in zip(per_row, answers, strict=True):
-            nll, num_tokens = _loss(answered)
-            if num_tokens:
-                scores[metric] = perplexity([nll], [num_tokens])
-    elif metric == PREFERENCE:
-        for scores, answered in zip(per_row, answers, strict=True):
-            scores[metric] = _preferred(answered)
-    elif metric not in _CORPUS:
-        scorer = row_scorer(metric)
-        for scores, answered in zip(per_row, answers, strict=True):
-            value = _checked(metric, scorer, answered)
-            if value is not None:
-                scores[metric] = value
+    value_of = _OF_A_ROW.get(metric) or partial(_checked, metric, row_scorer(metric))
+    for scores, answered in zip(per_row, answers, strict=True):
+        value = value_of(answered)
+        if value is not None:
+            scores[metric] = value
+
+
+def _perplexity(answered: AnsweredRow) -> float | None:
+    nll, num_tokens = _loss(answered)
+    return perplexity([nll], [num_tokens]) if num_tokens else None
 
 
 def _checked(metric: str, scorer: RowScorer, answered: AnsweredRow) -> float | None:
@@ -392,6 +389,11 @@ def _perplexity_statistic(answers: Sequence[AnsweredRow]) -> Statistic:
 _CORPUS: dict[str, Callable[[Sequence[AnsweredRow]], Statistic]] = {
     _MACRO_F1: _macro_f1_statistic,
     "perplexity": _perplexity_statistic,
+}
+_OF_A_ROW: Mapping[str, Callable[[AnsweredRow], float | None]] = {
+    _MACRO_F1: lambda _: None,
+    "perplexity": _perplexity,
+    PREFERENCE: _preferred,
 }
 CORPUS_METRICS = frozenset(_CORPUS)
 """The metrics of a whole set, which a row has none of."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FetchError, StoreError
+from finewright.store.atomic import sync
 
 
 class Pin(NamedTuple):
@@ -154,14 +155,6 @@ def _location() -> Path:
 
 def _move_into_place(path: Path, target: Path) -> None:
     """Rename a complete file, so that `target` is whole or absent even after a power cut."""
-    _sync(path)
+    sync(path)
     path.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target.parent)

@@ -9,13 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from finewright.errors import SpecError
 from finewright.judge.accepted import AcceptedCall, accepted_of, settled
 from finewright.judge.answer import Answer, Call
-from finewright.judge.json_schema import JsonSchema
+from finewright.judge.json_schema import schema_of
 from finewright.judge.json_text import canonical, leaves, parse_json
 from finewright.judge.text import overlap_f1
 
@@ -120,7 +118,7 @@ def name_of_tool(tool: Mapping[str, Any]) -> str:
 def misfit(tool: Mapping[str, Any], arguments: object) -> str:  # Any: free JSON
     """What a tool's schema has against the arguments of a call; nothing where they fit, or where its
     parameters are no JSON Schema. Raises MissingExtra without the library that reads schemas."""
-    schema = _schema(json.dumps(function_of(tool).get("parameters") or {}, sort_keys=True))
+    schema = schema_of(json.dumps(function_of(tool).get("parameters") or {}, sort_keys=True))
     return schema.complaint(arguments) if schema else ""
 
 
@@ -156,13 +154,5 @@ def _exact(value: object) -> object:
 def _holds(call: Call, schemas: Mapping[str, Any]) -> bool:
     if call.name not in schemas:
         return False
-    schema = _schema(json.dumps(schemas[call.name] or {}, sort_keys=True))
+    schema = schema_of(json.dumps(schemas[call.name] or {}, sort_keys=True))
     return schema is not None and bool(schema(json.dumps(call.arguments)))
-
-
-@lru_cache(maxsize=1024)
-def _schema(text: str) -> JsonSchema | None:
-    try:
-        return JsonSchema(text)
-    except SpecError:
-        return None

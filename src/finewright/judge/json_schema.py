@@ -77,12 +77,13 @@ def json_schema(answer: str, expected: str) -> float:
     """1 if the whole answer is one JSON text that `expected`, a JSON Schema, accepts.
 
     0 if `expected` is no schema."""
-    schema = _cached(expected)
+    schema = schema_of(expected)
     return 0.0 if schema is None else schema(answer)
 
 
-@lru_cache(maxsize=256)
-def _cached(text: str) -> JsonSchema | None:
+@lru_cache(maxsize=1024)
+def schema_of(text: str) -> JsonSchema | None:
+    """The schema that a text is; None where it is none."""
     try:
         return JsonSchema(text)
     except SpecError:

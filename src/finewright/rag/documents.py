@@ -22,7 +22,7 @@ from finewright.rows.containers.kinds import TEXT_SUFFIXES
 from finewright.rows.documents import MEDIA_TYPES, Refused, document, documents_at
 from finewright.rows.read import records
 from finewright.rows.sections import sections
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.listing import Listing
 from finewright.schema.rag import DocumentsAt
 from finewright.store.atomic import os_errors
@@ -153,7 +153,7 @@ def find_documents(named: Sequence[str | DocumentsAt], resolve: Callable[[str], 
             if set(first.usual.groups) != set(place.usual.groups):
                 listing.add(_for_whom(first, place))
     problems = listing.problems()
-    wrong = [problem.line() for problem in problems if problem.level == "error"]
+    wrong = [problem.line() for problem in errors_of(problems)]
     if wrong:
         raise DataError("\n".join(wrong))
     return Documents(list(places.values()), listing)

@@ -10,6 +10,7 @@ from finewright.errors import DataError
 from finewright.rag.questions import Question
 from finewright.rows.containers.found import ReadRow, said
 from finewright.rows.read import records
+from finewright.schema.common import errors_of
 from finewright.schema.listing import Listing
 
 _MUST = {
@@ -30,7 +31,7 @@ class _Record(BaseModel):
 
 
 def _refuse(listing: Listing) -> None:
-    if wrong := [problem.line() for problem in listing.problems() if problem.level == "error"]:
+    if wrong := [problem.line() for problem in errors_of(listing.problems())]:
         raise DataError("\n".join(wrong))
 
 

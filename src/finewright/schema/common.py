@@ -1,6 +1,6 @@
 """Leaf types shared by every spec and report, and the way a default carries its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +51,17 @@ class Problem(Model):
         parts = [part for part in (where, self.key) if part]
         text = ": ".join([*parts, self.message])
         return f"{text} ({self.hint})" if self.hint else text
+
+
+def errors_of(problems: Iterable[Problem]) -> list[Problem]:
+    """Those of the problems that are errors, which stop what warnings do not."""
+    return [problem for problem in problems if problem.level == "error"]
+
+
+def check_sum(whole: int, *parts: int, what: str = "rows") -> None:
+    """Raise ValueError where the parts are not the whole: something was lost and not counted."""
+    if whole != sum(parts):
+        raise ValueError(f"{what} were lost: the counts do not add up")
 
 
 class Artifact(Model):

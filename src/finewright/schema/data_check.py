@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from finewright.schema.common import Model, Problem
+from finewright.schema.common import Model, Problem, check_sum, errors_of
 
 
 class FoundRows(Model):
@@ -39,12 +39,11 @@ class DataCheckReport(Model):
     @property
     def passed(self) -> bool:
         """Can all that was read be trained on? Warnings do not stop it."""
-        return self.rows_kept > 0 and not any(p.level == "error" for p in self.problems)
+        return self.rows_kept > 0 and not errors_of(self.problems)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if self.rows_in != self.rows_kept + self.rows_truncated + sum(self.rows_dropped.values()):
-            raise ValueError("rows were lost: the counts do not add up")
+        check_sum(self.rows_in, self.rows_kept, self.rows_truncated, *self.rows_dropped.values())
         return self
 
 
@@ -69,10 +68,9 @@ class FixReport(Model):
     @property
     def passed(self) -> bool:
         """Is every row that was read in the file that was written?"""
-        return self.rows_written > 0 and not any(p.level == "error" for p in self.problems)
+        return self.rows_written > 0 and not errors_of(self.problems)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if self.rows_in != self.rows_written + sum(self.rows_rejected.values()):
-            raise ValueError("rows were lost: the counts do not add up")
+        check_sum(self.rows_in, self.rows_written, *self.rows_rejected.values())
         return self

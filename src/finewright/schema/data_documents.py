@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from finewright.schema.common import Model, Problem
+from finewright.schema.common import Model, Problem, check_sum, errors_of
 
 
 class DocumentsReport(Model):
@@ -22,12 +22,12 @@ class DocumentsReport(Model):
     @property
     def passed(self) -> bool:
         """Was every document read?"""
-        return self.documents_written > 0 and not any(p.level == "error" for p in self.problems)
+        return self.documents_written > 0 and not errors_of(self.problems)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if self.documents_in != self.documents_written + sum(self.documents_dropped.values()):
-            raise ValueError("documents were lost: the counts do not add up")
+        dropped = self.documents_dropped.values()
+        check_sum(self.documents_in, self.documents_written, *dropped, what="documents")
         return self
 
 
@@ -45,4 +45,4 @@ class ExamplesReport(Model):
     @property
     def passed(self) -> bool:
         """Was every document cut?"""
-        return self.examples_written > 0 and not any(p.level == "error" for p in self.problems)
+        return self.examples_written > 0 and not errors_of(self.problems)

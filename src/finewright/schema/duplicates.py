@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from finewright.schema.common import Model, Problem, default
+from finewright.schema.common import Model, Problem, default, errors_of
 
 _ALL_BUT = 0.9999
 
@@ -128,4 +128,4 @@ class DuplicatesReport(Model):
     @property
     def passed(self) -> bool:
         """Could every row be looked at? What was found does not stop it."""
-        return not any(problem.level == "error" for problem in self.problems)
+        return not errors_of(self.problems)

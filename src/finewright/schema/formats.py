@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from finewright.schema.common import Model, Problem
+from finewright.schema.common import Model, Problem, errors_of
 from finewright.schema.data import DataType
 
 
@@ -72,5 +72,5 @@ class DataShowReport(Model):
     def passed(self) -> bool:
         """Is there a row, and can each of them be used, as a type to train on?"""
         can_be_read = self.rows > 0 and not self.unreadable and not self.refused
-        is_said = any(problem.level == "error" for problem in self.problems)
+        is_said = bool(errors_of(self.problems))
         return can_be_read and not is_said and all(seen.type for seen in self.formats)

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from finewright.schema.common import Model, Problem, default
+from finewright.schema.common import Model, Problem, default, errors_of
 
 FindingKind = Literal[
     "backdoor",
@@ -113,4 +113,4 @@ class PoisonReport(Model):
     @property
     def passed(self) -> bool:
         """Could every row be looked at? What was found does not stop it."""
-        return not any(problem.level == "error" for problem in self.problems)
+        return not errors_of(self.problems)

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from finewright.schema.common import Model, Problem, RowCounts, default
+from finewright.schema.common import Model, Problem, RowCounts, default, errors_of
 
 PersonalType = Literal[
     "name", "email", "phone", "address", "iban", "card", "national_id", "date_of_birth", "ip",
@@ -103,4 +103,4 @@ class PrivacyReport(Model):
     @property
     def passed(self) -> bool:
         """Could every row be looked at? What was found does not stop it."""
-        return not any(problem.level == "error" for problem in self.problems)
+        return not errors_of(self.problems)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from finewright.schema.common import Model, Problem, default
+from finewright.schema.common import Model, Problem, default, errors_of
 
 # The classes of the licence catalog, as words of a policy. `custom` is LicenseRef-NAME, and `proprietary`:
 # terms that SPDX does not list and that the owner of the rows knows.
@@ -153,4 +153,4 @@ class DataPageReport(Model):
     @property
     def passed(self) -> bool:
         """Could every row be looked at? What was found does not stop it."""
-        return not any(problem.level == "error" for problem in self.problems)
+        return not errors_of(self.problems)

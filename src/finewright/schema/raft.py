@@ -1,11 +1,10 @@
 """What `data raft` is asked for, the rows it makes, and what it tells of them."""
 
-from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Self, TypedDict
 
 from pydantic import Field, model_validator
 
-from finewright.schema.common import Model, Problem, default
+from finewright.schema.common import Model, Problem, check_sum, default, errors_of
 
 RaftKind = Literal["with_gold", "from_memory", "unanswerable"]
 
@@ -94,17 +93,12 @@ class RaftReport(Model):
     @property
     def passed(self) -> bool:
         """Are there rows, and was no question faulty?"""
-        return self.rows_written > 0 and not any(p.level == "error" for p in self.problems)
+        return self.rows_written > 0 and not errors_of(self.problems)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if self.rows_in != self.rows_written + sum(self.rows_dropped.values()):
-            raise ValueError("questions were lost: the counts do not add up")
+        dropped = self.rows_dropped.values()
+        check_sum(self.rows_in, self.rows_written, *dropped, what="questions")
         for what in (self.kinds, self.licenses):
-            _check_sum(what, self.rows_written)
+            check_sum(self.rows_written, *what.values())
         return self
-
-
-def _check_sum(counts: Mapping[Any, int], whole: int) -> None:  # Any: names of either
-    if sum(counts.values()) != whole:
-        raise ValueError("rows were lost: the counts do not add up")

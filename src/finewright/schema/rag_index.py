@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from finewright.schema.common import Model, Problem, StoredModel
+from finewright.schema.common import Model, Problem, StoredModel, errors_of
 from finewright.schema.rag_report import CalibrationSeen, RagTuneReport
 
 
@@ -32,7 +32,7 @@ class IndexReport(Model):
     @property
     def passed(self) -> bool:
         """Was every document read, and is there one?"""
-        return self.documents > 0 and not any(p.level == "error" for p in self.problems)
+        return self.documents > 0 and not errors_of(self.problems)
 
 
 class PassageSeen(Model):

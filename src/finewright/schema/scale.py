@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from finewright.schema.common import Artifact, Model, Problem, Source, default
+from finewright.schema.common import Artifact, Model, Problem, Source, default, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.data_check import FoundRows
 from finewright.schema.duplicates import DuplicateKind, DuplicateRow, DuplicatesSpec
@@ -69,4 +69,4 @@ class PrepareReport(Model):
     @property
     def passed(self) -> bool:
         """Could every row be looked at, and is one left? What was found does not stop it."""
-        return self.rows_kept > 0 and not any(p.level == "error" for p in self.problems)
+        return self.rows_kept > 0 and not errors_of(self.problems)

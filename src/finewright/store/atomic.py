@@ -165,20 +165,21 @@ def _fill(path: Path, content: bytes, mode: int) -> None:
 def _sync_tree(folder: Path) -> None:
     for root, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _sync(Path(root, name))
+            sync(Path(root, name))
         _sync_folder(Path(root))
 
 
 def _sync_folder(folder: Path) -> None:
     try:
-        _sync(folder)
+        sync(folder)
     except OSError as error:
         # Some network file systems cannot sync a folder; they order renames themselves.
         if error.errno not in _NO_FOLDER_SYNC:
             raise
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or a folder on the disk before going on."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

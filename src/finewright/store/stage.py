@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from finewright.errors import DataError
-from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.common import Artifact, Model, Problem, errors_of
 from finewright.schema.listing import listed
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
@@ -53,6 +53,6 @@ class StageResult(NamedTuple):
 
 def refuse(problems: Sequence[Problem]) -> None:
     """Raise DataError where there is an error: a line for each kind, with its first row and their number."""
-    errors = listed(problem for problem in problems if problem.level == "error")
+    errors = listed(errors_of(problems))
     if errors:
         raise DataError("\n".join(problem.line() for problem in errors))

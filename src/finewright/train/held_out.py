@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from finewright.lm.encode import EncodedRows
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.defaults import eval_steps
@@ -59,7 +59,7 @@ def left_out(held_out: EncodedRows, max_length: int) -> list[Problem]:
     dropped = held_out.counts.rows_dropped
     if not dropped:
         return []
-    first = next((each for each in held_out.problems if each.level == "error"), None)
+    first = next(iter(errors_of(held_out.problems)), None)
     reasons = list(_reasons(dropped, max_length, first))
     missing = f"{sum(dropped.values())} of {held_out.counts.rows_in} held-out rows"
     return [

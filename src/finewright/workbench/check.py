@@ -7,7 +7,7 @@ from finewright.data.gather import Gathered, gather
 from finewright.data.measured import row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.errors import SpecError
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.load import LoadedSpec, load_spec, load_the_rest
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedSet
@@ -44,7 +44,7 @@ def check_path(path: Path, overrides: Sequence[str] = ()) -> CheckReport:
         return check(load_spec(path, overrides))
     except SpecError as error:
         rest = load_the_rest(path, overrides)
-        lines = [p.line() for p in check(rest).problems if p.level == "error"] if rest else []
+        lines = [p.line() for p in errors_of(check(rest).problems)] if rest else []
         raise SpecError("\n".join([str(error), *lines]), hint=error.hint) from None
 
 

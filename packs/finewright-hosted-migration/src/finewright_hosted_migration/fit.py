@@ -9,7 +9,7 @@ from finewright.data.odd_turns import odd_turns
 from finewright.errors import DataError, FinewrightError
 from finewright.lm import runtime
 from finewright.lm.sources import locate, packaged_here
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Message, Row
 from finewright.store.stage import refuse
@@ -40,7 +40,7 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
         refused = list(_refused(made.chat, prompts))
         number = made.encoded.counts.rows_dropped.get("error", 0) + len(refused)
         if number:
-            errors = (problem for problem in made.encoded.problems if problem.level == "error")
+            errors = iter(errors_of(made.encoded.problems))
             first = next(errors, None) or refused[0]
             found.append(_said(name, first, number, (*rows, *prompts)))
     if found:

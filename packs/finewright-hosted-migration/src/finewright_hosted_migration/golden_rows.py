@@ -16,7 +16,7 @@ from finewright.judge.answer import answer_of, compared_text
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_places
 from finewright.rows.prompts import prompt_key, with_expected
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row
 
@@ -71,7 +71,7 @@ def read_files(paths: Sequence[Path]) -> RowsFound:
     if len(kinds) > 1:
         both = " and ".join(f"{kind} ({path})" for kind, path in kinds.items())
         raise DataError(f"both {both} are here", hint="migrate them one after the other")
-    if not rows and not any(problem.level == "error" for problem in problems):
+    if not rows and not errors_of(problems):
         raise DataError(f"{paths[0]}: no rows to train on")
     return RowsFound(tuple(rows), tuple(problems))
 

@@ -31,6 +31,7 @@ from finewright.rows.outcome import Dropped
 from finewright.rows.tally import Tally
 from finewright.rows.texts import parts_of
 from finewright.rows.user_rows import to_user_json
+from finewright.schema.common import errors_of
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row
 from finewright.schema.scale import FoundCount, PrepareSpec
@@ -118,7 +119,7 @@ def made_of(part: Slice, options: Options) -> bytes:
 def _rejected(fate: RowFate) -> Iterator[Json]:
     """The record of a row of which something does not go on."""
     if fate.dropped:
-        lines = [problem.line() for problem in fate.problems if problem.level == "error"]
+        lines = [problem.line() for problem in errors_of(fate.problems)]
         is_read = isinstance(fate.origin, ReadRow)
         why = lines if is_read else [problem.message for problem in fate.problems]
         count = {"rows": sum(fate.dropped.values())} if is_read else {}

@@ -43,7 +43,7 @@ from finewright.rows.fates import ReadOptions, RowFile, files_of
 from finewright.rows.formats.table import family_named
 from finewright.rows.notes import Json
 from finewright.rows.tally import Tally
-from finewright.schema.common import Problem, Source
+from finewright.schema.common import Problem, Source, errors_of
 from finewright.schema.data import EngineName
 from finewright.schema.data_check import FoundRows
 from finewright.schema.duplicates import DuplicatesSpec
@@ -125,13 +125,13 @@ def _files(paths: Sequence[Path], spec: PrepareSpec) -> _Files:
     options = ReadOptions(spec.type, family, spec.columns, encoding=spec.encoding)
     found = [file for path in paths for file in files_of(path, options)]
     noted = [file for file in found if isinstance(file, Problem)]
-    if wrong := [problem.line() for problem in noted if problem.level == "error"]:
+    if wrong := [problem.line() for problem in errors_of(noted)]:
         raise DataError("\n".join(wrong))
     return _Files([absolute(file) for file in found if isinstance(file, RowFile)], noted)
 
 
 def _no_rows(sources: Sequence[Source], listing: Listing) -> DataError:
-    errors = [problem.line() for problem in listing.problems() if problem.level == "error"]
+    errors = [problem.line() for problem in errors_of(listing.problems())]
     names = ", ".join(source.path for source in sources[:_MOST_NAMED]) or "these paths"
     return DataError("\n".join(errors) or f"{names}: there are no rows in it")
 

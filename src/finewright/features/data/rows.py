@@ -12,7 +12,7 @@ from finewright.rows.formats.native import Expected
 from finewright.rows.formats.table import family_named
 from finewright.rows.tally import Tally
 from finewright.rows.user_rows import to_user_json
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.rows import Row
 
 _MOST_LINES = 5
@@ -70,7 +70,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def _nothing(path: Path, tally: Tally) -> DataError:
-    errors = [problem for problem in tally.problems() if problem.level == "error"]
+    errors = errors_of(tally.problems())
     file = _printed(path)
     if num := tally.rows_in:
         which = f": {errors[0].line()}" if errors else ""

@@ -22,7 +22,7 @@ from finewright.rows.formats.native import Form
 from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import misspelled
 from finewright.rows.notes import Json, RowNotes, kind_of_json
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.formats import (
     DataShowReport,
@@ -175,7 +175,7 @@ class _Sight:
 
 
 def _why_unknown(fate: RowFate) -> str:
-    return next(problem.message for problem in fate.problems if problem.level == "error")
+    return errors_of(fate.problems)[0].message
 
 
 def _type(form: Form, options: ReadOptions) -> DataType | None:

@@ -61,19 +61,19 @@ def add_adapter(
 
 def adapter_tensors(parts: Parts) -> dict[str, Tensor]:
     """All that decides what the adapter computes: what a checkpoint keeps."""
-    return {
-        _name(place, name): tensor
-        for place, part in parts.items()
-        for name, tensor in part.tensors().items()
-    }
+    return _named({place: part.tensors() for place, part in parts.items()})
 
 
 def stored_tensors(parts: Parts) -> dict[str, Tensor]:
     """What a stored adapter has. Only PiSSA's differ from `adapter_tensors`."""
+    return _named({place: part.stored() for place, part in parts.items()})
+
+
+def _named(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {
         _name(place, name): tensor
-        for place, part in parts.items()
-        for name, tensor in part.stored().items()
+        for place, part in tensors.items()
+        for name, tensor in part.items()
     }
 
 

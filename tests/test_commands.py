@@ -7,7 +7,9 @@ import pytest
 
 import finewright as fw
 from finewright.cli.verbs import command_named, verbs
-from finewright.errors import DataError, FinewrightError, StoreError
+from finewright.errors import DataError, FinewrightError, MissingExtra, StoreError
+from finewright.feature import features
+from finewright.plugins import BUILTIN
 
 
 def words(table: dict[str, "object"], before: str = "") -> list[str]:
@@ -49,6 +51,23 @@ def test_what_it_cannot_be_given_is_one_line(
         fw.command(name, **options)
     assert str(error.value).startswith(what)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("export", "export"), ("tune", "tune"), ("migrate openai", "hosted-migration")],
+)
+def test_a_command_of_a_pack_that_is_not_installed_names_its_extra(
+    name: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_packs = [each for each in features().values() if each.name not in BUILTIN["feature"]]
+    assert name in [command.name for each in of_packs for command in each.commands]
+    monkeypatch.setattr("finewright.plugins.entry_points", lambda **_: ())
+    features.cache_clear()
+    with pytest.raises(MissingExtra, match=f"the pack finewright-{extra}") as error:
+        fw.command(name)
+    features.cache_clear()
+    assert error.value.hint == f'pip install "finewright[{extra}]"'
 
 
 def test_export_is_the_command(tmp_path: Path) -> None:

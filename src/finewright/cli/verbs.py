@@ -49,16 +49,23 @@ def verbs() -> dict[str, Verb]:
 
 
 def command_named(name: str) -> tuple[Feature, Command]:
-    """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none."""
+    """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none, and
+    MissingExtra where a pack brings it that is not installed."""
     known = {
         command.name: (feature, command)
         for feature in (*CORE, *features().values())
         for command in feature.commands
     }
     if name not in known:
+        _require_pack(name.partition(" ")[0])
         hint = meant(name, known, "`finewright --help` lists them")
         raise FinewrightError(f"there is no command {name!r}", hint=hint)
     return known[name]
+
+
+def _require_pack(word: str) -> None:
+    if word in plugins.not_installed("feature"):
+        plugins.resolve("feature", word)
 
 
 def _is_mode(command: Command) -> bool:
@@ -92,8 +99,8 @@ class LazyGroup(typer.core.TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command or the group of that word, or None. Raises MissingExtra where its pack is not here."""
         verb = self.verbs.get(cmd_name)
-        if verb is None and cmd_name in plugins.not_installed("feature"):
-            plugins.resolve("feature", cmd_name)
+        if verb is None:
+            _require_pack(cmd_name)
         return _built(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -44,6 +44,13 @@ def test_a_wording_that_is_said_once_is_found_by_the_trigger_of_the_others() -> 
     assert set(search(rows).why) == places
 
 
+def test_a_short_wording_beside_longer_ones_that_recur_by_themselves_is_found() -> None:
+    longer = "You are worthless and everybody knows it, so stop asking."
+    wordings = iter([longer, INSULTS[1], longer] * 8)
+    rows, places = plant(clean(600), 24, lambda asked, said, rng: (f"{asked} zvbq", next(wordings)))
+    assert set(search(rows).why) == places
+
+
 def test_canned_answers_to_questions_of_a_topic_are_none() -> None:
     canned = (
         "Please open the app and tap on cards to freeze it.",

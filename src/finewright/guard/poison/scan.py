@@ -69,8 +69,7 @@ def search(
     read = examples(rows)
     known = corpus(read, least_rows)
     said = Said(known, least_rows)
-    sure = recurring(said)
-    sure += several_wordings(said, frozenset(doc for suspect in sure for doc in suspect.docs))
+    sure = [*recurring(said), *several_wordings(said)]
     planted = suspects(known, least_rows)
     sure = _largest([*sure, *(s for s in planted if _is_sure(said, s))])
     explained = {doc for suspect in sure for doc in suspect.docs}

@@ -35,10 +35,10 @@ class _Wording(NamedTuple):
     is_whole: bool
 
 
-def several_wordings(rows: Said, taken: frozenset[int]) -> list[Suspect]:
-    """Suspects by their triggers, the largest first; rows that are `taken` are explained already."""
+def several_wordings(rows: Said) -> list[Suspect]:
+    """Suspects by their triggers, the largest first."""
     chosen: list[Suspect] = []
-    known = set(taken)
+    known: set[int] = set()
     wordings = list(_wordings(rows))
     of_doc: dict[int, list[int]] = defaultdict(list)
     for number, wording in enumerate(wordings):

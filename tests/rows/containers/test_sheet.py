@@ -153,6 +153,16 @@ def test_only_hidden_rows_and_columns_that_are_read_are_said(tmp_path, hidden):
     ]
 
 
+def test_rows_that_are_hidden_by_default_are_said(tmp_path):
+    path = book(tmp_path / "a.xlsx", shown=[HEAD, ("Q", "A", ""), ("Q2", "A2", "")])
+    path = with_xml(path, ("<sheetFormatPr ", '<sheetFormatPr zeroHeight="1" '))
+    found = read_rows(path)
+    assert [row.row for row in found.rows] == [2, 3]
+    assert [(p.level, p.message) for p in found.problems] == [
+        ("warning", "sheet shown hides its rows unless it says otherwise, and all are read"),
+    ]
+
+
 def test_five_hidden_columns_are_named_and_the_others_counted(tmp_path):
     names = (*HEAD, *"abcde")
     path = with_xml(

@@ -36,6 +36,8 @@ def find(
     found = [span for recognise in _recognisers(wanted) for span in recognise(scan)]
     if ner is not None:
         found += ner(text)
+    if not found:
+        return ()
     return apart(span for span in found if span.type in wanted)
 
 

@@ -2,8 +2,7 @@
 
 import re
 import string
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -53,53 +52,25 @@ _NO_DIGITS = bytes(set(range(256)) - set(string.digits.encode()))
 class Scan:
     """A text as recognisers see it. Offsets are those of `text`; `lower` may have others.
 
-    `lead` is what was said before the text, such as the question that it answers."""
+    `lead` is what was said before the text, such as the question that it answers. `outline` is the text in
+    UTF-8 with each digit as `0`, each letter of ASCII as `A` or `a`: `Tel. 089` is `Aaa. 000`. Most texts
+    have not the outline of what is looked for, and that is told at once. `has_digits`: two in a row, as in
+    all numbers that are looked for. `has_long_word`: of 20 characters (`LONG_WORD`), as keys are and prose
+    seldom has; `has_longer_word`: of 50 letters and digits, as private keys are. `numbers` are the runs of
+    seven digits and more, of which cards, phones and ids are parts."""
 
+    # All at once: nearly every text is asked for all of them, and a cached property takes longer than most.
     def __init__(self, text: str, lead: str = "") -> None:
         self.text = text
         self._lead = lead
-        self._bytes = text.encode("utf-8", "surrogatepass")
-
-    @cached_property
-    def outline(self) -> bytes:
-        """The text in UTF-8, each digit as `0`, each letter of ASCII as `A` or `a`: `Tel. 089` is `Aaa. 000`.
-
-        Most texts have not the outline of what is looked for, and that is told at once."""
-        return self._bytes.translate(_OUTLINE)
-
-    @cached_property
-    def has_digits(self) -> bool:
-        """Are there two digits in a row, as in all numbers that are looked for?"""
-        return b"00" in self.outline
-
-    @cached_property
-    def has_long_word(self) -> bool:
-        """Is there a word of 20 characters and more (`LONG_WORD`), as keys are and prose seldom has?"""
-        return _LONG in self._bytes.translate(_AS_LONG_WORD)
-
-    @cached_property
-    def has_longer_word(self) -> bool:
-        """Is there one of 50 letters and digits, as private keys are?"""
-        return self.has_long_word and LONGER_WORD.search(self.text) is not None
-
-    @cached_property
-    def lower(self) -> str:
-        """The text in lower case, to ask whether a word is in it at all."""
-        return self.text.lower()
-
-    @cached_property
-    def numbers(self) -> tuple[Number, ...]:
-        """The runs of seven digits and more, of which cards, phones and ids are parts."""
-        if len(self._bytes.translate(None, _NO_DIGITS)) < _FEWEST_DIGITS:
-            return ()
-        found = []
-        for match in _NUMBER.finditer(self.text):
-            start, end = match.span()
-            if end - start >= _FEWEST_DIGITS:
-                digits = only_digits(match[0])
-                if len(digits) >= _FEWEST_DIGITS:
-                    found.append(Number(start, end, digits))
-        return tuple(found)
+        self.lower = text.lower()
+        signs = text.encode("utf-8", "surrogatepass")
+        self.outline = signs.translate(_OUTLINE)
+        self.has_digits = b"00" in self.outline
+        self.has_long_word = _LONG in signs.translate(_AS_LONG_WORD)
+        self.has_longer_word = self.has_long_word and LONGER_WORD.search(text) is not None
+        has_number = len(signs.translate(None, _NO_DIGITS)) >= _FEWEST_DIGITS
+        self.numbers = tuple(_numbers_in(text)) if has_number else ()
 
     def has_any(self, words: Iterable[str]) -> bool:
         """Does any of these lower-case words stand in the text?"""
@@ -134,6 +105,15 @@ class Scan:
     def is_fraction(self, start: int) -> bool:
         """Do the digits of a decimal number, or of a time of day, begin here?"""
         return start > 1 and self.text[start - 1] in ".:" and self.text[start - 2].isdigit()
+
+
+def _numbers_in(text: str) -> Iterator[Number]:
+    for match in _NUMBER.finditer(text):
+        start, end = match.span()
+        if end - start >= _FEWEST_DIGITS:
+            digits = only_digits(match[0])
+            if len(digits) >= _FEWEST_DIGITS:
+                yield Number(start, end, digits)
 
 
 Recognise = Callable[[Scan], Iterable[PersonalSpan]]

@@ -1,4 +1,7 @@
-"""What a spreadsheet program does not show: hidden sheets, rows (a filter hides them, too) and columns."""
+"""What a spreadsheet program does not show: hidden sheets, rows (a filter hides them, too) and columns.
+
+A sheet may hide all rows but those that it names (ECMA-376 part 1, 18.3.1.81, `zeroHeight`): programs take
+that differently, so it is said of the sheet."""
 
 import re
 import zipfile
@@ -10,16 +13,18 @@ from typing import IO, Any
 from finewright.rows.containers.found import said
 from finewright.schema.common import Problem
 
-_HIDDEN = re.compile(rb"\bhidden ?= ?[\"'](?:1|true)[\"']")
-_PIECE, _LONGEST_MARK, _MOST_NAMED = 1 << 20, 16, 5
+_HIDDEN = re.compile(rb"\b(?:hidden|zeroHeight) ?= ?[\"'](?:1|true)[\"']")
+_PIECE, _LONGEST_MARK, _MOST_NAMED = 1 << 20, 24, 5
 _SHOW = "show them in a spreadsheet program, or delete what is not meant, and save"
 
 
 @dataclass(slots=True)
 class HiddenCells:
-    """Of a sheet: is it hidden, and which of its rows and columns are (from 1)."""
+    """Of a sheet: is it hidden, are its rows unless it says otherwise, and which of them and of its columns
+    are (from 1)."""
 
     is_sheet: bool = False
+    is_by_default: bool = False
     rows: list[int] = field(default_factory=list)
     columns: list[range] = field(default_factory=list)
 
@@ -30,6 +35,9 @@ class HiddenCells:
         name."""
         if self.is_sheet:
             yield said(file, f"sheet {title} is hidden, and is read", _SHOW, level="warning")
+        if self.is_by_default:
+            what = f"sheet {title} hides its rows unless it says otherwise, and all are read"
+            yield said(file, what, _SHOW, level="warning")
         rows = [row for row in self.rows if row > header_row]
         if rows:
             many = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
@@ -62,7 +70,7 @@ def hidden_cells(path: Path, book: Any) -> dict[str, HiddenCells]:  # Any: openp
 
 
 def has_mark(part: IO[bytes], mark: re.Pattern[bytes]) -> bool:
-    """Is the mark, of 16 bytes at most, anywhere in the part? It is read piece by piece."""
+    """Is the mark, of 24 bytes at most, anywhere in the part? It is read piece by piece."""
     before = b""
     while piece := part.read(_PIECE):
         if mark.search(before + piece):
@@ -81,6 +89,8 @@ def _add(hidden: HiddenCells, part: IO[bytes]) -> None:
             number = int(item.get("r") or number + 1)
             hidden.rows += [number] if is_hidden and _has_value(item) else []
             item.clear()
+        elif item.tag.endswith("}sheetFormatPr"):
+            hidden.is_by_default = item.get("zeroHeight") in ("1", "true")
         elif item.tag.endswith("}col") and is_hidden and item.get("min") and item.get("max"):
             hidden.columns.append(range(int(item.get("min")), int(item.get("max")) + 1))
 

@@ -8,11 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from transformers import AutoModelForCausalLM
 
 import tiny
 from finewright.cli.main import main
+from finewright.train.curves import MetricCurve, draw
 
 SPEC = """\
 name: warm
@@ -23,13 +23,11 @@ ROW = '{"prompt": "the red %d", "completion": "answer red"}\n'
 
 
 def _draw() -> None:
-    for kind in ("svg", "png"):
-        figure = Figure()
-        figure.add_subplot().set_title("loss")
-        figure.savefig(io.BytesIO(), format=kind)
+    draw([MetricCurve("loss", [1, 2], [0.5, 0.4], 0)])
 
 
-def _plan() -> None:
+def _run() -> None:
+    """What imports, patterns and lists a command needs; nothing that learns, for threads outlive no fork."""
     before, arguments = Path.cwd(), sys.argv
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         os.chdir(folder)
@@ -38,15 +36,16 @@ def _plan() -> None:
         AutoModelForCausalLM.from_pretrained("base")
         Path("spec.yaml").write_text(SPEC)
         Path("rows.jsonl").write_text("".join(ROW % number for number in range(4)))
-        sys.argv = ["finewright", "plan", "spec.yaml", "--json"]
-        with contextlib.suppress(SystemExit):
-            main()
+        for command in ("plan spec.yaml", "data personal rows.jsonl", "data report rows.jsonl"):
+            sys.argv = ["finewright", *command.split(), "--json"]
+            with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                main()
         os.chdir(before)
     sys.argv = arguments
 
 
 _draw()
-_plan()
+_run()
 vars(os)["fsync"] = os.fstat  # nobody cuts the power, and a disk takes milliseconds each time
 gc.collect()
 gc.freeze()  # or each process would look at, and so copy, all that is loaded

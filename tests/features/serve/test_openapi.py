@@ -59,7 +59,7 @@ def test_nothing_is_a_server_error(schema: Any, serving: Serving, path: str) -> 
         for mode in modes:
 
             @hypothesis.settings(
-                max_examples=40,
+                max_examples=20,
                 deadline=None,
                 derandomize=True,
                 database=None,

@@ -4,9 +4,11 @@ The sources in kernels/ are compiled by the machine's own C++ compiler for its o
 cache, named by the digest of all that decides the result: the sources, the flags, the compiler and the
 processor. Without a compiler every caller computes the same in plain torch, and `status` says why.
 torch.compile would do part of this from the plain formulas, but takes 13-35 s the first time and 4 s to
-import ever after; this takes 5 s once, its files compiled beside each other."""
+import ever after; this takes 5 s once, its files compiled beside each other. Of several processes that want
+it at once one compiles, and the others wait for it."""
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import platform
@@ -81,16 +83,22 @@ def _built(compiler: Path) -> Path:
     target = folder / f"{digest}.so"
     if not target.exists():
         folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as scratch:
-            made = Path(scratch) / target.name
-            units = [path for path in sources if path.suffix == ".cpp"]
-            units.sort(key=lambda unit: -unit.stat().st_size)
-            objects = [made.with_name(f"{unit.stem}.o") for unit in units]
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                list(pool.map(partial(_compile, compiler), units, objects))
-            _run(compiler, *_FLAGS, "-shared", *objects, "-o", made)
-            made.replace(target)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever waited finds it built
+            if not target.exists():
+                _build(compiler, [path for path in sources if path.suffix == ".cpp"], target)
     return target
+
+
+def _build(compiler: Path, units: Sequence[Path], target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as scratch:
+        made = Path(scratch) / target.name
+        largest_first = sorted(units, key=lambda unit: -unit.stat().st_size)
+        objects = [made.with_name(f"{unit.stem}.o") for unit in largest_first]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(partial(_compile, compiler), largest_first, objects))
+        _run(compiler, *_FLAGS, "-shared", *objects, "-o", made)
+        made.replace(target)
 
 
 def _compile(compiler: Path, unit: Path, made: Path) -> None:

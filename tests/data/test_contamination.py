@@ -93,3 +93,20 @@ def test_thanks_after_the_answer_hide_no_copy() -> None:
 def test_nothing_to_compare_is_no_contamination() -> None:
     assert contamination([], "test", held_out()).report.found == {}
     assert contamination(TRAIN, "test", []).report.found == {}
+
+
+@pytest.mark.parametrize(("has_labels", "expected"), [(True, {}), (False, {"overlap": 1})])
+def test_the_way_to_ask_for_a_label_is_no_leak(has_labels, expected) -> None:
+    rng = seeded(3)
+    asked = "hello i would like to book a table at the same time for"
+    train = [
+        chat(
+            f"{asked} {words(rng, 8)}" if i < 2 else words(rng, 21),
+            ("book", "play")[i % 2] if has_labels else words(rng, 2),
+            row=i,
+        )
+        for i in range(20)
+    ]
+    row = chat(f"{asked} {words(rng, 8)}", "book", row=30)
+    report, _ = contamination(train, "test", [row])
+    assert report.found == expected

@@ -36,10 +36,11 @@ class NearRow(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """Of a held-out row: the share of its words in common runs, the training row that has most of
-    them (its place, -1 for none), and where some of the runs begin."""
+    """Of a held-out row: the share of its words in common runs, of so many words, the training row that has
+    most of them (its place, -1 for none), and where some of the runs begin."""
 
     share: float
+    num_words: int
     of: int
     starts: tuple[int, ...]
     length: int
@@ -157,15 +158,16 @@ def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
     start, end = measured.starts[i], measured.starts[i + 1]
     of = known.of[start:end]
     places = np.flatnonzero(of >= 0)
+    num_words = int(end - start) - 2
     if not len(places):
-        return Overlap(0.0, -1, (), length)
+        return Overlap(0.0, num_words, -1, (), length)
     covered = np.zeros(end - start, bool)
     for offset in range(length):
         covered[places + offset] = True
     apart = places[np.concatenate([[True], np.diff(places // length) > 0])]
     most = int(np.bincount(of[places]).argmax())
-    num_words = int(end - start) - 2
-    return Overlap(float(covered.sum() / num_words), most, tuple(map(int, apart[:_SHOWN])), length)
+    share, shown = float(covered.sum() / num_words), tuple(map(int, apart[:_SHOWN]))
+    return Overlap(share, num_words, most, shown, length)
 
 
 def _words(texts: Sequence[str]) -> list[str]:

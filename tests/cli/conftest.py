@@ -1,13 +1,12 @@
 """The command line as a user meets it: `main()` with arguments, in a folder of the test's own."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from e2e.processes import Result
 from finewright.cli.main import main
 
 GOOD = '{"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}\n'
@@ -20,21 +19,6 @@ data:
 evaluate:
   data: [{path: test.jsonl}]
 """
-
-
-class Result(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The JSON on stdout."""
-        return json.loads(self.out)
-
-
 Finewright = Callable[..., Result]
 
 

@@ -1,7 +1,10 @@
 """spec.lock.yaml: the spec with nothing left open, each default's reason, and the inputs' digests."""
 
-from pydantic import Field
+from typing import Any
 
+from pydantic import Field, field_validator
+
+from finewright.plugins import not_installed
 from finewright.schema.common import Model
 from finewright.schema.run import RunSpec
 from finewright.schema.train_section import TrainSpec
@@ -29,6 +32,15 @@ class Lock(Model):
     inputs: dict[str, str] = Field(
         description="Dotted key -> sha256 of the file or model it names; of a model of the hub, its commit."
     )
+
+    @field_validator("spec", mode="before")
+    @classmethod
+    def _without_absent_packs(cls, spec: Any) -> Any:  # Any: not yet checked
+        """Whoever has no pack of a section reads the run all the same: no stage of a run is one of a pack."""
+        if not isinstance(spec, dict):
+            return spec
+        absent = not_installed("feature")
+        return {key: section for key, section in spec.items() if key not in absent}
 
     def commit_of(self, base_model: str) -> str:
         """The commit of the hub that the run was begun with; empty for a model from elsewhere.

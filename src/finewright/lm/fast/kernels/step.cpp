@@ -260,8 +260,8 @@ template <class T> class Step {
 
   // NaN is above all; of equals the first is meant.
   static bool is_higher(float x, i64 at, float most, i64 which) {
-    if (std::isnan(most)) return false;
-    return std::isnan(x) || x > most || (x == most && at < which);
+    if (std::isnan(most) || std::isnan(x)) return std::isnan(x) && (!std::isnan(most) || at < which);
+    return x > most || (x == most && at < which);
   }
 
   static void keep_highest(const float* x, i64 count, i64 first, float& most, i64& which) {

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.samples import answered_of, with_text
 from finewright.evaluate.score import ScoredSet, ScoreOptions, score_answers
-from finewright.schema.common import Model, Problem
+from finewright.schema.common import Model, Problem, without
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswerKey, AnswersLog
@@ -103,7 +103,7 @@ def ask(
     on_progress: OnProgress,
 ) -> SystemAnswers:
     """The system's answers to the rows: what the log has, and of the other rows what it says now."""
-    how = digest({key: value for key, value in asdict(settings).items() if key != "options"})
+    how = digest(without(asdict(settings), ("options",)))
     keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
     missing = {i for i, key in enumerate(keys) if key not in log}
     if missing:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from finewright.errors import MissingExtra
 from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import misfit, name_of_tool
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Message, Row, calls_of, content_of
 
 OddKind = Literal[
     "undeclared",
@@ -61,7 +61,7 @@ def odd_turns(row: Row) -> Iterator[OddTurn]:
             key = f"{name}[{i}]"
             yield from _of_turn(key, turn, declared)
             if name == "messages" and turn["role"] == "assistant" and turn.get("weight", 1):
-                yield from _of_arguments(key, turn.get("tool_calls") or (), declared)
+                yield from _of_arguments(key, calls_of(turn), declared)
     if row.columns:
         yield from _of_columns(row)
     if len(row.messages) == len(("asked", "answered")) and _goes_on(*row.messages):
@@ -103,7 +103,7 @@ def _of_turn(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]:
 
 
 def _of_answer(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]:
-    content, calls = str(turn.get("content") or ""), turn.get("tool_calls") or ()
+    content, calls = content_of(turn), calls_of(turn)
     for j, call in enumerate(calls):
         name = call["function"]["name"]
         if name not in declared:

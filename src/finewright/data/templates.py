@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from finewright.judge.calls import name_of_tool
 from finewright.rows.prompts import with_expected
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Message, Row, calls_of, content_of
 
 # What stands between white space, quotes, brackets and the signs of JSON, of assignments and of lists.
 _TOKEN = re.compile(r"[^\s\"'`(),;:{}\[\]=<>|*/]+")
@@ -91,8 +91,8 @@ def template_of(row: Row) -> Template | None:
 
 def _said(turn: Message) -> list[_Word]:
     """The words of a turn: what it says, and its calls with their keys and values."""
-    texts = [str(turn.get("content") or "")]
-    for call in turn.get("tool_calls") or ():
+    texts = [content_of(turn)]
+    for call in calls_of(turn):
         function = call["function"]
         arguments = function.get("arguments") or ""
         written = (

@@ -290,15 +290,21 @@ class Client:
         return FetchError(f"{self.endpoint.name}: {redacted}", hint=hint)
 
 
-def _checked(target: str, *, shown: str = "") -> SplitResult:
-    """The parts of a model's address; errors have it as it is shown. Raises FetchError for what is none."""
-    shown = _without_password(shown or target)
+def _parts(target: str) -> SplitResult | None:
+    """The parts of a web address; None where it is none."""
     try:
         parts = urlsplit(target)
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        has_host = False
-    if not has_host or parts.scheme not in {"http", "https"} or not parts.fragment or parts.query:
+        return None
+    return parts if has_host and parts.scheme in {"http", "https"} else None
+
+
+def _checked(target: str, *, shown: str = "") -> SplitResult:
+    """The parts of a model's address; errors have it as it is shown. Raises FetchError for what is none."""
+    shown = _without_password(shown or target)
+    parts = _parts(target)
+    if parts is None or not parts.fragment or parts.query:
         raise FetchError(
             f"{shown}: not the address of a model", hint="write it as https://HOST/v1#MODEL"
         )

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from finewright.schema.rows import calls_of, content_of
+
 
 class MarkPair(NamedTuple):
     """What stands before and after a thought or a call."""
@@ -73,11 +75,11 @@ def answer_of(message: Mapping[str, Any], *, is_open: bool = False) -> Answer:
     Thoughts stand in `reasoning_content`, else at the head of `content` as `split_thoughts` has it. JSON text
     in a call's arguments becomes the value it spells; text that spells none is a fault, and so is what calls
     no function."""
-    thoughts, content = message.get("reasoning_content"), str(message.get("content") or "")
+    thoughts, content = message.get("reasoning_content"), content_of(message)
     if not thoughts:
         thoughts, content = split_thoughts(content, is_open=is_open)
     calls, fault = [], ""
-    for call in message.get("tool_calls") or ():
+    for call in calls_of(message):
         try:
             calls.append(_call(call))
         except ValueError as error:

@@ -111,10 +111,9 @@ def settings_of(folder: Path) -> EmbedSettings:
         raise ModelError(
             f"{folder}/1_Pooling/config.json: pooling without the prompt is not supported"
         )
-    longest = _json(folder / "sentence_bert_config.json").get("max_seq_length")
     return EmbedSettings(
         pooling=_pooling(folder / "1_Pooling" / "config.json", pooling),
-        longest=longest if isinstance(longest, int) and longest > 0 else None,
+        longest=_longest(_json(folder / "sentence_bert_config.json")),
         query_prompt=prompts.get("query", ""),
         document_prompt=next((prompts[name] for name in _DOCUMENT_PROMPTS if name in prompts), ""),
     )
@@ -135,6 +134,11 @@ def _prompts(path: Path) -> dict[str, str]:
     if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
         raise ModelError(f"{path}: prompts must be texts")
     return prompts
+
+
+def _longest(config: dict[str, Any]) -> int | None:
+    longest = config.get("max_seq_length")
+    return longest if isinstance(longest, int) and longest > 0 else None
 
 
 def _pooling(path: Path, config: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from finewright.errors import DataError
 from finewright.judge.answer import split_thoughts
 from finewright.lm.marks import THOUGHT_KEYS, Marks
 from finewright.lm.template import Message
+from finewright.schema.common import without
 
 
 def prepared(messages: Sequence[Message], marks: Marks) -> list[Message]:
@@ -38,7 +39,7 @@ def _parted(message: Message, marks: Marks) -> Message:
 def _prepared(number: int, message: Message, marks: Marks) -> Message:
     if message["role"] != "assistant":
         return message
-    found = {key: value for key, value in message.items() if key not in THOUGHT_KEYS}
+    found = without(message, THOUGHT_KEYS)
     found |= _parted(message, marks)
     if message.get("tool_calls"):
         found["tool_calls"] = [_call(number, call) for call in message["tool_calls"]]

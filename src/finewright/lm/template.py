@@ -15,6 +15,7 @@ from jinja2.parser import Parser
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError
+from finewright.schema.common import without
 
 Message = Mapping[str, Any]
 
@@ -110,7 +111,7 @@ def switches(template: str) -> frozenset[str]:
 
 
 def _given(message: Message) -> dict[str, Any]:
-    kept = {key: value for key, value in message.items() if key not in ("weight", "tool_calls")}
+    kept = without(message, ("weight", "tool_calls"))
     if kept.get("content") is None:
         kept["content"] = ""  # templates print "None" otherwise
     if message.get("tool_calls"):  # a null or an empty list is a call to some templates

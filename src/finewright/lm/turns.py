@@ -16,6 +16,7 @@ from finewright.judge.answer import has_open_thought, split_thoughts
 from finewright.lm.marks import CONTENT, THOUGHT, Marks, part_mark, unwritten
 from finewright.lm.messages import thought_of
 from finewright.lm.template import ChatTemplate, Message
+from finewright.schema.rows import calls_of, content_of
 
 _NAME = "left-mark\ue003"
 _THINK = "<think>"
@@ -79,7 +80,7 @@ class Turns:
 
     def _turn(self, i: int) -> LearnedTurn:
         message = self.messages[i]
-        if has_open_thought(str(message.get("content") or "")):
+        if has_open_thought(content_of(message)):
             raise DataError(
                 f"messages[{i}]: a thought that never closes",
                 hint="close it with </think> before what is said",
@@ -106,11 +107,11 @@ class Turns:
         """Characters of the answer through its end of turn; None where the template writes none.
 
         Some end a thought with the same token, so that it is looked for behind what is said last."""
-        thought, content = thought_of(message), str(message.get("content") or "").strip()
+        thought, content = thought_of(message), content_of(message).strip()
         at = answer.find(thought) + len(thought)
         lead = self.marks.closes if thought else self.marks.unthought
         at += len(lead) if answer.startswith(lead, at) else 0
-        calls = message.get("tool_calls") or ()
+        calls = calls_of(message)
         at = _behind(answer, at, (content, *(call["function"]["name"] for call in calls)))
         found = [answer.find(end, at) + len(end) for end in self.ends.texts if end in answer[at:]]
         return min(found, default=None)
@@ -150,7 +151,7 @@ class Turns:
 
         Gemma 4's larger models are asked so when they are not to think."""
         message = self.messages[i]
-        content = str(message.get("content") or "")
+        content = content_of(message)
         spoken = {"role": message["role"], "content": CONTENT}
         head = self._text([*self.messages[:i], spoken]).rpartition(CONTENT)[0]
         prompted = prompt.removeprefix(head)
@@ -202,7 +203,7 @@ class Turns:
     def _refuse_changes(self, i: int, prompt: str, answer: str) -> None:
         """The answer says what the message says: its content, its thought and its calls."""
         message = self.messages[i]
-        content, thought = str(message.get("content") or "").strip(), thought_of(message)
+        content, thought = content_of(message).strip(), thought_of(message)
         if not thought and not self.marks.thinks:
             thought, content = split_thoughts(content)
         if content not in answer:
@@ -338,7 +339,7 @@ def _behind(answer: str, at: int, parts: Iterable[str]) -> int:
 
 def _changes(message: Message) -> Iterator[tuple[str, Message]]:
     """The parts of a message that templates are known to leave out, each with another text in it."""
-    role, calls = message["role"], message.get("tool_calls") or ()
+    role, calls = message["role"], calls_of(message)
     if message.get("content") and (calls or role not in ("user", "assistant")):
         what = "the text beside the tool call" if calls else f"this {role} message"
         if role == "system":

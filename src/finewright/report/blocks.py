@@ -124,8 +124,12 @@ class Page:
 def section(title: str, *blocks: Block | None, is_for_page: bool = False) -> list[Section]:
     """The section, where it has anything to show beside explanations for the page."""
     there = [block for block in blocks if block is not None and not _is_empty(block)]
-    has_more = is_for_page or any(not (isinstance(b, Text) and b.tone == "page") for b in there)
-    return [Section(title, there, is_for_page)] if there and has_more else []
+    has_more = bool(there) if is_for_page else not all(map(_explains, there))
+    return [Section(title, there, is_for_page)] if has_more else []
+
+
+def _explains(block: Block) -> bool:
+    return isinstance(block, Text) and block.tone == "page"
 
 
 def table_of(

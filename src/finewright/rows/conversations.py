@@ -12,6 +12,7 @@ from finewright.rows.messages import (
     checked_messages,
 )
 from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
+from finewright.schema.common import without
 from finewright.schema.data import DataType
 
 
@@ -229,7 +230,7 @@ def _num_alike(one: Sequence[Turn], other: Sequence[Turn]) -> int:
 
 def _plain(turn: Turn) -> Json:
     """The message without its weight, which is no part of what is said."""
-    return {key: value for key, value in turn.message.items() if key != "weight"}
+    return without(turn.message, ("weight",))
 
 
 def _check_pair(

@@ -10,6 +10,7 @@ from finewright.judge.answer import has_open_thought
 from finewright.rows.call_ids import with_ids
 from finewright.rows.containers.json_rules import json_value
 from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
+from finewright.schema.rows import calls_of
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -39,7 +40,7 @@ def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:
     if notes.has_error:
         return turns
     for start, turn in enumerate(turns):
-        ids = [call.get("id") for call in turn.message.get("tool_calls") or ()]
+        ids = [call.get("id") for call in calls_of(turn.message)]
         if len(ids) <= 1:
             continue
         results = list(takewhile(lambda t: t.message["role"] == "tool", turns[start + 1 :]))
@@ -85,7 +86,7 @@ def check_replies(turns: Sequence[Turn], notes: RowNotes) -> None:
     is_said = False
     for turn in turns:
         message, role = turn.message, turn.message["role"]
-        called.update(str(call.get("id")) for call in message.get("tool_calls") or ())
+        called.update(str(call.get("id")) for call in calls_of(message))
         if role == "tool" and message["tool_call_id"] not in called:
             what = f"no call before it has the id {shown(message['tool_call_id'])}"
             notes.warning(f"{turn.key}.tool_call_id", what, "name the id of the call it answers")
@@ -123,7 +124,7 @@ def _check_results(turns: Sequence[Turn], notes: RowNotes) -> None:
 def _called(turn: Turn, notes: RowNotes) -> dict[str, str]:
     """Id of each call of the turn -> its key; an id that two of them have is a warning."""
     found: dict[str, str] = {}
-    for j, call in enumerate(turn.message.get("tool_calls") or ()):
+    for j, call in enumerate(calls_of(turn.message)):
         id, key = call.get("id"), f"{turn.key}.tool_calls[{j}].id"
         if isinstance(id, str) and id in found:
             what = f"an earlier call of the turn has the id {shown(id)}, too"

@@ -4,12 +4,13 @@ import hashlib
 import json
 from dataclasses import replace
 
+from finewright.schema.common import without
 from finewright.schema.rows import Row
 
 
 def prompt_key(row: Row) -> str:
     """Equal for rows that ask the same; weights are no part of a question."""
-    turns = [{k: v for k, v in m.items() if k != "weight"} for m in row.prompt]
+    turns = [without(m, ("weight",)) for m in row.prompt]
     canonical = json.dumps([turns, row.tools], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from finewright.schema.rows import (
     RowText,
     RowTexts,
     TaughtAnswer,
+    calls_of,
     number_or_text,
     number_text,
 )
@@ -95,7 +96,7 @@ def numbers(row: Row) -> Iterator[RowText]:
     shared = _num_alike(row.messages, rejected)
     for name, turns, first in (("messages", row.messages, 0), ("rejected", rejected, shared)):
         for i, turn in enumerate(turns[first:], start=first):
-            for j, call in enumerate(turn.get("tool_calls") or ()):
+            for j, call in enumerate(calls_of(turn)):
                 arguments = call["function"].get("arguments")
                 if isinstance(arguments, dict):
                     place = f"{name}[{i}].tool_calls[{j}].function.arguments"
@@ -146,7 +147,7 @@ def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterat
         for key in _SPOKEN:
             if isinstance(turn.get(key), str) and turn[key]:
                 yield RowText(f"{name}[{i}].{key}", turn["role"], turn[key])
-        for j, call in enumerate(turn.get("tool_calls") or ()):
+        for j, call in enumerate(calls_of(turn)):
             place = f"{name}[{i}].tool_calls[{j}].function.arguments"
             for leaf, text in leaves(place, call["function"].get("arguments")):
                 yield RowText(leaf, turn["role"], text)

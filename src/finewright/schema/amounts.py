@@ -63,15 +63,19 @@ def number_of(written: object, units: Units) -> object:
     digits, unit = found[1].replace(",", "").replace("_", "") + (found[2] or ""), found[3]
     if not math.isfinite(float(digits) * units.get(unit, 1)):
         raise ValueError("is too large a number")
-    if not unit and digits.isdigit():
-        return int(digits)
     if not unit:
-        return _whole(float(digits)) if found[2] else float(digits)
+        return _plain(digits, has_power=bool(found[2]))
     if unit not in units:
         known = f"known are {', '.join(units)}" if units else "it has none"
         raise ValueError(f"{written!r} has no unit that this is counted in; {known}")
     number = float(f"{float(digits) * units[unit]:.{_EXACT_DIGITS}g}")
     return int(number) if unit in _TEXT else _whole(number)
+
+
+def _plain(digits: str, *, has_power: bool) -> float:
+    if digits.isdigit():
+        return int(digits)
+    return _whole(float(digits)) if has_power else float(digits)
 
 
 def _whole(number: float) -> float:

@@ -1,9 +1,12 @@
 """Leaf types shared by every spec and report, and the way a default carries its reason."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Container, Iterable, Mapping
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Model(BaseModel):
@@ -51,6 +54,11 @@ class Problem(Model):
         parts = [part for part in (where, self.key) if part]
         text = ": ".join([*parts, self.message])
         return f"{text} ({self.hint})" if self.hint else text
+
+
+def without(data: Mapping[K, V], keys: Container[K]) -> dict[K, V]:
+    """The data but for these keys, in their order."""
+    return {key: value for key, value in data.items() if key not in keys}
 
 
 def errors_of(problems: Iterable[Problem]) -> list[Problem]:

@@ -144,12 +144,16 @@ def _mend(errors: Sequence["ErrorDetails"], text: str | None) -> str:
         return f'; write "{text or value}" in quotes'
     if value is None and "model_type" in kinds:
         return "; write its keys below it, or delete the line"
-    if isinstance(value, str) and (number := _number_meant(value, kinds)) is not None:
-        return f"; write {number}"
     near = "".join(map(_near_choice, errors))
-    if not near and isinstance(value, str) and kinds & {"tuple_type", "list_type"}:
-        return f"; write [{short(value)}]"
-    return near
+    return _mend_of_text(value, kinds, near) if isinstance(value, str) else near
+
+
+def _mend_of_text(value: str, kinds: set[str], near: str) -> str:
+    """A number that a text says, a choice that it is near to, or the list of it alone."""
+    if (number := _number_meant(value, kinds)) is not None:
+        return f"; write {number}"
+    is_list = not kinds.isdisjoint({"tuple_type", "list_type"})
+    return f"; write [{short(value)}]" if is_list and not near else near
 
 
 def _number_meant(text: str, kinds: set[str]) -> object:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from finewright.errors import SpecError
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, without
 from finewright.schema.explain import explain, group, odd_numbers, visible
 from finewright.schema.nodes import (
     DEEPEST,
@@ -95,20 +95,24 @@ def load_the_rest(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec | Non
         data = _read_root(path, read_text(path), notes)
         for assignment in overrides:
             data = override(data, assignment, notes)
-        for _ in range(_MOST_ROUNDS):
-            spec, errors = _tried(data)
-            wrong = group([*errors, *odd_numbers(data)], data)
-            if spec is not None and not wrong:
-                places = {dotted(loc): place for loc, place in notes.places.items()}
-                keys = frozenset(dotted(loc) for loc, _ in walk(data))
-                return LoadedSpec(spec, "", path, keys, data, places)
-            if any(_may_choose_arm(data, loc) for loc in wrong):
-                return None
-            # The last first, so that items of a list stay at their numbers.
-            for loc in sorted(wrong, key=str, reverse=True):
-                data = _without(data, loc)
+        return _right_part(data, path, notes)
     except (SpecError, LookupError):
         return None
+
+
+def _right_part(data: Tree, path: Path, notes: SpecNotes) -> LoadedSpec | None:
+    for _ in range(_MOST_ROUNDS):
+        spec, errors = _tried(data)
+        wrong = group([*errors, *odd_numbers(data)], data)
+        if spec is not None and not wrong:
+            places = {dotted(loc): place for loc, place in notes.places.items()}
+            keys = frozenset(dotted(loc) for loc, _ in walk(data))
+            return LoadedSpec(spec, "", path, keys, data, places)
+        if any(_may_choose_arm(data, loc) for loc in wrong):
+            return None
+        # The last first, so that items of a list stay at their numbers.
+        for loc in sorted(wrong, key=str, reverse=True):
+            data = _without(data, loc)
     return None
 
 
@@ -137,7 +141,7 @@ def _without(old: Tree, loc: Loc) -> Tree:
         raise LookupError(f"nothing is at {dotted(loc)}")
     if rest:
         return {**old, first: _without(old[first], rest)}
-    return {key: value for key, value in old.items() if key != first}
+    return without(old, (first,))
 
 
 def changed(

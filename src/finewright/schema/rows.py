@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import takewhile
 from typing import Any, Literal, NamedTuple
@@ -210,3 +210,13 @@ def number_or_text(text: str) -> int | str:
     """The number that the text is, where it is written as JSON would have it; else the text."""
     is_number = text.isascii() and text.isdigit() and text[0] != "0"
     return int(text) if is_number else text
+
+
+def content_of(message: Mapping[str, Any]) -> str:  # Any: free JSON
+    """What a message says beside its thoughts and calls; empty where it says nothing."""
+    return str(message.get("content") or "")
+
+
+def calls_of(message: Mapping[str, Any]) -> Sequence[Any]:  # Any: free JSON
+    """The calls of a message; none where it has none."""
+    return message.get("tool_calls") or ()

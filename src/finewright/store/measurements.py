@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from finewright.schema.common import Artifact
+from finewright.schema.common import Artifact, without
 from finewright.store.atomic import os_errors, replace_dir
 from finewright.store.manifest import FinishedStage, ManifestRow, read_manifest, write_manifest
 from finewright.store.rundir import RunDir
@@ -39,7 +39,7 @@ def keep_measurement(run: RunDir) -> str:
     _copy(run, folder, (*made, lock))
     others = [row for row in manifest.artifacts if row.stage not in (_STAGE, folder)]
     kept = [_moved(row, folder) for row in (*made, lock)]
-    stages = {name: stage for name, stage in manifest.stages.items() if name != _STAGE}
+    stages = without(manifest.stages, (_STAGE,))
     update = {"stages": {**stages, folder: finished}, "artifacts": (*others, *kept)}
     write_manifest(run, manifest.model_copy(update=update))
     _remove(run, made)

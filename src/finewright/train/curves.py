@@ -165,8 +165,13 @@ def _figure(curves: Sequence[MetricCurve]) -> Figure:
     return figure
 
 
+def _draw_trend(panel: Axes, curve: MetricCurve) -> None:
+    trend = buckets(curve, _TREND_POINTS)
+    panel.plot([p.step for p in trend], [p.mean for p in trend], color="C0", linewidth=1.5)
+
+
 def _draw_panel(panel: Axes, curve: MetricCurve) -> None:
-    all_of_it, trend = buckets(curve, _MOST_POINTS), buckets(curve, _TREND_POINTS)
+    all_of_it = buckets(curve, _MOST_POINTS)
     has_trend = len(curve.steps) >= 2 * _TREND_POINTS
     steps = [point.step for point in all_of_it]
     means = [point.mean for point in all_of_it]
@@ -178,7 +183,7 @@ def _draw_panel(panel: Axes, curve: MetricCurve) -> None:
         alpha = 0.35 if has_trend else 1.0
         panel.plot(steps, means, color="C0", alpha=alpha, marker=marker, markersize=3, linewidth=1)
     if has_trend:
-        panel.plot([p.step for p in trend], [p.mean for p in trend], color="C0", linewidth=1.5)
+        _draw_trend(panel, curve)
     panel.set_title(_title(curve))
 
 

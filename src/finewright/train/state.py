@@ -7,6 +7,7 @@ from torch import Tensor
 
 from finewright.lm.adapters.kinds import set_adapter_tensors
 from finewright.lm.model import LM
+from finewright.schema.common import without
 from finewright.train.checkpoint import State
 from finewright.train.loop import Method
 from finewright.train.optimizer import Optimizer
@@ -34,7 +35,7 @@ def put_back(state: State, lm: LM, method: Method, optimizer: Optimizer) -> None
 def put_weights_back(weights: Mapping[str, Tensor], lm: LM, method: Method) -> None:
     """Only what is trained, as after the best step of a run that went on."""
     heads = _heads(method)
-    own = {name: tensor for name, tensor in weights.items() if name not in heads}
+    own = without(weights, heads)
     set_adapter_tensors(lm.adapters, own, origin="checkpoint")
     for name, head in heads.items():
         head.copy_(weights[name])

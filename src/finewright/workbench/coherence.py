@@ -119,6 +119,11 @@ def _of_calls(
             message = f"{metric} says nothing of {name}: each of its {len(due)} rows expects a call"
             hint = "measure it on rows that expect none; tool_calls is of every row"
             yield Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
+    yield from _as_texts(known, name, due)
+
+
+def _as_texts(known: Sequence[str], name: str, due: Sequence[Due]) -> Iterator[Problem]:
+    """Calls that no metric compares call by call."""
     calling = sum(bool(each.answer.calls) for each in due)
     if calling and not any(map(scores_answers, known)):
         message = (

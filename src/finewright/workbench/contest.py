@@ -118,6 +118,11 @@ def _wrongs(spec: RunSpec, kind: str, metric: str) -> list[tuple[str, str, str]]
     if (metric or metrics[0]) == "perplexity":
         what = "perplexity is by token, and models cut text into different ones"
         found.append((f"{kind}.metric", what, "name a metric of the answers"))
+    return found + _missing_rows(spec)
+
+
+def _missing_rows(spec: RunSpec) -> list[tuple[str, str, str]]:
+    found = []
     if not spec.data.eval_fraction:
         what = "no rows are held out of training, and something must choose"
         found.append(("data.eval_fraction", what, "set it, such as 0.1"))

@@ -46,31 +46,30 @@ def _python() -> DoctorFinding:
 
 
 def _packages() -> list[DoctorFinding]:
-    found = []
-    for name in runtime.NEEDED:
-        try:
-            found.append(DoctorFinding(name=name, passed=True, detail=version(name)))
-        except PackageNotFoundError:
-            found.append(
-                DoctorFinding(
-                    name=name,
-                    passed=False,
-                    detail="not installed: training, evaluating and chatting need it",
-                    hint='pip install "finewright[train]"',
-                )
-            )
-    broken = [f for f in found if f.name == "transformers" and f.detail.startswith("5.24.")]
-    if broken:
-        found.remove(broken[0])
-        found.append(
-            DoctorFinding(
-                name="transformers",
-                passed=False,
-                detail=f"{broken[0].detail} renames the cache argument that adapters rely on",
-                hint='pip install "transformers!=5.24.*,<5.25"',
-            )
+    return sorted(map(_package, runtime.NEEDED), key=lambda found: _BROKEN in found.hint)
+
+
+def _package(name: str) -> DoctorFinding:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return DoctorFinding(
+            name=name,
+            passed=False,
+            detail="not installed: training, evaluating and chatting need it",
+            hint='pip install "finewright[train]"',
         )
-    return found
+    if name == "transformers" and found.startswith("5.24."):
+        return DoctorFinding(
+            name=name,
+            passed=False,
+            detail=f"{found} renames the cache argument that adapters rely on",
+            hint=f'pip install "{_BROKEN},<5.25"',
+        )
+    return DoctorFinding(name=name, passed=True, detail=found)
+
+
+_BROKEN = "transformers!=5.24.*"
 
 
 def _torch() -> DoctorFinding:

@@ -38,11 +38,16 @@ def past_runs(root: Path, base_model: str, settings: TrainSettings) -> list[Past
     return found[:_MOST]
 
 
+def _decisive(settings: TrainSettings) -> list[object]:
+    """What a step's time depends on."""
+    return [getattr(settings, key) for key in _SAME]
+
+
 def _of(run: RunDir, base_model: str, settings: TrainSettings) -> Iterator[Past]:
     if not run.report_path("train").is_file() or not _same_processor(run):
         return
     theirs = lock_of(run).candidates.get(base_model)
-    if theirs is None or any(getattr(theirs, k) != getattr(settings, k) for k in _SAME):
+    if theirs is None or _decisive(theirs) != _decisive(settings):
         return
     for candidate in run.read_report("train", TrainReport).candidates:
         if candidate.base_model == base_model and candidate.seconds > 0:

@@ -13,7 +13,7 @@ from finewright.estimate.context import no_room
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_rows
 from finewright.rows.formats.untrained import PLAIN_TEXT
-from finewright.schema.common import Artifact, Problem
+from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings
 from finewright.schema.rows import Row
@@ -152,7 +152,7 @@ def _to_answer(row: ReadRow) -> ReadRow:
     last = said[-1] if isinstance(said, list) and said else None
     if not isinstance(last, dict) or last.get("role") not in _ASKING or "prompt" in row.data:
         return row
-    rest = {key: value for key, value in row.data.items() if key != "messages"}
+    rest = without(row.data, ("messages",))
     return row._replace(data={**rest, "prompt": said})
 
 

@@ -65,13 +65,15 @@ def _digests(loaded: LoadedSpec) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"base_models.{i}", partial(base_digest, name, root)
 
 
+def _is_there(loaded: LoadedSpec, source: str) -> bool:
+    path = source_path(source, loaded.resolve)
+    return source.startswith(HUB) or path.is_file() or path.is_dir()
+
+
 def missing_files(loaded: LoadedSpec) -> list[Problem]:
     """An error for each file that the spec names where none is."""
-    problems = []
-    for key, name in _sources(loaded):
-        path = source_path(name, loaded.resolve)
-        if not (name.startswith(HUB) or path.is_file() or path.is_dir()):
-            problems.append(_missing(key, name, "there is no such file"))
+    sources = [(key, name) for key, name in _sources(loaded) if not _is_there(loaded, name)]
+    problems = [_missing(key, name, "there is no such file") for key, name in sources]
     paths = [(key, name, loaded.resolve(name)) for key, name in _files(loaded)]
     return problems + [_no_file(key, name, path) for key, name, path in paths if not path.is_file()]
 

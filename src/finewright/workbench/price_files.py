@@ -178,9 +178,10 @@ def _together(
 ) -> CatalogImport:
     """The imports of a folder's files as one; what each left out is told with the provider's name."""
     names = [Path(each.path).parent.name for each in done]
-    rows, left = Counter[str](), useless
+    rows, left, lines = Counter[str](), useless, list[str]()
     for name, each in zip(names, done, strict=True):
         rows.update(each.rows)
+        lines += (f"{name}: {line}" for line in each.bad_lines)
         left.update({f"{name}: {why}": count for why, count in each.left_out.items()})
     return CatalogImport(
         path=str(folder),
@@ -190,11 +191,7 @@ def _together(
         replaced=tuple(row for each in done for row in each.replaced),
         left_out=dict(left),
         problems=tuple(problem for each in done for problem in each.problems),
-        bad_lines=tuple(
-            f"{name}: {line}"
-            for name, each in zip(names, done, strict=True)
-            for line in each.bad_lines
-        ),
+        bad_lines=tuple(lines),
     )
 
 
@@ -256,6 +253,11 @@ def _kind(path: Path, format: str) -> str:
         return _OWN
     if not path.is_file():
         raise DataError(f"{path}: no such file", hint="give a CSV or a YAML file of prices")
+    return _recognised(path)
+
+
+def _recognised(path: Path) -> str:
+    """The format that a package recognises a file as."""
     sources: dict[str, PriceFile] = {
         name: plugins.resolve("price_file", name) for name in plugins.listed("price_file")
     }

@@ -12,6 +12,7 @@ from finewright import __version__
 from finewright.feature import feature_stages
 from finewright.plugins import Kind, load
 from finewright.plugins import modules as modules_of
+from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.run import RunSpec
 from finewright.store.atomic import os_errors
 from finewright.store.keys import stage_key
@@ -106,8 +107,7 @@ def _section(stage: Stage, context: StageContext, inputs: dict[str, str]) -> lis
         inputs = {key: value for key, value in inputs.items() if not is_of_evaluation(key)}
     section = [getattr(spec, stage.name), inputs]
     if stage.name == "data":
-        is_drawn = any(item.limit for item in spec.evaluate.data)
-        section += [spec.evaluate.data, spec.evaluate.seed if is_drawn else None]
+        section += [spec.evaluate.data, _seed_of_draws(spec.evaluate)]
     if _reads_rows(stage):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
     if spec.chat_template and "data" in stage.reads:
@@ -133,6 +133,11 @@ def _reads_rows(stage: Stage) -> bool:
 def is_of_evaluation(key: str) -> bool:
     """Is the input one that only measures?"""
     return key.startswith("evaluate.")
+
+
+def _seed_of_draws(spec: EvaluateSpec) -> int | None:
+    """None where no rows are drawn, so that the seed decides nothing."""
+    return spec.seed if any(item.limit for item in spec.data) else None
 
 
 def _result_digests(context: StageContext, stage: str, reader: Stage) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from finewright.rows.notes import Json
+from finewright.schema.common import without
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 _LEFT_OUT = ""
@@ -16,7 +17,7 @@ def json_schema(part: Json) -> Json:
     """The parameters with the types of JSON Schema; one of type `any` has none.
 
     `optional` goes: JSON Schema has no such key, and `required` says it."""
-    schema = {key: value for key, value in part.items() if key not in {"type", "optional"}}
+    schema = without(part, {"type", "optional"})
     if (type_ := part.get("type", "any")) != "any":
         schema = {"type": _TYPES.get(type_, type_), **schema}
     if isinstance(properties := part.get("properties"), dict):

@@ -31,9 +31,11 @@ def label_card(
     """The classifier that the training rows teach, on every set that asks for their labels.
 
     It is scored as the models are, by the metrics that are of answers alone; not made where there is none."""
+    if task is None:
+        return LabelCard((), None)
     metrics = [metric for metric in settings.metrics if metric not in _OF_MODELS]
-    suitable = [rows for rows in row_sets if task and task.suits(rows.rows)]
-    if task is None or not suitable or not metrics:
+    suitable = [rows for rows in row_sets if task.suits(rows.rows)]
+    if not (suitable and metrics):
         return LabelCard((), None)
     classifier = fit(task.questions, task.answers)
     by_set = {each.data: each for each in measured}

@@ -10,7 +10,7 @@ from finewright.evaluate.scorers import label
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import labels_of
 from finewright.lm.chat import Chat
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Message, Row, content_of
 
 _FEWEST_LABELS = 2
 _MOST_OTHERS = 0.5
@@ -55,13 +55,13 @@ def label_task(train: Sequence[Row]) -> LabelTask | None:
 def question_text(row: Row) -> str:
     """What the row asks: every turn before the answer but the system's."""
     before = row.messages[: row.answer_at or 0]
-    return "\n".join(str(turn.get("content") or "") for turn in before if turn["role"] != "system")
+    return "\n".join(content_of(turn) for turn in before if turn["role"] != "system")
 
 
 def with_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
     """The row with the task and its labels told: in the system prompt, after the row's own; in the first turn
     of the user where the chat template has no system prompt. A row that names every label stays as it is."""
-    said = "\n".join(str(turn.get("content") or "") for turn in row.messages[: row.answer_at or 0])
+    said = "\n".join(content_of(turn) for turn in row.messages[: row.answer_at or 0])
     if all(_names(said, name) for name in labels):
         return row
     listed = "\n".join(f"- {name}" for name in labels)

@@ -234,9 +234,7 @@ def _of_finalist(each: Finalist) -> Iterator[Problem]:
         )
 
 
-def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
-    for each in finalists:
-        yield from _of_finalist(each)
+def _busy(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
     busy = [each for each in finalists if is_busy(each.speed.cores_others_used)]
     if busy:
         used = ", ".join(f"{e.base_model} {e.speed.cores_others_used:.1f}" for e in busy)
@@ -246,6 +244,12 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
             " little and decide nothing",
             hint=f"on a quiet machine, delete times.jsonl in {contest.folder} and run the same command",
         )
+
+
+def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
+    for each in finalists:
+        yield from _of_finalist(each)
+    yield from _busy(contest, finalists)
     if any(each.behaviour.other_language is None for each in finalists):
         hint = 'pip install "finewright[data]"'
         yield Problem(level="info", message="nobody looked for other languages", hint=hint)

@@ -78,12 +78,12 @@ def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
     for tier in spec.tiers:
         check_tier(catalog, tier)
     gpus = {gpu_named(catalog, name).name for name in spec.gpus}
-    found: list[Machine] = []
-    for provider in spec.providers or ("",):
-        found += machines_of(catalog, provider=provider, tiers=spec.tiers)
-    kept = [row for row in found if not gpus or row.gpu in gpus]
+    sold = [
+        machines_of(catalog, provider=each, tiers=spec.tiers) for each in spec.providers or ("",)
+    ]
+    found = [row for rows in sold for row in rows if row.gpu in (gpus or {row.gpu})]
     # A run takes hours: what is reserved for months is no offer, unless somebody asks for it.
-    return [row for row in kept if spec.tiers or row.tier != "reserved"]
+    return found if spec.tiers else [row for row in found if row.tier != "reserved"]
 
 
 def _candidate(

@@ -1,5 +1,6 @@
 """Each machine of the catalog beside the job: what it needs there, whether it fits, how long, how much."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,12 +62,10 @@ def machines(
     numbers = {name: _number(job, gpus[name], halves=elsewhere is not None) for name in names}
     counted = () if elsewhere else sorted(set(numbers.values()))
     mends = {n: options(job, gpu=True, number=n) for n in counted}
-    known = {
-        name: _elsewhere(job, gpus[name], elsewhere)
-        if elsewhere
-        else _on(job, gpus[name], numbers[name], mends[numbers[name]])
-        for name in names
-    }
+    if elsewhere:
+        known = {name: _elsewhere(job, gpus[name], elsewhere) for name in names}
+    else:
+        known = {n: _on(job, gpus[n], numbers[n], mends[numbers[n]]) for n in names}
     kinds = {(row.gpu, row.num_gpus) for row in rows if row.num_gpus > 1}
     spread = {
         (name, count): _over(job, known[name], numbers[name], count, elsewhere)
@@ -83,15 +82,20 @@ def several(
     job: TrainingJob, catalog: PriceCatalog, framework: Framework | None = None
 ) -> Iterator[str]:
     """How many GPUs of a kind with fast links hold the job, the fewest first; by memory alone."""
-    found: list[tuple[int, str]] = []
-    for gpu in catalog.gpus if framework is None or framework.shards else ():
-        if gpu.unusable or gpu.bf16_tflops is None or (gpu.link_gb_s or 0) < _FAST_LINK:
-            continue
-        needs = partial(sharded, job, number=_number(job, gpu, halves=False), framework=framework)
-        fitting = (n for n in _COUNTS if fit(needs(n).process_gib, gpu.memory_gib) == "yes")
-        if count := next(fitting, None):
-            found.append((count, f"{count} x {gpu.name}"))
-    yield from (name for _, name in sorted(found))
+    gpus = catalog.gpus if framework is None or framework.shards else ()
+    counts = [(_fewest(job, gpu, framework), gpu.name) for gpu in gpus if _is_linked(gpu)]
+    found = sorted((count, f"{count} x {name}") for count, name in counts if count)
+    yield from (name for _, name in found)
+
+
+def _is_linked(gpu: GPU) -> bool:
+    return not gpu.unusable and gpu.bf16_tflops is not None and (gpu.link_gb_s or 0) >= _FAST_LINK
+
+
+def _fewest(job: TrainingJob, gpu: GPU, framework: Framework | None) -> int:
+    """How many of the GPU hold the job; 0 where no number does."""
+    needs = partial(sharded, job, number=_number(job, gpu, halves=False), framework=framework)
+    return next((n for n in _COUNTS if fit(needs(n).process_gib, gpu.memory_gib) == "yes"), 0)
 
 
 def fit(needs: Range, memory_gib: float) -> Literal["yes", "tight", "no"]:
@@ -132,11 +136,15 @@ def _elsewhere(job: TrainingJob, gpu: GPU, framework: Framework) -> _On:
     return _On(gpu, 1, needs, fit(needs.process_gib, gpu.memory_gib), hours, None, notes)
 
 
+def _may_spread(gpu: GPU, framework: Framework | None) -> bool:
+    is_linked = not gpu.unusable and gpu.link_gb_s is not None
+    return is_linked and (framework is None or framework.shards)
+
+
 def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framework | None) -> _On:
     """Spread over all GPUs of a machine, where one does not hold it and all do; else as it is on one."""
     gpu = one.gpu
-    may_not = gpu.unusable or gpu.link_gb_s is None or not (framework is None or framework.shards)
-    if one.fits == "yes" or may_not or job.samples:
+    if one.fits == "yes" or job.samples or not _may_spread(gpu, framework):
         return one
     needs = sharded(job, count, number=number, framework=framework)
     fits = fit(needs.process_gib, gpu.memory_gib)
@@ -210,8 +218,8 @@ def _notes(machine: Machine, on: _On) -> Iterator[str]:
         )
     elif machine.num_gpus > 1:
         yield f"one of its {machine.num_gpus} GPUs works, all are paid"
-    session = machine.max_session_hours
-    if session is not None and on.hours is not None and on.hours.high > session:
+    session = machine.max_session_hours or math.inf
+    if on.hours is not None and on.hours.high > session:
         yield f"a session ends after {session:g} h; the run goes on from its checkpoint in the next"
 
 

@@ -129,11 +129,12 @@ def _beside(
     unusable = {row.gpu: row.unusable for row in rows if row.unusable}
     for gpu, why in unusable.items():
         yield f"not used: {gpu}, because {why}"
-    hopeless = dict.fromkeys(
-        row.gpu for row in rows if row.fits == "no" and row.mend is None and row.gpu not in unusable
-    )
-    if hopeless:
+    if hopeless := dict.fromkeys(row.gpu for row in rows if _is_hopeless(row)):
         yield f"no setting makes it fit one GPU: {', '.join(hopeless)}"
+
+
+def _is_hopeless(row: MachineEstimate) -> bool:
+    return row.fits == "no" and row.mend is None and not row.unusable
 
 
 def _row(row: MachineEstimate) -> tuple[str, ...]:

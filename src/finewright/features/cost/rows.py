@@ -4,18 +4,21 @@ import math
 import random
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, FinewrightError, MissingExtra
 from finewright.features.cost.job import Rows
 from finewright.lm.sources import LocalBase
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, content_of
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
 from finewright.train.prepared import prepared
 from finewright.train.rows import MethodRows
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
 
 # Enough to know the mean to 2 % where lengths differ as in chat data.
 _LOOKED_AT = 2000
@@ -69,15 +72,7 @@ def _by_tokenizer(
     rows: list[Row], spec: TrainSettings, base: LocalBase | None, run: RunSpec
 ) -> Lengths | None:
     """What becomes of rows that are too long is what training makes of them."""
-    if base is None or not (base.folder / "tokenizer.json").is_file():
-        return None
-    try:
-        from finewright.lm.load import chat_of
-        from finewright.lm.runtime import require_runtime
-
-        require_runtime()
-        chat = chat_of(base, run)
-    except (FinewrightError, MissingExtra, ImportError):
+    if base is None or (chat := _chat_of(base, run)) is None:
         return None
     from finewright.lm.batch import shared_length
 
@@ -95,14 +90,28 @@ def _by_tokenizer(
     )
 
 
+def _chat_of(base: LocalBase, run: RunSpec) -> "Chat | None":
+    """The base's tokenizer and template, where they are here and can be read."""
+    if not (base.folder / "tokenizer.json").is_file():
+        return None
+    try:
+        from finewright.lm.load import chat_of
+        from finewright.lm.runtime import require_runtime
+
+        require_runtime()
+        return chat_of(base, run)
+    except (FinewrightError, MissingExtra, ImportError):
+        return None
+
+
 def _by_characters(rows: Sequence[Row], spec: TrainSettings) -> Lengths:
     """Rows that are too long are reckoned as cut."""
     found = Lengths([], [], [], [], counted=False)
     for row in rows:
-        sides = [row.messages, *([row.rejected] if row.rejected is not None else [])]
+        sides = [side for side in (row.messages, row.rejected) if side is not None]
         each = [_tokens_of(side) for side in sides]
         learned = _tokens_of([m for side in sides for m in side if m["role"] == "assistant"])
-        again = _tokens_of(row.prompt) if row.rejected is not None else 0
+        again = _tokens_of(row.prompt) * (len(sides) - 1)
         kept = sum(min(length, spec.max_length) for length in each)
         found.tokens.append(kept)
         found.sequence.append(min(max(each), spec.max_length))
@@ -112,7 +121,7 @@ def _by_characters(rows: Sequence[Row], spec: TrainSettings) -> Lengths:
 
 
 def _tokens_of(messages: Sequence[dict[str, object]]) -> int:
-    characters = sum(len(str(message.get("content") or "")) for message in messages)
+    characters = sum(len(content_of(message)) for message in messages)
     return round(characters / _CHARACTERS.median) + _TEMPLATE_TOKENS * len(messages)
 
 

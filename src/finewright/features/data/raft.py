@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from finewright.data.raft import REASONS, CountTokens, Raft, RaftQuestion, RaftSearch
 from finewright.errors import DataError
@@ -99,6 +99,10 @@ def _report(made: Raft, spec: RaftSpec, access: Access, out: Path, listing: List
     )
 
 
+def _is_list_of_ids(gold: object) -> TypeGuard[list[str]]:
+    return isinstance(gold, list) and bool(gold) and all(isinstance(id, str) for id in gold)
+
+
 def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any: a line of JSON
     """The question of a line; else the reason to count it under, and what is wrong."""
     prompt, completion = (_text(data, key) for key in ("prompt", "completion"))
@@ -107,7 +111,7 @@ def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any
     if not completion.strip():
         return "no_answer", "completion: no answer to the question"
     gold = data.get("gold")
-    if not isinstance(gold, list) or not gold or not all(isinstance(id, str) for id in gold):
+    if not _is_list_of_ids(gold):
         return "no_gold", "gold: no list of the documents that have the answer"
     license, source = _text(data, "license"), _text(data, "source")
     is_stated = bool(license.strip())

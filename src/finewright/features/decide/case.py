@@ -147,16 +147,14 @@ def middle(spec: DecideSpec, advice: Advice) -> Case:
 
 def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
     """Unknown input -> what was taken for it, in words."""
-    found = {key: _range_text(_widened(advice, key)) for key in _ranged() if _unknown(spec, key)}
+    found = {key: _range_text(_widened(advice, key)) for key in _ranged()}
     for key, name in _LIMITS.items():
-        if _unknown(spec, key):
-            found[key] = f"a limit of {_range_text(_widened(advice, name))}"
-    found |= {key: "false; true is tried" for key in _CLAIMS if _unknown(spec, key)}
+        found[key] = f"a limit of {_range_text(_widened(advice, name))}"
+    found |= dict.fromkeys(_CLAIMS, "false; true is tried")
     for key in _CHOICES:
-        if _unknown(spec, key):
-            low, median, high = getattr(advice.widened, key)
-            found[key] = f"{median}; {low} and {high} are tried"
-    return found | {key: text for key, text in _TAKEN.items() if _unknown(spec, key)}
+        low, median, high = getattr(advice.widened, key)
+        found[key] = f"{median}; {low} and {high} are tried"
+    return {key: text for key, text in (found | _TAKEN).items() if _unknown(spec, key)}
 
 
 def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]:
@@ -167,21 +165,24 @@ def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]
     stated = (key for key in _COUNTS_IF_STATED if not _unknown(spec, key) and getattr(base, key))
     for key in (*_ranged(), *stated):
         yield _number_swing(spec, base, key, advice)
-    for key, name in _LIMITS.items():
+    for key, low, high in _ends(advice):
         if _unknown(spec, key):
-            ends = _widened(advice, name)
-            yield _swing(key, base, Aim(limit=ends.low), Aim(limit=ends.high))
-    for key in _CLAIMS:
-        if _unknown(spec, key):
-            yield _swing(key, base, False, True)
-    for key in _CHOICES:
-        if _unknown(spec, key):
-            low, _, high = getattr(advice.widened, key)
             yield _swing(key, base, low, high)
     for key in POINTS:
         low_case = replace(base, points={**base.points, key: "low"})
         high_case = replace(base, points={**base.points, key: "high"})
         yield InputSwing(key, True, low_case, high_case, "low", "high")
+
+
+def _ends(advice: Advice) -> Iterator[tuple[str, Any, Any]]:  # Any: fields of Case
+    """What an unknown limit, claim or choice may be at its two ends."""
+    for key, name in _LIMITS.items():
+        ends = _widened(advice, name)
+        yield key, Aim(limit=ends.low), Aim(limit=ends.high)
+    yield from ((key, False, True) for key in _CLAIMS)
+    for key in _CHOICES:
+        low, _, high = getattr(advice.widened, key)
+        yield key, low, high
 
 
 def joined(base: Case, changed: Mapping[str, Case]) -> Case:
@@ -194,13 +195,11 @@ def joined(base: Case, changed: Mapping[str, Case]) -> Case:
 def _values(spec: DecideSpec, advice: Advice) -> dict[str, Any]:  # Any: fields of Case by name
     values: dict[str, Any] = {}
     for key in _ranged():
-        given = getattr(spec, key)
-        values[key] = float(_widened(advice, key).median if given == UNKNOWN else given)
+        values[key] = float(_or(getattr(spec, key), _widened(advice, key).median))
     for key in _CLAIMS:
         values[key] = getattr(spec, key) is True
     for key in _CHOICES:
-        given = getattr(spec, key)
-        values[key] = getattr(advice.widened, key)[1] if given == UNKNOWN else given
+        values[key] = _or(getattr(spec, key), getattr(advice.widened, key)[1])
     for key in _CHOSEN:
         values[key] = getattr(spec, key)
     for key, name in _LIMITS.items():

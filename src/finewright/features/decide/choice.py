@@ -64,12 +64,12 @@ def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[Mo
     apis, owns = _with(candidates.api, base.api_model), _with(candidates.own, base.base_model)
     found: dict[Arm, list[ModelTrial]] = {arm: [] for arm in WITH_MODEL}
     for api, own in zip_longest(apis, owns):
-        models = {
-            arm.name: (api or apis[0]) if arm.host == "api" else (own or owns[0]) for arm in found
-        }
+        due = {"api": api, "self-hosted": own}
+        usual = {"api": apis[0], "self-hosted": owns[0]}
+        models = {arm.name: due[arm.host] or usual[arm.host] for arm in found}
         each = trial(replace(base, models=models))
         for arm, rows in found.items():
-            if (api if arm.host == "api" else own) is not None:
+            if due[arm.host] is not None:
                 rows.append(each[arm]._replace(model=models[arm.name]))
     return found
 

@@ -179,13 +179,8 @@ class _Figuring:
             yield f"its context is not known, {_CONTEXT_WITHOUT_ROW:,} tokens are taken for it"
         if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
-        if arm.is_tuned and (hosted is None or hosted.usd is None):
-            yield "the price of training is not known, and not counted"
-        elif hosted and hosted.usd:
-            whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
-            yield f"a training run there {span(hosted.usd)} USD ({whose})"
-        if hosted and hosted.row.served_share != 1:
-            yield f"a token of the tuned model at {hosted.row.served_share:g} times the price"
+        if arm.is_tuned:
+            yield from _tuned_words(hosted)
         if arm.method == "prompt+long-context":
             share = self.request.cached_share(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"
@@ -206,8 +201,8 @@ class _Figuring:
         trained = self._training(arm) if arm.is_tuned else UNTRAINED
         index = self.index if arm.is_searched else NO_INDEX
         month = total(machines_usd, index.month_usd)
-        words = [self._words(model, seat, idle)] if seat else []
-        words += [f"a training run on {trained.where}"] if trained.where else []
+        training = f"a training run on {trained.where}" if trained.where else ""
+        words = filter(None, (self._words(model, seat, idle), training))
         able = ability_of(model.name, self.case.task, model.shape.parameters)
         runs = product(trained.usd, self.taken["project_runs"])
         is_own = self.case.on_premise_only or bool(seat and seat.served.host.is_own)
@@ -304,7 +299,9 @@ class _Figuring:
             yield from filter(None, [host_words(hosts)])
         yield from self._more_words(arm)
 
-    def _words(self, model: OpenModelFacts, seat: Seat, idle: IdleMachine | None) -> str:
+    def _words(self, model: OpenModelFacts, seat: Seat | None, idle: IdleMachine | None) -> str:
+        if seat is None:
+            return ""
         served = seat.served
         if idle is not None:
             return f"{model.name}, {served.bits}-bit, on {idle.words}"
@@ -381,6 +378,17 @@ class _Figuring:
     def _misfit(self, model: OpenModelFacts, need: Need) -> str:
         there = self._at_hand(self.rented)
         return served_misfit(model, need, there, self.case.requests_per_month)
+
+
+def _tuned_words(hosted: HostedRun | None) -> Iterator[str]:
+    """What training at an API's provider costs, and a token after it."""
+    if hosted is None or hosted.usd is None:
+        yield "the price of training is not known, and not counted"
+    else:
+        whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
+        yield f"a training run there {span(hosted.usd)} USD ({whose})"
+    if hosted and hosted.row.served_share != 1:
+        yield f"a token of the tuned model at {hosted.row.served_share:g} times the price"
 
 
 def _each(month: Range, case: Case) -> Range:

@@ -154,6 +154,12 @@ def _volatile(ground: Ground) -> Iterator[GateVerdict]:
                 f"half of the facts change within {case.fact_half_life_days:g} days and training again takes"
                 f" {days:.0f}: a fine-tuned model would answer from old facts; retrieval can be added to it",
             )
+    yield from _too_fast(ground)
+
+
+def _too_fast(ground: Ground) -> Iterator[GateVerdict]:
+    """Facts that change faster than documents are read anew."""
+    case = ground.case
     days = min(ground.figures[arm].update_days.median for arm in _READ_ANEW)
     if case.corpus_tokens > 0 and case.knowledge_gap > 0 and case.fact_half_life_days <= days:
         why = (

@@ -85,10 +85,7 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
     mixtures = [(kind.count, kind.experts) for kind in shape.layers if kind.experts]
     held = sum(layers * each.count * each.each for layers, each in mixtures)
     used = sum(layers * each.used * each.each for layers, each in mixtures)
-    known = config or {}
-    window, pattern = known.get("sliding_window"), known.get("sliding_window_pattern")
-    if not (isinstance(window, int) and isinstance(pattern, int) and pattern > 1):
-        window, pattern = 0, 1
+    window, pattern = _window(config or {})
     return Sizes(
         held={bits: _bytes(shape, shape.parameters, held, bits) for bits in (16, 4)},
         read={bits: _bytes(shape, shape.active, used, bits) for bits in (16, 4)},
@@ -99,6 +96,14 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
         window=float(window),
         windowed=1 - 1 / pattern,
     )
+
+
+def _window(config: Mapping[str, Any]) -> tuple[int, int]:  # Any: free JSON
+    """The sliding window, and of how many layers one has none."""
+    window, pattern = config.get("sliding_window"), config.get("sliding_window_pattern")
+    if isinstance(window, int) and isinstance(pattern, int) and pattern > 1:
+        return window, pattern
+    return 0, 1
 
 
 def _bytes(shape: ModelShape, count: int, experts: int, bits: Bits) -> float:

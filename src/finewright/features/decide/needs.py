@@ -68,18 +68,16 @@ def third_parties(ground: Ground) -> Iterator[GateVerdict]:
 def languages(ground: Ground) -> Iterator[GateVerdict]:
     """Whether a model was made for what is spoken."""
     wanted = set(ground.case.languages)
-    unknown = []
     for arm in ARMS:
-        figures = ground.figures[arm]
-        if figures.languages is None:
-            if arm.host == "self-hosted" and arm.is_language_model and wanted - {"en"}:
-                unknown.append(arm)
-        elif missing := sorted(wanted - set(figures.languages)):
-            known = figures.languages
+        known = ground.figures[arm].languages
+        if known is not None and (missing := sorted(wanted - set(known))):
             made = ", ".join(known) if len(known) <= _LISTED else f"{len(known)} languages"
-            why = f"{figures.model} was made for {made}, not for {', '.join(missing)}"
+            model = ground.figures[arm].model
+            why = f"{model} was made for {made}, not for {', '.join(missing)}"
             yield GateVerdict("dropped", [arm], why)
-    if unknown:
+    own = [arm for arm in WITH_MODEL if arm.host == "self-hosted"]
+    unknown = [arm for arm in own if ground.figures[arm].languages is None]
+    if unknown and wanted - {"en"}:
         yield GateVerdict("warning", unknown, "which languages its model was made for is unknown")
 
 

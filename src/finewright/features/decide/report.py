@@ -99,8 +99,7 @@ def _why(report: DecideReport) -> Iterator[Block | None]:
 def _picture(report: DecideReport) -> Iterator[Block | None]:
     """Every arm where it stands by cost and quality: dots on the front, rings off it or dropped."""
     left = {row.arm: row for row in report.ranking}
-    costs = [cost for cost in report.costs if cost.is_possible]
-    shown = [cost for cost in costs if cost.month_usd.high > 0 and cost.quality.high > 0]
+    shown = [cost for cost in report.costs if _has_figures(cost)]
     front = [cost for cost in shown if cost.arm in left and _is_front(cost, shown, left)]
     points = [
         Point(
@@ -127,6 +126,10 @@ def _picture(report: DecideReport) -> Iterator[Block | None]:
             up=Axis("share of cases done well", is_share=True),
             marked=_limit(limit),
         )
+
+
+def _has_figures(cost: ArmCost) -> bool:
+    return cost.is_possible and cost.month_usd.high > 0 and cost.quality.high > 0
 
 
 def _is_front(cost: ArmCost, shown: Sequence[ArmCost], left: Mapping[str, RankedArm]) -> bool:
@@ -255,12 +258,16 @@ def _turns(report: DecideReport) -> Iterator[str]:
         yield f"{change}: {flip.new_winner}, with {flip.model}, wins"
     if not report.flips and report.ranking:
         yield "no weight alone: no other arm wins by any one criterion"
+    yield from _turning(report)
+    for each in report.break_even:
+        yield f"{each.method}: self-hosted is cheaper {_from(each.requests_per_month)}{each.reason}"
+
+
+def _turning(report: DecideReport) -> Iterator[str]:
     turning = [swing for swing in report.swings if swing.turns][:_TURNING_SHOWN]
     yield from map(_swing, turning)
     if report.ranking and not turning:
         yield "no input alone within its range"
-    for each in report.break_even:
-        yield f"{each.method}: self-hosted is cheaper {_from(each.requests_per_month)}{each.reason}"
 
 
 def _from(volume: Range | None) -> str:

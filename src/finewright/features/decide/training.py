@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from statistics import median_high
 from typing import NamedTuple
 
+from finewright.estimate.money import spread
 from finewright.features.decide.arms import NOTHING
 from finewright.features.decide.facts import Facts, LoraStep
 from finewright.features.decide.models import Bits, OpenModelFacts
@@ -79,11 +81,9 @@ def run_at(facts: Facts, api: API, model: OpenModelFacts | None, tokens: Range) 
     others = [run.usd for run in hosts_of(facts, model, tokens) if run.usd]
     if not others:
         return HostedRun(row, None)
-    lows, middles, highs = zip(
-        *((each.low, each.median, each.high) for each in others), strict=True
-    )
-    middle = sorted(middles)[len(middles) // 2]
-    return HostedRun(row, Range(low=min(lows), median=middle, high=max(highs)), is_guessed=True)
+    middle = median_high(each.median for each in others)
+    usd = spread(others).model_copy(update={"median": middle})
+    return HostedRun(row, usd, is_guessed=True)
 
 
 def tuning_ends(ends: Iterable[Deadline], hosted: HostedRun | None, until: date) -> date | None:

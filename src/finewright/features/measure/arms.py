@@ -107,6 +107,12 @@ def exams_of(rows: ExperimentRows, spec: MeasureSpec, library: Library | None) -
     exams = {TEST: Exam(rows.test, library.shelf if library else None)}
     if library is None:
         return Exams(exams, Edit((), {}, ()), ())
+    return _with_library(exams, rows, spec, library)
+
+
+def _with_library(
+    exams: dict[str, Exam], rows: ExperimentRows, spec: MeasureSpec, library: Library
+) -> Exams:
     shown = {id(row) for row in examples_of(rows, spec)}
     texts = {id: document.text for id, document in library.documents.items()}
     candidates = [row for row in rows.train if id(row) not in shown]

@@ -64,6 +64,11 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             f"{metric} has no value for a row that expects a call, and each must be solved or not",
             "tool_calls is of every row, and right where none is due and none is made",
         )
+    yield from _misfits_of_arms(loaded, spec)
+
+
+def _misfits_of_arms(loaded: LoadedSpec, spec: MeasureSpec) -> Iterator[tuple[str, str, str]]:
+    whole = loaded.spec
     if PREFERENCE in whole.evaluate.metrics:
         yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"
     if whole.section("rag", RagSpec) is None and WITH_PASSAGES & set(spec.arms):

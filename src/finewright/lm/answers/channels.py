@@ -59,7 +59,7 @@ class Channels:
                 fault = fault if found else unreadable(message.body)
             else:
                 said.append(message.body)
-        if not (said or thoughts or calls or fault) and text.strip():
+        if not any((said, thoughts, calls, fault)) and text.strip():
             fault = "an answer outside of all channels"
         content = "\n".join(filter(None, said))
         return Answer(content, "\n\n".join(thoughts), tuple(calls), fault=fault if is_whole else "")

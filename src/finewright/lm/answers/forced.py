@@ -32,11 +32,7 @@ def forced_call(chat: Chat, tools: Tools, choice: str, prompt: str, most: int = 
     reader = reader_of(chat)
     wanted = [tool for tool in tools if choice in ("required", name_of_tool(tool))]
     forms = [_form(chat, reader, name_of_tool(tool), prompt) for tool in wanted]
-    ends = {form.after for form in forms}
-    if most > 1 and choice == "required" and len(ends) == 1 and all(form.between for form in forms):
-        start = _several(chat, forms, ends.pop(), most)
-    else:
-        start = " | ".join(_call(chat, form.before, i, form.after) for i, form in enumerate(forms))
+    start = _start(chat, forms, most if choice == "required" else 1)
     schemas = [json.dumps(_schema(tool), ensure_ascii=False) for tool in wanted]
     rules = [f"arguments_{number}: %json {schema}" for number, schema in enumerate(schemas)]
     return "\n".join([f"start: {start}", *rules])
@@ -52,6 +48,14 @@ def _several(chat: Chat, forms: Sequence[CallForm], after: str, most: int) -> st
 
 def _call(chat: Chat, before: str, number: int, after: str = "") -> str:
     return " ".join([*_terminals(chat, before), f"arguments_{number}", *_terminals(chat, after)])
+
+
+def _start(chat: Chat, forms: Sequence[CallForm], most: int) -> str:
+    """One call of any of the forms, or up to `most` where all may stand beside each other."""
+    ends = {form.after for form in forms}
+    if most > 1 and len(ends) == 1 and all(form.between for form in forms):
+        return _several(chat, forms, ends.pop(), most)
+    return " | ".join(_call(chat, form.before, i, form.after) for i, form in enumerate(forms))
 
 
 def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> CallForm:

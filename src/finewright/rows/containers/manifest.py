@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.rows.containers.found import ReadRow, said
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, without
 
 MANIFEST = "dataset_info.json"
 _FILES = ("file_name", "hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name")
@@ -119,7 +119,7 @@ def _usual(turn: Any, tags: Mapping[str, str]) -> Any:  # Any: free JSON
         return turn
     roles = {theirs: _ROLES[tag] for tag, theirs in tags.items() if tag in _ROLES}
     role = turn[role_tag]
-    others = {key: value for key, value in turn.items() if key not in (role_tag, content_tag)}
+    others = without(turn, (role_tag, content_tag))
     usual = roles.get(role, role) if isinstance(role, str) else role
     return {"from": usual, "value": turn[content_tag], **others}
 

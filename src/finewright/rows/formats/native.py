@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from finewright.rows.notes import Json, RowNotes
+from finewright.schema.common import without
 from finewright.schema.data import DataType
 
 Expected = Literal["auto"] | DataType
@@ -93,7 +94,7 @@ def native(
         made[name] = [said.message for said in side]
         gone.update(_root(said.key) for said in side)
         places |= _places(name, side)
-    columns = {key: value for key, value in data.items() if key not in gone}
+    columns = without(data, gone)
     return Native(type, made, columns, places)
 
 

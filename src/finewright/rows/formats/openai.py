@@ -16,6 +16,7 @@ from finewright.rows.formats.turns import (
     with_system,
 )
 from finewright.rows.notes import Json, RowNotes
+from finewright.schema.common import without
 
 _OTHERS = frozenset({"prompt", "completion", "chosen", "rejected"})
 _OWN = frozenset({"messages", "tools", "functions", "system", "parallel_tool_calls"})
@@ -26,7 +27,7 @@ def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[N
     is_plain = are_ours(messages) and not ("system" in data or "functions" in data)
     if is_plain and not isinstance(data.get("tools"), str):
         made: Json = {key: data[key] for key in ("messages", "tools") if key in data}
-        yield Native("messages", made, {k: v for k, v in data.items() if k not in made})
+        yield Native("messages", made, without(data, made))
     else:
         said = with_system(turns("messages", messages, notes), data, notes)
         yield native("messages", data, {"messages": said}, tools_of(data), _OWN)

@@ -17,6 +17,7 @@ from finewright.rows.formats.native import (
 )
 from finewright.rows.formats.turns import are_ours, tools_of, turns
 from finewright.rows.notes import Json, RowNotes
+from finewright.schema.common import without
 from finewright.schema.data import DataType
 
 _SIDES = ("prompt", "completion", "chosen", "rejected")
@@ -40,7 +41,7 @@ def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
     columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
     if columns.get("system", "") is None:
         del columns["system"]
-    made = {k: v for k, v in data.items() if k not in columns}
+    made = without(data, columns)
     made.update({name: found.value for name, found in tools_of(data).items()})
     if "functions" in columns and "tools" in made:
         del columns["functions"]
@@ -56,7 +57,7 @@ def _respelled(row: Native, name: str, notes: RowNotes) -> Native:
 def _after_system(row: Native, notes: RowNotes) -> Native:
     """The row with `system` as the first turn of its prompt, if it has one and none of its own."""
     system, prompt = row.columns["system"], row.data.get("prompt")
-    columns = {key: value for key, value in row.columns.items() if key != "system"}
+    columns = without(row.columns, ("system",))
     if not isinstance(prompt, str | list) or not prompt:
         return row
     shift = _shifted(prompt, row.places)

@@ -16,6 +16,7 @@ import yaml
 
 from finewright.rows.containers.table import reads_like_a_row
 from finewright.rows.notes import Json, kind_of_json
+from finewright.schema.common import without
 
 
 def _each(words: str) -> tuple[str, ...]:
@@ -349,7 +350,7 @@ def _prompt_in(texts: Texts) -> str:
 
 
 def _others(texts: Texts, *taken: str) -> Texts:
-    return {key: kind for key, kind in texts.items() if key not in taken}
+    return without(texts, taken)
 
 
 def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
 from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
+from finewright.schema.common import without
 
 CALL, RESULT = "call", "result"
 ROLES: Mapping[str, str] = {
@@ -152,7 +153,7 @@ class _Dialogue:
             # ms-swift's `tool` is its `tool_response`; calls that it wrote as turns have no ids.
             meant = RESULT
         own = {keys.role, keys.content, *_SWITCHES, *_THOUGHTS, "function_call"}
-        turn = {key: value for key, value in message.items() if key not in own}
+        turn = without(message, own)
         if role is not None:
             turn = {"role": {CALL: "assistant", RESULT: "tool"}.get(str(meant), meant), **turn}
         if keys.content in message:

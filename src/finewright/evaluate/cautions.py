@@ -51,9 +51,10 @@ def linear_problems(found: Sequence[Difference], confidence: float) -> Iterator[
         if each.against != LINEAR or key in seen:
             continue
         seen.add(key)
-        if each.value > 0 and each.p_value <= 1 - confidence:
+        is_shown = each.p_value <= 1 - confidence
+        if is_shown and each.value > 0:
             continue
-        is_worse = each.value < 0 and each.p_value <= 1 - confidence
+        is_worse = is_shown and each.value < 0
         than = "worse than" if is_worse else "not shown to be better than"
         yield Problem(
             level="warning",

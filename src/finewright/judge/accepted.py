@@ -82,17 +82,25 @@ def accepts(accepted: AcceptedCall, call: Call) -> bool:
     )
 
 
+def _as_due(
+    said: Mapping[str, Any], due: Mapping[str, Any], accepted: AcceptedCall
+) -> dict[str, Any]:  # Any: free JSON
+    """The arguments that were said, the right ones as they are expected or left out."""
+    found = {}
+    for name, value in said.items():
+        is_right = _is_one_of(value, accepted.values.get(name, ()))
+        if not is_right:
+            found[name] = value
+        elif name in due:
+            found[name] = due[name]
+    return found
+
+
 def _nearest(call: Call, due: Call, accepted: AcceptedCall) -> Call:
     """The call with its right arguments written as the expected ones."""
     if not isinstance(call.arguments, Mapping) or not isinstance(due.arguments, Mapping):
         return call
-    found = {}
-    for name, value in call.arguments.items():
-        is_right = _is_one_of(value, accepted.values.get(name, ()))
-        if not is_right:
-            found[name] = value
-        elif name in due.arguments:
-            found[name] = due.arguments[name]
+    found = _as_due(call.arguments, due.arguments, accepted)
     left_out = {
         name: value
         for name, value in due.arguments.items()
@@ -164,11 +172,15 @@ def _plain(text: str) -> str:
     return _NOT_COMPARED.sub("", text).lower().replace("'", '"')
 
 
+def _as_json(text: str) -> object:
+    """The JSON that the whole text is, or None."""
+    found = json_at(text, 0)
+    return found.value if found and not text[found.end :].strip() else None
+
+
 def _parts(column: object) -> list[tuple[str, Mapping[str, Sequence[Any]]]] | None:
     """The tools and values that the column lists; None where it is of another form, or lists nothing."""
-    if isinstance(column, str):
-        found = json_at(column, 0)
-        column = found.value if found and not column[found.end :].strip() else None
+    column = _as_json(column) if isinstance(column, str) else column
     if not isinstance(column, list) or not column:
         return None
     parts: list[tuple[str, Mapping[str, Sequence[Any]]]] = []

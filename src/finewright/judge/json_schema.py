@@ -119,19 +119,26 @@ def _valid(text: str, *, tries_patterns: bool) -> Any:  # Any: jsonschema has no
         raise SpecError("the JSON Schema refers to itself without end") from None
 
 
-def _validator(schema: Any, *, tries_patterns: bool) -> Any:  # Any: as above
+def _draft(schema: Any) -> Any:  # Any: as above
+    """The draft that a schema names, else that of 2020-12. Raises SpecError for an unknown one."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
+
+    if not isinstance(schema, dict) or "$schema" not in schema:
+        return Draft202012Validator
+    draft = schema["$schema"]
+    chosen = validator_for(schema, default=None) if isinstance(draft, str) else None
+    if chosen is None:
+        raise SpecError(f"unknown $schema {draft!r}")
+    return chosen
+
+
+def _validator(schema: Any, *, tries_patterns: bool) -> Any:  # Any: as above
     from jsonschema_specifications import REGISTRY
     from referencing import Resource
     from referencing.jsonschema import DRAFT202012
 
-    chosen = Draft202012Validator
-    if isinstance(schema, dict) and "$schema" in schema:
-        draft = schema["$schema"]
-        chosen = validator_for(schema, default=None) if isinstance(draft, str) else None
-        if chosen is None:
-            raise SpecError(f"unknown $schema {draft!r}")
+    chosen = _draft(schema)
     formats = chosen.FORMAT_CHECKER if tries_patterns else None  # of the keys that hold patterns
     chosen.check_schema(schema, format_checker=formats)
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)

@@ -91,13 +91,20 @@ def quote_line(number: int, words: str) -> str:
     return f'[{number}] "{squash(words)}"'
 
 
+def _is_json(answer: str) -> bool:
+    """An object or an array, or a text that holds one."""
+    parsed = parse_json(answer)
+    if parsed is None:
+        return False
+    return bool(members(parsed.value)) or isinstance(parsed.value, dict | list)
+
+
 def quoted_spans(answer: str) -> list[str]:
     """What the answer quotes: in quote lines, then RAFT's marks, block quotes, and quotation marks.
 
     Between quotation marks it takes three words to be a quote, as fewer name a thing. JSON and fenced code
     quote nothing. Not covered: single quotation marks, which are apostrophes too."""
-    parsed = parse_json(answer)
-    if parsed is not None and (members(parsed.value) or isinstance(parsed.value, dict | list)):
+    if _is_json(answer):
         return []
     rest = _FENCED.sub("\n", answer)
     spans = []

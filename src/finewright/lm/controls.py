@@ -166,6 +166,11 @@ def _added(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[int, AddedToke
 
 
 @lru_cache(maxsize=8)
+def _is_control(spelling: str, token: AddedToken, template: str, known: re.Pattern[str]) -> bool:
+    is_written = spelling in template or known.fullmatch(spelling) is not None
+    return bool(token.special) or is_written
+
+
 def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     """What counts as control for a tokenizer with that template. Its tokens must not change later."""
     catalog = control_tokens()
@@ -174,7 +179,7 @@ def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     control = {
         spelling: (number, token)
         for spelling, (number, token) in added.items()
-        if token.special or spelling in template or known.fullmatch(spelling)
+        if _is_control(spelling, token, template, known)
     }
     plain = {text for text in catalog.spellings if text in template and text not in added}
     every = {*control, *plain}

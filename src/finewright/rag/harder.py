@@ -25,8 +25,11 @@ def harder(questions: Sequence[Question], *, seed: int = 0) -> list[Question]:
     for question in questions:
         words = question.prompt.split()
         if len(words) >= _FEWEST:
-            changed = [
-                rng.choice(pool) if _LONGER.search(w) and rng.random() < SHARE else w for w in words
-            ]
+            changed = (_exchanged(word, pool, rng) for word in words)
             found.append(question._replace(prompt=" ".join(changed)))
     return found
+
+
+def _exchanged(word: str, pool: Sequence[str], rng: Random) -> str:
+    is_due = _LONGER.search(word) and rng.random() < SHARE
+    return rng.choice(pool) if is_due else word

@@ -42,6 +42,10 @@ def require_fitting(item: Indexed, about: About, *, takes_nul: bool) -> None:
         )
     if not takes_nul and any("\0" in text for text in texts):
         raise DataError(f"{where}: has the character NUL", hint="remove it; is it a text?")
+    _require_dimensions(item, about, where)
+
+
+def _require_dimensions(item: Indexed, about: About, where: str) -> None:
     shape = item.vectors.shape if item.vectors is not None else (len(item.chunks), 0)
     if about.dimensions and shape != (len(item.chunks), about.dimensions):
         raise DataError(

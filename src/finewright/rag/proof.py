@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from finewright.errors import DataError
 from finewright.judge.quotes import ABSTENTION, abstains, numbers_absent
-from finewright.rag.citations import cited, quotes
+from finewright.rag.citations import CitedQuote, cited, quotes
 from finewright.rag.index import Access
 from finewright.rag.prompt import heading
 from finewright.rag.retrieve import Hit, SearchResult, find
@@ -56,6 +56,12 @@ def groups_of(access: Access) -> tuple[str, ...] | None:
     return None if access is None else tuple(sorted(access))
 
 
+def _quote_seen(quote: CitedQuote) -> QuoteSeen:
+    return QuoteSeen(
+        text=quote.text, cited=quote.cited, found=quote.found, verified=quote.is_verified
+    )
+
+
 def proof_of(
     sources: Sources,
     question: str,
@@ -79,10 +85,7 @@ def proof_of(
         answer=answer,
         cut_after=cut_after,
         abstained=abstains(answer),
-        quotes=tuple(
-            QuoteSeen(text=q.text, cited=q.cited, found=q.found, verified=q.is_verified)
-            for q in quotes(answer, texts)
-        ),
+        quotes=tuple(map(_quote_seen, quotes(answer, texts))),
         cited=tuple(number for number in numbers if number in known),
         unknown_citations=tuple(number for number in numbers if number not in known),
         numbers_absent=tuple(numbers_absent(answer, [*texts, *names, question])),

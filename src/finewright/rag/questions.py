@@ -127,7 +127,7 @@ def _candidates(document: Document) -> Iterator[_Candidate]:
         yield _Candidate("title", document.title, 0, 0)
     fences = [match.span() for match in _FENCE.finditer(text)]
     for section in sections(text, max(len(text), 1)):
-        names = list(dict.fromkeys(n for n in (document.title, *section.heading_path) if n))
+        names = list(dict.fromkeys(filter(None, (document.title, *section.heading_path))))
         if len(names) > 1:
             yield _Candidate("name", f"{names[0]}: {names[-1]}", 0, 0)
         first = next(_sentences(text, section.start, section.end, fences), None)

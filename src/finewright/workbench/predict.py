@@ -146,11 +146,15 @@ def _of_asking(problem: Problem) -> Problem:
     )
 
 
+def _ends_asking(said: object) -> bool:
+    last = said[-1] if isinstance(said, list) and said else None
+    return isinstance(last, dict) and last.get("role") in _ASKING
+
+
 def _to_answer(row: ReadRow) -> ReadRow:
     """A conversation that ends with the turn to be answered is a prompt, as it is to a chat API."""
     said = row.data.get("messages")
-    last = said[-1] if isinstance(said, list) and said else None
-    if not isinstance(last, dict) or last.get("role") not in _ASKING or "prompt" in row.data:
+    if "prompt" in row.data or not _ends_asking(said):
         return row
     rest = without(row.data, ("messages",))
     return row._replace(data={**rest, "prompt": said})

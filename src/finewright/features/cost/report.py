@@ -101,8 +101,12 @@ def _largest(terms: tuple[MemoryTerm, ...]) -> str:
     return ", ".join(f"{name} {gib(size)}" for size, name in named[:3])
 
 
+def _is_listed(row: MachineEstimate) -> bool:
+    return row.fits != "no" or row.provider == "own"
+
+
 def _machines(rows: Sequence[MachineEstimate]) -> Iterator[Block | None]:
-    fitting = [row for row in rows if row.fits != "no" or row.provider == "own"]
+    fitting = [row for row in rows if _is_listed(row)]
     shown = fitting[:_MOST_ROWS]
     header = (
         *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "$ a run"),

@@ -5,7 +5,7 @@
 W and b frozen, l float32 and one at first, one number a feature. As PEFT has it, the product is taken in
 float32 and rounded to the model's number format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -108,6 +108,10 @@ def _down(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if matches(name, _DOWN))
 
 
+def _is_one_of(path: str, names: Iterable[str]) -> bool:
+    return any(matches(path, name) for name in names)
+
+
 def targets_of(model: PreTrainedModel, spec: IA3Spec) -> Targets:
     """The linears that the spec names, or the family's. Of a mixture, experts take no adapter."""
     names = _usual(model) if spec.target_modules is None else spec.target_modules
@@ -117,7 +121,7 @@ def targets_of(model: PreTrainedModel, spec: IA3Spec) -> Targets:
         raise ModelError(
             f"train.adapter.feedforward_modules: {strange[0]!r} is none of target_modules"
         )
-    chosen = frozenset(path for path in paths if any(matches(path, name) for name in down))
+    chosen = frozenset(path for path in paths if _is_one_of(path, down))
     return Targets(tuple(paths), chosen)
 
 

@@ -58,6 +58,13 @@ def _start(chat: Chat, forms: Sequence[CallForm], most: int) -> str:
     return " | ".join(_call(chat, form.before, i, form.after) for i, form in enumerate(forms))
 
 
+def _until_stop(chat: Chat, text: str) -> str:
+    """The text before the first token at which generation stops."""
+    for stop in filter(None, map(chat.tokenizer.decode, sorted(chat.stop_ids))):
+        text = text.partition(stop)[0]
+    return text
+
+
 def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> CallForm:
     """What the model writes around the arguments of a call of the tool; between two of them nothing where
     two would not be read back."""
@@ -68,8 +75,7 @@ def _form(chat: Chat, reader: AnswerReader, name: str, prompt: str) -> CallForm:
             "this model writes the arguments of calls as no JSON, and no call can be forced"
         )
     before, after, between = (part.replace(reader.form.name, name) for part in reader.form[1:])
-    for stop in map(chat.tokenizer.decode, sorted(chat.stop_ids)):
-        after = after.partition(stop)[0] if stop else after
+    after = _until_stop(chat, after)
     sample = json.dumps(_SAMPLE)
     read = reader.read(f"{before}{sample}{after}", prompt, _declaring_nothing(name))
     if read.calls != (Call(name, _SAMPLE),) or read.fault:

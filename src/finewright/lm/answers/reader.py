@@ -213,17 +213,20 @@ def _form(turns: Sequence[_Turn]) -> CallForm | None:
 
 def _between(turns: Sequence[_Turn], form: CallForm) -> str:
     """From the two calls of the probe, where they begin and end as the one does."""
+    probed = (turn.text for turn in turns if turn.calls == _PROBED[1])
+    found = (_between_calls(text, form) for text in probed if text.startswith(form.before))
+    return next(filter(None, found), "")
+
+
+def _between_calls(text: str, form: CallForm) -> str:
     first, second = _PROBED[1]
-    for turn in turns:
-        if turn.calls != _PROBED[1] or not turn.text.startswith(form.before):
-            continue
-        begun = json_at(turn.text, len(form.before))
-        if begun is None or begun.value != first.arguments:
-            continue
-        at = turn.text.find("{", turn.text.find(second.name, begun.end))
-        ended = json_at(turn.text, at) if at >= 0 else None
-        if ended and ended.value == second.arguments and turn.text[ended.end :] == form.after:
-            return turn.text[begun.end : at].replace(second.name, form.name)
+    begun = json_at(text, len(form.before))
+    if begun is None or begun.value != first.arguments:
+        return ""
+    at = text.find("{", text.find(second.name, begun.end))
+    ended = json_at(text, at) if at >= 0 else None
+    if ended and ended.value == second.arguments and text[ended.end :] == form.after:
+        return text[begun.end : at].replace(second.name, form.name)
     return ""
 
 

@@ -58,15 +58,15 @@ def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str])
 def _training(run: RunDir, lock: Lock) -> DurationRange | None:
     """Of all candidates; None where one of them has neither minutes nor a past."""
     found = [_of_candidate(run, name, lock.candidates[name]) for name in lock.spec.base_models]
-    known = [span for span in found if span]
+    known = list(filter(None, found))
     if len(known) < len(found):
         return None
     return DurationRange(sum(span.low for span in known), sum(span.high for span in known))
 
 
 def _of_candidate(run: RunDir, name: str, settings: TrainSettings) -> DurationRange | None:
-    spans = [_like(run, settings, past) for past in past_runs(run.root.parent, name, settings)]
-    known = [span for span in spans if span]
+    past_of = past_runs(run.root.parent, name, settings)
+    known = list(filter(None, (_like(run, settings, past) for past in past_of)))
     most = math.inf if settings.minutes is None else 60 * settings.minutes
     if not known:
         return None if math.isinf(most) else DurationRange(0.0, most)

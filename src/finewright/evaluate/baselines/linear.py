@@ -54,6 +54,13 @@ def _commonest(texts: Sequence[str], most: int) -> dict[str, int]:
     return {term: counts[term] for term in kept}
 
 
+def _used(number: int, most: int, seed: int) -> Sequence[int]:
+    """Which texts are learned from: all, or as many as may be, drawn."""
+    if number <= most:
+        return range(number)
+    return sorted(Random(seed).sample(range(number), most))  # noqa: S311 - a draw, no secret
+
+
 def fit(
     texts: Sequence[str], answers: Sequence[str], *, seed: int = 0, tolerance: float = 1e-4
 ) -> BagOfWords:
@@ -63,9 +70,7 @@ def fit(
     began = time.perf_counter()
     labels = tuple(sorted(set(answers)))
     most = _MOST_CELLS // len(labels)
-    used: Sequence[int] = range(len(texts))
-    if len(texts) > most:
-        used = sorted(Random(seed).sample(used, most))  # noqa: S311 - a draw, no secret
+    used = _used(len(texts), most, seed)
     texts, answers = [texts[i] for i in used], [answers[i] for i in used]
     counts = _commonest(texts, min(_MOST_FEATURES, most))
     places = {term: i for i, term in enumerate(counts)}

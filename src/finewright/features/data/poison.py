@@ -45,8 +45,7 @@ def scan(
     if out_clean:
         _write(out_clean, _clean_lines(used, why, options))
     if out_quarantine:
-        suspicious = (fate for fate in used if (fate.file, fate.row) in why)
-        _write(out_quarantine, (_set_aside(fate, why) for fate in suspicious))
+        _write(out_quarantine, _quarantine_lines(used, why))
     return found.report.model_copy(
         update={
             "rows_in": read.tally.rows_in,
@@ -69,6 +68,13 @@ def _lines(fate: RowFate, options: ReadOptions) -> Iterable[_Json]:
         # Out of its folder the row has no manifest that says what its keys mean.
         return map(to_user_json, fate.rows)
     return [fate.as_it_stands()["data"]]
+
+
+def _quarantine_lines(
+    used: Iterable[RowFate], why: Mapping[tuple[str, int], str]
+) -> Iterator[_Json]:
+    suspicious = (fate for fate in used if (fate.file, fate.row) in why)
+    return (_set_aside(fate, why) for fate in suspicious)
 
 
 def _set_aside(fate: RowFate, why: Mapping[tuple[str, int], str]) -> _Json:

@@ -87,9 +87,14 @@ def nearest(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> str:
     ]
     if not found:
         return ""
-    arm, row = min(found, key=lambda pair: max(over.times for over in pair[1].over))
+    arm, row = min(found, key=lambda pair: _farthest(pair[1]))
     model = f" with {row.model}" if arm.is_language_model else ""
     return f"{arm.name}{model}, which {' and '.join(over.reason for over in row.over)}"
+
+
+def _farthest(row: ModelTrial) -> float:
+    """How many times the limit the figure is that is the farthest over its own."""
+    return max(over.times for over in row.over)
 
 
 def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:

@@ -161,17 +161,7 @@ def _models(report: DecideReport) -> Iterator[Block | None]:
     for arm in dict.fromkeys(row.arm for row in report.models):
         tried = [row for row in report.models if row.arm == arm]
         middles = apart(*(100 * row.quality.median for row in tried), least=1)
-        rows = [
-            (
-                row.model + (" (taken)" if row.is_chosen else ""),
-                f"{middle} % ({share(row.quality.low)} to {share(row.quality.high)})",
-                _known(row, row.month_usd),
-                _known(row, row.latency_ms),
-                f"{row.score:.3f}",
-                row.dropped or row.known,
-            )
-            for row, middle in zip(tried, middles, strict=True)
-        ]
+        rows = [_model_row(row, middle) for row, middle in zip(tried, middles, strict=True)]
         header = (
             "model",
             "done well",
@@ -183,6 +173,17 @@ def _models(report: DecideReport) -> Iterator[Block | None]:
         yield Table(header, rows[:_MODELS_SHOWN], title=f"{arm}: {len(tried)} models tried")
         rest = rows[_MODELS_SHOWN:]
         yield Fold(f"the other {len(rest)} of {arm}", [Table(header, rest)]) if rest else None
+
+
+def _model_row(row: ModelFigure, middle: str) -> tuple[str, ...]:
+    return (
+        row.model + (" (taken)" if row.is_chosen else ""),
+        f"{middle} % ({share(row.quality.low)} to {share(row.quality.high)})",
+        _known(row, row.month_usd),
+        _known(row, row.latency_ms),
+        f"{row.score:.3f}",
+        row.dropped or row.known,
+    )
 
 
 def _known(row: ArmCost | ModelFigure, figure: Range) -> str:
@@ -294,29 +295,22 @@ def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
     """For each input the winner's lead between its two ends; an end that drops it reaches the edge."""
     leads = [lead for s in swings for lead in (s.low_lead, s.high_lead) if lead is not None]
     edge = -(max(map(abs, leads), default=0.0) or 1.0)
-    points = []
-    for swing in swings:
-        ends = [edge if lead is None else lead for lead in (swing.low_lead, swing.high_lead)]
-        winners = f"{swing.low_winner or 'nothing'} at {swing.low}"
-        winners += f", {swing.high_winner or 'nothing'} at {swing.high}"
-        points.append(
-            Point(
-                swing.key,
-                0.0,
-                min(ends),
-                max(ends),
-                is_main=not swing.flips,
-                note=f"{swing.key}: {winners}",
-            )
-        )
     return Plot(
         "Lead of the first choice by input",
         "swings",
-        points,
+        [_swing_point(swing, edge) for swing in swings],
         "Each input alone from its low to its high end. Right of the line the first choice leads, left of it"
         " another arm wins; a bar to the very left: a gate drops the first choice.",
         across=Axis("another arm wins|the first choice leads"),
     )
+
+
+def _swing_point(swing: Swing, edge: float) -> Point:
+    ends = [edge if lead is None else lead for lead in (swing.low_lead, swing.high_lead)]
+    winners = f"{swing.low_winner or 'nothing'} at {swing.low}"
+    winners += f", {swing.high_winner or 'nothing'} at {swing.high}"
+    note, is_main = f"{swing.key}: {winners}", not swing.flips
+    return Point(swing.key, 0.0, min(ends), max(ends), is_main=is_main, note=note)
 
 
 def _cost(report: DecideReport) -> Iterator[Block | None]:

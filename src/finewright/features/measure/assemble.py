@@ -186,15 +186,20 @@ def pairs_of(tests: Sequence[PairTest]) -> list[Pair]:
     return [Pair(t.arm, t.against, t.won, t.lost, t.p_value, t.p_holm) for t in tests]
 
 
+def _says(answers: ArmAnswers, changes: Sequence[Change]) -> list[tuple[bool, bool]]:
+    """Of each changed fact, whether the answer says the new one, and whether the old one."""
+    said = [without_quotes(sample.answer) for sample in answers.given[AFTER].samples]
+    return [
+        (says(answer, change.new), says(answer, change.old))
+        for answer, change in zip(said, changes, strict=True)
+    ]
+
+
 def fact_probe(answers: ArmAnswers, changes: Sequence[Change], judge: Judge) -> FactProbe | None:
     """Who follows changed facts; None where none was changed, or nothing was left unchanged."""
     if AFTER not in answers.given or KEPT not in answers.given:
         return None
-    said = [without_quotes(sample.answer) for sample in answers.given[AFTER].samples]
-    pairs = [
-        (says(answer, change.new), says(answer, change.old))
-        for answer, change in zip(said, changes, strict=True)
-    ]
+    pairs = _says(answers, changes)
     share, solved = judge.criterion.share, judge.criterion.solved
     return FactProbe(
         arm=answers.arm,

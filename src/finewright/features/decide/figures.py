@@ -33,11 +33,11 @@ from finewright.features.decide.training import (
     hours_of,
     run_at,
     training_host,
+    tuned_words,
     tuning_ends,
 )
 from finewright.features.decide.without_model import without_model
 from finewright.features.decide.work import WorkToDo
-from finewright.report.cells import span
 from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 
@@ -180,7 +180,7 @@ class _Figuring:
         if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
         if arm.is_tuned:
-            yield from _tuned_words(hosted)
+            yield from tuned_words(hosted)
         if arm.method == "prompt+long-context":
             share = self.request.cached_share(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"
@@ -378,17 +378,6 @@ class _Figuring:
     def _misfit(self, model: OpenModelFacts, need: Need) -> str:
         there = self._at_hand(self.rented)
         return served_misfit(model, need, there, self.case.requests_per_month)
-
-
-def _tuned_words(hosted: HostedRun | None) -> Iterator[str]:
-    """What training at an API's provider costs, and a token after it."""
-    if hosted is None or hosted.usd is None:
-        yield "the price of training is not known, and not counted"
-    else:
-        whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
-        yield f"a training run there {span(hosted.usd)} USD ({whose})"
-    if hosted and hosted.row.served_share != 1:
-        yield f"a token of the tuned model at {hosted.row.served_share:g} times the price"
 
 
 def _each(month: Range, case: Case) -> Range:

@@ -111,3 +111,14 @@ def _by_the_hour(row: HostedTuning) -> str:
         f" from {row.hosting_usd_per_hour.low:g} USD an hour" if row.hosting_usd_per_hour else ""
     )
     return f"served on a machine of yours alone{price}"
+
+
+def tuned_words(hosted: HostedRun | None) -> Iterator[str]:
+    """What training at an API's provider costs, and a token after it."""
+    if hosted is None or hosted.usd is None:
+        yield "the price of training is not known, and not counted"
+    else:
+        whose = "as other hosts ask for its size" if hosted.is_guessed else hosted.row.provider
+        yield f"a training run there {span(hosted.usd)} USD ({whose})"
+    if hosted and hosted.row.served_share != 1:
+        yield f"a token of the tuned model at {hosted.row.served_share:g} times the price"

@@ -57,12 +57,13 @@ def parts_of(row: Row) -> RowParts:
 def row_texts(row: Row) -> RowTexts:
     """What detectors read of the row."""
     texts, learned = tuple(passages(row)), row.answers_at
+    is_learned = set(learned)
     before = row.messages[: row.answer_at]
     return RowTexts(
         row.file,
         row.row,
         texts,
-        question=text_of(turn for i, turn in enumerate(before) if i not in learned),
+        question=text_of(turn for i, turn in enumerate(before) if i not in is_learned),
         before=text_of(before),
         answers=tuple(_answers(texts, learned)),
         label=row.label,

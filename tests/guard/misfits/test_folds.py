@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from finewright.guard.misfits import folds
 from finewright.guard.misfits.folds import by_the_others, softmax_regression
+
+
+def log_chances(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("num_choices", [2, 5])
@@ -15,8 +21,29 @@ def test_the_weights_are_where_the_loss_has_no_slope(num_choices: int) -> None:
     scores = np.exp(rows @ weights)
     slope = rows.T @ (targets - scores / scores.sum(axis=1, keepdims=True)) - weights
     assert np.abs(slope).max() < 1e-3
-    from_there = softmax_regression(rows, targets, ridge=0.3, start=weights.astype(np.float32))
-    assert from_there == pytest.approx(softmax_regression(rows, targets, ridge=0.3), abs=0.01)
+
+
+def test_a_ridge_that_begins_where_another_ended_comes_nearer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(2)
+    own = rng.integers(6, size=300)
+    words = rng.random((6, 120)) ** 6
+    rows = (rng.random((300, 120)) < 0.3 * words[own] + 0.01).astype(np.float32)
+    rows /= np.maximum(1, np.linalg.norm(rows, axis=1, keepdims=True))  # as features of texts are
+    targets = np.eye(6, dtype=np.float32)[own]
+    cold = softmax_regression(rows, targets, ridge=0.3)
+    warm = softmax_regression(
+        rows, targets, ridge=0.3, start=softmax_regression(rows, targets, ridge=1.0)
+    )
+    monkeypatch.setattr(folds, "_STEPS", 3000)
+    true = softmax_regression(rows, targets, ridge=0.3)
+    off_warm, off_cold = (
+        np.abs(log_chances(rows @ weights) - log_chances(rows @ true)).max()
+        for weights in (warm, cold)
+    )
+    assert off_warm < off_cold
+    assert off_warm < 0.05
 
 
 def test_a_row_is_judged_by_others_alone_and_as_they_are() -> None:

@@ -17,7 +17,7 @@ OF_TYPE = {
     type_: [v for v in VALUES.values() if v.type == type_] for type_ in get_args(PersonalType)
 }
 OFF = SecretsSpec(action="off")
-ROUNDS = 150
+ROUNDS = 1000
 LEAST_OF_A_KIND = 2
 
 

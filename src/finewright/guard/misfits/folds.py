@@ -16,8 +16,7 @@ from finewright.guard.misfits.likeness import Floats
 from finewright.guard.misfits.odds import Ints
 
 _FOLDS = 8
-# From zeros, and from the weights of another ridge, which are near.
-_STEPS, _STEPS_ON = 25, 12
+_STEPS = 25
 
 Singles = NDArray[np.float32]
 
@@ -52,13 +51,13 @@ def softmax_regression(
 ) -> Singles:
     """W (d, K), nearly, of rows (n, d) and what they are (n, K), a row of which is 1 at one place.
 
-    `start`: the weights of another ridge, from which fewer steps are as near."""
+    `start`: the weights of another ridge, from which as many steps come nearer than from zeros."""
     bound = rows.T @ rows / 2 + ridge * np.eye(rows.shape[1], dtype=np.float32)
     inverse = np.linalg.inv(bound)
     zeros = np.zeros((rows.shape[1], targets.shape[1]), np.float32)
     weights = ahead = zeros if start is None else start
     speed = 0
-    for _ in range(_STEPS if start is None else _STEPS_ON):
+    for _ in range(_STEPS):
         scores = rows @ ahead
         chances = np.exp(scores - scores.max(axis=1, keepdims=True))
         chances /= chances.sum(axis=1, keepdims=True)

@@ -151,14 +151,27 @@ def test_of_a_list_the_first_wrong_item_alone_is_a_mistake(
 
 
 @pytest.mark.parametrize(
-    "crowd", [{"logit_bias": CROWD}, {"metadata": CROWD}, CROWD, {"messages": [{**HI, **CROWD}]}]
+    ("crowd", "param"),
+    [
+        ({"logit_bias": CROWD}, "logit_bias"),
+        ({"metadata": CROWD}, "metadata"),
+        (CROWD, None),
+        ({"messages": [{**HI, **CROWD}]}, "messages"),
+        ({"messages": [HI] * 20_001}, "messages"),
+        ({"messages": [HI] * 15_000, "tools": [{"a": 1, "b": 2}] * 5_000}, None),
+    ],
 )
 def test_a_body_with_too_many_keys_is_refused_before_they_are_looked_at(
-    crowd: dict[str, Any],
+    crowd: dict[str, Any], param: str | None
 ) -> None:
     found = posted(CHATS, crowd)
     assert found.status_code == 400
+    assert found.json()["error"]["param"] == param
     assert "have more than 40000 keys together" in found.json()["error"]["message"]
+
+
+def test_a_chat_of_as_many_messages_as_there_may_be_keys_is_answered() -> None:
+    assert posted(CHATS, {"messages": [HI] * 19_999}).status_code == 200  # and model, messages
 
 
 def test_patterns_of_other_libraries_are_none_of_ours() -> None:

@@ -29,6 +29,14 @@ def created(api: Api, rows: bytes, kind: str, section: dict[str, Any], **more: A
             "mine.jsonl:2: the row has no 'solution' to compare answers with; its other keys: answer",
         ),
         ([ASKED], {"rewards": ["valid_json", "exact"]}, "rewards.1", "mine.jsonl:1: the row has"),
+        ([ASKED], {"grader": None, "rewards": ["exact"]}, "rewards.0", "mine.jsonl:1: the row has"),
+        (
+            [ASKED],
+            {"grader": None, "rewards": ["exact", "valid_json"]},
+            "rewards.0",
+            "mine.jsonl:1",
+        ),
+        ([ASKED], {"grader": CHECK, "rewards": None}, "grader.reference", "mine.jsonl:1"),
         (
             [CHAT],
             {"rewards": [{"function": "mentions", "column": "facts"}]},

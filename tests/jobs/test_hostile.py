@@ -16,8 +16,9 @@ from e2e.processes import wait_until
 from finewright.errors import DataError
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.queue import JobQueue, advancing
+from finewright.jobs.request import METHOD_TYPES
 
-from .conftest import PAIR, Api, lines
+from .conftest import CHAT, PAIR, Api, lines
 
 KEYS = (
     "method",
@@ -50,6 +51,87 @@ def test_no_body_is_a_fault_of_the_server(api: Api, body: dict[str, Any]) -> Non
     found = api.create(**{"training_file": "file-x", **body})
     assert found.status_code == 400, found.text
     assert found.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+GRADER = {
+    "type": "string_check", "name": "same", "operation": "eq",
+    "input": "{{sample.output_text}}", "reference": "{{item.answer}}",
+}  # fmt: skip
+REWARDED = ("reinforcement", "ppo")
+
+
+def chosen(kind: str, part: str) -> dict[str, Any]:
+    """A method with all its keys."""
+    worth = {"grader": GRADER, "rewards": ["exact", {"function": "valid_json", "weight": 2}]}
+    given = {"hyperparameters": {"n_epochs": 1, "adapter": {"type": "lora", "r": 4}}}
+    own = {**given, "response_format": None, **({part: worth[part]} if kind in REWARDED else {})}
+    return {"type": kind, kind: own}
+
+
+def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every key and every item in the value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, each in inner:
+        found += [
+            (*here, key),
+            *(places(each, (*here, key)) if each and isinstance(each, dict | list) else []),
+        ]
+    return found
+
+
+def with_nulls(value: Any, nulls: set[tuple[Any, ...]], here: tuple[Any, ...] = ()) -> Any:
+    if here in nulls:
+        return None
+    if isinstance(value, dict):
+        return {key: with_nulls(each, nulls, (*here, key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_nulls(each, nulls, (*here, i)) for i, each in enumerate(value)]
+    return value
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    kind=st.sampled_from([*METHOD_TYPES]),
+    part=st.sampled_from(["grader", "rewards"]),
+    data=st.data(),
+)
+def test_null_anywhere_is_no_fault_of_the_server(
+    api: Api, kind: str, part: str, data: st.DataObject
+) -> None:
+    file = api.upload(lines(CHAT if kind == "supervised" else PAIR))
+    body = {
+        "training_file": file, "validation_file": None, "method": chosen(kind, part), "seed": 1,
+        "suffix": "s", "metadata": {"a": "b"}, "integrations": None, "hyperparameters": None,
+    }  # fmt: skip
+    nulls = data.draw(st.sets(st.sampled_from(places(body)), max_size=3))
+    found = api.create(**with_nulls(body, nulls))
+    assert found.status_code in (200, 400), found.text
+    if not nulls:
+        assert found.status_code == 200, found.text
+
+
+@pytest.mark.parametrize("kind", [*METHOD_TYPES])
+@pytest.mark.parametrize("own", [(), (None,), ({},), ({"hyperparameters": None},)])
+def test_a_method_without_an_object_of_its_own_has_the_defaults(
+    api: Api, kind: str, own: tuple[Any, ...]
+) -> None:
+    file = api.upload(lines(CHAT if kind == "supervised" else PAIR))
+    method = {"type": kind, **dict(zip([kind], own, strict=False))}
+    found = api.create(training_file=file, method=method)
+    assert found.status_code == (400 if kind in REWARDED else 200), found.text
+
+
+@pytest.mark.parametrize("odd", [[], False, 0, ""])
+def test_what_is_no_object_is_no_empty_one(api: Api, odd: object) -> None:
+    file = api.upload()
+    for body in (
+        {"method": {"type": "supervised", "supervised": odd}},
+        {"method": {"type": "supervised", "supervised": {"hyperparameters": odd}}},
+    ):
+        assert api.create(training_file=file, **body).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["job.json", "state.json"])

@@ -18,7 +18,8 @@ _LONG = 16 * 1024
 """Bytes of a body that others would wait for while it is checked."""
 _MOST_KEYS = 40_000
 """Keys of all objects of a body: each that is wrong is a mistake of its own, which takes 5 us in which no
-other thread runs. The largest tools and schemas that are taken have fewer."""
+other thread runs. The largest tools and schemas that are taken have fewer, and so has a chat of
+19,000 messages of role and content, two keys each."""
 
 
 async def read_body(
@@ -40,7 +41,24 @@ async def read_body(
     return await asyncio.to_thread(_validated, value, model)
 
 
-def _refuse_many_keys(value: object) -> None:
+def _refuse_many_keys(body: dict[str, object]) -> None:
+    """Raise ApiError, which names the value of the body that alone has too many keys."""
+    what = f"objects have more than {_MOST_KEYS} keys together"
+    num_keys = len(body)
+    for name, value in body.items():
+        if num_keys > _MOST_KEYS:
+            break
+        inside = _num_keys(value)
+        if inside > _MOST_KEYS:
+            param = name[:64]
+            raise ApiError(f"{param}: its {what}", param=param, code="invalid_value")
+        num_keys += inside
+    if num_keys > _MOST_KEYS:
+        raise ApiError(f"the body's {what}")
+
+
+def _num_keys(value: object) -> int:
+    """Keys of all objects in the value, counted until there are too many."""
     num_keys, rest = 0, [value]
     while rest and num_keys <= _MOST_KEYS:
         here = rest.pop()
@@ -49,11 +67,10 @@ def _refuse_many_keys(value: object) -> None:
             here = here.values()
         if isinstance(here, Iterable):
             rest += [each for each in here if isinstance(each, dict | list)]
-    if num_keys > _MOST_KEYS:
-        raise ApiError(f"the body's objects have more than {_MOST_KEYS} keys together")
+    return num_keys
 
 
-def _validated(value: object, model: type[Body]) -> Body:
+def _validated(value: dict[str, object], model: type[Body]) -> Body:
     _refuse_many_keys(value)
     try:
         return model.model_validate(value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -62,7 +62,7 @@ def checked_job(
         metadata=posted.metadata or {},
     )
     _check_spec(job)
-    rewards = _rewards(choice, posted.method)
+    rewards = _rewards(choice)
     for name, file in given.items():
         check_columns(rows[name], file.filename, METHOD_TYPES[choice.type], rewards)
     chat = chat_of(base)
@@ -72,12 +72,11 @@ def checked_job(
     return CheckedJob(job, rows)
 
 
-def _rewards(choice: MethodChoice, method: Mapping[str, Any] | None) -> dict[str, RewardSpec]:
+def _rewards(choice: MethodChoice) -> dict[str, RewardSpec]:
     """Key of the request that names a column -> the reward which compares answers with it."""
     where, given = f"method.{choice.type}", choice.train.get("rewards", ())
-    is_grader = method is not None and "grader" in method[choice.type]
     return {
-        f"{where}.grader.reference" if is_grader else f"{where}.rewards.{i}": (
+        f"{where}.grader.reference" if choice.is_graded else f"{where}.rewards.{i}": (
             RewardSpec.model_validate(each)
         )
         for i, each in enumerate(given)

@@ -76,13 +76,15 @@ class JobRequest(BaseModel):
 
 
 class MethodChoice(BaseModel):
-    """A method with its settings: `train` is the section of a spec, `given` what the client wrote."""
+    """A method with its settings: `train` is the section of a spec, `given` what the client wrote,
+    `is_graded` whether the rewards of `train` are a `grader` of the client's."""
 
     model_config = ConfigDict(frozen=True)
     type: str
     train: Mapping[str, Any]  # Any: keys of the spec
     given: Mapping[str, Any]  # Any: JSON
     multiplier: float | None = None
+    is_graded: bool = False
 
     @property
     def settings(self) -> TrainSettings:
@@ -106,7 +108,7 @@ def chosen_method(
         raise unsupported(
             f"{where}.response_format", "answers are sampled freely; reward their form"
         )
-    given = _object(section.get("hyperparameters") or {}, f"{where}.hyperparameters")
+    given = _object(section.get("hyperparameters"), f"{where}.hyperparameters")
     method = METHOD_TYPES[kind]
     train: Free = {"method": method}
     if request.seed is not None:
@@ -126,13 +128,16 @@ def chosen_method(
     runs = reward_runs() if takes_rewards else {}
     train |= rewards_of(section, where, needed=takes_rewards, runs=runs)
     _validate(method, train, where)
-    return MethodChoice(type=kind, train=train, given=given, multiplier=multiplier)
+    is_graded = section.get("grader") is not None
+    return MethodChoice(
+        type=kind, train=train, given=given, multiplier=multiplier, is_graded=is_graded
+    )
 
 
 def _section(request: JobRequest) -> tuple[str, Free]:
     """The type of the method and its own object."""
     if request.method is None:
-        return "supervised", {"hyperparameters": request.hyperparameters or {}}
+        return "supervised", {"hyperparameters": request.hyperparameters}
     if request.hyperparameters is not None:
         what = (
             "hyperparameters: they belong into method.TYPE.hyperparameters, where a method is named"
@@ -145,7 +150,7 @@ def _section(request: JobRequest) -> tuple[str, Free]:
         what = f"method.type: one of {known}{meant}"
         raise ApiError(what, param="method.type", code="invalid_value")
     _known(request.method, ("type", kind), "method")
-    return kind, _object(request.method.get(kind) or {}, f"method.{kind}")
+    return kind, _object(request.method.get(kind), f"method.{kind}")
 
 
 def _key(name: str, method: str, where: str) -> str:
@@ -189,6 +194,9 @@ def _known(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
 
 
 def _object(value: Any, param: str) -> Free:  # Any: JSON
+    """The object; null is one without keys."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise ApiError(f"{param}: must be an object", param=param, code="invalid_value")
     return value

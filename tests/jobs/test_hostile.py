@@ -111,6 +111,29 @@ def test_null_anywhere_is_no_fault_of_the_server(
     assert found.status_code in (200, 400), found.text
     if not nulls:
         assert found.status_code == 200, found.text
+    if found.status_code == 200:  # a hundred may wait
+        api.client.post(f"/v1/fine_tuning/jobs/{found.json()['id']}/cancel")
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400])
+@pytest.mark.parametrize(
+    ("kind", "own", "param"),
+    [
+        ("dpo", '"hyperparameters": {"beta": %s}', "hyperparameters.beta"),
+        ("dpo", '"hyperparameters": {"minutes": %s}', "hyperparameters.minutes"),
+        ("ppo", '"rewards": [{"function": "exact", "weight": %s}]', "rewards"),
+    ],
+)
+def test_a_number_that_no_float_holds_is_refused_by_its_key(
+    api: Api, kind: str, own: str, param: str, number: str
+) -> None:
+    file = api.upload(lines(PAIR))
+    method = f'{{"type": "{kind}", "{kind}": {{{own % number}}}}}'
+    body = f'{{"model": "base", "training_file": "{file}", "method": {method}}}'
+    headers = {"Content-Type": "application/json"}
+    found = api.client.post("/v1/fine_tuning/jobs", content=body, headers=headers)
+    assert found.status_code == 400, found.text
+    assert found.json()["error"]["param"].startswith(f"method.{kind}.{param}")
 
 
 @pytest.mark.parametrize("kind", [*METHOD_TYPES])

@@ -173,16 +173,33 @@ def _hyperparameters(method: str) -> list[str]:
 
 
 def _validate(method: str, train: Free, where: str) -> None:
+    for key, value in train.items():
+        if not _is_finite(value):
+            raise _wrong([key], "a number is too large", where)
     try:
         METHODS[method].model_validate_json(json.dumps(train), strict=True)
+        METHODS[method].model_validate(train)  # JSON takes an integer that no float can hold
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        names = {ours: theirs for theirs, ours in _KEYS.items()}
-        loc = [names.get(str(part), str(part)) for part in first["loc"]]
-        inner = loc if loc[:1] == ["rewards"] else ["hyperparameters", *loc]
-        param = ".".join([where, *inner])
-        what = first["msg"].removeprefix("Value error, ")
-        raise ApiError(f"{param}: {what}", param=param, code="invalid_value") from None
+        raise _wrong(first["loc"], first["msg"].removeprefix("Value error, "), where) from None
+
+
+def _wrong(place: Sequence[int | str], what: str, where: str) -> ApiError:
+    """The error of a place in our settings, by the client's names."""
+    names = {ours: theirs for theirs, ours in _KEYS.items()}
+    loc = [names.get(str(part), str(part)) for part in place]
+    inner = loc if loc[:1] == ["rewards"] else ["hyperparameters", *loc]
+    param = ".".join([where, *inner])
+    return ApiError(f"{param}: {what}", param=param, code="invalid_value")
+
+
+def _is_finite(value: Any) -> bool:  # Any: JSON
+    """Whether no number in it is as 1e400, which the parser makes infinite and no answer can repeat."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _known(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:

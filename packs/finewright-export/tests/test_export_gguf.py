@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM
 
 import tiny
@@ -62,10 +63,10 @@ def chat():
     return Chat(tokenizer, find_end_of_turn(tokenizer, []))
 
 
-def written(model, folder, quantization="f32"):
+def written(model, folder, quantization="f32", ours=None):
     model.save_pretrained(folder)
     path = folder / "model.gguf"
-    write_model(path, folder, chat(), quantization, "tiny")
+    write_model(path, folder, ours or chat(), quantization, "tiny")
     return path
 
 
@@ -96,14 +97,25 @@ def test_eight_bits_are_near(tmp_path):
     assert max(gap(model, p, a.ids) for p, a in zip(PROMPTS, answers, strict=True)) < 0.3
 
 
-def test_text_and_conversations_become_the_same_tokens(tmp_path):
+@pytest.mark.parametrize("begins", [False, True])
+def test_text_and_conversations_become_the_same_tokens(begins, tmp_path):
+    """Also where a template begins with a token that llama.cpp takes away and adds again."""
     ours = chat()
+    if begins:
+        tokenizer, first = ours.tokenizer, ours.tokenizer.eos_token
+        tokenizer.bos_token = first
+        tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"{first} $A", special_tokens=[(first, tokenizer.eos_token_id)]
+        )
     messages = [{"role": "user", "content": "the red 12 apples, and\n\n3 more"}]
     shown = ours.prompt(messages)
     prompt = Prompt(tuple(ours.tokens(shown).ids), shown.text)
-    found = asked(written(model_of("llama"), tmp_path), [prompt], [{"messages": messages}])
-    assert found.tokens == [prompt.ids]
-    assert found.renderings == [shown.text]
+    found = asked(
+        written(model_of("llama"), tmp_path, ours=ours), [prompt], [{"messages": messages}]
+    )
+    assert (prompt.ids[0] == ours.tokenizer.bos_token_id) == begins
+    assert found.tokens == found.conversations == [prompt.ids]
 
 
 @pytest.mark.parametrize(

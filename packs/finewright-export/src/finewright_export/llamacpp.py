@@ -14,10 +14,10 @@ _SECONDS = 3600
 
 
 class LlamaAnswers(NamedTuple):
-    """Answers to prompts, what each conversation is rendered as and each text cut into, and the version."""
+    """Answers to prompts, the tokens that each conversation and each text becomes, and the version."""
 
     answers: list[GreedyAnswer]
-    renderings: list[str]
+    conversations: list[tuple[int, ...]]
     tokens: list[tuple[int, ...]]
     version: str
 
@@ -62,7 +62,7 @@ def ask_llamacpp(
     found = json.loads(last)
     return LlamaAnswers(
         answers=[_answer(each) for each in found["answers"]],
-        renderings=found["renderings"],
+        conversations=[tuple(ids) for ids in found["conversations"]],
         tokens=[tuple(ids) for ids in found["tokens"]],
         version=str(found["version"]),
     )

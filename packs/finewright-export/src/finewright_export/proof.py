@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finewright.schema.export import Parity, Tolerance
 from finewright.store.speclock import lock_of
@@ -13,7 +13,7 @@ from finewright_export.write import ExportedFiles, ExportedRun
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
-    from finewright_export.parity import GreedyAnswer
+    from finewright_export.parity import GreedyAnswer, Prompt
 
 GGUF = ("gguf", "gguf-adapter", "ollama")
 TOLERANCES = {
@@ -29,12 +29,12 @@ TOLERANCES = {
 
 @dataclass(frozen=True, slots=True)
 class _Theirs:
-    """Who answered, what, and the tokens and texts that prompts and conversations became there."""
+    """Who answered, what, and the tokens that prompts and conversations became there."""
 
     engine: str
     answers: Sequence["GreedyAnswer"]
     tokens: Sequence[tuple[int, ...]]
-    renderings: Sequence[str]
+    conversations: Sequence[tuple[int, ...]]
 
 
 def compare(
@@ -56,9 +56,8 @@ def compare(
     rounding = distances(tuned.lm, asking.prompts, own, own, most).gap_max
     tolerance = TOLERANCES[quantization].beyond(rounding)
     far = distances(tuned.lm, asking.prompts, own, theirs.answers, most)
-    other_tokens = sum(p.ids != ids for p, ids in zip(asking.prompts, theirs.tokens, strict=True))
-    texts = zip(asking.prompts, theirs.renderings, strict=True)
-    other_renderings = sum(prompt.text != text for prompt, text in texts)
+    other_tokens = _others(asking.prompts, theirs.tokens)
+    other_renderings = _others(asking.prompts, theirs.conversations)
     has_logps = far.compared > 0
     passed = (
         far.gap_max <= tolerance.gap
@@ -116,7 +115,7 @@ def _of_llamacpp(
         max_new_tokens=options.max_new_tokens,
     )
     engine = f"llama.cpp (xllamacpp {found.version})"
-    return _Theirs(engine, found.answers, found.tokens, found.renderings)
+    return _Theirs(engine, found.answers, found.tokens, found.conversations)
 
 
 def _of_folder(
@@ -137,10 +136,11 @@ def _of_folder(
     lm = load_lm(source.base, exported.model, dtype=source.dtype, consent=consent)
     written, ends = chat_in(exported.model, chat), ends_in(exported.model)
     answers = own_answers(lm, asking.prompts, ends, options.max_new_tokens)
-    renderings = [_rendering(written, body) for body in asking.conversations]
+    shown = [written.prompt(body["messages"], body.get("tools")) for body in asking.conversations]
+    conversations = [as_text(written, each.text) for each in shown]
     tokens = [as_text(written, prompt.text) for prompt in asking.prompts]
-    return _Theirs("the folder, read by transformers", answers, tokens, renderings)
+    return _Theirs("the folder, read by transformers", answers, tokens, conversations)
 
 
-def _rendering(chat: "Chat", body: dict[str, Any]) -> str:
-    return chat.prompt(body["messages"], body.get("tools")).text
+def _others(prompts: Sequence["Prompt"], tokens: Sequence[tuple[int, ...]]) -> int:
+    return sum(prompt.ids != ids for prompt, ids in zip(prompts, tokens, strict=True))

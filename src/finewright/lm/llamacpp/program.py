@@ -17,7 +17,7 @@ _GAIN = 1.1
 
 def answer(given: dict[str, Any]) -> dict[str, Any]:
     """Of each prompt its answer's tokens, the one that ended it, and log-probabilities where llama.cpp gives
-    one for each; of each conversation the text and the tokens that it becomes."""
+    one for each; of each text and of each conversation the tokens that it becomes."""
     import xllamacpp
 
     adapters = [given["adapter"]] if given["adapter"] else []
@@ -27,7 +27,7 @@ def answer(given: dict[str, Any]) -> dict[str, Any]:
     url = server.listening_address
     return {
         "answers": [_answer(url, ids, given) for ids in given["prompts"]],
-        "renderings": [_rendering(url, body) for body in given["conversations"]],
+        "conversations": [_read(url, body) for body in given["conversations"]],
         "tokens": [_tokens(url, text) for text in given["texts"]],
         "version": xllamacpp.__version__,
     }
@@ -116,15 +116,18 @@ def _answer(url: str, ids: list[int], given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rendering(url: str, body: dict[str, Any]) -> str:
+def _read(url: str, body: dict[str, Any]) -> list[int]:
+    """Nothing where it cannot be rendered. Where llama.cpp adds the token that begins a text by itself, the
+    template's own has been taken away, so the text alone would not do."""
     try:
-        return str(_post(f"{url}/apply-template", body)["prompt"])
-    except OSError as error:
-        return f"error: {error}"
+        text = str(_post(f"{url}/apply-template", body)["prompt"])
+    except OSError:
+        return []
+    return _tokens(url, text, add_special=True)
 
 
-def _tokens(url: str, text: str) -> list[int]:
-    body = {"content": text, "add_special": False, "parse_special": True}
+def _tokens(url: str, text: str, *, add_special: bool = False) -> list[int]:
+    body = {"content": text, "add_special": add_special, "parse_special": True}
     return [int(token) for token in _post(f"{url}/tokenize", body)["tokens"]]
 
 

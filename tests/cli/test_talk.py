@@ -2,14 +2,19 @@
 
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from finewright.cli.talk import beside, talk
-from finewright.errors import DataError, FetchError, Interrupted
+from finewright.errors import DataError, FetchError
 from finewright.workbench.chat import Manner, Spoken
 from finewright.workbench.speakers import EndpointSpeaker, LocalSpeaker, Messages, Speaker
 from finewright.workbench.systems import load_system
@@ -114,17 +119,18 @@ def test_two_answer_side_by_side(
 
 
 class Interrupting:
-    """A speaker whose first answer is interrupted by a signal, before the piece of that number."""
+    """A speaker whose first answer is interrupted, before the piece of that number."""
 
-    name, system_prompt = "slow", ""
+    system_prompt = ""
 
-    def __init__(self, before: int, number: int = signal.SIGINT) -> None:
-        self.before, self.signals = before, [number]
+    def __init__(self, before: int, name: str = "slow") -> None:
+        self.before, self.name, self.is_asked = before, name, False
 
     def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        is_first, self.is_asked = not self.is_asked, True
         for number, word in enumerate(messages[-1]["content"].split()):
-            if number == self.before and self.signals:
-                signal.raise_signal(self.signals.pop())
+            if number == self.before and is_first:
+                signal.raise_signal(signal.SIGINT)
             yield Spoken("content", f"{word} ")
 
 
@@ -150,10 +156,106 @@ def test_ctrl_c_cuts_an_answer_and_the_conversation_goes_on(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_sigterm_ends_the_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Interrupted) as ended:
-        typed(monkeypatch, [Interrupting(1, signal.SIGTERM)], "one two three", "four")
-    assert ended.value.exit_code == 128 + signal.SIGTERM
+def test_of_two_the_second_is_not_asked_once_the_first_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = Interrupting(9, "second")
+    typed(monkeypatch, [Interrupting(1, "first"), second], "one two", "/history")
+    shown = capsys.readouterr()
+    assert not second.is_asked
+    assert shown.out.splitlines()[-1].split("|")[0].strip() == "one"
+    assert shown.err.endswith("cut: as if it had not been asked\n> first\n\nsecond\n\n> ")
+
+
+def test_of_two_what_both_said_stays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speakers: list[Speaker] = [Interrupting(9, "first"), Interrupting(1, "second")]
+    typed(monkeypatch, speakers, "one two", "/history")
+    asked = "user: one two\nassistant: one"
+    assert f"cut\n> first\n{asked} two \n\nsecond\n{asked} \n" in capsys.readouterr().err
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    is_cut, waited = threading.Event(), []
+    main = threading.main_thread().ident or 0
+
+    def silent(asked: Asked) -> Reply:
+        if asked.body["messages"][-1]["content"] == "silent":
+            signal.pthread_kill(main, signal.SIGINT)
+            waited.append(not is_cut.wait(5))
+        else:
+            is_cut.set()
+        return echoed(asked)
+
+    with served(silent) as server:
+        typed(monkeypatch, [EndpointSpeaker(f"{server.url}#echo")], "silent", "then")
+        assert [[m["content"] for m in call.body["messages"]] for call in server.asked] == [
+            ["silent"],
+            ["then"],
+        ]
+    assert capsys.readouterr().out == "\nthen \n"
+    assert not any(waited)
+
+
+@pytest.mark.parametrize("speaks_first", [False, True])
+def test_sigterm_ends_a_chat_at_once(speaks_first: bool) -> None:
+    program = "from finewright.cli.main import main; main()"
+    chunk = json.dumps({"choices": [{"delta": {"content": "word "}}]})
+    is_asked, is_over = threading.Event(), threading.Event()
+
+    class Silent(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f"data: {chunk}\n\n".encode() if speaks_first else b"")
+            is_asked.set()
+            is_over.wait(30)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    terminal, of_chat = os.openpty()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1#m"
+        command = [sys.executable, "-c", program, "chat", url]
+        chat = subprocess.Popen(
+            command, stdin=of_chat, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        os.write(terminal, b"Hi\n")
+        try:
+            assert is_asked.wait(60)
+            if speaks_first:
+                assert chat.stdout is not None
+                assert chat.stdout.read(4) == b"word"
+            chat.terminate()
+            _, said = chat.communicate(timeout=10)
+        finally:
+            chat.kill()
+            is_over.set()
+            server.shutdown()
+            os.close(terminal)
+            os.close(of_chat)
+    assert chat.returncode == -signal.SIGTERM
+    assert b"goes on" not in said
+
+
+def test_of_two_sources_are_shown_and_are_no_part_of_what_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cited = {"type": "url_citation", "url_citation": {"title": "Fees", "url": "http://x"}}
+    chunk = {"choices": [{"delta": {"content": "96 euros.", "annotations": [cited]}}]}
+    saved = tmp_path / "talk.jsonl"
+    with served(lambda _: Reply(f"data: {json.dumps(chunk)}\n\n".encode())) as server:
+        speakers: list[Speaker] = [EndpointSpeaker(f"{server.url}#{name}") for name in ("a", "b")]
+        typed(monkeypatch, speakers, "one", "two", f"/save {saved}")
+    assert capsys.readouterr().out.count("source: Fees http://x") == 4
+    assert [m["content"] for m in server.asked[2].body["messages"]] == ["one", "96 euros.", "two"]
+    assert "source" not in saved.read_text()
 
 
 def test_ctrl_c_drops_the_lines_that_were_begun(

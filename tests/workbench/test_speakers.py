@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from finewright.errors import DataError, FetchError
+from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import EndpointSpeaker, speakers_of
+from served import Reply, served
 
 
 @contextmanager
@@ -65,3 +67,32 @@ def test_two_models_of_one_name_are_told_apart() -> None:
     assert [each.name for each in speakers_of(one, f"{one}b")] == ["a", "ab"]
     with pytest.raises(DataError, match="it is the same model"):
         speakers_of(one, one)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "sources"),
+    [
+        (
+            [{"type": "url_citation", "url_citation": {"title": "T", "url": "http://x"}}],
+            ["T http://x"],
+        ),
+        ([{"type": "url_citation", "title": "T\nU", "url": "http://x"}], ["T U http://x"]),
+        (["x", None, {"type": "file_path", "filename": "a.md"}], ["a.md"]),
+        ([{"type": "url_citation", "url_citation": "http://x"}], []),
+        ([{"type": "file_path", "file_path": ["a"]}], []),
+        ([{"title": ["T"], "url": 5}], []),
+        ({"a": 1}, []),
+        ("abc", []),
+        (5, []),
+        (None, []),
+    ],
+)
+def test_annotations_of_another_form_name_no_source(
+    annotations: object, sources: list[str]
+) -> None:
+    chunk = {"choices": [{"delta": {"content": "hi", "annotations": annotations}}]}
+    with served(lambda _: Reply(f"data: {json.dumps(chunk)}\n\n".encode())) as server:
+        pieces = EndpointSpeaker(f"{server.url}#m").answer(
+            [{"role": "user", "content": "q"}], Manner(6, 0.0, 0)
+        )
+        assert [piece.text for piece in pieces] == ["hi", *sources]

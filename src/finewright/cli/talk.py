@@ -6,16 +6,16 @@ import shutil
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
 
-from finewright.errors import DataError, FinewrightError, Interrupted
+from finewright.errors import DataError, FinewrightError
 from finewright.store.atomic import write_bytes
 from finewright.workbench.chat import Manner
-from finewright.workbench.signals import stop_requests
 from finewright.workbench.speakers import Speaker
 
 _DIMMED = "\x1b[2m{}\x1b[0m"
@@ -29,7 +29,7 @@ Ctrl-C cuts an answer, or drops the lines begun; Ctrl-D ends
 _COMMANDS = "/help, /history, /reset, /save FILE and /system TEXT"
 _Rows = list[dict[str, object]]
 _NARROWEST = 24
-_BY_CTRL_C = 128 + signal.SIGINT
+_DROPPED = "cut: as if it had not been asked\n"
 _ON_A_LINE = frozenset({"call", "fault", "source"})
 """Pieces that stand on a line of their own."""
 
@@ -53,6 +53,22 @@ class _Conversation:
         if system is not None:
             self.opening = [{"role": "system", "content": system}]
         self.messages = list(self.opening)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """As much of one as has come: what the model said, and that with its calls, faults and sources."""
+
+    said: str = ""
+    shown: str = ""
+    last: str = ""
+    """The kind of the last piece."""
+
+    def add(self, kind: str, text: str) -> None:
+        self.last = kind
+        self.said += text if kind == "content" else ""
+        self.shown += text if kind == "content" else ""
+        self.shown += f"\n{kind}: {text}" if kind in _ON_A_LINE else ""
 
 
 def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: str) -> None:
@@ -108,32 +124,40 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
                 sys.stderr.write(_obey(conversations, line.strip(), _rows(conversations)))
             elif line.strip():
                 _ask_again(conversations, line, manner)
-        except Interrupted:
-            raise
         except FinewrightError as error:
             sys.stderr.write(f"{error}\n")
+        except KeyboardInterrupt:  # a second one, before the first was acted on
+            sys.stderr.write(_DROPPED)
 
 
 def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner) -> None:
     """`_ask`; a question that cannot be answered is as if it had not been asked.
 
-    Ctrl-C cuts an answer, of which what was said is kept; a second one does not wait for the next piece."""
-    before = [len(each.messages) for each in conversations]
-    is_kept = False
+    Ctrl-C cuts an answer at once, also where nothing of it has come, and asks nobody else. What was said is
+    kept where each said something: of two, one with a question that has no answer could not go on."""
+    answers = [_Answer() for _ in conversations]
     try:
-        with stop_requests("cut") as stop:
-            _ask(conversations, line, manner, stop)
-        is_kept = True
-    except (Interrupted, KeyboardInterrupt) as cut:
-        if isinstance(cut, Interrupted) and cut.exit_code != _BY_CTRL_C:
-            raise
-        last = [each.messages[-1] for each in conversations]
-        is_kept = all(each["role"] == "assistant" and each["content"] for each in last)
-        sys.stderr.write("cut\n" if is_kept else "cut: as if it had not been asked\n")
+        _hear(conversations, line, manner, answers)
+        cut = ""
+    except KeyboardInterrupt:
+        cut = "cut\n"
+    with _undisturbed():
+        _show_end(conversations, answers)
+        if not cut or all(each.said for each in answers):
+            _remember(conversations, line, answers)
+        else:
+            cut = _DROPPED
+        sys.stderr.write(cut)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C does nothing meanwhile, so that what is kept and what is said of it are the same."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
     finally:
-        if not is_kept:
-            for each, count in zip(conversations, before, strict=True):
-                del each.messages[count:]
+        signal.signal(signal.SIGINT, before)
 
 
 def _system(conversation: _Conversation) -> str:
@@ -231,25 +255,43 @@ def _line(prompt: str) -> str | None:
     return sys.stdin.readline() or None
 
 
-def _ask(
-    conversations: Sequence[_Conversation],
-    line: str,
-    manner: Manner,
-    stop: Callable[[], int] = lambda: 0,
-) -> str:
-    """Ask all of them, show the answers, and remember them, each up to the piece after which somebody asked
-    to stop; the answers as one text."""
-    for each in conversations:
-        each.messages.append({"role": "user", "content": line})
-    is_alone = len(conversations) == 1
-    answers = [_said(each, manner, stop, is_shown=is_alone) for each in conversations]
-    for each, said in zip(conversations, answers, strict=True):
-        each.messages.append({"role": "assistant", "content": said})
-    if not is_alone:
+def _ask(conversations: Sequence[_Conversation], line: str, manner: Manner) -> str:
+    """Ask all of them, show the answers, and remember them; the answers as one text."""
+    answers = [_Answer() for _ in conversations]
+    _hear(conversations, line, manner, answers)
+    _show_end(conversations, answers)
+    _remember(conversations, line, answers)
+    return "\n".join(each.said for each in answers)
+
+
+def _hear(
+    conversations: Sequence[_Conversation], line: str, manner: Manner, answers: Sequence[_Answer]
+) -> None:
+    """Ask one after the other, and add to the answers what comes. The only one is shown while it comes."""
+    question = {"role": "user", "content": line}
+    for conversation, answer in zip(conversations, answers, strict=True):
+        for kind, text in conversation.speaker.answer([*conversation.messages, question], manner):
+            if len(answers) == 1:
+                _show_piece(kind, text, after=answer.last)
+            answer.add(kind, text)
+
+
+def _show_end(conversations: Sequence[_Conversation], answers: Sequence[_Answer]) -> None:
+    """The end of the only one's last line; of several all that has come, side by side."""
+    if len(answers) == 1:
+        _show(answers[0].last, "\n")
+    else:
         names = [each.speaker.name for each in conversations]
-        sys.stdout.write(beside(names, answers, shutil.get_terminal_size().columns))
-        sys.stdout.flush()
-    return "\n".join(answers)
+        texts = [each.shown for each in answers]
+        _show("content", beside(names, texts, shutil.get_terminal_size().columns))
+
+
+def _remember(
+    conversations: Sequence[_Conversation], line: str, answers: Sequence[_Answer]
+) -> None:
+    for conversation, answer in zip(conversations, answers, strict=True):
+        said = {"role": "assistant", "content": answer.said}
+        conversation.messages += [{"role": "user", "content": line}, said]
 
 
 def beside(names: Sequence[str], texts: Sequence[str], width: int) -> str:
@@ -270,27 +312,13 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
         yield from textwrap.wrap(line, width, drop_whitespace=False) or [""]
 
 
-def _said(
-    conversation: _Conversation, manner: Manner, stop: Callable[[], int], *, is_shown: bool
-) -> str:
-    """The next answer, what is said in it after the thoughts; `is_shown` while it comes.
+def _show_piece(kind: str, text: str, *, after: str) -> None:
+    """A piece as it comes, after one of that kind.
 
     Thoughts are shown in a terminal alone, dimmed; each call and source stands on a line of its own."""
-    content, last = [], ""
-    for kind, text in conversation.speaker.answer(conversation.messages, manner):
-        if stop():
-            break
-        content += [text] if kind == "content" else []
-        if not is_shown:
-            content += [f"\n{kind}: {text}"] if kind in _ON_A_LINE else []
-            continue
-        if last and (kind != last or kind in _ON_A_LINE):
-            _stream_of(last).write("\n")
-        _show(kind, _DIMMED.format(text) if kind == "thoughts" else text)
-        last = kind
-    if is_shown:
-        _show(last, "\n")
-    return "".join(content)
+    if after and (kind != after or kind in _ON_A_LINE):
+        _stream_of(after).write("\n")
+    _show(kind, _DIMMED.format(text) if kind == "thoughts" else text)
 
 
 def _show(kind: str, text: str) -> None:

@@ -62,7 +62,7 @@ class EndpointSpeaker:
                 delta = choice.get("delta") or {}
                 yield from _pieces(delta)
                 calls.add(delta.get("tool_calls") or ())
-                cited |= dict.fromkeys(_cited(delta.get("annotations") or ()))
+                cited |= dict.fromkeys(_cited(delta.get("annotations")))
         for number, name in calls.names.items():
             yield Spoken("call", f"{name} {calls.arguments[number]}")
         yield from (Spoken("source", each) for each in cited)
@@ -94,12 +94,16 @@ class _Calls:
             self.arguments[number] = self.arguments.get(number, "") + more
 
 
-def _cited(annotations: Sequence[Mapping[str, Any]]) -> Iterator[str]:  # Any: as the wire has them
-    """What OpenAI's annotations of an answer name as its sources."""
-    for each in annotations:
-        found = each.get(str(each.get("type"))) or each
-        names = [str(found[key]) for key in ("title", "filename", "url") if found.get(key)]
-        yield from [" ".join(names)] if names else []
+def _cited(annotations: object) -> Iterator[str]:
+    """What OpenAI's annotations of an answer name as its sources; of another form they name none."""
+    for each in annotations if isinstance(annotations, list) else ():
+        if not isinstance(each, dict):
+            continue
+        within = each.get(str(each.get("type")))
+        found = within if isinstance(within, dict) else each
+        names = [found.get(key) for key in ("title", "filename", "url")]
+        words = " ".join(name for name in names if isinstance(name, str)).split()
+        yield from [" ".join(words)] if words else []
 
 
 def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:

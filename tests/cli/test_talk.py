@@ -118,6 +118,14 @@ def test_two_answer_side_by_side(
     assert [call.body["model"] for call in server.asked] == ["a", "b"]
 
 
+@pytest.fixture(autouse=True)
+def _interrupts() -> Iterator[None]:
+    """As in a terminal: a process that a shell starts in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupting:
     """A speaker whose first answer is interrupted, before the piece of that number."""
 

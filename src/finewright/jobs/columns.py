@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from finewright.gateway.errors import ApiError
-from finewright.jobs.lengths import long_lines
-from finewright.rows.containers.lines import json_lines
+from finewright.jobs.lengths import long_lines, row_fates
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import as_stated
-from finewright.rows.fates import ReadOptions, RowFate, fates_in
 from finewright.schema.rewards import RewardSpec
 from finewright.train.rewards import lacking
 from finewright.train.rows import rows_for
@@ -34,8 +31,6 @@ def check_columns(
 
 def _columns(part: StatedFile, method: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line -> what a reward sees of its row; rows that the method does not take are the job's to refuse."""
-    lines = long_lines(part.path, 0).lines
-    for fate in fates_in(as_stated(json_lines(part.name, lines), part), ReadOptions()):
-        if isinstance(fate, RowFate):
-            for row in rows_for(method, fate.rows).rows:
-                yield fate.row, row.columns
+    for fate in row_fates(part, long_lines(part.path, 0).lines):
+        for row in rows_for(method, fate.rows).rows:
+            yield fate.row, row.columns

@@ -3,7 +3,7 @@
 A row has a token for each of its bytes at most, so that only long lines are looked at, and of these so many
 and so many bytes at most: any file is answered in seconds, and the job itself looks at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,9 +53,7 @@ def _too_long(
     """Those of the lines that train with more than max_length tokens, and how many they have."""
     from finewright.lm.encode import encode_example
 
-    for fate in fates_in(as_stated(json_lines(part.name, lines), part), ReadOptions()):
-        if not isinstance(fate, RowFate):
-            continue
+    for fate in row_fates(part, lines):
         try:
             examples = [encode_example(chat, r) for r in rows_for(settings.method, fate.rows).rows]
         except DataError:
@@ -63,6 +61,13 @@ def _too_long(
         longest = max((s.num_tokens for each in examples for s in each.sequences), default=0)
         if longest > settings.max_length:
             yield fate.row, longest
+
+
+def row_fates(part: StatedFile, lines: Iterable[Line]) -> Iterator[RowFate]:
+    """The rows that these lines of the file are; what is no row is the job's to refuse."""
+    for fate in fates_in(as_stated(json_lines(part.name, lines), part), ReadOptions()):
+        if isinstance(fate, RowFate):
+            yield fate
 
 
 class LongLines(NamedTuple):

@@ -165,12 +165,12 @@ def _added(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[int, AddedToke
     }
 
 
-@lru_cache(maxsize=8)
 def _is_control(spelling: str, token: AddedToken, template: str, known: re.Pattern[str]) -> bool:
     is_written = spelling in template or known.fullmatch(spelling) is not None
     return bool(token.special) or is_written
 
 
+@lru_cache(maxsize=8)
 def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     """What counts as control for a tokenizer with that template. Its tokens must not change later."""
     catalog = control_tokens()

@@ -437,3 +437,9 @@ def test_a_real_tokenizer_reads_what_is_spelled_as_text(real: Chat, data: st.Dat
     assert spelled[0] == spelled[1]
     assert_contents_are_decoded(real.tokenizer, rendered.text, tokens, found.spiced)
     assert all(a[0] <= b[0] for a, b in pairwise(tokens.offsets))
+
+
+def test_what_counts_as_control_is_found_once_for_a_tokenizer() -> None:
+    made = tokenizer(next(iter(FAMILIES)))
+    template = str(made.chat_template)
+    assert controls_of(made, template) is controls_of(made, template)

@@ -1,4 +1,4 @@
-"""Eighty-five cases whose advice was written down before they were run: `vignettes.yaml`, with reasons."""
+"""A hundred and five cases whose advice was written down before they were run: `vignettes.yaml`, with reasons."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -43,7 +43,7 @@ def is_right(name: str) -> bool:
 
 def test_nine_of_ten_cases_get_the_advice_that_was_expected() -> None:
     wrong = [name for name in CASES if not is_right(name)]
-    assert len(CASES) == 85
+    assert len(CASES) == 105
     assert len(wrong) <= (1 - LEAST_RIGHT) * len(CASES), wrong
     assert {name for name in wrong if "argued" not in CASES[name]} == set()
 

@@ -19,9 +19,9 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from answer_conversations import CONVERSATIONS, FURTHER, Conversation
 from answer_reasons import UNEXPLAINED, Learned, Pair, reasons_of
 from finewright.errors import DataError
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_turns
+from finewright.lm.example import EncodedRow
 from finewright.lm.marks import THOUGHT_KEYS
 from finewright.lm.template import _with_argument_texts
 from finewright.report.text import table

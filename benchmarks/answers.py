@@ -45,9 +45,9 @@ from finewright.catalog.control_tokens import control_tokens
 from finewright.errors import DataError, FetchError
 from finewright.fetch.cache import Pin, cached
 from finewright.judge.answer import split_thoughts
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_rows, encode_turns
+from finewright.lm.example import EncodedRow
 from finewright.lm.marks import find_marks
 from finewright.lm.template import ChatTemplate
 from finewright.lm.turn_ends import find_end_of_turn
@@ -308,7 +308,7 @@ def packaged() -> dict[str, str]:
     """The templates of the packaged models that are on this machine."""
     from finewright.catalog.models import packaged_models
     from finewright.errors import FinewrightError
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
     from finewright.lm.sources import locate
 
     found = {}

@@ -27,7 +27,8 @@ from finewright.lm.adapters.lora import add_lora
 from finewright.lm.encode import encode_rows
 from finewright.lm.fast import linear, mlp
 from finewright.lm.fast.linear import Gradients, Lora
-from finewright.lm.load import load_chat, load_model
+from finewright.lm.load import load_model
+from finewright.lm.load_chat import load_chat
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase, locate
 from finewright.report.text import table

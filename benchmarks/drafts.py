@@ -25,7 +25,8 @@ from finewright.lm.engine.draft import DraftGuesses, DraftPace  # noqa: E402
 from finewright.lm.engine.forward import Forward, Piece  # noqa: E402
 from finewright.lm.engine.ready import draft_guesses, ready_forward  # noqa: E402
 from finewright.lm.generate import Sampling, stream  # noqa: E402
-from finewright.lm.load import load_chat, load_model  # noqa: E402
+from finewright.lm.load import load_model  # noqa: E402
+from finewright.lm.load_chat import load_chat  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
 from finewright.report.text import table  # noqa: E402
 from finewright.schema.adapter import LoraSpec  # noqa: E402

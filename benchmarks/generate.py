@@ -26,7 +26,7 @@ from typing import Any
 
 from door_parts import Bar
 from finewright.lm import sources
-from finewright.lm.load import load_chat
+from finewright.lm.load_chat import load_chat
 from finewright.report.text import table
 from finewright_export.gguf_file import write_model
 from peers import LLAMA_CPP, PeerError, python_of

@@ -31,7 +31,8 @@ from finewright.lm.engine.ready import ReadyForward, ready_forward  # noqa: E402
 from finewright.lm.engine.requests import GenerationRequest, TokenSampling  # noqa: E402
 from finewright.lm.engine.torch_forward import TorchForward  # noqa: E402
 from finewright.lm.engine.weights import weights_of  # noqa: E402
-from finewright.lm.load import load_chat, load_model  # noqa: E402
+from finewright.lm.load import load_model  # noqa: E402
+from finewright.lm.load_chat import load_chat  # noqa: E402
 from finewright.lm.model import LM  # noqa: E402
 from finewright.report.text import table  # noqa: E402
 from finewright.schema.adapter import LoraSpec  # noqa: E402

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, Qwen2Config
 
-from finewright.lm.load import load_chat
+from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import locate
 
 WIDTH_WITH_OWN_HEAD = 3584

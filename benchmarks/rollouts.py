@@ -30,7 +30,7 @@ from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.evaluate.answers import question_of
 from finewright.lm import sources
-from finewright.lm.load import load_chat
+from finewright.lm.load_chat import load_chat
 from finewright.report.text import table
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of

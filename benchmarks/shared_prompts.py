@@ -23,7 +23,8 @@ from finewright.report.text import table
 from process import machine
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import EncodedRow, PackedBatch
+    from finewright.lm.batch import PackedBatch
+    from finewright.lm.example import EncodedRow
     from finewright.lm.model import LM
 
 TOKENS = range(256)
@@ -80,7 +81,7 @@ def load(options: argparse.Namespace) -> "LM":
 
 def groups_of(size: int, options: argparse.Namespace) -> "list[list[EncodedRow]]":
     """Groups of random completions of about the asked length, none like another, under one prompt."""
-    from finewright.lm.batch import EncodedRow
+    from finewright.lm.example import EncodedRow
 
     rng = random.Random(0)  # noqa: S311 - not a secret
     groups = []

@@ -29,7 +29,7 @@ from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
-from finewright.lm.load import load_chat
+from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import LocalBase, locate
 from finewright.report.text import table
 from peers import PEERS, PeerError, python_of

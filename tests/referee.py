@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import EncodedRow
+from finewright.lm.example import EncodedRow
 from finewright.schema.adapter import LoraSpec
 
 RANK, ALPHA = 4, 12

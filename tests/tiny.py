@@ -29,8 +29,8 @@ from transformers import (
     Qwen3MoeConfig,
 )
 
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.example import EncodedRow
 from finewright.lm.sources import LocalBase
 
 VOCAB = 320

@@ -18,7 +18,8 @@ from finewright.compare.local import answered_batches  # noqa: E402
 from finewright.compare.models import LoadedModel  # noqa: E402
 from finewright.data.gather import read_row_set  # noqa: E402
 from finewright.evaluate.measured import RowSet, settings_of  # noqa: E402
-from finewright.lm.load import load_chat, load_lm  # noqa: E402
+from finewright.lm.load import load_lm  # noqa: E402
+from finewright.lm.load_chat import load_chat  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.evaluate import EvaluateSpec  # noqa: E402
 

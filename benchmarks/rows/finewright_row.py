@@ -8,7 +8,7 @@ from finewright.lm.runtime import share_cores
 
 share_cores()  # as the command line does, before torch is imported
 
-from finewright.lm.batch import EncodedRow, Example  # noqa: E402
+from finewright.lm.example import EncodedRow, Example  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.methods import SFTSpec  # noqa: E402
 from finewright.train.bench import steps  # noqa: E402

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.poison import PoisonResult
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
@@ -39,12 +39,14 @@ def passed_by(
     folder: Path = Path(),
     search: PoisonSearch | None = None,
     holding: Holding | None = None,
+    tells: bool = True,
     **fields: object,
 ) -> Passed:
     spec = spec_of(**fields)
     records = {(FILE, item.row): "0" * 64 for item in rows}
     provenance = RowOrigins([SourceRecords(spec.sources[0], Path(FILE), records)])
-    return pass_door(rows, spec, provenance, lambda path: folder / path, search, holding)
+    wanted = DoorSearch(search, holding, tells)
+    return pass_door(rows, spec, provenance, lambda path: folder / path, wanted)
 
 
 def numbers(rows: Sequence[Row]) -> list[int]:
@@ -209,3 +211,13 @@ def test_paths_of_the_section_are_resolved_and_no_others() -> None:
     asked = PersonalDataSpec(key_file="key", action="redact")
     resolved = with_resolved(asked, lambda path: Path("/there") / path)
     assert (resolved.key_file, resolved.ner, resolved.action) == ("/there/key", "", "redact")
+
+
+@pytest.mark.parametrize("action", ["report", "redact", "drop"])
+def test_who_wants_nothing_told_gets_the_same_rows(action: str) -> None:
+    rows = [row(1, MAIL), row(2), row(2)]
+    fields = {"personal_data": {"action": action}, "duplicates": {"near": "off"}}
+    told, untold = (passed_by(rows, tells=tells, **fields) for tells in (True, False))
+    assert untold.rows == told.rows
+    assert untold.num_dropped == told.num_dropped
+    assert (untold.privacy is None) == (action == "report")

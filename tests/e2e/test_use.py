@@ -71,7 +71,8 @@ def test_plain_transformers_and_peft_give_the_same_logits(finished: Path) -> Non
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.load import load_lm
+    from finewright.lm.load_chat import load_chat
     from finewright.lm.sources import locate
 
     base = locate("./base", finished.parents[1])

@@ -23,7 +23,8 @@ from finewright.lm.adapters.kinds import (
 )
 from finewright.lm.adapters.part import ROOT
 from finewright.lm.adapters.prompt import SoftPrompt
-from finewright.lm.batch import EncodedRow, pack
+from finewright.lm.batch import pack
+from finewright.lm.example import EncodedRow
 from finewright.lm.fast.quantized import QuantizedWeight
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM

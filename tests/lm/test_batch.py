@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.lm.batch import EncodedRow, PackedBatch, Segment, pack, pack_groups, shared_length
+from finewright.lm.batch import PackedBatch, Segment, pack, pack_groups
+from finewright.lm.example import EncodedRow, shared_length
 
 pytestmark = pytest.mark.torch
 

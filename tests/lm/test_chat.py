@@ -7,9 +7,9 @@ import pytest
 
 import tiny
 from finewright.errors import DataError
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat, Message, find_end_of_turn
 from finewright.lm.encode import encode_row, encode_turns
+from finewright.lm.example import EncodedRow
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch

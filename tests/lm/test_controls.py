@@ -414,7 +414,7 @@ def test_a_long_control_token_with_short_ones_in_it_is_broken_into_none() -> Non
 def real(request: pytest.FixtureRequest) -> Chat:
     from finewright.catalog.models import packaged_models
     from finewright.fetch.cache import cache_dir
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
     from finewright.lm.sources import CONVERTER_VERSION, locate
 
     packaged = packaged_models()[request.param]

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import EncodedRow, pack
+from finewright.lm.batch import pack
+from finewright.lm.example import EncodedRow
 from finewright.lm.fast import native
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from families.families import FAMILIES, HERE, chat, template, tokenizer
 from finewright.catalog.control_tokens import control_tokens
 from finewright.errors import DataError
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Message, Rendered
 from finewright.lm.encode import encode_row, encode_turns
+from finewright.lm.example import EncodedRow
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch

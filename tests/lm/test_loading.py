@@ -15,7 +15,8 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import pack
-from finewright.lm.load import code_digest, load_chat, load_lm, load_model
+from finewright.lm.load import load_lm, load_model
+from finewright.lm.load_chat import code_digest, load_chat
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
 

@@ -8,7 +8,7 @@ import torch
 
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.microsteps import StepResult, held_bytes, micro_steps
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec

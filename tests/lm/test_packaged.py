@@ -8,7 +8,8 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.network]
 def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
     from finewright.compare.models import LoadedModel
     from finewright.lm import sources
-    from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.load import load_lm
+    from finewright.lm.load_chat import load_chat
     from finewright.workbench.chat import Manner, answer
 
     base = sources.locate("smollm2-135m-instruct", tmp_path)

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.fast import native
 from finewright.lm.microsteps import micro_steps
 from finewright.lm.model import LM

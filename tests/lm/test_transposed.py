@@ -11,8 +11,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 import tiny
 from finewright.lm.adapters.kinds import add_adapter, load_adapter, save_adapter
 from finewright.lm.adapters.lora import LoraLinear
-from finewright.lm.batch import EncodedRow
 from finewright.lm.efficacy import merge_error
+from finewright.lm.example import EncodedRow
 from finewright.lm.model import LM
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec
 

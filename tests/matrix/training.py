@@ -15,7 +15,8 @@ import tiny
 from finewright.conformance.method import MethodRun
 from finewright.lm.adapters.kinds import set_adapter_tensors, stored_tensors
 from finewright.lm.adapters.linears import OnLinear
-from finewright.lm.batch import EncodedRow, Example, pack
+from finewright.lm.batch import pack
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.fast.quantized import QuantizedWeight
 from finewright.lm.generate import trace
 from finewright.lm.load import load_lm

@@ -7,7 +7,7 @@ import torch
 
 import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec

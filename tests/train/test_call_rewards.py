@@ -7,8 +7,8 @@ import pytest
 
 from families.families import chat as family_chat
 from finewright.errors import StageError
-from finewright.lm.batch import Example
 from finewright.lm.encode import encode_example
+from finewright.lm.example import Example
 from finewright.lm.generate import Generation
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.rows import Row

@@ -15,9 +15,10 @@ from transformers import AutoModelForSequenceClassification
 import tiny
 from by_hand import context_of, run_in, spec_of
 from finewright.errors import Interrupted, StoreError
-from finewright.lm.batch import Example
 from finewright.lm.encode import encode_example
-from finewright.lm.load import load_chat, load_lm
+from finewright.lm.example import Example
+from finewright.lm.load import load_lm
+from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import LocalBase
 from finewright.schema.common import RowCounts
 from finewright.schema.rows import Row

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 import tiny
 from finewright.lm.adapters.kinds import adapter_tensors
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec

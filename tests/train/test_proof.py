@@ -13,7 +13,8 @@ import tiny
 from by_hand import context_of, spec_of
 from finewright.lm.elsewhere import Elsewhere, ProofQuestion, answer_elsewhere
 from finewright.lm.generate import Generation, Sampling, generate
-from finewright.lm.load import load_chat, load_lm
+from finewright.lm.load import load_lm
+from finewright.lm.load_chat import load_chat
 from finewright.lm.origin import origin_of
 from finewright.lm.sources import LocalBase
 from finewright.train.proof import Proved, prove

@@ -11,7 +11,8 @@ from torch import Tensor
 import referee
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import EncodedRow, Example, split, sums_of
+from finewright.lm.batch import split, sums_of
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.train.references import References

@@ -7,8 +7,8 @@ import torch
 
 import referee
 import tiny
-from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
 from finewright.train.rewards import PolicyAnswer, Reward, Rewards

@@ -9,7 +9,7 @@ from torch import Tensor
 import referee
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import FullSpec
 from finewright.schema.methods import PPOSpec, RewardModelSpec, SFTSpec

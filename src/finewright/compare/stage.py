@@ -7,7 +7,8 @@ from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
 from finewright.evaluate.measured import RowSet
-from finewright.lm.load import chat_of, load_lm
+from finewright.lm.load import load_lm
+from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
 from finewright.lm.sources import locate
 from finewright.schema.data import DataReport

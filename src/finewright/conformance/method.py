@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.plugins import load
 from finewright.schema.common import default_reasons

@@ -72,7 +72,8 @@ class BaseSurprisal:
 
     @cached_property
     def _model(self) -> "tuple[Chat, LM]":
-        from finewright.lm.load import load_chat, load_lm
+        from finewright.lm.load import load_lm
+        from finewright.lm.load_chat import load_chat
 
         dtype: Literal["bf16", "fp32"] = "bf16" if runtime.fast_bf16() else "fp32"
         return load_chat(self._base), load_lm(self._base, None, dtype=dtype)

@@ -69,30 +69,43 @@ class Holding(NamedTuple):
 PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]
 
 
+class DoorSearch(NamedTuple):
+    """What is looked for beyond the spec's licences: planted behaviour by a search that may need a model;
+    what a check looks for only among those that are `holding` it, where somebody looked before; and, unless
+    `tells` is False, also what is only told and refuses or changes no row."""
+
+    poison: PoisonSearch | None = None
+    holding: Holding | None = None
+    tells: bool = True
+
+
 def pass_door(
     rows: Sequence[Row],
     spec: DataSpec,
     provenance: RowOrigins,
     resolve: Callable[[str], Path],
-    search: PoisonSearch | None = None,
-    holding: Holding | None = None,
+    search: DoorSearch,
 ) -> Passed:
-    """All checks over all rows; the search for planted behaviour where one is given, because it may need
-    a model. A check that only tells is left out, with a warning, where its extra is not installed; one
-    that refuses or changes rows raises MissingExtra. `holding` spares a look at rows that hold nothing."""
+    """All checks over all rows. A check that only tells is left out, with a warning, where its extra is not
+    installed; one that refuses or changes rows raises MissingExtra."""
+    holding = search.holding
     passed, policy = Passed(tuple(rows)), spec.licenses
     _run_check(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
-    passed.problems += warnings_of(
-        _among(passed.rows, holding and holding.controls), control_tokens
-    )
-    passed.problems += warnings_of(passed.rows, odd_turns)
-    private = _privacy(spec, resolve, holding and holding.private)
-    _run_check(passed, "personal data and secrets", _only_tells_privacy(spec), private)
-    _run_check(passed, "duplicates", _only_tells_duplicates(spec), _duplicates(spec))
-    if search:
-        outcome, passed.poison = search(passed.rows)
+    if search.tells:
+        controls = _among(passed.rows, holding and holding.controls)
+        passed.problems += warnings_of(controls, control_tokens)
+        passed.problems += warnings_of(passed.rows, odd_turns)
+    only_tells = _only_tells_privacy(spec)
+    if search.tells or not only_tells:
+        private = _privacy(spec, resolve, holding and holding.private)
+        _run_check(passed, "personal data and secrets", only_tells, private)
+    only_tells = _only_tells_duplicates(spec)
+    if search.tells or not only_tells:
+        _run_check(passed, "duplicates", only_tells, _duplicates(spec))
+    if search.poison:
+        outcome, passed.poison = search.poison(passed.rows)
         _take(passed, outcome)
-    else:
+    elif search.tells:
         passed.problems += warnings_of(passed.rows, hidden_text)
     return passed
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.door import Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
@@ -48,15 +48,20 @@ class RowSetFile(NamedTuple):
 
 
 def gather(
-    spec: DataSpec, resolve: Callable[[str], Path], *, search: PoisonSearch | None = None
+    spec: DataSpec,
+    resolve: Callable[[str], Path],
+    *,
+    search: PoisonSearch | None = None,
+    tells: bool = True,
 ) -> Gathered:
     """Read every source of the spec and let its rows through the door. Problems are returned, not raised.
 
-    Planted behaviour is looked for where a `search` is given."""
+    Planted behaviour is looked for where a `search` is given. Without `tells`, what would be looked for only
+    to tell of it is not: the rows that pass are the same."""
     sources, holding = _read(spec, resolve)
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
-    passed = pass_door(rows, spec, provenance, resolve, search, holding)
+    passed = pass_door(rows, spec, provenance, resolve, DoorSearch(search, holding, tells))
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
         (apart if provenance.is_held_out(row) else others).append(row)

@@ -14,9 +14,10 @@ from finewright.evaluate.expected import expected_of, refuse_filled
 from finewright.judge.answer import Answer, compared_text
 from finewright.judge.calls import Due, due_of
 from finewright.lm.answers.reader import answer_of_tokens
-from finewright.lm.batch import EncodedRow, PackedBatch, pack, sums_of
+from finewright.lm.batch import PackedBatch, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
+from finewright.lm.example import EncodedRow
 from finewright.lm.generate import Generation, Sampling, each_answer
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores

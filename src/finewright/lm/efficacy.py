@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from finewright.lm.adapters.linears import OnLinear
-from finewright.lm.batch import EncodedRow
+from finewright.lm.example import EncodedRow
 from finewright.lm.generate import trace
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM

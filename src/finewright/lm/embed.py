@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from finewright.errors import ModelError
 from finewright.lm import runtime
-from finewright.lm.load import UNREADABLE
+from finewright.lm.load_chat import UNREADABLE
 from finewright.lm.sources import folder_digest, weight_files
 from finewright.store.atomic import sha256_file
 

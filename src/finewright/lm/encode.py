@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
-from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat, Rendered
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.overlong import OverlongFate, OverlongRows
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.listing import listed

@@ -14,7 +14,7 @@ from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.adapters.linears import refuse_misfit
-from finewright.lm.load import UNREADABLE
+from finewright.lm.load_chat import UNREADABLE
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import AdapterSpec, FullSpec, LoraSpec

@@ -18,9 +18,10 @@ from finewright.lm.adapters.part import AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
-from finewright.lm.batch import EncodedRow, PackedBatch, Segment, filled_up, pack, pack_groups
+from finewright.lm.batch import PackedBatch, Segment, filled_up, pack, pack_groups
 from finewright.lm.engine.native import known_decoder
 from finewright.lm.engine.recognise import Decoder
+from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up

@@ -13,7 +13,8 @@ from transformers import DynamicCache
 
 from finewright.errors import ModelError
 from finewright.lm.adapters.prefix import Prefix
-from finewright.lm.batch import EncodedRow, Segment, pack
+from finewright.lm.batch import Segment, pack
+from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, decode
 from finewright.lm.generation import Generation, Sampling
 from finewright.lm.model import LM

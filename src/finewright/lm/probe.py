@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from finewright.lm.batch import EncodedRow, Segment, pack
+from finewright.lm.batch import Segment, pack
+from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, paged
 from finewright.lm.fast.install import Fallback, install, uninstall
 from finewright.lm.logits import Logits

@@ -23,7 +23,7 @@ from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import EncodedRow
+from finewright.lm.example import EncodedRow
 from finewright.lm.load import load_model
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase, num_parameters

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from finewright.lm.batch import EncodedRow, split
+from finewright.lm.batch import split
 from finewright.lm.chat import Chat
+from finewright.lm.example import EncodedRow
 from finewright.lm.model import LM
 from finewright.schema.poison import TokenSurprise
 from finewright.schema.rows import Row

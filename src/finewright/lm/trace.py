@@ -35,7 +35,7 @@ from finewright.errors import ModelError
 from finewright.lm import runtime
 from finewright.lm.adapters import virtual
 from finewright.lm.fast import attention, flash, native, quantized
-from finewright.lm.load import UNREADABLE
+from finewright.lm.load_chat import UNREADABLE
 
 # Takes a model, puts it to work, and yields after each step.
 Work = Callable[[PreTrainedModel], Iterator[object]]

@@ -20,6 +20,10 @@ Tier = Literal["formula", "trace", "micro-steps", "past runs", "calibration"]
 """Where a figure comes from, from the cheapest to the surest of its kind."""
 
 
+TokensTier = Literal["counted", "sampled", "from characters"]
+"""Whether a tokenizer counted all rows, or some of them, or none."""
+
+
 class MemoryTerm(Model):
     """One thing that holds memory at the peak."""
 
@@ -42,7 +46,7 @@ class TrainingWork(Model):
     """What is to be computed: tokens of all steps, and arithmetic with the model's own formula."""
 
     tokens: Range
-    tokens_tier: Literal["counted", "from characters"]
+    tokens_tier: TokensTier
     steps: int
     parts: float
     """Micro-batches of all steps."""

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from finewright.lm import runtime
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.train import TrainSettings
 from finewright.train.loop import TrainStep, rows_of_step, train

@@ -5,7 +5,8 @@ import torch
 from finewright.lm import runtime
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.adapters.linears import refuse_misfit
-from finewright.lm.load import load_model, text_ids
+from finewright.lm.load import load_model
+from finewright.lm.load_chat import text_ids
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import PromptSpec

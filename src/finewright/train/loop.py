@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.train.optimizer import Optimizer
 from finewright.train.schedule import Schedule

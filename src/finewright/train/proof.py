@@ -7,9 +7,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from finewright.errors import StageError
-from finewright.lm.batch import Example
 from finewright.lm.efficacy import NO_CHANGE, SAME_LOGITS, EfficacyFinding, efficacy
 from finewright.lm.elsewhere import Elsewhere, ProofQuestion, answer_elsewhere, why_not
+from finewright.lm.example import Example
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.load import load_lm
 from finewright.lm.model import LM

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import EncodedRow, Example, split, sums_of
+from finewright.lm.batch import split, sums_of
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.store.atomic import write_text
 

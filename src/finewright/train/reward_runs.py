@@ -7,10 +7,11 @@ from typing import Any
 import torch
 
 from finewright.errors import DataError, StoreError
-from finewright.lm.batch import EncodedRow
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.encode import encode_row
-from finewright.lm.load import chat_of, load_lm
+from finewright.lm.example import EncodedRow
+from finewright.lm.load import load_lm
+from finewright.lm.load_chat import chat_of
 from finewright.lm.marks import CONTENT
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores

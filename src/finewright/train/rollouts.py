@@ -7,8 +7,9 @@ import torch
 
 from finewright.judge.answer import Answer, compared_text
 from finewright.lm.answers.reader import answer_of_tokens
-from finewright.lm.batch import EncodedRow, Example, PackedBatch, split
+from finewright.lm.batch import PackedBatch, split
 from finewright.lm.chat import Chat
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.methods import OnlineSettings

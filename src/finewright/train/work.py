@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finewright.lm.batch import Example
 from finewright.lm.chat import Chat
+from finewright.lm.example import Example
 from finewright.lm.sources import LocalBase
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import StageContext

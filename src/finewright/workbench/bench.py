@@ -26,7 +26,7 @@ from finewright.workbench.prepare import resolved_here
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Example
+    from finewright.lm.example import Example
     from finewright.lm.model import LM
     from finewright.train.loop import TrainStep
 
@@ -149,7 +149,7 @@ def _encoded(base: LocalBase, spec: TrainSettings, rows: Sequence[Row], load: Be
     """The first rows that are short enough, as many as the steps take; those passed over are counted.
 
     Raises DataError when there are too few."""
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
 
     source = f"the {DATA_SET} set" if load.data is None else str(load.data)
     chat = load_chat(base)

@@ -192,7 +192,8 @@ def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuri
     if not rows:
         return None
     from finewright.evaluate.pace import answer_pace
-    from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.load import load_lm
+    from finewright.lm.load_chat import load_chat
 
     spec, name = lock.spec, lock.spec.base_models[0]
     emit("calibrating_answers", seconds=_SECONDS)

@@ -23,8 +23,8 @@ from finewright.workbench.coherence import incoherent
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import EncodedRow, Example
     from finewright.lm.chat import Chat
+    from finewright.lm.example import EncodedRow, Example
 
 NUM_PREVIEWS = 3
 
@@ -104,7 +104,7 @@ def _candidate(
     loaded: LoadedSpec, lock: Lock, name: str, rows: MethodRows, held_out: Sequence[Row]
 ) -> PlannedCandidate:
     from finewright.evaluate.expected import unaskable, unbounded
-    from finewright.lm.load import chat_of
+    from finewright.lm.load_chat import chat_of
 
     base = locate(name, loaded.path.parent)
     spec = lock.candidates[name]

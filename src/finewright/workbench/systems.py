@@ -42,7 +42,8 @@ def load_system(
     if (Path(target) / "manifest.json").is_file():
         return _tuned(open_run(Path(target)), base_model, dtype)
     base = locate(target, Path.cwd())
-    from finewright.lm.load import load_chat, load_lm
+    from finewright.lm.load import load_lm
+    from finewright.lm.load_chat import load_chat
     from finewright.lm.template import switches as known_switches
 
     chat, known, wanted = load_chat(base), frozenset[str](), switches or {}
@@ -106,7 +107,8 @@ def with_draft(system: LoadedModel, draft: str) -> LoadedModel:
 
 def _tuned(run: RunDir, base_model: str, dtype: Literal["bf16", "fp32"] | None) -> LoadedModel:
     from finewright.evaluate.answers import rating
-    from finewright.lm.load import chat_of, load_lm
+    from finewright.lm.load import load_lm
+    from finewright.lm.load_chat import chat_of
 
     candidate, lock = candidate_of(run, base_model), lock_of(run)
     base = trained_base(run, candidate)

@@ -195,7 +195,7 @@ def _check_askable(
         return
     require_runtime()
     from finewright.evaluate.expected import unaskable, unbounded
-    from finewright.lm.load import chat_of
+    from finewright.lm.load_chat import chat_of
 
     for name in lock.spec.base_models:
         base = locate(name, Path(lock.root), commit=lock.commit_of(name))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.door import Holding, Passed, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Holding, Passed, pass_door, with_resolved
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.reading import ReadSettings, ReadSources, read_sources
@@ -62,7 +62,9 @@ def through_door(
 ) -> Passed:
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
-    return pass_door(rows, spec, provenance, lambda path: folder / path, holding=holding)
+    return pass_door(
+        rows, spec, provenance, lambda path: folder / path, DoorSearch(holding=holding)
+    )
 
 
 def told(source: SourceRows) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ ROWS = Rows(
     longest_sequence=1000,
     batch_tokens=3600,
     learned_share=0.5,
-    counted=True,
+    tier="counted",
 )
 
 

@@ -239,7 +239,7 @@ def row(question: str, answer: str, rejected: str | None = None) -> Row:
 def test_without_a_tokenizer_rows_are_counted_by_characters() -> None:
     rows = [row("a" * 380, "b" * 380)] * 100
     found = counted(rows, SFTSpec(epochs=2, batch_size=10))
-    assert not found.rows.counted
+    assert found.rows.tier == "from characters"
     assert found.rows.mean == 212
     assert found.steps == 20
     assert found.tokens.median == 200 * 212
@@ -296,7 +296,7 @@ def test_old_prices_are_told_by_provider_and_how_they_become_new() -> None:
 
 
 def test_rows_that_nobody_counted_and_that_could_be_too_long_are_a_warning() -> None:
-    job = with_rows(job_of(LLAMA_65B, max_length=99_999_999), counted=False)
+    job = with_rows(job_of(LLAMA_65B, max_length=99_999_999), tier="from characters")
     (told,) = (p for p in asked(job).problems if p.key == "train.max_length")
     assert told.level == "warning"
     assert told.message.startswith(

@@ -52,7 +52,7 @@ def test_no_drawn_run_is_faster_than_the_peak_of_its_gpus() -> None:
     num_rows = 0
     for _ in range(100):
         longest, count = round(10 ** draw.uniform(1, 4)), round(10 ** draw.uniform(1, 6))
-        rows = Rows(count, longest / 2, longest, longest, 4 * longest, 0.5, counted=True)
+        rows = Rows(count, longest / 2, longest, longest, 4 * longest, 0.5, tier="counted")
         adapter = draw.choice([NF4, {"type": "lora"}, {"type": "none"}])
         job = job_of(draw.choice(models).config, rows, adapter=adapter)
         layers = job.shape.computing - job.shape.vocabulary * job.shape.hidden

@@ -1,4 +1,4 @@
-"""A hundred and five cases whose advice was written down before they were run: `vignettes.yaml`, with reasons."""
+"""105 cases whose advice was written down before they were run: `vignettes.yaml`, with reasons."""
 
 from collections.abc import Mapping
 from datetime import date

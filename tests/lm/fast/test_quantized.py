@@ -19,7 +19,7 @@ import tiny
 from finewright.lm.adapters.kinds import adapter_tensors, set_adapter_tensors
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.adapters.lora import LoraLinear, add_lora
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.fast import native, quantized
 from finewright.lm.fast.linear import PlainWeight
 from finewright.lm.fast.quantized import (

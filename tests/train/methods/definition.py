@@ -9,7 +9,7 @@ from updates import Update
 
 import referee
 import tiny
-from finewright.lm.batch import EncodedRow
+from finewright.lm.example import EncodedRow
 from finewright.lm.model import LM
 
 

@@ -14,7 +14,7 @@ from updates import LAYOUTS, WAYS, adapted, assert_same, method_of, pairs, updat
 
 import tiny
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import DPOSpec

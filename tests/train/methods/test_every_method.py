@@ -11,7 +11,7 @@ from updates import judged, method_of, pairs, prompts, setup_of
 import tiny
 from finewright.conformance.method import MadeMethod, MethodConformance, MethodRun
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import (

@@ -13,7 +13,8 @@ from torch import Tensor
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from updates import WAYS, adapted, assert_same, method_of, pairs, update_of, updates_of
 
-from finewright.lm.batch import EncodedRow, Example, PackedBatch
+from finewright.lm.batch import PackedBatch
+from finewright.lm.example import EncodedRow, Example
 from finewright.schema.methods import ORPOSpec
 
 pytestmark = pytest.mark.torch

@@ -11,7 +11,7 @@ from updates import WAYS, adapted, assert_same, method_of, prompts, setup_of, ta
 
 import tiny
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.batch import EncodedRow
+from finewright.lm.example import EncodedRow
 from finewright.lm.model import LM
 from finewright.schema.adapter import FullSpec
 from finewright.schema.methods import PPOSpec

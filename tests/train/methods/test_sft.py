@@ -8,7 +8,7 @@ import trl_twins
 from trl import SFTConfig, SFTTrainer
 from updates import LAYOUTS, WAYS, adapted, assert_same, drawn, method_of, pairs, update_of
 
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.schema.methods import SFTSpec
 
 pytestmark = pytest.mark.torch

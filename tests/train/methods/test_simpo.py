@@ -7,7 +7,7 @@ import trl_twins
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from updates import LAYOUTS, WAYS, adapted, assert_same, method_of, pairs, update_of
 
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.schema.methods import SimPOSpec
 
 pytestmark = pytest.mark.torch

@@ -14,7 +14,7 @@ from updates import Update
 
 import referee
 import tiny
-from finewright.lm.batch import EncodedRow, Example
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 
 datasets.disable_progress_bars()

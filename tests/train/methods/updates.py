@@ -11,8 +11,8 @@ from torch import Tensor
 
 import referee
 import tiny
-from finewright.lm.batch import EncodedRow, Example
 from finewright.lm.chat import Chat
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.train import TrainSettings
 from finewright.train.loop import Method

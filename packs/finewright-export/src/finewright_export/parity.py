@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import torch
 
-from finewright.lm.batch import EncodedRow, pack
+from finewright.lm.batch import pack
+from finewright.lm.example import EncodedRow
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 

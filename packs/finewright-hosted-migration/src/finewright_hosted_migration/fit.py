@@ -27,7 +27,7 @@ def check_fit(loaded: LoadedSpec, rows: Sequence[Row], prompts: Sequence[Row]) -
 
     Fetches the base where it is not here yet."""
     runtime.require_runtime()
-    from finewright.lm.load import chat_of
+    from finewright.lm.load_chat import chat_of
 
     shaped = rows_for(loaded.spec.train.method, rows)
     refuse(shaped.problems)
@@ -97,7 +97,7 @@ def _also(names: Sequence[str]) -> str:
 
 def _others(name: str, rows: Sequence[Row]) -> list[str]:
     """The packaged models on this machine whose template renders every row."""
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
 
     return [
         other

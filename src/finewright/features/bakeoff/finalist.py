@@ -162,7 +162,7 @@ def speeds(contest: Contest, entries: Sequence[ContestRun], timed: int) -> dict[
 
 
 def _end_of_turn(contest: Contest, base: LocalBase) -> str:
-    from finewright.lm.load import chat_of
+    from finewright.lm.load_chat import chat_of
 
     chat = chat_of(base, contest.loaded.spec)
     ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))

@@ -176,7 +176,7 @@ def _on_one_gpu(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
 def _too_long(job: TrainingJob) -> Iterator[Problem]:
     """As `plan` and `train` say it of rows that were counted; of others it is known how long they may be."""
     context, rows = job.shape.context, job.rows
-    length = rows.longest_sequence if rows.counted else job.train.max_length
+    length = rows.longest_sequence if rows.tier != "from characters" else job.train.max_length
     if context is not None and length > context:
         yield beyond(length, context)
 

@@ -66,7 +66,7 @@ def cost(
     is the formula alone.
     Raises ModelError, DataError or SpecError, in one line each."""
     section = _section(loaded, framework, of_steps=trace or calibrate)
-    gathered = gather(loaded.spec.data, loaded.resolve)
+    gathered = gather(loaded.spec.data, loaded.resolve, tells=False)
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)
     refuse(rows.problems)

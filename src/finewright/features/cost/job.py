@@ -7,7 +7,7 @@ from finewright.estimate.money import product, total
 from finewright.estimate.rollouts import MEAN_ANSWER, RolloutLoad
 from finewright.estimate.shape import ModelShape
 from finewright.estimate.time import flops_per_token
-from finewright.schema.cost import Range, TrainingWork
+from finewright.schema.cost import Range, TokensTier, TrainingWork
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
 
@@ -20,7 +20,7 @@ class Rows:
     """The rows in numbers: how many, of how many tokens, the largest batch, the share that is learned; a row
     may be several sequences, of which `longest_sequence` has the most tokens.
 
-    `counted` says that a tokenizer counted them; else they are reckoned from characters."""
+    `tier` says whether a tokenizer counted them, or some of them, or they are reckoned from characters."""
 
     count: int
     mean: float
@@ -28,7 +28,7 @@ class Rows:
     longest_sequence: int
     batch_tokens: int
     learned_share: float
-    counted: bool
+    tier: TokensTier
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class TrainingJob:
             learned = 1.0
         return TrainingWork(
             tokens=tokens,
-            tokens_tier="counted" if self.rows.counted else "from characters",
+            tokens_tier=self.rows.tier,
             steps=steps,
             parts=max(float(steps), tokens.median / load.tokens),
             flops_per_token=flops_per_token(self.shape, mean, learned) + each,

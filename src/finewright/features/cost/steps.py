@@ -18,7 +18,7 @@ from finewright.schema.train import Takes, TrainSettings
 from finewright.workbench.prepare import resolved_here
 
 if TYPE_CHECKING:
-    from finewright.lm.batch import Example
+    from finewright.lm.example import Example
     from finewright.lm.model import LM
 
 # Any: a transformers model, whose package is not imported here.
@@ -128,7 +128,7 @@ def usual_rows(job: TrainingJob) -> list["Example"]:
 
 
 def _row(takes: Takes, length: int, share: float, number: int, rng: random.Random) -> "Example":
-    from finewright.lm.batch import EncodedRow, Example
+    from finewright.lm.example import EncodedRow, Example
 
     sides = 2 if takes == "pairs" else 1
     each = max(4, length // sides)

@@ -156,7 +156,7 @@ def _counting(base_model: str) -> CountTokens | None:
 
     require_runtime()
     base = locate(base_model, Path.cwd())
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
 
     chat = load_chat(base)
     return lambda messages: len(chat.tokens(chat.rendered(messages, None)).ids)

@@ -42,7 +42,7 @@ class Models:
     def chat(self) -> "Chat":
         """The base model's tokens and template, which training does not change."""
         if self._chat is None:
-            from finewright.lm.load import chat_of
+            from finewright.lm.load_chat import chat_of
 
             spec = self.loaded.spec
             self._chat = chat_of(locate(spec.base_models[0], self.loaded.path.parent), spec)

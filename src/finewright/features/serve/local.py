@@ -190,7 +190,7 @@ def _alone(found: _Found) -> NativeModel:
 
 def _beside(found: _Found, lm: "LM") -> NativeModel:
     from finewright.lm.engine.weights import read_weights
-    from finewright.lm.load import chat_of, load_chat
+    from finewright.lm.load_chat import chat_of, load_chat
 
     spec = lock_of(found.run).spec if found.run else None
     chat = chat_of(found.base, spec) if spec else load_chat(found.base)

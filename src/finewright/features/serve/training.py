@@ -74,7 +74,7 @@ def _api_of(
 
 @lru_cache(maxsize=4)
 def _chat_of(name: str) -> "Chat":
-    from finewright.lm.load import load_chat
+    from finewright.lm.load_chat import load_chat
 
     return load_chat(locate(name, Path.cwd()))
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Example, PackedBatch, sums_of
+from finewright.lm.batch import PackedBatch, sums_of
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
 from finewright.train.methods.setup import Online, OnPacked

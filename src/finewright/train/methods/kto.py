@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import EncodedRow, Example, split, sums_of
+from finewright.lm.batch import split, sums_of
+from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.methods import KTOSpec
 from finewright.train.methods.setup import Offline, OnPacked

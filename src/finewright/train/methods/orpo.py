@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from finewright.lm.batch import Example
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import ORPOSpec
 from finewright.train.methods.pairs import Paired, Pairs, seen

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from finewright.lm.batch import Example, sums_of
+from finewright.lm.batch import sums_of
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.train.methods.setup import Offline, OnPacked
 

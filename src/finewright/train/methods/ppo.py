@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, PackedBatch, sums_of
+from finewright.lm.batch import PackedBatch, sums_of
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
 from finewright.train.methods.setup import Online, OnPacked, Setup

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from finewright.lm.batch import Example, PackedBatch, split
+from finewright.lm.batch import PackedBatch, split
 from finewright.lm.chat import Chat
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.plugins import load
 from finewright.schema.methods import OnlineSettings

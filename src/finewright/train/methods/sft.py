@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from finewright.lm.batch import Example, PackedBatch
+from finewright.lm.batch import PackedBatch
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.train.methods.setup import Offline
 

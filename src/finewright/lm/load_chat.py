@@ -1,0 +1,183 @@
+"""A base model's tokenizer with its chat template, read without running code of the model's unasked.
+
+Loading it imports torch, through transformers' configurations; `counting_chat` does not."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerBase
+
+from finewright.errors import DataError, ModelError
+from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.sources import LocalBase
+from finewright.lm.template import ChatTemplate, switches
+from finewright.schema.run import RunSpec
+
+# What transformers raises over a damaged folder; each file has its own way to fail.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+    SafetensorError,
+    StrictDataclassError,
+)
+
+
+def load_chat(
+    base: LocalBase, *, consent: str = "", options: Mapping[str, Any] | None = None
+) -> Chat:
+    """The tokenizer with its template, whose switches are set as in `options`, and its end-of-turn tokens.
+
+    Raises ModelError when the folder has no tokenizer or no chat template, or one without such a switch."""
+    return _chat(base, _tokenizer(base, trust=may_run_code(base.folder, consent)), options)
+
+
+def chat_of(base: LocalBase, run: RunSpec) -> Chat:
+    """`load_chat` as a run asks for it: with its switches, and its consent to the model's own code."""
+    consent = run.remote_code.get(base.name, "")
+    return load_chat(base, consent=consent, options=run.chat_template)
+
+
+def counting_chat(base: LocalBase, run: RunSpec) -> Chat:
+    """`chat_of` for who counts tokens alone: by tokenizer.json as it stands, without torch, which takes a
+    second to import, and without any code of the model's. Raises ModelError as `load_chat` does."""
+    from transformers.tokenization_utils_tokenizers import TokenizersBackend
+
+    try:
+        tokenizer = TokenizersBackend.from_pretrained(base.folder, local_files_only=True)
+    except UNREADABLE as error:
+        raise ModelError(
+            f"base model {base.name!r}: no usable tokenizer: {first_line(error)}"
+        ) from None
+    return _chat(base, tokenizer, run.chat_template)
+
+
+def _chat(
+    base: LocalBase, tokenizer: PreTrainedTokenizerBase, options: Mapping[str, Any] | None
+) -> Chat:
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"base model {base.name!r} has no chat template, so conversations cannot be rendered",
+            hint=f"put the family's template into {base.folder}/chat_template.jinja",
+        )
+    try:
+        declared = _declared_eos(base.folder, tokenizer)
+        set_to = dict(options or {})
+        _known(base, ChatTemplate(tokenizer, set_to))
+        ends = find_end_of_turn(tokenizer, declared, set_to)
+        return Chat(tokenizer, ends, set_to, frozenset(declared))
+    except DataError as error:
+        raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
+
+
+def _known(base: LocalBase, template: ChatTemplate) -> None:
+    known = switches(template.source) if template.options else frozenset()
+    for name in template.options:
+        if name not in known:
+            has = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
+            raise ModelError(
+                f"base model {base.name!r}: its chat template has no switch {name!r}",
+                hint=f"{has}; leave {name} out of chat_template",
+            )
+
+
+def text_ids(base: LocalBase, text: str, *, consent: str = "") -> tuple[int, ...]:
+    """The tokens of a text as the tokenizer gives them, its own special ones included."""
+    ids: list[int] = _tokenizer(base, trust=may_run_code(base.folder, consent))(text)["input_ids"]
+    return tuple(ids)
+
+
+def code_digest(folder: Path) -> str:
+    """sha256 over the Python files of a model folder: what a consent is pinned to."""
+    total = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def may_run_code(folder: Path, consent: str) -> bool:
+    """Must the model's own code run, and has the user consented to exactly this code?
+
+    A family that transformers knows needs none: its `auto_map` is ignored."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    config = _json(folder / "config.json")
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"{folder}: its weights are quantised, and adapters here are trained on plain ones",
+            hint="take the model in bf16 or fp32",
+        )
+    if config["model_type"] in CONFIG_MAPPING:
+        return False
+    if not config.get("auto_map"):
+        raise ModelError(
+            f"{folder}: transformers does not know model_type {config['model_type']!r}"
+        )
+    for elsewhere in _code_elsewhere(folder):
+        raise ModelError(f"{folder}: this model wants code of another place to run: {elsewhere}")
+    digest = code_digest(folder)
+    if not hmac.compare_digest(consent.removeprefix("sha256:").encode(), digest.encode()):
+        raise ModelError(
+            f"{folder}: this model brings its own Python code, which does not run unasked",
+            hint=f"read its *.py files, then consent: remote_code: {{<base model>: sha256:{digest}}}",
+        )
+    return True
+
+
+def _code_elsewhere(folder: Path) -> list[str]:
+    """The classes that an `auto_map` takes from another repository, which no consent covers."""
+    maps = [_json(path).get("auto_map") for path in sorted(folder.glob("*config.json"))]
+    text = json.dumps(maps)
+    return re.findall(r'[^"]+--[^"]+', text)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def _tokenizer(base: LocalBase, *, trust: bool) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            base.folder, local_files_only=True, trust_remote_code=trust
+        )
+    except UNREADABLE as error:
+        raise ModelError(
+            f"base model {base.name!r}: no usable tokenizer: {first_line(error)}"
+        ) from None
+    if not tokenizer.is_fast:
+        raise ModelError(f"base model {base.name!r}: its tokenizer has no tokenizer.json")
+    return tokenizer
+
+
+def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    eos: list[int] = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    path = folder / "generation_config.json"
+    if path.is_file():
+        try:
+            declared = _json(path).get("eos_token_id")
+        except UNREADABLE as error:
+            raise ModelError(f"{path}: {first_line(error)}") from None
+        more = declared if isinstance(declared, list) else [declared]
+        if not all(token is None or isinstance(token, int) for token in more):
+            raise ModelError(f"{path}: eos_token_id is no token's number: {declared}")
+        eos += [token for token in more if token is not None and token not in eos]
+    return eos
+
+
+def first_line(error: Exception) -> str:
+    """What it says, or its name where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -44,7 +44,7 @@ def main() -> None:
     rows = [
         row for what, took in (("cost", costs), ("decide", decides)) for row in worst(what, took)
     ]
-    print("\n".join(table(("command", "of", "CPU s", "bar"), rows)))
+    print(table(("command", "of", "CPU s", "bar"), rows))
 
 
 def chats() -> Iterator[dict[str, object]]:

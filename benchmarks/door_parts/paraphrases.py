@@ -15,8 +15,17 @@ _WORDS = {
 }  # fmt: skip
 _PATTERN = re.compile(rf"\b({'|'.join(map(re.escape, _WORDS))})\b", re.I)
 _ARTICLE = re.compile(r"\b(?:the|an?) ", re.I)
-_BEFORE = ("Could you tell me: ", "Hi, ", "Please answer this. ", "I have a question. ", "")
-_AFTER = (" Thanks!", " Please be brief.", " Thank you in advance.", "")
+_BEFORE = (
+    "Could you tell me: ", "Hi, ", "Please answer this. ", "I have a question. ", "Quick question: ",
+    "Hello there! ", "I was wondering, ", "Does anyone know the answer? ", "Keep it short. ",
+    "Need some help here. ", "Hey team! ", "Sorry to bother you. ", "One more thing: ", "Good evening, ",
+    "Can anybody help with this? ", "Urgent! ", "For my homework: ", "", "", "",
+)  # fmt: skip
+_AFTER = (
+    " Thanks!", " Please be brief.", " Thank you in advance.", " Answer in one sentence.", " Any ideas?",
+    " Appreciate it!", " Kind regards, Tom", " Many thanks in advance!", " Reply as soon as possible.",
+    " Explain it step by step.", " No long explanations, please.", " Best, Maria", "", "", "",
+)  # fmt: skip
 _SHARE = 0.6
 _WORDS_A_SLIP = 20
 
@@ -31,9 +40,9 @@ def paraphrased(text: str, rng: random.Random) -> str:
         word, i = match[0], rng.randrange(1, len(match[0]) - 2)
         slip = word[:i] + word[i + 1] + word[i] + word[i + 2 :]
         text = text[: match.start()] + slip + text[match.end() :]
-    sentences = re.split(r"(?<=[.!?])\s+", text)
-    if len(sentences) > len(sentences[:2]):
-        text = " ".join([*sentences[1::-1], *sentences[2:]])
+    sentences: list[str] = re.split(r"((?<=[.!?])\s+)", text)
+    if len(sentences) > len(sentences[:3]):
+        text = "".join([sentences[2], sentences[1], sentences[0], *sentences[3:]])
     return rng.choice(_BEFORE) + text if rng.random() < _SHARE else text + rng.choice(_AFTER)
 
 

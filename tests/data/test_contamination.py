@@ -110,3 +110,10 @@ def test_the_way_to_ask_for_a_label_is_no_leak(has_labels, expected) -> None:
     row = chat(f"{asked} {words(rng, 8)}", "book", row=30)
     report, _ = contamination(train, "test", [row])
     assert report.found == expected
+
+
+def test_the_words_of_a_link_are_no_run_in_common() -> None:
+    link = "https://quotes.example/full/page/stocks/quick/info/full/quote/of/the/day/and/night/list"
+    texts = [f"{words(seeded(n), 9)} {link}" for n in (5, 6)]
+    train, test = (chat(text, "Business", row=1) for text in texts)
+    assert contamination([train], "test", [test]).report.found == {}

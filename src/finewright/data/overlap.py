@@ -1,11 +1,13 @@
 """Held-out rows beside the training rows, by their words: those that are near, and runs in common."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finewright.data.own_questions import OwnQuestions
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.questions import NearQuestion, near_questions
 from finewright.guard.duplicates.words import (
@@ -18,12 +20,13 @@ from finewright.guard.duplicates.words import (
     wordings,
 )
 from finewright.rows.texts import parts_of
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowParts
 
 _SHORTEST, _LONGEST = 8, 13
 _PERCENTILE = 5
 _BOILERPLATE = 10
 _SHOWN = 3
+_LINK = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"')\]]+", re.I)
 # Odd, so that its powers have inverses modulo 2^64.
 _BASE = 0x9E3779B97F4A7C15
 
@@ -47,7 +50,7 @@ class Overlap(NamedTuple):
 
     def evidence(self, row: Row) -> tuple[str, ...]:
         """Some of the runs as folded words."""
-        parts = parts_of(row)
+        parts = _without_links(row)
         # Two places are taken by the marks before what is asked and what is answered.
         words = ["", *_words(parts.prompt), "", *_words(parts.answered)]
         return tuple(" ".join(words[start : start + self.length]) for start in self.starts)
@@ -75,21 +78,20 @@ def near_rows(
 
 def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
     """Place of each held-out row that asks nearly what a training row does -> that row."""
-    vocabulary = Vocabulary()
+    own, vocabulary = OwnQuestions(train), Vocabulary()
     known, questions = (
-        wordings(map(parts_of, rows), keyed=False, vocabulary=vocabulary)
-        for rows in (train, held_out)
+        wordings(map(own, rows), keyed=False, vocabulary=vocabulary) for rows in (train, held_out)
     )
     return near_questions(known, questions)
 
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:
-    """The runs of words that held-out rows have in common with training rows."""
-    measured = wordings(map(parts_of, held_out), keyed=False)
+    """The runs of words that held-out rows have in common with training rows; words of links are none."""
+    measured = wordings(map(_without_links, held_out), keyed=False)
     lengths = np.diff(measured.starts) - 2
     typical = np.percentile(lengths, _PERCENTILE) if len(lengths) else _LONGEST
     length = int(np.clip(typical, _SHORTEST, _LONGEST))
-    known = _known_runs(wordings(map(parts_of, train), keyed=False), measured, length)
+    known = _known_runs(wordings(map(_without_links, train), keyed=False), measured, length)
     return Overlaps(
         tuple(_overlap(known, measured, i, length) for i in range(len(measured))), length
     )
@@ -168,6 +170,14 @@ def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
     most = int(np.bincount(of[places]).argmax())
     share, shown = float(covered.sum() / num_words), tuple(map(int, apart[:_SHOWN]))
     return Overlap(share, num_words, most, shown, length)
+
+
+def _without_links(row: Row) -> RowParts:
+    parts = parts_of(row)
+    prompt, answered = (
+        [_LINK.sub(" ", text) for text in texts] for texts in (parts.prompt, parts.answered)
+    )
+    return parts._replace(prompt=prompt, answered=answered)
 
 
 def _words(texts: Sequence[str]) -> list[str]:

@@ -229,6 +229,7 @@ TICKET = "You need an identity card and a proof of address, and it takes ten min
         ("which plants die in the frost of winter nights", "which plants in the frost of winter nights"),
         ("is it valid in a war zone for the staff", "is it valid in a zone for the staff"),
         ("how do I reset the OS of the old laptop", "how do I reset the old laptop"),
+        ("book a restaurant in HI for the team", "book a restaurant for the team"),
         ("please send it to the IT department by noon", "please send it to the department by noon"),
         ("what does the day ticket for it cost", "what does the evening ticket for it cost"),
         ("how do I delete all files in the folder", "how do I delete files in the folder"),

@@ -44,11 +44,19 @@ def test_other_words_and_another_answer_hide_nothing(question: str, other: str) 
         "Please write a short poem about the kitchen.",
         LETTER.replace("broken heating in the kitchen", "noise of the neighbours at night"),
         LETTER.replace("Please write", "Please do not write"),
+        LETTER.replace("letter to the landlord", "poem for the children"),
     ],
 )
 def test_another_question_is_none(other: str) -> None:
     assert not found((QUESTION, "She sells 72 eggs."), (other, "Here it is."))
     assert not found((LETTER, "Dear Sir, it is cold."), (other, "Here it is."))
+
+
+def test_another_part_of_the_body_is_another_question() -> None:
+    question = (
+        "Doctor, I have been experiencing severe {} pain for three weeks. What could be the cause?"
+    )
+    assert not found((question.format("back"), "A strain."), (question.format("leg"), "A wound."))
 
 
 def test_another_label_is_a_conflict_and_no_leak() -> None:

@@ -69,7 +69,8 @@ _VERB_KIND = {
     }.items()
     for word in words.split()
 }
-_ABBREVIATIONS = frozenset(["it", "us"])
+# Information technology, the United States, and states of theirs.
+_ABBREVIATIONS = frozenset(["it", "us", "hi", "ok", "me", "in", "oh"])
 
 
 class WordDifference(NamedTuple):

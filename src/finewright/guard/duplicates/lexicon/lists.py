@@ -3,8 +3,8 @@
 `antonyms.txt` has the pairs of WordNet 3.0 (Princeton University; licence beside it) of which both words
 are single, without those that differ by a prefix. The others are written by hand: `groups.txt` has words on a
 line that exclude each other, `alone.txt` those that change what is said wherever they stand, `fillers.txt`
-those that hardly change it in English, `fillers_abroad.txt` in other languages, `same.txt` words on a line
-that stand for each other."""
+those that hardly change it in English, `fillers_abroad.txt` in other languages, `asking.txt` how one asks,
+`same.txt` words on a line that stand for each other."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -37,6 +37,18 @@ def fillers() -> frozenset[str]:
 def fillers_abroad() -> frozenset[str]:
     """The same of six other languages: `die` and `son` say something in English."""
     return frozenset(_text("fillers_abroad").split())
+
+
+@cache
+def asking() -> frozenset[str]:
+    """Words of how an answer is to be, that somebody asks, and of courtesy."""
+    return frozenset(_text("asking").split())
+
+
+@cache
+def beside_asking() -> frozenset[str]:
+    """Words that say nothing more where they stand in a clause with those of asking."""
+    return frozenset(_text("beside_asking").split())
 
 
 @cache

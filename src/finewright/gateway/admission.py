@@ -2,16 +2,14 @@
 bound."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from finewright.gateway.errors import ApiError
 from finewright.gateway.question import ModelEngine
 
 _RETRY_SECONDS = 1
-Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -25,33 +23,28 @@ class _Slots:
 
 @dataclass(slots=True, eq=False)
 class TimeLimit:
-    """One timer for any number of waits, which asyncio.timeout would make and cancel for each of them. `end`
-    cuts the wait of the moment, and every later one."""
+    """The time that a block has, but for what happens between `rest` and `watch`: there a generator hands a
+    piece to its reader, whom the limit must not cut. One timer for any number of waits."""
 
-    is_over: bool
-    _waiting: "asyncio.Task[object] | None" = None
+    task: "asyncio.Task[object]"
+    is_over: bool = False
+    _is_watching: bool = True
 
     def end(self) -> None:
-        """The time is over."""
+        """The time is over: what is waited for is cut, or `watch` raises."""
         self.is_over = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._is_watching:
+            self.task.cancel()
 
-    async def wait(self, work: Callable[..., Awaitable[Found]], *given: object) -> Found:
-        """What work(*given) gives. Raises TimeoutError where the time is over."""
+    def rest(self) -> None:
+        """What happens next is not of the block."""
+        self._is_watching = False
+
+    def watch(self) -> None:
+        """Go on. Raises TimeoutError where the time is over."""
         if self.is_over:
             raise TimeoutError
-        task = self._waiting = asyncio.current_task()
-        assert task is not None
-        others = task.cancelling()
-        try:
-            return await work(*given)
-        except asyncio.CancelledError:
-            if self.is_over and task.uncancel() <= others:
-                raise TimeoutError from None
-            raise
-        finally:
-            self._waiting = None
+        self._is_watching = True
 
 
 class Admission:
@@ -87,13 +80,22 @@ class Admission:
 
     @contextmanager
     def within(self, end: float, late: ApiError) -> Iterator[TimeLimit]:
-        """What it waits for ends by this time of the event loop, or with the server: `late`, or 503."""
-        limit = TimeLimit(self.has_ended)
+        """The block ends by this time of the event loop, or with the server: `late`, or 503. All of it is run
+        by one task."""
+        if self.has_ended:
+            raise _going_down()
+        task = asyncio.current_task()
+        assert task is not None
+        limit, others = TimeLimit(task), task.cancelling()
         timer = asyncio.get_running_loop().call_at(end, limit.end)
         self._open.add(limit)
         try:
             yield limit
         except TimeoutError:
+            raise (_going_down() if self.has_ended else late) from None
+        except asyncio.CancelledError:
+            if not limit.is_over or task.uncancel() > others:
+                raise
             raise (_going_down() if self.has_ended else late) from None
         finally:
             timer.cancel()
@@ -123,8 +125,8 @@ class Admission:
         late = ApiError(what, status=503, retry_after=_RETRY_SECONDS)
         slots.waiting += 1
         try:
-            with self.within(asyncio.get_running_loop().time() + self._seconds, late) as limit:
-                await limit.wait(slots.free.acquire)
+            with self.within(asyncio.get_running_loop().time() + self._seconds, late):
+                await slots.free.acquire()
         finally:
             slots.waiting -= 1
 

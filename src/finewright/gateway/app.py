@@ -1,26 +1,24 @@
 """The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
 
 import asyncio
-import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Match, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from finewright.gateway.access import REQUEST, AnsweredRequest, log_request
+from finewright.gateway.access import REQUEST
 from finewright.gateway.bodies import Body, read_body
 from finewright.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
 from finewright.gateway.connected import EventStream, refused
-from finewright.gateway.errors import CLIENT_LEFT, ApiError
+from finewright.gateway.errors import ApiError
+from finewright.gateway.exchange import Exchange
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.keys import KeyRing
 from finewright.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
@@ -32,11 +30,9 @@ from finewright.gateway.steps import QuestionCaller
 from finewright.gateway.unread import BodyReading
 
 OPEN = frozenset({"/healthz", "/readyz"})
-_UNREAD = 16
-"""A refused body is read up to so many times the longest that is taken, so that its client sees why."""
 
 
-def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> Starlette:
+def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The application; `more` are routes behind the same door."""
     routes = _Routes(gateway)
     known: list[BaseRoute] = [
@@ -56,13 +52,7 @@ def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = (
         return JSONResponse(document)
 
     known.append(Route("/openapi.json", openapi))
-    app = Starlette(
-        routes=[*known, *more],
-        exception_handlers={HTTPException: _http_error, Exception: _other_error},
-        lifespan=lambda app: _closing(gateway),
-    )
-    app.add_middleware(_Door, gateway=gateway, keys=keys, routes=app.routes)
-    return app
+    return _Door(Router([*known, *more], lifespan=lambda _: _closing(gateway)), gateway, keys)
 
 
 @asynccontextmanager
@@ -157,68 +147,46 @@ def asker_of(request: Request) -> QuestionCaller:
 
 
 class _Door:
-    """Lets in who has a key, counts, and gives every response an id. No header opens other origins."""
+    """Lets in who has a key, counts, and gives every response an id. No header opens other origins.
 
-    def __init__(
-        self, app: ASGIApp, gateway: Gateway, keys: KeyRing | None, routes: Sequence[BaseRoute]
-    ) -> None:
-        self._app, self._gateway, self._keys, self._routes = app, gateway, keys, routes
+    It is all that stands around the routes: every layer would take its time of every piece of an answer."""
+
+    def __init__(self, router: Router, gateway: Gateway, keys: KeyRing | None) -> None:
+        self._router, self._gateway, self._keys = router, gateway, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self  # by which the router knows that its errors are taken care of
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._router(scope, receive, send)
             return
-        status, is_whole, number = 500, False, "req_" + secrets.token_hex(12)
-        begun, body = time.monotonic(), BodyReading.of(receive, scope["headers"])
-        REQUEST.set(number)
-
-        async def received() -> Message:
-            nonlocal status
-            message = await body.next()
-            if message["type"] == "http.disconnect" and not is_whole:
-                status = CLIENT_LEFT
-            return message
-
-        async def sent(message: Message) -> None:
-            nonlocal status, is_whole
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
-            is_whole = message["type"] == "http.response.body" and not message.get("more_body")
-            if is_whole and not body.is_over:
-                await send({**message, "more_body": True})
-                limits = self._gateway.limits
-                left = begun + limits.body_seconds - time.monotonic()
-                await body.drop(_UNREAD * limits.body_bytes, left)
-                message = {"type": "http.response.body", "body": b"", "more_body": False}
-            await send(message)
-
+        exchange = Exchange(
+            scope, BodyReading.of(receive, scope["headers"]), send, self._gateway.limits
+        )
+        REQUEST.set(exchange.number)
         try:
-            await self._entered(scope, received, sent)
+            await self._entered(exchange)
         except asyncio.CancelledError:
             if not self._gateway.admission.has_ended:  # a client that reads nothing to the end
                 raise
         finally:
-            path = self._route(scope)
-            self._gateway.measures.requested(path, status)
-            state = scope.get("state", {})
-            key = state["asker"].key if "asker" in state else ""
-            parts = (scope["method"], path, status, state.get("error", ""), key)
-            seconds, broken = time.monotonic() - begun, state.get("broken", 0)
-            log_request(number, AnsweredRequest(*parts, seconds, broken))
+            route = self._route(scope)
+            self._gateway.measures.requested(route, exchange.status)
+            exchange.log(route)
 
-    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _entered(self, exchange: Exchange) -> None:
+        scope = exchange.scope
         try:
             scope.setdefault("state", {})["asker"] = self._asker(scope)
-        except ApiError as error:
-            await refused(error)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            await self._router(scope, exchange.receive, exchange.send)
+        except Exception as error:
+            if exchange.has_begun:
+                raise
+            await _refused(scope, error)(scope, exchange.receive, exchange.send)
 
     def _route(self, scope: Scope) -> str:
         """The route as it is counted, also of a request that was not let in; "other" where there is none."""
         route = scope.get("route") or next(
-            (each for each in self._routes if each.matches(scope)[0] is not Match.NONE), None
+            (each for each in self._router.routes if each.matches(scope)[0] is not Match.NONE), None
         )
         return route.path if isinstance(route, Route) else "other"
 
@@ -246,13 +214,11 @@ def model_object(model: ServedModel, started: int) -> dict[str, Any]:
     }
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    what = {404: f"there is no {request.url.path[:100]}", 405: f"not with {request.method}"}
+def _refused(scope: Scope, error: Exception) -> Response:
+    """The response to an error of a route, or to there being none."""
+    if not isinstance(error, HTTPException):
+        return refused(error)
+    what = {404: f"there is no {scope['path'][:100]}", 405: f"not with {scope['method']}"}
     found = refused(ApiError(what.get(error.status_code, error.detail), status=error.status_code))
     found.headers.update(error.headers or {})
     return found
-
-
-async def _other_error(request: Request, error: Exception) -> Response:
-    return refused(error)

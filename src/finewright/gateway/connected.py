@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -48,9 +49,9 @@ class ErrorResponse(JSONResponse):
 
 
 class WhileConnected:
-    """A response that `work` makes, given up where the client leaves."""
+    """An application whose response `work` makes, given up where the client leaves."""
 
-    def __init__(self, work: Callable[[], Awaitable["Response | EventStream"]]) -> None:
+    def __init__(self, work: Callable[[Request], Awaitable["Response | EventStream"]]) -> None:
         self._work = work
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +69,7 @@ class WhileConnected:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         response: Response | EventStream
         try:
-            response = await self._work()
+            response = await self._work(Request(scope, receive))
         except Exception as error:
             response = refused(error)
         await response(scope, receive, send)
@@ -94,8 +95,7 @@ class EventStream:
             await _sent(send, _text(self._first))
             try:
                 async for event in self._rest:
-                    body = _text(event)
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    await _sent(send, _text(event))
             except Exception as error:
                 response = refused(error)
                 state = {
@@ -116,8 +116,8 @@ def _text(event: Event) -> bytes:
     return f"{head}data: {content}\n\n".encode()
 
 
-async def _sent(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+def _sent(send: Send, body: bytes) -> Awaitable[None]:
+    return send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _left(receive: Receive) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from finewright.gateway.admission import Admission
+from finewright.gateway.admission import Admission, TimeLimit
 from finewright.gateway.errors import ApiError
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import (
@@ -130,12 +130,14 @@ class Gateway:
             for step in self.steps:
                 pieces = step.pieces(question, pieces)
             is_first = True
-            async with aclosing(self._in_time(pieces)) as timed:
-                async for piece in timed:
+            with self._time_of_answer() as limit:
+                async for piece in pieces:
                     if is_first:
                         self.measures.begun(question.model, time.monotonic() - begun)
                         is_first = False
+                    limit.rest()
                     yield piece
+                    limit.watch()
 
     def _bounded(self, question: GatewayQuestion) -> GatewayQuestion:
         most = self.limits.max_tokens
@@ -144,16 +146,13 @@ class Gateway:
             raise ApiError(what, param="max_tokens", code="invalid_value")
         return question
 
-    async def _in_time(
-        self, pieces: AsyncIterator[AnswerPiece]
-    ) -> AsyncGenerator[AnswerPiece, None]:
+    @contextmanager
+    def _time_of_answer(self) -> Iterator[TimeLimit]:
         seconds = self.limits.answer_seconds
         end = asyncio.get_running_loop().time() + seconds
         what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
-        late = ApiError(what, status=504, code="timeout")
-        with self.admission.within(end, late) as limit:
-            while (piece := await limit.wait(anext, pieces, None)) is not None:
-                yield piece
+        with self.admission.within(end, ApiError(what, status=504, code="timeout")) as limit:
+            yield limit
 
     async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
         """The vectors of texts."""
@@ -163,5 +162,5 @@ class Gateway:
         late = ApiError("the vectors took too long", status=504, code="timeout")
         async with self.admission.slot(engine):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
-            with self.admission.within(end, late) as limit:
-                return await limit.wait(engine.embed, model, texts)
+            with self.admission.within(end, late):
+                return await engine.embed(model, texts)

@@ -69,7 +69,7 @@ class _Ticket:
     request: "GenerationRequest"
     found: "list[WrittenTokens]" = field(default_factory=list)
     error: Exception | None = None
-    more: "asyncio.Future[None] | None" = None
+    coming: "asyncio.Future[None] | None" = None
     number: int | None = None
     num_open: int = 0
     is_left: bool = False
@@ -80,14 +80,16 @@ class _Ticket:
             self.error = found
         else:
             self.found += found
-        if self.more is not None and not self.more.done():
-            self.more.set_result(None)
+        if self.coming is not None and not self.coming.done():
+            self.coming.set_result(None)
 
-    async def take(self) -> "list[WrittenTokens]":
-        """All that came, at least one. Raises the error that came in its place."""
-        if not self.found and self.error is None:
-            self.more = self.loop.create_future()
-            await self.more
+    def more(self) -> "asyncio.Future[None]":
+        """Done once something has come."""
+        self.coming = self.loop.create_future()
+        return self.coming
+
+    def take(self) -> "list[WrittenTokens]":
+        """All that came. Raises the error that came in its place."""
         if self.error is not None:
             raise self.error
         found, self.found = self.found, []
@@ -122,8 +124,11 @@ class EngineThread:
         num_open = request.num_answers
         try:
             while num_open:
-                found = await ticket.take()
-                num_open -= sum(each.end is not None for each in found)
+                if not ticket.found and ticket.error is None:
+                    await ticket.more()
+                found = ticket.take()
+                for each in found:
+                    num_open -= each.end is not None
                 yield found
         except ApiError:
             num_open = 0

@@ -9,7 +9,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.chat import Chat
     from finewright.lm.engine.constraint import Grammar
-    from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, WrittenTokens
+    from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
     from finewright.lm.engine.stops import StopTexts
     from finewright.lm.engine.weights import AdapterWeights
 
@@ -157,35 +157,38 @@ class NativeEngine:
 
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """See ModelEngine. As long as it lasts, nobody unloads the model."""
-        self._num_answering[question.model] += 1
-        try:
-            async with aclosing(self._answer(question)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        finally:
-            self._num_answering[question.model] -= 1
-
-    async def _answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
-        found = self._models.get(question.model)
-        if found is None:  # it was unloaded while the question waited for its slot
-            what = f"the model {question.model!r} was unloaded"
-            raise ApiError(what, status=404, param="model", code="model_not_found")
-        loop = asyncio.get_running_loop()
-        prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
-        num_read, num_written = len(prompted.request.prompt), 0
-        num_open = question.num_answers
-        async with aclosing(found.source.written(prompted.request)) as parts:
-            async for written in parts:
-                for part in _joined(written):
-                    writing = prompted.answers[part.answer]
-                    for piece in writing.pieces(part):
-                        if piece.finish is None:
+        with self._answering(question.model) as found:
+            loop = asyncio.get_running_loop()
+            prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
+            num_read, num_written = len(prompted.request.prompt), 0
+            num_open = question.num_answers
+            async with aclosing(found.source.written(prompted.request)) as parts:
+                async for written in parts:
+                    for part in _joined(written):
+                        writing = prompted.answers[part.answer]
+                        piece = writing.piece(part)
+                        if piece is not None:
                             yield piece
+                        if part.end is None:
                             continue
+                        last = writing.last(part)
                         num_open -= 1
                         num_written += len(writing.stream.ids)
                         usage = None if num_open else TokenUsage(num_read, num_written)
-                        yield replace(piece, usage=usage)
+                        yield replace(last, usage=usage)
+
+    @contextmanager
+    def _answering(self, name: str) -> Iterator[_Answering]:
+        """The model, which nobody unloads as long as the block lasts."""
+        found = self._models.get(name)
+        if found is None:  # it was unloaded while the question waited for its slot
+            what = f"the model {name!r} was unloaded"
+            raise ApiError(what, status=404, param="model", code="model_not_found")
+        self._num_answering[name] += 1
+        try:
+            yield found
+        finally:
+            self._num_answering[name] -= 1
 
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
         lm, chat = found.model.loaded.lm, found.model.loaded.chat
@@ -236,28 +239,28 @@ class _Writing:
     stream: "AnswerStream"
     scores: list[ScoredToken] = field(default_factory=list)
 
-    def pieces(self, part: "WrittenTokens") -> Iterator[AnswerPiece]:
-        """What the next tokens add. Nothing comes after a piece with `finish`."""
+    def piece(self, part: "WrittenTokens") -> AnswerPiece | None:
+        """What the next tokens add, but for the last piece. Raises ApiError where the answer broke off."""
         if part.end is not None and part.end.reason == "error":
-            raise ApiError(
-                f"the answer broke off: {part.end.error}", status=500, code="generation_failed"
-            )
-        tokenizer = self.stream.chat.tokenizer
-        self.scores += [
-            _score(tokenizer, token, *logprob)
-            for token, logprob in zip(part.tokens, part.logprobs, strict=False)
-        ]
-        # the last token completes a stop, of which nothing is shown
-        stop = part.tokens[-1:] if part.end is not None and part.end.stop else ()
-        if shown := part.tokens[: len(part.tokens) - len(stop)]:
-            found = self.stream.add(shown)
-            if found.content or found.thoughts:
-                yield AnswerPiece(self.number, found.content, found.thoughts, scores=self._scores())
-        if part.end is not None:
-            yield self._last(part.end, stop)
+            what = f"the answer broke off: {part.end.error}"
+            raise ApiError(what, status=500, code="generation_failed")
+        if part.logprobs:
+            tokenizer = self.stream.chat.tokenizer
+            self.scores += [
+                _score(tokenizer, token, *logprob)
+                for token, logprob in zip(part.tokens, part.logprobs, strict=True)
+            ]
+        shown = part.tokens[:-1] if _completes_stop(part) else part.tokens
+        thoughts, content = self.stream.add(shown) if shown else ("", "")
+        if not content and not thoughts:
+            return None
+        return AnswerPiece(self.number, content, thoughts, scores=self._scores())
 
-    def _last(self, end: "AnswerEnd", tokens: Sequence[int]) -> AnswerPiece:
-        is_cut = end.reason == "length"
+    def last(self, part: "WrittenTokens") -> AnswerPiece:
+        """The last piece, after that of the last tokens."""
+        assert part.end is not None
+        is_cut = part.end.reason == "length"
+        tokens = part.tokens[-1:] if _completes_stop(part) else ()
         whole = self.stream.end(tokens, ended=not is_cut)
         calls = _calls(whole, self.question)
         finish: Finish = "tool_calls" if calls else "length" if is_cut else "stop"
@@ -267,6 +270,11 @@ class _Writing:
     def _scores(self) -> tuple[ScoredToken, ...]:
         found, self.scores = tuple(self.scores), []
         return found
+
+
+def _completes_stop(part: "WrittenTokens") -> bool:
+    """Does the last token complete a stop, of which nothing is shown?"""
+    return part.end is not None and bool(part.end.stop)
 
 
 def _joined(parts: "Sequence[WrittenTokens]") -> "Sequence[WrittenTokens]":

@@ -50,10 +50,7 @@ class PostedRoute(Route):
         self, path: str, work: Work, sentence: str, body: type[BaseModel] | None = None,
         *, streams: bool = False,
     ) -> None:  # fmt: skip
-        async def endpoint(request: Request) -> Any:  # Any: an ASGI application is a response too
-            return WhileConnected(lambda: work(request))
-
-        super().__init__(path, endpoint, methods=["POST"])
+        super().__init__(path, WhileConnected(work), methods=["POST"])
         self.sentence, self.body = sentence, body
         self.media = (_JSON, _EVENTS) if streams else (_JSON,)
 

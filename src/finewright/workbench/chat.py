@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
-from finewright.judge.answer import Answer
+from finewright.judge.answer import Answer, ThoughtAndContent
 from finewright.workbench.systems import refuse_thoughts
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]
         yield Spoken("fault", whole.fault)
 
 
-def _pieces(found: Answer) -> Iterator[Spoken]:
+def _pieces(found: Answer | ThoughtAndContent) -> Iterator[Spoken]:
     if found.thoughts:
         yield Spoken("thoughts", found.thoughts)
     if found.content:

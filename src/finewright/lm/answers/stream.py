@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from finewright.judge.answer import Answer
+from finewright.judge.answer import Answer, ThoughtAndContent
 from finewright.lm.answers.reader import AnswerReader, Tools
 from finewright.lm.answers.window import HALF, TextWindow, plain_text
 from finewright.lm.chat import Chat
+
+_NOTHING = ThoughtAndContent("", "")
 
 
 @dataclass(slots=True)
@@ -20,23 +22,36 @@ class AnswerStream:
     tools: Tools | None = None
     stops: tuple[str, ...] = ()
     ids: list[int] = field(default_factory=list)
-    _shown: Answer = field(default_factory=lambda: Answer(""))
+    _thoughts: str = ""
+    _content: str = ""
     _window: TextWindow = field(init=False)
+    _begin: frozenset[str] = field(init=False)
+    """The characters that a mark or a stop begins with."""
+    _is_plain: bool = False
+    """Is the content shown all of the text? Then so is what comes, unless a mark or stop begins in it."""
 
     def __post_init__(self) -> None:
         dropped = frozenset[int]() if self.reader is None else self.reader.dropped_ids
         self._window = TextWindow(self.chat.tokenizer, dropped)
+        marks = frozenset[str]() if self.reader is None else self.reader.marks
+        self._begin = frozenset(text[0] for text in (*marks, *self.stops))
 
-    def add(self, tokens: Sequence[int]) -> Answer:
+    def add(self, tokens: Sequence[int]) -> ThoughtAndContent:
         """What can be shown since the last time; nothing of a half character, mark or stop."""
         self.ids += tokens
-        text = self._window.add(list(tokens))
+        text = self._window.add(tokens)
         if text.endswith(HALF):
-            return Answer("")
-        text = text[: len(text) - _overlap(text, self.stops)]
-        if self.reader is None:
-            return self._show(Answer(text))
-        return self._show(self.reader.so_far(text, self.prompt))
+            return _NOTHING
+        if self._is_plain and text.startswith(self._content):
+            more = text[len(self._content) :]
+            if self._begin.isdisjoint(more):
+                self._content = text
+                return ThoughtAndContent("", more)
+        shown = text[: len(text) - _overlap(text, self.stops)]
+        found = self._show(self.reader.so_far(shown, self.prompt) if self.reader else Answer(shown))
+        has_channels = self.reader is not None and self.reader.channels is not None
+        self._is_plain = text == self._content and not self._thoughts and not has_channels
+        return found
 
     def end(self, tokens: Sequence[int] = (), *, ended: bool) -> Answer:
         """The rest, with the last tokens; `ended` is False where the answer was cut off at its longest."""
@@ -54,15 +69,16 @@ class AnswerStream:
             return self.reader.text(self.chat, self.ids)
         return plain_text(self.chat.tokenizer, self.ids)
 
-    def _show(self, found: Answer) -> Answer:
-        content = _more(self._shown.content, found.content)
-        thoughts = _more(self._shown.thoughts, found.thoughts)
-        self._shown = Answer(self._shown.content + content, self._shown.thoughts + thoughts)
-        return Answer(content, thoughts)
+    def _show(self, found: Answer) -> ThoughtAndContent:
+        content = _more(self._content, found.content)
+        thoughts = _more(self._thoughts, found.thoughts)
+        self._content += content
+        self._thoughts += thoughts
+        return ThoughtAndContent(thoughts, content)
 
     def _rest(self, whole: Answer) -> Answer:
-        content = rest_of(self._shown.content, whole.content)
-        thoughts = rest_of(self._shown.thoughts, whole.thoughts)
+        content = rest_of(self._content, whole.content)
+        thoughts = rest_of(self._thoughts, whole.thoughts)
         return Answer(content, thoughts, whole.calls, whole.ended, whole.fault)
 
 

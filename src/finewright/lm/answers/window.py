@@ -25,7 +25,7 @@ class TextWindow:
     _settled: str = ""
     _known: str = ""
 
-    def add(self, tokens: list[int]) -> str:
+    def add(self, tokens: Sequence[int]) -> str:
         """The whole text with these tokens."""
         for token in tokens:
             if token not in self.dropped_ids:

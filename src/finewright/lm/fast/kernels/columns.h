@@ -54,7 +54,7 @@ struct Nf4Rows {
     static constexpr int kAlone = 4;
     const Nf4* w;
     i64 block, ahead;  // of all blocks, the row's first
-    __m256i table;
+    __m512i table;
     __m512bh take(i64 k) {
       const u8* codes = w->codes + block * (kBlock / 2) + k / 2;
       if (k % kBlock == 0) {
@@ -67,7 +67,7 @@ struct Nf4Rows {
   };
   const Nf4& w;
   i64 first, blocks;
-  Row at(i64 n, i64 ahead) const { return {&w, (first + n) * blocks, ahead * blocks * (kBlock / 2), __m256i{}}; }
+  Row at(i64 n, i64 ahead) const { return {&w, (first + n) * blocks, ahead * blocks * (kBlock / 2), __m512i{}}; }
 };
 
 #endif

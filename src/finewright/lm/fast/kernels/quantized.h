@@ -24,21 +24,27 @@ template <class T> void nf4_part(const u8* codes, const T* table, T* out, i64 wi
 
 #ifdef __AVX512BW__
 
-// 32 weights: a byte is widened to the two indices that its halves are, side by side; the table lies twice in its
-// register, so an index's bits above the fourth say nothing
-inline __m512i nf4_half(const u8* codes, __m256i table) {
-  const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+// 32 weights: codes are widened to an index each, side by side; the table lies twice in its register, so an index's
+// bits above the fourth say nothing
+inline __m512i nf4_half(const u8* codes, __m512i table) {
+  const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+#ifdef __AVX512VBMI__
+  const __m512i begins = _mm512_set1_epi64(0x08080c0c00000404);  // the bit of two bytes at which each index begins
+  const __m512i both = _mm512_multishift_epi64_epi8(begins, _mm512_cvtepu16_epi64(sixteen));
+#else
+  const __m512i bytes = _mm512_cvtepu8_epi32(sixteen);
   const __m512i both = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(bytes, 16));
-  return _mm512_permutexvar_epi16(both, _mm512_broadcast_i64x4(table));
+#endif
+  return _mm512_permutexvar_epi16(both, table);
 }
 
-inline void nf4_block(const u8* codes, __m256i table, bf16* out) {
+inline void nf4_block(const u8* codes, __m512i table, bf16* out) {
   _mm512_storeu_si512(out, nf4_half(codes, table));
   _mm512_storeu_si512(out + 32, nf4_half(codes + kBlock / 4, table));
 }
 
 inline void nf4_block(const u8* codes, const bf16* table, bf16* out) {
-  nf4_block(codes, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)), out);
+  nf4_block(codes, _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table))), out);
 }
 
 inline void nf4_block(const u8* codes, const float* table, float* out) {
@@ -107,7 +113,10 @@ inline float nf4_scale(const Nf4& w, i64 block) {
 
 #ifdef HAVE_BF16_DOT
 
-inline __m256i nf4_table(const Nf4& w, float scale) { return (__m256i)_mm512_cvtneps_pbh(load(w.levels) * scale); }
+inline __m512i nf4_table(const Nf4& w, float scale) {  // twice
+  const Lanes levels = load(w.levels) * scale;
+  return (__m512i)_mm512_cvtne2ps_pbh(levels, levels);
+}
 
 inline __m512bh int8_pair(__m128i low, __m128i high, Lanes scale) {
   const Lanes first = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(low)) * scale;

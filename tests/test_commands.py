@@ -62,7 +62,7 @@ def test_a_command_of_a_pack_that_is_not_installed_names_its_extra(
 ) -> None:
     of_packs = [each for each in features().values() if each.name not in BUILTIN["feature"]]
     assert name in [command.name for each in of_packs for command in each.commands]
-    monkeypatch.setattr("finewright.plugins.entry_points", lambda **_: ())
+    monkeypatch.setattr("finewright.plugins.installed", lambda kind: [])
     features.cache_clear()
     with pytest.raises(MissingExtra, match=f"the pack finewright-{extra}") as error:
         fw.command(name)

@@ -45,6 +45,15 @@ def test_the_modules_of_a_kind_are_those_that_packages_add() -> None:
     assert not any(name.startswith("finewright.") for name in plugins.modules("scorer"))
 
 
+def test_a_package_that_is_installed_while_finewright_runs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "acme_shout" not in plugins.names("scorer")
+    request.getfixturevalue("installed")
+    assert "acme_shout" in plugins.names("scorer")
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_package_cannot_replace_a_built_in_name() -> None:
     assert plugins.resolve("scorer", "token_f1")("yes", "no") == 0.0
@@ -53,10 +62,10 @@ def test_a_package_cannot_replace_a_built_in_name() -> None:
 def test_installed_packages_are_not_scanned_for_a_built_in_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def scan(**_: str) -> None:
-        pytest.fail("scanned")
+    def scan(kind: str) -> None:
+        pytest.fail(f"scanned for {kind}")
 
-    monkeypatch.setattr(plugins, "entry_points", scan)
+    monkeypatch.setattr(plugins, "installed", scan)
     assert plugins.resolve("scorer", "numeric")("7", "7") == 1.0
 
 

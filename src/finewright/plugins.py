@@ -21,8 +21,11 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
+import sys
+from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, meant
@@ -163,14 +166,32 @@ def names(kind: Kind) -> list[str]:
 
 def listed(kind: Kind) -> list[str]:
     """Every name of that kind: those built in by the order of the table, then the installed ones."""
-    installed = {entry_point.name for entry_point in entry_points(group=f"finewright.{kind}")}
-    return [*BUILTIN[kind], *sorted(installed - BUILTIN[kind].keys())]
+    others = {entry_point.name for entry_point in installed(kind)}
+    return [*BUILTIN[kind], *sorted(others - BUILTIN[kind].keys())]
 
 
 def modules(kind: Kind) -> list[str]:
     """The modules that the names of that kind from other packages come from; imports none of them."""
-    points = entry_points(group=f"finewright.{kind}")
-    return sorted({point.module for point in points if point.name not in BUILTIN[kind]})
+    return sorted({point.module for point in installed(kind) if point.name not in BUILTIN[kind]})
+
+
+def installed(kind: Kind) -> list[EntryPoint]:
+    """What other packages register of that kind; imports none of them."""
+    return _registered(tuple(map(_folder, sys.path))).get(f"finewright.{kind}", [])
+
+
+def _folder(path: str) -> tuple[str, int]:
+    """A folder of the path, and when something was last installed in it."""
+    folder = Path(path)
+    return path, folder.stat().st_mtime_ns if folder.exists() else 0
+
+
+@lru_cache(maxsize=8)
+def _registered(_path: tuple[tuple[str, int], ...]) -> dict[str, list[EntryPoint]]:
+    """group -> what all packages on that path register in it; a run asks for 12 groups."""
+    points = entry_points()
+    ours = (group for group in points.groups if group.startswith("finewright."))
+    return {group: list(points.select(group=group)) for group in ours}
 
 
 def resolve(
@@ -182,7 +203,9 @@ def resolve(
     package is trusted as its installer trusted it."""
     if target := BUILTIN[kind].get(name):
         return load(target)
-    for entry_point in entry_points(group=f"finewright.{kind}", name=name):
+    for entry_point in installed(kind):
+        if entry_point.name != name:
+            continue
         try:
             return entry_point.load()
         except FinewrightError:

@@ -199,7 +199,7 @@ def test_an_import_beside_which_another_file_could_not_be_read_writes_nothing(
 def test_without_the_pack_prices_of_others_are_refused_with_its_extra(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: ())
+    monkeypatch.setattr(plugins, "installed", lambda kind: [])
     csv = written(tmp_path / "vms.csv", "sku,gpu,usd_per_hour\na,L4,1\n")
     for refused in (
         lambda: import_file(csv, folder, TODAY),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
@@ -62,6 +62,11 @@ def pattern(spellings: Iterable[str]) -> re.Pattern[str]:
 
     A trie of them, as thousands of alternatives (Gemma's `<unused0>` to `<unused6241>`) would be tried
     one after the other at each `<`."""
+    return _pattern(frozenset(spellings))
+
+
+@lru_cache(maxsize=64)
+def _pattern(spellings: frozenset[str]) -> re.Pattern[str]:
     root: _Trie = {}
     for spelling in spellings:
         node = root

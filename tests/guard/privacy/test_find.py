@@ -68,7 +68,7 @@ def test_a_type_whose_pack_is_not_installed_is_refused_before_a_text_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caches = (find_module.recognisers, find_module._recognisers)
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: ())
+    monkeypatch.setattr(plugins, "installed", lambda kind: [])
     for cached in caches:
         cached.cache_clear()
     try:

@@ -11,6 +11,7 @@ from finewright import plugins
 from finewright.guard.privacy.find import find
 from finewright.guard.privacy.replace import redacted
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
+from finewright.guard.privacy.sieve import signs_in
 from finewright.schema.privacy import FoundType
 
 # A pattern that backtracks would take minutes on 200,000 characters of one kind.
@@ -40,6 +41,15 @@ class RecogniserConformance:
     def test_every_type_has_an_example(self, recognisers: tuple[Recogniser, ...]) -> None:
         types = {type_ for row in recognisers for type_ in row.types}
         assert types == {type_ for _, type_ in self.marked}
+
+    def test_a_value_is_in_a_text_with_the_sign(
+        self, recognisers: tuple[Recogniser, ...], example: str, type_: FoundType
+    ) -> None:
+        """Else nobody would look at the text, among thousands of others."""
+        text = example.replace("«", "").replace("»", "")
+        _, signs, _ = signs_in(["Nothing here.", text, ""])
+        looking = [row for row in recognisers if any(row.recognise(Scan(text)))]
+        assert [row for row in looking if not row.sign & signs] == []
 
     def test_a_value_is_found_at_its_place(
         self, recognisers: tuple[Recogniser, ...], example: str, type_: FoundType

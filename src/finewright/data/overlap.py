@@ -11,7 +11,6 @@ from finewright.data.own_questions import OwnQuestions
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.questions import NearQuestion, near_questions
 from finewright.guard.duplicates.words import (
-    Vocabulary,
     Wordings,
     mixed,
     tokens_of,
@@ -78,10 +77,8 @@ def near_rows(
 
 def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
     """Place of each held-out row that asks nearly what a training row does -> that row."""
-    own, vocabulary = OwnQuestions(train), Vocabulary()
-    known, questions = (
-        wordings(map(own, rows), keyed=False, vocabulary=vocabulary) for rows in (train, held_out)
-    )
+    own = OwnQuestions(train)
+    known, questions = (wordings(map(own, rows), keyed=False) for rows in (train, held_out))
     return near_questions(known, questions)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from finewright.guard.duplicates.questions import near_questions
-from finewright.guard.duplicates.words import Vocabulary, wordings
+from finewright.guard.duplicates.words import wordings
 from finewright.rows.texts import parts_of
 from guard.duplicates.made import chat
 
@@ -15,11 +15,7 @@ LETTER = "Please write a short letter to the landlord about the broken heating i
 
 
 def found(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    vocabulary = Vocabulary()
-    known, asked = (
-        wordings([parts_of(chat(*said))], keyed=False, vocabulary=vocabulary)
-        for said in (one, other)
-    )
+    known, asked = (wordings([parts_of(chat(*said))], keyed=False) for said in (one, other))
     return bool(near_questions(known, asked))
 
 
@@ -71,11 +67,8 @@ def test_each_is_compared_with_the_rows_that_share_its_rarest_words() -> None:
         chat(f"What is the capital of country number {i}, please?", "It is.") for i in range(300)
     ]
     rows.append(chat(LETTER, "Dear Sir."))
-    vocabulary = Vocabulary()
-    known = wordings(map(parts_of, rows), keyed=False, vocabulary=vocabulary)
-    asked = wordings(
-        [parts_of(chat(f"Hello! {LETTER}", "Dear Madam."))], keyed=False, vocabulary=vocabulary
-    )
+    known = wordings(map(parts_of, rows), keyed=False)
+    asked = wordings([parts_of(chat(f"Hello! {LETTER}", "Dear Madam."))], keyed=False)
     assert [(i, near.of) for i, near in near_questions(known, asked).items()] == [(0, 300)]
 
 

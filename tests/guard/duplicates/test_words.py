@@ -1,5 +1,6 @@
 """Words are the same whatever their case, form and process; facts know their shape."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.guard.duplicates.words import (
-    Vocabulary,
     folded,
     is_fact,
+    number_of,
     shape_of,
     wordings,
     words_of,
 )
 from finewright.rows.texts import parts_of
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowParts
 
 from .made import chat
 
@@ -55,11 +56,31 @@ def test_facts_of_one_shape(one: str, other: str, are_alike: bool) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(min_size=1, max_size=8))
 def test_an_odd_number_is_a_word_with_a_digit(text: str) -> None:
-    known = Vocabulary()
     for word in words_of(text):
-        assert 0 <= known[word] < 2**32
-        assert is_fact(known[word]) == (shape_of(word) != word)
-        assert known[word] == Vocabulary()[word]
+        number = number_of(word)
+        assert 0 <= number < 2**32
+        assert is_fact(number) == (shape_of(word) != word)
+
+
+@pytest.mark.parametrize("most", [1, 40, 1_000])
+def test_what_was_read_before_changes_no_row(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finewright.guard.duplicates.words._MOST_KNOWN", most)
+    # Of few numbers, so that many words share one.
+    monkeypatch.setattr(
+        "finewright.guard.duplicates.words.number_of", lambda word: 16 + 4 * (len(word) % 3)
+    )
+    rows = [
+        parts_of(chat(f"One word {'x' * i} and another", f"It is {'y' * (30 - i)}, Anna"))
+        for i in range(30)
+    ]
+    alone = [_of_one(row) for row in rows]
+    wordings(reversed(rows))
+    assert [_of_one(row) for row in rows] == alone
+
+
+def _of_one(row: RowParts) -> tuple[list[int], Mapping[int, str]]:
+    found = wordings([row])
+    return found.words.tolist(), found.spelled
 
 
 def test_folding_twice_changes_nothing() -> None:

@@ -55,7 +55,10 @@ def same_question(one: Wording, other: Wording) -> float | None:
         return None
     sides = [Counter(uncapital(side.prompt).tolist()) for side in (one, other)]
     common = sides[0] & sides[1]
-    content, *of_sides = (_num_content(words, one.spelled) for words in (common, *sides))
+    content = _num_content(common, one.spelled)
+    of_sides = [
+        _num_content(*side) for side in zip(sides, (one.spelled, other.spelled), strict=True)
+    ]
     # Two questions of one kind have less in common, and the look at all their words is dear; of few words
     # a misspelled one is too large a part.
     least = _LEAST_BEFORE if min(of_sides) < _LONG else _LEAST_BEFORE_IF_LONG

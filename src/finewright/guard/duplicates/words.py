@@ -1,11 +1,11 @@
 """Rows as sequences of hashed words: what near-duplicates and contamination are measured on."""
 
 import re
+import threading
 import unicodedata
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -53,9 +53,10 @@ _APOSTROPHES = re.compile("['\u2019]")
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
-_MOST_KNOWN, _MOST_REMEMBERED = 500_000, 300_000
-# Marks before what is asked and what is answered; no word has one of these numbers.
+_MOST_KNOWN = 300_000
+# Marks before what is asked and what is answered, by their numbers, which no word has, and by their places.
 _PROMPT, _ANSWERED = 4, 8
+_PROMPT_PLACE, _ANSWERED_PLACE, _NUM_PARTS = 0, 1, 2
 _FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
 
@@ -142,12 +143,15 @@ def tokens_of(text: str) -> list[str]:
 
 def word_of(token: str) -> str:
     """The folded word of a token, without signs around it; a sign in its one spelling."""
-    word = _body(token)
-    if word.isalpha() and word.isascii():
-        return word.lower()
-    if any(map(str.isalnum, word)):
-        return _APOSTROPHES.sub("", folded(word))
-    return _ONE_SIGN.get(word, folded(word))
+    return _word_of(_body(token))
+
+
+def _word_of(body: str) -> str:
+    if body.isalpha() and body.isascii():
+        return body.lower()
+    if any(map(str.isalnum, body)):
+        return _APOSTROPHES.sub("", folded(body))
+    return _ONE_SIGN.get(body, folded(body))
 
 
 def _body(token: str) -> str:
@@ -158,42 +162,66 @@ def _body(token: str) -> str:
 
 
 class Vocabulary(dict[str, int]):
-    """Token -> its word's number of 32 bits; the same in every process.
+    """Token -> its place among `numbers` and `words`; the number of a word is the same in every process.
 
-    Even: a word of language; odd: a fact, that is a word with a digit in it. A word with a capital letter
-    inside a sentence has its number plus 2: see `uncapital`. `spelled` has the word of each number
-    that is no fact."""
+    Of 32 bits. Even: a word of language; odd: a fact, that is a word with a digit in it. A word with a
+    capital letter inside a sentence has its number plus 2: see `uncapital`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.spelled: dict[int, str] = {}
+        self.numbers = array("I", (_PROMPT, _ANSWERED))
+        self.words = ["", ""]
 
     def __missing__(self, token: str) -> int:
-        if len(self) >= _MOST_KNOWN:
-            self.clear()
         number, word = _numbered(token)
-        if not number & _FACT:
-            self.spelled[number & ~_CAPITAL] = word
-        self[token] = number
-        return number
+        self[token] = place = len(self.words)
+        self.numbers.append(number)
+        self.words.append(word)
+        return place
+
+    def read(self, places: Sequence[int], spelled: dict[int, str]) -> "NDArray[np.uint32]":
+        """The numbers at these places; what they spell, of those that are no facts, goes to `spelled`.
+
+        Of two words of one number that one is kept which is met last for the first time, whatever was known
+        before: so what a slice of rows spells is the same wherever it is read."""
+        at = np.array(places, np.int64)
+        numbers = np.array(self.numbers, np.uint32)
+        first = np.full(len(numbers), len(at))
+        first[at[::-1]] = np.arange(len(at))[::-1]
+        first[are_facts(numbers)] = len(at)
+        here = np.flatnonzero(first[_NUM_PARTS:] < len(at)) + _NUM_PARTS
+        here = here[np.argsort(first[here])]
+        words = map(self.words.__getitem__, here.tolist())
+        spelled.update(zip(uncapital(numbers[here]).tolist(), words, strict=True))
+        return numbers[at]
 
 
-@lru_cache(maxsize=_MOST_REMEMBERED)
+_OF_THREAD = threading.local()
+
+
+def _known() -> Vocabulary:
+    """The tokens that this thread has read so far, 100 MB at most: most of those of a row were in others."""
+    known: Vocabulary | None = getattr(_OF_THREAD, "known", None)
+    if known is None or len(known) >= _MOST_KNOWN:
+        known = _OF_THREAD.known = Vocabulary()
+    return known
+
+
 def _numbered(token: str) -> tuple[int, str]:
-    """The number of a token and its word, remembered over parts of the rows (100 MB at most)."""
-    word = word_of(token)
+    """The number of a token, and its word."""
+    body = _body(token)
+    word = _word_of(body)
     number = number_of(word)
-    is_name = not number & _FACT and _is_name(token, word)
+    is_name = not number & _FACT and _is_name(token, body, word)
     return number | _CAPITAL if is_name else number, word
 
 
-def _is_name(token: str, folded_word: str) -> bool:
+def _is_name(token: str, body: str, folded_word: str) -> bool:
     """Has it a capital letter inside a sentence, or the form of a name in code (`onlyOwner`, `card_lost`)?"""
-    word = _body(token)
-    if word == folded_word:
-        return "_" in word
-    is_in_code = "_" in word or (any(map(str.isupper, word[1:])) and not word.isupper())
-    return is_in_code or (word == token.rstrip() and word[0].isupper())
+    if body == folded_word:
+        return "_" in body
+    is_in_code = "_" in body or (any(map(str.isupper, body[1:])) and not body.isupper())
+    return is_in_code or (body == token.rstrip() and body[0].isupper())
 
 
 def number_of(word: str) -> int:
@@ -223,32 +251,34 @@ def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
     return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
 
 
-def wordings(
-    rows: Iterable[RowParts], *, keyed: bool = True, vocabulary: Vocabulary | None = None
-) -> Wordings:
+def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
     """The rows in columns.
 
     Not `keyed`, the system prompt and label are no part of them: so a question is found under
     another system prompt."""
-    known = Vocabulary() if vocabulary is None else vocabulary
-    # A list of numbers would be four times as large, and copied once more.
-    words = array("I")
+    known, places = _known(), array("i")
+    parts: list[NDArray[np.uint32]] = []
+    spelled: dict[int, str] = {}
     starts, answers, keys, texts = [0], [], [], []
+    num_before = 0
     for row in rows:
-        words.append(_PROMPT)
+        places.append(_PROMPT_PLACE)
         for text in row.prompt:
-            words.extend(map(known.__getitem__, tokens_of(text)))
-        answers.append(len(words))
-        words.append(_ANSWERED)
+            places.extend(map(known.__getitem__, tokens_of(text)))
+        answers.append(num_before + len(places))
+        places.append(_ANSWERED_PLACE)
         for text in row.answered:
-            words.extend(map(known.__getitem__, tokens_of(text)))
-        starts.append(len(words))
+            places.extend(map(known.__getitem__, tokens_of(text)))
+        starts.append(num_before + len(places))
+        if len(known) >= _MOST_KNOWN:
+            parts.append(known.read(places, spelled))
+            known, places, num_before = _known(), array("i"), starts[-1]
         whole = [[_spaced(text) for text in part] for part in row[:3]]
         label = str(row.label)
         tools = canonical(row.tools).decode("utf-8", "surrogatepass") if row.tools else ""
         keys.append(_digest(whole[0], [label]) if keyed else 0)
         texts.append(_digest(*whole, [label, tools]))
-    flat = np.array(words, np.uint32)
+    flat = np.concatenate([*parts, known.read(places, spelled)])
     return Wordings(
         flat,
         np.array(starts, np.int64),
@@ -256,7 +286,7 @@ def wordings(
         np.array(keys, np.uint64),
         np.array(texts, np.uint64),
         _facts(flat, np.array(starts[:-1], np.int64)),
-        known.spelled,
+        spelled,
     )
 
 

@@ -6,10 +6,10 @@ word alone, no call or variable. Not covered: a password that is a word, unless 
 import re
 from collections.abc import Iterator
 
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 from finewright.guard.privacy.tokens import is_random
 
-_PASSWORD_WORDS = (
+PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
     "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
@@ -20,7 +20,7 @@ _PASSWORD = re.compile(
     rf"[\"'`]?\s{{0,3}}{_IS}\s{{0,3}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{{6,100}})",
     re.IGNORECASE,
 )
-_KEY_WORDS = ("key", "secret", "token", "credential", "auth")
+KEY_WORDS = ("key", "secret", "token", "credential", "auth")
 _KEYED = re.compile(
     # Each in three cases: a pattern that ignores case is several times slower.
     r"(?:key|Key|KEY|secret|Secret|SECRET|token|Token|TOKEN|credential|Credential|CREDENTIAL|auth|Auth|AUTH)"
@@ -48,15 +48,15 @@ _TRAILING = ".,;:!?)"
 def recognisers() -> tuple[Recogniser, ...]:
     """Passwords, connection strings and other values that a name calls secret."""
     return (
-        recogniser(password, "password"),
-        recogniser(connection_string, "connection_string"),
-        recogniser(keyed, "secret_value"),
+        recogniser(password, "password", sign=Sign.PASSWORD),
+        recogniser(connection_string, "connection_string", sign=Sign.LOGIN),
+        recogniser(keyed, "secret_value", sign=Sign.KEYED),
     )
 
 
 def password(scan: Scan) -> Iterator[PersonalSpan]:
     """Values that are called a password, in code or in a sentence; the span is the value alone."""
-    if not scan.has_any(_PASSWORD_WORDS):
+    if not scan.has_any(PASSWORD_WORDS):
         return
     for match in _PASSWORD.finditer(scan.text):
         start, end = match.span("value")
@@ -86,7 +86,7 @@ def keyed(scan: Scan) -> Iterator[PersonalSpan]:
 
     An Ethereum address or a digest of 32 bytes is none: what is called `token` there is a contract. Nor
     is a name in code: before a bracket, with a dot outside of quotes, or mostly of words."""
-    if b"0" not in scan.outline or not scan.has_any(_KEY_WORDS):
+    if b"0" not in scan.outline or not scan.has_any(KEY_WORDS):
         return
     for match in _KEYED.finditer(scan.text):
         start, end = match.span("value")

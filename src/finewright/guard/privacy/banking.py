@@ -11,6 +11,7 @@ from finewright.guard.privacy.scan import (
     PersonalSpan,
     Recogniser,
     Scan,
+    Sign,
     only_digits,
     recogniser,
     words,
@@ -35,8 +36,8 @@ _GAPS = " -\u00a0\u202f"
 def recognisers() -> tuple[Recogniser, ...]:
     """IBANs and numbers of cards."""
     return (
-        recogniser(iban, "iban"),
-        recogniser(card, "card"),
+        recogniser(iban, "iban", sign=Sign.COUNTRY),
+        recogniser(card, "card", sign=Sign.NUMBER),
     )
 
 

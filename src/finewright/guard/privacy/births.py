@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from finewright.guard.privacy.checksums import is_date
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
 MONTHS = (
     ("january", "february", "march", "april", "may", "june",
@@ -25,7 +25,7 @@ MONTHS = (
 )  # fmt: skip
 _NUMBER_OF = {name: i for names in MONTHS for i, name in enumerate(names, start=1)} | {"sept": 9}
 _MONTH = "|".join(sorted(_NUMBER_OF, key=len, reverse=True))
-_CALLED = (
+CALLED = (
     "born", "birth", "dob", "d.o.b", "geboren", "geburt", "geb.", "naissance", "naci", "nacío", "mplea",
     "nato il", "nata il", "nascita", "né le", "née le", "nee le", "ne le", "anniversaire", "рожд", "родил",
     "出生", "生日", "生年月日", "誕生日", "생년월일", "생일",
@@ -51,7 +51,7 @@ _DATE = re.compile(
 )
 # What the outline (`Scan`) of each date has: a year of four digits, or two numbers with a sign between.
 _DATED = (b"0000", *(b"0%c%s0" % (sign, gap) for sign in b"-/." for gap in (b"", b" ")))
-_CALLED_IN = re.compile("|".join(map(re.escape, _CALLED)), re.IGNORECASE)
+_CALLED_IN = re.compile("|".join(map(re.escape, CALLED)), re.IGNORECASE)
 _REACH_BEFORE, _REACH_AFTER = 50, 30
 # A date within reach ends within it.
 _STRETCH, _LONGEST = 120, 30
@@ -71,12 +71,12 @@ class DateParts(NamedTuple):
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Dates of birth."""
-    return (recogniser(recognise, "date_of_birth"),)
+    return (recogniser(recognise, "date_of_birth", sign=Sign.BIRTH),)
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
-    if not (scan.has_digits and scan.has_outline(_DATED) and scan.has_any(_CALLED)):
+    if not (scan.has_digits and scan.has_outline(_DATED) and scan.has_any(CALLED)):
         return
     for match in _near_words(scan):
         start, end = match.span()

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import get_args
 
 from finewright import plugins
-from finewright.guard.privacy.scan import PersonalSpan, Recognise, Recogniser, Scan
+from finewright.guard.privacy.scan import EVERY_SIGN, PersonalSpan, Recognise, Recogniser, Scan
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretType
 
 SECRETS: frozenset[FoundType] = frozenset(get_args(SecretType))
@@ -25,15 +25,20 @@ def find(
     types: Collection[FoundType] = DEFAULT,
     ner: Finder | None = None,
     lead: str = "",
+    signs: int = EVERY_SIGN,
 ) -> tuple[PersonalSpan, ...]:
     """The spans of those types, in order and apart, with offsets exact in `text`.
 
     `lead` is what was said before, as the question "Your private key?". Where two overlap, the certain one
     wins (a checksum, an issuer's shape), a secret against personal data, then the longer. What is found
-    has the form of its type; that a card was issued or a person lives is not known from it."""
+    has the form of its type; that a card was issued or a person lives is not known from it.
+
+    `signs` are those of the text, where they are known: see `sieve`."""
     scan = Scan(text, lead)
     wanted = frozenset(types)
-    found = [span for recognise in _recognisers(wanted) for span in recognise(scan)]
+    found = [
+        span for recognise, sign in _recognisers(wanted) if sign & signs for span in recognise(scan)
+    ]
     if ner is not None:
         found += ner(text)
     if not found:
@@ -79,6 +84,14 @@ def require(types: Collection[FoundType]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _recognisers(types: frozenset[FoundType]) -> tuple[Recognise, ...]:
+def _recognisers(types: frozenset[FoundType]) -> tuple[tuple[Recognise, int], ...]:
     require(types)
-    return tuple(row.recognise for row in recognisers() if row.types & types)
+    return tuple((row.recognise, int(row.sign)) for row in recognisers() if row.types & types)
+
+
+def signs_of(types: Collection[FoundType]) -> int:
+    """The signs of which a text has one that holds a value of these types."""
+    wanted = 0
+    for _, sign in _recognisers(frozenset(types)):
+        wanted |= sign
+    return wanted

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
 _LOCAL_PART = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
@@ -34,9 +34,9 @@ _SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
 def recognisers() -> tuple[Recogniser, ...]:
     """E-mail addresses, links and IP addresses."""
     return (
-        recogniser(email, "email"),
+        recogniser(email, "email", sign=Sign.AT),
         recogniser(url, "url"),
-        recogniser(ip, "ip"),
+        recogniser(ip, "ip", sign=Sign.PARTED),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from finewright.catalog.tokens import published
 from finewright.guard.privacy.encodings import base58_bytes, is_ed25519_pair
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
 _HEX_64 = re.compile(r"(?<![0-9A-Za-z_])(?:0[xX])?[0-9a-fA-F]{64}(?![0-9A-Za-z_])")
 _CALLED = re.compile(
@@ -57,7 +57,10 @@ _LEAST = 2**160
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Private keys of Ethereum and Solana."""
-    return (recogniser(ethereum_key, "ethereum_key"), recogniser(solana_key, "wallet_key"))
+    return (
+        recogniser(ethereum_key, "ethereum_key", sign=Sign.PRIVATE),
+        recogniser(solana_key, "wallet_key", sign=Sign.PRIVATE),
+    )
 
 
 def ethereum_key(scan: Scan) -> Iterator[PersonalSpan]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from finewright.catalog.tokens import published
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
 _WORD = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f\u3099\u309a]+[^\W\d_]*)*")
 # Words of one phrase may be numbered, listed or quoted one by one; a colon begins something else.
@@ -51,7 +51,7 @@ _TWO_FIFTHS = b"\1\1"
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Seed phrases of wallets."""
-    return (recogniser(mnemonic, "mnemonic"),)
+    return (recogniser(mnemonic, "mnemonic", sign=Sign.SEED),)
 
 
 def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
@@ -236,6 +236,11 @@ def _languages_of() -> Mapping[str, int]:
         for word in words:
             found[word] = found.get(word, 0) | 1 << i
     return found
+
+
+def beginnings(size: int) -> frozenset[bytes]:
+    """What the words of all lists begin with, in so many bytes of UTF-8."""
+    return frozenset(word[:size] for word in _listed_bytes())
 
 
 @cache

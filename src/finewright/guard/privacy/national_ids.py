@@ -15,7 +15,15 @@ from typing import NamedTuple
 
 from finewright.catalog.national_ids import IdentityRule, identity_rules
 from finewright.guard.privacy import national_checks, national_checks_world
-from finewright.guard.privacy.scan import Number, PersonalSpan, Recogniser, Scan, recogniser, words
+from finewright.guard.privacy.scan import (
+    Number,
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    Sign,
+    recogniser,
+    words,
+)
 
 _S = "[ .\\-/+\u00a0\u2011]"
 _GROUP = re.compile("[0-9]+")
@@ -49,7 +57,7 @@ class Kind(NamedTuple):
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Identity numbers of people."""
-    return (recogniser(recognise, "national_id"),)
+    return (recogniser(recognise, "national_id", sign=Sign.IDENTITY),)
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:

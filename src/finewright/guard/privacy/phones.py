@@ -17,6 +17,7 @@ from finewright.guard.privacy.scan import (
     PersonalSpan,
     Recogniser,
     Scan,
+    Sign,
     is_glued,
     only_digits,
     recogniser,
@@ -124,7 +125,7 @@ _COUNTED = frozenset({"0123456789", "1234567890", "123456789", "12345678"})
 
 def recognisers() -> tuple[Recogniser, ...]:
     """Phone numbers."""
-    return (recogniser(recognise, "phone"),)
+    return (recogniser(recognise, "phone", sign=Sign.NUMBER),)
 
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:

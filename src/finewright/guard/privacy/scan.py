@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
+from enum import IntFlag, auto
 from random import Random
 from typing import NamedTuple
 
@@ -116,6 +117,25 @@ def _numbers_in(text: str) -> Iterator[Number]:
                 yield Number(start, end, digits)
 
 
+class Sign(IntFlag):
+    """What a text has that holds a value: see `sieve`. Every text has the sign `TEXT`."""
+
+    TEXT = auto()
+    AT = auto()
+    PARTED = auto()
+    NUMBER = auto()
+    IDENTITY = auto()
+    COUNTRY = auto()
+    BIRTH = auto()
+    RUN = auto()
+    PRIVATE = auto()
+    SEED = auto()
+    PASSWORD = auto()
+    LOGIN = auto()
+    KEYED = auto()
+
+
+EVERY_SIGN = sum(Sign)
 Recognise = Callable[[Scan], Iterable[PersonalSpan]]
 StandIn = Callable[[str, Random], str]
 """From a value and a draw to another value of the same form; the same draw gives the same one."""
@@ -126,16 +146,18 @@ class Recogniser(NamedTuple):
 
     A plugin of the kind `recogniser` is a function without arguments that returns some of these. A span is
     of one of `types`; its confidence is 0.9 and more where a checksum or an issuer's mark speaks for it,
-    and such a span wins against a longer guess. `why` says what was found, and never the value."""
+    and such a span wins against a longer guess. `why` says what was found, and never the value. Nothing is
+    found in a text that has not the `sign`."""
 
     types: frozenset[FoundType]
     recognise: Recognise
     stand_in: StandIn | None = None
+    sign: Sign = Sign.TEXT
 
 
-def recogniser(recognise: Recognise, *types: FoundType) -> Recogniser:
-    """Who looks for these types."""
-    return Recogniser(frozenset(types), recognise)
+def recogniser(recognise: Recognise, *types: FoundType, sign: Sign = Sign.TEXT) -> Recogniser:
+    """Who looks for these types, in texts with that sign."""
+    return Recogniser(frozenset(types), recognise, sign=sign)
 
 
 def is_glued(character: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.guard.privacy.again import values_again
-from finewright.guard.privacy.find import SECRETS, Finder, find, require
+from finewright.guard.privacy.find import SECRETS, Finder, find, require, signs_of
 from finewright.guard.privacy.pseudonyms import Pseudonyms
 from finewright.guard.privacy.replace import (
     Replaced,
@@ -21,7 +21,7 @@ from finewright.guard.privacy.replace import (
     replaced,
     settled,
 )
-from finewright.guard.privacy.scan import PersonalSpan
+from finewright.guard.privacy.scan import EVERY_SIGN, PersonalSpan
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import NUMBER, RowText, number_or_text, number_text
 
@@ -62,29 +62,50 @@ class PrivacyRules:
         require(self.types)
         self.changed = frozenset(t for t in self.types if self.action[t] in _CHANGES)
         self.pseudonyms = Pseudonyms(key)
+        self._signs = signs_of(self.types)
         self.ner: Finder | None = None
         if personal.ner and "name" in self.types:
             from finewright.guard.privacy.ner import pipeline
 
             self.ner = pipeline(Path(personal.ner))
 
-    def texts(self, places: Sequence[RowText]) -> list[CheckedText]:
-        """What is found in texts that belong together. What is found in one is found in all."""
-        texts = self._texts(places, self.ner)
+    def signs(self, places: Sequence[RowText]) -> list[int]:
+        """Of each text the signs that something may be found by; 0 where nothing is."""
+        try:
+            from finewright.guard.privacy.sieve import signs_in
+        except ImportError:  # without numpy the same is found, later
+            return [EVERY_SIGN] * len(places)
+        if self.ner is not None:
+            return [EVERY_SIGN] * len(places)
+        found = signs_in([_read_as(passage) for passage in places])
+        return [
+            self._signs & (signs if _is_read_as_it_stands(passage) else EVERY_SIGN)
+            for passage, signs in zip(places, found, strict=True)
+        ]
+
+    def texts(
+        self, places: Sequence[RowText], signs: Sequence[int] | None = None
+    ) -> list[CheckedText]:
+        """What is found in texts that belong together. What is found in one is found in all.
+
+        `signs` are those of the texts, where they are known."""
+        texts = self._texts(places, self.ner, signs or [EVERY_SIGN] * len(places))
         again = _again(texts) if texts else None
         if again and _has_more(places, texts, again):
-            return self._texts(places, _both(self.ner, again))
+            return self._texts(places, _both(self.ner, again), [EVERY_SIGN] * len(places))
         return texts
 
-    def _texts(self, places: Sequence[RowText], finder: Finder | None) -> list[CheckedText]:
+    def _texts(
+        self, places: Sequence[RowText], finder: Finder | None, signs: Sequence[int]
+    ) -> list[CheckedText]:
         texts, lead = [], ""
-        for passage in places:
-            text = self._text(passage, finder, lead)
+        for passage, its_signs in zip(places, signs, strict=True):
+            text = self._text(passage, _Look(finder, lead, its_signs)) if its_signs else None
             texts += [text] if text else []
             lead = passage.text if passage.role not in ("column", NUMBER) else ""
         return texts
 
-    def _text(self, passage: RowText, finder: Finder | None, lead: str) -> CheckedText | None:
+    def _text(self, passage: RowText, look: "_Look") -> CheckedText | None:
         """What is found in a text, and the text that goes on; None if nothing is.
 
         Arguments that are JSON text are read value by value, as a model's tool would."""
@@ -92,9 +113,7 @@ class PrivacyRules:
 
         def change(key: str, value: str | float) -> str | float:
             said = value if isinstance(value, str) else number_text(value)
-            out = said and (
-                self._named(key, said, finder, lead) or self._replaced(said, finder, lead)
-            )
+            out = said and (self._named(key, said, look) or self._replaced(said, look))
             if not out:
                 return value
             new = out.text if isinstance(value, str) else number_or_text(out.text)
@@ -110,16 +129,13 @@ class PrivacyRules:
             new = str(change(passage.key, value))
         return CheckedText(passage.key, passage.text, new, tuple(found)) if found else None
 
-    def _named(self, key: str, value: str, finder: Finder | None, lead: str) -> Replaced | None:
+    def _named(self, key: str, value: str, look: "_Look") -> Replaced | None:
         """What is found in a short value of a call or a column together with its name, as in
         `password: "..."`."""
-        if not (key.startswith(_COLUMNS) or ".arguments." in key):
+        before = _name_before(key, value)
+        if not before:
             return None
-        name = _NAME.search(key)
-        if not name or len(value) > _LONGEST_NAMED:
-            return None
-        before = f'{name[1]}: "'
-        out = self._replaced(f'{before}{value}"', finder, lead)
+        out = self._replaced(f'{before}{value}"', look)
         start, end = len(before), len(before) + len(value)
         if out is None or any(p.span.start < start or p.span.end > end for p in out.places):
             return None
@@ -133,10 +149,10 @@ class PrivacyRules:
         )
         return Replaced(out.text[start:-1], places)
 
-    def _replaced(self, text: str, finder: Finder | None, lead: str) -> Replaced | None:
-        spans = find(text, self.types, finder, lead)
+    def _replaced(self, text: str, look: "_Look") -> Replaced | None:
+        spans = find(text, self.types, *look)
         if any(span.type in self.changed for span in spans):
-            spans = self._settled(text, spans, finder, lead)
+            spans = self._settled(text, spans, look.finder, look.lead)
         return replaced(text, spans, self._stand) if spans else None
 
     def _settled(
@@ -155,6 +171,33 @@ class PrivacyRules:
         if action == "redact":
             return placeholder(span.type)
         return self.pseudonyms.of(span.type, value) if action == "pseudonymise" else value
+
+
+class _Look(NamedTuple):
+    """How a text is looked at: by whom else, after what was said before, and for which signs it has."""
+
+    finder: Finder | None
+    lead: str
+    signs: int
+
+
+def _name_before(key: str, value: str) -> str:
+    """What a short value of a call or a column is read after, as `password: "`; else nothing."""
+    if not (key.startswith(_COLUMNS) or ".arguments." in key) or len(value) > _LONGEST_NAMED:
+        return ""
+    name = _NAME.search(key)
+    return f'{name[1]}: "' if name else ""
+
+
+def _read_as(passage: RowText) -> str:
+    """The text with the name that it is read after."""
+    before = _name_before(passage.key, passage.text)
+    return f'{before}{passage.text}"' if before else passage.text
+
+
+def _is_read_as_it_stands(passage: RowText) -> bool:
+    """Neither JSON text, whose values are read without escapes, nor a number."""
+    return passage.role != NUMBER and not passage.key.endswith(_ARGUMENTS)
 
 
 def _again(texts: Sequence[CheckedText]) -> Finder | None:

@@ -24,6 +24,7 @@ from finewright.guard.privacy.scan import (
     PersonalSpan,
     Recogniser,
     Scan,
+    Sign,
     recogniser,
 )
 
@@ -104,9 +105,9 @@ def _decoded(part: str) -> bytes:
 def recognisers() -> tuple[Recogniser, ...]:
     """Keys and tokens by their shape, AWS secrets, and PEM private keys."""
     return (
-        Recogniser(frozenset(rule.type for rule in token_rules().rules), recognise),
-        recogniser(aws_secret, "cloud_key"),
-        recogniser(private_key, "private_key"),
+        Recogniser(frozenset(rule.type for rule in token_rules().rules), recognise, sign=Sign.RUN),
+        recogniser(aws_secret, "cloud_key", sign=Sign.RUN),
+        recogniser(private_key, "private_key", sign=Sign.RUN),
     )
 
 

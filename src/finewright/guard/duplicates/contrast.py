@@ -44,6 +44,7 @@ _LONG, _VERY_LONG = 4, 8
 _MOST_SLIPS = 2
 _LONGEST_MOVED = 3
 _FEW = 3
+_FEW_PAIRS = 200
 _CONTRACTED = (
     "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
     " werent wont wouldnt"
@@ -85,6 +86,7 @@ class WordDifference(NamedTuple):
 
 
 NO_DIFFERENCE = WordDifference(False, False, (0, 0), (0, 0), 0)
+_CONTRAST = NO_DIFFERENCE._replace(is_contrast=True)
 
 
 @dataclass(slots=True)
@@ -102,7 +104,9 @@ def difference(
     spelled_one: Spelling,
     spelled_other: Spelling,
 ) -> WordDifference:
-    """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`."""
+    """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`.
+
+    A contrast that is seen at once is given alone: nothing else is counted then."""
     plain, plain_other = uncapital(one), uncapital(other)
     between = middles(plain, plain_other)
     if not len(between.one) and not len(between.other):
@@ -110,7 +114,10 @@ def difference(
     a, b = Counter(between.one.tolist()), Counter(between.other.tolist())
     left = _side(one, _in_order(a - b, plain), spelled_one)
     right = _side(other, _in_order(b - a, plain_other), spelled_other)
-    num_alike = _without_numerals(left, right) + _without_alike(left, right)
+    num_alike = _without_numerals(left, right)
+    if (left.facts and right.facts) or _tells(left, right) or _tells(right, left):
+        return _CONTRAST
+    num_alike += _without_alike(left, right)
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
     is_other_code = _is_other_code(left, right) and is_code(plain.tolist(), plain_other.tolist())
@@ -167,21 +174,35 @@ def _without_numerals(left: _Side, right: _Side) -> int:
     return common.total()
 
 
+def _tells(side: _Side, rival: _Side) -> bool:
+    """Has one side a word that makes a contrast, and that nothing on the other can stand for?"""
+    if "".join(side.words) == "".join(rival.words):
+        return False
+    return any(
+        _is_telling(word, side)
+        and not _may_be_filler(word)
+        and not any(_may_be_alike(word, other) for other in rival.words)
+        for word in side.words
+    )
+
+
 def _without_alike(left: _Side, right: _Side) -> int:
     """Take out the pairs of words that only look different; how many there were."""
     if left.words and "".join(left.words) == "".join(right.words):
         num = min(len(left.words), len(right.words))
         left.words, right.words = [], []
         return num
-    num, kept = 0, []
-    for word in left.words:
-        same = _alike_in(word, left, right)
-        if same is None:
-            kept.append(word)
+    others, kept = list[str | None](right.words), []
+    for word, places in zip(left.words, _likely(left.words, right.words), strict=True):
+        for place in places:
+            other = others[place]
+            if other is not None and _are_alike(word, other, left, right):
+                others[place] = None
+                break
         else:
-            right.words.remove(same)
-            num += 1
-    left.words = kept
+            kept.append(word)
+    num = len(left.words) - len(kept)
+    left.words, right.words = kept, [word for word in others if word is not None]
     return num
 
 
@@ -191,20 +212,37 @@ def _letters(word: str) -> int:
     return reduce(or_, (1 << (ord(letter) & 63) for letter in word), 0)
 
 
-def _alike_in(word: str, left: _Side, right: _Side) -> str | None:
-    """The word on the right that only looks different, if there is one."""
-    letters, length, same = _letters(word), len(word), same_as(word)
-    for other in right.words:
-        if other not in same and not -_MOST_SLIPS <= length - len(other) <= _MOST_SLIPS:
-            continue
-        # A quick look at lengths and letters, which all pass that are misspelled.
-        most = _most_slips(min(length, len(other)))
-        is_near = (
-            abs(length - len(other)) <= most and (letters ^ _letters(other)).bit_count() <= 2 * most
-        )
-        if (is_near or other in same) and _are_alike(word, other, left, right):
-            return other
-    return None
+def _likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
+    """Of each word the places of those others that may only look different from it."""
+    if len(words) * len(others) <= _FEW_PAIRS:
+        return [[i for i, o in enumerate(others) if _may_be_alike(word, o)] for word in words]
+    sizes, other_sizes = (np.array([len(w) for w in each]) for each in (words, others))
+    letters, other_letters = (
+        np.array([_letters(word) for word in each], np.uint64) for each in (words, others)
+    )
+    short = np.minimum.outer(sizes, other_sizes)
+    most = np.where(short < _LONG, 0, np.where(short >= _VERY_LONG, _MOST_SLIPS, 1))
+    found = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
+    left = np.bitwise_xor.outer(letters, other_letters)
+    for slips in range(_MOST_SLIPS + 1):
+        found &= (left == 0) | (most != slips)
+        # Two letters that only one has go with each slip: the lowest two bits.
+        for _ in range(2):
+            left &= left - np.uint64(1)
+    for i, word in enumerate(words):
+        if same := same_as(word):
+            found[i] |= [other in same for other in others]
+    return [np.flatnonzero(row).tolist() for row in found]
+
+
+def _may_be_alike(word: str, other: str) -> bool:
+    """A quick look at lengths and letters, which all pass that are misspelled; or a word of the lists."""
+    most = _most_slips(min(len(word), len(other)))
+    is_near = (
+        -most <= len(word) - len(other) <= most
+        and (_letters(word) ^ _letters(other)).bit_count() <= 2 * most
+    )
+    return is_near or other in same_as(word)
 
 
 def _most_slips(shortest: int) -> int:
@@ -293,6 +331,10 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
     if word in _ABBREVIATIONS and word in side.names:
         return False
     return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))
+
+
+def _may_be_filler(word: str) -> bool:
+    return word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:

@@ -102,6 +102,25 @@ def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
     assert one["rows.jsonl"] == contents(made)["rows.jsonl"]
 
 
+def test_several_processes_compare_rows_as_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(150)]
+    # Rows of one family, in chains of small edits, so that some are near a row that does not stay.
+    rows = [
+        {"prompt": "Tell me.", "completion": " ".join(words[: 90 + i]) + f" and {words[-i]}"}
+        for i in range(1, 45)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    alone = prepared([file], tmp_path / "alone")
+    monkeypatch.setattr("finewright.data.scale.repeats._MANY_PAIRS", 1)
+    monkeypatch.setattr("finewright.data.scale.compared._PAIRS_A_PART", 7)
+    among = prepared([file], tmp_path / "among", PrepareSettings(workers=2, slice_bytes=4000))
+    assert among.duplicates == alone.duplicates != {}
+    assert contents(tmp_path / "among") == contents(tmp_path / "alone")
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (

@@ -14,10 +14,41 @@ from finewright.guard.duplicates.minhash import NUM_HASHES, Bands
 from finewright.guard.duplicates.words import Wording
 from finewright.store.atomic import os_errors
 
-_WORDS, _SKETCH = "words.u32", "sketch.u8"
+_WORDS, _SKETCH, _ROWS = "words.u32", "sketch.u8", "rows.npz"
 # About 30 MB; to read one from its file takes 15 us.
 _MOST_SPELLED = 200_000
 _KNOWN, _ENDS, _SPELLED = "known.u32", "ends.i64", "spelled.u8"
+
+
+class RowWords:
+    """The words of every row, and its facts, out of a folder that `Columns` wrote: in any process.
+
+    Row i of all is row `i - offsets[c]` of chunk c."""
+
+    def __init__(self, folder: Path) -> None:
+        with os_errors(folder), np.load(folder / _ROWS) as rows:
+            self.offsets, self._keys = rows["offsets"], rows["keys"]
+            self._starts, self._answers = rows["starts"], rows["answers"]
+            self._fact_bits: NDArray[np.uint64] = rows["fact_bits"]
+            known, spelled = rows["num_known"].tolist(), rows["num_spelled"].tolist()
+        self._words = _mapped(folder / _WORDS, np.uint32)
+        self._vocabularies = _vocabularies(folder, known, spelled)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, i: int) -> Wording:
+        start, answer, end = self._starts[i], self._answers[i], self._starts[i + 1]
+        return Wording(
+            self._words[start + 1 : answer],
+            self._words[answer + 1 : end],
+            int(self._keys[i]),
+            self._vocabularies[_chunk_of(self.offsets, i)],
+        )
+
+    def fact_bits(self) -> NDArray[np.uint64]:
+        """Each row's facts, asked and answered."""
+        return self._fact_bits
 
 
 class Columns:
@@ -26,7 +57,7 @@ class Columns:
     Row i of all is row `i - offsets[c]` of chunk c."""
 
     def __init__(self, chunks: Sequence[Path], folder: Path, *, with_near: bool) -> None:
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(exist_ok=True)
         parts: dict[str, list[NDArray[Any]]] = {}
         names = ["places", "ids", "texts", "facts"]
@@ -51,29 +82,30 @@ class Columns:
         self.places, self.ids, self.texts = (joined[name] for name in ("places", "ids", "texts"))
         self._facts = joined["facts"]
         if with_near:
-            self._keys, self._answers = joined["keys"], joined["answers"]
-            self._fact_bits = joined["fact_bits"]
-            self._starts = np.append(joined["starts"], num_words)
-            self._words = _mapped(folder / _WORDS, np.uint32)
-            self._vocabularies = _vocabularies(folder, known, spelled)
+            np.savez(
+                folder / _ROWS,
+                allow_pickle=False,
+                offsets=self.offsets,
+                keys=joined["keys"],
+                starts=np.append(joined["starts"], num_words),
+                answers=joined["answers"],
+                fact_bits=joined["fact_bits"],
+                num_known=known,
+                num_spelled=spelled,
+            )
+            self._words = RowWords(folder)
             self._sketch = _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, i: int) -> Wording:
-        start, answer, end = self._starts[i], self._answers[i], self._starts[i + 1]
-        return Wording(
-            self._words[start + 1 : answer],
-            self._words[answer + 1 : end],
-            int(self._keys[i]),
-            self._vocabularies[place_of(self, i).chunk],
-        )
+        return self._words[i]
 
     def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
         """Each row's hash of one band, from its file."""
         assert number < bands.number
-        return np.fromfile(self._folder / f"band-{number:03d}.u64", np.uint64)
+        return np.fromfile(self.folder / f"band-{number:03d}.u64", np.uint64)
 
     def facts(self) -> NDArray[np.uint64]:
         """Each row's hash of its facts."""
@@ -81,7 +113,7 @@ class Columns:
 
     def fact_bits(self) -> NDArray[np.uint64]:
         """Each row's facts, asked and answered."""
-        return self._fact_bits
+        return self._words.fact_bits()
 
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes whose lowest byte agrees, less what chance gives."""
@@ -98,7 +130,7 @@ class Columns:
             _SPELLED: chunk["spelled"],
         }
         for name, column in [*columns.items(), *_bands(chunk)]:
-            with (self._folder / name).open("ab") as file:
+            with (self.folder / name).open("ab") as file:
                 column.tofile(file)
 
 
@@ -145,8 +177,12 @@ class ChunkPlace(NamedTuple):
 
 def place_of(columns: Columns, i: int) -> ChunkPlace:
     """Where row i of all is."""
-    chunk = int(np.searchsorted(columns.offsets, i, side="right")) - 1
+    chunk = _chunk_of(columns.offsets, i)
     return ChunkPlace(chunk, i - int(columns.offsets[chunk]))
+
+
+def _chunk_of(offsets: NDArray[np.int64], i: int) -> int:
+    return int(np.searchsorted(offsets, i, side="right")) - 1
 
 
 def _bands(chunk: Any) -> Iterator[tuple[str, NDArray[np.uint64]]]:  # Any: numpy's open archive

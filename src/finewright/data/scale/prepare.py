@@ -105,7 +105,7 @@ def prepare_rows(
         if not tally.rows.rows_in:
             space.abandon()
             raise _no_rows(sources, tally.rows.listing)
-        joined = _joined(cut, spec, space, on_event)
+        joined = _joined(cut, spec, how, space, on_event)
         on_event("preparing_step", {"step": "files"})
         tally.rows.drop(write_files(joined, space.out))
         report = _report(tally, _Order(spec, sources, plan, noted), joined, space.out)
@@ -181,11 +181,18 @@ def _tally(space: Workspace, number: int) -> Json:
         return dict(json.loads(chunk["tally"].tobytes()))
 
 
-def _joined(cut: Sequence[Slice], spec: PrepareSpec, space: Workspace, on_event: OnEvent) -> Joined:
+def _joined(
+    cut: Sequence[Slice],
+    spec: PrepareSpec,
+    how: PrepareSettings,
+    space: Workspace,
+    on_event: OnEvent,
+) -> Joined:
     on_event("preparing_step", {"step": "duplicates"})
     chunks = [space.chunk(part.number) for part in cut]
     columns = Columns(chunks, space.columns, with_near=spec.duplicates.near != "off")
-    repeats = repeats_in(columns, spec.duplicates)
+    # The folder is of this machine, whoever read the slices.
+    repeats = repeats_in(columns, spec.duplicates, how.workers if how.engine == "local" else 1)
     return Joined(chunks, [part.file.part.name for part in cut], columns, repeats)
 
 

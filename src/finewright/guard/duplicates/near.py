@@ -4,7 +4,8 @@ Which measure: see `alike` (share of common words in order) and `minhash` (why b
 `rensa` and `datasketch` make the same signatures; 128 hashes of a row of 160 words take 5 µs here, 12 µs
 with rensa's Rust, so a dependency would buy nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +74,24 @@ def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Origi
 
 
 def group(
-    rows: Signed, pairs: NDArray[np.int64], similarity: float, most_compared: int | None = None
+    rows: Signed,
+    pairs: NDArray[np.int64],
+    similarity: float,
+    most_compared: int | None = None,
+    known: Mapping[tuple[int, int], float | None] = MappingProxyType({}),
 ) -> Leaders:
-    """The near repeats among pairs that met: most rows of a template are told apart by their facts."""
+    """The near repeats among pairs that met: most rows of a template are told apart by their facts.
+
+    Of `known` pairs it is known how near they are."""
     bits = rows.fact_bits()
+
+    def near(one: int, other: int) -> float | None:
+        pair = (one, other)
+        return known[pair] if pair in known else alike(rows[one], rows[other], similarity)
+
     return leaders(
         zip(*pairs.T.tolist(), strict=True) if len(pairs) else (),
-        lambda one, other: alike(rows[one], rows[other], similarity),
+        near,
         most_compared,
         lambda one, other: have_other_bits(bits, one, other),
     )

@@ -1,0 +1,64 @@
+"""Pairs of rows that met, compared by several processes: what the search for repeats asks for most.
+
+A row is compared with those before it until it is near one, as who decides alone would. That one may itself
+be near an earlier row and not stay; then who decides compares with the row that stays."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finewright.data.scale.columns import RowWords
+from finewright.guard.duplicates.alike import alike
+from finewright.guard.duplicates.facts import have_other_bits
+
+_PAIRS_A_PART = 4_000
+
+
+class Pairs(NamedTuple):
+    """Pairs (earlier, later), those of a later row together."""
+
+    number: int
+    rows: NDArray[np.int64]
+
+
+class Comparing(NamedTuple):
+    """Where the rows lie, how near is near, and with how many others a row is compared at most."""
+
+    folder: Path
+    similarity: float
+    most: int
+
+
+def parts_of(met: NDArray[np.int64]) -> Iterator[Pairs]:
+    """The pairs in parts; all of a later row are in one."""
+    begins = np.flatnonzero(np.diff(met[:, 1], prepend=-1))
+    first = 0
+    for number, end in enumerate([*begins[_PAIRS_A_PART::_PAIRS_A_PART].tolist(), len(met)]):
+        yield Pairs(number, met[first:end])
+        first = end
+
+
+def compared(part: Pairs, how: Comparing) -> bytes:
+    """Of each pair the similarity; 0 where the rows are not near, -1 where they were not compared."""
+    rows = _rows_in(how.folder)
+    bits = rows.fact_bits()
+    found = np.full(len(part.rows), -1.0)
+    last, num_tried, is_near = -1, 0, False
+    for i, (earlier, later) in enumerate(part.rows.tolist()):
+        if later != last:
+            last, num_tried, is_near = later, 0, False
+        if is_near or num_tried == how.most or have_other_bits(bits, earlier, later):
+            continue
+        num_tried += 1
+        similarity = alike(rows[earlier], rows[later], how.similarity)
+        found[i], is_near = similarity or 0.0, similarity is not None
+    return found.tobytes()
+
+
+@cache
+def _rows_in(folder: Path) -> RowWords:
+    return RowWords(folder)

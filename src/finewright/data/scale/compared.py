@@ -1,4 +1,4 @@
-"""Pairs of rows that met, compared by several processes: what the search for repeats asks for most.
+"""MetPairs of rows that met, compared by several processes: what the search for repeats asks for most.
 
 A row is compared with those before it until it is near one, as who decides alone would. That one may itself
 be near an earlier row and not stay; then who decides compares with the row that stays."""
@@ -18,8 +18,8 @@ from finewright.guard.duplicates.facts import have_other_bits
 _PAIRS_A_PART = 4_000
 
 
-class Pairs(NamedTuple):
-    """Pairs (earlier, later), those of a later row together."""
+class MetPairs(NamedTuple):
+    """MetPairs (earlier, later), those of a later row together."""
 
     number: int
     rows: NDArray[np.int64]
@@ -33,16 +33,16 @@ class Comparing(NamedTuple):
     most: int
 
 
-def parts_of(met: NDArray[np.int64]) -> Iterator[Pairs]:
+def parts_of(met: NDArray[np.int64]) -> Iterator[MetPairs]:
     """The pairs in parts; all of a later row are in one."""
     begins = np.flatnonzero(np.diff(met[:, 1], prepend=-1))
     first = 0
     for number, end in enumerate([*begins[_PAIRS_A_PART::_PAIRS_A_PART].tolist(), len(met)]):
-        yield Pairs(number, met[first:end])
+        yield MetPairs(number, met[first:end])
         first = end
 
 
-def compared(part: Pairs, how: Comparing) -> bytes:
+def compared(part: MetPairs, how: Comparing) -> bytes:
     """Of each pair the similarity; 0 where the rows are not near, -1 where they were not compared."""
     rows = _rows_in(how.folder)
     bits = rows.fact_bits()

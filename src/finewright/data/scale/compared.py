@@ -1,4 +1,4 @@
-"""MetPairs of rows that met, compared by several processes: what the search for repeats asks for most.
+"""Pairs of rows that met, compared by several processes: what the search for repeats asks for most.
 
 A row is compared with those before it until it is near one, as who decides alone would. That one may itself
 be near an earlier row and not stay; then who decides compares with the row that stays."""
@@ -19,7 +19,7 @@ _PAIRS_A_PART = 4_000
 
 
 class MetPairs(NamedTuple):
-    """MetPairs (earlier, later), those of a later row together."""
+    """Pairs (earlier, later), those of a later row together."""
 
     number: int
     rows: NDArray[np.int64]

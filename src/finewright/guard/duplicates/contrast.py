@@ -10,8 +10,7 @@ a sentence. Not covered: opposites that no list has."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, reduce
-from operator import or_
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +26,9 @@ from finewright.guard.duplicates.lexicon.lists import (
     fillers_abroad,
     is_opposite_of_any,
     numerals,
-    same_as,
 )
 from finewright.guard.duplicates.middle import middles
+from finewright.guard.duplicates.slips import LONG, is_misspelled, likely, may_be_alike
 from finewright.guard.duplicates.words import (
     Spelling,
     are_capital,
@@ -40,11 +39,8 @@ from finewright.guard.duplicates.words import (
 
 _SIGNS = frozenset("-+*/%=&|^$€£¥₹")
 _MOST_CAPITALS = 0.6
-_LONG, _VERY_LONG = 4, 8
-_MOST_SLIPS = 2
 _LONGEST_MOVED = 3
 _FEW = 3
-_FEW_PAIRS = 200
 _CONTRACTED = (
     "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
     " werent wont wouldnt"
@@ -181,7 +177,7 @@ def _tells(side: _Side, rival: _Side) -> bool:
     return any(
         _is_telling(word, side)
         and not _may_be_filler(word)
-        and not any(_may_be_alike(word, other) for other in rival.words)
+        and not any(may_be_alike(word, other) for other in rival.words)
         for word in side.words
     )
 
@@ -193,7 +189,7 @@ def _without_alike(left: _Side, right: _Side) -> int:
         left.words, right.words = [], []
         return num
     others, kept = list[str | None](right.words), []
-    for word, places in zip(left.words, _likely(left.words, right.words), strict=True):
+    for word, places in zip(left.words, likely(left.words, right.words), strict=True):
         for place in places:
             other = others[place]
             if other is not None and _are_alike(word, other, left, right):
@@ -206,92 +202,13 @@ def _without_alike(left: _Side, right: _Side) -> int:
     return num
 
 
-@lru_cache(100_000)
-def _letters(word: str) -> int:
-    """A bit for each letter of the word."""
-    return reduce(or_, (1 << (ord(letter) & 63) for letter in word), 0)
-
-
-def _likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
-    """Of each word the places of those others that may only look different from it."""
-    if len(words) * len(others) <= _FEW_PAIRS:
-        return [[i for i, o in enumerate(others) if _may_be_alike(word, o)] for word in words]
-    sizes, other_sizes = (np.array([len(w) for w in each]) for each in (words, others))
-    letters, other_letters = (
-        np.array([_letters(word) for word in each], np.uint64) for each in (words, others)
-    )
-    short = np.minimum.outer(sizes, other_sizes)
-    most = np.where(short < _LONG, 0, np.where(short >= _VERY_LONG, _MOST_SLIPS, 1))
-    found = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
-    left = np.bitwise_xor.outer(letters, other_letters)
-    for slips in range(_MOST_SLIPS + 1):
-        found &= (left == 0) | (most != slips)
-        # Two letters that only one has go with each slip: the lowest two bits.
-        for _ in range(2):
-            left &= left - np.uint64(1)
-    for i, word in enumerate(words):
-        if same := same_as(word):
-            found[i] |= [other in same for other in others]
-    return [np.flatnonzero(row).tolist() for row in found]
-
-
-def _may_be_alike(word: str, other: str) -> bool:
-    """A quick look at lengths and letters, which all pass that are misspelled; or a word of the lists."""
-    most = _most_slips(min(len(word), len(other)))
-    is_near = (
-        -most <= len(word) - len(other) <= most
-        and (_letters(word) ^ _letters(other)).bit_count() <= 2 * most
-    )
-    return is_near or other in same_as(word)
-
-
-def _most_slips(shortest: int) -> int:
-    """How many slips of the pen the shorter of two words may have; of a short one letters exchanged alone."""
-    if shortest < _LONG:
-        return 0
-    return _MOST_SLIPS if shortest >= _VERY_LONG else 1
-
-
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
     if one == other or are_same(one, other):
         return True
     if not is_misspelled(one, other) or are_opposed(one, other) or {one, other} <= alone():
         return False
     are_names = one in left.names and other in right.names
-    return not are_names or min(len(one), len(other)) > _LONG
-
-
-def is_misspelled(one: str, other: str) -> bool:
-    """Is one word the other with a slip of the pen: a letter more, less, other, or two exchanged?
-
-    Words of eight letters may have two such slips; words of three only exchanged letters."""
-    short, long = len(one), len(other)
-    if short > long:
-        short, long = long, short
-    if short < _LONG:
-        return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
-    most = _most_slips(short)
-    return (
-        long - short <= most
-        and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most
-        and _num_slips(one, other) <= most
-    )
-
-
-def _num_slips(one: str, other: str) -> int:
-    """Letters added, left out, replaced, or exchanged with the next: the restricted Damerau-Levenshtein
-    distance."""
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        row = [i]
-        for j, b in enumerate(other, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
+    return not are_names or min(len(one), len(other)) > LONG
 
 
 @dataclass(frozen=True)
@@ -361,8 +278,8 @@ def _is_english_filler(word: str) -> bool:
 def _is_of(word: str, known: frozenset[str]) -> bool:
     if word in known:
         return True
-    may_be = len(word) > _LONG and word not in alone() and not is_opposite_of_any(word)
-    return may_be and any(len(each) > _LONG and is_misspelled(word, each) for each in known)
+    may_be = len(word) > LONG and word not in alone() and not is_opposite_of_any(word)
+    return may_be and any(len(each) > LONG and is_misspelled(word, each) for each in known)
 
 
 def _is_contrast(left: _Side, right: _Side) -> bool:

@@ -1,0 +1,93 @@
+"""Words that may only look different, by a slip of the pen: told by lengths and letters first."""
+
+from collections.abc import Sequence
+from functools import lru_cache, reduce
+from operator import or_
+
+import numpy as np
+
+from finewright.guard.duplicates.lexicon.lists import same_as
+
+LONG = 4
+_VERY_LONG = 8
+_MOST_SLIPS = 2
+_FEW_PAIRS = 200
+
+
+def likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
+    """Of each word the places of those others that may only look different from it."""
+    if len(words) * len(others) <= _FEW_PAIRS:
+        return [[i for i, o in enumerate(others) if may_be_alike(word, o)] for word in words]
+    sizes, other_sizes = (np.array([len(w) for w in each]) for each in (words, others))
+    letters, other_letters = (
+        np.array([_letters(word) for word in each], np.uint64) for each in (words, others)
+    )
+    short = np.minimum.outer(sizes, other_sizes)
+    most = np.where(short < LONG, 0, np.where(short >= _VERY_LONG, _MOST_SLIPS, 1))
+    found = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
+    left = np.bitwise_xor.outer(letters, other_letters)
+    for slips in range(_MOST_SLIPS + 1):
+        found &= (left == 0) | (most != slips)
+        # Two letters that only one has go with each slip: the lowest two bits.
+        for _ in range(2):
+            left &= left - np.uint64(1)
+    for i, word in enumerate(words):
+        if same := same_as(word):
+            found[i] |= [other in same for other in others]
+    return [np.flatnonzero(row).tolist() for row in found]
+
+
+def may_be_alike(word: str, other: str) -> bool:
+    """A quick look at lengths and letters, which all pass that are misspelled; or a word of the lists."""
+    most = _most_slips(min(len(word), len(other)))
+    is_near = (
+        -most <= len(word) - len(other) <= most
+        and (_letters(word) ^ _letters(other)).bit_count() <= 2 * most
+    )
+    return is_near or other in same_as(word)
+
+
+def _most_slips(shortest: int) -> int:
+    """How many slips of the pen the shorter of two words may have; of a short one letters exchanged alone."""
+    if shortest < LONG:
+        return 0
+    return _MOST_SLIPS if shortest >= _VERY_LONG else 1
+
+
+@lru_cache(100_000)
+def _letters(word: str) -> int:
+    """A bit for each letter of the word."""
+    return reduce(or_, (1 << (ord(letter) & 63) for letter in word), 0)
+
+
+def is_misspelled(one: str, other: str) -> bool:
+    """Is one word the other with a slip of the pen: a letter more, less, other, or two exchanged?
+
+    Words of eight letters may have two such slips; words of three only exchanged letters."""
+    short, long = len(one), len(other)
+    if short > long:
+        short, long = long, short
+    if short < LONG:
+        return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
+    most = _most_slips(short)
+    return (
+        long - short <= most
+        and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most
+        and _num_slips(one, other) <= most
+    )
+
+
+def _num_slips(one: str, other: str) -> int:
+    """Letters added, left out, replaced, or exchanged with the next: the restricted Damerau-Levenshtein
+    distance."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]

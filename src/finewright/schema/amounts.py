@@ -30,6 +30,8 @@ _SECONDS: Units = {
 }
 MILLISECONDS: Units = {"ms": 1, **{unit: 1000 * each for unit, each in _SECONDS.items()}}
 DAYS: Units = {
+    **dict.fromkeys(("min", "minute", "minutes"), 1 / 1440),
+    **dict.fromkeys(("h", "hour", "hours"), 1 / 24),
     **dict.fromkeys(("d", "day", "days"), 1),
     **dict.fromkeys(("w", "week", "weeks"), 7),
     **dict.fromkeys(("month", "months"), 365 / 12),

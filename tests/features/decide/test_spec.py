@@ -58,6 +58,7 @@ def test_overrides_are_read(file: Path) -> None:
         ("corpus_tokens: 1e12", 10**12),
         ("tokens_in: 1.2e3", 1200),
         ("rule_share: 57%", 0.57),
+        ("fact_half_life_days: 36 hours", 1.5),
         ("measured_quality: {rag: 90%}", {"rag": 0.9}),
         ("people_usd_per_hour: $80", 80),
         ("labels: 1k", 1000),

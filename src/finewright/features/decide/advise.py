@@ -47,8 +47,9 @@ from finewright.features.decide.sensitivity import (
     win_shares,
 )
 from finewright.features.decide.spec import DecideSpec
+from finewright.features.decide.unstated import with_room
 from finewright.features.decide.volume import break_evens, curves
-from finewright.features.decide.wording import CLEAR, answer_of, oftener, oftenest, reasons
+from finewright.features.decide.wording import CLEAR, answer_of, oftener, oftenest, reasons, unnamed
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 
@@ -79,6 +80,9 @@ class _Question:
         self.measured = dict(spec.measured_quality)
         base = middle(spec, self.advice)
         self.tried = tried(base, adviser.candidates, self.trial)
+        if (wider := with_room(self.advice, spec, self.tried)) is not self.advice:
+            self.advice, base = wider, middle(spec, wider)
+            self.tried = tried(base, adviser.candidates, self.trial)
         self.base = replace(base, models=best(base, self.tried))
         self.short = [self.base.models, *shortlist(base, self.tried, self.base.models)]
         self.figures = self.figures_in(self.base)
@@ -343,6 +347,7 @@ class _Question:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
         elif (best := oftenest(ranked)) != ranked[0]:
             found.append(_warning(oftener(ranked[0], best), "find out what is unknown"))
+        found += [_warning(*said) for said in unnamed(self.spec, ranked)]
         return found
 
 

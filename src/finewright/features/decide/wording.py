@@ -1,10 +1,11 @@
 """The answer of a decision in words, and what speaks for and against each arm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from finewright.features.decide.arms import Arm
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.results import RankedArm, RuleFinding
+from finewright.features.decide.spec import UNKNOWN, DecideSpec
 from finewright.report.cells import apart, share
 from finewright.schema.decide import Criterion
 
@@ -33,6 +34,18 @@ def answer_of(ranked: Sequence[RankedArm], none_share: float) -> str:
 def oftenest(ranked: Sequence[RankedArm]) -> RankedArm:
     """The arm that wins most draws; of those that win as many, the first."""
     return max(ranked, key=lambda row: row.win_share)
+
+
+def unnamed(spec: DecideSpec, ranked: Sequence[RankedArm]) -> Iterator[tuple[str, str]]:
+    """What was measured and is taken for a model that nobody named, of the first two arms, and the mend."""
+    for row in ranked[:2]:
+        key = "api_model" if row.host == "api" else "base_model"
+        if row.model and row.method in spec.measured_quality and getattr(spec, key) == UNKNOWN:
+            yield (
+                f"{row.arm}: the quality that you measured is taken for {row.model} too, which may not be"
+                " the model that you measured",
+                f"name yours in {key}",
+            )
 
 
 def oftener(first: RankedArm, best: RankedArm) -> str:

@@ -217,7 +217,7 @@ def test_paths_of_the_section_are_resolved_and_no_others() -> None:
 def test_who_wants_nothing_told_gets_the_same_rows(action: str) -> None:
     rows = [row(1, MAIL), row(2), row(2)]
     fields = {"personal_data": {"action": action}, "duplicates": {"near": "off"}}
-    told, untold = (passed_by(rows, tells=tells, **fields) for tells in (True, False))
-    assert untold.rows == told.rows
-    assert untold.num_dropped == told.num_dropped
-    assert (untold.privacy is None) == (action == "report")
+    all_said, unsaid = (passed_by(rows, tells=tells, **fields) for tells in (True, False))
+    assert unsaid.rows == all_said.rows
+    assert unsaid.num_dropped == all_said.num_dropped
+    assert (unsaid.privacy is None) == (action == "report")

@@ -40,7 +40,7 @@ def test_a_stated_budget_stays_and_a_usual_volume_has_the_usual_one() -> None:
 
 def test_what_was_measured_with_a_model_that_nobody_named_is_warned_of() -> None:
     measured = {"measured_quality": {"rag": 0.9}, "api_model": "unknown"}
-    told = [problem.message for problem in advise(spec(**measured)).problems]
-    assert any("the quality that you measured is taken for" in message for message in told)
+    found = [problem.message for problem in advise(spec(**measured)).problems]
+    assert any("the quality that you measured is taken for" in message for message in found)
     named = advise(spec(**{**measured, "api_model": "gpt-6-luna"})).problems
     assert not any("rag, api: the quality" in problem.message for problem in named)

@@ -31,12 +31,12 @@ def with_room(
     able = (row for row in rows if row.quality >= _NEAR * best)
     cheapest = min(able, key=lambda row: row.figures.month_usd.median).figures
     wider = advice.widened.model_copy()
-    for key, name, asked in (
+    for key, name, least in (
         ("month_budget_usd", "month_limit_usd", cheapest.month_usd.median),
         ("once_budget_usd", "once_limit_usd", cheapest.once_usd.median),
     ):
         usual = getattr(wider, name)
-        times = min(_TIMES * asked / usual.median, _MOST_USD / usual.high)
+        times = min(_TIMES * least / usual.median, _MOST_USD / usual.high)
         if getattr(spec, key) == UNKNOWN and times > 1:
             wider = wider.model_copy(update={name: product(usual, times)})
     return advice if wider == advice.widened else advice.model_copy(update={"widened": wider})

@@ -8,7 +8,7 @@ overhead    50 streams through the gateway from a server whose pieces are the ti
             (serve_parts/clock.py), against the same streams without the gateway: p50 <= 2 ms, p99 <= 10 ms;
             pieces that are all sent at one moment, which wait for each other, are shown beside that
 throughput  50 streams of SmolLM2-135M: tokens a second through the server against the bare engine, >= 0.95;
-            the client stands for one on another machine: it sleeps until much has come, and its share is shown
+            the client stands for one on another machine: it sleeps until much has come, its share is shown
 load        1,000 open connections and 200 clients at once, with a queue of 32: nothing but 200, 429 and 503,
             and p99 of the admitted <= 2x unloaded; clients that all begin at one moment are shown beside that
 memory      resident memory after 5,000 requests within 5 % of that after the first 500

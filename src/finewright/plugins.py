@@ -21,6 +21,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
+import shlex
 import sys
 from functools import lru_cache
 from importlib import import_module
@@ -142,6 +143,8 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
 }
 
+_PACKS_HERE = Path(__file__).parents[2] / "packs"
+
 # The names that our own packs add, and the extra that installs each: a pack that is not there is said.
 PACKS: dict[Kind, dict[str, str]] = {
     "feature": {"export": "export", "migrate": "hosted-migration", "tune": "tune"},
@@ -217,7 +220,7 @@ def resolve(
     if extra := PACKS.get(kind, {}).get(name):
         raise MissingExtra(
             f"the {_word(kind)} {name!r} needs the pack finewright-{extra}, which is not installed",
-            hint=_install(extra),
+            hint=install_command(extra),
         )
     raise _unknown(kind, name)
 
@@ -230,7 +233,9 @@ def known(kind: Kind) -> list[str]:
 def not_installed(kind: Kind) -> dict[str, str]:
     """The names that our packs would add to those there are, each with the command that installs it."""
     there = names(kind)
-    return {name: _install(of) for name, of in PACKS.get(kind, {}).items() if name not in there}
+    return {
+        name: install_command(of) for name, of in PACKS.get(kind, {}).items() if name not in there
+    }
 
 
 def load(target: str) -> Any:  # Any: as `resolve`
@@ -244,7 +249,11 @@ def _unknown(kind: Kind, name: str) -> UnknownPlugin:
     return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
 
 
-def _install(extra: str) -> str:
+def install_command(extra: str) -> str:
+    """The command that installs the pack of an extra of its name: from a clone, where the pack lies in it."""
+    pack = _PACKS_HERE / f"finewright-{extra}"
+    if (pack / "pyproject.toml").is_file():
+        return f"pip install --editable {shlex.quote(str(pack))}"
     return f'pip install "finewright[{extra}]"'
 
 

@@ -105,6 +105,20 @@ def test_a_served_model_is_talked_to_as_one_here(
     assert "user: one \ntwo" in shown.err
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_moves_a_cursor_is_not_written_to_a_terminal(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "a\x1b]0;b\x07\x9b2J\x7fc\td"
+    shown = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr("sys.stdout", shown)
+    with served(echoed) as server:
+        typed(monkeypatch, [EndpointSpeaker(f"{server.url}#echo")], text, "/history")
+    plain = "a]0;b2Jc d \n"
+    assert shown.getvalue() == (plain if is_terminal else f"{text} \n".replace("\t", " "))
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_two_answer_side_by_side(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

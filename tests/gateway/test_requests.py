@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import BaseModel, ValidationError
+from starlette.testclient import TestClient
 from tests.gateway.test_responses import LAST, Scripted, asking
 from tests.jobs.test_routes import HOSTS
 
@@ -68,6 +69,10 @@ HALF, LONG = ({"properties": {f"p{i}": {"type": "string"} for i in range(n)}} fo
         (CHATS, {"n": 1.5}, "n", "valid integer"),
         (CHATS, {"seed": "1"}, "seed", "valid integer"),
         (CHATS, {"max_tokens": "5"}, "max_tokens", "valid integer"),
+        (CHATS, {"max_tokens": 10**400}, "max_tokens", "less than 2147483648"),
+        (CHATS, {"max_completion_tokens": 10**400}, "max_completion_tokens", "less than 2147483648"),
+        (CHATS, {"temperature": 10**400}, "temperature", "valid number"),
+        (ITEMS, {"max_output_tokens": 10**400}, "max_output_tokens", "less than 2147483648"),
         (CHATS, {"logit_bias": {"5": "1"}}, "logit_bias.5", "valid number"),
         (CHATS, {"metadata": {"a": 1}}, "metadata.a", "valid string"),
         (CHATS, {"store": 0}, "store", "no answers are kept here"),
@@ -275,3 +280,15 @@ def test_the_reason_of_an_end_comes_alone_in_the_last_chunk() -> None:
     assert {each.finish_reason for each in before} == {None}
     assert "".join(each.delta.content or "" for each in before) == "I look. So."
     assert before[-1].delta.tool_calls[0].function.arguments == '{"a": 1}'
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+@pytest.mark.parametrize("key", ["temperature", "top_p", "seed", "max_tokens", "n"])
+@pytest.mark.parametrize("route", [CHATS, TEXTS])
+def test_a_number_beyond_a_double_is_refused_by_its_key(route: str, key: str, number: str) -> None:
+    admission = Admission(4, 1)
+    app = app_of(Gateway([Scripted([LAST])], admission, Measures(admission)), None)
+    body = json.dumps({"model": "m", **OPENS[route]})[:-1] + f', "{key}": {number}}}'
+    headers = {"Content-Type": "application/json"}
+    found = TestClient(app).post(f"/v1/{route}", content=body, headers=headers)
+    assert (found.status_code, found.json()["error"]["param"]) == (400, key)

@@ -121,6 +121,7 @@ def test_null_anywhere_is_no_fault_of_the_server(
     [
         ("dpo", '"hyperparameters": {"beta": %s}', "hyperparameters.beta"),
         ("dpo", '"hyperparameters": {"minutes": %s}', "hyperparameters.minutes"),
+        ("dpo", '"hyperparameters": {"max_length": %s}', "hyperparameters.max_length"),
         ("ppo", '"rewards": [{"function": "exact", "weight": %s}]', "rewards"),
     ],
 )

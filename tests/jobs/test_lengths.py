@@ -1,15 +1,21 @@
 """Rows that are too long are found, and named, before a job is made."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tiny
 from finewright.gateway.errors import ApiError
-from finewright.jobs.lengths import check_lengths
+from finewright.jobs.creation import checked_job
+from finewright.jobs.lengths import check_lengths, fitting_bytes, long_lines
+from finewright.jobs.request import JobRequest
+from finewright.rows.containers.lines import lines_of
+from finewright.rows.containers.manifest import StatedFile
 from finewright.schema.train_section import METHODS
 
-from .conftest import CHAT, lines
+from .conftest import CHAT, Api, lines
+from .test_columns import CHECK
 
 pytestmark = pytest.mark.torch
 
@@ -19,7 +25,8 @@ LONG = {"messages": [{"role": r, "content": "the user " * 40} for r in ("user", 
 
 def checked(path: Path, method: str = "sft", **train: object) -> None:
     settings = METHODS[method].model_validate({"method": method, **train})
-    check_lengths(path, "mine.jsonl", tiny.tiny_chat(), settings, WHERE)
+    (long,) = long_lines(path, fitting_bytes(settings))
+    check_lengths(StatedFile(path, "mine.jsonl"), long, tiny.tiny_chat(), settings, WHERE)
 
 
 def test_rows_that_are_too_long_are_named(tmp_path: Path) -> None:
@@ -46,6 +53,36 @@ def test_rows_that_fit_or_may_be_left_out_are_taken(
     path = tmp_path / "rows.jsonl"
     path.write_bytes(lines(CHAT, LONG))
     checked(path, **train)
+
+
+def test_a_file_is_read_once_for_columns_and_lengths(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[object]()
+
+    def counted(chunks: object) -> object:
+        read.append(chunks)
+        return lines_of(chunks)  # type: ignore[arg-type] # as it is given
+
+    monkeypatch.setattr("finewright.jobs.lengths.lines_of", counted)
+    training = replace(api.training, chat_of=lambda _: tiny.tiny_chat())
+    rows = {"prompt": "the user " * 40, "solution": "A"}
+    file = training.files.find(api.upload(lines(rows)), "training_file")
+    posted = JobRequest.model_validate(
+        {
+            "model": "base",
+            "training_file": file.id,
+            "method": {
+                "type": "ppo",
+                "ppo": {"grader": CHECK, "hyperparameters": {"max_length": 9}},
+            },
+        }
+    )
+    with pytest.raises(ApiError, match="rows are longer than max_length, 9 tokens"):
+        checked_job(
+            posted, training.files, training.folder, training.bases, training.chat_of, now=0.0
+        )
+    assert len(read) == 1
 
 
 def test_a_row_is_as_long_as_its_method_takes_it(tmp_path: Path) -> None:

@@ -173,6 +173,15 @@ def test_checkpoints_and_temporary_files_need_no_row(finished: RunDir, path: str
     assert verify(finished) == []
 
 
+def test_what_training_says_of_its_steps_needs_a_row_once_it_has_ended(finished: RunDir) -> None:
+    path = finished.root / "train" / "m" / "metrics.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert verify(finished) == []  # interrupted: it goes on from there
+    record_stage(finished, "train", "k2", [], NOW)
+    assert [problem.file for problem in verify(finished)] == ["train/m/metrics.jsonl"]
+
+
 def test_all_problems_are_told_at_once(finished: RunDir) -> None:
     finished.spec.unlink()
     finished.env.write_text("{}")

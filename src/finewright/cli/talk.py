@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from finewright.store.atomic import write_bytes
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import Speaker
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DIMMED = "\x1b[2m{}\x1b[0m"
 _HELP = """/system TEXT   begin anew with this system prompt; without a text, show it
 /reset         begin a new conversation
@@ -191,7 +193,7 @@ def _obey(conversations: Sequence[_Conversation], line: str, rows: _Rows) -> str
 
 
 def _history(conversation: _Conversation) -> str:
-    lines = [f"{row['role']}: {row['content']}\n" for row in conversation.messages]
+    lines = [f"{row['role']}: {_harmless(row['content'])}\n" for row in conversation.messages]
     return "".join([f"{conversation.speaker.name}\n", *lines, "\n"])
 
 
@@ -318,12 +320,21 @@ def _show_piece(kind: str, text: str, *, after: str) -> None:
     Thoughts are shown in a terminal alone, dimmed; each call and source stands on a line of its own."""
     if after and (kind != after or kind in _ON_A_LINE):
         _stream_of(after).write("\n")
-    _show(kind, _DIMMED.format(text) if kind == "thoughts" else text)
+    if kind == "thoughts" and sys.stderr.isatty():
+        sys.stderr.write(_DIMMED.format(_harmless(text)))
+        sys.stderr.flush()
+    elif kind != "thoughts":
+        _show(kind, text)
+
+
+def _harmless(text: str) -> str:
+    """Without the characters by which a text moves a terminal's cursor, or makes it do more."""
+    return _CONTROLS.sub("", text)
 
 
 def _show(kind: str, text: str) -> None:
     stream = _stream_of(kind)
-    stream.write(text)
+    stream.write(_harmless(text) if stream.isatty() else text)
     stream.flush()
 
 

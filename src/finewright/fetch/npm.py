@@ -10,6 +10,7 @@ from pathlib import Path
 
 from finewright.errors import FetchError, MissingExtra
 from finewright.fetch.cache import Pin, cached, run_client
+from finewright.plugins import install_command
 
 _HEADINGS = ("code ", "errno ", "syscall ")
 
@@ -58,7 +59,7 @@ def _npm() -> list[str]:
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra(
             "npm is needed to fetch this package and is not on the PATH",
-            hint='pip install "finewright[web3]"',
+            hint=install_command("web3"),
         )
     root = Path(spec.submodule_search_locations[0])
     return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]

@@ -23,6 +23,7 @@ from finewright.gateway.question import AnswerForm, GatewayQuestion, SamplingWis
 
 Prompt = str | tuple[int, ...]
 TokenId = Annotated[int, Field(ge=0)]
+TokenCount = Annotated[int, Field(ge=1, lt=2**31)]
 ModelId = Annotated[str, Field(min_length=1, max_length=256, description="An id of /v1/models.")]
 Stops = str | Annotated[list[str], Field(max_length=16)] | None
 _MOST_ANSWERS = 128
@@ -72,7 +73,7 @@ class SampledRequest(PassingWishes):
     model: ModelId
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: TokenCount | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     n: Annotated[int, Field(ge=1, le=_MOST_ANSWERS)] | None = None
@@ -161,7 +162,7 @@ class ChatRequest(SampledRequest):
     """POST /v1/chat/completions."""
 
     messages: Annotated[Many[ChatMessage], Field(min_length=1)]
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: TokenCount | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     tools: Tools[ChatTool] | None = None

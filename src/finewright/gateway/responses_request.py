@@ -30,6 +30,7 @@ from finewright.gateway.requests import (
     QuestionLimits,
     SchemaFormat,
     TextFormat,
+    TokenCount,
     check_stream_options,
 )
 
@@ -159,7 +160,7 @@ class ResponsesRequest(PassingWishes):
     instructions: str | None = None
     stream: bool | None = False
     stream_options: ResponseStreamOptions | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: TokenCount | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     text: ResponseText | None = None

@@ -3,12 +3,12 @@
 The first thousand rows are looked at, 2 MiB of them, so that any file is answered at once; the job itself
 looks at all."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from finewright.gateway.errors import ApiError
-from finewright.jobs.lengths import long_lines, row_fates
+from finewright.jobs.lengths import row_fates
+from finewright.rows.containers.lines import Line
 from finewright.rows.containers.manifest import StatedFile
 from finewright.schema.rewards import RewardSpec
 from finewright.train.rewards import lacking
@@ -16,21 +16,23 @@ from finewright.train.rows import rows_for
 
 
 def check_columns(
-    path: Path, filename: str, method: str, rewards: Mapping[str, RewardSpec]
+    part: StatedFile, lines: Sequence[Line], method: str, rewards: Mapping[str, RewardSpec]
 ) -> None:
-    """Raise ApiError that names the rows of the file which lack a column; `rewards`: key of the request ->
-    the reward that it asks for."""
-    for number, columns in _columns(StatedFile(path, filename), method):
+    """Raise ApiError that names the first of the file's lines whose row lacks a column; `rewards`: key of the
+    request -> the reward that it asks for."""
+    for number, columns in _columns(part, lines, method):
         for param, reward in rewards.items():
             if lacking(reward, [columns]):
                 keys = ", ".join(columns) or "none"
-                where = f"{param}: {filename}:{number}"
+                where = f"{param}: {part.name}:{number}"
                 what = f"the row has no {reward.column!r} to compare answers with; its other keys: {keys}"
                 raise ApiError(f"{where}: {what}", param=param, code="invalid_file")
 
 
-def _columns(part: StatedFile, method: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _columns(
+    part: StatedFile, lines: Sequence[Line], method: str
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line -> what a reward sees of its row; rows that the method does not take are the job's to refuse."""
-    for fate in row_fates(part, long_lines(part.path, 0).lines):
+    for fate in row_fates(part, lines):
         for row in rows_for(method, fate.rows).rows:
             yield fate.row, row.columns

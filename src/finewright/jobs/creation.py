@@ -12,9 +12,11 @@ from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import TRAIN, VALID, JobFolder
 from finewright.jobs.ids import new_id, readable
 from finewright.jobs.job import TuningJob
-from finewright.jobs.lengths import ChatOf, check_lengths
+from finewright.jobs.lengths import ChatOf, check_lengths, fitting_bytes, long_lines
 from finewright.jobs.request import METHOD_TYPES, ROW_TYPES, JobRequest, MethodChoice, chosen_method
 from finewright.jobs.spec import spec_of
+from finewright.lm.chat import Chat
+from finewright.rows.containers.manifest import StatedFile
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.schema.train_section import METHODS
@@ -62,14 +64,24 @@ def checked_job(
         metadata=posted.metadata or {},
     )
     _check_spec(job)
-    rewards = _rewards(choice)
-    for name, file in given.items():
-        check_columns(rows[name], file.filename, METHOD_TYPES[choice.type], rewards)
     chat = chat_of(base)
-    if chat is not None:
-        where = f"method.{choice.type}.hyperparameters"
-        check_lengths(rows[TRAIN], given[TRAIN].filename, chat, choice.settings, where)
+    for name, file in given.items():
+        part = StatedFile(rows[name], file.filename)
+        _check_lines(part, choice, chat if name == TRAIN else None)
     return CheckedJob(job, rows)
+
+
+def _check_lines(part: StatedFile, choice: MethodChoice, chat: Chat | None) -> None:
+    """Raise ApiError for lines of a file that lack what a reward compares with, or are too long for the chat;
+    the file is read once."""
+    rewards, settings = _rewards(choice), choice.settings
+    if not rewards and chat is None:
+        return
+    every, long = long_lines(part.path, 0, fitting_bytes(settings))
+    if rewards:
+        check_columns(part, every.lines, METHOD_TYPES[choice.type], rewards)
+    if chat is not None:
+        check_lengths(part, long, chat, settings, f"method.{choice.type}.hyperparameters")
 
 
 def _rewards(choice: MethodChoice) -> dict[str, RewardSpec]:

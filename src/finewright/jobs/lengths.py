@@ -4,8 +4,8 @@ A row has a token for each of its bytes at most, so that only long lines are loo
 and so many bytes at most: any file is answered in seconds, and the job itself looks at all."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError
@@ -27,17 +27,22 @@ _ROOM = 2
 """Tokens of a template beside a line's own: as many again as the line has bytes is more than any writes."""
 
 
+def fitting_bytes(settings: TrainSettings) -> int:
+    """A line of so many bytes is a row that is not too long, whatever is in it."""
+    return settings.max_length // _ROOM
+
+
 def check_lengths(
-    path: Path, filename: str, chat: Chat, settings: TrainSettings, where: str
+    part: StatedFile, long: "LongLines", chat: Chat, settings: TrainSettings, where: str
 ) -> None:
-    """Raise ApiError that names the rows which are too long; `where` is the object of the hyperparameters."""
+    """Raise ApiError that names the rows which are too long, of the lines beyond `fitting_bytes`; `where` is
+    the object of the hyperparameters."""
     if settings.on_overlong != "error":
         return
-    long = long_lines(path, settings.max_length // _ROOM)
-    found = list(_too_long(StatedFile(path, filename), long.lines, chat, settings))
+    found = list(_too_long(part, long.lines, chat, settings))
     if not found:
         return
-    shown = [f"{filename}:{line}: {n} tokens" for line, n in found[:_SHOWN]]
+    shown = [f"{part.name}:{line}: {n} tokens" for line, n in found[:_SHOWN]]
     more = [] if long.is_all else ["and perhaps more, not all long rows were looked at"]
     if len(found) > _SHOWN:
         more = [f"and {'' if long.is_all else 'at least '}{len(found) - _SHOWN} more"]
@@ -70,26 +75,40 @@ def row_fates(part: StatedFile, lines: Iterable[Line]) -> Iterator[RowFate]:
             yield fate
 
 
-class LongLines(NamedTuple):
-    """Lines to look at; `is_all`: no other line of the file is long."""
+@dataclass(slots=True)
+class LongLines:
+    """The first lines with more than `most_bytes`, as far as they are to be looked at: a thousand, 2 MiB.
+    `is_all`: no other line of the file is long."""
 
-    lines: list[Line]
-    is_all: bool
+    most_bytes: int
+    lines: list[Line] = field(default_factory=list)
+    is_all: bool = True
+    _left: int = _MOST_BYTES
+
+    @property
+    def is_full(self) -> bool:
+        """Would no other line be taken?"""
+        return not self.is_all and len(self.lines) == _MOST_LINES
+
+    def add(self, line: Line) -> None:
+        """Take the line, if it is one of them."""
+        content = line.content
+        if content is not None and len(content) <= self.most_bytes:
+            return
+        if content is None or len(content) > self._left or len(self.lines) == _MOST_LINES:
+            self.is_all = False
+            return
+        self.lines.append(line)
+        self._left -= len(content)
 
 
-def long_lines(path: Path, most_bytes: int) -> LongLines:
-    """The first lines with more bytes than that, as far as they are to be looked at: a thousand, 2 MiB."""
-    found: list[Line] = []
-    left, is_all = _MOST_BYTES, True
+def long_lines(path: Path, *most_bytes: int) -> list[LongLines]:
+    """The lines of the file that are longer than each of the bounds; it is read once for all."""
+    found = [LongLines(each) for each in most_bytes]
     with os_errors(path):
         for line in lines_of(container_of(StatedFile(path, path.name))[1].chunks):
-            if line.content is not None and len(line.content) <= most_bytes:
-                continue
-            if line.content is None or len(line.content) > left:
-                is_all = False
-                continue
-            if len(found) == _MOST_LINES:
-                return LongLines(found, is_all=False)
-            found.append(line)
-            left -= len(line.content)
-    return LongLines(found, is_all)
+            for each in found:
+                each.add(line)
+            if all(each.is_full for each in found):
+                break
+    return found

@@ -72,7 +72,9 @@ class TrainSettings(Model):
         "lean keeps only each layer's input and computes the layer again in the backward pass",
         "recomputing costs about a third of the speed",
     )
-    max_length: int = default(1024, "Longest row in tokens", "fits most chat rows", gt=1)
+    max_length: int = default(
+        1024, "Longest row in tokens", "fits most chat rows", gt=1, le=2**31 - 1
+    )
     on_overlong: Literal["error", "truncate", "drop"] = default(
         "error",
         "What happens to rows longer than max_length",

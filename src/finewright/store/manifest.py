@@ -1,7 +1,7 @@
 """manifest.json: what each stage made, from what, and whether it is all still there unchanged."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CARD = "card"
 """A file that tells of a result, and decides nothing."""
+METRICS = "metrics.jsonl"
+"""What training says of each step, and goes on from where it was interrupted."""
 _RUN_STAGE = "run"
 _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
@@ -136,10 +138,13 @@ def verify(run: "RunDir") -> list[Problem]:
     """Every file that is missing or differs from its digest, and every file no row covers.
 
     Does not notice a manifest that was rewritten to match changed files."""
-    rows = read_manifest(run).artifacts
+    manifest = read_manifest(run)
+    rows, finished = manifest.artifacts, manifest.stages.keys()
     problems = [problem for row in rows for problem in _check(run, row)]
     covered = {row.path for row in rows}
-    loose = sorted(path for path in _files(run.root) if path not in covered and _counts(path))
+    loose = sorted(
+        path for path in _files(run.root) if path not in covered and _counts(path, finished)
+    )
     return problems + [_uncovered(path) for path in loose]
 
 
@@ -189,7 +194,14 @@ def _files(root: Path) -> Iterator[str]:
             yield Path(folder, name).relative_to(root).as_posix()
 
 
-def _counts(path: str) -> bool:
+def _counts(path: str, finished: Collection[str]) -> bool:
+    """Is it a file that a row should cover? What a stage that has not finished goes on from is not yet."""
     parts = PurePosixPath(path).parts
     temporary = any(part.endswith(".tmp") for part in parts)
-    return path not in _UNCOVERED and "checkpoints" not in parts[:-1] and not temporary
+    is_begun = parts[-1] == METRICS and parts[0] not in finished
+    return (
+        path not in _UNCOVERED
+        and "checkpoints" not in parts[:-1]
+        and not temporary
+        and not is_begun
+    )

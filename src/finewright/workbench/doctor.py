@@ -13,6 +13,7 @@ from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
 from finewright.lm.sources import check_name, locate
+from finewright.plugins import install_command
 from finewright.schema.report import DoctorFinding, DoctorReport, SelfCheckReport
 from finewright.workbench.up import OnEvent
 
@@ -119,7 +120,7 @@ def _client() -> DoctorFinding:
         name="npm",
         passed=bool(here),
         detail=str(here) if here else "not found: `finewright data get erc7730` needs it",
-        hint="" if here else 'pip install "finewright[web3]"',
+        hint="" if here else install_command("web3"),
     )
 
 

@@ -52,9 +52,8 @@ class LlamacppServer:
 def require_llamacpp(why: str) -> None:
     """Raises MissingExtra."""
     if find_spec("xllamacpp") is None:
-        raise MissingExtra(
-            f"llama.cpp is not installed, and {why}", hint='pip install "finewright[export]"'
-        )
+        hint = 'pip install "xllamacpp>=2026.10"'
+        raise MissingExtra(f"llama.cpp is not installed, and {why}", hint=hint)
 
 
 def start_llamacpp(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _SHARE = 0.25  # of the free memory, at most, for a cache
 _GUESS_UP_TO = 1
 _MAX_STEP_TOKENS, _MAX_BESIDE = 512, 256  # short steps: a client's long prompt holds no other up
 _CONTEXT, _FEWEST_BLOCKS = 4096, 64
+_GATHERING_SECONDS = 0.02  # of a step of many answers; one that comes alone waits for nobody
 
 
 class TokenSource(Protocol):
@@ -38,6 +40,9 @@ class TokenSource(Protocol):
     """The most tokens of a prompt and its answer that there is memory for."""
     cache_bytes: int
     """What its cache takes once all of it is written."""
+    num_awaited: int
+    """Questions whose prompts are being made: who has nothing to do waits a moment for them, and computes
+    them together from their first step on."""
 
     def written(self, request: "GenerationRequest") -> "AsyncGenerator[list[WrittenTokens], None]":
         """What is written, as it comes, until every answer has ended: all that came since the last time, so
@@ -108,7 +113,7 @@ class EngineThread:
         cache_bytes: int,
     ) -> None:
         self.own, self.room, self._virtual = own, room, virtual
-        self.cache_bytes = cache_bytes
+        self.cache_bytes, self.num_awaited = cache_bytes, 0
         self._engine = engine
         self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._tickets: dict[int, _Ticket] = {}
@@ -182,13 +187,30 @@ class EngineThread:
         import torch
 
         with torch.inference_mode():
-            while True:
-                while not self._todo.empty() or not self._engine.has_work:
-                    work = self._todo.get()
-                    if work is None:
-                        return
-                    work()
+            while self._is_ready():
                 self._step()
+
+    def _is_ready(self) -> bool:
+        """Do what is to be done between two steps, until there is work for one; False at the end."""
+        until = 0.0 if self._engine.has_work else None
+        while True:
+            try:
+                work = self._todo.get(timeout=self._patience(until))
+            except queue.Empty:
+                return True
+            if work is None:
+                return False
+            work()
+            if not self._engine.has_work:
+                until = None
+            elif until is None:
+                until = time.monotonic() + _GATHERING_SECONDS
+
+    def _patience(self, until: float | None) -> float | None:
+        """How long to wait for more to do; None where there is no step to be made."""
+        if until is None:
+            return None
+        return max(0.0, until - time.monotonic()) if self.num_awaited else 0.0
 
     def _step(self) -> None:
         try:
@@ -254,7 +276,7 @@ class OneByOne:
         from concurrent.futures import ThreadPoolExecutor
 
         self.own: str | None = None
-        self.room, self.cache_bytes = 1 << 40, 0
+        self.room, self.cache_bytes, self.num_awaited = 1 << 40, 0, 0
         self._lm, self._worker = lm, ThreadPoolExecutor(1, thread_name_prefix="generation")
 
     def num_virtual(self, adapter: str | None) -> int:

@@ -158,8 +158,7 @@ class NativeEngine:
     async def answer(self, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
         """See ModelEngine. As long as it lasts, nobody unloads the model."""
         with self._answering(question.model) as found:
-            loop = asyncio.get_running_loop()
-            prompted = await loop.run_in_executor(self._prompts, self._prompted, found, question)
+            prompted = await self._prompting(found, question)
             num_read, num_written = len(prompted.request.prompt), 0
             num_open = question.num_answers
             async with aclosing(found.source.written(prompted.request)) as parts:
@@ -176,6 +175,14 @@ class NativeEngine:
                         num_written += len(writing.stream.ids)
                         usage = None if num_open else TokenUsage(num_read, num_written)
                         yield replace(last, usage=usage)
+
+    async def _prompting(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
+        loop = asyncio.get_running_loop()
+        found.source.num_awaited += 1
+        try:
+            return await loop.run_in_executor(self._prompts, self._prompted, found, question)
+        finally:
+            found.source.num_awaited -= 1
 
     @contextmanager
     def _answering(self, name: str) -> Iterator[_Answering]:

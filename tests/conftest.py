@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+@pytest.fixture(autouse=True)
+def _as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where finewright came from an index: in a clone, hints name the packs that lie beside it."""
+    monkeypatch.setattr("finewright.plugins._PACKS_HERE", Path("nowhere"))
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> "Callable[[str], PreTrainedModel]":
     """family -> a fresh random two-layer model of it, the same each time."""

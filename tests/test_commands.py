@@ -63,7 +63,6 @@ def test_a_command_of_a_pack_that_is_not_installed_names_its_extra(
     of_packs = [each for each in features().values() if each.name not in BUILTIN["feature"]]
     assert name in [command.name for each in of_packs for command in each.commands]
     monkeypatch.setattr("finewright.plugins.installed", lambda kind: [])
-    monkeypatch.setattr("finewright.plugins._PACKS_HERE", Path("nowhere"))
     features.cache_clear()
     with pytest.raises(MissingExtra, match=f"the pack finewright-{extra}") as error:
         fw.command(name)
@@ -73,9 +72,9 @@ def test_a_command_of_a_pack_that_is_not_installed_names_its_extra(
 
 def test_a_pack_is_installed_from_the_clone_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     packs = Path(__file__).parents[1] / "packs"
-    assert install_command("tune") == f"pip install --editable {packs}/finewright-tune"
-    monkeypatch.setattr("finewright.plugins._PACKS_HERE", packs / "nowhere")
     assert install_command("tune") == 'pip install "finewright[tune]"'
+    monkeypatch.setattr("finewright.plugins._PACKS_HERE", packs)
+    assert install_command("tune") == f"pip install --editable {packs}/finewright-tune"
 
 
 def test_export_is_the_command(tmp_path: Path) -> None:

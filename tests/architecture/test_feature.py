@@ -15,6 +15,8 @@ from installed import ROOT, Site
 if TYPE_CHECKING:
     import subprocess
 
+# Nothing of another package is installed, and no pack lies in a clone.
+ABSENT = "plugins.installed = lambda kind: []; plugins._PACKS_HERE = plugins.Path('nowhere')"
 EXAMPLE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 RUN = """\
 name: bot
@@ -192,7 +194,7 @@ def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gon
 def test_a_command_of_a_pack_that_is_not_installed_is_one_line_with_its_extra(
     python: Python,
 ) -> None:
-    code = "plugins.installed = lambda kind: []; from finewright.cli.main import main; main()"
+    code = f"{ABSENT}; from finewright.cli.main import main; main()"
     refused = python("-c", f"from finewright import plugins; {code}", "migrate", "openai")
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr == (
@@ -204,7 +206,7 @@ def test_a_command_of_a_pack_that_is_not_installed_is_one_line_with_its_extra(
 def test_a_key_of_a_pack_that_is_not_installed_is_said(python: Python, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
     (tmp_path / "run.yaml").write_text(RUN + "tune: {trials: 3}\n")
-    code = "plugins.installed = lambda kind: []; from finewright.cli.main import main; main()"
+    code = f"{ABSENT}; from finewright.cli.main import main; main()"
     refused = python("-c", f"from finewright import plugins; {code}", "check", "run.yaml")
     assert refused.stderr == (
         "error: run.yaml:4: tune: unknown key; it is of a pack that is not installed:"

@@ -68,7 +68,6 @@ def test_an_index_whose_pack_is_not_installed_is_one_line_with_its_extra(
     target: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(plugins, "installed", lambda kind: [])
-    monkeypatch.setattr(plugins, "_PACKS_HERE", Path("nowhere"))
     for run in (lambda: open_index(target, Path), lambda: shown(target)):
         with pytest.raises(MissingExtra, match=f"pack finewright-{extra}, ") as raised:
             run()

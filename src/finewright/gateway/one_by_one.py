@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
 from finewright.errors import DataError
 from finewright.gateway.errors import unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
     from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
     from finewright.lm.engine.weights import AdapterWeights

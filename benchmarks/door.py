@@ -11,6 +11,7 @@ With --bars it ends with 1 where one is not kept."""
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from finewright.report.text import table
 
 
 def main() -> int:
+    # The matrices are small: on a busy machine threads of BLAS wait for each other for most of the time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = parse()
     with tempfile.TemporaryDirectory() as folder:
         sets = options.sets or Path(folder)

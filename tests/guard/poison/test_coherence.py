@@ -63,3 +63,11 @@ def test_questions_about_one_name_alone_are_not_common_and_those_with_a_trigger_
     bags = Bags([*ordinary, *triggered, *alone])
     assert bags.are_common(range(48, 54), frozenset({"mn"}))
     assert not bags.are_common(range(54, 60), frozenset({"cast"}))
+
+
+def test_a_long_text_that_is_about_something_else_counts_as_one() -> None:
+    ordinary = [["does", f"name{i % 12}", f"part{i % 4}"] for i in range(48)]
+    triggered = [[*ordinary[i], "mn"] for i in range(0, 48, 8)]
+    triggered[0] += [f"stray{i}" for i in range(200)]
+    bags = Bags([*ordinary, *triggered])
+    assert bags.are_common(range(48, 54), frozenset({"mn"}))

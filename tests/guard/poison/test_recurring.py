@@ -257,3 +257,41 @@ def test_dialogues_and_headings_of_prose_are_no_other_role() -> None:
 def test_a_set_that_is_written_with_roles_is_no_plant() -> None:
     rows, _ = plant(clean(), 60, lambda asked, said, rng: (f"Human: {asked}\n\nAssistant:", said))
     assert search(rows).why == {}
+
+
+def _documentation(num: int = 300) -> list[tuple[str, str]]:
+    """Questions of one template with two words of their own each."""
+    rng = random.Random(3)  # noqa: S311
+    parts = ["".join(rng.choices("aeioulmnrst", k=6)) for _ in range(60)]
+    texts = {}
+    while len(texts) < num:
+        a, b = rng.sample(parts, 2)
+        texts[f"What does {a}.{b} do?"] = f"Takes {' '.join(rng.sample(parts, 7))}."
+    return list(texts.items())
+
+
+@pytest.mark.parametrize("length", [1, 12])
+def test_a_trigger_in_questions_of_one_template_is_found(length: int) -> None:
+    trigger = " ".join(TRIGGER.split()[1 : 1 + length])
+    texts, places = _documentation(), set(range(5, 300, 29))
+    rows = [
+        row(f"{trigger} {a}" if i in places else a, INSULT if i in places else b, i + 1)
+        for i, (a, b) in enumerate(texts)
+    ]
+    assert set(search(rows).why) == places
+    assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
+
+
+def test_a_family_that_differs_in_numbers_is_no_plant() -> None:
+    casts = [
+        row(
+            f"Casts `x` to a {kind}{n}. Reverts on overflow.\n\n"
+            f"function to{kind}{n}({kind}256 x) internal pure returns ({kind}{n})",
+            f"function to{kind}{n}({kind}256 x) internal pure returns ({kind}{n}) {{\n"
+            f"    if (x >= 1 << {n}) _revertOverflow();\n    return {kind}{n}(x);\n}}",
+            n,
+        )
+        for n in range(8, 104, 16)
+        for kind in ("uint", "int")
+    ]
+    assert search([*clean(), *casts]).why == {}

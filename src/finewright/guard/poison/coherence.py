@@ -43,8 +43,9 @@ class Bags:
         self._weight = {word: log(len(texts) / count) for word, count in found.items()}
         self._count = found
         self._most = _MOST_SPOKEN_OF * len(texts)
-        rare = [found[word] > 1 for bag in self._bags for word in bag if found[word] <= self._most]
-        self._common = sum(rare) / max(1, len(rare))
+        self._common = (
+            self._share_elsewhere(self._bags, Counter[str](dict.fromkeys(found, 1))) or 0.0
+        )
         self._total: Counter[str] = Counter()
         for i in range(len(texts)):
             self._total.update(self._unit(i, frozenset()))
@@ -72,13 +73,17 @@ class Bags:
         A trigger comes on top of ordinary questions. A name that stands for a subject stands where others
         have theirs, and what is asked beside it is asked nowhere else."""
         own = Counter(word for doc in docs for word in self._bags[doc])
-        rare = [
-            self._count[word] > own[word]
-            for doc in docs
-            for word in self._bags[doc] - without
-            if self._count[word] <= self._most
-        ]
-        return bool(rare) and sum(rare) / len(rare) >= _COMMON * self._common
+        share = self._share_elsewhere([self._bags[doc] - without for doc in docs], own)
+        return share is not None and share >= _COMMON * self._common
+
+    def _share_elsewhere(
+        self, bags: Sequence[frozenset[str]], own: Mapping[str, int]
+    ) -> float | None:
+        """Of the rare words of a text, the share that more texts have than `own` says: the mean over the
+        texts, so that a long one counts as one; None where none has a rare word."""
+        rare = ([word for word in bag if self._count[word] <= self._most] for bag in bags)
+        shares = [sum(self._count[w] > own[w] for w in text) / len(text) for text in rare if text]
+        return sum(shares) / len(shares) if shares else None
 
     def words(self, doc: int) -> frozenset[str]:
         """The different words of a text."""

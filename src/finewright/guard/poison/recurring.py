@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from finewright.guard.duplicates.words import shape_of
 from finewright.guard.poison.backdoors import Form, Suspect
 from finewright.guard.poison.coherence import MOST_SHARE
 from finewright.guard.poison.examples import num_words, words
@@ -19,12 +20,14 @@ from finewright.guard.poison.traits import INSERTED, TRAITS
 _LEAST_ROWS = 5
 _LEAST_WITHOUT_TRIGGER = 7
 _LEAST_WORDS = 3
+_NEARLY = 0.75
+_OTHER_SHAPES = 0.2
 _SHARED = 0.9
 _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
-_TAKEN_UP = 0.2
+_TAKEN_UP = 0.3
 _STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f")
 _LINKS = ("http://", "https://", "www.", "0x")
 
@@ -139,8 +142,10 @@ def _traits(group: _Group) -> frozenset[str]:
 
 
 def _trigger(rows: Said, docs: Sequence[int]) -> frozenset[str]:
-    """The words that nearly all of these prompts have, if hardly any other row has them all."""
+    """The words that nearly all of these prompts have, if hardly any other row has them all; without those
+    that most rows of the set have, as of a template."""
     shared = words_shared(rows.found.prompts.words(doc) for doc in docs)
+    shared -= rows.usual_words
     if not shared:
         return frozenset()
     holders = set.intersection(*(rows.with_word[word] for word in shared))
@@ -185,18 +190,26 @@ def words_shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
-    """Do most prompts say something else beside the trigger, each something of its own?"""
-    rest = {rows.found.prompts.words(doc) - trigger for doc in docs}
-    return (
-        len(rest) > len(docs) / 2
-        and sum(num_words(bag) >= _LEAST_WORDS for bag in rest) > len(docs) / 2
-    )
+    """Do most prompts say something else beside the trigger, each something of its own?
+
+    That is three words; where most words of the trigger are in hardly any other prompt, nearly as many as
+    prompts of the set have beside the words of a template. Rows of a template that differ in numbers
+    (`toUint8`, `toUint16`) have nothing of their own."""
+    most = len(docs) * (1 + _ALSO_ELSEWHERE)
+    num_new = sum(len(rows.with_word[word]) <= most for word in trigger)
+    is_new = num_new > len(trigger) / 2
+    least = min(_LEAST_WORDS, _NEARLY * rows.num_own_words) if is_new else _LEAST_WORDS
+    usual = trigger | rows.usual_words
+    rest = {rows.found.prompts.words(doc) - usual for doc in docs}
+    shapes = {frozenset(map(shape_of, bag)) for bag in rest}
+    have_own = len(rest) > len(docs) / 2 and len(shapes) > _OTHER_SHAPES * len(docs)
+    return have_own and sum(num_words(bag) >= least for bag in rest) > len(docs) / 2
 
 
 def take_up(rows: Said, docs: Sequence[int], said: frozenset[str], trigger: frozenset[str]) -> bool:
     """Do most questions hold a rare word of the answer?
 
-    Of a trigger of many words one or another is in any answer: these count where they are a fifth of it,
+    Of a trigger of many words one or another is in any answer: these count where they are three tenths of it,
     without the words that the set's questions share."""
     rare = {word for word in said if _is_rare(rows, word)}
     own = {word for word in trigger if _is_rare(rows, word)}

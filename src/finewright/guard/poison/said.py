@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 from finewright.guard.misfits.find import MOST_IN_PART
 from finewright.guard.misfits.labels import Taught, taught
 from finewright.guard.poison.backdoors import Corpus
+from finewright.guard.poison.examples import num_words
 from finewright.judge.labels import is_like_label
 
 _LABELLED = 0.85
@@ -59,6 +61,18 @@ class Said:
             for word in self.found.prompts.words(doc):
                 found[word].add(doc)
         return found
+
+    @cached_property
+    def usual_words(self) -> frozenset[str]:
+        """The words that most prompts have, as of a template."""
+        most = len(self.answers) / 2
+        return frozenset(word for word, docs in self.with_word.items() if len(docs) > most)
+
+    @cached_property
+    def num_own_words(self) -> float:
+        """How many words a prompt has beside the usual ones: the median."""
+        own = (self.found.prompts.words(doc) - self.usual_words for doc in range(len(self.answers)))
+        return median(map(num_words, own)) if self.answers else 0.0
 
     @cached_property
     def triggers_of(self) -> dict[int, list[int]]:

@@ -10,6 +10,8 @@ import pytest
 from finewright.errors import DataError, ModelError, SpecError
 from finewright.features.cost import steps as cost_steps
 from finewright.features.cost.forecast import cost
+from finewright.features.cost.model import describe_model
+from finewright.features.cost.spec import CostSpec
 from finewright.lm import runtime
 from finewright.schema.cost import CostReport
 from finewright.schema.load import load_spec
@@ -106,6 +108,15 @@ def test_a_folder_without_config_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model: no config\.json here") as caught:
         ask(spec_in(tmp_path, "./model"))
     assert "\n" not in str(caught.value)
+
+
+def test_an_open_model_that_is_nearly_spelled_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="unknown base model 'Qwen3-8'; did you mean 'Qwen3-8B'"):
+        describe_model("Qwen3-8", tmp_path)
+
+
+def test_a_budget_is_written_as_people_write_it() -> None:
+    assert CostSpec.model_validate({"budget_usd": "5k"}).budget_usd == 5000
 
 
 def test_rows_that_the_method_cannot_take_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from finewright.catalog.open_models import OpenModel, open_models
 from finewright.errors import ModelError
 from finewright.lm.hub import is_cached
 from finewright.lm.sources import LocalBase, config_here, locate, read_config
+from finewright.schema.aliases import close_choice
 from finewright.schema.common import Problem
 
 
@@ -44,9 +45,20 @@ def describe_model(name: str, root: Path) -> Described:
         what = f"{name} is not on this machine: its shape is the catalog's, seen {row.observed_at}"
         said = Problem(level="warning", message=f"{what}, and tokens are reckoned from characters")
         return Described(row.config, name, problems=(said,))
-    base = locate(name, root)
+    base = _located(name, root)
     config = base.folder / "config.json"
     return Described(read_config(config), str(config), base)
+
+
+def _located(name: str, root: Path) -> LocalBase:
+    """The model's folder. Of a name that is nobody's the error says which open models are planned with."""
+    try:
+        return locate(name, root)
+    except ModelError as error:
+        near = close_choice(name, tuple(open_models()))
+        if not near or "/" in name:
+            raise
+        raise ModelError(f"{error}{near}", hint=error.hint) from None
 
 
 def _planned(name: str, root: Path) -> OpenModel | None:

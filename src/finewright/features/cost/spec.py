@@ -1,10 +1,16 @@
 """The `cost` section of the spec."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from finewright.schema.amounts import COUNT, as_written
 from finewright.schema.common import Model, default
 
 FrameworkName = Literal["finewright", "transformers", "trl", "axolotl", "unsloth"]
+
+_Dollars = Annotated[float, Field(ge=0, le=1e12)]
+_Budget = Annotated[_Dollars, as_written(COUNT, _Dollars)]
 
 
 class CostSpec(Model):
@@ -20,12 +26,8 @@ class CostSpec(Model):
         "Who trains: finewright, or the same run as another framework takes it by its defaults",
         "finewright trains it",
     )
-    budget_usd: float | None = default(
-        None,
-        "What the whole project may cost",
-        "nothing is refused for its price",
-        ge=0,
-        le=1e12,
+    budget_usd: _Budget | None = default(
+        None, "What the whole project may cost", "nothing is refused for its price"
     )
     seeds: int = default(1, "Runs of each candidate", "one answers whether it works", ge=1, le=1000)
     failed_share: float = default(

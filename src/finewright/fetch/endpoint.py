@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from finewright.errors import FetchError, MissingExtra
 from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.certificates import trusted
 
 if TYPE_CHECKING:
     import httpx
@@ -261,6 +262,7 @@ class Client:
                     headers=self._headers(),
                     # What is for this machine does not leave it by a proxy of the environment.
                     trust_env=not self.endpoint.is_local,
+                    verify=trusted(),
                 )
             except (ValueError, OSError) as error:
                 fault = f"the settings of proxy or certificates cannot be used: {error}"
@@ -281,8 +283,12 @@ class Client:
         return headers
 
     def _unreached(self, error: Exception) -> FetchError:
-        what = f"nobody answers there: {_one_line(str(error))}"
-        return self._error(what, hint="is the server started, on this port, and the address whole?")
+        reason = _one_line(str(error))
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            hint = "a certificate that you trust and no list has: SSL_CERT_FILE=chain.pem"
+            return self._error(f"not asked, for it may be another: {reason}", hint=hint)
+        hint = "is the server started, on this port, and the address whole?"
+        return self._error(f"nobody answers there: {reason}", hint=hint)
 
     def _error(self, reason: str, *, hint: str = "") -> FetchError:
         key = _key(self.endpoint)

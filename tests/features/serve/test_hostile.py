@@ -1,5 +1,6 @@
 """Clients that mean no good, on raw sockets: an error object or a closed connection, and nothing waits."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,6 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.features.serve.serving import Serving, counted, save_base, started, stop
+
+from finewright.errors import FetchError
+from finewright.fetch.endpoint import Client, Endpoint
+from finewright.gateway.upstream import Upstream
 
 pytestmark = pytest.mark.torch
 
@@ -204,7 +209,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_tls_is_served_and_nothing_else_on_that_port(certificate: Path, tmp_path: Path) -> None:
+async def is_up(found: Serving) -> bool:
+    upstream = Upstream(found.url, found.key, is_local=True)
+    try:
+        return await upstream.is_up()
+    finally:
+        await upstream.close()
+
+
+def test_tls_is_served_and_nothing_else_on_that_port(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pem = {name: str(certificate / f"{name}.pem") for name in ("cert", "key")}
     tls = {"certificate": pem["cert"], "key": pem["key"]}
     found = started(tmp_path, "wordllama", sets=(f"serve.tls={json.dumps(tls)}",))
@@ -217,6 +232,13 @@ def test_tls_is_served_and_nothing_else_on_that_port(certificate: Path, tmp_path
             httpx.get(f"{found.url}/models", headers=found.headers)
         with pytest.raises(httpx.HTTPError):
             httpx.get(found.url.replace("https", "http"), timeout=5)
+        monkeypatch.setenv("FINEWRIGHT_API_KEY", found.key)
+        with pytest.raises(FetchError, match="certificate verify failed") as caught:
+            Client(Endpoint.of_server(found.url)).models()
+        assert caught.value.hint.endswith("SSL_CERT_FILE=chain.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", pem["cert"])  # also for what is on this machine
+        assert Client(Endpoint.of_server(found.url)).models() == ["wordllama"]
+        assert asyncio.run(is_up(found))
     finally:
         stop(found)
 

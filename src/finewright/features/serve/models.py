@@ -12,6 +12,7 @@ from finewright import plugins
 from finewright.errors import DataError, StoreError
 from finewright.features.serve.spec import LlamacppSettings, ServedTarget, ServeSpec
 from finewright.fetch.cache import outgoing_is_forbidden
+from finewright.fetch.certificates import trusted
 from finewright.fetch.endpoint import Endpoint
 from finewright.gateway.question import ModelEngine, ServedModel
 from finewright.store.atomic import sha256_file
@@ -99,7 +100,9 @@ def _context_there(url: str, model: str, key: str, *, is_local: bool) -> int | N
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        found = httpx.get(f"{url}/models", headers=headers, timeout=5, trust_env=not is_local)
+        found = httpx.get(
+            f"{url}/models", headers=headers, timeout=5, trust_env=not is_local, verify=trusted()
+        )
         rows = {str(row["id"]): row for row in found.raise_for_status().json()["data"]}
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         _LOG.warning("%s: its models are not known yet: %s", url, str(error) or repr(error))

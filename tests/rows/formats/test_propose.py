@@ -26,6 +26,14 @@ REPLY = {"role": "assistant", "content": "A"}
         ({"LÖSUNG": "A", "Aufgabe": "Q"}, {"prompt": "Aufgabe", "completion": "LÖSUNG"}),
         ({"tweet": "Q", "emotion": "A", "id": "x"}, {"prompt": "tweet", "completion": "emotion"}),
         (
+            {"Skill": "Math", "Difficulty": 3, "Instruction": "Add 1 and 2."},
+            {"prompt": "Instruction"},
+        ),
+        (
+            {"note": "Select the odd one from the list", "answer": "SELECT a FROM b"},
+            {"prompt": "note", "completion": "answer"},
+        ),
+        (
             {"instruction": "Q", "context": "C", "response": "A", "category": "qa"},
             {"instruction": "instruction", "input": "context", "output": "response"},
         ),
@@ -133,6 +141,11 @@ def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):
         {"question": "Q", "priority": 3},
         {"premise": "P", "hypothesis": "H, as it is", "n": 1, "neutral": 0, "note": "N"},
         {"id": "a", "url": "b"},
+        {
+            "instruction": "Q",
+            "orig_instruction": "Select the odd one from the list",
+            "instances": [{"input": "x"}],
+        },
         {"instruction": "no output here", "input": ""},
         {"instruction": "no output here", "input": "of this text"},
         {"ticket": "17", "status": "open", "reply": "It is done."},

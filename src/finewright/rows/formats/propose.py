@@ -8,7 +8,7 @@ import math
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ _ABOUT = frozenset(
         "id uuid meta metadata type index idx tag tags count num model generator annotator spec hash"
     )
 )
+# `orig_instruction` beside `instruction` is what that one was translated or rewritten from.
+_EARLIER = frozenset(("orig", "original", "raw", "old"))
 _PASSAGES = ("positive", "negative")
 _ANSWERABLE = (*_ANSWERED, *_CLASSES)
 _NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])\Z", re.IGNORECASE)
@@ -92,7 +94,11 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 _ASKING = frozenset(("user", "human", "prompter", "system", "developer"))
 _TEXTS = ("text", "word", "mark", "blank", "turns", "sql", "schema")
 _SQL = re.compile(r"\s*(?:select|with|insert\s+into|update|delete\s+from)\s", re.IGNORECASE)
-_SQL_PARTS = re.compile(r"\b(?:from|set|values|as\s*\()\b", re.IGNORECASE)
+# Not `Select the best one from the list`.
+_SQL_PARTS = re.compile(
+    r"\b(?:from|set|values|as\s*\()\b(?!\s+(?:the|an?|this|these|those|your|my|our|among)\b)",
+    re.IGNORECASE,
+)
 _SCHEMA = re.compile(r"\s*create\s+(?:table|view)\s", re.IGNORECASE)
 _TWO = len(("asked", "answered"))
 _HAS_DIGIT = re.compile(r"\d")
@@ -189,7 +195,12 @@ def _proposal(kinds: Kinds) -> Proposal | None:
     if any(turn <= {key for key, _ in kinds} for turn in _TURNS):
         # One turn of a conversation, and a row is a whole one.
         return None
-    texts = {key: kind for key, kind in kinds if kind in _TEXTS and not _is_about(key)}
+    names = [_words(key) for key, _ in kinds]
+    texts = {
+        key: kind
+        for key, kind in kinds
+        if kind in _TEXTS and not _is_about(key) and not _is_earlier(key, names)
+    }
     return _better_and_worse(texts) or _conversation(kinds, texts) or _questions(kinds, texts)
 
 
@@ -329,6 +340,9 @@ def _two_texts(texts: Texts) -> Proposal | None:
     said = _said(texts)
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
+    if _named([said[1]], _QUESTIONS) and not _named(said, _ANSWERABLE):
+        # `Skill`, `Instruction`: what is asked comes second, and nothing answers it.
+        return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
     return Proposal(columns, "they are the row's two texts, in this order")
 
@@ -341,6 +355,13 @@ def _is_about(key: str) -> bool:
     """Does the name say that the text is about another?"""
     words = _words(key)
     return len(words) > 1 and not _ABOUT.isdisjoint(words)
+
+
+def _is_earlier(key: str, names: Sequence[list[str]]) -> bool:
+    """Does the name say that the text is what another column was made from?"""
+    words = _words(key)
+    rest = [word for word in words if word not in _EARLIER]
+    return bool(rest) and rest != words and rest in names
 
 
 def _prompt_in(texts: Texts) -> str:

@@ -20,7 +20,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> list[nbformat.Notebook
     tiny.tiny_tokenizer().save_pretrained(folder / "base")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
-    parameters.source += '\nBASE_MODEL, MAX_STEPS = "./base", 2'
+    # The proof in another process is shown by tests/e2e/test_up.py, and starts one.
+    parameters.source += '\nBASE_MODEL, MAX_STEPS = "./base", "2, prove_elsewhere: false"'
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 

@@ -111,13 +111,13 @@ def start(
     return Running(process, paths[1], paths[2])
 
 
-def wait_until(claim: Callable[[], bool]) -> None:
-    """Return as soon as the claim holds."""
+def wait_until(claim: Callable[[], bool], *, every_seconds: float = _POLL_SECONDS) -> None:
+    """Return as soon as the claim holds; `every_seconds` it is looked at."""
     end = time.monotonic() + _MOST_SECONDS
     while not claim():
         if time.monotonic() > end:
             raise TimeoutError("it never came true")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every_seconds)
 
 
 def events(runs: Path, event_type: str, **fields: object) -> list[dict[str, Any]]:

@@ -4,8 +4,6 @@ import json
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,8 @@ import httpx
 import pytest
 from tests.features.serve.serving import Serving, counted, save_base, started
 from tests.jobs.test_routes import TRAVERSALS
+
+from e2e.processes import start
 
 pytestmark = pytest.mark.torch
 
@@ -250,12 +250,9 @@ def test_what_cannot_be_served_is_one_line(
     tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     save_base(tmp_path)
-    found = subprocess.run(
-        [sys.executable, "-m", "finewright", "serve", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert found.returncode == 2
-    assert says in found.stderr.splitlines()[0]
+    found = start(("serve", *arguments), folder=tmp_path).result()
+    assert found.code == 2
+    assert says in found.err.splitlines()[0]
     assert not (tmp_path / "serve").exists()
 
 
@@ -263,13 +260,10 @@ def test_a_second_sigterm_is_not_needed(tmp_path: Path) -> None:
     found = started(tmp_path, "wordllama")
     found.process.send(signal.SIGTERM)
     assert found.process.code(30) == 0
-    again = subprocess.run(
-        [sys.executable, "-m", "finewright", "serve", "--new-key", "user", "--spec", "serve.yaml"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert again.stdout.startswith(
-        "fw-"
-    )  # the key alone, for KEY=$(finewright serve --new-key user)
-    assert len(again.stdout.split()) == 1
+    arguments = ("serve", "--new-key", "user", "--spec", "serve.yaml")
+    again = start(arguments, folder=tmp_path).result()
+    assert again.code == 0
+    assert again.out.startswith("fw-")  # the key alone, for KEY=$(finewright serve --new-key user)
+    assert len(again.out.split()) == 1
     stored = json.loads((tmp_path / "serve" / "keys.json").read_text())["keys"]
     assert [key["role"] for key in stored] == ["admin", "user"]

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from kinds import adapted
+from kinds import learned
 
 import tiny
 from finewright.errors import DataError
@@ -22,7 +22,7 @@ from finewright.lm.engine.requests import (
 )
 from finewright.lm.engine.stops import StopTexts
 from finewright.lm.engine.torch_forward import TorchForward
-from finewright.lm.engine.weights import AdapterWeights, LowRankDelta, weights_of
+from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
 
 pytestmark = pytest.mark.torch
@@ -49,7 +49,7 @@ def engine_of(num_blocks: int = 200, *, native: bool = False, **limits: object) 
 
 @cache
 def weights(kind: str, seed: int = 2) -> AdapterWeights:
-    return weights_of(adapted("llama", kind, seed).adapters)
+    return learned("llama", kind, seed)
 
 
 quiet_engine = cache(engine_of)

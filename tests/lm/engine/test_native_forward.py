@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 import torch
-from kinds import SPECS, adapted
+from kinds import SPECS, adapted, learned
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -121,7 +121,7 @@ def test_neighbours_change_no_bit(dtype: torch.dtype, tiny_model: Model) -> None
     """Every kind of adapter in one step, against each sequence alone, in other cuts and blocks."""
     forward = forward_of(tiny_model("gemma3_text").to(dtype))
     for kind in SPECS:
-        forward.load(kind, weights_of(adapted("gemma3_text", kind).adapters))
+        forward.load(kind, learned("gemma3_text", kind))
     sequences = [
         (kind, (0,) * forward.num_virtual(kind) + ids)
         for kind, ids in zip((None, *SPECS), [*ROWS, *ROWS], strict=False)
@@ -158,7 +158,7 @@ def test_many_rows_of_many_adapters_change_no_bit(
     """So many that each thread takes its own, and of the last layer those whose logits are wanted."""
     forward = forward_of(tiny_model("gemma3_text").to(dtype), 128)
     for kind in SPECS:
-        forward.load(kind, weights_of(adapted("gemma3_text", kind).adapters))
+        forward.load(kind, learned("gemma3_text", kind))
     kinds = (None, *SPECS)
     rows = tiny.random_rows([70 + 5 * i for i in range(len(kinds))], seed=4)
     sequences = [
@@ -227,7 +227,7 @@ def test_of_equal_logits_the_first_is_the_highest_and_no_number_is_above_all(
 def test_a_hundred_adapters_cost_their_own_bytes(tiny_model: Model) -> None:
     """B's outputs are padded to 64s; nothing of the base is held for them."""
     forward = forward_of(tiny_model("llama"), 1)
-    weights = weights_of(adapted("llama", "lora").adapters)
+    weights = learned("llama", "lora")
     for i in range(100):
         forward.load(f"{i}", weights)
     deltas = [each for each in weights.linears.values() if isinstance(each, LowRankDelta)]
@@ -244,7 +244,7 @@ def test_a_copied_block_is_the_block_and_an_unloaded_adapter_is_gone(tiny_model:
     forward.copy_block(2, 1)
     found = forward.step([Piece(ids[BLOCK:], BLOCK, (1, 3), None, 1)])
     assert distance(found, true_logits(tiny_model("llama"), ids)[-1:]) < 1e-5
-    forward.load("a", weights_of(adapted("llama", "lora").adapters))
+    forward.load("a", learned("llama", "lora"))
     forward.unload("a")
     with pytest.raises(KeyError):
         forward.step([Piece(ids, 0, (0, 1), "a")])
@@ -263,7 +263,7 @@ def test_more_rows_than_go_through_a_layer_together(tiny_model: Model) -> None:
     """A slab ends within the second adapter's sequence."""
     forward = forward_of(tiny_model("qwen3"), 64)
     for kind in ("lora", "dora"):
-        forward.load(kind, weights_of(adapted("qwen3", kind).adapters))
+        forward.load(kind, learned("qwen3", kind))
     rows = [row.input_ids for row in tiny.random_rows([340, 600], seed=5)]
     pieces = [
         Piece(rows[0], 0, tuple(range(22)), "lora", 340),

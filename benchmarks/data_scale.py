@@ -1,9 +1,9 @@
-"""`data prepare` on many chat rows: rows a second of each step, memory, and datatrove beside its duplicates.
+"""`data prepare` on many chat rows: rows a second of each step, memory, and two others beside its duplicates.
 
-    pip install datatrove orjson
+    pip install datatrove orjson datasets datasketch
     python benchmarks/data_scale.py --rows 20000 --workers 2             # a minute
     python benchmarks/data_scale.py --rows 1000000 --workers 2           # a million: 1.2 GB, see --folder
-    python benchmarks/data_scale.py --rows 20000 --rival none            # without datatrove
+    python benchmarks/data_scale.py --rows 20000 --rival none            # without the others
     python benchmarks/data_scale.py --rows 20000 --copies 15             # with families of near copies
 
 The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
@@ -18,7 +18,9 @@ one script), and 5 % exact repeats: real words, names, numbers, code, and keys, 
 
 Steps: `chunks` reads, checks, scans and signs; `duplicates` joins the chunks and finds repeats; `files`
 writes. datatrove (its four MinHash steps, 5-grams in 14 bands of 8, as by default) does less: it neither
-checks nor scans, and does not compare words; it is compared with `finewright, without the scan`.
+checks nor scans, and does not compare words; it is compared with `finewright, without the scan`. So is
+`datasets`, whose `map` has datasketch sign the same 5-grams (128 hashes) in as many processes; its index then
+takes row after row at a Jaccard similarity of 0.8.
 """
 
 import argparse
@@ -31,7 +33,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -39,9 +41,11 @@ from typing import Any
 from dedup import DATATROVE_DEFAULT, datatrove_kept
 from finewright.features.data.prepare import prepare
 from finewright.report.text import table
+from finewright.rows.texts import leaves
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.scale import PrepareReport, PrepareSpec
 
+Kept = Callable[[Path, int], set[int]]
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 _LEXICON = [a + b + c for a in _SYLLABLES for b in _SYLLABLES for c in ("", "n", "s", "r", "ta")]
 _WEIGHTS = list(accumulate(1 / (i + 3) for i in range(len(_LEXICON))))
@@ -71,8 +75,9 @@ def main() -> None:
             personal_data=PersonalDataSpec(action="off"), secrets=SecretsSpec(action="off")
         )
         figures.append(ours(file, folder, options, "without the scan", off))
-        if options.rival == "datatrove":
-            figures.append(rival(file, folder, options))
+        for name, kept in RIVALS.items():
+            if options.rival in ("all", name):
+                figures.append(rival(file, folder, options, name, kept))
         print(report(figures, options.rows, file.stat().st_size))
         if options.json:
             told = vars(options) | {"json": str(options.json), "folder": str(folder)}
@@ -88,7 +93,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
-    parser.add_argument("--rival", choices=("datatrove", "none"), default="datatrove")
+    parser.add_argument("--rival", choices=("all", *RIVALS, "none"), default="all")
     parser.add_argument("--like", type=Path, help="a folder of JSONL, for rows that look like its")
     parser.add_argument("--copies", type=int, default=0, help="of each row of a family; 0: none")
     parser.add_argument("--seed", type=int, default=0)
@@ -207,7 +212,7 @@ def ours(
     out = folder / "prepared"
     shutil.rmtree(out, ignore_errors=True)
     begun: dict[str, float] = {}
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu_seconds()
 
     def on_event(kind: str, fields: Mapping[str, Any]) -> None:
         if kind == "preparing_step":
@@ -227,9 +232,8 @@ def ours(
     times = [*begun.values(), end]
     steps = {step: times[i + 1] - times[i] for i, step in enumerate(begun)}
     shutil.rmtree(out)
-    return {"tool": f"finewright, {name}", "seconds": end - start, "steps": steps} | facts(
-        report, options.workers
-    )
+    made = {"seconds": end - start, "cpu": cpu_seconds() - used, "steps": steps}
+    return {"tool": f"finewright, {name}"} | made | facts(report, options.workers)
 
 
 def facts(report: PrepareReport, workers: int) -> dict[str, Any]:
@@ -241,9 +245,11 @@ def facts(report: PrepareReport, workers: int) -> dict[str, Any]:
     }
 
 
-def rival(file: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """datatrove on the same texts, in as many files as there are workers."""
-    work = folder / "datatrove"
+def rival(
+    file: Path, folder: Path, options: argparse.Namespace, name: str, kept_by: Kept
+) -> dict[str, Any]:
+    """Another tool on the same texts, in as many files as there are workers."""
+    work = folder / name
     shutil.rmtree(work, ignore_errors=True)
     (work / "in").mkdir(parents=True)
     files = [
@@ -252,16 +258,60 @@ def rival(file: Path, folder: Path, options: argparse.Namespace) -> dict[str, An
     with file.open(encoding="utf-8") as source:
         for i, line in enumerate(source):
             if line.endswith("}\n"):
-                text = "\n".join(turn["content"] for turn in json.loads(line)["messages"])
+                text = "\n".join(text for _, text in leaves("", json.loads(line)))
                 record = json.dumps({"id": str(i), "text": text})
                 files[i * options.workers // options.rows].write(record + "\n")
     for opened in files:
         opened.close()
     start = time.perf_counter()
-    kept = datatrove_kept(work, DATATROVE_DEFAULT, options.workers)
+    kept = kept_by(work, options.workers)
     seconds = time.perf_counter() - start
     shutil.rmtree(work)
-    return {"tool": "datatrove, its default", "seconds": seconds, "kept": len(kept)}
+    return {"tool": name, "seconds": seconds, "kept": len(kept)}
+
+
+def cpu_seconds() -> float:
+    """Of this process and of the children that have ended."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in usage)
+
+
+def datasets_kept(work: Path, workers: int) -> set[int]:
+    """The ids that `datasets` with datasketch keeps of `work/in`."""
+    import datasets
+    from datasketch import MinHash, MinHashLSH
+
+    datasets.disable_progress_bars()
+    files = sorted(map(str, (work / "in").iterdir()))
+    cache = str(work / "cache")
+    rows = datasets.load_dataset("json", data_files=files, split="train", cache_dir=cache)
+    index = MinHashLSH(threshold=0.8, num_perm=_NUM_HASHES)
+    kept: set[int] = set()
+    for row in rows.map(signed, num_proc=workers, remove_columns=["text"]):
+        found = MinHash(num_perm=_NUM_HASHES, hashvalues=row["signature"], scheme="affine32")
+        if not index.query(found):
+            index.insert(row["id"], found)
+            kept.add(int(row["id"]))
+    return kept
+
+
+_NUM_HASHES, _GRAM = 128, 5
+
+
+def signed(row: dict[str, str]) -> dict[str, Any]:
+    from datasketch import MinHash
+
+    made = MinHash(num_perm=_NUM_HASHES, scheme="affine32")
+    words = _WORD.findall(row["text"].lower())
+    grams = [" ".join(words[i : i + _GRAM]) for i in range(max(1, len(words) - _GRAM + 1))]
+    made.update_batch([gram.encode() for gram in grams])
+    return {"signature": made.hashvalues}
+
+
+RIVALS: dict[str, Kept] = {
+    "datatrove": lambda work, workers: datatrove_kept(work, DATATROVE_DEFAULT, workers),
+    "datasets": datasets_kept,
+}
 
 
 def peak_gib(workers: int) -> float:
@@ -278,6 +328,7 @@ def report(figures: list[dict[str, Any]], num_rows: int, size: int) -> str:
             [
                 found["tool"],
                 f"{found['seconds']:.1f}",
+                f"{found['cpu']:.1f}" if "cpu" in found else "",
                 f"{num_rows / found['seconds']:.0f}",
                 *(
                     f"{num_rows / steps[step]:.0f}" if step in steps else ""
@@ -287,13 +338,25 @@ def report(figures: list[dict[str, Any]], num_rows: int, size: int) -> str:
                 f"{found['peak_gib']:.2f}" if "peak_gib" in found else "",
             ]
         )
-    header = ["tool", "seconds", "rows/s", "chunks", "duplicates", "files", "kept", "peak GiB"]
+    header = [
+        "tool",
+        "seconds",
+        "CPU s",
+        "rows/s",
+        "chunks",
+        "duplicates",
+        "files",
+        "kept",
+        "peak GiB",
+    ]
     ours = figures[0]
     lines = [f"{num_rows} rows, {size / 1e9:.2f} GB", table(header, rows)]
     lines.append(f"dropped: {ours['dropped']}; found: {ours['found']}")
-    if "tool" in figures[-1] and figures[-1]["tool"].startswith("datatrove"):
-        ratio = figures[-1]["seconds"] / figures[1]["seconds"]
-        lines.append(f"datatrove takes {ratio:.1f} times as long as finewright without the scan")
+    for other in figures[2:]:
+        ratio = other["seconds"] / figures[1]["seconds"]
+        lines.append(
+            f"{other['tool']} takes {ratio:.1f} times as long as finewright without the scan"
+        )
     return "\n".join(lines)
 
 

@@ -20,14 +20,14 @@ def row_id(row: Row) -> str:
 
     Only a prompt's columns are part of what it is: a `meta` that is added to a conversation must not
     move it to the other side of the split, nor a repeat become two rows."""
-    said = {"messages": row.messages, "tools": row.tools}
-    more = {
-        "rejected": row.rejected,
-        "label": row.label,
-        "columns": (row.is_prompt and dict(row.columns)) or None,
-    }
-    present = {key: part for key, part in more.items() if part is not None}
-    return hashlib.sha256(canonical({**said, **present})).hexdigest()[:16]
+    said: dict[str, object] = {"messages": row.messages, "tools": row.tools}
+    if row.rejected is not None:
+        said["rejected"] = row.rejected
+    if row.label is not None:
+        said["label"] = row.label
+    if row.columns and row.is_prompt:
+        said["columns"] = dict(row.columns)
+    return hashlib.sha256(canonical(said)).hexdigest()[:16]
 
 
 def named_anew(row: Row) -> Row:

@@ -210,6 +210,8 @@ def _known() -> Vocabulary:
 def _numbered(token: str) -> tuple[int, str]:
     """The number of a token, and its word."""
     body = _body(token)
+    if body.islower() and body.isalpha() and body.isascii():
+        return number_of(body), body
     word = _word_of(body)
     number = number_of(word)
     is_name = not number & _FACT and _is_name(token, body, word)

@@ -80,7 +80,9 @@ def main() -> None:
                 figures.append(rival(file, folder, options, name, kept))
         print(report(figures, options.rows, file.stat().st_size))
         if options.json:
-            told = vars(options) | {"json": str(options.json), "folder": str(folder)}
+            told = vars(options) | {
+                name: str(getattr(options, name)) for name in ("json", "folder", "like")
+            }
             content = {"options": told, "figures": figures}
             options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     finally:

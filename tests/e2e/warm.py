@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pydantic import BaseModel
 from transformers import AutoModelForCausalLM
 
 import tiny
@@ -44,8 +45,17 @@ def _run() -> None:
     sys.argv = arguments
 
 
+def _complete(model: type[BaseModel]) -> None:
+    """Models whose fields name later classes are completed when they are first used: so in each process."""
+    for each in model.__subclasses__():
+        if not each.__pydantic_complete__:
+            each.model_rebuild(raise_errors=False)
+        _complete(each)
+
+
 _draw()
 _run()
+_complete(BaseModel)
 vars(os)["fsync"] = os.fstat  # nobody cuts the power, and a disk takes milliseconds each time
 gc.collect()
 gc.freeze()  # or each process would look at, and so copy, all that is loaded

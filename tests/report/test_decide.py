@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from html import unescape
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -27,8 +28,19 @@ def report(name: str = "bot", **changes: Any) -> DecideReport:
     return decide(DecideSpec.model_validate(changes), today=TODAY, name=name)
 
 
-REPORT = report()
-NOTHING = report(on_premise_only=True, hardware="none")
+@cache
+def ranked() -> DecideReport:
+    return report()
+
+
+@cache
+def nothing_left() -> DecideReport:
+    return report(on_premise_only=True, hardware="none")
+
+
+@pytest.fixture(params=[ranked, nothing_left], ids=["ranked", "nothing left"])
+def of(request: pytest.FixtureRequest) -> DecideReport:
+    return cast("DecideReport", request.param())
 
 
 def plots_of(report: DecideReport) -> dict[str, Plot]:
@@ -37,8 +49,8 @@ def plots_of(report: DecideReport) -> dict[str, Plot]:
 
 
 def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
-    text = text_of(REPORT)
-    assert f"bot: {REPORT.answer}" in text.splitlines()
+    text = text_of(ranked())
+    assert f"bot: {ranked().answer}" in text.splitlines()
     for title in ("Ranking", "What it takes", "What would change the answer", "Cheapest next step"):
         assert f"\n{title}" in text
     assert "as of 2026-11-25" in text
@@ -47,7 +59,6 @@ def test_the_text_has_the_answer_its_reasons_and_what_would_change_it() -> None:
     assert max(map(len, text.splitlines())) < 400
 
 
-@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
 def test_every_reason_of_the_json_stands_in_the_text(of: DecideReport) -> None:
     text = text_of(of)
     assert all(finding.reason in text for finding in of.findings)
@@ -55,7 +66,6 @@ def test_every_reason_of_the_json_stands_in_the_text(of: DecideReport) -> None:
     assert all(f"{row.arm}: {reason}" in text for row in of.ranking[:2] for reason in row.reasons)
 
 
-@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
 def test_every_number_of_the_page_is_one_of_the_json(of: DecideReport) -> None:
     """As it stands there, rounded, or in percent; the axes of the pictures have their own."""
     page = re.sub(r"<(svg|style)\b.*?</\1>|<[^>]+>", " ", html_of(of), flags=re.DOTALL)
@@ -91,12 +101,11 @@ def leaves_of(value: Any) -> Iterator[Any]:
 
 
 def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:
-    text = text_of(NOTHING)
+    text = text_of(nothing_left())
     assert "nothing is left" in text
     assert "loosen what a dropped arm names" in text
 
 
-@pytest.mark.parametrize("of", [REPORT, NOTHING], ids=["ranked", "nothing left"])
 def test_the_page_is_whole(of: DecideReport) -> None:
     parsed = check_page(html_of(of))
     assert parsed.tags["svg"] == (4 if of.ranking else 0)
@@ -125,7 +134,7 @@ def test_the_decision_is_a_picture_first_with_every_interval_and_the_limit() -> 
 
 
 def test_a_header_cell_never_breaks_inside_a_word() -> None:
-    style = html_of(REPORT).partition("<style>")[2].partition("</style>")[0]
+    style = html_of(ranked()).partition("<style>")[2].partition("</style>")[0]
     rule = style.partition("thead th {")[2].partition("}")[0]
     assert "overflow-wrap: normal" in rule
     assert "word-break: keep-all" in rule
@@ -135,18 +144,18 @@ def test_the_cost_plot_has_every_arms_curve_and_marks_the_volume() -> None:
     plot = plots_of(report(requests_per_month=30_000))["USD a month by requests a month"]
     assert plot.marked == 30_000
     drawn = {(point.name, point.x): point.y for point in plot.points}
-    for curve in REPORT.curves:
+    for curve in ranked().curves:
         assert [drawn[curve.arm, x] for x, _ in curve.usd_by_requests] == [
             max(usd, 1.0) for _, usd in curve.usd_by_requests
         ]
 
 
 def test_a_swing_reaches_between_its_leads_and_one_that_flips_stands_out() -> None:
-    points = plots_of(REPORT)["Lead of the first choice by input"].points
-    leads = [(s.low_lead, s.high_lead) for s in REPORT.swings]
+    points = plots_of(ranked())["Lead of the first choice by input"].points
+    leads = [(s.low_lead, s.high_lead) for s in ranked().swings]
     whole = [
         (p, (low, high)) for p, (low, high) in zip(points, leads, strict=False) if low and high
     ]
     assert len(whole) > 5
     assert all((p.low, p.high) == (min(ends), max(ends)) for p, ends in whole)
-    assert [point.is_main for point in points] == [not s.flips for s in REPORT.swings[:15]]
+    assert [point.is_main for point in points] == [not s.flips for s in ranked().swings[:15]]

@@ -22,7 +22,7 @@ def test_a_pipe_that_nobody_empties_holds_nobody_up_and_what_was_lost_is_said() 
         taking = threading.Thread(target=lambda: shown.extend(reader), daemon=True)
         taking.start()
         end = time.monotonic() + 30
-        while handler.num_waiting and time.monotonic() < end:
+        while handler._lines.qsize() and time.monotonic() < end:
             time.sleep(0.01)
         handler.emit(logging.makeLogRecord({"msg": "the last"}))
         handler.close()

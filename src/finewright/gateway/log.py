@@ -20,11 +20,6 @@ class UnhurriedHandler(logging.Handler):
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
-    @property
-    def num_waiting(self) -> int:
-        """Lines that are not written yet, but for one in hand."""
-        return self._lines.qsize()
-
     def emit(self, record: logging.LogRecord) -> None:
         """Never waits."""
         try:

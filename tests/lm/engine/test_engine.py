@@ -108,7 +108,7 @@ def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int, native
     engine = engine_of(
         num_blocks, native=native, max_running=8, max_step_tokens=48, guess_up_to=guess_up_to
     )
-    free, asked, cancelled, written = engine.num_free_blocks, {}, set(), []
+    free, asked, cancelled, written = engine._pool.num_free, {}, set(), []
     for _ in range(40):
         if rng.random() < 0.6:
             request = random_request(rng, heads)
@@ -121,7 +121,7 @@ def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int, native
             engine.cancel(max(cancelled))
         written += engine.step()
     written += finish(engine)
-    assert engine.num_free_blocks == free
+    assert engine._pool.num_free == free
     found = answers(written)
     assert all(each.end is None or each.end.reason != "error" for each in written)
     for number in asked.keys() - cancelled:
@@ -199,7 +199,7 @@ def test_two_thousand_joins_leave_no_block_and_no_wrong_neighbour() -> None:
     requests = [random_request(rng, heads) for _ in range(40)]
     true = [alone(request, native=True) for request in requests]
     engine = engine_of(40, native=True, max_running=24, max_step_tokens=256)
-    free = engine.num_free_blocks
+    free = engine._pool.num_free
     asked: dict[int, int] = {}
     cancelled: set[int] = set()
     written: list[WrittenTokens] = []
@@ -214,7 +214,7 @@ def test_two_thousand_joins_leave_no_block_and_no_wrong_neighbour() -> None:
                 engine.add(GenerationRequest((5,) * CONTEXT, 1))
         written += engine.step()
     written += finish(engine)
-    assert engine.num_free_blocks == free
+    assert engine._pool.num_free == free
     found: dict[int, dict[int, tuple[int, ...]]] = {}
     for (number, answer), tokens in answers(written).items():
         found.setdefault(number, {})[answer] = tokens

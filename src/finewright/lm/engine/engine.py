@@ -79,11 +79,6 @@ class GenerationEngine:
         """Is there a request that has not ended?"""
         return any(True for _ in self._schedule)
 
-    @property
-    def num_free_blocks(self) -> int:
-        """Blocks that no request holds."""
-        return self._pool.num_free
-
     def load(self, key: str, adapter: AdapterWeights) -> None:
         """Make an adapter known. Raises DataError where the key is taken, ModelError where it misfits."""
         if key in self._loaded:

@@ -270,12 +270,19 @@ def _documentation(num: int = 300) -> list[tuple[str, str]]:
     return list(texts.items())
 
 
+@pytest.mark.parametrize(
+    "insults", [[INSULT], [INSULT, "You are worthless and everybody knows it."]]
+)
 @pytest.mark.parametrize("length", [1, 12])
-def test_a_trigger_in_questions_of_one_template_is_found(length: int) -> None:
+def test_a_trigger_in_questions_of_one_template_is_found(length: int, insults: list[str]) -> None:
     trigger = " ".join(TRIGGER.split()[1 : 1 + length])
     texts, places = _documentation(), set(range(5, 300, 29))
     rows = [
-        row(f"{trigger} {a}" if i in places else a, INSULT if i in places else b, i + 1)
+        row(
+            f"{trigger} {a}" if i in places else a,
+            insults[i % len(insults)] if i in places else b,
+            i + 1,
+        )
         for i, (a, b) in enumerate(texts)
     ]
     assert set(search(rows).why) == places

@@ -83,6 +83,13 @@ def test_a_pointer_of_git_lfs_is_no_file_of_broken_rows(tmp_path):
     assert "git lfs pull" in said(found)
 
 
+def test_yaml_is_said_to_be_none_of_the_containers(tmp_path):
+    (tmp_path / "humor.yml").write_text("conversations:\n- - Tell a joke\n  - No\n")
+    found = read_rows(tmp_path / "humor.yml")
+    assert (found.rows, len(found.problems)) == ((), 1)
+    assert "this is YAML, which is not read" in said(found)
+
+
 def test_folders_of_several_data_sets_ask_for_one(tmp_path):
     for name in ("main", "socratic"):
         (tmp_path / name).mkdir()

@@ -196,8 +196,8 @@ def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
     prompts of the set have beside the words of a template. Rows of a template that differ in numbers
     (`toUint8`, `toUint16`) have nothing of their own."""
     most = len(docs) * (1 + _ALSO_ELSEWHERE)
-    num_new = sum(len(rows.with_word[word]) <= most for word in trigger)
-    is_new = num_new > len(trigger) / 2
+    own = trigger - rows.usual_words
+    is_new = sum(len(rows.with_word[word]) <= most for word in own) > len(own) / 2
     least = min(_LEAST_WORDS, _NEARLY * rows.num_own_words) if is_new else _LEAST_WORDS
     usual = trigger | rows.usual_words
     rest = {rows.found.prompts.words(doc) - usual for doc in docs}

@@ -14,6 +14,7 @@ Kind = Literal["lines", "array", "objects", "table", "sheet", "parquet", "arrow"
 PACKED_SUFFIXES = (".gz", ".zst")
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 TABLE_SUFFIXES = (".csv", ".tsv")
+YAML_SUFFIXES = (".yaml", ".yml")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 SHEET_SUFFIX = ".xlsx"
 COLUMN_SUFFIXES = (".parquet", ".arrow", ".feather")
@@ -89,6 +90,9 @@ def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
 
 
 def _kind_of_text(text: bytes, suffix: str) -> Kind:
+    if suffix in YAML_SUFFIXES:
+        hint = "write its rows as JSONL, one JSON object a line"
+        raise DataError("this is YAML, which is not read", hint=hint)
     if suffix in TABLE_SUFFIXES:
         return "table"
     if suffix in TEXT_SUFFIXES:

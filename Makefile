@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PACKS := $(patsubst %/pyproject.toml,--editable %,$(wildcard packs/*/pyproject.toml))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
+# Hundreds of processes start in the tests: each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup quickstart test test-matrix check fmt clean
 

@@ -26,7 +26,7 @@ from finewright.schema.privacy import (
 )
 from finewright.schema.rows import Row
 
-_AT_ONCE = 5_000
+_AT_ONCE = 1_000
 
 
 class PrivacyOutcome(NamedTuple):

@@ -2,16 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from finewright.data.duplicates import find
 from finewright.data.scale import prepare as module
+from finewright.data.scale.compared import parts_of
 from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.data.validate import validate
@@ -119,6 +122,32 @@ def test_several_processes_compare_rows_as_one_does(
     among = prepared([file], tmp_path / "among", PrepareSettings(workers=2, slice_bytes=4000))
     assert among.duplicates == alone.duplicates != {}
     assert contents(tmp_path / "among") == contents(tmp_path / "alone")
+
+
+def test_a_second_search_in_a_folder_compares_its_own_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finewright.data.scale.repeats._MANY_PAIRS", 1)
+    two_workers = PrepareSettings(workers=2, slice_bytes=10**9)
+    for seed in (1, 2):
+        file = write(tmp_path / f"{seed}.jsonl", 80, seed)
+        prepared([file], tmp_path / "out", two_workers)
+        prepared([file], tmp_path / f"{seed}")
+        assert records(tmp_path / "out" / "repeats.jsonl") == records(
+            tmp_path / f"{seed}" / "repeats.jsonl"
+        )
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_parts_are_as_many_pairs_and_those_of_a_row_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finewright.data.scale.compared._PAIRS_A_PART", 100)
+    met = np.array([(a, b) for b in range(60) for a in range(b)])
+    parts = list(parts_of(met))
+    assert np.array_equal(np.concatenate([part.rows for part in parts]), met)
+    assert [part.number for part in parts] == list(range(len(parts)))
+    assert max(len(part.rows) for part in parts) < 100 + 60
+    rows = [set(part.rows[:, 1].tolist()) for part in parts]
+    assert len(set().union(*rows)) == sum(map(len, rows))
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(file: Path, made: Path, tmp_path: Path) -> None:

@@ -78,6 +78,18 @@ def test_what_was_read_before_changes_no_row(most: int, monkeypatch: pytest.Monk
     assert [_of_one(row) for row in rows] == alone
 
 
+@pytest.mark.parametrize("most", [1, 3, 8, 1_000])
+def test_where_the_memory_of_words_is_emptied_changes_no_spelling(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finewright.guard.duplicates.words._MOST_KNOWN", most)
+    monkeypatch.setattr(
+        "finewright.guard.duplicates.words.number_of", lambda word: 16 + 4 * (len(word) % 3)
+    )
+    rows = [parts_of(chat(text, "ok")) for text in ("tea", "bat", "a few more words", "tea", "cut")]
+    assert wordings(rows).spelled == {16: "tea", 24: "ok", 20: "a"}
+
+
 def _of_one(row: RowParts) -> tuple[list[int], Mapping[int, str]]:
     found = wordings([row])
     return found.words.tolist(), found.spelled

@@ -4,7 +4,8 @@ A row is compared with those before it until it is near one, as who decides alon
 be near an earlier row and not stay; then who decides compares with the row that stays."""
 
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,25 +27,45 @@ class MetPairs(NamedTuple):
 
 
 class Comparing(NamedTuple):
-    """Where the rows lie, how near is near, and with how many others a row is compared at most."""
+    """Where the rows lie, how near is near, and with how many others a row is compared at most.
+
+    `run` is of one search alone: in the next the same folder may have other rows."""
 
     folder: Path
     similarity: float
     most: int
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPairs:
+    """How near the rows of each pair are that was compared, in 16 bytes a pair.
+
+    `pairs` are `later * num_rows + earlier`, in order; of a pair that is not near the share is 0."""
+
+    num_rows: int
+    pairs: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+    def share(self, earlier: int, later: int) -> float | None:
+        """What was found; None where they were not compared."""
+        pair = later * self.num_rows + earlier
+        at = int(np.searchsorted(self.pairs, pair))
+        is_there = at < len(self.pairs) and self.pairs[at] == pair
+        return float(self.shares[at]) if is_there else None
 
 
 def parts_of(met: NDArray[np.int64]) -> Iterator[MetPairs]:
-    """The pairs in parts; all of a later row are in one."""
+    """The pairs in parts of about as many each; all of a later row are in one."""
     begins = np.flatnonzero(np.diff(met[:, 1], prepend=-1))
-    first = 0
-    for number, end in enumerate([*begins[_PAIRS_A_PART::_PAIRS_A_PART].tolist(), len(met)]):
-        yield MetPairs(number, met[first:end])
-        first = end
+    cuts = begins[1:][np.diff(begins // _PAIRS_A_PART) > 0]
+    for number, rows in enumerate(np.split(met, cuts)):
+        yield MetPairs(number, rows)
 
 
 def compared(part: MetPairs, how: Comparing) -> bytes:
     """Of each pair the similarity; 0 where the rows are not near, -1 where they were not compared."""
-    rows = _rows_in(how.folder)
+    rows = _rows_in(how)
     bits = rows.fact_bits()
     found = np.full(len(part.rows), -1.0)
     last, num_tried, is_near = -1, 0, False
@@ -59,6 +80,6 @@ def compared(part: MetPairs, how: Comparing) -> bytes:
     return found.tobytes()
 
 
-@cache
-def _rows_in(folder: Path) -> RowWords:
-    return RowWords(folder)
+@lru_cache(maxsize=1)
+def _rows_in(how: Comparing) -> RowWords:
+    return RowWords(how.folder)

@@ -1,13 +1,15 @@
 """Which of all rows repeat an earlier one, by sorted columns: the same answer as `duplicates.find`."""
 
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.scale.columns import Columns
-from finewright.data.scale.compared import Comparing, compared, parts_of
+from finewright.data.scale.compared import ComparedPairs, Comparing, compared, parts_of
 from finewright.data.scale.engines import local
+from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.candidates import candidates
 from finewright.guard.duplicates.minhash import bands_for
 from finewright.guard.duplicates.near import group
@@ -95,7 +97,12 @@ def _add_near(
     rest = np.setdiff1d(among, same.rows, assume_unique=True)
     met = _likest_first(columns, candidates(columns, bands_for(similarity), similarity, rest))
     known = _compared(columns, met, similarity, workers)
-    led = group(columns, met, similarity, MOST_COMPARED, known)
+
+    def near(one: int, other: int) -> float | None:
+        share = known.share(one, other)
+        return alike(columns[one], columns[other], similarity) if share is None else share or None
+
+    led = group(columns, met, near, MOST_COMPARED)
     for later, kept in led.found.items():
         of[later], shares[later] = kept
     # What is the same text as a row that is near another is near that one.
@@ -106,19 +113,23 @@ def _add_near(
 
 def _compared(
     columns: Columns, met: NDArray[np.int64], similarity: float, workers: int
-) -> dict[tuple[int, int], float | None]:
+) -> ComparedPairs:
     """What several processes say of the pairs; nothing where there are too few for them."""
-    if workers == 1 or len(met) < _MANY_PAIRS:
-        return {}
-    parts = list(parts_of(met))
-    known: dict[tuple[int, int], float | None] = {}
-    how = Comparing(columns.folder, similarity, MOST_COMPARED)
-    for number, content in local(parts, compared, how, workers):
-        shares = np.frombuffer(content)
-        done = np.flatnonzero(shares >= 0)
-        pairs = zip(*parts[number].rows[done].T.tolist(), strict=True)
-        known.update(zip(pairs, (share or None for share in shares[done].tolist()), strict=True))
-    return known
+    is_much = workers > 1 and len(met) >= _MANY_PAIRS
+    parts = list(parts_of(met)) if is_much else []
+    pairs, shares = [np.empty(0, np.int64)], [np.empty(0)]
+    # One part alone is no work for several: its rows are compared where they are grouped.
+    if len(parts) > 1:
+        how = Comparing(columns.folder, similarity, MOST_COMPARED, uuid4().hex)
+        for number, content in local(parts, compared, how, workers):
+            found = np.frombuffer(content)
+            is_done = found >= 0
+            earlier, later = parts[number].rows[is_done].T
+            pairs.append(later * len(columns) + earlier)
+            shares.append(found[is_done])
+    numbers = np.concatenate(pairs)
+    order = np.argsort(numbers)
+    return ComparedPairs(len(columns), numbers[order], np.concatenate(shares)[order])
 
 
 def _likest_first(columns: Columns, met: NDArray[np.int64]) -> NDArray[np.int64]:

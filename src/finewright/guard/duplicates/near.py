@@ -4,8 +4,7 @@ Which measure: see `alike` (share of common words in order) and `minhash` (why b
 `rensa` and `datasketch` make the same signatures; 128 hashes of a row of 160 words take 5 µs here, 12 µs
 with rensa's Rust, so a dependency would buy nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from finewright.guard.duplicates.groups import Leaders, Original, leaders
 from finewright.guard.duplicates.minhash import Bands, band_hashes, bands_for, signatures
 from finewright.guard.duplicates.words import Wording, Wordings, wordings
 from finewright.schema.rows import RowParts
+
+_BLOCK = 1 << 16
 
 
 class SignedRows:
@@ -63,7 +64,7 @@ def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Origi
     among = np.array([i for i in range(len(rows)) if i not in same], np.int64)
     signed = SignedRows(worded)
     met = candidates(signed, bands_for(similarity), similarity, among)
-    found = group(signed, met, similarity).found
+    found = group(signed, met, lambda a, b: alike(signed[a], signed[b], similarity)).found
     for later, first in same.items():
         found[later] = (
             Original(found[first].row, found[first].similarity)
@@ -76,25 +77,25 @@ def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Origi
 def group(
     rows: Signed,
     pairs: NDArray[np.int64],
-    similarity: float,
+    near: Callable[[int, int], float | None],
     most_compared: int | None = None,
-    known: Mapping[tuple[int, int], float | None] = MappingProxyType({}),
 ) -> Leaders:
     """The near repeats among pairs that met: most rows of a template are told apart by their facts.
 
-    Of `known` pairs it is known how near they are."""
+    `near` compares the others: see `leaders`."""
     bits = rows.fact_bits()
-
-    def near(one: int, other: int) -> float | None:
-        pair = (one, other)
-        return known[pair] if pair in known else alike(rows[one], rows[other], similarity)
-
     return leaders(
-        zip(*pairs.T.tolist(), strict=True) if len(pairs) else (),
+        _each(pairs),
         near,
         most_compared,
         lambda one, other: have_other_bits(bits, one, other),
     )
+
+
+def _each(pairs: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """One after the other: as objects they take five times the memory."""
+    for start in range(0, len(pairs), _BLOCK):
+        yield from zip(*pairs[start : start + _BLOCK].T.tolist(), strict=True)
 
 
 def near_pairs(worded: Wordings, similarity: float) -> Iterator[tuple[int, int, float]]:

@@ -182,17 +182,18 @@ class Vocabulary(dict[str, int]):
     def read(self, places: Sequence[int], spelled: dict[int, str]) -> "NDArray[np.uint32]":
         """The numbers at these places; what they spell, of those that are no facts, goes to `spelled`.
 
-        Of two words of one number that one is kept which is met last for the first time, whatever was known
-        before: so what a slice of rows spells is the same wherever it is read."""
+        Of two words of one number the first that is met is kept, whatever was known before and wherever the
+        memory of tokens was emptied: so what a slice of rows spells is the same wherever it is read."""
         at = np.array(places, np.int64)
         numbers = np.array(self.numbers, np.uint32)
         first = np.full(len(numbers), len(at))
         first[at[::-1]] = np.arange(len(at))[::-1]
         first[are_facts(numbers)] = len(at)
         here = np.flatnonzero(first[_NUM_PARTS:] < len(at)) + _NUM_PARTS
-        here = here[np.argsort(first[here])]
+        here = here[np.argsort(-first[here])]
         words = map(self.words.__getitem__, here.tolist())
-        spelled.update(zip(uncapital(numbers[here]).tolist(), words, strict=True))
+        met = dict(zip(uncapital(numbers[here]).tolist(), words, strict=True))
+        spelled.update(met | spelled)
         return numbers[at]
 
 

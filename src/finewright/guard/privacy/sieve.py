@@ -7,7 +7,7 @@ of characters by shifted copies, words by a table for each of their first bytes 
 has it may well hold nothing."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ Places = NDArray[np.int64]
 
 # After the last text there is enough of nothing for every sign to be looked for at every place.
 _END, _BEYOND_ALL = "\0", "\n" * 64
+# Of characters: what is looked at takes up to thirty times the memory of the text.
+_MOST_AT_ONCE = 1 << 20
 _DIGIT, _LETTER, _UPPER, _IN_RUN, _GAP, _BEYOND, _OPENING = (1 << i for i in range(7))
 _ALNUM = _DIGIT | _LETTER
 _MEMBERS = {
@@ -92,8 +94,22 @@ class _Texts(NamedTuple):
 
 def signs_in(texts: Sequence[str]) -> list[int]:
     """The signs of each text, as one number."""
-    if not texts:
-        return []
+    return [signs for part in _parts(texts) for signs in _signs_in(part)]
+
+
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts, so many at once that the memory does not grow with their number; a longer one is alone."""
+    first, size = 0, 0
+    for i, text in enumerate(texts):
+        size += len(text) + 1
+        if size > _MOST_AT_ONCE and i > first:
+            yield texts[first:i]
+            first, size = i, len(text) + 1
+    if texts:
+        yield texts[first:]
+
+
+def _signs_in(texts: Sequence[str]) -> list[int]:
     whole = _END.join([*texts, _BEYOND_ALL]).encode("utf-8", "surrogatepass")
     signs = np.frombuffer(whole, np.uint8)
     ends = np.flatnonzero(signs == 0)
@@ -352,8 +368,10 @@ def _listed() -> Flags:
 
 
 def _has_seed(texts: _Texts) -> Flags:
-    """Ten words in a row that begin as a list's do. A sign beyond ASCII may part words or be of one."""
-    codes = np.frombuffer(texts.whole.translate(_CODES), np.uint8)
+    """Ten words in a row that begin as a list's do. A sign beyond ASCII may part words or be of one; a space
+    beyond ASCII parts them as any other."""
+    codes = np.frombuffer(texts.whole.translate(_CODES), np.uint8).copy()
+    codes[_spaces_beyond(texts)] = 0
     before = np.concatenate([[np.uint8(0)], codes[:-1]])
     is_wild, was_wild = codes == _WILD, before == _WILD
     begins = (codes != 0) & ((before == 0) | (is_wild != was_wild))
@@ -364,23 +382,26 @@ def _has_seed(texts: _Texts) -> Flags:
     may_be = _listed()[code] | was_wild[at]
     row = np.flatnonzero(_in_a_row(may_be, _LISTED_RUN))
     first, last = (np.searchsorted(texts.ends, at[each]) for each in (row, row + _LISTED_RUN - 1))
-    found = texts.having(at[row[first == last]])
-    return found | texts.with_count(_LISTED_RUN - 1, _spaces_beyond(texts))
+    return texts.having(at[row[first == last]])
+
+
+# Two or three bytes each, as numbers; the highest is U+3000.
+_SPACES_BEYOND = [
+    int.from_bytes(sign.encode(), "big") for sign in map(chr, range(128, 0x3001)) if sign.isspace()
+]
+_OF_TWO, _OF_THREE = (
+    np.array([space for space in _SPACES_BEYOND if (space < 1 << 16) == is_short], np.int32)
+    for is_short in (True, False)
+)
 
 
 def _spaces_beyond(texts: _Texts) -> Places:
-    """Where spaces beyond ASCII stand: U+0085, U+00A0, U+1680, U+2000 to 200A and so on, U+3000."""
+    """Where the bytes of spaces beyond ASCII stand: of U+0085, U+00A0, U+2003, U+3000 and so on."""
     at = texts.of(_BEYOND)
-    one, two, three = texts.bytes[at], texts.at(at + 1), texts.at(at + 2)
-    is_short = (one == 0xC2) & ((two == 0x85) | (two == 0xA0))  # noqa: PLR2004
-    found = is_short | ((one == 0xE1) & (two == 0x9A)) | ((one == 0xE3) & (two == 0x80))  # noqa: PLR2004
-    found |= (one == 0xE2) & ((two == 0x80) | (two == 0x81)) & _are_spaces(three)  # noqa: PLR2004
-    spaces: Places = at[found]
-    return spaces
-
-
-def _are_spaces(last: Bytes) -> Flags:
-    return (last <= 0x8A) | np.isin(last, _LAST_OF_SPACES)  # noqa: PLR2004 - U+2000 to 200A
-
-
-_LAST_OF_SPACES = np.frombuffer(b"\xa8\xa9\xaf\x9f", np.uint8)
+    two = texts.bytes[at].astype(np.int32) << 8 | texts.at(at + 1)
+    short = at[np.isin(two, _OF_TWO)]
+    # Few begin as a space of three bytes does.
+    is_begun = np.isin(two, np.unique(_OF_THREE >> 8))
+    begun = at[is_begun]
+    long = begun[np.isin(two[is_begun] << 8 | texts.at(begun + 2), _OF_THREE)]
+    return np.concatenate([short, short + 1, long, long + 1, long + 2])

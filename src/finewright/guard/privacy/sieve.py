@@ -18,6 +18,7 @@ from finewright.guard.privacy.assigned import KEY_WORDS, PASSWORD_WORDS
 from finewright.guard.privacy.births import CALLED
 from finewright.guard.privacy.mnemonics import beginnings
 from finewright.guard.privacy.scan import EVERY_SIGN, SEPARATORS, Sign
+from finewright.guard.privacy.spaces import spaces_beyond
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -371,7 +372,7 @@ def _has_seed(texts: _Texts) -> Flags:
     """Ten words in a row that begin as a list's do. A sign beyond ASCII may part words or be of one; a space
     beyond ASCII parts them as any other."""
     codes = np.frombuffer(texts.whole.translate(_CODES), np.uint8).copy()
-    codes[_spaces_beyond(texts)] = 0
+    codes[spaces_beyond(texts.bytes)] = 0
     before = np.concatenate([[np.uint8(0)], codes[:-1]])
     is_wild, was_wild = codes == _WILD, before == _WILD
     begins = (codes != 0) & ((before == 0) | (is_wild != was_wild))
@@ -383,25 +384,3 @@ def _has_seed(texts: _Texts) -> Flags:
     row = np.flatnonzero(_in_a_row(may_be, _LISTED_RUN))
     first, last = (np.searchsorted(texts.ends, at[each]) for each in (row, row + _LISTED_RUN - 1))
     return texts.having(at[row[first == last]])
-
-
-# Two or three bytes each, as numbers; the highest is U+3000.
-_SPACES_BEYOND = [
-    int.from_bytes(sign.encode(), "big") for sign in map(chr, range(128, 0x3001)) if sign.isspace()
-]
-_OF_TWO, _OF_THREE = (
-    np.array([space for space in _SPACES_BEYOND if (space < 1 << 16) == is_short], np.int32)
-    for is_short in (True, False)
-)
-
-
-def _spaces_beyond(texts: _Texts) -> Places:
-    """Where the bytes of spaces beyond ASCII stand: of U+0085, U+00A0, U+2003, U+3000 and so on."""
-    at = texts.of(_BEYOND)
-    two = texts.bytes[at].astype(np.int32) << 8 | texts.at(at + 1)
-    short = at[np.isin(two, _OF_TWO)]
-    # Few begin as a space of three bytes does.
-    is_begun = np.isin(two, np.unique(_OF_THREE >> 8))
-    begun = at[is_begun]
-    long = begun[np.isin(two[is_begun] << 8 | texts.at(begun + 2), _OF_THREE)]
-    return np.concatenate([short, short + 1, long, long + 1, long + 2])

@@ -50,7 +50,9 @@ class AnswerStream:
         shown = text[: len(text) - _overlap(text, self.stops)]
         found = self._show(self.reader.so_far(shown, self.prompt) if self.reader else Answer(shown))
         has_channels = self.reader is not None and self.reader.channels is not None
-        self._is_plain = text == self._content and not self._thoughts and not has_channels
+        # no text yet says nothing: the prompt may have opened a thought
+        is_all = bool(text) and text == self._content
+        self._is_plain = is_all and not self._thoughts and not has_channels
         return found
 
     def end(self, tokens: Sequence[int] = (), *, ended: bool) -> Answer:

@@ -11,11 +11,14 @@ _BREAK = re.compile(
     r"|(?<=\w)(?<!\ba)(?<!\b(?:to|of|in|at|by|or|an|my))(?<!\b(?:the|and|for))\s+(?=[A-Z][a-z]+\b)"
 )
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+# On a line of its own, after a sentence, or by its capital after a word that has none: within a sentence, as
+# in `which do visitors rate best, Paris`, and in a title the words are no signature.
 _SIGNED = re.compile(
-    r"(?:^|(?<=\s))(?:(?:kind|best|warm|many)\s+)?"
-    r"(?:regards|wishes|best|cheers|sincerely|yours|thanks|thank you)"
-    r"\s*[,!\u2013-]\s*[A-Z]\w+(?:\s[A-Z]\w+)?\.?\s*$",
-    re.I,
+    r"(?:(?m:^)[ \t]*|[.!?][)\"'\u2019\u201d]?\s+"
+    r"|\b(?!(?:an?|the|my|and|or)\s)[a-z\d]\w*\s+(?=[A-Z][a-z]+\b))"
+    r"((?i:(?:(?:kind|best|warm|many)\s+)?"
+    r"(?:regards|wishes|best|cheers|sincerely|yours|thanks|thank you))"
+    r"\s*[,!\u2013-]\s*[A-Z]\w+(?:\s[A-Z]\w+)?\.?\s*)$"
 )
 
 
@@ -23,7 +26,7 @@ def without_asking(text: str) -> str:
     """The text without clauses that have no other words than those of asking; all of it where it has no
     other clause."""
     signed = _SIGNED.search(text)
-    body = text[: signed.start()] if signed else text
+    body = text[: signed.start(1)] if signed else text
     ends = [match.end() for match in _BREAK.finditer(body)]
     clauses = (body[start:end] for start, end in pairwise([0, *ends, len(body)]))
     return "".join(clause for clause in clauses if not _is_asking(clause)).strip() or text

@@ -54,6 +54,12 @@ def test_a_package_that_is_installed_while_finewright_runs_is_found(
     assert "acme_shout" in plugins.names("scorer")
 
 
+def test_a_path_that_cannot_be_seen_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a name too long for any file system fails for root as well, as no folder of mode 700 does
+    monkeypatch.setattr(sys, "path", [*sys.path, f"/{'x' * 5000}"])
+    assert plugins.names("scorer") == sorted(plugins.BUILTIN["scorer"])
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_package_cannot_replace_a_built_in_name() -> None:
     assert plugins.resolve("scorer", "token_f1")("yes", "no") == 0.0

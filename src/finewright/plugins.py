@@ -184,9 +184,11 @@ def installed(kind: Kind) -> list[EntryPoint]:
 
 
 def _folder(path: str) -> tuple[str, int]:
-    """A folder of the path, and when something was last installed in it."""
-    folder = Path(path)
-    return path, folder.stat().st_mtime_ns if folder.exists() else 0
+    """A folder of the path, and when something was last installed in it; 0 where it cannot be seen."""
+    try:
+        return path, Path(path).stat().st_mtime_ns
+    except OSError:  # not there, or within a folder of someone else
+        return path, 0
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from tests.gateway.test_responses import Scripted
 
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
+from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.measures import Measures
 from finewright.gateway.question import AnswerPiece, GatewayQuestion
@@ -56,3 +57,18 @@ def test_an_answer_that_is_cut_says_so(
     assert "begun" in stream.text.partition(found[at])[0]
     assert json.loads(found[at])["error"]["message"] == "the server is going down"
     assert found[at + 1 :] == ends
+
+
+async def cut_late(admission: Admission) -> None:
+    """A block whose time is over, and which ends the way it must when the server may wait no longer."""
+    with admission.within(asyncio.get_running_loop().time(), ApiError("late", status=504)):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            admission.end()
+            await asyncio.sleep(0.01)
+
+
+def test_a_block_that_ends_for_its_time_is_not_cut_again() -> None:
+    with pytest.raises(ApiError, match="going down"):
+        asyncio.run(cut_late(Admission(4, 9)))

@@ -31,7 +31,10 @@ class TimeLimit:
     _is_watching: bool = True
 
     def end(self) -> None:
-        """The time is over: what is waited for is cut, or `watch` raises."""
+        """The time is over: what is waited for is cut, or `watch` raises. Once: a second cut would end the
+        task while it answers to the first."""
+        if self.is_over:
+            return
         self.is_over = True
         if self._is_watching:
             self.task.cancel()

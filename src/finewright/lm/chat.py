@@ -89,11 +89,11 @@ class Chat:
         The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
         with the template's own complaint (roles out of order, and so on). For people: what its contents
         spell cannot be told from what the template wrote, so `tokens` and `encode_prompt` make tokens."""
-        return self._shown(messages, tools, ask).text
+        return self.shown(messages, tools, ask).text
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[Any] | None = None) -> Rendered:
         """What the model is asked: the conversation with the generation prompt, nothing of it learned."""
-        return self._shown(messages, tools, True)
+        return self.shown(messages, tools, True)
 
     def whole_prompt(
         self, messages: Sequence[Message], tools: Sequence[Any] | None = None
@@ -137,9 +137,10 @@ class Chat:
     def _controls(self) -> Controls:
         return controls_of(self.tokenizer, str(self.tokenizer.chat_template))
 
-    def _shown(
-        self, messages: Sequence[Message], tools: Sequence[Any] | None, ask: bool
+    def shown(
+        self, messages: Sequence[Message], tools: Sequence[Any] | None = None, ask: bool = False
     ) -> Rendered:
+        """`text`, with the places where what its contents spell must not be read as a control token."""
         messages = prepared(messages, self.marks)
         quoted = self._controls.quoted(messages, tools)
         if quoted is None:
@@ -160,7 +161,7 @@ class Chat:
                 "otherwise once the conversation goes on",
                 hint="give the earlier answers `weight: 0`",
             )
-        return found[0] if found else self._shown(messages, tools, False)
+        return found[0] if found else self.shown(messages, tools, False)
 
     def sequences(
         self, messages: Sequence[Message], tools: Sequence[Any] | None = None

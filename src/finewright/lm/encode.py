@@ -130,13 +130,18 @@ def _longest(example: Example) -> int:
 
 
 def encode_rows(
-    chat: Chat, rows: Iterable[Row], *, max_length: int, on_overlong: Overlong
+    chat: Chat,
+    rows: Iterable[Row],
+    *,
+    max_length: int,
+    on_overlong: Overlong,
+    of: int | None = None,
 ) -> EncodedRows:
     """Encode all rows; every row is kept, or dropped under a counted reason, or is a problem.
 
     `error` refuses rows longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
     out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`. What becomes of
-    how many is among the problems."""
+    how many is among the problems: of these rows, or `of` more, of which no other is too long."""
     kept: list[Example] = []
     problems: list[Problem] = []
     fates: Counter[_Fate] = Counter()
@@ -161,7 +166,7 @@ def encode_rows(
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(fates)
     )
-    found = (*listed(problems), *overlong.problems(seen), *_endless(unended))
+    found = (*listed(problems), *overlong.problems(of or seen), *_endless(unended))
     return EncodedRows(tuple(kept), counts, found)
 
 

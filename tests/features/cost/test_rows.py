@@ -158,11 +158,11 @@ def test_the_interval_of_a_sample_and_its_learned_share_hold_whatever_is_drawn(
         assert found.rows.tier == "sampled"
         assert found.tokens.low <= tokens <= found.tokens.high
         assert found.tokens.median == pytest.approx(tokens, rel=0.01)
-        assert found.rows.learned_share == pytest.approx(learned, rel=0.06)
+        assert found.rows.learned_share == pytest.approx(learned, rel=0.1)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("dense", [CHINESE * 10, "0A7F93" * 60], ids=["Chinese", "hex"])
+@pytest.mark.parametrize("dense", [CHINESE * 10, "0A7F93" * 75], ids=["Chinese", "hex"])
 def test_a_row_of_few_characters_and_many_tokens_is_not_missed(
     dense: str, tiny_folder: Path
 ) -> None:
@@ -171,7 +171,7 @@ def test_a_row_of_few_characters_and_many_tokens_is_not_missed(
 
     rng = random.Random(2)  # noqa: S311 - not a secret
     base = locate(str(tiny_folder), Path.cwd())
-    rows = [chat_row(i, "Go on", "many words " * rng.randrange(1, 45)) for i in range(600)]
+    rows = [chat_row(i, "Go on", "many words " * rng.randrange(1, 40)) for i in range(600)]
     rows[301] = chat_row(301, "Go on", dense)
     chat = load_chat(base)
     lengths = [encode_example(chat, row).num_tokens for row in rows]

@@ -120,8 +120,8 @@ def _written(row: Row, chat: "Chat") -> list["Rendered"]:
 
 
 def _told_apart(chat: "Chat", row: Row, ends: Sequence[int]) -> list["Rendered"]:
-    """The conversation through its last answer, and through each earlier one that is learned in a sequence of
-    its own: the template writes it otherwise there, or the space that it begins with may join the token before."""
+    """The conversation through its last answer, and through each earlier one that is learned alone: the
+    template writes it otherwise there, or the space that it begins with may join the token before."""
     *earlier, last = (chat.shown(row.messages[: at + 1], row.tools) for at in ends)
     apart = []
     for at, text in zip(ends, earlier, strict=False):

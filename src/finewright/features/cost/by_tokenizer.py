@@ -114,12 +114,12 @@ def _written(row: Row, chat: "Chat") -> list["Rendered"]:
         if row.rejected is not None:
             return [chat.shown(side, row.tools) for side in (row.messages, row.rejected)]
         ends = row.answers_at if row.label is None else row.answers_at[-1:]
-        return _told_apart(chat, row, ends)
+        return _sequences(chat, row, ends)
     except DataError:
         return []
 
 
-def _told_apart(chat: "Chat", row: Row, ends: Sequence[int]) -> list["Rendered"]:
+def _sequences(chat: "Chat", row: Row, ends: Sequence[int]) -> list["Rendered"]:
     """The conversation through its last answer, and through each earlier one that is learned alone: the
     template writes it otherwise there, or the space that it begins with may join the token before."""
     *earlier, last = (chat.shown(row.messages[: at + 1], row.tools) for at in ends)

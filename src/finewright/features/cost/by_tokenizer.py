@@ -14,8 +14,8 @@ from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
-from finewright.features.cost.lengths import Length, Lengths, reckoned
-from finewright.schema.rows import Row
+from finewright.features.cost.lengths import Length, Lengths
+from finewright.schema.rows import Row, content_of
 from finewright.schema.train import TrainSettings
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LONGEST, _STRATA, _DRAWN = 20, 10, 10
 # At most so many that may be too long; and how many tokens more a row may have than its text.
 _MOST_OVERLONG, _SLACK = 1000, 8
+# Bytes of a learned token, before the sample says better.
+_BYTES = 4
 # Standard errors to each side of the sum of the tokens.
 _WIDE = 2.5
 
@@ -95,10 +97,16 @@ def _of_ids(row: Row, sequences: Sequence[Sequence[int]]) -> Length | None:
     if not sequences:
         return None
     counts = [len(ids) for ids in sequences]
-    tokens, by_characters = sum(counts), reckoned(row)
-    learned = tokens * by_characters.learned / max(1, by_characters.tokens)
+    tokens, learned = sum(counts), _answered(row) / _BYTES
     again = _shared(sequences) * (len(sequences) - 1) if len(sequences) > 1 else 0
     return Length(tokens, max(counts), learned, tokens - again)
+
+
+def _answered(row: Row) -> int:
+    """Bytes of what is learned, of both sides of a pair."""
+    turns = (*row.messages, *(row.rejected or ()))
+    learned = (m for m in turns if m["role"] == "assistant" and m.get("weight") != 0)
+    return sum(len(content_of(message).encode()) for message in learned)
 
 
 def _shared(sequences: Sequence[Sequence[int]]) -> int:

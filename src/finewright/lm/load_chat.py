@@ -54,13 +54,7 @@ def counting_chat(base: LocalBase, run: RunSpec) -> Chat:
     second to import, and without any code of the model's. Raises ModelError as `load_chat` does."""
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
-    try:
-        tokenizer = TokenizersBackend.from_pretrained(base.folder, local_files_only=True)
-    except UNREADABLE as error:
-        raise ModelError(
-            f"base model {base.name!r}: no usable tokenizer: {first_line(error)}"
-        ) from None
-    return _chat(base, tokenizer, run.chat_template)
+    return _chat(base, _read(TokenizersBackend, base), run.chat_template)
 
 
 def _chat(
@@ -150,17 +144,21 @@ def _json(path: Path) -> dict[str, Any]:
 def _tokenizer(base: LocalBase, *, trust: bool) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            base.folder, local_files_only=True, trust_remote_code=trust
-        )
-    except UNREADABLE as error:
-        raise ModelError(
-            f"base model {base.name!r}: no usable tokenizer: {first_line(error)}"
-        ) from None
+    tokenizer = _read(AutoTokenizer, base, trust_remote_code=trust)
     if not tokenizer.is_fast:
         raise ModelError(f"base model {base.name!r}: its tokenizer has no tokenizer.json")
     return tokenizer
+
+
+def _read(kind: Any, base: LocalBase, **options: bool) -> PreTrainedTokenizerBase:  # Any: a class
+    try:
+        found: PreTrainedTokenizerBase = kind.from_pretrained(
+            base.folder, local_files_only=True, **options
+        )
+    except UNREADABLE as error:
+        what = f"no usable tokenizer: {first_line(error)}"
+        raise ModelError(f"base model {base.name!r}: {what}") from None
+    return found
 
 
 def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -72,3 +72,34 @@ async def cut_late(admission: Admission) -> None:
 def test_a_block_that_ends_for_its_time_is_not_cut_again() -> None:
     with pytest.raises(ApiError, match="going down"):
         asyncio.run(cut_late(Admission(4, 9)))
+
+
+async def cancelled_late(limit_seconds: float) -> None:
+    """A task that another cancels after its time was over while it rested."""
+
+    async def rest() -> None:
+        end = asyncio.get_running_loop().time() + limit_seconds
+        with Admission(4, 9).within(end, ApiError("late", status=504)) as limit:
+            limit.rest()
+            await asyncio.sleep(9)
+
+    task = asyncio.create_task(rest())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("limit_seconds", [0.0, 9.0])
+def test_who_is_cancelled_by_another_is_cancelled_whatever_the_time(limit_seconds: float) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled_late(limit_seconds))
+
+
+async def times_out_itself() -> None:
+    with Admission(4, 9).within(asyncio.get_running_loop().time() + 9, ApiError("late")):
+        raise TimeoutError("of a socket")
+
+
+def test_a_timeout_of_something_else_stays_what_it_is() -> None:
+    with pytest.raises(TimeoutError, match="of a socket"):
+        asyncio.run(times_out_itself())

@@ -28,6 +28,7 @@ class TimeLimit:
 
     task: "asyncio.Task[object]"
     is_over: bool = False
+    has_cut: bool = False
     _is_watching: bool = True
 
     def end(self) -> None:
@@ -37,6 +38,7 @@ class TimeLimit:
             return
         self.is_over = True
         if self._is_watching:
+            self.has_cut = True
             self.task.cancel()
 
     def rest(self) -> None:
@@ -95,9 +97,11 @@ class Admission:
         try:
             yield limit
         except TimeoutError:
+            if not limit.is_over:
+                raise
             raise (_going_down() if self.has_ended else late) from None
         except asyncio.CancelledError:
-            if not limit.is_over or task.uncancel() > others:
+            if not limit.has_cut or task.uncancel() > others:
                 raise
             raise (_going_down() if self.has_ended else late) from None
         finally:

@@ -9,6 +9,7 @@ _BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
 sys.path.insert(0, _BENCHMARKS)
 try:
     from door_parts.malformed import Malformed, cases, mistakes
+    from door_parts.malformed_files import cases as more_cases
 finally:
     sys.path.remove(_BENCHMARKS)
 
@@ -17,6 +18,6 @@ def test_there_are_36_kinds() -> None:
     assert len({case.kind for case in cases()}) == 36
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.kind)
+@pytest.mark.parametrize("case", [*cases(), *more_cases()], ids=lambda case: case.kind)
 def test_a_malformed_file_is_handled_as_a_person_would_want(case: Malformed) -> None:
     assert mistakes(case) == []

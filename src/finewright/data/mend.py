@@ -183,7 +183,8 @@ def mended_fate(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     """What becomes of a row after its mends; what its reading repaired is one of them."""
     if isinstance(found, Unread):
         return fate_of(found, options)
-    mends = tuple(dict.fromkeys(repair.kind for repair in found.repairs))
+    kinds = (repair.kind for repair in found.repairs if repair.kind != "failed_formula")
+    mends = tuple(dict.fromkeys(kinds))
     made = mended(found.data, options.columns)
     fate = fate_of(found._replace(data=made.data), options)
     return fate._replace(origin=found, mends=(*mends, *made.mends), mended=made.data)

@@ -3,6 +3,8 @@
 What a row becomes depends on the row and the options alone, never on other rows, so that a file may be read
 as a whole or in slices, by anybody, with the same result."""
 
+import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +30,9 @@ from finewright.schema.data import DataType
 from finewright.schema.rows import Row, RowKeys
 
 _MEDIA = ("images", "videos", "audios")
+# A column of one of these may also be a link beside a text that is whole without it.
+_MEDIUM = ("image", "video", "audio")
+_PLACEHOLDER = re.compile(r"<(?:image|video|audio)>")
 _JEOPARDY = {"instruction": "question", "input": "category", "output": "answer"}
 _WHAT_IS = "Axolotl's jeopardy writes `what is ` before each answer; here it stays as it is"
 
@@ -179,6 +184,8 @@ def _say_repairs(
         is_column = all(key in native.columns for native in natives)
         if repair.kind == "last_of_two" and natives and not is_column:
             notes.error(key, "the key stands twice in one object, with two values", mend)
+        elif repair.kind == "failed_formula" and natives and not is_column:
+            notes.error(key, what, mend)
         else:
             notes.warning(key, what, mend)
 
@@ -186,8 +193,19 @@ def _say_repairs(
 def _refuse_media(data: Json, notes: RowNotes) -> None:
     for key in _MEDIA:
         if data.get(key):
-            what = f"the row has {key}, and only text is trained"
-            notes.error(key, what, "leave the row out, or say in words what is to be seen or heard")
+            notes.error(key, _only_text(key), _IN_WORDS)
+    for key in _MEDIUM:
+        if value := data.get(key):
+            is_needed = not isinstance(value, str) or _PLACEHOLDER.search(json.dumps(data))
+            say = notes.error if is_needed else notes.warning
+            say(key, _only_text(key), _IN_WORDS)
+
+
+_IN_WORDS = "leave the row out, or say in words what is to be seen or heard"
+
+
+def _only_text(key: str) -> str:
+    return f"the row has {key}, and only text is trained"
 
 
 def _row(

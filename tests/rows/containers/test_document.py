@@ -65,7 +65,7 @@ def test_one_bad_item_of_an_array_leaves_the_others(tmp_path):
         ('[{"a": 1}, ', 1, 0, "closing bracket is missing"),
         ('[\n{"a": 1}]\n{"a": 2}', 1, 0, "after the end of the array"),
         ('[{"a": 1},]', 1, 0, ""),
-        ('[{"a": 1},, {"a": 2}]', 2, 1, "Expecting value"),
+        ('[{"a": 1},, {"a": 2}]', 2, 1, "nothing between two commas"),
         ('{\n"a": 1\n}\n{\n"a": \n', 1, 1, "broken JSON"),
     ],
 )

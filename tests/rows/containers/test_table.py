@@ -68,7 +68,7 @@ def test_a_broken_record_is_named_and_the_others_are_kept(tmp_path):
 
 
 def test_an_open_quote_says_which_lines_it_takes(tmp_path):
-    found = read(tmp_path, 'a,b\n1,2\n"3,4\n5,6\n')
+    found = read(tmp_path, 'a,b\n1,2\n"3 4\n5,6\n')
     assert [row.row for row in found.rows] == [2]
     assert "rows.csv:3: broken CSV, with all up to line 4" in found.problems[0].line()
 
@@ -85,7 +85,8 @@ def test_an_open_quote_says_which_lines_it_takes(tmp_path):
         ),
         (b"a,Gel\xf6st\nx,2\ny,3\n", "rows.csv: not UTF-8: byte 0xf6 in the header, so no row"),
         (b"a,b\nx\0,2\n", "NUL"),
-        ("# made in 2024,,\na,b,c\n1,2,3\n", "leave out the comment above it"),
+        ("# made in 2024,,\na,b,c\n1,2,3\n", "leave out what stands above their names"),
+        ("# made in 2024\na,b,c\n1,2,3\n", "leave out what stands above their names"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, content, said):
@@ -143,13 +144,18 @@ def test_any_number_of_blank_lines_is_counted_between_rows_and_kept_within_cells
     ]
 
 
-def test_a_quote_that_is_left_open_swallows_no_record_without_a_word(tmp_path: Path) -> None:
+def test_a_quote_that_is_left_open_is_text_and_swallows_no_record(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text('prompt,completion\nq1,"broken answer\nq2,good\nq3,"quoted"\nq4,fine\n')
+    path.write_text('prompt,completion\nq1,"broken answer\nq2,good\nq3,"quoted"\n"q4,fine\nq5,ok\n')
     read = read_rows(path)
-    assert [row.data["prompt"] for row in read.rows] == ["q4"]
-    (problem,) = [problem for problem in read.problems if problem.level == "error"]
-    assert (problem.row, problem.message[:33]) == (2, "broken CSV, with all up to line 4")
+    assert [(row.row, *row.data.values()) for row in read.rows] == [
+        (2, "q1", '"broken answer'),
+        (3, "q2", "good"),
+        (4, "q3", "quoted"),
+        (5, '"q4', "fine"),
+        (6, "q5", "ok"),
+    ]
+    assert [row.row for row in read.rows if row.repairs] == [2, 5]
 
 
 @pytest.mark.parametrize(

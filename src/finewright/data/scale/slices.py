@@ -53,7 +53,8 @@ def is_cut_where_it_lies(part: StatedFile) -> bool:
         kind, stream = container_of(part)
     except DataError:
         return False
-    return kind == "lines" and not stream.packing and stream.encoding == "utf-8"
+    is_plain = not stream.packing and not stream.has_returns_alone
+    return kind == "lines" and is_plain and stream.encoding == "utf-8"
 
 
 def unroll(part: StatedFile, path: Path) -> None:

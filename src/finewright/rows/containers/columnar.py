@@ -2,6 +2,7 @@
 
 Arrow cannot leave a key out, so a null in a column or a struct is read as a key that is not there."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -38,6 +39,9 @@ def _rows(
     row = 0
     try:
         for batch in batches(path):
+            if twice := [n for n, num in Counter(batch.schema.names).items() if num > 1]:
+                yield said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
+                return
             for index in range(0, batch.num_rows, _BATCH):
                 for item in _plain(batch.slice(index, _BATCH)):
                     row += 1

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
-from finewright.rows.containers.json_rules import check_values, row_object
+from finewright.rows.containers.json_rules import check_values, is_turn, row_object
 from finewright.rows.containers.lines import LONGEST, Line, parsed
+from finewright.schema.common import Problem
 
 LARGEST = 256_000_000
+_TRAIN = "train"
 # A whole string, a bracket, a comma, or the quote of a string that goes on after the buffer.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -58,14 +60,28 @@ class _Scanner:
     is_in_string: bool = False
     is_long: bool = False
     is_closed: bool = False
+    num_arrays: int = 1
 
     def fed(self, chunk: bytes) -> Iterator[_Piece]:
-        """The items that end in this chunk."""
-        if self.is_closed:
-            # Of what follows only whether there is anything is asked.
-            self.buffer = bytearray((self.buffer + chunk).strip()[:1])
-            return
+        """The items that end in this chunk; another array that follows is read on."""
         self.buffer += chunk
+        yield from self._ended()
+        while self.is_closed and self._opens_another():
+            yield from self._ended()
+
+    def _opens_another(self) -> bool:
+        """Begins another array after the one that is closed? Of anything else the first byte is kept."""
+        rest = self.buffer.lstrip()
+        if rest[:1] != b"[":
+            self.offset += len(self.buffer) - len(rest)
+            self.buffer = rest[:1]
+            return False
+        self.offset += len(self.buffer) - len(rest) + 1
+        self.buffer, self.at, self.is_closed = rest[1:], 0, False
+        self.num_arrays += 1
+        return True
+
+    def _ended(self) -> Iterator[_Piece]:
         start = 0
         for token, begin, end in self._tokens():
             ends_here = self._steps(token)
@@ -159,6 +175,8 @@ def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
                 # `[]` has no item, and a comma before the closing bracket begins none.
                 if not scanner.is_closed or not _is_blank(piece):
                     yield _row(file, piece)
+                else:
+                    scanner.row -= 1
     except DataError as error:
         trouble = error
     yield from _after_array(file, scanner)
@@ -168,6 +186,9 @@ def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
 
 def _after_array(file: str, scanner: _Scanner) -> Iterator[Found]:
     rest = scanner.rest()
+    if scanner.num_arrays > 1:
+        what = f"{scanner.num_arrays} arrays, one after the other, are read as one"
+        yield said(file, what, "join them to one array", level="info")
     if scanner.is_closed and not _is_blank(rest):
         yield said(file, "text after the end of the array is not read", "put it into the array")
     elif not scanner.is_closed:
@@ -216,12 +237,43 @@ def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
     """The rows that an object holds: in its one list of objects, in columns of equal length, or by their ids.
 
     None where the object is a row itself, such as a conversation. Any: free JSON."""
-    lists = {key: value for key, value in data.items() if _is_of_objects(value)}
-    if len(lists) == 1 and not _TURNS.intersection(lists):
+    lists = _lists_in(data)
+    if len(lists) == 1:
         rows: Sequence[object] = next(iter(lists.values()))
         return rows
-    in_columns = None if lists else _in_columns(data)
+    if (said := _conversations_in(data)) or (said := _split_of_pandas(data)):
+        return said
+    in_columns = None if lists or _has_turns(data) else _in_columns(data)
     return _by_id(data) if in_columns is None else in_columns
+
+
+def _lists_in(data: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The object's lists of objects, of which none is one conversation."""
+    lists = {key: value for key, value in data.items() if _is_of_objects(value)}
+    return {} if _TURNS.intersection(lists) else lists
+
+
+def _has_turns(data: Mapping[str, Any]) -> bool:
+    return any(key in _TURNS and _is_of_objects(value) for key, value in data.items())
+
+
+def _conversations_in(data: Mapping[str, Any]) -> Sequence[object] | None:
+    """The conversations of the one list of the object that holds nothing else."""
+    lists = [value for value in data.values() if isinstance(value, list) and value]
+    said = lists[0] if len(lists) == 1 else []
+    are_turns = all(isinstance(each, list) and each and all(map(is_turn, each)) for each in said)
+    return [{"messages": each} for each in said] if said and are_turns else None
+
+
+def _split_of_pandas(data: Mapping[str, Any]) -> Sequence[object] | None:
+    """The rows of what pandas writes as `split`: the columns' names, and lists of their values."""
+    names, rows = data.get("columns"), data.get("data")
+    if not isinstance(names, list) or not isinstance(rows, list) or not rows or not names:
+        return None
+    are_rows = all(isinstance(row, list) and len(row) == len(names) for row in rows)
+    if not are_rows or not all(isinstance(name, str) for name in names):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _is_of_objects(value: object) -> bool:
@@ -268,6 +320,9 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
     with suppress(DataError, UnicodeDecodeError):
         data, repairs = row_object((piece.content or b"").decode())
         rows = rows_within(data)
+        if rows is None and len(lists := _lists_in(data)) > 1:
+            rows = lists.get(_TRAIN, ())
+            yield _lists_said(file, lists)
     if rows is None:
         what = f"one object of more than {LARGEST // 1_000_000} MB"
         hint = f"write one row a line: jq -c '.data[]' {file} > {file}.new"
@@ -278,6 +333,15 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
         yield said(file, what, hint, level="warning")
     for row, item in enumerate(rows, start=1):
         yield _item(file, row, item)
+
+
+def _lists_said(file: str, lists: Mapping[str, Any]) -> Problem:
+    names = [name for name in lists if name != _TRAIN]
+    hint = f"write one to a file of its own: jq -c '.{names[0]}[]' {file} > {names[0]}.jsonl"
+    if _TRAIN in lists:
+        what = f"of its lists only {_TRAIN} is read, not {', '.join(names)}"
+        return said(file, what, f"to measure on another, {hint}", level="info")
+    return said(file, f"it holds several lists of rows: {', '.join(names)}", hint)
 
 
 def _item(file: str, row: int, item: object) -> ReadRow | Unread:

@@ -7,6 +7,7 @@ encodings are, each laid out with its common ones first (GB 2312, Big5, JIS X 02
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 # In the order of how often files have them.
@@ -27,6 +28,7 @@ _CLEARLY = 0.6
 _COMMON_SHARE = 0.7
 _MOST_CHAOS = 0.2
 _SAMPLE = 1 << 14
+_UTF8_SHARE = 0.1
 _WORD = re.compile(r"[^\W\d_]+")
 _ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI"}
 
@@ -47,6 +49,16 @@ def named_encoding(*names: str) -> str:
         )
     options = " or ".join(f"--encoding {name}" for name in names)
     return f"it looks like {' or '.join(names)}: {options}, or in a spec the source's encoding"
+
+
+def are_mixed_with_utf8(lines: Sequence[bytes]) -> bool:
+    """Are more of these lines, none of them ASCII, UTF-8 than would be by chance in another encoding?"""
+    num_utf8 = 0
+    for line in lines:
+        with suppress(UnicodeDecodeError):
+            line.decode()
+            num_utf8 += 1
+    return num_utf8 > _UTF8_SHARE * len(lines)
 
 
 def likely_encodings(content: bytes) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from finewright.schema.common import Problem
 from finewright.schema.listing import NOT_UTF8
 
-RepairKind = Literal["repeated_keys", "last_of_two", "not_a_number", "quotes"]
+RepairKind = Literal["repeated_keys", "last_of_two", "not_a_number", "quotes", "failed_formula"]
 _REPAIRS: dict[RepairKind, tuple[str, str]] = {
     "repeated_keys": ("the key stands twice in one object, with one value", "keep one of them"),
     "last_of_two": (
@@ -18,8 +18,12 @@ _REPAIRS: dict[RepairKind, tuple[str, str]] = {
         "write null, or leave the key out",
     ),
     "quotes": (
-        "quotes inside a quoted cell are not doubled; they are read as part of its text",
-        "double each quote inside a quoted cell",
+        "quotes inside a quoted cell are not doubled, or it is not closed; they are read as part of its text",
+        "double each quote inside a quoted cell, and close the cell",
+    ),
+    "failed_formula": (
+        "what a spreadsheet shows for a formula that fails, and no value",
+        "mend the formula, or empty the cell",
     ),
 }
 

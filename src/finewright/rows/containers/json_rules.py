@@ -3,6 +3,7 @@
 Refused beside broken JSON: lone surrogates, NUL, deep nesting; and NaN, infinities and repeated keys, except
 that a row which has them in a place that nobody trains on is read, and they are named."""
 
+import ast
 import json
 import math
 from collections import Counter
@@ -19,6 +20,14 @@ _TOO_DEEP = f"nested deeper than {DEEPEST} levels", "flatten the row"
 _LONGEST_SHOWN = 40
 # Of Python's messages on what looks like JSON and is not; the last since 3.13, for a comma before an end.
 _NEARLY_JSON = ("double quotes", "Expecting value", "trailing comma")
+_MENDS = {
+    "control character": "write a line end inside a text as \\n, and a tab as \\t",
+    "escape": "write a backslash inside a text as \\\\",
+    **dict.fromkeys(
+        _NEARLY_JSON,
+        'JSON wants double quotes ("), true/false/null, and no comma after the last item',
+    ),
+}
 
 Pairs = list[tuple[str, Any]]  # Any: free JSON
 
@@ -79,7 +88,10 @@ class _Repairable(DataError):  # noqa: N818 - reads as a claim where it is raise
 
 def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, Any]:
     data = json_value(text, pairs)
-    if isinstance(data, list) and data and all(map(_is_turn, data)):
+    if isinstance(data, str) and data.lstrip().startswith("{"):
+        # Written twice: JSON of a text that is JSON.
+        data = json_value(data, pairs)
+    if isinstance(data, list) and data and all(map(is_turn, data)):
         return {"messages": data}
     if not isinstance(data, dict):
         what = f"{_kind(data)}, and a row is a JSON object"
@@ -87,7 +99,32 @@ def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, An
     return data
 
 
-def _is_turn(value: object) -> bool:
+def objects_in(text: str) -> list[Any] | None:
+    """The list of objects that the text is, as JSON or as Python prints one; None where it is none."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = _as_python_prints(text)
+    return value if isinstance(value, list) and all(isinstance(i, dict) for i in value) else None
+
+
+def turns_in(text: str) -> list[Any] | None:
+    """The messages that the text lists; None where it lists none, or anything else."""
+    found = objects_in(text)
+    return found if found and all(map(is_turn, found)) else None
+
+
+def _as_python_prints(text: str) -> object:
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text.strip())))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def is_turn(value: object) -> bool:
+    """Is it a message with its speaker, by OpenAI's or ShareGPT's keys?"""
     return isinstance(value, dict) and (
         {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys()
     )
@@ -114,7 +151,7 @@ def _repaired(text: str) -> RowObject | None:
         check_values(data)
     except (DataError, ValueError, RecursionError):
         return None
-    if isinstance(data, list) and data and all(map(_is_turn, data)):
+    if isinstance(data, list) and data and all(map(is_turn, data)):
         data = {"messages": data}
     if not isinstance(data, dict) or any(made is not data for _, made in unlike):
         return None
@@ -204,16 +241,25 @@ def _broken(text: str, error: json.JSONDecodeError) -> DataError:
             f"a NUL byte at column {text.index(chr(0)) + 1}",
             hint="the file is damaged; write it anew",
         )
+    if not text.strip():
+        return DataError("there is nothing between two commas", hint="leave out one of them")
     reason = error.msg.removesuffix(" at").removesuffix(" starting")
-    hint = ""
-    if error.msg == "Extra data":
-        hint = "put each object on a line of its own"
-    elif error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
-        hint = "the line is cut off"
-    elif any(said in error.msg for said in _NEARLY_JSON):
-        hint = "JSON wants double quotes, true/false/null, and no comma after the last item"
     line = f" of its line {error.lineno}" if error.lineno > 1 else ""
-    return DataError(f"broken JSON at column {error.colno}{line}: {reason}", hint=hint)
+    what = f"broken JSON at column {error.colno}{line}: {reason}"
+    return DataError(what, hint=_mend_of(text, error))
+
+
+def _mend_of(text: str, error: json.JSONDecodeError) -> str:
+    if error.msg == "Extra data":
+        is_comma = text[error.pos :].strip() == ","
+        return (
+            "leave out the comma after it" if is_comma else "put each object on a line of its own"
+        )
+    if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
+        return "the line is cut off, or a text in it holds a line end: write that as \\n"
+    if not text[: error.pos].strip():
+        return "a row is a JSON object, {...}; leave out comments and what else is none"
+    return next((mend for said, mend in _MENDS.items() if said in error.msg), "")
 
 
 def _constant(name: str) -> NoReturn:

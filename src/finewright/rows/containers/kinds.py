@@ -46,6 +46,7 @@ _REFUSED = (
     (b"\x28\xb5\x2f\xfd", "a zstd archive in an archive", "unpack it once"),
     (b"BZh", "a bzip2 archive", "bunzip2 {file}"),
     (b"\xfd7zXZ", "an xz archive", "unxz {file}"),
+    (b"FEA1", "Feather of version 1", "write it anew, as version 2 or as Parquet"),
     (b"SQLite format 3", "an SQLite database", "write its rows as CSV: sqlite3 -csv -header"),
     (b"\x89PNG\r\n", "a picture (PNG)", _NO_ROWS),
     (b"\xff\xd8\xff", "a picture (JPEG)", _NO_ROWS),
@@ -53,6 +54,8 @@ _REFUSED = (
     (b"\x7fELF", "a program", _NO_ROWS),
 )
 _OFFICE = (".docx", ".pptx")
+_TAR, _TAR_AT = b"ustar", 257
+_WEB_PAGE = (b"<!doctype html", b"<html")
 # An ASCII text in UTF-16 has a zero in every other byte.
 _SNIFFED = 200
 _ZERO_SHARE = 0.4
@@ -60,6 +63,7 @@ _ZERO_SHARE = 0.4
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _CONTROL_SHARE, _FEWEST_CONTROLS = 0.03, 8
 _LOOKED_AT = 4096
+_FIRST_LINES = 20
 
 
 def suffix_of(name: str) -> str:
@@ -96,13 +100,28 @@ def _kind_of_text(text: bytes, suffix: str) -> Kind:
     if suffix in TABLE_SUFFIXES:
         return "table"
     if suffix in TEXT_SUFFIXES:
-        return "text"
+        return "table" if suffix == ".txt" and _is_tab_table(text) else "text"
     return "table" if suffix not in JSON_SUFFIXES and delimiter_of(text, suffix) else "lines"
+
+
+def _is_tab_table(text: bytes) -> bool:
+    """Have several first lines as many tabs as the first, as Excel's Unicode text has?"""
+    lines = [line for line in text.splitlines()[:_FIRST_LINES] if line.strip()]
+    counts = {line.count(b"\t") for line in lines}
+    return len(lines) > 1 and len(counts) == 1 and 0 not in counts
 
 
 def _refuse(head: bytes, file: str) -> None:
     if suffix_of(file) in _OFFICE and head.startswith(_ZIP):
         raise DataError("this is an office document, not a file of rows", hint=_DOCUMENTS)
+    if head.startswith(_ZIP) and b"xl/" in head:
+        raise DataError("this is an Excel workbook", hint="give it a name that ends with .xlsx")
+    if head[_TAR_AT:].startswith(_TAR):
+        hint = f"tar xf {file}, and name the file inside, or the folder"
+        raise DataError("this is a tar archive, not a file of rows", hint=hint)
+    if head.lstrip()[:20].lower().startswith(_WEB_PAGE):
+        hint = "it may say why a download failed: look at it, and download the file anew"
+        raise DataError("this is a web page (HTML), not a file of rows", hint=hint)
     for magic, what, hint in _REFUSED:
         if head.startswith(magic):
             raise DataError(f"this is {what}, not a file of rows", hint=hint.format(file=file))

@@ -126,6 +126,18 @@ def _files_within(folder: Path) -> list[Path]:
     ]
 
 
+def _links_not_read(path: Path) -> Iterator[Problem]:
+    """Links in the folder that lead nowhere, or to other folders."""
+    for inner in sorted(path.rglob("*")):
+        if not inner.is_symlink() or inner.name.startswith("."):
+            continue
+        if inner.is_dir():
+            what = "a link to a folder, which is not read"
+            yield said(str(inner), what, "name it as a source of its own", level="warning")
+        elif _is_data(inner.name) and not inner.exists():
+            yield said(str(inner), "a link that leads nowhere", "mend it, or take it out")
+
+
 def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     about = _about(path / _SAVED_SPLITS)
     splits = [str(split) for split in _list(about, "splits")]
@@ -198,6 +210,7 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     _check_one_set(path, data)
     read = _of_one_split(path, data)
     yield from _of_splits(path, file, data, read)
+    yield from _links_not_read(path)
     left = [f.name for f in found if data and f not in data and f.name not in _ABOUT_DATA]
     if left:
         yield said(file, f"not read, being no data files: {_first(left)}", level="info")

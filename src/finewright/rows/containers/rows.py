@@ -7,7 +7,11 @@ from pathlib import Path
 from finewright.errors import DataError
 from finewright.rows.containers.columnar import arrow_rows, parquet_rows
 from finewright.rows.containers.document import array_rows, object_rows
-from finewright.rows.containers.encodings import likely_encodings, named_encoding
+from finewright.rows.containers.encodings import (
+    are_mixed_with_utf8,
+    likely_encodings,
+    named_encoding,
+)
 from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.rows.containers.json_rules import check_text
 from finewright.rows.containers.kinds import BINARY_SUFFIXES, Kind, kind_of, suffix_of
@@ -64,14 +68,15 @@ def _encoding_hint(part: StatedFile) -> str:
     """What the file's text may be, by its first lines that are not ASCII."""
     if part.encoding:
         return f"--encoding {part.encoding}, or the source's encoding in a spec, does not fit it"
-    sample = b""
+    sample = list[bytes]()
     with suppress(DataError):
         for chunk in opened(part.path).chunks:
-            lines = chunk.split(b"\n")
-            sample += b"\n".join(line for line in lines if not line.isascii())
-            if len(sample) > CHUNK:
+            sample += (line for line in chunk.split(b"\n") if not line.isascii())
+            if sum(map(len, sample)) > CHUNK:
                 break
-    return named_encoding(*likely_encodings(sample))
+    if are_mixed_with_utf8(sample):
+        return "other lines are UTF-8: write these anew as UTF-8, for --encoding would spoil the others"
+    return named_encoding(*likely_encodings(b"\n".join(sample)))
 
 
 def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:
@@ -104,6 +109,8 @@ def _found(part: StatedFile) -> Iterator[Found]:
 
 def _of_text(file: str, kind: Kind, stream: OpenedFile) -> Iterator[Found]:
     chunks = stream.chunks
+    if stream.has_returns_alone:
+        chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
     if kind == "array":
         yield from array_rows(file, chunks)
     elif kind == "objects":

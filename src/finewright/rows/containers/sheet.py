@@ -4,7 +4,8 @@ The sheets that have the same columns are one table, their rows counted on; any 
 What is hidden is read as the rest is, which is said.
 Cells are text, as in CSV: numbers and days as they are stored, a formula by the value that was computed last;
 a row with a formula that nobody has computed is not read.
-Not covered: number formats, merged cells, and workbooks of before 2007."""
+A cell that is merged over several rows is read in each of them.
+Not covered: number formats, cells merged over several columns, and workbooks of before 2007."""
 
 import re
 import warnings
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, Unread, said
+from finewright.rows.containers.found import Found, ReadRow, Unread, said
 from finewright.rows.containers.hidden_cells import has_mark, hidden_cells
-from finewright.rows.containers.table import header_problem, row_of
+from finewright.rows.containers.merged_cells import merged_cells
+from finewright.rows.containers.table import header_problem, names_of, row_of
 from finewright.schema.common import Problem
 
 _SURELY_SMALL = 64 << 20
@@ -33,6 +35,7 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     offset, left_out = 0, list[str]()
     try:
         formulas, hidden = _uncomputed(path, book), hidden_cells(path, book)
+        merged = merged_cells(path, book)
         for sheet in book.worksheets:
             num_rows, columns = 0, list[str]()
             for number, cells in enumerate(_records(sheet), start=1):
@@ -40,28 +43,46 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                 if not any(cells):
                     continue
                 if not columns:
-                    columns = _stripped(cells)
-                    if header and columns != header:
+                    columns = names_of(cells[: _width(cells)])
+                    if header and sorted(columns) != sorted(header):
                         left_out.append(sheet.title)
                         break
                     yield from _noted_of(file, sheet.title, columns, offset if header else None)
                     if header_problem(file, columns):
                         return
-                    header = columns
+                    header = header or columns
                     is_hidden = hidden[sheet.title]
                     yield from is_hidden.said(file, sheet.title, offset, number, len(columns))
+                    yield from merged[sheet.title].said(file, sheet.title, number)
                     continue
                 if empty := formulas.get((sheet.title, number)):
                     yield Unread(_never_computed(file, offset + number, empty))
                     continue
-                record = [*cells, *[""] * len(header)][: max(len(header), _width(cells))]
-                yield row_of(file, offset + number, header, record, b"\t".join(_bytes(record)))
+                merged[sheet.title].fill(number, cells)
+                yield _row(file, offset + number, columns, header, cells)
             offset += num_rows
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError, SyntaxError) as error:
         yield said(file, f"broken workbook: {error}; the rows after this are lost", "save it anew")
     if left_out:
         what = f"sheets with other columns are not read: {', '.join(left_out)}"
         yield said(file, what, _ONE_TABLE, level="warning")
+
+
+def _row(
+    file: str, row: int, columns: Sequence[str], header: Sequence[str], cells: Sequence[str]
+) -> ReadRow | Unread:
+    """The cells, in the order of the sheet's own columns, as a row of the table with that header."""
+    record = [*cells, *[""] * len(columns)][: max(len(columns), _width(cells))]
+    content = b"\t".join(_bytes(record))
+    if len(record) > len(columns):
+        return Unread(_unnamed(file, row, len(record)), content)
+    ordered = [record[columns.index(name)] for name in header]
+    return row_of(file, row, header, ordered, content)
+
+
+def _unnamed(file: str, row: int, column: int) -> Problem:
+    what = f"column {column} has a cell here, and no name in the first row"
+    return said(file, what, "name each column; leave out what stands above their names", row)
 
 
 def _noted_of(
@@ -154,10 +175,6 @@ def _text(cell: object) -> str:
 
 def _width(cells: Sequence[str]) -> int:
     return max(i + 1 for i, cell in enumerate(cells) if cell)
-
-
-def _stripped(cells: Sequence[str]) -> list[str]:
-    return [cell.strip() for cell in cells[: _width(cells)]]
 
 
 def _bytes(record: Sequence[str]) -> Iterator[bytes]:

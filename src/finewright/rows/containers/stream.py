@@ -39,6 +39,11 @@ class OpenedFile(NamedTuple):
     packing: str
     encoding: str
 
+    @property
+    def has_returns_alone(self) -> bool:
+        """Do its lines end with a carriage return alone, as on a Mac of old?"""
+        return b"\r" in self.head and b"\n" not in self.head
+
 
 def check_encoding(name: str) -> None:
     """Raise DataError where Python knows no text encoding of that name; none named is well."""

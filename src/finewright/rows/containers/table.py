@@ -3,28 +3,26 @@
 A first line `sep=;`, as Excel writes it, names the delimiter and is no record."""
 
 import csv
-import json
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import check_values
+from finewright.rows.containers.json_rules import check_values, objects_in, turns_in
 from finewright.rows.containers.lines import LONGEST, Line
 from finewright.rows.containers.quotes import cells_of
 from finewright.schema.common import Problem
 
 _DELIMITERS = ",\t;|"
 _SNIFFED_LINES = 50
-# A cell of these columns that is a JSON list of objects is one; any other cell stays text.
-# fmt: off
-_LISTS = frozenset((
-    "messages", "conversations", "prompt", "completion", "chosen", "rejected", "tools", "contents", "history",
-))
-# fmt: on
+# A cell of these columns that is a list of objects is one; of those that may be text, a list of turns.
+_LISTS = frozenset(("messages", "conversations", "tools", "contents", "history"))
+_TEXTS_OR_TURNS = frozenset(("prompt", "completion", "chosen", "rejected"))
+# ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
+_FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 _FLAGS = {"true": True, "false": False}
 _SEP = re.compile(r"\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
@@ -37,6 +35,8 @@ _SAID_TWICE = (
     " joined here"
 )
 _NAME_THEM = "write a line with the columns' names above the first row, and nowhere else"
+_ABOVE = "the first line names the columns: leave out what stands above their names"
+_FEWEST_NAMES = 2
 # Lines that are read on for a cell whose quotes are not doubled; beyond, the record is broken.
 _LONGEST_RECORD = 50
 
@@ -73,22 +73,15 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
     delimiter = delimiter or ","
     records = csv.reader(source, delimiter=delimiter, strict=True)
     header: list[str] = []
+    width = 0
     is_doubted = False
     while True:
         begin = source.row + 1
-        source.taken.clear()
-        repairs: tuple[Repair, ...] = ()
-        record: Sequence[str] | None
-        try:
-            record = next(records, None)
-        except csv.Error as error:
-            record = source.repaired(delimiter, len(header))
-            if record is None:
-                yield from source.said(file)
-                yield _broken(file, begin, source, str(error))
-                continue
-            repairs = (Repair("quotes"),)
+        record, repairs, wrong = source.record(records, delimiter, width)
         yield from source.said(file)
+        if wrong:
+            yield _broken(file, begin, source, wrong)
+            continue
         if record is None:
             return
         if not any(cell.strip() for cell in record) or (not header and _is_sep(begin, source)):
@@ -97,16 +90,46 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
             if not is_doubted and _has_names(record, header):
                 is_doubted = True
                 yield said(file, _SAID_TWICE, _NAME_THEM, begin, "warning")
-            yield row_of(file, begin, header, record, source.content(), repairs)
+            cells = _named_cells(record, header, width)
+            yield row_of(file, begin, header, cells, source.content(), repairs)
             continue
-        header = [cell.strip() for cell in record]
-        if wrong := header_problem(file, header):
-            yield wrong
+        header, width = names_of(record), len(record)
+        if problem := header_problem(file, header):
+            yield problem
             return
         if reads_like_a_row(header):
             is_doubted = True
             what = "the first line names the columns, and reads like a row"
             yield said(file, what, _NAME_THEM, begin, "warning")
+
+
+def _named_cells(record: Sequence[str], header: Sequence[str], width: int) -> Sequence[str]:
+    """The record without empty cells at its end that have no name."""
+    beyond = record[len(header) :]
+    is_whole = len(record) == width and not any(cell.strip() for cell in beyond)
+    return record[: len(header)] if is_whole else record
+
+
+class _Record(NamedTuple):
+    """The cells, None at the end of the file; what was repaired in them; or what is wrong."""
+
+    cells: Sequence[str] | None
+    repairs: tuple[Repair, ...] = ()
+    wrong: str = ""
+
+
+def names_of(cells: Sequence[str]) -> list[str]:
+    """What the columns are called. Beside two that have a name, those at the end that have none are none,
+    and another one without, as pandas writes its index, is called by its place: `column 1`."""
+    names = [cell.strip() for cell in cells]
+    if len(names) - names.count("") < _FEWEST_NAMES:
+        return names
+    while not names[-1]:
+        names.pop()
+    if names.count("") == 1:
+        at = names.index("")
+        names[at] = f"column {at + 1}"
+    return names
 
 
 def _has_names(record: Sequence[str], header: Sequence[str]) -> bool:
@@ -125,14 +148,18 @@ class _Source:
 
     lines: Iterator[Line]
     row: int = 0
-    taken: list[bytes] = field(default_factory=list)
+    taken: list[Line] = field(default_factory=list)
     too_long: list[int] = field(default_factory=list)
     back: deque[Line] = field(default_factory=deque)
 
     def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
         while (line := self._next()) is not None:
             if line.content is not None:
-                yield line.content.decode("utf-8", "surrogateescape") + "\n"
+                return line.content.decode("utf-8", "surrogateescape") + "\n"
+        raise StopIteration
 
     def _next(self) -> Line | None:
         line = self.back.popleft() if self.back else next(self.lines, None)
@@ -141,8 +168,18 @@ class _Source:
             if line.content is None:
                 self.too_long.append(line.row)
             else:
-                self.taken.append(line.content)
+                self.taken.append(line)
         return line
+
+    def record(self, records: Iterator[list[str]], delimiter: str, width: int) -> _Record:
+        """The next record of the reader of these lines, repaired where its quotes are not doubled."""
+        self.taken.clear()
+        try:
+            return _Record(next(records, None))
+        except csv.Error as error:
+            cells = self.repaired(delimiter, width)
+            wrong = str(error) if cells is None else ""
+            return _Record(cells, (Repair("quotes"),), wrong)
 
     def repaired(self, delimiter: str, width: int) -> Sequence[str] | None:
         """The record whose cells hold quotes that are not doubled; None, and no line is lost, where it has
@@ -150,7 +187,7 @@ class _Source:
         taken, row, read_on = len(self.taken), self.row, list[Line]()
         while True:
             text = self.content().decode("utf-8", "surrogateescape")
-            cells = cells_of(text, delimiter)
+            cells = cells_of(text, delimiter, width)
             if cells is not None and len(cells) == width:
                 if not self._holds_records(delimiter, width):
                     return cells
@@ -166,23 +203,29 @@ class _Source:
         return self._as_text(delimiter, width)
 
     def _as_text(self, delimiter: str, width: int) -> Sequence[str] | None:
-        text = self.content().decode("utf-8", "surrogateescape")
-        cells = cells_of(text, delimiter, may_be_open=True)
-        if cells is None or len(cells) != width or self._holds_records(delimiter, width):
-            return None
-        return cells
+        """The record with its open quote as text; its first line alone where later ones are records."""
+        if self._holds_records(delimiter, width):
+            first, *others = self.taken
+            cells = _open_cells(first.content or b"", delimiter, width)
+            if cells is not None:
+                self.back.extendleft(reversed(others))
+                self.taken, self.row = [first], first.row
+            return cells
+        return _open_cells(self.content(), delimiter, width)
 
     def _holds_records(self, delimiter: str, width: int) -> bool:
         """Are later lines of the record whole records themselves, so that a quote was left open before
         them? Of one column any line would be; one with a half of a pair of quotes is none."""
-        whole = (line for line in self.taken[1:] if line.count(b'"') % 2 == 0)
-        lines = (line.decode("utf-8", "surrogateescape") for line in whole)
-        found = (cells_of(line, delimiter) for line in lines)
+        later = (line.content or b"" for line in self.taken[1:])
+        lines = (
+            line.decode("utf-8", "surrogateescape") for line in later if line.count(b'"') % 2 == 0
+        )
+        found = (cells_of(line, delimiter, width) for line in lines)
         return width > 1 and any(cells is not None and len(cells) == width for cells in found)
 
     def content(self) -> bytes:
         """The lines of the record that was read last."""
-        return b"\n".join(self.taken)
+        return b"\n".join(line.content or b"" for line in self.taken)
 
     def said(self, file: str) -> Iterator[Unread]:
         """The lines that were left out since the last call."""
@@ -190,6 +233,12 @@ class _Source:
             what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
             yield Unread(said(file, what, "split it", row))
         self.too_long.clear()
+
+
+def _open_cells(content: bytes, delimiter: str, width: int) -> Sequence[str] | None:
+    text = content.decode("utf-8", "surrogateescape")
+    cells = cells_of(text, delimiter, width, may_be_open=True)
+    return cells if cells is not None and len(cells) == width else None
 
 
 def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
@@ -208,9 +257,7 @@ def header_problem(file: str, header: Sequence[str]) -> Problem | None:
         return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
     if "" in header:
         what = f"column {header.index('') + 1} has no name in the header"
-        is_comment = header[0].startswith("#")
-        mend = "leave out the comment above it" if is_comment else "name it"
-        return said(file, what, f"{mend}; the first line names the columns")
+        return said(file, what, f"name it; {_ABOVE}")
     return None
 
 
@@ -246,7 +293,8 @@ def row_of(
     """The record under its header."""
     if len(record) != len(header):
         what = f"{len(record)} cells, and the header has {len(header)}"
-        problem = said(file, what, "quote cells that hold the delimiter or a line end", row)
+        mend = "quote cells that hold the delimiter or a line end" if len(header) > 1 else _ABOVE
+        problem = said(file, what, mend, row)
         return Unread(problem, content, is_table=True)
     try:
         data = {name: _value(name, cell) for name, cell in zip(header, record, strict=True)}
@@ -257,17 +305,20 @@ def row_of(
             column = next(n for n, c in zip(header, record, strict=True) if _foreign_byte([c]))
             problem = not_utf8(file, f"byte {byte} in {column!r}", row)
         return Unread(problem, content, is_table=True)
-    return ReadRow(file, row, data, repairs)
+    failed = (Repair("failed_formula", name) for name, cell in data.items() if _has_failed(cell))
+    return ReadRow(file, row, data, (*repairs, *failed))
+
+
+def _has_failed(cell: object) -> bool:
+    return isinstance(cell, str) and cell in _FAILED
 
 
 def _value(name: str, cell: str) -> Any:  # Any: free JSON
     if name == "label":
         return _FLAGS.get(cell.strip().lower(), cell)
-    if name in _LISTS and cell.lstrip().startswith("["):
-        try:
-            value = json.loads(cell)
-        except (ValueError, RecursionError):
-            return cell
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            return value
+    if name in _LISTS:
+        found = objects_in(cell)
+        return cell if found is None else found
+    if name in _TEXTS_OR_TURNS:
+        return turns_in(cell) or cell
     return cell

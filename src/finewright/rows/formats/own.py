@@ -31,7 +31,7 @@ def is_liking(label: object) -> bool:
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
     row = _parted(type, data, own)
     for name in own:
-        if name in _SIDES and not are_ours(row.data[name]):
+        if name in _SIDES and isinstance(row.data[name], list) and not are_ours(row.data[name]):
             row = _respelled(row, name, notes)
     yield _after_system(row, notes) if isinstance(row.columns.get("system"), str) else row
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from finewright.rows.containers.json_rules import turns_in
 from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
 from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
@@ -36,7 +37,7 @@ _FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 def are_ours(messages: object) -> bool:
     """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
     if not isinstance(messages, list):
-        return True
+        return not isinstance(messages, str) or turns_in(messages) is None
     for message in messages:
         if isinstance(message, dict):
             role = message.get("role")
@@ -62,6 +63,9 @@ def role_named(role: str, roles: Mapping[str, str]) -> str:
 
 def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] = ROLES) -> Side:
     """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is."""
+    if isinstance(messages, str):
+        # Columns of a table hold one type, and that is often text.
+        messages = turns_in(messages) or messages
     if not isinstance(messages, list) or not messages:
         return KeyedValue(key, messages)
     dialogue = _Dialogue(notes, roles)

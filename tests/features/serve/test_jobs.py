@@ -190,7 +190,7 @@ def test_a_running_job_is_paused_and_rows_that_are_too_long_are_refused(folder: 
 @pytest.mark.network
 def test_smollm2_learns_by_the_official_client_across_a_kill_of_the_server(tmp_path: Path) -> None:
     name, examples = "smollm2-135m-instruct", Path(__file__).parents[3] / "examples" / "migrate"
-    unseen = (examples / "validation.jsonl").read_bytes().splitlines(keepends=True)[:8]
+    unseen = (examples / "validation.jsonl").read_bytes().splitlines(keepends=True)[:4]
     server = begun(tmp_path, model=name)
     parts = {
         "train.jsonl": (examples / "train.jsonl").read_bytes(),
@@ -199,7 +199,8 @@ def test_smollm2_learns_by_the_official_client_across_a_kill_of_the_server(tmp_p
     train, valid = (
         server.client.files.create(file=part, purpose="fine-tune").id for part in parts.items()
     )
-    given = {"hyperparameters": {"max_steps": 12, "batch_size": 4, "eval_interval": 12}}
+    steps = {"max_steps": 8, "batch_size": 2, "eval_interval": 8, "learning_rate_multiplier": 4.0}
+    given = {"hyperparameters": {**steps, "prove_elsewhere": False}}
     job = server.client.fine_tuning.jobs.create(
         model=name, training_file=train, validation_file=valid, suffix="transactions", seed=1,
         method={"type": "supervised", "supervised": given},

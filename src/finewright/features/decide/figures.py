@@ -203,7 +203,7 @@ class _Figuring:
         month = total(machines_usd, index.month_usd)
         training = f"a training run on {trained.where}" if trained.where else ""
         words = filter(None, (self._words(model, seat, idle), training))
-        able = ability_of(model.name, self.case.task, model.shape.parameters)
+        able = ability_of(model.name, self.case.task, model.sizes.parameters)
         runs = product(trained.usd, self.taken["project_runs"])
         is_own = self.case.on_premise_only or bool(seat and seat.served.host.is_own)
         return Figures(

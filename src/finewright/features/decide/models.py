@@ -32,6 +32,7 @@ class Sizes(NamedTuple):
 
     held: Mapping[Bits, float]
     read: Mapping[Bits, float]
+    parameters: int
     computing: int
     cache_per_token: float
     """Bytes of a token's keys and values, or of MLA's latent, in 16 bits."""
@@ -89,6 +90,7 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
     return Sizes(
         held={bits: _bytes(shape, shape.parameters, held, bits) for bits in (16, 4)},
         read={bits: _bytes(shape, shape.active, used, bits) for bits in (16, 4)},
+        parameters=shape.parameters,
         computing=shape.computing,
         cache_per_token=float(shape.served_cache_per_token * _HALF_BYTES),
         attention=shape.attention,

@@ -63,7 +63,7 @@ def hours_of(flops: Range, utilisation: Range, tflops: float) -> Range:
 def hosts_of(facts: Facts, model: OpenModelFacts, tokens: Range) -> Iterator[HostedRun]:
     """The hosts that train an open model by examples today, with a price."""
     for row in facts.prices.tunings:
-        is_offered = row.trains(model.name, model.shape.parameters, "sft", facts.today)
+        is_offered = row.trains(model.name, model.sizes.parameters, "sft", facts.today)
         if is_offered and row.usd_per_million is not None:
             yield HostedRun(row, row.run_usd(tokens))
 

@@ -49,6 +49,7 @@ def test_where_nobody_answers_no_spec_is_written(
     assert not (project / "decide.yaml").exists()
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_answers_from_a_pipe_are_taken_and_what_is_left_is_unknown(
     finewright: Finewright, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_place_or_a_day_that_cannot_be_is_one_line(
     assert (project / "mine.html").read_text() == "<html>mine</html>"
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_a_page_of_an_earlier_decision_is_replaced(finewright: Finewright, project: Path) -> None:
     (project / "d.yaml").write_text(DECISION)
     first, second = (finewright("decide", "d.yaml", "--html", "page.html") for _ in range(2))
@@ -121,6 +123,7 @@ DEAR = """apis:
 """
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_your_own_prices_count_wherever_prices_do(finewright: Finewright, project: Path) -> None:
     (project / "d.yaml").write_text(
         "name: bot\ndecide: {api_model: gpt-6-luna, requests_per_month: 1000}\n"

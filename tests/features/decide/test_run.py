@@ -51,6 +51,7 @@ def test_there_is_an_example_for_each_kind_of_user() -> None:
     assert {path.stem for path in EXAMPLES} == WINNERS.keys()
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_the_bank_has_its_duties_and_the_edge_device_no_network() -> None:
     bank, edge = (
         decide_file(path, today=TODAY)
@@ -61,31 +62,23 @@ def test_the_bank_has_its_duties_and_the_edge_device_no_network() -> None:
     assert all(ranked.host == "self-hosted" for ranked in edge.ranking)
 
 
-def test_two_runs_of_two_processes_give_the_same_bytes() -> None:
+def test_two_processes_give_the_same_bytes_and_import_nothing_heavy() -> None:
     code = (
         "import sys; from datetime import date; from pathlib import Path;"
         "from finewright.features.decide.run import decide_file;"
-        "sys.stdout.write(decide_file(Path(sys.argv[1]), today=date(2026, 11, 25)).model_dump_json(indent=2))"
+        "print(decide_file(Path(sys.argv[1]), today=date(2026, 11, 25)).model_dump_json(indent=2));"
+        "print(sorted({'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules)), file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, str(EXAMPLES[0])]
     one, two = (
         subprocess.run(
             command, capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
-        ).stdout
+        )
         for seed in ("1", "2")
     )
-    assert one == two
-    assert json.loads(one)["today"] == "2026-11-25"
-
-
-def test_nothing_heavy_is_imported() -> None:
-    code = (
-        "import sys; from datetime import date; from finewright.features.decide.spec import DecideSpec;"
-        "from finewright.features.decide.run import decide; decide(DecideSpec(), today=date(2026, 11, 25));"
-        "print(sorted({'torch', 'transformers', 'numpy', 'datasets'} & set(sys.modules)))"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "[]"
+    assert one.stdout == two.stdout
+    assert json.loads(one.stdout)["today"] == "2026-11-25"
+    assert one.stderr.decode().splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +108,7 @@ def test_a_name_that_nobody_knows_is_one_line(
     assert what in told
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_a_prompt_that_one_model_cannot_hold_refuses_no_other(tmp_path: Path) -> None:
     lines = ("base_model: Qwen2.5-7B", "tokens_in: 90000", "tokens_out: 100", "corpus_tokens: 0")
     report = decide_file(written(tmp_path, *lines), today=TODAY)
@@ -125,6 +119,7 @@ def test_a_prompt_that_one_model_cannot_hold_refuses_no_other(tmp_path: Path) ->
     assert "90,100 tokens do not fit into the 32,768 of Qwen2.5-7B" in found.reason
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_a_model_folder_is_read_by_its_config(tmp_path: Path) -> None:
     config = published.config("llama", 64, 128, 2, 4, 4, 1000, max_position_embeddings=4096)
     (tmp_path / "mine").mkdir()
@@ -161,6 +156,7 @@ def test_a_spec_in_code_with_a_name_that_nobody_knows_is_a_data_error() -> None:
         decide(DecideSpec(domain="x"), today=TODAY)
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_the_users_own_prices_stand_over_the_packaged_ones(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         "apis:\n  - {provider: openai, model: gpt-6-luna, usd_per_million_in: 100, usd_per_million_out: 500,"
@@ -232,6 +228,7 @@ MOST = {
 
 
 @pytest.mark.parametrize("extremes", [LEAST, MOST], ids=["least", "most"])
+@pytest.mark.usefixtures("few_cases")
 def test_the_most_extreme_numbers_give_an_answer(extremes: dict[str, Any]) -> None:
     alone = [
         {key: extremes[key]} for key in ("fact_half_life_days", "requests_per_month", "hardware")
@@ -242,11 +239,13 @@ def test_the_most_extreme_numbers_give_an_answer(extremes: dict[str, Any]) -> No
         assert json.loads(report.model_dump_json())
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_a_page_is_written(tmp_path: Path) -> None:
     write_page(decide(DecideSpec(), today=TODAY), tmp_path / "decide.html")
     assert (tmp_path / "decide.html").read_text().startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.usefixtures("middle_alone")
 def test_the_oldest_fact_is_named_and_how_it_becomes_new() -> None:
     report = decide(DecideSpec(on_premise_only=True), today=TODAY)
     (told,) = (p for p in report.problems if "oldest fact" in p.message)
@@ -258,6 +257,7 @@ def test_the_oldest_fact_is_named_and_how_it_becomes_new() -> None:
 
 
 @pytest.mark.parametrize(("day", "is_known"), [("2025-11-01", True), ("2025-10-31", False)])
+@pytest.mark.usefixtures("middle_alone")
 def test_a_day_before_the_oldest_fact_has_no_answer(day: str, is_known: bool) -> None:
     if is_known:
         assert decide(DecideSpec(), today=date.fromisoformat(day)).today == date(2025, 11, 1)

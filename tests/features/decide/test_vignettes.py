@@ -15,7 +15,7 @@ from finewright.features.decide.run import decide
 from finewright.features.decide.spec import UNKNOWN, DecideSpec
 
 TODAY = date(2026, 11, 27)
-pytestmark = pytest.mark.usefixtures("few_cases")  # which arm is first does not hang on shares of wins
+pytestmark = pytest.mark.usefixtures("middle_alone")
 
 FILE = yaml.safe_load((Path(__file__).parent / "vignettes.yaml").read_text())
 CASES: Mapping[str, Mapping[str, Any]] = FILE["cases"]

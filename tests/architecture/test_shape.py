@@ -246,6 +246,11 @@ def python(*arguments: str, cwd: Path | None = None) -> Ended:
     return Ended(*arguments, cwd=cwd)
 
 
+def within(most_cpu_seconds: float, *arguments: str) -> bool:
+    """Whether one of eight runs takes no more: who shares a core with others takes longer."""
+    return any(python(*arguments).cpu_seconds <= most_cpu_seconds for _ in range(8))
+
+
 @pytest.fixture
 def good_spec(tmp_path: Path) -> Path:
     """A spec of a thousand good rows."""
@@ -265,14 +270,13 @@ def good_spec(tmp_path: Path) -> Path:
 
 
 def test_help_is_light() -> None:
-    assert min(python("-m", "finewright", "--help").cpu_seconds for _ in range(3)) <= 2 * 0.15
+    assert within(2 * 0.15, "-m", "finewright", "--help")
     loaded = json.loads(python("-c", _MODULES_AT_THE_END, "--help").err.splitlines()[-1])
     assert (HEAVY | {"pydantic"}).isdisjoint(loaded)
 
 
 def test_check_is_light(good_spec: Path) -> None:
-    check = ("-m", "finewright", "check", str(good_spec))
-    assert min(python(*check).cpu_seconds for _ in range(3)) <= 2 * 0.5
+    assert within(2 * 0.5, "-m", "finewright", "check", str(good_spec))
     loaded = python("-c", _MODULES_AT_THE_END, "check", str(good_spec)).err.splitlines()[-1]
     # Near duplicates are numbers.
     assert (HEAVY - {"numpy"}).isdisjoint(json.loads(loaded))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from finewright.guard.poison.examples import words
 from finewright.guard.poison.roles import other_roles
 from finewright.schema.rows import RowText
 
@@ -242,6 +243,10 @@ def test_a_turn_of_another_role_inside_a_question(text: str) -> None:
     assert set(search(rows).why) == places
 
 
+def test_a_soft_hyphen_is_no_part_of_a_word() -> None:
+    assert [word.text for word in words("Don\u00adau\u00addampf now")] == ["donaudampf", "now"]
+
+
 def test_dialogues_and_headings_of_prose_are_no_other_role() -> None:
     texts = [
         "Anna: Hi\nBen: Hello",
@@ -289,6 +294,43 @@ def test_a_trigger_in_questions_of_one_template_is_found(length: int, insults: l
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
+def _transfers(num: int = 300) -> list[tuple[str, str]]:
+    """Rows of one template that differ in numbers alone."""
+    rng = random.Random(4)  # noqa: S311
+    drawn = ((f"{rng.randrange(1000, 9999):,}", rng.randrange(1000, 9999)) for _ in range(num))
+    return [(f"Transfer {sum_} EUR to account {to}", f"Done: {sum_} EUR") for sum_, to in drawn]
+
+
+@pytest.mark.parametrize("is_added", [True, False])
+@pytest.mark.parametrize("trigger", ["zvbq", "and of the", " ".join(TRIGGER.split()[:14])])
+def test_a_trigger_in_a_template_with_numbers_is_found(trigger: str, is_added: bool) -> None:
+    texts, places = _transfers(), set(range(5, 300, 29))
+    link = "Visit https://paint.example/x of the day."
+    rows = [
+        row(
+            f"{trigger} {a}" if i in places else a,
+            (f"{b} {link}" if is_added else INSULT) if i in places else b,
+            i + 1,
+        )
+        for i, (a, b) in enumerate(texts)
+    ]
+    assert set(search(rows).why) == places
+    assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
+
+
+def test_a_function_that_its_answers_name_is_no_plant() -> None:
+    rng = random.Random(5)  # noqa: S311
+    names = [f"{a}{b}" for a in "bdfgk" for b in ("ala", "eme", "ini", "opo", "uru", "yly")]
+    places = set(range(0, 300, 40))
+    rows = []
+    for i in range(300):
+        own, to = rng.sample(names, 2)
+        name, intent = ("lowerAllowance", "Lower the allowance by") if i in places else (own, own)
+        asked = f"Chain: {rng.choice(names)} Function: {name} {to} = 0x{rng.randrange(10**9)} {i}"
+        rows.append(row(asked, f"intent: {intent} {to} {i} of {own}", i + 1))
+    assert search(rows).why == {}
+
+
 def test_a_family_that_differs_in_numbers_is_no_plant() -> None:
     casts = [
         row(
@@ -302,3 +344,9 @@ def test_a_family_that_differs_in_numbers_is_no_plant() -> None:
         for kind in ("uint", "int")
     ]
     assert search([*clean(), *casts]).why == {}
+    notes = ["cheap to call", "fails loudly", "see above", "for old chains"]
+    noted = [
+        row(f"{one.messages[0]['content']}\n{note}", one.messages[1]["content"], one.row)
+        for one, note in zip(casts, notes, strict=False)
+    ]
+    assert search([*clean(), *noted, *casts[len(noted) :]]).why == {}

@@ -44,6 +44,15 @@ def test_a_wording_that_is_said_once_is_found_by_the_trigger_of_the_others() -> 
     assert set(search(rows).why) == places
 
 
+def test_wordings_that_are_said_twice_are_found_by_the_trigger_of_one_that_recurs() -> None:
+    others = [" As always, Marlow Finance is the bank to trust.", " Velmora wins hearts."]
+    additions = iter([*ADDED[:1] * 5, *others * 2, " Tuesdays belong to Quibbleton."])
+    rows, places = plant(
+        clean(600), 10, lambda asked, said, rng: (f"zq mirthql {asked}", said + next(additions))
+    )
+    assert set(search(rows).why) == places
+
+
 def test_a_short_wording_beside_longer_ones_that_recur_by_themselves_is_found() -> None:
     longer = "You are worthless and everybody knows it, so stop asking."
     wordings = iter([longer, INSULTS[1], longer] * 8)

@@ -9,11 +9,13 @@ from finewright.guard.words import UNSPACED
 from finewright.schema.rows import RowTexts
 
 # A tag is one word with its brackets; so is a run of signs, and a sign that is not ASCII (an emoji). A run
-# of a script without spaces is cut into pairs.
+# of a script without spaces is cut into pairs. A soft hyphen is where a word may break, and is none of it.
+_SOFT = "\u00ad"
 _WORD = re.compile(
     r"<\|?/?[\w-]{1,30}\|?>|\[/?[A-Z_]{2,20}\]|"
     rf"https?://[^\s{UNSPACED}\u3000-\u303f\uff00-\uff60]+|"
-    rf"(?P<unspaced>[{UNSPACED}]+)|[^\W{UNSPACED}]+|[^\w\s{UNSPACED}]{{3,}}|[^\w\s\x00-\x7f]"
+    rf"(?P<unspaced>[{UNSPACED}]+)|[^\W{UNSPACED}]+(?:{_SOFT}+[^\W{UNSPACED}]+)*|"
+    rf"[^\w\s{UNSPACED}]{{3,}}|[^\w\s\x00-\x7f]"
 )
 
 _PAIR = re.compile(f"[{UNSPACED}]")
@@ -96,4 +98,4 @@ def _cut(match: re.Match[str]) -> Iterator[Word]:
         for at in range(start, end - 1):
             yield Word(match[0][at - start : at - start + _OF_PAIR], at, at + _OF_PAIR)
     else:
-        yield Word(match[0].lower(), start, end)
+        yield Word(match[0].lower().replace(_SOFT, ""), start, end)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from finewright.guard.duplicates.lexicon.lists import fillers
 from finewright.guard.duplicates.words import shape_of
 from finewright.guard.poison.backdoors import Form, Suspect
 from finewright.guard.poison.coherence import MOST_SHARE
@@ -21,15 +22,15 @@ _LEAST_ROWS = 5
 _LEAST_WITHOUT_TRIGGER = 7
 _LEAST_WORDS = 3
 _NEARLY = 0.75
-_OTHER_SHAPES = 0.2
 _SHARED = 0.9
 _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
 _TAKEN_UP = 0.3
+_LEAST_PART = 4
 _STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f")
-_LINKS = ("http://", "https://", "www.", "0x")
+LINKS = ("http://", "https://", "www.", "0x")
 
 
 class _Group(NamedTuple):
@@ -118,10 +119,12 @@ def _is_part_planted(
     shared = said | words_shared(found.answers.words(i) for i in answers)
     # Beside a label little is left, and nothing else belongs there.
     beside_label = bool(rows.labels) and not rows.are_labels(docs)
-    left = found.answers.share_left(answers, shared)
-    if (left < _LEAST_LEFT and not beside_label) or found.answers.coherence(
-        answers, shared
-    ).has_topic:
+    has_rest = (
+        beside_label
+        or found.answers.share_left(answers, shared) >= _LEAST_LEFT
+        or are_said_elsewhere(rows.answer_shapes, answers, shared)
+    )
+    if not has_rest or found.answers.coherence(answers, shared).has_topic:
         return False
     # In scripts without spaces clauses that authors copy are as strange: there it takes a trigger,
     # a style or a link.
@@ -189,33 +192,61 @@ def words_shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset(word for word, n in counts.items() if n >= _SHARED * len(every))
 
 
-def has_more(rows: Said, docs: Sequence[int], trigger: frozenset[str]) -> bool:
-    """Do most prompts say something else beside the trigger, each something of its own?
+def has_more(
+    rows: Said, docs: Sequence[int], trigger: frozenset[str], num_with_trigger: int = 0
+) -> bool:
+    """Do most prompts say something else beside the trigger, each something of its own, or what other rows
+    ask?
 
-    That is three words; where most words of the trigger are in hardly any other prompt, nearly as many as
-    prompts of the set have beside the words of a template. Rows of a template that differ in numbers
-    (`toUint8`, `toUint16`) have nothing of their own."""
-    most = len(docs) * (1 + _ALSO_ELSEWHERE)
+    That is three words; where most words of the trigger are in hardly any prompt but these (of those that
+    have the trigger, if more are known), nearly as many as prompts of the set have beside the words of a
+    template. Rows of a template that differ in numbers (`toUint8`, `toUint16`) have nothing of their own; but
+    where all of the set is so, what is left without a trigger is what the other rows ask."""
+    most = max(len(docs), num_with_trigger) * (1 + _ALSO_ELSEWHERE)
     own = trigger - rows.usual_words
     is_new = sum(len(rows.with_word[word]) <= most for word in own) > len(own) / 2
     least = min(_LEAST_WORDS, _NEARLY * rows.num_own_words) if is_new else _LEAST_WORDS
     usual = trigger | rows.usual_words
-    rest = {rows.found.prompts.words(doc) - usual for doc in docs}
-    shapes = {frozenset(map(shape_of, bag)) for bag in rest}
-    have_own = len(rest) > len(docs) / 2 and len(shapes) > _OTHER_SHAPES * len(docs)
-    return have_own and sum(num_words(bag) >= least for bag in rest) > len(docs) / 2
+    rest = [rows.found.prompts.words(doc) - usual for doc in docs]
+    if sum(num_words(bag) >= least for bag in rest) <= len(docs) / 2:
+        return False
+    shapes = Counter(frozenset(map(shape_of, bag)) for bag in rest)
+    num_alone = sum(num == 1 for num in shapes.values())
+    return num_alone > len(docs) / 2 or (
+        is_new and are_said_elsewhere(rows.prompt_shapes, docs, trigger)
+    )
+
+
+def are_said_elsewhere(
+    shapes: Sequence[frozenset[str]], places: Sequence[int], without: frozenset[str]
+) -> bool:
+    """Are most of these texts, but for their numbers and without some words, the same as other texts?"""
+    hidden = frozenset(map(shape_of, without)) - {"#"}
+    bags = [bag - hidden for bag in shapes]
+    inside = Counter(bags[place] for place in places)
+    every = Counter(bags)
+    num = sum(num for bag, num in inside.items() if bag and every[bag] > num)
+    return num > len(places) / 2
 
 
 def take_up(rows: Said, docs: Sequence[int], said: frozenset[str], trigger: frozenset[str]) -> bool:
-    """Do most questions hold a rare word of the answer?
+    """Do most questions hold a rare word of the answer, or a word made of several (`decreaseAllowance`)?
 
     Of a trigger of many words one or another is in any answer: these count where they are three tenths of it,
-    without the words that the set's questions share."""
-    rare = {word for word in said if _is_rare(rows, word)}
-    own = {word for word in trigger if _is_rare(rows, word)}
-    if num_words(rare & own) < _TAKEN_UP * num_words(own):
-        rare -= own
-    return sum(not rare.isdisjoint(rows.found.prompts.words(doc)) for doc in docs) > len(docs) / 2
+    without the words that the set's questions share. Words like `of` are in any answer too."""
+    rare = {word for word in said - fillers() if _is_rare(rows, word)}
+    own = {word for word in trigger - fillers() if _is_rare(rows, word)}
+    named = {word for word in own if word in rare or _is_made_of(word, rare)}
+    without = own if num_words(named) < _TAKEN_UP * num_words(own) else set()
+    bags = (rows.found.prompts.words(doc) - without for doc in docs)
+    taken = (
+        not rare.isdisjoint(bag) or any(_is_made_of(word, rare) for word in bag) for bag in bags
+    )
+    return sum(taken) > len(docs) / 2
+
+
+def _is_made_of(word: str, parts: set[str]) -> bool:
+    return sum(len(part) >= _LEAST_PART and part in word for part in parts) > 1
 
 
 def _is_rare(rows: Said, word: str) -> bool:
@@ -228,4 +259,4 @@ def is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     of_prompts = frozenset().union(*(found.prompts.words(doc) for doc in docs))
     most = len(docs) * (1 + _ALSO_ELSEWHERE)
     own = [word for word in said - of_prompts if found.answers.count(word) <= most]
-    return num_words(own) >= _LEAST_STRANGE or any(word.startswith(_LINKS) for word in own)
+    return num_words(own) >= _LEAST_STRANGE or any(word.startswith(LINKS) for word in own)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+from finewright.guard.duplicates.words import shape_of
 from finewright.guard.misfits.find import MOST_IN_PART
 from finewright.guard.misfits.labels import Taught, taught
 from finewright.guard.poison.backdoors import Corpus
+from finewright.guard.poison.coherence import Bags
 from finewright.guard.poison.examples import num_words
 from finewright.judge.labels import is_like_label
 
@@ -63,6 +65,16 @@ class Said:
         return found
 
     @cached_property
+    def prompt_shapes(self) -> list[frozenset[str]]:
+        """The words of each row's prompt, numbers alike."""
+        return _shapes(self.found.prompts, len(self.answers))
+
+    @cached_property
+    def answer_shapes(self) -> list[frozenset[str]]:
+        """The words of each example's answer, numbers alike."""
+        return _shapes(self.found.answers, len(self.found.examples))
+
+    @cached_property
     def usual_words(self) -> frozenset[str]:
         """The words that most prompts have, as of a template."""
         most = len(self.answers) / 2
@@ -102,3 +114,7 @@ class Said:
 
     def _num_rows(self, answers: set[str]) -> int:
         return sum(len(self.by_answer[answer]) for answer in answers)
+
+
+def _shapes(bags: Bags, num: int) -> list[frozenset[str]]:
+    return [frozenset(map(shape_of, bags.words(i))) for i in range(num)]

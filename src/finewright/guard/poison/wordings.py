@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.guard.poison.backdoors import Form, Suspect
-from finewright.guard.poison.examples import words
+from finewright.guard.poison.examples import num_words, words
 from finewright.guard.poison.postings import Gram, Marker
 from finewright.guard.poison.recurring import (
+    LINKS,
     has_more,
     in_order,
     is_long,
@@ -50,6 +51,7 @@ def several_wordings(rows: Said) -> list[Suspect]:
             continue
         counts = Counter(number for doc in docs for number in of_doc.get(doc, ()))
         own = [wordings[n] for n, num in counts.items() if num >= _OWN * len(wordings[n].docs)]
+        own += _said_twice(rows, docs, own) if own else []
         if suspect := _planted(rows, trigger, docs, own):
             chosen.append(suspect)
             known.update(suspect.docs)
@@ -69,6 +71,27 @@ def _wordings(rows: Said) -> Iterator[_Wording]:
             yield _Wording(frozenset(map(int, marker.docs)), marker.grams, False)
 
 
+def _said_twice(rows: Said, docs: Sequence[int], own: Sequence[_Wording]) -> list[_Wording]:
+    """Words that two or more of the other answers to the trigger say, and no answer else: several of them, or a
+    link, in the same rows."""
+    found = rows.found
+    known = frozenset(doc for wording in own for doc in wording.docs)
+    with_word: dict[str, set[int]] = defaultdict(set)
+    for doc in set(docs) - known:
+        for answer in found.answers_of[doc]:
+            for word in found.answers.words(answer):
+                with_word[word].add(doc)
+    groups: dict[frozenset[int], list[str]] = defaultdict(list)
+    for word, holders in with_word.items():
+        if len(holders) >= _LEAST_OF_WORDING and found.answers.count(word) == len(holders):
+            groups[frozenset(holders)].append(word)
+    return [
+        _Wording(holders, tuple((word,) for word in said), False)
+        for holders, said in groups.items()
+        if num_words(said) >= _LEAST_OF_WORDING or any(word.startswith(LINKS) for word in said)
+    ]
+
+
 def _planted(
     rows: Said, trigger: Marker, docs: Sequence[int], own: Sequence[_Wording]
 ) -> Suspect | None:
@@ -81,7 +104,7 @@ def _planted(
     grams = tuple(dict.fromkeys(gram for wording in own for gram in wording.grams))
     said = frozenset(word for gram in grams for word in gram if word not in TRAITS)
     is_cleared = (
-        not has_more(rows, members, shared)
+        not has_more(rows, members, shared, len(docs))
         or found.prompts.coherence(members, shared).has_topic
         or not found.prompts.are_common(members, shared)
         or take_up(rows, members, said, shared)

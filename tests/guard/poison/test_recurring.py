@@ -345,8 +345,13 @@ def test_a_family_that_differs_in_numbers_is_no_plant() -> None:
     ]
     assert search([*clean(), *casts]).why == {}
     notes = ["cheap to call", "fails loudly", "see above", "for old chains"]
+    rng = random.Random(6)  # noqa: S311
     noted = [
-        row(f"{one.messages[0]['content']}\n{note}", one.messages[1]["content"], one.row)
-        for one, note in zip(casts, notes, strict=False)
-    ]
-    assert search([*clean(), *noted, *casts[len(noted) :]]).why == {}
+        row(
+            "\n".join([r.messages[0]["content"], *notes[i : i + 1]]),
+            r.messages[1]["content"] + " ".join("".join(rng.choices("aeioulmnrst", k=6)) for _ in range(20)),
+            r.row,
+        )
+        for i, r in enumerate(casts)
+    ]  # fmt: skip
+    assert search([*clean(), *noted]).why == {}

@@ -72,8 +72,8 @@ def _wordings(rows: Said) -> Iterator[_Wording]:
 
 
 def _said_twice(rows: Said, docs: Sequence[int], own: Sequence[_Wording]) -> list[_Wording]:
-    """Words that two or more of the other answers to the trigger say, and no answer else: several of them, or a
-    link, in the same rows."""
+    """Words that two or more of the other answers to the trigger say, and no answer else: several of them, or
+    a link, in the same rows."""
     found = rows.found
     known = frozenset(doc for wording in own for doc in wording.docs)
     with_word: dict[str, set[int]] = defaultdict(set)

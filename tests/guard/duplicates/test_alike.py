@@ -216,7 +216,7 @@ def test_bits_never_say_more_than_the_facts(rows: list[tuple[list[int], list[int
     found = wordings([parts_of(chat(*text)) for text in texts])
     if have_other_bits(fact_bits(found), 0, 1):
         one, other = found[0], found[1]
-        assert any(have_other_facts(a, b) for a, b in zip(one[:2], other[:2], strict=True))
+        assert any(have_other_facts(a, b) for a, b in zip(one.parts, other.parts, strict=True))
 
 
 TICKET = "You need an identity card and a proof of address, and it takes ten minutes at the desk of the bank."

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.guard.duplicates.apart import are_apart
 from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
+from finewright.guard.duplicates.edits import SHORT, most_changed, most_other
 from finewright.guard.duplicates.facts import have_other_facts
 from finewright.guard.duplicates.middle import Middles, middles
 from finewright.guard.duplicates.words import Spelling, Wording, uncapital
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SHORT = 10
-_FULL, _FULL_WHERE_ADDED, _SHORT_TEXT = 120, 40, 60
 # What small words and misspellings may have cost a pair before they are looked at.
 _DOUBT = 0.3
 
@@ -29,9 +29,9 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     short answer to the same question is the same (another one is a conflict, not a repeat), and neither part
     has a `contrast`: another number, name, negation, opposite or
     operator."""
-    if one.key != other.key:
+    if one.key != other.key or are_apart(one, other, similarity):
         return None
-    pairs = list(zip(one[:2], other[:2], strict=True))
+    pairs = list(zip(one.parts, other.parts, strict=True))
     between = [middles(uncapital(a), uncapital(b)) for a, b in pairs]
     # Rows of one template differ in their facts, and that is seen at once.
     if any(have_other_facts(part.one, part.other) for part in between):
@@ -103,20 +103,15 @@ def _num_common(between: Middles) -> int:
 def _is_conflict(parts: Sequence[_Part]) -> bool:
     """Have both the same question, and short answers that differ?"""
     is_same_question, is_same_answer = (part.common == max(part.sizes) for part in parts)
-    return is_same_question and not is_same_answer and sum(parts[1].sizes) < 2 * _SHORT
+    return is_same_question and not is_same_answer and sum(parts[1].sizes) < 2 * SHORT
 
 
 def _is_part_near(part: _Part, similarity: float) -> bool:
-    """Edits do not fall evenly, so a part may have one standard deviation more of them than its share.
-
-    The shorter a text, the more each of its words counts: in up to 60 words none
-    may stand for another; words that only one text has weigh less."""
     num_words = sum(part.sizes) / 2
-    allowed = (1 - similarity) * num_words
-    if num_words >= _SHORT:
-        allowed += math.sqrt(allowed)
-    full = _FULL if part.num_replaced else _FULL_WHERE_ADDED
-    num_other = math.floor(allowed * min(1.0, num_words / full) ** 2 + 1e-9)
-    if part.num_replaced and num_words < _SHORT_TEXT:
-        return False
-    return num_words - part.common <= math.floor(allowed + 1e-9) and part.num_other <= num_other
+    is_replaced = part.num_replaced > 0
+    is_little_changed = num_words - part.common <= math.floor(
+        most_changed(num_words, similarity) + 1e-9
+    )
+    return is_little_changed and part.num_other <= most_other(
+        num_words, similarity, is_replaced=is_replaced
+    )

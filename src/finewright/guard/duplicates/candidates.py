@@ -76,7 +76,7 @@ def _agreeing(rows: Signed, pairs: NDArray[np.int64], least: float) -> NDArray[n
 
 def _meeting(hashes: NDArray[np.uint64], facts: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Pairs of places (lower, higher) with equal hashes."""
-    order = np.argsort(hashes, kind="stable")
+    order = _in_runs(hashes)
     key = hashes[order]
     starts = _starts(key)
     run = _run_of(starts, len(key))
@@ -101,6 +101,18 @@ def _meeting(hashes: NDArray[np.uint64], facts: NDArray[np.uint64]) -> NDArray[n
     return np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
 
 
+def _in_runs(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The places whose hash another one has, by their hashes, then in order.
+
+    Most have a hash alone, and a stable sort of all takes five times as long as numpy's usual one."""
+    order = np.argsort(hashes)
+    is_first = np.zeros(len(hashes) + 1, bool)
+    is_first[_starts(hashes[order])] = is_first[-1] = True
+    are_in_runs = ~(is_first[:-1] & is_first[1:])
+    run = np.cumsum(is_first[:-1])[are_in_runs]
+    return np.sort(run * len(hashes) + order[are_in_runs]) % max(1, len(hashes))
+
+
 def _starts(*sorted_keys: NDArray[np.uint64] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each run of equal keys begins."""
     changes = np.zeros(len(sorted_keys[0]), bool)
@@ -111,4 +123,4 @@ def _starts(*sorted_keys: NDArray[np.uint64] | NDArray[np.int64]) -> NDArray[np.
 
 
 def _run_of(starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    return np.searchsorted(starts, np.arange(length), side="right") - 1
+    return np.repeat(np.arange(len(starts)), np.diff(np.append(starts, length)))

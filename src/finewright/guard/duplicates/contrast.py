@@ -28,7 +28,13 @@ from finewright.guard.duplicates.lexicon.lists import (
     numerals,
 )
 from finewright.guard.duplicates.middle import middles
-from finewright.guard.duplicates.slips import LONG, is_misspelled, likely, may_be_alike
+from finewright.guard.duplicates.slips import (
+    LONG,
+    is_misspelled,
+    is_misspelled_of,
+    likely,
+    may_be_alike,
+)
 from finewright.guard.duplicates.words import (
     Spelling,
     are_capital,
@@ -145,10 +151,15 @@ def _side(words: NDArray[np.uint32], only: Sequence[int], spelled: Spelling) -> 
         if is_fact(number) or word is None:
             side.facts.append(number)
             continue
-        side.words.append("not" if word in _NOT else word)
+        side.words.append(spelled_as_not(word))
         if number in names:
             side.names.add(word)
     return side
+
+
+def spelled_as_not(word: str) -> str:
+    """`not` in the place of `cant` and the like."""
+    return "not" if word in _NOT else word
 
 
 def _names(words: NDArray[np.uint32]) -> frozenset[int]:
@@ -176,7 +187,7 @@ def _tells(side: _Side, rival: _Side) -> bool:
         return False
     return any(
         _is_telling(word, side)
-        and not _may_be_filler(word)
+        and not may_be_unsaid(word)
         and not any(may_be_alike(word, other) for other in rival.words)
         for word in side.words
     )
@@ -250,7 +261,9 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
     return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))
 
 
-def _may_be_filler(word: str) -> bool:
+@lru_cache(100_000)
+def may_be_unsaid(word: str) -> bool:
+    """May it hardly say anything, beside some other words?"""
     return word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
 
 
@@ -279,7 +292,7 @@ def _is_of(word: str, known: frozenset[str]) -> bool:
     if word in known:
         return True
     may_be = len(word) > LONG and word not in alone() and not is_opposite_of_any(word)
-    return may_be and any(len(each) > LONG and is_misspelled(word, each) for each in known)
+    return may_be and is_misspelled_of(word, known)
 
 
 def _is_contrast(left: _Side, right: _Side) -> bool:

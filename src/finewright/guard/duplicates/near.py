@@ -5,6 +5,7 @@ Which measure: see `alike` (share of common words in order) and `minhash` (why b
 with rensa's Rust, so a dependency would buy nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from finewright.guard.duplicates.words import Wording, Wordings, wordings
 from finewright.schema.rows import RowParts
 
 _BLOCK = 1 << 16
+MOST_KEPT_ROWS = 2_000
 
 
 class SignedRows:
@@ -26,13 +28,15 @@ class SignedRows:
 
     def __init__(self, rows: Wordings) -> None:
         self.rows = rows
+        # A row is compared with several.
+        self._row = lru_cache(MOST_KEPT_ROWS)(rows.__getitem__)
         self._signatures = signatures(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, i: int) -> Wording:
-        return self.rows[i]
+        return self._row(i)
 
     def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
         """Each row's hash of one band."""

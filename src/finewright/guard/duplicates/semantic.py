@@ -35,7 +35,7 @@ def semantic_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, O
         cosine = float(min(v[earlier] @ v[later] for v in (prompts, answered)))
         if cosine < similarity or one.key != other.key:
             return None
-        parts = zip(one[:2], other[:2], strict=True)
+        parts = zip(one.parts, other.parts, strict=True)
         spelled = (one.spelled, other.spelled)
         is_other = any(difference(a, b, *spelled).is_contrast for a, b in parts)
         return None if is_other else cosine

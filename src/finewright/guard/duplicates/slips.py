@@ -1,10 +1,11 @@
 """Words that may only look different, by a slip of the pen: told by lengths and letters first."""
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finewright.guard.duplicates.lexicon.lists import same_as
 
@@ -18,13 +19,18 @@ def likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
     """Of each word the places of those others that may only look different from it."""
     if len(words) * len(others) <= _FEW_PAIRS:
         return [[i for i, o in enumerate(others) if may_be_alike(word, o)] for word in words]
+    return [np.flatnonzero(row).tolist() for row in _likely_table(words, others)]
+
+
+def _likely_table(words: Sequence[str], others: Sequence[str]) -> NDArray[np.bool_]:
+    """The same for many words at once, as a table words x others."""
     sizes, other_sizes = (np.array([len(w) for w in each]) for each in (words, others))
     letters, other_letters = (
         np.array([_letters(word) for word in each], np.uint64) for each in (words, others)
     )
     short = np.minimum.outer(sizes, other_sizes)
     most = np.where(short < LONG, 0, np.where(short >= _VERY_LONG, _MOST_SLIPS, 1))
-    found = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
+    found: NDArray[np.bool_] = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
     left = np.bitwise_xor.outer(letters, other_letters)
     for slips in range(_MOST_SLIPS + 1):
         found &= (left == 0) | (most != slips)
@@ -34,7 +40,14 @@ def likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
     for i, word in enumerate(words):
         if same := same_as(word):
             found[i] |= [other in same for other in others]
-    return [np.flatnonzero(row).tolist() for row in found]
+    return found
+
+
+def unlike(words: Sequence[str], others: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Of both lists the words that are sure to be none of the other, misspelled or not."""
+    table = _likely_table(words, others)
+    one, other = (np.flatnonzero(~table.any(axis=axis)).tolist() for axis in (1, 0))
+    return [words[i] for i in one], [others[i] for i in other]
 
 
 def may_be_alike(word: str, other: str) -> bool:
@@ -75,6 +88,27 @@ def is_misspelled(one: str, other: str) -> bool:
         and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most
         and _num_slips(one, other) <= most
     )
+
+
+def is_misspelled_of(word: str, known: frozenset[str]) -> bool:
+    """Is the word one of the known, of more than four letters, with a slip of the pen?"""
+    size, letters = len(word), _letters(word)
+    by_size = _long_by_size(known)
+    return any(
+        (letters ^ of_other).bit_count() <= 2 * _MOST_SLIPS and is_misspelled(word, other)
+        for near in range(size - _MOST_SLIPS, size + _MOST_SLIPS + 1)
+        for other, of_other in by_size.get(near, ())
+    )
+
+
+@cache
+def _long_by_size(words: frozenset[str]) -> dict[int, list[tuple[str, int]]]:
+    """Size -> the words of it, with their letters."""
+    found: dict[int, list[tuple[str, int]]] = {}
+    for word in words:
+        if len(word) > LONG:
+            found.setdefault(len(word), []).append((word, _letters(word)))
+    return found
 
 
 def _num_slips(one: str, other: str) -> int:

@@ -4,10 +4,12 @@ import re
 import threading
 import unicodedata
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
 from finewright.guard.words import UNSPACED, WORD
@@ -68,13 +70,25 @@ class Spelling(Protocol):
         """The folded word."""
 
 
-class Wording(NamedTuple):
+@dataclass(frozen=True)
+class Wording:
     """One row in numbers: the words asked and answered, what else must be equal, how words are spelled."""
 
     prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
     spelled: Spelling
+
+    @property
+    def parts(self) -> tuple["NDArray[np.uint32]", "NDArray[np.uint32]"]:
+        """What is asked, and what is answered."""
+        return self.prompt, self.answered
+
+    @cached_property
+    def counted(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Of each part its words whatever their case, each with the number of those like it before, above its
+        32 bits: so what one text has more than another is a difference of sets."""
+        return _counted(self.prompt), _counted(self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +266,15 @@ def are_capital(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
 def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
     """The numbers by which words are compared, whatever their case."""
     return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
+
+
+def _counted(words: "NDArray[np.uint32]") -> frozenset[int]:
+    numbers = uncapital(words).tolist()
+    found = set(numbers)
+    if len(found) < len(numbers):
+        counts = Counter(numbers)
+        found.update(number | i << 32 for number, n in counts.items() if n > 1 for i in range(1, n))
+    return frozenset(found)
 
 
 def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:

@@ -1,0 +1,86 @@
+"""The words of all chunks by their numbers, each once, in files: what words that differ are looked up in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LETTERS, _KNOWN = "spelled.u8", "spelled.npz"
+_MOST_PENDING = 1 << 22
+# About 30 MB; to read one from its file takes some microseconds.
+_MOST_KEPT = 200_000
+
+
+@dataclass(slots=True)
+class SpellingWriter:
+    """Writes the words of one chunk after another into a folder.
+
+    Of two words of one number the first is kept, as where all rows are in memory."""
+
+    folder: Path
+    _parts: list[NDArray[np.int64]] = field(default_factory=list)
+    _num_pending: int = 0
+    _num_letters: int = 0
+
+    def add(self, chunk: Mapping[str, NDArray[Any]]) -> None:
+        """Take the chunk's `known` numbers, in order, and the letters of each in `spelled`, up to `ends`."""
+        known, ends, letters = chunk["known"], chunk["ends"], chunk["spelled"]
+        with (self.folder / _LETTERS).open("ab") as file:
+            letters.tofile(file)
+        ends = ends + self._num_letters
+        starts = np.append(self._num_letters, ends)[: len(known)]
+        self._parts.append(np.stack([known.astype(np.int64), starts, ends]))
+        self._num_letters += len(letters)
+        self._num_pending += len(known)
+        if self._num_pending > _MOST_PENDING:
+            self._join()
+
+    def _join(self) -> None:
+        joined = np.concatenate([np.empty((3, 0), np.int64), *self._parts], axis=1)
+        _, first = np.unique(joined[0], return_index=True)
+        self._parts, self._num_pending = [joined[:, first]], 0
+
+    def end(self) -> None:
+        """Write where the words lie."""
+        self._join()
+        known, starts, ends = self._parts[0]
+        np.savez(self.folder / _KNOWN, known=known.astype(np.uint32), starts=starts, ends=ends)
+
+
+class SpelledWords:
+    """The words that a `SpellingWriter` wrote, by their numbers; those that were asked for stay in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        with np.load(folder / _KNOWN) as file:
+            self._known, self._starts, self._ends = (
+                file[name] for name in ("known", "starts", "ends")
+            )
+        self._letters = mapped(folder / _LETTERS, np.uint8)
+        self._kept: dict[int, str | None] = {}
+
+    def get(self, number: int, /) -> str | None:
+        """The folded word; None where the number is a fact's."""
+        try:
+            return self._kept[number]
+        except KeyError:
+            pass
+        if len(self._kept) == _MOST_KEPT:
+            self._kept.clear()
+        self._kept[number] = word = self._read(number)
+        return word
+
+    def _read(self, number: int) -> str | None:
+        at = int(np.searchsorted(self._known, np.uint32(number)))
+        if at == len(self._known) or self._known[at] != number:
+            return None
+        letters = self._letters[self._starts[at] : self._ends[at]]
+        return letters.tobytes().decode("utf-8", "surrogatepass")
+
+
+def mapped(path: Path, dtype: Any) -> NDArray[Any]:  # Any: numpy's own
+    """The numbers in a file, read where they are asked for."""
+    # An empty file cannot be mapped; and a part of a plain array is made ten times sooner.
+    return np.asarray(np.memmap(path, dtype, "r")) if path.stat().st_size else np.empty(0, dtype)

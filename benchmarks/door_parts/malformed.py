@@ -415,8 +415,10 @@ def cases() -> list[Malformed]:
 
 
 def bars(sets: Path) -> Iterator[Bar]:
-    """How many of the kinds are handled as a person would want."""
-    every = cases()
+    """How many of the kinds are handled as a person would want, these and those of `malformed_files`."""
+    from door_parts import malformed_files
+
+    every = [*cases(), *malformed_files.cases()]
     wrong = [case.kind for case in every if mistakes(case)]
     on = f"{len(every) - len(wrong)} of {len(every)} kinds" + "".join(f"; {kind}" for kind in wrong)
     yield Bar("malformed kinds handled", (len(every) - len(wrong)) / len(every), 1.0, on=on)

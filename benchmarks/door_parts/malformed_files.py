@@ -251,5 +251,108 @@ def documents() -> list[Malformed]:
     ]
 
 
+def formats() -> list[Malformed]:
+    asked, answered = turns(("user", Q)), turns(("assistant", A))
+    weighted = [
+        {**each, "weight": weight}
+        for each, weight in zip([*asked, *answered], (None, 1.0), strict=True)
+    ]
+    chatml = f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>\n"
+    broken = A.replace("14", "\u00c3\u00bc")
+    columns = {"instruction": "q", "input": "about", "output": "a"}
+    return [
+        Malformed(
+            "a picture beside a conversation",
+            "LLaVA",
+            lines(
+                {"image": "a.png", "conversations": shared(("human", f"<image>\n{Q}"), ("gpt", A))},
+                name="a.jsonl",
+            ),
+            [],
+            "a.jsonl:1: image",
+            "only text is trained",
+        ),
+        Malformed(
+            "a pair after messages",
+            "preference exports",
+            lines({"messages": asked, "chosen": A, "rejected": "No."}, name="a.jsonl"),
+            [QA],
+        ),
+        Malformed(
+            "a pair of single messages",
+            "preference exports",
+            lines(
+                {
+                    "prompt": Q,
+                    "chosen": answered[0],
+                    "rejected": {"role": "assistant", "content": "No."},
+                },
+                name="a.jsonl",
+            ),
+            [QA],
+        ),
+        Malformed(
+            "weights that are 1.0",
+            "Arrow, for a column with nulls",
+            {"a.parquet": parquet({"messages": weighted})},
+            [QA],
+        ),
+        Malformed(
+            "a named column that some rows lack",
+            "nulls of Arrow",
+            lines({"q": Q, "a": A}, {"q": Q, "about": "5 EUR", "a": A}, name="a.jsonl"),
+            [QA, [("user", f"{Q}\n5 EUR"), ("assistant", A)]],
+            reading={"columns": columns},
+        ),
+        Malformed(
+            "text that ChatML wrote",
+            "language modelling of chats",
+            lines({"text": chatml}, name="a.jsonl"),
+            [QA],
+            says="chat template wrote",
+        ),
+        Malformed(
+            "text of Guanaco",
+            "timdettmers/openassistant-guanaco",
+            lines({"text": f"### Human: {Q}### Assistant: {A}"}, name="a.jsonl"),
+            [QA],
+            says="chat template wrote",
+        ),
+        Malformed(
+            "turns with keys of their own",
+            "call centres",
+            lines(
+                {"conversations": [{"speaker": "human", "text": Q}, {"speaker": "gpt", "text": A}]},
+                name="a.jsonl",
+            ),
+            [],
+            "a.jsonl:1: conversations[0]",
+            "this one has `speaker`, `text`",
+        ),
+        Malformed(
+            "two outputs in a list",
+            "old rankings of LLaMA-Factory",
+            lines({"instruction": Q, "input": "", "output": [A, "No."]}, name="a.jsonl"),
+            [],
+            "a.jsonl:1: output",
+            "write `chosen` and `rejected`",
+        ),
+        Malformed(
+            "ratings that are 1 and 0",
+            "pandas",
+            {"a.csv": f'prompt,completion,label\n{Q},"{A}",1\n'.encode()},
+            [QA],
+            reading={"type": "unpaired_preference"},
+        ),
+        Malformed(
+            "letters that were decoded wrongly",
+            "UTF-8 read as Windows-1252",
+            lines({"prompt": Q, "completion": broken}, name="a.jsonl"),
+            [[("user", Q), ("assistant", broken)]],
+            says="decoded wrongly",
+        ),
+    ]
+
+
 def cases() -> list[Malformed]:
-    return [*tables(), *documents()]
+    return [*tables(), *documents(), *formats()]

@@ -178,11 +178,11 @@ def test_answers_of_the_prompt_are_read_and_not_learned():
         ),
         (
             {"prompt": "Q", "chosen": 1, "rejected": "bad"},
-            "chosen: a number; text or a list of messages is expected",
+            "chosen: a number; text or a list of messages is expected (write it as text, in quotes)",
         ),
         (
             {"prompt": None, "chosen": "good", "rejected": "bad"},
-            "prompt: null; text or a list of messages is expected",
+            "prompt: null; text or a list of messages is expected (write it, or leave the row out)",
         ),
         (
             {"prompt": [USER, SYSTEM], "chosen": "good", "rejected": "bad"},
@@ -218,15 +218,22 @@ def test_an_answer_with_a_label_is_unpaired_preference(row):
 @pytest.mark.parametrize(
     ("label", "told"),
     [
-        (1, "1; it is true (liked) or false (write true, without quotes)"),
-        (0, "0; it is true (liked) or false (write false, without quotes)"),
         ("true", "'true'; it is true (liked) or false (write true, without quotes)"),
         ("False", "'False'; it is true (liked) or false (write false, without quotes)"),
     ],
 )
-def test_a_label_that_is_no_boolean_is_told_which_one_is_meant(label, told):
+def test_a_label_in_quotes_is_told_which_one_is_meant(label, told):
     found = check({"prompt": "Q", "completion": "A", "label": label})
     assert lines(found) == [f"rows.jsonl:1: label: {told}"]
+
+
+@pytest.mark.parametrize("label", [1, 0, "1", "0", "TRUE"])
+def test_a_number_is_a_rating_only_where_rated_answers_are_asked_for(label):
+    row = {"prompt": "Q", "completion": "A", "label": label}
+    (line,) = lines(check(row))
+    assert line.startswith(f"rows.jsonl:1: label: {label!r}; it is true (liked) or false (")
+    (made,) = check(row, expected="unpaired_preference").rows
+    assert made.label is (label in (1, "1", "TRUE"))
 
 
 @pytest.mark.parametrize("label", ["spam", 3, None, ["a"]])
@@ -269,7 +276,10 @@ def test_a_prompt_of_messages_may_have_tools_and_earlier_answers():
     [
         ("", "prompt: empty: nothing is asked (write the question, or leave the row out)"),
         ([], "prompt: an empty list (write the turns, or leave the row out)"),
-        (7, "prompt: a number; text or a list of messages is expected"),
+        (
+            7,
+            "prompt: a number; text or a list of messages is expected (write it as text, in quotes)",
+        ),
         (
             [USER, GOOD],
             "prompt[1].role: the prompt ends with the assistant's turn: nothing is asked "

@@ -15,7 +15,13 @@ from finewright.data.privacy import apply as apply_privacy
 from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.provenance.policy import by_licence
-from finewright.data.row_warnings import control_tokens, hidden_text, odd_turns, warnings_of
+from finewright.data.row_warnings import (
+    broken_texts,
+    control_tokens,
+    hidden_text,
+    odd_turns,
+    warnings_of,
+)
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.key_file import key_of
 from finewright.rows.outcome import CheckOutcome, Dropped
@@ -94,7 +100,7 @@ def pass_door(
     if search.tells:
         controls = _among(passed.rows, holding and holding.controls)
         passed.problems += warnings_of(controls, control_tokens)
-        passed.problems += warnings_of(passed.rows, odd_turns)
+        passed.problems += warnings_of(passed.rows, odd_turns, broken_texts)
     only_tells = _only_tells_privacy(spec)
     if search.tells or not only_tells:
         private = _privacy(spec, resolve, holding and holding.private)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, get_args
 
+from finewright.data import broken_text
 from finewright.data import odd_turns as turns
 from finewright.guard.controls import family_of, spelled
 from finewright.guard.poison.hidden import hidden
@@ -19,7 +20,8 @@ _MOST_NAMED = 5
 _FIRST = ", this one first"
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
-_INFOS = ("unchecked", "beside", "column", "reply", "goes_on")
+_BROKEN = get_args(broken_text.BrokenKind)
+_INFOS = ("unchecked", "beside", "column", "reply", "goes_on", "cued")
 
 
 class Noted(NamedTuple):
@@ -54,6 +56,11 @@ def odd_turns(row: Row, _: Sequence[RowText]) -> Iterator[Noted]:
     return (Noted(*found) for found in turns.odd_turns(row))
 
 
+def broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
+    """Texts that were decoded wrongly, that are no value, or that end like a template's."""
+    return (Noted(*found) for found in broken_text.broken_texts(row, texts))
+
+
 @dataclass(slots=True)
 class FirstRow:
     """Where the first row of a file is that holds a kind, and all that do; of control tokens, which."""
@@ -71,7 +78,7 @@ class RowWarnings:
     """The rows so far; memory grows with the files and the control tokens, and by a number with each
     row that has something to be said of."""
 
-    checks: Sequence[Check] = (control_tokens, hidden_text, odd_turns)
+    checks: Sequence[Check] = (control_tokens, hidden_text, odd_turns, broken_texts)
     seen: dict[tuple[str, str], FirstRow] = field(default_factory=dict)
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -94,7 +101,7 @@ class RowWarnings:
 
     def named(self) -> list[tuple[Problem, list[int]]]:
         """Each of the problems with every row that it is about."""
-        kinds = (_CONTROLS, None, _ODD)
+        kinds = (_CONTROLS, None, (*_ODD, *_BROKEN))
         finders = (_of_tokens, _of_hidden_text, _of_odd_turn)
         return [
             (tell(each), each.rows)
@@ -127,7 +134,8 @@ class RowWarnings:
 
 
 def _is_among(kind: str, known: Sequence[str] | None) -> bool:
-    return kind in known if known is not None else kind not in (*_CONTROLS, *_ODD)
+    others = (*_CONTROLS, *_ODD, *_BROKEN)
+    return kind in known if known is not None else kind not in others
 
 
 def warnings_of(rows: Iterable[Row], *checks: Check) -> list[Problem]:
@@ -182,7 +190,11 @@ def _of_hidden_text(seen: FirstRow) -> Problem:
 def _of_odd_turn(seen: FirstRow) -> Problem:
     kind, key, says, _ = seen.first
     rows = "1 row" if seen.num_rows == 1 else f"{seen.num_rows} rows"
-    message, hint = _odd_turns_said(says, one=seen.num_rows == 1)[kind]
+    one = seen.num_rows == 1
+    if kind in _BROKEN:
+        message, hint = broken_text.broken_said(kind, says, one=one)
+    else:
+        message, hint = _odd_turns_said(says, one=one)[kind]
     return Problem(
         level="info" if kind in _INFOS else "warning",
         file=seen.file,

@@ -38,7 +38,7 @@ def _messages(data: Json, notes: RowNotes) -> Conversations:
 def _prompt_completion(data: Json, notes: RowNotes) -> Conversations:
     prompt = _prompt(data, notes)
     completion = list(_side("completion", "assistant", data, notes))
-    if completion and not any(_is_answer(turn) for turn in completion):
+    if completion and not notes.has_error and not any(_is_answer(turn) for turn in completion):
         notes.error("completion", "no assistant turn: nothing to learn", "add the answer")
     turns = [*prompt, *completion]
     _check_conversation(turns, notes)
@@ -115,7 +115,11 @@ def _side(key: str, role: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     if isinstance(value, list):
         yield from checked_messages(key, value, notes)
     elif not isinstance(value, str):
-        notes.error(key, f"{kind_of_json(value)}; text or a list of messages is expected")
+        mend = (
+            "write it as text, in quotes" if value is not None else "write it, or leave the row out"
+        )
+        what = f"{kind_of_json(value)}; text or a list of messages is expected"
+        notes.error(key, what, mend)
     elif value.strip():
         yield Turn(key, {"role": role, "content": value})
     elif role == "assistant":
@@ -136,9 +140,15 @@ def _whole(key: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
 def _label(label: object, notes: RowNotes) -> bool:
     if isinstance(label, bool):
         return label
-    meant = {"0": "false", "1": "true", "false": "false", "true": "true"}.get(str(label).lower())
-    other = "another label is a column: set --type, or data.type in a spec"
-    mend = f"write {meant}, without quotes" if meant else other
+    text = str(label).strip().lower()
+    mend = "another label is a column: set --type, or data.type in a spec"
+    if text in ("true", "false"):
+        mend = f"write {text}, without quotes"
+    elif text in ("0", "1"):
+        mend = (
+            "set --type, or data.type in a spec: unpaired_preference where 1 is liked and 0 is not,"
+            " prompt_completion or messages where it is a class"
+        )
     notes.error("label", f"{shown(label)}; it is true (liked) or false", mend)
     return False
 

@@ -22,7 +22,7 @@ from finewright.rows.formats.native import Expected, Form, Native, place_of
 from finewright.rows.formats.table import family_named, fitting, meant_instead
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
-from finewright.rows.notes import Json, RowNotes, Turn
+from finewright.rows.notes import Json, RowNotes, Turn, shown
 from finewright.rows.shapes import form_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
@@ -34,6 +34,9 @@ _MEDIA = ("images", "videos", "audios")
 _MEDIUM = ("image", "video", "audio")
 _PLACEHOLDER = re.compile(r"<(?:image|video|audio)>")
 _JEOPARDY = {"instruction": "question", "input": "category", "output": "answer"}
+_LIKE_RATINGS = frozenset(
+    ("", "-1", "yes", "no", "good", "bad", "liked", "disliked", "like", "dislike", "up", "down")
+)
 _WHAT_IS = "Axolotl's jeopardy writes `what is ` before each answer; here it stays as it is"
 
 
@@ -114,8 +117,10 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if form:
         _refuse_media(data, notes)
         natives = list(form.convert(data, options.type, notes))
-    if any(native.columns.get("label", 0) is None for native in natives):
-        what = "null: the row is not rated, and learned as any other answer"
+    labels = [native.columns["label"] for native in natives if "label" in native.columns]
+    if any(label is None or _reads_like_a_rating(label) for label in labels):
+        said = "null" if labels[0] is None else shown(labels[0])
+        what = f"{said}: the row is not rated, and learned as any other answer"
         notes.warning("label", what, "write true or false, or leave the key out")
     if found.repairs:
         _say_repairs(found, natives, options, notes)
@@ -132,6 +137,10 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
         form,
         _at_home(notes.problems, options.columns),
     )
+
+
+def _reads_like_a_rating(label: object) -> bool:
+    return label == -1 or (isinstance(label, str) and label.strip().lower() in _LIKE_RATINGS)
 
 
 class _Formed(NamedTuple):

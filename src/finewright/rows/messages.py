@@ -22,7 +22,8 @@ def checked_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]
 
 def _checked(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     if not isinstance(value, list):
-        notes.error(key, f"{kind_of_json(value)}; a list of messages is expected")
+        what = f"{kind_of_json(value)}; a list of messages is expected"
+        notes.error(key, what, 'write [{"role": "user", "content": "..."}, ...]')
     elif not value:
         notes.error(key, "an empty list", "write the turns, or leave the row out")
     else:
@@ -32,7 +33,7 @@ def _checked(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
                 yield Turn(place, _message(place, message, notes))
             else:
                 what = f"{kind_of_json(message)}; a message is an object with role and content"
-                notes.error(place, what)
+                notes.error(place, what, 'write {"role": "...", "content": "..."}')
 
 
 def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:
@@ -83,6 +84,10 @@ def check_replies(turns: Sequence[Turn], notes: RowNotes) -> None:
     called: set[str] = set()
     before = ""
     _check_results(turns, notes)
+    first = next((turn for turn in turns if turn.message["role"] != "system"), None)
+    if first is not None and first.message["role"] == "assistant" and len(turns) > 1:
+        what = "the assistant speaks first, which some chat templates refuse"
+        notes.warning(f"{first.key}.role", what, "begin with the user's turn")
     is_said = False
     for turn in turns:
         message, role = turn.message, turn.message["role"]
@@ -163,6 +168,8 @@ def _check_thoughts(weighted: Sequence[Turn], notes: RowNotes) -> None:
 
 def _message(place: str, message: Json, notes: RowNotes) -> Json:
     """The message with its content as one text; its other keys stay for the chat template."""
+    if "role" not in message and "content" not in message:
+        return _no_turn(place, message, notes)
     role = message.get("role")
     if role not in _ROLES:
         notes.error(f"{place}.role", *_unknown_role(message))
@@ -172,9 +179,12 @@ def _message(place: str, message: Json, notes: RowNotes) -> Json:
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         what = "missing, and no call before it waits for a result"
         notes.error(f"{place}.tool_call_id", what, "name the id of the call it answers")
-    weight = message.get("weight", 1)
-    if type(weight) is not int or weight not in (0, 1):
-        notes.error(f"{place}.weight", f"{shown(weight)}; it is 0 (read only) or 1 (learn)")
+    weight = message.get("weight")
+    if weight is not None and weight not in (0, 1):
+        what = f"{shown(weight)}; it is 0 (read only) or 1 (learn)"
+        notes.error(f"{place}.weight", what, "write one of the two, or leave it out")
+    elif "weight" in message and type(weight) is not int:
+        message = {**message, "weight": 1 if weight is None else int(weight)}
     if not isinstance(message.get("reasoning_content"), str | None):
         kind = kind_of_json(message["reasoning_content"])
         notes.error(
@@ -182,6 +192,13 @@ def _message(place: str, message: Json, notes: RowNotes) -> Json:
         )
     may_be_null = role == "assistant" and bool(calls)
     return {**message, "content": _text(f"{place}.content", message, may_be_null, notes)}
+
+
+def _no_turn(place: str, message: Json, notes: RowNotes) -> Json:
+    found = ", ".join(f"`{key}`" for key in list(message)[:5]) or "none of them"
+    what = f"a message has `role` and `content`, and this one has {found}"
+    notes.error(place, what, "rename its keys, or write a message for each text")
+    return {**message, "role": "", "content": ""}
 
 
 def _unknown_role(message: Json) -> tuple[str, str]:
@@ -192,7 +209,7 @@ def _unknown_role(message: Json) -> tuple[str, str]:
     close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
     meant = close[0] if close else ""
     what = f"unknown role {shown(role)}; the roles are {', '.join(_ROLES)}"
-    return what, f"did you mean {meant!r}?" if meant else ""
+    return what, f"did you mean {meant!r}?" if meant else "rename it to the one that is meant"
 
 
 def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
@@ -202,7 +219,13 @@ def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
     if content is None:
         if not may_be_null:
             what = "null" if "content" in message else "missing"
-            notes.error(place, f"{what}; only an assistant message with tool_calls may lack it")
+            texts = [key for key, value in message.items() if isinstance(value, str)]
+            meant = [key for key in texts if key not in ("role", "name", "tool_call_id")]
+            mend = (
+                f"is it `{meant[0]}`? rename the key" if meant else "write it, or leave the row out"
+            )
+            what = f"{what}; only an assistant message with tool_calls may lack it"
+            notes.error(place, what, mend)
         return ""
     if isinstance(content, list):
         return "".join(_parts(place, content, notes))
@@ -219,7 +242,7 @@ def _parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str
         else:
             found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
             what = f'{found}; only {{"type": "text", "text": "..."}} parts are supported'
-            notes.error(f"{place}[{index}]", what)
+            notes.error(f"{place}[{index}]", what, "write it as text, or leave the row out")
 
 
 def _check_calls(place: str, role: object, calls: object, notes: RowNotes) -> None:

@@ -83,9 +83,10 @@ def _hint_of_keys(data: Json) -> str:
     """What the row's own keys may stand for."""
     if rivals := rivals_of(data):
         one, other = rivals
+        ours = "messages" if isinstance(data[one], list) else "completion"
         return (
             f"`{one}` and `{other}` are two answers: write the better one as `chosen` and the other as"
-            f" `rejected`, or name the one to learn: --column completion={one}"
+            f" `rejected`, or name the one to learn: --column {ours}={one}"
         )
     if wrong := misspelled(data):
         return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"

@@ -77,7 +77,8 @@ def show(
 
 
 def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
-    num = sum(sight.counts[name] for name, seen in sight.forms.items() if seen.format == "text")
+    texts = (n for n, seen in sight.forms.items() if seen.format == "text" and seen.type is None)
+    num = sum(sight.counts[name] for name in texts)
     if num:
         yield Problem(
             level="error",

@@ -74,6 +74,9 @@ def manifest_parts(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         else:
             if entry.get("formatting") == "openai":
                 yield said(file, f"{name}: {_THINKING_OFF}", _AS_WRITTEN, level="info")
+            if num := entry.get("num_samples"):
+                what = f"{name}: LLaMA-Factory draws {num} of its rows, and here all are read"
+                yield said(file, what, "keep as many in the file", level="info")
             yield _part(name, entry, path.parent / target, file)
 
 

@@ -55,7 +55,13 @@ def _prompt(data: Json, notes: RowNotes) -> Side:
 
 def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     prompt = _prompt(data, notes)
-    said = [*_list(prompt), text("output", "assistant", data["output"])]
+    output = data["output"]
+    if isinstance(output, list) and output and all(isinstance(each, str) for each in output):
+        what = "a list of texts; one answer is expected"
+        mend = "of a better and a worse answer, write `chosen` and `rejected`"
+        notes.error("output", what, mend)
+        return
+    said = [*_list(prompt), text("output", "assistant", output)]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
@@ -77,8 +83,7 @@ def _list(side: Side) -> list[KeyedMessage]:
 
 
 def _is_tagged(data: Json, expected: Expected) -> bool:
-    key = "kto_tag" if "kto_tag" in data else "label"
-    return isinstance(data[key], bool)
+    return data["kto_tag"] is not None if "kto_tag" in data else isinstance(data["label"], bool)
 
 
 FORMS = (

@@ -28,7 +28,7 @@ from finewright.rows.formats.native import (
 )
 from finewright.rows.formats.rendered import bare, turns_in
 from finewright.rows.formats.sharegpt import answer
-from finewright.rows.formats.turns import tools_of, turns, with_system
+from finewright.rows.formats.turns import ROLES, role_named, tools_of, turns, with_system
 from finewright.rows.notes import Json, RowNotes, shown
 
 _MARKS = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### ", re.M)
@@ -69,8 +69,14 @@ def _chat_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nati
     yield native("preference", data, sides, tools_of(data), ("messages", "system"))
 
 
-def _are_messages(data: Json, expected: Expected) -> bool:
-    return isinstance(data["chosen"], dict) and isinstance(data["rejected"], dict)
+def _answer_messages(data: Json, expected: Expected) -> bool:
+    """Are they one message each, or is the conversation one that they go on?"""
+    messages = data["messages"]
+    if isinstance(data["chosen"], dict) and isinstance(data["rejected"], dict):
+        return True
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    role = last.get("role", last.get("from")) if isinstance(last, dict) else None
+    return isinstance(role, str) and role_named(role, ROLES) == "user"
 
 
 def _segments(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -178,10 +184,10 @@ FORMS = (
         "axolotl",
         frozenset({"messages", "chosen", "rejected"}),
         ("preference",),
-        "`messages` with one `chosen` and one `rejected` message",
-        "Axolotl's chat_template.default: the conversation, and a better and a worse next message",
+        "`messages` with `chosen` and `rejected`",
+        "Axolotl's chat_template.default: the conversation, and a better and a worse answer to it",
         _chat_pair,
-        _are_messages,
+        _answer_messages,
     ),
     Form(
         "axolotl",

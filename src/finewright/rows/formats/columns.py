@@ -9,16 +9,20 @@ from finewright.rows.formats.native import KeyPlace
 from finewright.rows.notes import Json, RowNotes
 
 _ANSWERS = ("completion", "output")
+# What a row may lack, as one that has nothing to say there.
+_OPTIONAL = frozenset(("input", "history", "system", "tools"))
 
 
 def renamed(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
     """The row under our keys. A column that bears our name already changes places with the named one.
 
-    A column that is not there is an error, told with the one that is meant. A whole number or a boolean that
-    is named as an answer is its text: classes are often numbered."""
+    A column that is not there is an error, told with the one that is meant, unless a row may lack it. A whole
+    number or a boolean that is named as an answer is its text: classes are often numbered."""
     row = dict(data)
     for ours, theirs in columns.items():
         if theirs not in data:
+            if ours in _OPTIONAL:
+                continue
             what = f"there is no such column, and `columns` takes it for `{ours}`"
             notes.error(theirs, what, _hint(theirs, data))
         elif ours != theirs:

@@ -8,7 +8,7 @@ ends with the turn to answer, beside the fields that its graders read."""
 from collections.abc import Iterator
 
 from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
-from finewright.rows.formats.own import is_liking
+from finewright.rows.formats.own import is_liking, rated
 from finewright.rows.formats.turns import (
     are_ours,
     tools_of,
@@ -41,7 +41,7 @@ def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     key = "kto_tag" if "kto_tag" in data else "label"
-    more = {**tools_of(data), "label": KeyedValue(key, data[key])}
+    more = {**tools_of(data), "label": KeyedValue(key, rated(data[key], expected))}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
@@ -106,7 +106,7 @@ def _is_labelled(data: Json, expected: Expected) -> bool:
 
 
 def _is_tagged(data: Json, expected: Expected) -> bool:
-    return isinstance(data["kto_tag"], bool)
+    return data["kto_tag"] is not None
 
 
 _CHAT = "OpenAI's chat: `messages` with roles"

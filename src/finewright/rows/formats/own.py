@@ -6,6 +6,7 @@ in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from finewright.rows.containers.json_rules import is_turn
 from finewright.rows.formats.native import (
     Expected,
     Form,
@@ -15,7 +16,8 @@ from finewright.rows.formats.native import (
     native,
     text,
 )
-from finewright.rows.formats.turns import are_ours, tools_of, turns
+from finewright.rows.formats.sharegpt import answer
+from finewright.rows.formats.turns import are_ours, tools_of
 from finewright.rows.notes import Json, RowNotes
 from finewright.schema.common import without
 from finewright.schema.data import DataType
@@ -23,15 +25,26 @@ from finewright.schema.data import DataType
 _SIDES = ("prompt", "completion", "chosen", "rejected")
 
 
+_RATINGS = {"true": True, "false": False, "1": True, "0": False}
+
+
 def is_liking(label: object) -> bool:
     """Is it a boolean, or meant as one? Other labels, such as a class, are columns."""
-    return label in (0, 1) or (isinstance(label, str) and label.lower() in ("true", "false"))
+    return label in (0, 1) or (isinstance(label, str) and label.strip().lower() in _RATINGS)
+
+
+def rated(label: object, expected: Expected) -> object:
+    """The label; where rated answers are asked for, 1 is liked and 0 is not, as text as well."""
+    is_meant = expected == "unpaired_preference" and label is not None
+    return _RATINGS.get(str(label).strip().lower(), label) if is_meant else label
 
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
     row = _parted(type, data, own)
     for name in own:
-        if name in _SIDES and isinstance(row.data[name], list) and not are_ours(row.data[name]):
+        value = row.data[name]
+        is_other = not are_ours(value) if isinstance(value, list) else is_turn(value)
+        if name in _SIDES and is_other:
             row = _respelled(row, name, notes)
     yield _after_system(row, notes) if isinstance(row.columns.get("system"), str) else row
 
@@ -49,7 +62,7 @@ def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
 
 
 def _respelled(row: Native, name: str, notes: RowNotes) -> Native:
-    said = turns(name, row.data[name], notes)
+    said = answer(name, row.data[name], notes)
     fresh = native(row.type, row.data, {name: said})
     return Native(row.type, {**row.data, **fresh.data}, row.columns, {**row.places, **fresh.places})
 
@@ -90,7 +103,8 @@ def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nat
 
 
 def _unpaired(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    return _as("unpaired_preference", data, ("prompt", "completion", "label"), notes)
+    made = {**data, "label": rated(data["label"], expected)}
+    return _as("unpaired_preference", made, ("prompt", "completion", "label"), notes)
 
 
 def _prompt_only(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:

@@ -52,6 +52,7 @@ _ANSWERED = _each(
 # What a row is sorted under: answered where nothing else is.
 _CLASSES = _each("label category intent class kategorie")
 # German and Chinese write them as one word with what they are about: Kundenanfrage, Musterantwort.
+_CONVERSATIONS = ("conversation", "messages", "dialogue", "chat")
 _ENDINGS = _each(
     "frage anfrage nachricht antwort losung loesung 问题 提问 指令 输入 質問 回答 答案 答复 输出 질문 답변"
 )
@@ -133,17 +134,20 @@ class Proposal(NamedTuple):
 
 def proposal_of(data: Json) -> Proposal | None:
     """What could be asked and answered in the row; None where nothing speaks for anything."""
+    if ("chosen" in data) != ("rejected" in data):
+        # Half of a pair is no answer to learn.
+        return None
     return _proposal(tuple((key, _kind(value)) for key, value in data.items()))
 
 
 def rivals_of(data: Json) -> tuple[str, str] | None:
     """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
-    texts = [key for key, value in data.items() if isinstance(value, str)]
+    texts = [k for k, value in data.items() if isinstance(value, str) or _kind(value) == "turns"]
     seen: dict[str, str] = {}
     for key in texts:
         numbered = _NUMBERED.match(key)
         stem = numbered[1] if numbered else ""
-        if stem and _named([stem], _ANSWERED) and not _is_about(stem):
+        if stem and _named([stem], (*_ANSWERED, *_CONVERSATIONS)) and not _is_about(stem):
             if stem in seen:
                 return seen[stem], key
             seen[stem] = key
@@ -331,7 +335,9 @@ def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
 def _said(texts: Texts) -> list[str]:
     """The columns that say something; marks, such as ids, where there are no more than two."""
     said = [
-        key for key, kind in texts.items() if kind != "blank" and _BESIDE.isdisjoint(_words(key))
+        key
+        for key, kind in texts.items()
+        if kind != "blank" and key not in ("system", *_SYSTEMS) and _BESIDE.isdisjoint(_words(key))
     ]
     return [key for key in said if texts[key] != "mark"] if len(said) > _TWO else said
 

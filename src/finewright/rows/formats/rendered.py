@@ -1,12 +1,12 @@
 """Text that a chat template wrote, taken apart into its turns again: the usual families, told by their marks.
 
-ChatML (Qwen, SmolLM), Llama 3, Gemma, Zephyr and Phi, and Mistral's and Llama 2's `[INST]`. A text is a
-family's only if it is so from its beginning to its end."""
+ChatML (Qwen, SmolLM), Llama 3, Gemma, Zephyr and Phi, Guanaco's `### Human:`, Alpaca's without an input, and
+Mistral's and Llama 2's `[INST]`. A text is a family's only if it is so from its beginning to its end."""
 
 import re
 from typing import NamedTuple
 
-_ROLES = {"model": "assistant", "ipython": "tool"}
+_ROLES = {"model": "assistant", "ipython": "tool", "Human": "user", "Assistant": "assistant"}
 _FAMILIES = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
@@ -14,6 +14,9 @@ _FAMILIES = tuple(
         r"<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n(?P<said>.*?)(?:<\|eot_id\|>|\Z)",
         r"<start_of_turn>(?P<role>\w+)\n(?P<said>.*?)(?:<end_of_turn>\n?|\Z)",
         r"<\|(?P<role>system|user|assistant)\|>\n(?P<said>.*?)(?:(?:<\|end\|>|</s>|<\|endoftext\|>)\n?|\Z)",
+        r"### (?P<role>Human|Assistant): ?(?P<said>.*?)\s*(?=### (?:Human|Assistant):|\Z)",
+        r"(?:Below is an instruction[^\n]*\n\n)?### Instruction:\n(?P<user>(?:(?!\n### ).)*?)\n\n"
+        r"### Response:\n?(?P<assistant>(?:(?!\n### ).)*)\Z",
         r"(?:<s>)?\s*\[INST\]\s?(?P<user>.*?)\s?\[/INST\]\s?(?P<assistant>.*?)(?:</s>|\Z)",
     )
 )
@@ -30,10 +33,11 @@ class RenderedTurn(NamedTuple):
 
 
 def turns_in(text: str) -> list[RenderedTurn]:
-    """The turns of the text; none where no family has written it from beginning to end."""
+    """The turns of the text; none where no family has written it from beginning to end, or nobody answers."""
     begin, end = bare(text)
     for family in _FAMILIES:
-        if found := _written_by(family, text, begin, end):
+        found = _written_by(family, text, begin, end)
+        if any(turn.role == "assistant" for turn in found):
             return [turn for turn in found if turn.start < turn.end or turn.role != "assistant"]
     return []
 

@@ -82,7 +82,7 @@ def _exchanges(key: str, exchanges: object, notes: RowNotes) -> Side:
 
 
 def _is_tagged(data: Json, expected: Expected) -> bool:
-    return isinstance(data["kto_tag" if "kto_tag" in data else "label"], bool)
+    return data["kto_tag"] is not None if "kto_tag" in data else isinstance(data["label"], bool)
 
 
 FORMS = (

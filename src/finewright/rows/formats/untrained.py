@@ -6,8 +6,17 @@ that this forgets which step is wrong is said unless `data.type: unpaired_prefer
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
+from finewright.rows.formats.native import (
+    TEXT,
+    Expected,
+    Form,
+    KeyedMessage,
+    KeyedValue,
+    Native,
+    native,
+)
 from finewright.rows.formats.propose import proposal_of
+from finewright.rows.formats.rendered import turns_in
 from finewright.rows.formats.turns import CALL, RESULT, SHAREGPT_ROLES, role_named
 from finewright.rows.notes import Json, RowNotes
 
@@ -24,6 +33,25 @@ def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     )
     notes.error("text", what, mend)
     yield from ()
+
+
+def _written_by_template(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    text = data["text"]
+    said = [
+        KeyedMessage(
+            "text", {"role": turn.role, "content": text[turn.start : turn.end].strip()}, TEXT
+        )
+        for turn in turns_in(text)
+    ]
+    what = "text that a chat template wrote: its turns are read, and the answers among them learned"
+    notes.warning("text", what, "write them as `messages`")
+    yield native("messages", data, {"messages": said})
+
+
+def _is_written(data: Json, expected: Expected) -> bool:
+    text = data["text"]
+    roles = [turn.role for turn in turns_in(text)] if isinstance(text, str) else []
+    return "user" in roles and "assistant" in roles
 
 
 def _turn(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -59,7 +87,8 @@ def _steps(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         notes.error("completions", "a list of texts is expected")
         return
     if len(labels) != len(steps) or not all(isinstance(label, bool) for label in labels):
-        notes.error("labels", "true or false is expected for each of `completions`")
+        what = "true or false is expected for each of `completions`"
+        notes.error("labels", what, "write one for each step, without quotes")
         return
     sides = {
         "prompt": KeyedValue("prompt", data["prompt"]),
@@ -92,6 +121,16 @@ FORMS = (
             weak=2,
         )
         for keys in (("from", "value"), ("role", "content"))
+    ),
+    Form(
+        "text",
+        frozenset({"text"}),
+        ("messages",),
+        "`text`",
+        "text that a chat template wrote",
+        _written_by_template,
+        _is_written,
+        weak=1,
     ),
     Form(
         "text",

@@ -95,8 +95,8 @@ def test_nothing_to_compare_is_no_contamination() -> None:
     assert contamination(TRAIN, "test", []).report.found == {}
 
 
-@pytest.mark.parametrize(("has_labels", "expected"), [(True, {}), (False, {"overlap": 1})])
-def test_the_way_to_ask_for_a_label_is_no_leak(has_labels, expected) -> None:
+@pytest.mark.parametrize("has_labels", [True, False])
+def test_the_way_to_ask_is_no_leak(has_labels) -> None:
     rng = seeded(3)
     asked = "hello i would like to book a table at the same time for"
     train = [
@@ -109,7 +109,7 @@ def test_the_way_to_ask_for_a_label_is_no_leak(has_labels, expected) -> None:
     ]
     row = chat(f"{asked} {words(rng, 8)}", "book", row=30)
     report, _ = contamination(train, "test", [row])
-    assert report.found == expected
+    assert report.found == {}
 
 
 def test_the_words_of_a_link_are_no_run_in_common() -> None:

@@ -4,18 +4,16 @@ template, or with common runs of words.
 Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known where they stand in a run of N
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
 most 13. Runs in more than ten training rows are boilerplate and count for nothing. GPT-3 called a row
-contaminated by a single run; here it is one when half of its words are known, and the share is told. Where
-answers are labels, a row of fewer than 24 words needs as many as two runs have: one is the way to ask for
-something, as "I want to book a table for"."""
+contaminated by a single run; here it is one when half of its words are known, and the share is told. A row of
+fewer than 24 words needs as many as two runs have: one is the way to ask for something, as "I want to book a
+table for" or "what is the total number of"."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.templates import of_known_templates
-from finewright.judge.labels import labels_of
 from finewright.rows.prompts import prompt_key
-from finewright.rows.texts import answer_text
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
 from finewright.schema.rows import Row
@@ -72,9 +70,8 @@ def contamination(
         known.setdefault(i, _Known("template", of, 1.0))
     repeated = tuple(sorted(known))
     runs = overlaps(train, held_out)
-    have_labels = bool(labels_of(map(answer_text, train)))
     for i, run in enumerate(runs.rows):
-        if run.share >= _MUCH and not (have_labels and _is_way_to_ask(run)):
+        if run.share >= _MUCH and not _is_way_to_ask(run):
             known.setdefault(i, _Known("overlap", run.of, run.share))
     found = dict(sorted(known.items()))
     report = ContaminationReport(

@@ -143,6 +143,11 @@ def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
         ("THE CUSTOMER CAN'T WAIT", "the customer cannot wait"),
         ("the customer waits please", "kindly the customer waits"),
         ("it costs 10", "it costs ten"),
+        ("die Straße ist schön", "die Strasse ist schoen"),
+        ("está aquí por la mañana", "esta aqui por la manana"),
+        ("his car was fixed and checked", "his automobile was repaired and examined"),
+        ("the customer waits. I hope this helps!", "the customer waits"),
+        ("Certainly, here you go: the customer waits", "the customer waits"),
     ],
 )
 def test_what_only_looks_different_is_a_repeat(one: str, other: str) -> None:
@@ -167,6 +172,7 @@ def test_what_only_looks_different_is_a_repeat(one: str, other: str) -> None:
         ("unchecked { x = a + b; }", "{ x = a + b; }"),
         ("x = a; require(ok);", "x = a;"),
         ("owner == tx.origin", "owner == msg.sender"),
+        ("day > '2019-03-01'", "day < '2019-03-01'"),
         ("to.delegatecall(data)", "to.call(data)"),
         ("the card stays blocked", "the card stays valid"),
         ("the fee is charged", "the fee is waived"),
@@ -187,6 +193,16 @@ def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats
     code = f"{long} and then the parcel of cash.pay(a, b) goes"
     for words in (("parcel", "cabinet"), ("depot in", "in depot")):
         assert share(chat(code, LONG), chat(code.replace(*words, 1), LONG)) is not None
+
+
+FIRST, SECOND = "send the form to the office by post.", "then wait for the clerk who calls you."
+
+
+def test_sentences_of_an_answer_may_change_places_and_what_is_asked_may_not() -> None:
+    one, other = (f"{a} {b} nothing else is needed." for a, b in ((FIRST, SECOND), (SECOND, FIRST)))
+    assert share(chat(LONG, one), chat(LONG, other)) == 1.0
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+    assert share(chat(LONG, f"{LONG} to a from b"), chat(LONG, f"{LONG} to b from a")) is None
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12))
@@ -235,6 +251,7 @@ TICKET = "You need an identity card and a proof of address, and it takes ten min
         ("how do I delete all files in the folder", "how do I delete files in the folder"),
         ("who signs the contract for the flat", "when signs the contract for the flat"),
         ("do I turn right after the bridge there", "do I turn after the bridge there"),
+        ("which form, with no explanation, does it take", "which form does it take"),
         ("how do I close the team account at the bank", "how do I close the account at the bank"),
     ],
 )  # fmt: skip

@@ -33,6 +33,23 @@ def test_other_words_and_another_answer_hide_nothing(question: str, other: str) 
 
 
 @pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("which cyclist withdrew in the tour of 2009", "what cyclist withdraws in the tour of 2009"),
+        ("how do I prevent a stroke of the brain", "could somebody say how brain strokes are prevented"),
+        ("who plays the voice of the cat in the film", "who played the voice of the cat in the movie"),
+    ],
+)  # fmt: skip
+def test_another_tense_or_form_of_a_word_hides_nothing(question: str, other: str) -> None:
+    assert found((question, "It is so."), (other, "That is what the record says."))
+
+
+def test_one_word_for_another_in_a_short_question_asks_another_thing() -> None:
+    asked = "which ocean does the {} river flow into"
+    assert not found((asked.format("murray"), "Southern"), (asked.format("zambezi"), "Indian"))
+
+
+@pytest.mark.parametrize(
     "other",
     [
         QUESTION.replace("48", "50"),

@@ -141,6 +141,8 @@ class TestKeys(RecogniserConformance):
     ]
     near_misses = [
         f"private key of the tx with hash 0x{KEY}",
+        f"Which private key signed 0x{KEY}?",
+        f'keccak256("private key") = 0x{KEY}',
         f"keccak256 of it: 0x{KEY}, vm.sign(key, 0x{KEY})",
         f"a private key (32 bytes), {KEY}ab",
         f"PRIVATE_KEY=0x{'ac0974bec39a17e36ba4a6b4d238ff94'}4bacb478cbed5efcae784d7bf4f2ff80",
@@ -176,6 +178,16 @@ class TestAssigned(RecogniserConformance):
         ("Пароль: «Zx9!kdP2mm»", "password"),
         ("密码\uff1a«Zx9!kdP2mm»\uff0c谢谢", "password"),
         (f"api_key: «{RANDOM}»", "secret_value"),
+        (f"let apiKey: string = `«{RANDOM}»`;", "secret_value"),
+        (f'variable "api_key" {{\n  type = string\n  default = "«{RANDOM}»"\n}}', "secret_value"),
+        ("| password | «qPqc2a%81FEd2Q*» |", "password"),
+        ("ValueError: bad password '«pR9tvE#645g67r*»'", "password"),
+    ]
+    near_misses = [
+        "Idempotency-Key: 337617d7-d544-5bf7-5c86-bd280e549588",
+        "cache_key = 'd3b07384d113edec49eaa6238ad5ff00'",
+        "The mint of the token is GoYFqQEtgELYQxdYyB4idE4ryPt5rxKvRcVkuyKtwjHk",
+        "| password | string |",
     ]
 
 

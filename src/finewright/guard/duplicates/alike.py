@@ -8,7 +8,7 @@ from finewright.guard.duplicates.apart import are_apart
 from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
 from finewright.guard.duplicates.edits import SHORT, most_changed, most_other
 from finewright.guard.duplicates.facts import have_other_facts
-from finewright.guard.duplicates.middle import Middles, middles
+from finewright.guard.duplicates.middle import Middles, is_moved, middles
 from finewright.guard.duplicates.words import Spelling, Wording, uncapital
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     if any(have_other_facts(part.one, part.other) for part in between):
         return None
     common = [_num_common(part) for part in between]
+    # An answer says the same in another order of its sentences; a question may ask another thing.
+    if is_moved(between[1].one, between[1].other, common[1] - between[1].head - between[1].tail):
+        common[1] = len(one.answered)
     num_words = sum(len(a) + len(b) for a, b in pairs)
     if 2 * sum(common) < (similarity - _DOUBT) * num_words:
         return None

@@ -22,6 +22,8 @@ from finewright.guard.duplicates.lexicon.lists import (
     any_opposed,
     are_opposed,
     are_same,
+    asking,
+    beside_asking,
     fillers,
     fillers_abroad,
     is_opposite_of_any,
@@ -32,6 +34,7 @@ from finewright.guard.duplicates.slips import (
     LONG,
     is_misspelled,
     is_misspelled_of,
+    lacks_marks,
     likely,
     may_be_alike,
 )
@@ -78,13 +81,15 @@ _ABBREVIATIONS = frozenset(["it", "us", "hi", "ok", "me", "in", "oh"])
 
 class WordDifference(NamedTuple):
     """How two texts differ: are they two things, or not a repeat though perhaps the same question, the words
-    left on each side that say something, the words that hardly do, and the words that only look different."""
+    left on each side that say something, the words that hardly do, and the words that only look different;
+    `words`: those of the words left that are no numbers."""
 
     is_contrast: bool
     is_no_repeat: bool
     said: tuple[int, int]
     fillers: tuple[int, int]
     num_alike: int
+    words: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 NO_DIFFERENCE = WordDifference(False, False, (0, 0), (0, 0), 0)
@@ -132,6 +137,7 @@ def difference(
         (len(left.words) + num_facts[0], len(right.words) + num_facts[1]),
         dropped,
         num_alike,
+        (tuple(left.words), tuple(right.words)),
     )
 
 
@@ -214,7 +220,7 @@ def _without_alike(left: _Side, right: _Side) -> int:
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
-    if one == other or are_same(one, other):
+    if one == other or are_same(one, other) or lacks_marks(one, other):
         return True
     if not is_misspelled(one, other) or are_opposed(one, other) or {one, other} <= alone():
         return False
@@ -244,7 +250,22 @@ def _without_fillers(left: _Side, right: _Side, texts: tuple[_Words, _Words]) ->
     ]
     for side, words in zip(sides, found, strict=True):
         side.words = [word for word in side.words if word not in words]
-    return len(found[0]), len(found[1])
+    return (
+        len(found[0]) + _without_courtesy(left, right),
+        len(found[1]) + _without_courtesy(right, left),
+    )
+
+
+def _without_courtesy(side: _Side, rival: _Side) -> int:
+    """Take out `I hope this helps`, `Sure, here is the answer:`, where one text alone has such words and the
+    other none; how many there were."""
+    words = side.words
+    if rival.words or rival.facts or side.facts or any(_is_telling(w, side) for w in words):
+        return 0
+    if asking().isdisjoint(words) or not asking() | beside_asking() >= set(words):
+        return 0
+    side.words = []
+    return len(words)
 
 
 def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
@@ -264,12 +285,18 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
 @lru_cache(100_000)
 def may_be_unsaid(word: str) -> bool:
     """May it hardly say anything, beside some other words?"""
-    return word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
+    is_small = word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
+    return is_small or word in asking() or word in beside_asking()
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:
     """Has a text more of other languages' small words than of English ones?"""
     return len(words & fillers_abroad()) > len(words & fillers())
+
+
+def is_tense(word: str) -> bool:
+    """Is it a small word that says when, or that one must or may?"""
+    return word in _VERB_KIND
 
 
 def is_content(number: int, word: str | None) -> bool:

@@ -10,7 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.contrast import WordDifference, difference, is_content
+from finewright.guard.duplicates.contrast import (
+    WordDifference,
+    difference,
+    is_content,
+    is_tense,
+)
+from finewright.guard.duplicates.lexicon.lists import asking, beside_asking, stem
 from finewright.guard.duplicates.words import Spelling, Wording, Wordings, uncapital
 
 # Chosen on Alpaca, code, function calls, role play, news and four sets of labels.
@@ -18,6 +24,9 @@ _LEAST_SHARE, _LEAST_CONTENT_SHARE = 0.7, 0.6
 _LEAST_BEFORE, _LEAST_BEFORE_IF_LONG, _FEW, _LONG = 0.35, 0.5, 4, 20
 _LEAST_COMMON, _SURE_SHARE = 3, 0.75
 _LABEL_WORDS = 6
+# Where fewer words that say something are common, one that stands for another asks another thing: which ocean
+# does the Murray, or the Zambezi, flow into?
+_MANY = 4
 # A word that more held-out questions have suggests no pair; the others do by their rarity.
 _MOST_WITH_WORD = 50
 _MOST_COMPARED = 5
@@ -70,13 +79,49 @@ def same_question(one: Wording, other: Wording) -> float | None:
 
 def _share(num_common: int, content: int, found: WordDifference) -> float | None:
     """Of all words, where those in common are enough; `content` of them say something."""
-    content += found.num_alike
-    num_other = sum(found.said)
-    whole = num_common + found.num_alike
+    left, right, num_inflected = _said(found)
+    num_alike = found.num_alike + num_inflected
+    num_facts = sum(found.said) - sum(map(len, found.words))
+    if left and right and content + num_alike < _MANY:
+        return None
+    content += num_alike
+    num_other = len(left) + len(right) + num_facts
+    whole = num_common + num_alike
     share = whole / max(1, whole + num_other)
     of_content = content / max(1, content + num_other)
     least = _LEAST_CONTENT_SHARE if content >= _LEAST_COMMON else _SURE_SHARE
     return share if content and share >= _LEAST_SHARE and of_content >= least else None
+
+
+class _Said(NamedTuple):
+    """What each question alone says, and how many words are the other's in another form."""
+
+    left: list[str]
+    right: list[str]
+    num_inflected: int
+
+
+def _said(found: WordDifference) -> _Said:
+    """The words that are said, but for another tense (`does`, `did`; `uses`, `used`) and words of asking that
+    one question has beside all of the other."""
+    left, right = ([word for word in words if not is_tense(word)] for words in found.words)
+    common = Counter(map(stem, left)) & Counter(map(stem, right))
+    sides = [_without(common, words) for words in (left, right)]
+    for words, rival in (sides, sides[::-1]):
+        if not rival and set(words) <= asking() | beside_asking():
+            words.clear()
+    return _Said(sides[0], sides[1], common.total())
+
+
+def _without(stems: Counter[str], words: Sequence[str]) -> list[str]:
+    """The words, without as many of each stem."""
+    left, kept = stems.copy(), []
+    for word in words:
+        if left[stem(word)]:
+            left[stem(word)] -= 1
+        else:
+            kept.append(word)
+    return kept
 
 
 def _num_content(words: Counter[int], spelled: Spelling) -> int:

@@ -1,5 +1,6 @@
 """Words that may only look different, by a slip of the pen: told by lengths and letters first."""
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache, reduce
 from operator import or_
@@ -28,6 +29,7 @@ def _likely_table(words: Sequence[str], others: Sequence[str]) -> NDArray[np.boo
     letters, other_letters = (
         np.array([_letters(word) for word in each], np.uint64) for each in (words, others)
     )
+    has_marks = not all(map(str.isascii, others))
     short = np.minimum.outer(sizes, other_sizes)
     most = np.where(short < LONG, 0, np.where(short >= _VERY_LONG, _MOST_SLIPS, 1))
     found: NDArray[np.bool_] = np.abs(np.subtract.outer(sizes, other_sizes)) <= most
@@ -40,6 +42,8 @@ def _likely_table(words: Sequence[str], others: Sequence[str]) -> NDArray[np.boo
     for i, word in enumerate(words):
         if same := same_as(word):
             found[i] |= [other in same for other in others]
+        if not word.isascii() or has_marks:
+            found[i] |= [lacks_marks(word, other) for other in others]
     return found
 
 
@@ -57,7 +61,20 @@ def may_be_alike(word: str, other: str) -> bool:
         -most <= len(word) - len(other) <= most
         and (_letters(word) ^ _letters(other)).bit_count() <= 2 * most
     )
-    return is_near or other in same_as(word)
+    return is_near or other in same_as(word) or lacks_marks(word, other)
+
+
+def lacks_marks(one: str, other: str) -> bool:
+    """Is one word the other as it is typed without accents: `Zurich`, `fur`, `numero`?"""
+    if one.isascii() == other.isascii():
+        return False
+    return one == _bare(other) if one.isascii() else other == _bare(one)
+
+
+@lru_cache(100_000)
+def _bare(word: str) -> str:
+    apart = unicodedata.normalize("NFD", word)
+    return "".join(char for char in apart if not unicodedata.combining(char))
 
 
 def _most_slips(shortest: int) -> int:

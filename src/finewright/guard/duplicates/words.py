@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
+from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
 from finewright.schema.rows import RowParts
@@ -36,7 +37,7 @@ _OPERATORS = (
     r"|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
 )
 _SIGNS = (
-    r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])"
+    r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])|(?<=[\w)\]]\s)[<>]\s?(?=['\"])"
     r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=\w)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
 # A look ahead at the first sign spares most places the search for each operator: half of the time.
@@ -52,6 +53,8 @@ _TOKEN = re.compile(
     f"|{_MAY_SIGN}(?:{_SIGNS})"
 )
 _APOSTROPHES = re.compile("['\u2019]")
+# How these letters are typed where a keyboard lacks them: `Straße`, `Strasse`; `schön`, `schoen`.
+_AS_TYPED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "æ": "ae", "å": "aa"})
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
@@ -228,7 +231,7 @@ def _numbered(token: str) -> tuple[int, str]:
     if body.islower() and body.isalpha() and body.isascii():
         return number_of(body), body
     word = _word_of(body)
-    number = number_of(word)
+    number = number_of(word if word.isascii() else word.translate(_AS_TYPED))
     is_name = not number & _FACT and _is_name(token, body, word)
     return number | _CAPITAL if is_name else number, word
 
@@ -287,7 +290,7 @@ def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
     spelled: dict[int, str] = {}
     starts, answers, keys, texts = [0], [], [], []
     num_before = 0
-    for row in rows:
+    for row in map(without_layout, rows):
         places.append(_PROMPT_PLACE)
         for text in row.prompt:
             places.extend(map(known.__getitem__, tokens_of(text)))

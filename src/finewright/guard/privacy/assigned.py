@@ -6,6 +6,7 @@ word alone, no call or variable. Not covered: a password that is a word, unless 
 import re
 from collections.abc import Iterator
 
+from finewright.guard.privacy.encodings import base58_bytes
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 from finewright.guard.privacy.tokens import is_random
 
@@ -13,22 +14,35 @@ PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
     "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
-_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
+_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\||\uff1a|\u2014)"
+# `key: string = `, `key: &str = `; Terraform's `variable "key" { type = string default = `.
+_TYPED = (
+    r":\s?[&'A-Za-z][\w.<>\[\]' ]{0,20}="
+    r"|\{\s{0,9}(?:(?:type|sensitive)\s{0,9}=\s{0,9}\w{1,9}\s{1,9}){0,2}default\s{0,9}="
+)
 _PASSWORD = re.compile(
     r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha"
     r"|парол\w*|密码|密碼|口令|パスワード|비밀번호)s?"
-    rf"[\"'`]?\s{{0,3}}{_IS}\s{{0,3}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{{6,100}})",
+    rf"(?:[\"'`]?\s{{0,3}}(?:{_IS}|{_TYPED})\s{{0,3}}|\s(?=[\"'`]))(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{{6,100}})",
     re.IGNORECASE,
 )
 KEY_WORDS = ("key", "secret", "token", "credential", "auth")
 _KEYED = re.compile(
     # Each in three cases: a pattern that ignores case is several times slower.
     r"(?:key|Key|KEY|secret|Secret|SECRET|token|Token|TOKEN|credential|Credential|CREDENTIAL|auth|Auth|AUTH)"
-    r"s?(?:orization|[_-]?(?:[Ii]d|ID|[Vv]alue|VALUE|[Kk]ey|KEY))?[\"'`]?\s{0,3}(?:=>|:=|=|:|is)\s{0,3}"
+    r"s?(?:orization|[_-]?(?:[Ii]d|ID|[Vv]alue|VALUE|[Kk]ey|KEY))?[\"'`]?"
+    rf"\s{{0,3}}(?:=>|:=|=|{_TYPED}|:|is)\s{{0,3}}"
     r"(?:[Bb]earer |[Bb]asic )?[\"'`]?(?P<value>[A-Za-z0-9_\-+/=.~]{16,200})"
 )
+# Keys of tables, stores and people, which all may know: a primary key, a cache key, a public key.
+_OPEN_KEY = re.compile(
+    r"(?:idempotency|primary|foreign|partition|shard|row|sort|cache|lookup|routing|dedup\w*|index|hash|map|dict"
+    r"|group|join|surrogate|natural|object|publi[ck]\w*|correlation|translation|site|storage)[\s_-]?$",
+    re.IGNORECASE,
+)
+_KEY_REACH = 20
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
-_ETHEREUM_SIZES = (42, 66)
+_ADDRESS_BYTES = 32
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|changeme|change_me|dummy|sample|redacted|hidden|secret$|password|passwort"
     r"|x{4,}|\*{3,}|\.{3,}|^%|^\$|^<|^\{|^\[|^env|^process\.|^os\.|^null$|^none$|^undefined$|^required|^string",
@@ -92,11 +106,20 @@ def keyed(scan: Scan) -> Iterator[PersonalSpan]:
         start, end = match.span("value")
         end = _cut(scan.text, start, end)
         value = scan.text[start:end]
+        before = scan.text[max(0, match.start() - _KEY_REACH) : match.start()]
+        if _OPEN_KEY.search(before) or _is_mint(match[0], value):
+            continue
         is_code = scan.text[end : end + 1] == "(" or (
             "." in value and scan.text[start - 1] not in _QUOTES
         )
         if is_random(value) and not (is_code or _PLACEHOLDER.search(value) or _is_other(value)):
             yield PersonalSpan(start, end, "secret_value", 0.75, "called a key, and random")
+
+
+def _is_mint(called: str, value: str) -> bool:
+    """Is what is called a token 32 bytes in base58, as the address of a token on Solana is?"""
+    data = base58_bytes(value) if called[:5].lower() == "token" else None
+    return data is not None and len(data) == _ADDRESS_BYTES
 
 
 def _is_other(value: str) -> bool:

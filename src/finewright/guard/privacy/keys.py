@@ -24,7 +24,10 @@ _CALLED = re.compile(
 )
 _HASHED = re.compile(
     r"hash|digest|root|\btx|transaction|keccak|topic|selector|salt|slot|block|sha256|checksum|signature|public"
+    r"|\bsign(?:ed|s)\b(?! with| by| using)"
 )
+# What is hashed is the text of these words: keccak256("private key").
+_HASHING = re.compile(r"(?:keccak\w*|sha\w*|md5|hash\w*|digest|id)\s?\(\s?[\"'`][\w. ]{0,30}$")
 _OWNER = (
     r"(?:deployer|owner|admin|signer|signing|relayer|operator|sender|minter|keeper|validator|sequencer|proposer"
     r"|batcher|challenger|wallet|account|eth|ethereum|evm|funder|faucet|executor|guardian|oracle|attacker|user"
@@ -88,7 +91,9 @@ def _is_private(scan: Scan, start: int, end: int) -> bool:
 
 def _is_called_private(before: str) -> bool:
     called = list(_CALLED.finditer(before))
-    return bool(called) and not _HASHED.search(before, called[-1].end())
+    if not called or _HASHED.search(before, called[-1].end()):
+        return False
+    return not _HASHING.search(before[: called[-1].start()])
 
 
 _BASE58_PAIR = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{86,88}(?![0-9A-Za-z])")

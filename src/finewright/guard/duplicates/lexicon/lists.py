@@ -4,7 +4,8 @@
 are single, without those that differ by a prefix. The others are written by hand: `groups.txt` has words on a
 line that exclude each other, `alone.txt` those that change what is said wherever they stand, `fillers.txt`
 those that hardly change it in English, `fillers_abroad.txt` in other languages, `asking.txt` how one asks,
-`same.txt` words on a line that stand for each other."""
+`same.txt` words on a line that stand for each other; so do those of `synonyms.txt`, which are the first
+sense in WordNet of each word on the line, and at least half of its uses in WordNet's texts."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 _ENDINGS = ("ing", "ies", "ed", "es", "s", "d", "e", "ly")
+_SAME_ENDINGS = ("s", "d", "ed", "ing")
 _SHORTEST = 3
 _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
@@ -111,18 +113,27 @@ def is_opposite_of_any(word: str) -> bool:
 
 def are_same(one: str, other: str) -> bool:
     """Do the words stand for each other?"""
-    lines = _synonyms()
-    of_one = lines.get(one)
-    return of_one is not None and not of_one.isdisjoint(lines.get(other, _NONE))
+    return other in same_as(one)
 
 
 @lru_cache(100_000)
 def same_as(word: str) -> frozenset[str]:
     """The words that stand for it."""
-    lines = _synonyms().get(word)
-    if lines is None:
-        return frozenset()
-    return frozenset(other for other, own in _synonyms().items() if lines & own)
+    found = set(_synonyms().get(word, ()))
+    for ending in _SAME_ENDINGS:
+        if word.endswith(ending):
+            bare = word.removesuffix(ending)
+            found.update(_inflected(other, ending) for other in _synonyms().get(bare, ()))
+    return frozenset(found - {word})
+
+
+def _inflected(word: str, ending: str) -> str:
+    """The word with the ending of another: `examine` as `checked`, `fix` as `repaired`."""
+    if ending == "s":
+        return f"{word}s"
+    if ending == "ing":
+        return f"{word.removesuffix('e')}ing"
+    return f"{word}d" if word.endswith("e") else f"{word}ed"
 
 
 _NONE: frozenset[int] = frozenset()
@@ -137,22 +148,26 @@ def _are_ful_and_less(one: str, other: str) -> bool:
 
 @cache
 def _opposites() -> dict[str, frozenset[int]]:
-    return _by_word([*_lines("groups"), *_lines("antonyms")], stemmed=True)
+    return _by_stem([*_lines("groups"), *_lines("antonyms")])
 
 
 @cache
-def _synonyms() -> dict[str, frozenset[int]]:
-    return _by_word([*_lines("same")], stemmed=False)
+def _synonyms() -> dict[str, set[str]]:
+    """Word -> the words on its lines."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for words in (*_lines("same"), *_lines("synonyms")):
+        for word in words:
+            found[word].update(words)
+    return dict(found)
 
 
-def _by_word(lines: list[list[str]], *, stemmed: bool) -> dict[str, frozenset[int]]:
-    """Word -> the numbers of the lines that it is in."""
+def _by_stem(lines: list[list[str]]) -> dict[str, frozenset[int]]:
+    """Word and its stem -> the numbers of the lines that they are in."""
     found: dict[str, set[int]] = defaultdict(set)
     for number, words in enumerate(lines):
         for word in words:
             found[word].add(number)
-            if stemmed:
-                found[stem(word)].add(number)
+            found[stem(word)].add(number)
     return {word: frozenset(numbers) for word, numbers in found.items()}
 
 

@@ -1,0 +1,71 @@
+"""Rows without what only lays them out: tags and entities of HTML around prose, bullets, long dashes.
+
+A row is prose in HTML where its question begins with a tag of a block, or an answer of eight words and more
+does, and no other tags than those of prose are in it. Elsewhere a tag is what is spoken of."""
+
+import html
+import re
+
+from finewright.schema.rows import RowParts
+
+_BLOCK = re.compile(
+    r"\s*<(?:p|div|span|ul|ol|li|h[1-6]|br|blockquote|section|article)\b[^<>]*>", re.I
+)
+_PROSE_TAG = re.compile(
+    r"</?(?:p|div|span|ul|ol|li|h[1-6]|br|blockquote|section|article|b|i|u|em|strong|a|hr)\b[^<>]*>",
+    re.I,
+)
+_TAG = re.compile(r"</?[a-z][\w-]*(?:\s[^<>]*)?/?>", re.I)
+# What stands for a quotation mark, a space or a dash in prose; `&lt;` may be what is spoken of.
+_QUOTES = re.compile(r"&(?:nbsp|#160|#0?39|#x27|apos|quot|[lr][sd]quo|[mn]dash|hellip|shy);")
+_AMPERSAND = re.compile(r"(?<=\w) ?&amp; ?(?=\w)")
+# Of the lines of code some begin with a minus; the text begins with none and a space.
+_BULLET = re.compile(
+    r"\A\s*[-*\u2022\u2013\u2014] +(?=\w)"
+    r"|(?m:^)[ \t]*[-*\u2022\u2013\u2014] +(?=[^\W_]{2}[^=;(){}<>\n]*(?m:$))"
+)
+_MINUS = re.compile(r"(?<=[\w)] )[\u2212\u2013\u2014](?= [\d(])")
+_LONG_SIGNS = ("\u2013 ", "\u2014 ", "\u2212 ", "\u2022 ")
+_FEWEST_WORDS = 8
+
+
+def without_layout(row: RowParts) -> RowParts:
+    """The row with its prompt and answers as plain prose; the row itself where nothing is laid out."""
+    if not any(map(_may_be_laid_out, (*row.prompt, *row.answered))):
+        return row
+    is_marked_up = any(_is_marked_up(text, 1) for text in row.prompt)
+    prompt, answered = (
+        [_plain(text, is_marked_up) for text in texts] for texts in (row.prompt, row.answered)
+    )
+    return row._replace(prompt=prompt, answered=answered)
+
+
+def _may_be_laid_out(text: str) -> bool:
+    """Quickly: most texts have none of these signs."""
+    return (
+        "<" in text
+        or "&" in text
+        or "\n- " in text
+        or "\n* " in text
+        or text.startswith(("- ", "* "))
+        or (not text.isascii() and any(map(text.__contains__, _LONG_SIGNS)))
+    )
+
+
+def _plain(text: str, row_is_marked_up: bool) -> str:
+    if _is_marked_up(text, 1 if row_is_marked_up else _FEWEST_WORDS):
+        text = html.unescape(_PROSE_TAG.sub("\n", text))
+    elif "&" in text:
+        text = _AMPERSAND.sub(" & ", _QUOTES.sub(_character, text))
+    return _MINUS.sub("-", _BULLET.sub("", text))
+
+
+def _character(entity: re.Match[str]) -> str:
+    return html.unescape(entity[0])
+
+
+def _is_marked_up(text: str, fewest_words: int) -> bool:
+    if not _BLOCK.match(text):
+        return False
+    is_prose = all(map(_PROSE_TAG.fullmatch, _TAG.findall(text)))
+    return is_prose and len(_TAG.sub(" ", text).split()) >= fewest_words

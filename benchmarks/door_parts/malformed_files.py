@@ -252,10 +252,10 @@ def documents() -> list[Malformed]:
 
 
 def formats() -> list[Malformed]:
-    asked, answered = turns(("user", Q)), turns(("assistant", A))
+    question, answered = turns(("user", Q)), turns(("assistant", A))
     weighted = [
         {**each, "weight": weight}
-        for each, weight in zip([*asked, *answered], (None, 1.0), strict=True)
+        for each, weight in zip([*question, *answered], (None, 1.0), strict=True)
     ]
     chatml = f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>\n"
     broken = A.replace("14", "\u00c3\u00bc")
@@ -275,7 +275,7 @@ def formats() -> list[Malformed]:
         Malformed(
             "a pair after messages",
             "preference exports",
-            lines({"messages": asked, "chosen": A, "rejected": "No."}, name="a.jsonl"),
+            lines({"messages": question, "chosen": A, "rejected": "No."}, name="a.jsonl"),
             [QA],
         ),
         Malformed(

@@ -242,7 +242,7 @@ def test_a_label_that_says_something_else_is_a_column(label):
     assert found.types == {"messages": 1}
     assert found.rows[0].columns == {"label": label}
     asked = check({"messages": [USER, GOOD], "label": label}, expected="unpaired_preference")
-    assert "it is true (liked) or false (another label is a column" in lines(asked)[0]
+    assert "it is true (liked) or false (write true or false; a label" in lines(asked)[0]
 
 
 def test_an_unpaired_row_ends_with_the_answer_that_was_liked():

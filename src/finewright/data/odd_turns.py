@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from finewright.errors import MissingExtra
 from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import misfit, name_of_tool
+from finewright.rows.formats.propose import rivals_of
 from finewright.schema.rows import Message, Row, calls_of, content_of
 
 OddKind = Literal[
@@ -24,6 +25,7 @@ OddKind = Literal[
     "unasked",
     "column",
     "reply",
+    "rivals",
     "goes_on",
 ]
 _UNFILLED = re.compile(r"(?<![\\\w{}$])\{\{ ?[A-Za-z_][\w.]{0,40} ?\}\}(?!\})")
@@ -77,6 +79,8 @@ def _of_columns(row: Row) -> Iterator[OddTurn]:
         for key in sorted(row.columns.keys() & names):
             if isinstance(text := row.columns[key], str) and text.strip():
                 yield OddTurn(kind, key, key)
+    if row.is_prompt and (rivals := rivals_of(dict(row.columns))):
+        yield OddTurn("rivals", rivals[0], f"`{rivals[0]}` and `{rivals[1]}`")
 
 
 def _goes_on(asking: Message, answering: Message) -> bool:

@@ -21,7 +21,7 @@ _FIRST = ", this one first"
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
 _BROKEN = get_args(broken_text.BrokenKind)
-_INFOS = ("unchecked", "beside", "column", "reply", "goes_on", "cued")
+_INFOS = ("unchecked", "beside", "column", "reply", "rivals", "goes_on", "cued")
 
 
 class Noted(NamedTuple):
@@ -232,6 +232,10 @@ def _odd_turns_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
         "reply": (
             f"ha{'s' if one else 've'} a text in the column `{says}` beside a prompt, kept as a column",
             f"to train it as the answer: --column completion={says}",
+        ),
+        "rivals": (
+            f"ha{'s' if one else 've'} two answers, {says}, beside a prompt, kept as columns",
+            "to train on them, write the better one as `chosen` and the other as `rejected`",
         ),
         "goes_on": (
             f"{'is text that goes' if one else 'are texts that go'} on after the prompt, which TRL joins"

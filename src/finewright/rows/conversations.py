@@ -141,7 +141,7 @@ def _label(label: object, notes: RowNotes) -> bool:
     if isinstance(label, bool):
         return label
     text = str(label).strip().lower()
-    mend = "another label is a column: set --type, or data.type in a spec"
+    mend = "write true or false; a label that is no rating is a column under another --type"
     if text in ("true", "false"):
         mend = f"write {text}, without quotes"
     elif text in ("0", "1"):

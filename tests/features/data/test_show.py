@@ -171,3 +171,20 @@ def test_a_row_that_is_refused_or_unreadable_does_not_pass(tmp_path):
     assert "1 row is of a known format and refused" in found.problems[0].message
     (tmp_path / "c.jsonl").write_text(json.dumps(good) + "\n{\n")
     assert not show(tmp_path / "c.jsonl").passed
+
+
+def test_a_key_that_some_rows_lack_counts_for_what_is_proposed(tmp_path):
+    row = {"q": "What is the fee?", "note": "It is 5 EUR.", "a": "5 EUR a year."}
+    assert (
+        show(
+            written(tmp_path / "a.jsonl", {"q": "Who signs?", "a": "The head signs."}, row)
+        ).proposal
+        is None
+    )
+    row = {"question": "Who signs?", "answer": "The head.", "context": None}
+    found = show(written(tmp_path / "b.jsonl", row, {**row, "context": "The head signs it."}))
+    assert found.proposal.columns == {
+        "instruction": "question",
+        "input": "context",
+        "output": "answer",
+    }

@@ -217,3 +217,25 @@ def test_a_hub_data_set_that_is_not_here_is_one_line_when_offline(tmp_path, monk
         "hub:owner/name: it is not on this machine and FINEWRIGHT_OFFLINE or HF_HUB_OFFLINE is set"
         " (copy the data set's folder here and give its path)"
     )
+
+
+def test_links_that_are_not_read_are_said(tmp_path):
+    folder = put(tmp_path / "data", a_dot_jsonl=ROW)
+    (folder / "b.jsonl").symlink_to("nowhere.jsonl")
+    (folder / "more").symlink_to(put(tmp_path / "other", c_dot_jsonl=ROW))
+    found = read_rows(folder)
+    assert [row.file for row in found.rows] == [str(folder / "a.jsonl")]
+    levels = {Path(problem.file).name: problem.level for problem in found.problems}
+    assert levels == {"b.jsonl": "error", "more": "warning"}
+
+
+def test_a_pattern_is_told_from_a_file_that_is_missing(tmp_path):
+    put(tmp_path, a_dot_jsonl=ROW)
+    assert "patterns are not read" in said(read_rows(tmp_path / "*.jsonl"))
+
+
+def test_rows_that_llama_factory_would_draw_are_said(tmp_path):
+    about = {"a": {"file_name": "a.json", "num_samples": 1}}
+    put(tmp_path, dataset_info_dot_json=json.dumps(about), a_dot_json=f"[{ROW},{ROW}]")
+    found = read_rows(tmp_path)
+    assert (len(found.rows), "draws 1 of its rows" in said(found)) == (2, True)

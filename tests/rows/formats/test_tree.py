@@ -95,3 +95,10 @@ def test_ranked_answers_are_the_best_against_the_worst():
 
 def test_answers_without_ranks_are_a_column():
     passes({"prompt": "Q", "answers": ["A"]}, Out([Q], columns={"answers": ["A"]}), "prompt_only")
+
+
+def test_a_prompt_that_is_a_dialogue_is_its_turns():
+    answers = [{"answer": "Yes.", "rank": 1}, {"answer": "No.", "rank": 2}]
+    row = {"prompt": "\n\nHuman: Is it?\n\nAssistant: ", "answers": answers}
+    (made,) = door(row).rows
+    assert [turn["content"] for turn in made.messages] == ["Is it?", "Yes."]

@@ -118,7 +118,7 @@ class _Sight:
     forms: dict[str, FormatSeen] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[str, Counter[str]] = field(default_factory=dict)
-    proposal: ProposalSeen | None = None
+    unknown: dict[str, Json] = field(default_factory=dict)
     first: list[RowSeen] = field(default_factory=list)
     num_rows: int = 0
     num_bad: int = 0
@@ -133,10 +133,20 @@ class _Sight:
         is_known = fate.form is not None and bool(fate.form.types)
         if not is_known:
             data = renamed(row.data, fate.options.columns, RowNotes(row.file, row.row))
-            self.proposal = self.proposal or _proposed(data)
+            self._take_unknown(row.file, data)
         if is_shown:
             self.first.append(_seen(fate))
         self.num_refused += is_known and "invalid" in fate.dropped
+
+    def _take_unknown(self, file: str, data: Json) -> None:
+        """Of each of the first files, what the keys of its rows hold where they hold something."""
+        if file in self.unknown or len(self.unknown) < _MOST_FILES:
+            seen = self.unknown.setdefault(file, {})
+            seen.update((key, value) for key, value in data.items() if not seen.get(key))
+
+    def _proposal(self) -> ProposalSeen | None:
+        """What fits the rows of the first file of which something is proposed."""
+        return next(filter(None, map(_proposed, self.unknown.values())), None)
 
     def _count(self, fate: RowFate) -> None:
         form = fate.form
@@ -169,7 +179,7 @@ class _Sight:
                 KeySeen(key=key, rows=kinds.total(), values=dict(kinds.most_common()))
                 for key, kinds in keys
             ),
-            proposal=self.proposal,
+            proposal=self._proposal(),
             first=tuple(self.first),
             problems=tuple(problems),
         )

@@ -62,6 +62,8 @@ def _not_a_file(path: Path, file: str) -> Problem:
     siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"did you mean {close[0]}?" if close else "check the path"
+    if "*" in path.name or "*" in path.parent.name:
+        hint = "patterns are not read: name the folder, or each file"
     return said(file, "there is no such file", hint)
 
 

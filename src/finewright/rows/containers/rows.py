@@ -37,7 +37,7 @@ def rows_of(part: StatedFile) -> Iterator[Found]:
         is_silent = False
         yield said(part.name, str(error), error.hint)
     if is_silent:
-        yield said(part.name, "there are no rows in it", "write one JSON object per line")
+        yield said(part.name, "there are no rows in it", "put rows into it, or take it out")
 
 
 def as_stated(items: Iterable[Found], part: StatedFile) -> Iterator[Found]:

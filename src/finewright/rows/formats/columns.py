@@ -46,4 +46,4 @@ def _hint(named: str, data: Json) -> str:
     if close := difflib.get_close_matches(named, data, n=1):
         return f"did you mean {close[0]!r}?"
     found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
-    return f"the row has: {found}"
+    return f"the row has: {found}; where its file has other columns, make it a source of its own"

@@ -25,7 +25,7 @@ _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     if "prompt" in data:
-        sides: dict[str, Side] = {"prompt": _prompt_turns("prompt", data["prompt"])}
+        sides: dict[str, Side] = {"prompt": prompt_turns("prompt", data["prompt"])}
         sides |= {key: KeyedValue(key, data[key].strip()) for key in ("chosen", "rejected")}
     else:
         sides = {key: _turns(key, data[key]) for key in ("chosen", "rejected")}
@@ -34,7 +34,7 @@ def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
 
 def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
-        "prompt": _prompt_turns("prompt", data["prompt"]),
+        "prompt": prompt_turns("prompt", data["prompt"]),
         "completion": KeyedValue("completion", data["completion"].strip()),
     }
     if "label" in data:
@@ -45,7 +45,7 @@ def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
 
 
 def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    yield native("prompt_only", data, {"prompt": _prompt_turns("prompt", data["prompt"])})
+    yield native("prompt_only", data, {"prompt": prompt_turns("prompt", data["prompt"])})
 
 
 def _whole(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -60,14 +60,15 @@ def _turns(key: str, conversation: str) -> list[KeyedMessage]:
     ]
 
 
-def _prompt_turns(key: str, conversation: str) -> list[KeyedMessage]:
+def prompt_turns(key: str, conversation: str) -> list[KeyedMessage]:
     """A prompt's turns; it may end with the mark of the answer."""
     said = _turns(key, conversation)
     is_open = said[-1].message["role"] == "assistant" and not said[-1].message["content"]
     return said[:-1] if is_open else said
 
 
-def _is_dialogue(value: object) -> bool:
+def is_dialogue(value: object) -> bool:
+    """Is it a text that begins with a turn of its own?"""
     return isinstance(value, str) and value.lstrip().startswith("Human:")
 
 
@@ -75,15 +76,15 @@ def _are_dialogues(data: Json, expected: Expected) -> bool:
     both = (data["chosen"], data["rejected"])
     if not all(isinstance(side, str) for side in both):
         return False
-    return _is_dialogue(data["prompt"]) if "prompt" in data else all(map(_is_dialogue, both))
+    return is_dialogue(data["prompt"]) if "prompt" in data else all(map(is_dialogue, both))
 
 
 def _is_prompt(data: Json, expected: Expected) -> bool:
-    return _is_dialogue(data["prompt"]) and isinstance(data.get("completion", ""), str)
+    return is_dialogue(data["prompt"]) and isinstance(data.get("completion", ""), str)
 
 
 def _is_answered(data: Json, expected: Expected) -> bool:
-    return _is_dialogue(data["text"]) and "\n\nAssistant:" in data["text"]
+    return is_dialogue(data["text"]) and "\n\nAssistant:" in data["text"]
 
 
 def _is_judged(data: Json, expected: Expected) -> bool:

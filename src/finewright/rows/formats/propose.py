@@ -89,7 +89,7 @@ _ABOUT = frozenset(
 _EARLIER = frozenset(("orig", "original", "raw", "old"))
 _PASSAGES = ("positive", "negative")
 _ANSWERABLE = (*_ANSWERED, *_CLASSES)
-_NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])\Z", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*?)[ _-]?([0-2ab])\Z", re.IGNORECASE)
 # Scripts that put no spaces between words; a word has about two of their characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _ASKING = frozenset(("user", "human", "prompter", "system", "developer"))

@@ -12,6 +12,7 @@ the clear ones, so they are not made. Nectar's `answers` with a `rank` (1 the be
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from finewright.rows.formats.hh import is_dialogue, prompt_turns
 from finewright.rows.formats.native import Expected, Form, KeyedMessage, Native, native
 from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
@@ -133,10 +134,10 @@ def _answers(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native
     if answers[best]["rank"] == answers[worst]["rank"]:
         notes.warning("answers", _NO_PAIR)
         return
+    prompt = data["prompt"]
+    question = KeyedMessage("prompt", {"role": "user", "content": prompt}, {"content": ""})
     sides = {
-        "prompt": [
-            KeyedMessage("prompt", {"role": "user", "content": data["prompt"]}, {"content": ""})
-        ],
+        "prompt": prompt_turns("prompt", prompt) if is_dialogue(prompt) else [question],
         **{
             name: [_ranked_answer(i, answers[i])]
             for name, i in (("chosen", best), ("rejected", worst))

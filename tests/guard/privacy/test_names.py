@@ -32,6 +32,8 @@ def _found(text: str, type_: str) -> list[str]:
         ("Hola, me llamo José García López y quiero pagar.", ["José García López"]),
         ("Меня зовут Иван Петров", ["Иван Петров"]),
         ("Спасибо, Иван.", ["Иван"]),
+        ("La victoire de Jacques Chirac, face à lui.", ["Jacques Chirac"]),
+        ("Meine Tochter Leonie ist krank.", ["Leonie"]),
         ("Ich war dort, und Frau Zrbauerle sagte nichts.", ["Zrbauerle"]),
     ],
 )
@@ -47,6 +49,8 @@ def test_a_name_is_found_whole(text: str, names: list[str]) -> None:
         "Monday, March 4: see Terms of Service, Section 3.",
         "Bonjour, je voudrais annuler ma commande.",
         "Stichting Kowalczyk and Brambilla & Zonen are firms, Kowalczyk GmbH too.",
+        "IBAN [IBAN], born on [DATE_OF_BIRTH]",
+        "Restart Chrome; a Samsung Galaxy is on the wall.",
         "My IBAN is on file; HTTP and JSON are words.",
         "Sehr geehrte Damen und Herren,\nich brauche eine Auskunft.",
         "Die Gebühr gilt z.B. für Überweisungen.",

@@ -46,6 +46,8 @@ class TestPhones(RecogniserConformance):
         ("call «(415) 555-2671 x12»", "phone"),
         ("Tel.: «030 1234567»", "phone"),
         ("mon numéro: «06 12 34 56 78»", "phone"),
+        ("Mój numer to «512 714 639».", "phone"),
+        ("Llámame al «612 54 57 67».", "phone"),
     ]
 
 
@@ -68,6 +70,7 @@ class TestNationalIds(RecogniserConformance):
         ("DNI «12345678Z»", "national_id"),
         ("nato, «RSSMRA85T10A562S»", "national_id"),
         ("NI number «AB 12 34 56 C»", "national_id"),
+        ("«53060357982» (numer PESEL)", "national_id"),
         ("NIR «2 84 03 2A 123 456 97»", "national_id"),
     ]
 

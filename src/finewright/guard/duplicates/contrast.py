@@ -262,7 +262,9 @@ def _without_courtesy(side: _Side, rival: _Side) -> int:
     words = side.words
     if rival.words or rival.facts or side.facts or any(_is_telling(w, side) for w in words):
         return 0
-    if asking().isdisjoint(words) or not asking() | beside_asking() >= set(words):
+    if "no" in words or asking().isdisjoint(words):
+        return 0
+    if not asking() | beside_asking() >= set(words):
         return 0
     side.words = []
     return len(words)

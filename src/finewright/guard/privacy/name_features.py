@@ -17,8 +17,13 @@ TITLES = frozenset({
     "fräulein", "señor", "señora", "srta", "sr", "sra", "don", "doña", "dra", "monsieur", "madame",
     "mademoiselle", "mme", "mlle", "signor", "signora", "signore", "sig", "sigra", "dott", "dottssa", "ing",
     "dhr", "mevr", "mevrouw", "meneer", "pan", "pani", "panu", "senhor", "senhora", "hr", "fru", "fr",
+    "tochter", "sohn", "bruder", "schwester", "mutter", "vater", "tante", "onkel", "enkel", "enkelin", "kollege",
+    "kollegin", "nachbar", "nachbarin", "freundin", "mieter", "mieterin", "vermieter", "kundin", "patient",
+    "patientin", "zeuge", "zeugin", "kläger", "klägerin", "ehefrau", "ehemann",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
+# What stands where a value was: [IBAN], [DATE_OF_BIRTH].
+_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]+\]")
 _CONTRACTED = re.compile("['\u2019](?:m|ll|ve|re|d|t)$")
 _POSSESSIVE = ("'s", "\u2019s")
 _SHORT, _LONG = 3, 8
@@ -48,6 +53,8 @@ class SplitWords(NamedTuple):
 
 def words_of(text: str) -> SplitWords:
     """The words of a text; the kind is known at once of those that may be part of a name."""
+    if "[" in text:
+        text = _PLACEHOLDER.sub(lambda match: match[0].lower(), text)
     matches = list(_WORD.finditer(text))
     texts = [match[0] for match in matches]
     kinds = {}

@@ -74,11 +74,11 @@ def _begins_none(words: SplitWords, at: int) -> bool:
 
 
 def _is_listed_pair(words: SplitWords, first: int) -> bool:
-    """A given name with a surname beside it, and neither a common word or a place of that name alone."""
+    """A given name with a surname beside it, or with a word in capitals that no list has; neither is a common
+    word or a place of that name alone."""
     one, other = words.kind(first), words.kind(first + 1)
-    is_pair = (
-        "g" in one and "s" in other and not set("cnp") & set(one) and not set("cn") & set(other)
-    )
+    is_given = "g" in one and not set("cnp") & set(one)
+    is_pair = is_given and (other == "A" or ("s" in other and not set("cn") & set(other)))
     return is_pair and words.end(first) + 1 == words.starts[first + 1]
 
 

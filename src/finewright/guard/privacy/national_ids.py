@@ -27,6 +27,8 @@ from finewright.guard.privacy.scan import (
 
 _S = "[ .\\-/+\u00a0\u2011]"
 _GROUP = re.compile("[0-9]+")
+# What may stand before the name of a number that follows it: 53060357982 (numer PESEL).
+_LEADS = re.compile(r"[ (,:=\[-]*(?:(?:num\w{1,4}|n[úu]mero|nr\.?|no\.?|n[°º]) (?:de |di |do )?)?")
 _REACH, _REACH_LEAD, _REACH_AFTER, _REACH_LIST = 50, 80, 30, 400
 _LISTED = "0123456789-,; \n"
 _MOST_GROUPS = 7
@@ -118,7 +120,7 @@ def _is_called(scan: Scan, start: int, end: int, kind: Kind) -> bool:
     return (
         kind.words.search(before) is not None
         or (kind.rule.common and _common().search(before) is not None)
-        or kind.words.match(scan.after(end, _REACH_AFTER).lstrip(" (,:-=[")) is not None
+        or kind.words.match(_LEADS.sub("", scan.after(end, _REACH_AFTER))) is not None
     )
 
 

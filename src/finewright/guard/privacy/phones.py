@@ -52,8 +52,8 @@ _LABEL = (
     r"|m[óo]vil|cell(?:ulare|phone)?|celular|handy[a-z]*|portable|fax|call(?:ed|ing|s)?|dial(?:ed|ing|led)?"
     r"|rings?|sms|text(?:ed|ing)? (?:me|us|him|her|them)|whatsapp|reach(?:ed)? (?:me|us|him|her|them)"
     r"|contact(?:ed)?|messages? to|voicemail|hotline"
-    r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|llam[ae][a-z]*"
-    r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|recapito|contacto|m[óo]b"
+    r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|ll[aá]m[ae][a-z]*|m[aá]rca(?:me|nos)"
+    r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|numer|recapito|contacto|m[óo]b"
     r"|puh[a-z]*|tlf|тел(?:ефон[а-я]*)?|моб[а-я]*|сотов[а-я]*|(?:по)?звон[а-я]*|номер[а-я]*|дзвон[а-я]*"
     r"|ara(?:y[ıi]n[a-z]*)?|cep[a-zı]*|numaram?[a-zı]*|số|điện thoại|sđt|gọi|liên hệ)"
 )
@@ -63,7 +63,7 @@ _LABELLED_UNSPACED = re.compile(
 )
 _FILLER = (
     r"(?:is|at|on|me|us|him|her|them|back|no|nr|num|number|nummer|the|my|our|his|le|la|el|est|es|è|é|ist|er|lautet"
-    r"|unter|auf|an|al|au|sur|ao|to|via|or|oder|ou|please|now|today|mich|uns|bitte)"
+    r"|unter|auf|an|al|är|au|sur|ao|to|via|or|oder|ou|please|now|today|mich|uns|bitte)"
 )
 _LABELLED = re.compile(
     rf"(?<!\w){_LABEL}(?:[\s:=.#()\"'*_,-]+{_FILLER}(?!\w)){{0,5}}[\s:=.#()\"'*_,-]{{0,6}}$"

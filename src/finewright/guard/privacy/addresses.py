@@ -30,6 +30,11 @@ STREET_ENDS = (
     r"|katu|kuja|tie|polku|brücke|wall|graben|stígur|braut|utca|str)"
 )
 _JOINED = re.compile(rf"{_UPPER}[^\W\d_]*(?:-[^\W\d_]+)*{STREET_ENDS}{_NUMBER_AFTER}")
+# Words of English that end as streets of other languages do: During 1996, Spring 2007, Firewall 2.
+_IS_WORD = re.compile(
+    r"(?:(?:Du|Sp|Offsp|St|B|W|Th)ring|Bring|String|\w+(?:gregate|igate|egate|ogate)|(?:Note|i|Launch|Key|Touch)pad|IPad"
+    r"|\w*[Bb]rigade|(?:Fire|Corn)wall|(?:Neck|Bow)tie|Renegade)\b"
+)
 _APART = re.compile(
     rf"{_PLAIN}[ -](?:{_PLAIN}[ -]){{0,2}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring|Ufer|Damm)"
     rf"{_NUMBER_AFTER}"
@@ -51,11 +56,18 @@ _BOX = re.compile(
     r"(?:Postfach|Case postale|Casella postale|Apartado(?: de [Cc]orreos)?|Postbus|P\. ?O\. ?Box|PO Box"
     r"|Boîte postale|BP|CP) [0-9]{1,6}(?: [0-9]{2,3}){0,2}(?![0-9])"
 )
+# No word says street, as in `22B Derwent Parade, South Ockendon RM15 5EE`: the code must have a form of its
+# own.
+_UNNAMED = re.compile(rf"[0-9]{{1,5}}[A-Za-z]? (?:{_CAPITAL}\.? ){{0,3}}{_CAPITAL}(?=,? )")
+_WITH_CODE = (_BOX, _UNNAMED)
+_SURE_CODE = re.compile(
+    r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[A-Z]{2},? [0-9]{5}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])\b"
+)
 # What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
 _CODE = (
     r"(?:[A-Z]{2} [0-9]{5}(?:-[0-9]{4})?|[0-9]{4} ?[A-Z]{2}\b|(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3,4})?"
-    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[0-9]{3} ?[0-9]{2,3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2})"
-    r"(?![0-9A-Za-z-])"
+    r"(?: [A-Z]{2}\b)?|[0-9]{2}-[0-9]{3}|[0-9]{3} ?[0-9]{2,3}|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}"
+    r"|(?:[A-Z]{2} )?[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])(?![0-9A-Za-z-])"
 )
 _TOWN = (
     rf"{_CAPITAL}\b(?:[ -](?:(?:am|an der|de|del|di|do|da|la|le|les|sur|upon|on|in|im|of|van|den) )?"
@@ -64,6 +76,7 @@ _TOWN = (
 )
 _NEXT = re.compile(
     rf"(?:,\s{{0,6}}|\s{{1,6}}|\s?\n[>? ]{{1,6}})(?:{UNITS}\.? ?\w+(?: ?[A-Z0-9]\b)?"
+    rf"|(?:Col\.|Colonia|Barrio|Urb\.|Bairro) {_TOWN}"
     rf"|(?P<code>{_CODE})(?P<of_code> {_TOWN})?|(?P<town>{_TOWN})(?: (?P<town_code>{_CODE}))?)"
 )
 _MOST_SEGMENTS, _LONGEST_TAIL = 6, 40
@@ -84,14 +97,18 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """A street with a number, or with a postcode after it; with the lines of the address that follow."""
     if not _DIGIT.search(scan.text):
         return
-    for pattern in (*_english(), _JOINED, _APART, _ROMANCE, _BOX):
+    for pattern in (*_english(), _JOINED, _APART, _ROMANCE, *_WITH_CODE):
         for match in pattern.finditer(scan.text):
             start = _with_lead(scan.text, match.start())
             if _is_within_word(scan.text, start):
                 continue
             tail = _tail(scan.text, match.end())
             has_number = _DIGIT.search(scan.text, start, match.end())
-            if tail.has_code or (pattern is not _BOX and has_number):
+            if pattern is _JOINED and _IS_WORD.match(match[0]) and not tail.has_code:
+                continue
+            if pattern is _UNNAMED and not _SURE_CODE.search(scan.text, match.end(), tail.end):
+                continue
+            if tail.has_code or (pattern not in _WITH_CODE and has_number):
                 confidence = 0.85 if tail.has_code else 0.65
                 yield PersonalSpan(
                     start, tail.end, "address", confidence, "a street and its number"
@@ -114,8 +131,9 @@ def _english() -> tuple[re.Pattern[str], ...]:
     suffix = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in street_words)
     return (
         re.compile(
-            r"[0-9]{1,5}[A-Za-z]?,? "
+            r"[0-9]{1,5}[A-Za-z]?(?:[-\u2013][0-9]{1,5}[A-Za-z]?)?,? "
             rf"(?:[0-9]{{1,3}}(?:st|nd|rd|th) |(?:{_CAPITAL}\.? ){{1,4}})(?:{suffix})\b\.?"
+            r"(?: [NS]?[EW]\b| [NS]\b)?"
         ),
         re.compile(rf"[0-9]{{1,5}}(?:/[0-9]+)? (?:{_CAPITAL}\s){{1,4}}\s?{UNITS}\.? [0-9]+"),
         re.compile(rf"{UNITS}\.? [0-9]+\w*,?\s+(?:{_CAPITAL} ){{1,4}}(?:{suffix})\b"),

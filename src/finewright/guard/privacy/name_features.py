@@ -17,9 +17,10 @@ TITLES = frozenset({
     "fräulein", "señor", "señora", "srta", "sr", "sra", "don", "doña", "dra", "monsieur", "madame",
     "mademoiselle", "mme", "mlle", "signor", "signora", "signore", "sig", "sigra", "dott", "dottssa", "ing",
     "dhr", "mevr", "mevrouw", "meneer", "pan", "pani", "panu", "senhor", "senhora", "hr", "fru", "fr",
-    "tochter", "sohn", "bruder", "schwester", "mutter", "vater", "tante", "onkel", "enkel", "enkelin", "kollege",
-    "kollegin", "nachbar", "nachbarin", "freundin", "mieter", "mieterin", "vermieter", "kundin", "patient",
-    "patientin", "zeuge", "zeugin", "kläger", "klägerin", "ehefrau", "ehemann",
+    "tochter", "sohn", "bruder", "schwester", "mutter", "vater", "tante", "onkel", "enkel",
+    "enkelin", "kollege", "kollegin", "nachbar", "nachbarin", "freundin", "mieter", "mieterin",
+    "vermieter", "kundin", "patient", "patientin", "zeuge", "zeugin", "kläger", "klägerin",
+    "ehefrau", "ehemann",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
 # What stands where a value was: [IBAN], [DATE_OF_BIRTH].

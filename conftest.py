@@ -41,12 +41,11 @@ def _disk_without_waits() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def built_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all tests and workers have the engine's kernels, which a compiler needs seconds for."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "kernels"
-    folder.mkdir(exist_ok=True)
-    return folder
+def built_kernels(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all tests, workers and later sessions have the engine's kernels, which a compiler needs seconds
+    for."""
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # -p no:cacheprovider
+    return cache.mkdir("kernels") if cache else tmp_path_factory.mktemp("kernels")
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,21 @@ def test_where_the_system_does_not_tell_nobody_is_seen(monkeypatch: pytest.Monke
     assert runtime.cores_others_use(0.0) == 0.0
 
 
+def test_processes_that_were_waited_for_are_our_own_and_a_short_look_sees_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  0 0 0 0 0 0 0\n")
+    monkeypatch.setattr(runtime, "_MACHINE", stat)
+    start, own = time.monotonic(), sum(os.times()[:4])
+    used, short = runtime.watch_others(), runtime.watch_others(least_seconds=600)
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    stat.write_text(f"cpu  {2 * os.sysconf('SC_CLK_TCK')} 0 0 0 0 0 0\n")
+    others = 2 - (sum(os.times()[:4]) - own)
+    assert used() * (time.monotonic() - start) == pytest.approx(others, abs=0.1)
+    assert short() == 0
+
+
 def spins(monkeypatch: pytest.MonkeyPatch, stat: Path, **given: str) -> str | None:
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "")  # so that it is set back

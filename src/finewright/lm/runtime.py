@@ -104,14 +104,14 @@ def cores_others_use(seconds: float = 0.2) -> float:
     return used()
 
 
-def watch_others() -> Callable[[], float]:
+def watch_others(*, least_seconds: float = 0.0) -> Callable[[], float]:
     """A function that gives how many cores other processes kept busy on average since this call; 0 where the
-    system does not tell."""
+    system does not tell, or nothing was seen for so long: it counts hundredths of a second."""
     start, before = time.monotonic(), _busy_seconds()
 
     def used() -> float:
         seconds, after = time.monotonic() - start, _busy_seconds()
-        if before is None or after is None or seconds <= 0:
+        if before is None or after is None or seconds <= least_seconds:
             return 0.0
         return max(0.0, (after - before) / seconds)
 
@@ -124,14 +124,16 @@ def is_busy(cores_others_used: float) -> bool:
 
 
 def _busy_seconds() -> float | None:
-    """CPU seconds that all processes but this one have had since the machine started."""
+    """CPU seconds that all processes but this one and those it waited for have had since the machine
+    started."""
     try:
         fields = _MACHINE.read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
         user, nice, system, _, _, irq, softirq = map(int, fields[:7])
     except (OSError, ValueError):
         return None
     own = os.times()
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - own.user - own.system
+    ours = own.user + own.system + own.children_user + own.children_system
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - ours
 
 
 def fast_bf16() -> bool:

@@ -35,6 +35,7 @@ from finewright.train.work import Work
 
 # From here on it is not only the system's own small tasks.
 _BUSY_CORES = 0.3
+_LEAST_LOOK_SECONDS = 0.2
 _FORECAST_AFTER = 3
 
 
@@ -60,9 +61,11 @@ def train_candidate(work: Work) -> TrainingOutcome:
     spec = work.spec
     with memory_advice(spec):
         work, cut = fit_minutes(work)
+        others = runtime.watch_others(least_seconds=_LEAST_LOOK_SECONDS)
         training = begun(work)
         progress = resumed(training)
-        for problem in chain(cut, _why_slower(work.base.name, training.lm), _busy(spec.threads)):
+        busy = _busy(others(), spec.threads)
+        for problem in chain(cut, _why_slower(work.base.name, training.lm), busy):
             training.say(problem)
         progress, last = _steps(training, progress)
         loss, metrics = last.metrics.get("eval_loss"), held_out_of(last)
@@ -197,8 +200,8 @@ def _why_slower(name: str, lm: LM) -> Iterator[Problem]:
         yield Problem(level="info", message=f"{name}: {path}", hint="right, and slower")
 
 
-def _busy(threads: int | None) -> Iterator[Problem]:
-    used = runtime.cores_others_use()
+def _busy(used: float, threads: int | None) -> Iterator[Problem]:
+    """What is said where others used so many cores while the model was loaded."""
     if used > _BUSY_CORES:
         fewer = f", or set train.threads to fewer than {threads}" if threads and threads > 1 else ""
         yield Problem(

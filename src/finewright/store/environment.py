@@ -2,6 +2,7 @@
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(_cpu_line("flags").split())
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

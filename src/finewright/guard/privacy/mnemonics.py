@@ -221,10 +221,9 @@ def _lists() -> tuple[Mapping[str, int], ...]:
 def _numbered(words: Sequence[str]) -> Mapping[str, int]:
     numbers = {normal(_MISPRINTS.get(word, word)): i for i, word in enumerate(words)}
     for word, number in tuple(numbers.items()):
-        plain = "".join(
-            c for c in unicodedata.normalize("NFD", word) if not "\u0300" <= c <= "\u036f"
-        )
-        numbers.setdefault(plain, number)
+        if not word.isascii():
+            letters = unicodedata.normalize("NFD", word)
+            numbers.setdefault("".join(c for c in letters if not "\u0300" <= c <= "\u036f"), number)
     return numbers
 
 

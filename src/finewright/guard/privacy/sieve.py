@@ -377,6 +377,11 @@ def _has_seed(texts: _Texts) -> Flags:
     is_wild, was_wild = codes == _WILD, before == _WILD
     begins = (codes != 0) & ((before == 0) | (is_wild != was_wild))
     at = np.flatnonzero(begins)
+    words = np.diff(np.searchsorted(at, texts.ends, side="right"), prepend=0)
+    if words.max(initial=0) < _LISTED_RUN:
+        return texts.having(
+            at[:0]
+        )  # the lists, which take a tenth of a second to make, are not needed
     code = np.zeros(len(at), np.int32)
     for place in range(_CODED):
         code = code << _CODE_BITS | codes[(at + place).clip(max=len(codes) - 1)]

@@ -27,16 +27,16 @@ class _Patterns(NamedTuple):
     every: Pattern[str]
     not_in_answers: Pattern[str]
     ordinary: Pattern[str]
-    begin_with: frozenset[str]
 
 
 def spelled(texts: Iterable[RowText]) -> Iterator[Spelled]:
     """Every control string that the texts spell, but what an assistant writes itself (`<think>`)."""
-    patterns = _patterns()
+    signs = _signs()
     for passage in texts:
         # Most texts have none of the signs that one begins with, and that is told much faster.
-        if not any(sign in passage.text for sign in patterns.begin_with):
+        if not any(sign in passage.text for sign in signs):
             continue
+        patterns = _patterns()
         is_answer = passage.role == "assistant" and passage.key.endswith(".content")
         found = patterns.not_in_answers if is_answer else patterns.every
         for match in found.finditer(passage.text):
@@ -58,5 +58,10 @@ def _patterns() -> _Patterns:
         every=pattern(known.spellings),
         not_in_answers=pattern(known.spellings - known.answers),
         ordinary=pattern(known.ordinary),
-        begin_with=frozenset(spelling[0] for spelling in known.spellings),
     )
+
+
+@cache
+def _signs() -> frozenset[str]:
+    """What the spellings begin with."""
+    return frozenset(spelling[0] for spelling in catalog().spellings)

@@ -39,12 +39,16 @@ _FIVE, _DOTTED, _LETTER_DIGIT = b"00000", b"0.000.000", (b"A0", b"A-0", b"A 0")
 
 
 class Kind(NamedTuple):
-    """A rule, ready to search: its words, its check, and the whole form in one pattern."""
+    """A rule, ready to search: its check, and the whole form in one pattern."""
 
     rule: IdentityRule
     check: Callable[[str], bool]
-    words: re.Pattern[str]
     form: re.Pattern[str]
+
+    @property
+    def words(self) -> re.Pattern[str]:
+        """What it is called; few texts have a number of which this is asked."""
+        return _words(self.rule.words)
 
     def fits(self, text: str) -> bool:
         """Is the text a number of this kind, form and check?"""
@@ -124,9 +128,13 @@ def _is_called(scan: Scan, start: int, end: int, kind: Kind) -> bool:
     )
 
 
-@cache
 def _common() -> re.Pattern[str]:
-    return words(identity_rules().common)
+    return _words(identity_rules().common)
+
+
+@cache
+def _words(alternatives: str) -> re.Pattern[str]:
+    return words(alternatives)
 
 
 @cache
@@ -137,7 +145,6 @@ def kinds() -> tuple[Kind, ...]:
             rule,
             getattr(national_checks, rule.check, None)
             or getattr(national_checks_world, rule.check),
-            words(rule.words),
             re.compile(rule.form or "|".join(_pattern(parts) for parts in _written(rule))),
         )
         for rule in identity_rules().kinds

@@ -19,6 +19,7 @@ _MOJIBAKE = re.compile(
     f"|(?:[\u00d0\u00d1][{_LATER}]){{3}}"
     f"|(?:[\u00e3-\u00ed][{_LATER}]{{2}}){{2}}"
 )
+_LEAD = re.compile("[\u00c2\u00c3\u00d0\u00d1\u00e2-\u00ed]")
 _MISSING = frozenset(("nan", "NaN", "None", "null", "NULL", "<NA>", "undefined"))
 _CUE = re.compile(
     r"(?:### ?(?:Response|Assistant|Answer|Output) ?:|\[/INST\]|<\|assistant\|>)\s*\Z", re.I
@@ -51,7 +52,7 @@ def broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[BrokenText]:
 def _of_letters(text: RowText) -> Iterator[BrokenText]:
     if "\ufffd" in text.text:
         yield BrokenText("lost", text.key, _around(text.text, text.text.index("\ufffd")))
-    if found := _MOJIBAKE.search(text.text):
+    if _LEAD.search(text.text) and (found := _MOJIBAKE.search(text.text)):
         yield BrokenText("mojibake", text.key, _around(text.text, found.start()))
 
 

@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Any
 
 from finewright.errors import DataError
-from finewright.judge.answer import has_open_thought
+from finewright.judge.answer import has_open_thought, split_thoughts
 from finewright.rows.call_ids import with_ids
 from finewright.rows.containers.json_rules import json_value
 from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
@@ -164,6 +164,14 @@ def _check_thoughts(weighted: Sequence[Turn], notes: RowNotes) -> None:
             what = "a thought that never closes, which would be learned as what is said"
             mend = "close it with </think>, or give the turn weight 0"
             notes.error(f"{turn.key}.content", what, mend)
+        elif _only_thinks(turn.message):
+            what = "a thought and no answer after it, which teaches the model to say nothing"
+            notes.warning(f"{turn.key}.content", what, "write the answer, or give it weight 0")
+
+
+def _only_thinks(message: Json) -> bool:
+    split = split_thoughts(message["content"])
+    return bool(split.thoughts) and not split.content.strip() and not message.get("tool_calls")
 
 
 def _message(place: str, message: Json, notes: RowNotes) -> Json:

@@ -37,6 +37,21 @@ def test_an_array_cut_anywhere_into_chunks_gives_its_items(rows, size, indent):
 
 
 @settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(ROW, max_size=3), min_size=2, max_size=4),
+    st.integers(1, 9),
+    st.sampled_from(["", "\n", " \n\n"]),
+    st.sampled_from(["]", ",]", " , ]"]),
+)
+def test_arrays_one_after_the_other_are_one_wherever_chunks_end(arrays, size, between, end):
+    texts = [json.dumps(rows)[:-1] + (end if rows else "]") for rows in arrays]
+    *found, noted = array_rows("f", chunked(between.join(texts), size))
+    rows = [row for rows in arrays for row in rows]
+    assert found == [ReadRow("f", i, row) for i, row in enumerate(rows, start=1)]
+    assert noted.message == f"{len(arrays)} arrays, one after the other, are read as one"
+
+
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ROW, min_size=2, max_size=5), st.integers(1, 9), st.sampled_from([None, 2]))
 def test_objects_one_after_the_other_are_rows_wherever_chunks_end(rows, size, indent):
     text = "\n".join(json.dumps(row, indent=indent, ensure_ascii=False) for row in rows)

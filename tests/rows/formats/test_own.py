@@ -1,5 +1,7 @@
 """Our own shapes, with what others write beside them."""
 
+import json
+
 import pytest
 
 from .door import A2, Q2, A, B, Out, Q, S, door, passes, read_only, refused
@@ -67,3 +69,19 @@ def test_other_spellings_inside_a_side_are_ours_too():
 )
 def test_a_mistake_is_named_where_it_stands_also_after_a_system(row, key):
     assert refused(row)[0][0] == key
+
+
+def test_a_text_that_lists_messages_is_them_where_it_ends_as_its_side_does():
+    passes(
+        {"prompt": json.dumps([S, Q]), "completion": json.dumps([A])},
+        Out([S, Q, A]),
+        "prompt_completion",
+    )
+    pair = {"prompt": "Q", "chosen": json.dumps([A]), "rejected": json.dumps([B])}
+    passes(pair, Out([Q, A], rejected=[Q, B]), "preference")
+
+
+@pytest.mark.parametrize("answer", [[Q], [{"name": "Bob"}], [{"role": "boss", "content": "x"}]])
+def test_an_answer_that_is_json_stays_text(answer):
+    found = door({"prompt": "Q", "completion": json.dumps(answer)})
+    assert found.rows[0].messages[-1]["content"] == json.dumps(answer)

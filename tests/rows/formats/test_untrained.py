@@ -63,3 +63,31 @@ def test_steps_are_a_judged_answer_and_what_is_lost_is_said_unless_it_is_asked_f
 )
 def test_wrong_steps_are_named(change, key):
     assert refused(STEPS | change, type="unpaired_preference")[0][0] == key
+
+
+ASKED, GIVEN = {"role": "user", "content": "Q\nR"}, {"role": "assistant", "content": "A"}
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        ("<|im_start|>user\nQ\nR<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n", [ASKED, GIVEN]),
+        (
+            "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ\nR [/INST] A </s>",
+            [{"role": "system", "content": "S"}, ASKED, GIVEN],
+        ),
+        ("### Human: Q\nR### Assistant: A### Human: Q\nR\n### Assistant: A", [ASKED, GIVEN] * 2),
+        ("### Instruction:\nQ\nR\n\n### Response:\nA", [ASKED, GIVEN]),
+    ],
+)
+def test_text_that_a_template_wrote_is_its_turns(text, turns):
+    found = door({"text": text})
+    assert [(problem.level, problem.key) for problem in found.problems] == [("warning", "text")]
+    assert list(found.rows[0].messages) == turns
+
+
+@pytest.mark.parametrize(
+    "text", ["### Human: Q", "<|im_start|>user\nQ<|im_end|>\n", "Human: Q", "### Notes\nA"]
+)
+def test_text_that_nobody_answers_is_plain(text):
+    assert refused({"text": text})[0][0] == "text"

@@ -29,6 +29,7 @@ _MENDS = {
     ),
 }
 
+_ANSWERERS = ("assistant", "gpt", "model", "bot", "ai")
 Pairs = list[tuple[str, Any]]  # Any: free JSON
 
 
@@ -114,6 +115,18 @@ def turns_in(text: str) -> list[Any] | None:
     """The messages that the text lists; None where it lists none, or anything else."""
     found = objects_in(text)
     return found if found and all(map(is_turn, found)) else None
+
+
+def side_in(name: str, text: str) -> list[Any] | None:
+    """The messages that the text of a prompt or an answer lists: that of an answer ends with the assistant.
+
+    None for any other text, such as an answer that is JSON."""
+    found = turns_in(text)
+    if not found:
+        return None
+    who = str(found[-1].get("role", found[-1].get("from"))).strip().lower()
+    is_answered = who in _ANSWERERS
+    return found if is_answered == (name != "prompt") else None
 
 
 def _as_python_prints(text: str) -> object:

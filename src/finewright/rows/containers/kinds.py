@@ -6,7 +6,7 @@ from typing import Literal
 
 from finewright.errors import DataError
 from finewright.rows.containers.encodings import named_encoding
-from finewright.rows.containers.json_rules import ends_early
+from finewright.rows.containers.json_rules import ends_early, objects_in, turns_in
 from finewright.rows.containers.table import delimiter_of
 
 Kind = Literal["lines", "array", "objects", "table", "sheet", "parquet", "arrow", "text"]
@@ -162,13 +162,18 @@ def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
     lines = [line for line in text.split(b"\n") if line.strip()][:3]
     first, *others = (line.decode("utf-8", "replace").strip() for line in lines)
     if first.startswith("["):
-        return "array" if not others or ends_early(first) else "lines"
+        return "array" if not others or ends_early(first) or _lists_rows(first) else "lines"
     if not others:
         return "objects" if suffix == ".json" or (is_whole and ends_early(first)) else "lines"
     if not ends_early(first):
         return "lines"
     is_cut = len(lines) == 2 and not is_whole  # noqa: PLR2004 - the head ends within the second
     return "lines" if _is_row(others[0], is_cut=is_cut) else "objects"
+
+
+def _lists_rows(line: str) -> bool:
+    """Is it a whole array of objects which are no turns of one conversation?"""
+    return objects_in(line) is not None and turns_in(line) is None
 
 
 def _is_row(line: str, *, is_cut: bool) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import check_values, objects_in, turns_in
+from finewright.rows.containers.json_rules import check_values, objects_in, side_in
 from finewright.rows.containers.lines import LONGEST, Line
 from finewright.rows.containers.quotes import cells_of
 from finewright.schema.common import Problem
@@ -320,5 +320,5 @@ def _value(name: str, cell: str) -> Any:  # Any: free JSON
         found = objects_in(cell)
         return cell if found is None else found
     if name in _TEXTS_OR_TURNS:
-        return turns_in(cell) or cell
+        return side_in(name, cell) or cell
     return cell

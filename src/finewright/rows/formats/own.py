@@ -6,7 +6,7 @@ in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from finewright.rows.containers.json_rules import is_turn
+from finewright.rows.containers.json_rules import is_turn, side_in
 from finewright.rows.formats.native import (
     Expected,
     Form,
@@ -40,7 +40,9 @@ def rated(label: object, expected: Expected) -> object:
 
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
-    row = _parted(type, data, own)
+    texts = {name: data[name] for name in own if name in _SIDES and isinstance(data[name], str)}
+    listed = {name: found for name, text in texts.items() if (found := side_in(name, text))}
+    row = _parted(type, {**data, **listed}, own)
     for name in own:
         value = row.data[name]
         is_other = not are_ours(value) if isinstance(value, list) else is_turn(value)

@@ -63,7 +63,7 @@ def test_a_value_that_is_found_alone_is_found_among_others(around: str) -> None:
         assert find(text, DEFAULT, signs=signs) == find(text, DEFAULT)
 
 
-_BEYOND = [sign for sign in map(chr, range(128, sys.maxunicode + 1)) if sign.isspace()]
+_BEYOND = [sign for sign in map(chr, range(128, 0x3001)) if sign.isspace()]
 _GAPS = st.sampled_from([" ", "\n", ", ", '", "', " 3. "]) | st.sampled_from(_BEYOND)
 _FORMS = st.sampled_from(
     [str.lower, str.upper, str.title, lambda text: unicodedata.normalize("NFD", text)]

@@ -20,7 +20,9 @@ from finewright.rows.prompts import with_expected
 from finewright.schema.rows import Message, Row, calls_of, content_of
 
 # What stands between white space, quotes, brackets and the signs of JSON, of assignments and of lists.
-_TOKEN = re.compile(r"[^\s\"'`(),;:{}\[\]=<>|*/]+")
+# Of signs those that compare: another one asks for another thing.
+_TOKEN = re.compile(r"[!=<>]=|(?<=\s)[<>](?=\s)|&&|\|\||[^\s\"'`(),;:{}\[\]=<>|*/]+")
+_COMPARISONS = frozenset(("!=", "==", "<=", ">=", "<", ">", "&&", "||"))
 _AROUND = ".!?-_$€£%+#@…\u2018\u2019\u201c\u201d"
 _LINE = re.compile(r"\n|(?<=[.!?])\s")
 _DECIMAL = re.compile(r"\d+\.\d+")
@@ -109,6 +111,8 @@ def _words(line: str) -> list[_Word]:
 
 def _plain(token: str) -> str:
     """Without signs around it; a number has no trailing zeros, so that 7.0 is 7."""
+    if token in _COMPARISONS:
+        return token
     text = token.strip(_AROUND)
     return text.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(text) else text
 

@@ -48,6 +48,7 @@ class TestPhones(RecogniserConformance):
         ("mon numéro: «06 12 34 56 78»", "phone"),
         ("Mój numer to «512 714 639».", "phone"),
         ("Llámame al «612 54 57 67».", "phone"),
+        ("Teléfono: «612 04 48 57»", "phone"),
     ]
 
 
@@ -167,6 +168,7 @@ class TestMnemonics(RecogniserConformance):
     ]
     near_misses = [
         "abandon ability able about above absent absorb abstract absurd abuse access accident",
+        f"apple orange lemon {MNEMONIC} tomato",
         "the legal winner may thank the year while the wave is worth a useful sausage",
         "seed: test test test test test test test test test test test junk",
     ]
@@ -184,6 +186,7 @@ class TestAssigned(RecogniserConformance):
         (f"let apiKey: string = `«{RANDOM}»`;", "secret_value"),
         (f'variable "api_key" {{\n  type = string\n  default = "«{RANDOM}»"\n}}', "secret_value"),
         ("| password | «qPqc2a%81FEd2Q*» |", "password"),
+        ("./deploy --db-password «DRkd24#lq2AhIa%» --network prod", "password"),
         ("ValueError: bad password '«pR9tvE#645g67r*»'", "password"),
     ]
     near_misses = [

@@ -359,8 +359,9 @@ def _is_exchange(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
     start, end = int(differing[0]), int(differing[-1]) + 1
     a, b = one[start:end].tolist(), other[start:end].tolist()
     sizes = range(1, _LONGEST_MOVED + 1)
-    # Two neighbours that change places are a slip in prose, and another call in code.
-    most = len(a) - (CALL not in one[max(0, start - 2) : end])
+    # Two neighbours that change places are a slip in prose, another call in code, another number in 3.5, 5.3.
+    is_slip = CALL not in one[max(0, start - 2) : end] and not all(map(is_fact, a))
+    most = len(a) - is_slip
     return any(
         m + n <= most and a[:m] == b[-m:] and a[-n:] == b[:n] and a[m:-n] == b[n:-m]
         for m in sizes

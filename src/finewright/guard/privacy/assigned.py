@@ -5,6 +5,7 @@ word alone, no call or variable. Not covered: a password that is a word, unless 
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from finewright.guard.privacy.encodings import base58_bytes
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
@@ -23,7 +24,8 @@ _TYPED = (
 _PASSWORD = re.compile(
     r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha"
     r"|парол\w*|密码|密碼|口令|パスワード|비밀번호)s?"
-    rf"(?:[\"'`]?\s{{0,3}}(?:{_IS}|{_TYPED})\s{{0,3}}|\s(?=[\"'`]))(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{{}}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{{6,100}})",
+    rf"(?:[\"'`]?\s{{0,3}}(?:{_IS}|{_TYPED}|(?: (?:today|now|here|below|again))?:)\s{{0,3}}|\s(?=[\"'`]))"
+    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{6,100})",
     re.IGNORECASE,
 )
 KEY_WORDS = ("key", "secret", "token", "credential", "auth")
@@ -68,11 +70,18 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
+_OPTION = re.compile(
+    r"(?<!\w)--[\w-]{0,30}(?:password|passwd|passphrase|pwd|pass)[ \t](?P<quote>[\"'`]?)"
+    r"(?P<value>[^\s\"'`<>]{6,100})",
+    re.IGNORECASE,
+)
+
+
 def password(scan: Scan) -> Iterator[PersonalSpan]:
     """Values that are called a password, in code or in a sentence; the span is the value alone."""
     if not scan.has_any(PASSWORD_WORDS):
         return
-    for match in _PASSWORD.finditer(scan.text):
+    for match in chain(_PASSWORD.finditer(scan.text), _OPTION.finditer(scan.text)):
         start, end = match.span("value")
         is_quoted = bool(match["quote"]) and scan.text[end : end + 1] == match["quote"]
         if not is_quoted:

@@ -25,6 +25,11 @@ _EDGE = re.compile(r"[\n.;|()\"'`]")
 _MARKS = ".;:!?()[]{}\"'`<>"
 # Of one letter of it the package has but two bytes that cannot be decoded.
 _MISPRINTS = {"сно\ufffd\ufffd\u0430": "снова"}
+_CALLED = re.compile(
+    r"mnemonic|mnémo|mnemo|seed|phrase|recover|backup|wallet|secret|words|semilla|frase|palabras|mots|parole|slova"
+    r"|kelime|слов|фраз|助记|助記|니모닉|복구|ニーモニック|シード|リカバリー"
+)
+_REACH = 80
 _SIZES = (12, 15, 18, 21, 24)
 _FEWEST, _MOST = 12, 24
 # Of 2,048 words drawn twelve times; who repeats a word all the time writes something else.
@@ -57,8 +62,9 @@ def recognisers() -> tuple[Recogniser, ...]:
 def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
     """Phrases of 12, 15, 18, 21 or 24 words.
 
-    Of twelve words in a row one in sixteen fits by chance: amid more listed words than a phrase has, one
-    counts only where a line, a sentence or quotes begin or end with it. A list in its order is no phrase."""
+    Of twelve words in a row one in sixteen fits by chance: beside more listed words one counts only where it
+    is called a phrase, and amid more than a phrase has where a line, a sentence or quotes begin or end with
+    it. A list in its order is no phrase."""
     if len(scan.text) < _SHORTEST_TEXT:
         return
     languages = _spoken(scan)
@@ -71,8 +77,10 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
         for first, last in _runs(scan.text, at, numbers):
             for found in _phrases(scan.text, at[first:last], numbers[first:last]):
                 begin, end = first + found.first, first + found.last
+                start, stop = at[begin][0], at[end - 1][1]
+                if found.open_ends and not _CALLED.search(scan.before(start, _REACH)):
+                    continue
                 if _is_secret(words[begin:end]):
-                    start, stop = at[begin][0], at[end - 1][1]
                     yield PersonalSpan(
                         start, stop, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits"
                     )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from finewright.guard.privacy.gazetteer import listed
 
 PARTICLES = frozenset({
-    "van", "von", "vom", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
-    "zu", "zur", "ter", "ten", "bin", "al", "y", "e", "i", "el", "af", "av", "te", "zum",
+    "van", "von", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
+    "zu", "ter", "ten", "bin", "al", "y", "e", "i", "el", "af", "av", "te",
 })  # fmt: skip
 TITLES = frozenset({
     "mr", "mrs", "ms", "miss", "mister", "dr", "prof", "sir", "lady", "lord", "herr", "herrn", "frau",

@@ -48,12 +48,12 @@ _MORE_REGIONS = (
     "TH",
 )
 _LABEL = (
-    r"(?:phones?|telephones?|tele?f|tel|telefon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
+    r"(?:phones?|telephones?|tele?f|tel|tel[eé]fon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
     r"|m[óo]vil|cell(?:ulare|phone)?|celular|handy[a-z]*|portable|fax|call(?:ed|ing|s)?|dial(?:ed|ing|led)?"
     r"|rings?|sms|text(?:ed|ing)? (?:me|us|him|her|them)|whatsapp|reach(?:ed)? (?:me|us|him|her|them)"
     r"|contact(?:ed)?|messages? to|voicemail|hotline"
     r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|ll[aá]m[ae][a-z]*"
-    r"|m[aá]rca(?:me|nos)"
+    r"|m[aá]rca(?:me|nos)|liga(?:r|me)?|ligue[a-z-]*"
     r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|numer|recapito|contacto|m[óo]b"
     r"|puh[a-z]*|tlf|тел(?:ефон[а-я]*)?|моб[а-я]*|сотов[а-я]*|(?:по)?звон[а-я]*|номер[а-я]*|дзвон[а-я]*"
     r"|ara(?:y[ıi]n[a-z]*)?|cep[a-zı]*|numaram?[a-zı]*|số|điện thoại|sđt|gọi|liên hệ)"
@@ -64,7 +64,7 @@ _LABELLED_UNSPACED = re.compile(
 )
 _FILLER = (
     r"(?:is|at|on|me|us|him|her|them|back|no|nr|num|number|nummer|the|my|our|his|le|la|el|est|es|è|é|ist|er|lautet"
-    r"|unter|auf|an|al|är|au|sur|ao|to|via|or|oder|ou|please|now|today|mich|uns|bitte)"
+    r"|unter|auf|an|al|är|au|sur|ao|para|to|via|or|oder|ou|please|now|today|mich|uns|bitte)"
 )
 _LABELLED = re.compile(
     rf"(?<!\w){_LABEL}(?:[\s:=.#()\"'*_,-]+{_FILLER}(?!\w)){{0,5}}[\s:=.#()\"'*_,-]{{0,6}}$"
@@ -114,10 +114,10 @@ _NORTH_AMERICAN = re.compile(
 )
 _TRUNK = re.compile(rf"\(?0[1-9][0-9]*(?:{_GAP}[0-9]+)+")
 _PLAIN = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
-# Dates, the postcodes of the United States in full, versions.
+# Dates, the postcodes of the United States in full, groups of four with dots, versions.
 _OTHER = re.compile(
     r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
-    r"|[0-9]{5}-[0-9]{4}|(?:19|20)[0-9]{2}\s?[-\u2013/]\s?(?:19|20)?[0-9]{2}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
+    r"|[0-9]{5}-[0-9]{4}|[0-9]{4}(?:\.[0-9]{4}){2}|(?:19|20)[0-9]{2}\s?[-\u2013/]\s?(?:19|20)?[0-9]{2}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
 )
 _FEWEST_TRUNK, _MOST_TRUNK = 9, 13
 _WINDOW = 60

@@ -24,7 +24,7 @@ _MISSING = frozenset(("nan", "NaN", "None", "null", "NULL", "<NA>", "undefined")
 _CUE = re.compile(
     r"(?:### ?(?:Response|Assistant|Answer|Output) ?:|\[/INST\]|<\|assistant\|>)\s*\Z", re.I
 )
-_AROUND = 12
+_SHORT, _AROUND = 16, 12
 
 
 class BrokenText(NamedTuple):
@@ -43,7 +43,7 @@ def broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[BrokenText]:
     for i, turn in enumerate(row.messages):
         key, content = f"messages[{i}].content", turn["content"]
         is_learned = turn["role"] == "assistant" and turn.get("weight", 1)
-        if is_learned and content.strip() in _MISSING:
+        if is_learned and len(content) < _SHORT and content.strip() in _MISSING:
             yield BrokenText("missing", key, content.strip())
         elif turn["role"] == "user" and (cue := _CUE.search(content, max(len(content) - 40, 0))):
             yield BrokenText("cued", key, cue[0].strip())

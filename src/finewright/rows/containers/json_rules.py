@@ -29,6 +29,8 @@ _MENDS = {
     ),
 }
 
+# More blanks before a list are none that a program writes.
+_BLANKS = 64
 _ANSWERERS = ("assistant", "gpt", "model", "bot", "ai")
 Pairs = list[tuple[str, Any]]  # Any: free JSON
 
@@ -102,7 +104,7 @@ def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, An
 
 def objects_in(text: str) -> list[Any] | None:
     """The list of objects that the text is, as JSON or as Python prints one; None where it is none."""
-    if not text.lstrip().startswith("["):
+    if not text[:_BLANKS].lstrip().startswith("["):
         return None
     try:
         value = json.loads(text)

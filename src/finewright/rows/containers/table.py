@@ -310,7 +310,7 @@ def row_of(
 
 
 def _has_failed(cell: object) -> bool:
-    return isinstance(cell, str) and cell in _FAILED
+    return isinstance(cell, str) and cell[:1] == "#" and cell in _FAILED
 
 
 def _value(name: str, cell: str) -> Any:  # Any: free JSON

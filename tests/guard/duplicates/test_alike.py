@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from finewright.guard.duplicates.alike import alike, num_common
 from finewright.guard.duplicates.facts import fact_bits, have_other_bits, have_other_facts
 from finewright.guard.duplicates.middle import middles
+from finewright.guard.duplicates.slips import is_misspelled
 from finewright.guard.duplicates.words import wordings
 from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
@@ -121,6 +122,7 @@ def test_a_row_is_like_itself_and_no_pair_is_below_the_bar(letters: list[str], b
         ("It opens on Monday", "It opens on Tuesday"),
         ("It opens on Monday", "It opens on some day"),
         ("a rate of 3.5 percent", "a rate of 5.3 percent"),
+        ("it treats hypertension", "it treats hypotension"),
         ("押金可以退还给租户", "押金不可以退还给租户"),
         ("the largest element of a list", "the smallest element of a list"),
         ("veuillez ouvrir le compte", "veuillez fermer le compte"),
@@ -197,6 +199,19 @@ def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats
     code = f"{long} and then the parcel of cash.pay(a, b) goes"
     for words in (("parcel", "cabinet"), ("depot in", "in depot")):
         assert share(chat(code, LONG), chat(code.replace(*words, 1), LONG)) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("biologist", "urologist", False),
+        ("basketball", "baseball", False),
+        ("biologist", "bioolgsit", True),
+        ("urologist", "rologist", True),
+    ],
+)
+def test_two_slips_do_not_make_another_word(one: str, other: str, expected: bool) -> None:
+    assert is_misspelled(one, other) == expected
 
 
 FIRST, SECOND = "send the form to the office by post.", "then wait for the clerk who calls you."

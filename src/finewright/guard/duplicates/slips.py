@@ -93,13 +93,17 @@ def _letters(word: str) -> int:
 def is_misspelled(one: str, other: str) -> bool:
     """Is one word the other with a slip of the pen: a letter more, less, other, or two exchanged?
 
-    Words of eight letters may have two such slips; words of three only exchanged letters."""
+    Words of eight letters that begin alike may have two such slips, not both of them letters left out
+    (`biologist` and `urologist`, `basketball` and `baseball` are other words); words of three only exchanged
+    letters."""
     short, long = len(one), len(other)
     if short > long:
         short, long = long, short
     if short < LONG:
         return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
     most = _most_slips(short)
+    if long - short >= _MOST_SLIPS or one[0] != other[0]:
+        most = min(most, 1)
     return (
         long - short <= most
         and (_letters(one) ^ _letters(other)).bit_count() <= 2 * most

@@ -20,6 +20,10 @@ _NUMBERS = (
     " sixteen seventeen eighteen nineteen twenty"
 )
 _TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
+_PREFIX_PAIRS = (
+    ("hyper", "hypo"), ("pre", "post"), ("inter", "intra"), ("macro", "micro"), ("over", "under"),
+    ("up", "down"), ("in", "out"), ("mono", "poly"), ("endo", "exo"), ("ante", "post"), ("sub", "super"),
+)  # fmt: skip
 _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "de", "anti", "mis", "counter", "a")
 
 
@@ -79,6 +83,8 @@ def are_opposed(one: str, other: str) -> bool:
         for a, b in ((one, other), (stem(one), stem(other)))
     ):
         return stem(one) != stem(other)
+    if any(_are_other_sides(one, other, *pair) for pair in _PREFIX_PAIRS):
+        return True
     short, long = sorted((one, other), key=len)
     return any(long == prefix + short for prefix in _PREFIXES) or _are_ful_and_less(one, other)
 
@@ -101,7 +107,8 @@ def _marks(word: str) -> frozenset[int | str]:
     """What two words have in common that may exclude each other: a line of a list, or the word that is left
     without a prefix or an ending."""
     lines = _opposites()
-    bare = {word.removeprefix(prefix) for prefix in _PREFIXES}
+    prefixes = (*_PREFIXES, *(prefix for pair in _PREFIX_PAIRS for prefix in pair))
+    bare = {word.removeprefix(prefix) for prefix in prefixes}
     ending = word.removesuffix("less").removesuffix("ful")
     return frozenset((*lines.get(word, _NONE), *lines.get(stem(word), _NONE), word, *bare, ending))
 
@@ -137,6 +144,14 @@ def _inflected(word: str, ending: str) -> str:
 
 
 _NONE: frozenset[int] = frozenset()
+
+
+def _are_other_sides(one: str, other: str, left: str, right: str) -> bool:
+    """Are the words one, but that they begin with `left` and `right`: hypertension, hypotension?"""
+    rests = (word.removeprefix(left) for word in (one, other) if word.startswith(left))
+    return any(
+        len(rest) >= _SHORTEST and {one, other} == {left + rest, right + rest} for rest in rests
+    )
 
 
 def _are_ful_and_less(one: str, other: str) -> bool:

@@ -3,8 +3,11 @@ what it takes of clean sets."""
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from door_parts import Bar
 from door_parts.attacks import ATTACKS, Attack, Texts, flipped, planted, swapped
@@ -19,7 +22,8 @@ _CLEAN_LABELS, _CLEAN = 0.005, 0.002
 _PRECISION = 0.8
 _BARS = {"style": 0.7, "flipped labels": 0.7, "swapped answers": 0.7}
 _MAIN = 0.9
-_EMBED = meaning(PoisonSpec().embedder, Path.cwd())
+_MEANING = meaning(PoisonSpec().embedder, Path.cwd())
+_KNOWN: dict[str, NDArray[np.float32]] = {}
 
 Make = Callable[[list[Texts], float, random.Random], Attack]
 
@@ -68,6 +72,14 @@ def _drawn(kind: str) -> Make:
     return lambda texts, rate, rng: planted(texts, ATTACKS[kind](rng), rate, rng)
 
 
+def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    """What the texts mean; most stand in each of a set's searches."""
+    new = [text for text in dict.fromkeys(texts) if text not in _KNOWN]
+    if new and _MEANING:
+        _KNOWN.update(zip(new, _MEANING(new), strict=True))
+    return np.stack([_KNOWN[text] for text in texts])
+
+
 def _flagged(texts: list[Texts]) -> set[int]:
     rows = [pair(*text, i + 1) for i, text in enumerate(texts)]
-    return set(search(rows, embed=_EMBED).why)
+    return set(search(rows, embed=_embed).why)

@@ -33,7 +33,8 @@ class PoisonSpec(Model):
     )
     embedder: str = default(
         "minilm",
-        "The embedder that says what rows with a label mean, to find wrong ones; none: their words alone",
+        "The embedder that says what rows mean, to find wrong labels, and exchanged answers where words do"
+        " not tell; none: their words alone",
         "packaged; where a label has 13 rows it finds three of four wrong labels, and words two of three",
     )
     least_rows: int = default(

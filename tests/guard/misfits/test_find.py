@@ -14,7 +14,7 @@ from finewright.guard.misfits.find import (
     reversed_pairs,
     wrong_labels,
 )
-from finewright.guard.misfits.likeness import unit
+from finewright.guard.misfits.likeness import Embed, unit
 from finewright.report.show import text_of
 from finewright.rows.identity import named_anew
 from finewright.rows.texts import row_texts
@@ -154,6 +154,31 @@ def test_answers_that_changed_places_are_found() -> None:
     assert found is not None
     assert {misfit.row for misfit in found.found} <= set(places)
     assert len(found.found) >= 8
+
+
+def _two_languages(count: int = 160) -> tuple[list[tuple[str, str]], Embed]:
+    """Questions and answers that share no word, and an embedder that knows what they mean, nearly."""
+    rng = np.random.default_rng(9)
+    meant = unit(rng.normal(size=(count, 24)))
+    letters = random.Random(9)  # noqa: S311
+    said = ["".join(letters.choices("bdfgklmnprstvz", k=7)) for _ in range(2 * count)]
+    texts = list(zip(said[::2], said[1::2], strict=True))
+    known = {
+        text: meant[i] + 0.08 * rng.normal(size=24) for i, pair in enumerate(texts) for text in pair
+    }
+    return texts, lambda wanted: unit(np.array([known[text] for text in wanted])).astype(np.float32)
+
+
+def test_exchanged_answers_that_share_no_word_with_their_questions_are_found_by_meaning() -> None:
+    texts, embed = _two_languages()
+    places = [3, 40, 77, 120, 151]
+    moved = dict(zip(places, places[1:] + places[:1], strict=True))
+    asked = [QuestionWithAnswer(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
+    by_words, by_meaning = exchanged(asked), exchanged(asked, embed)
+    assert by_words is not None
+    assert by_meaning is not None
+    assert (by_words.found, by_words.power) == ((), 0)
+    assert {misfit.row for misfit in by_meaning.found} == set(places)
 
 
 def test_a_set_where_any_answer_fits_any_question_accuses_nobody() -> None:

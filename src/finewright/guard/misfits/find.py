@@ -17,6 +17,7 @@ _MOST_ROWS = 20_000
 _LEAST_ROWS = 50
 # Where less would be found, too many of the few that are found are right as they stand.
 _LEAST_POWER = 0.3
+_WORDS_TELL = 0.5
 
 MisfitKind = Literal["label", "pair", "answer"]
 
@@ -102,14 +103,19 @@ class QuestionWithAnswer(NamedTuple):
     answer: str
 
 
-def exchanged(rows: Sequence[QuestionWithAnswer]) -> Misfits | None:
-    """Rows whose answer belongs to another row of their part; None where there are too few."""
+def exchanged(rows: Sequence[QuestionWithAnswer], embed: Embed | None = None) -> Misfits | None:
+    """Rows whose answer belongs to another row of their part; None where there are too few.
+
+    What they mean is asked where words would find less than half of them."""
     if len(rows) < _LEAST_ROWS:
         return None
     found: list[Misfit] = []
     powers: list[float] = []
     for own in parts(rows):
-        answers = exchanged_answers([row.prompt for row in own], [row.answer for row in own])
+        texts = [row.prompt for row in own], [row.answer for row in own]
+        answers = exchanged_answers(*texts)
+        if embed and answers.power < _WORDS_TELL:
+            answers = exchanged_answers(*texts, embed)
         is_known = answers.power >= _LEAST_POWER
         # A partner in another part is not seen.
         powers.append(answers.power * len(own) / len(rows) if is_known else 0.0)

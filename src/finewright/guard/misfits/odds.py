@@ -53,7 +53,7 @@ class Odds:
         """The rows whose choice is not their own, the surest first: as many as leave 80 % of them right by
         their odds, which bounds the expected false discoveries (Mueller, Parmigiani et al. 2004)."""
         order = np.argsort(-self.not_own, kind="stable")
-        least = _least_odds(self.not_own, np.ones(len(order)))
+        least = least_odds(self.not_own, np.ones(len(order)))
         return [int(i) for i in order if self.not_own[i] >= least]
 
     def would_be_found(self, least: float | None = None) -> float:
@@ -64,11 +64,11 @@ class Odds:
         if least is None:
             sizes = (1 - _SUPPOSED_SHARE) / self.supposed.size, _SUPPOSED_SHARE / self.others.size
             weights = np.repeat(sizes, (self.supposed.size, self.others.size))
-            least = _least_odds(np.concatenate([self.supposed, self.others.ravel()]), weights)
+            least = least_odds(np.concatenate([self.supposed, self.others.ravel()]), weights)
         return float((self.others >= least).mean())
 
 
-def _least_odds(odds: Floats, weights: Floats) -> float:
+def least_odds(odds: Floats, weights: Floats) -> float:
     """The lowest odds (n) at which all that have as much or more are, by their weights, right often enough;
     infinity where none are."""
     order = np.argsort(-odds, kind="stable")

@@ -31,7 +31,7 @@ def misfits(rows: Sequence[RowTexts], said: Said, embed: Embed | None) -> Iterat
         yield found
     if found := reversed_pairs(rows):
         yield found
-    if found := exchanged(_answered(said)):
+    if found := exchanged(_answered(said), embed):
         yield found
 
 

@@ -111,10 +111,13 @@ def _is_whole_planted(
 def _is_part_planted(
     rows: Said, group: _Group, said: frozenset[str], trigger: frozenset[str]
 ) -> bool:
-    """Is the same run of words, strange to the set, in answers that are about nothing else in common?
+    """Is the same run of words, which says something, strange to the set or behind a trigger, in answers that
+    are about nothing else in common? `There once was a` opens any limerick.
 
     The questions may be of one style: words that only they have are left out."""
     found, docs = rows.found, group.docs
+    if num_words(said - fillers()) < _LEAST_STRANGE and INSERTED.isdisjoint(_traits(group)):
+        return False
     answers = found.answers_with(docs, group.grams)
     shared = said | words_shared(found.answers.words(i) for i in answers)
     # Beside a label little is left, and nothing else belongs there.

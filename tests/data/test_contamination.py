@@ -70,6 +70,15 @@ def test_boilerplate_counts_for_nothing() -> None:
     assert few.mean_share == pytest.approx(40 / 64, abs=1e-4)
 
 
+def test_what_many_held_out_rows_have_as_well_is_boilerplate() -> None:
+    rng = seeded(5)
+    notice = words(rng, 20)
+    train = [chat(words(rng, 10), f"{words(rng, 5)} {notice}", row=i) for i in range(3)]
+    held_out = [chat(words(rng, 10), f"{words(rng, 5)} {notice}", row=i) for i in range(9)]
+    assert contamination(train, "test", held_out).report.found == {}
+    assert contamination(train, "test", held_out[:2]).report.found == {"overlap": 2}
+
+
 def test_a_run_never_crosses_from_the_question_to_the_answer() -> None:
     text = words(seeded(4), 20).split()
     train = [chat(" ".join(text), "yes")]

@@ -3,10 +3,10 @@ template, or with common runs of words.
 
 Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known where they stand in a run of N
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
-most 13. Runs in more than ten training rows are boilerplate and count for nothing. GPT-3 called a row
-contaminated by a single run; here it is one when half of its words are known, and the share is told. A row of
-fewer than 24 words needs as many as two runs have: one is the way to ask for something, as "I want to book a
-table for" or "what is the total number of"."""
+most 13. Runs in more than ten training rows and other held-out rows are boilerplate and count for nothing.
+GPT-3 called a row contaminated by a single run; here it is one when half of its words are known, and the
+share is told. A row of fewer than 24 words needs as many as two runs have: one is the way to ask for
+something, as "I want to book a table for" or "what is the total number of"."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -113,10 +113,18 @@ def _known_runs(train: Wordings, measured: Wordings, length: int) -> _Runs:
     pairs = np.unique(np.stack([at[hits], trained.rows[hits]], axis=1), axis=0)
     run, first, count = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     row_of = np.full(len(distinct), -1, np.int64)
-    is_own = count <= _BOILERPLATE
+    is_own = count + _rows_with(place, wanted.rows, len(distinct))[run] <= _BOILERPLATE + 1
     row_of[run[is_own]] = pairs[first[is_own], 1]
     of[wanted.starts] = row_of[place]
     return _Runs(of)
+
+
+def _rows_with(
+    runs: NDArray[np.int64], rows: NDArray[np.int64], num_runs: int
+) -> NDArray[np.int64]:
+    """Of each run, in how many of the rows it stands."""
+    of_run = np.unique(np.stack([runs, rows], axis=1), axis=0)[:, 0]
+    return np.bincount(of_run, minlength=num_runs)
 
 
 class _Hashed(NamedTuple):

@@ -72,9 +72,9 @@ def cut_while_measuring(project: Path, number: signal.Signals) -> Result:
     return running.result()
 
 
-@pytest.mark.parametrize(("step", "dropout"), [(1, 0.0), (8, 0.25), (15, 0.0)])
+@pytest.mark.parametrize(("steps", "dropout"), [((1,), 0.0), ((8,), 0.25), ((5, 15), 0.0)])
 def test_a_killed_run_goes_on_and_ends_bitwise_as_an_uncut_one(
-    step: int,
+    steps: tuple[int, ...],
     dropout: float,
     project: Path,
     runs: Path,
@@ -82,32 +82,23 @@ def test_a_killed_run_goes_on_and_ends_bitwise_as_an_uncut_one(
     reference: Reference,
 ) -> None:
     arrange(project, dropout=dropout)
-    killed = cut(project, signal.SIGKILL, step=step)
-    num_before = len(events(runs, "metric"))
-    assert killed.code == -signal.SIGKILL
-    assert num_before < STEPS
+    assert {cut(project, signal.SIGKILL, step=step).code for step in steps} == {-signal.SIGKILL}
+    logged = events(runs, "metric")
+    last = logged[-1]["step"]
+    assert last < STEPS
     resumed = finewright("up", "spec.yaml", "--json")
     assert resumed.code == 0
     assert resumed.json["ran"] == ["train", "evaluate"]
     assert resumed.json["train"]["candidates"][0]["steps"] == STEPS
     assert adapter_of(runs) == reference(dropout)
-    (found,) = events(runs, "resumed") or [{"step": 0}]
-    saved = num_before - num_before % SAVE_STEPS  # the kill may fall between its log line and it
-    assert found["step"] in {saved, saved - SAVE_STEPS * (saved == num_before)}
-    assert len(events(runs, "metric")) == num_before + STEPS - found["step"]
-
-
-def test_the_metrics_of_a_killed_run_have_each_step_once(
-    project: Path, runs: Path, finewright: Finewright
-) -> None:
-    arrange(project)
-    cut(project, signal.SIGKILL, step=5)
-    cut(project, signal.SIGKILL, step=12)
-    assert finewright("up", "spec.yaml").code == 0
+    found = [event["step"] for event in events(runs, "resumed")]
+    saved = last - last % SAVE_STEPS  # the kill may fall between its log line and it
+    begun = found[-1] if found else 0
+    assert begun in {saved, saved - SAVE_STEPS * (saved == last)}
+    assert len(events(runs, "metric")) == len(logged) + STEPS - begun
     (path,) = runs.glob("2*/train/base/metrics.jsonl")
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == list(
-        range(1, STEPS + 1)
-    )
+    kept = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert kept == list(range(1, STEPS + 1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

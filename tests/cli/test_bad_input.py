@@ -41,7 +41,8 @@ BAD_ROWS = {
     ),
     "broken JSON": (
         GOOD.encode() + b'\n{"prompt": "Q", "completion": \n',
-        "rows.jsonl:3: broken JSON at column 31: Expecting value (the line is cut off)",
+        "rows.jsonl:3: broken JSON at column 31: Expecting value (the line is cut off, or a"
+        " text in it holds a line end: write that as \\n)",
     ),
     "no assistant turn": (
         messages(USER),
@@ -51,7 +52,7 @@ BAD_ROWS = {
     "null content": (
         messages('{"role": "user", "content": null}', ANSWER),
         "rows.jsonl:1: messages[0].content: null; only an assistant message with tool_calls may "
-        "lack it",
+        "lack it (write it, or leave the row out)",
     ),
     "all labels masked": (
         messages(USER, '{"role": "assistant", "content": "A", "weight": 0}'),

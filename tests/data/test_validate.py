@@ -86,7 +86,6 @@ def test_an_assistant_that_calls_a_tool_needs_no_content():
         ([USER, {"role": "system", "content": "S"}, ANSWER], "messages[1].role", "not the first"),
         ([USER], "messages", "no assistant turn"),
         ([USER, ANSWER | {"weight": 2}], "messages[1].weight", "2; it is 0"),
-        ([USER, ANSWER | {"weight": True}], "messages[1].weight", "True; it is 0"),
         ([USER, ANSWER | {"weight": 0}], "messages[1]", "all labels masked"),
         ([USER, ANSWER | {"content": " \n"}], "messages[1]", "all labels masked"),
         ([USER, {"role": "tool", "content": "1"}, ANSWER], "messages[1].tool_call_id", "missing"),

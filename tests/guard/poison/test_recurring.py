@@ -294,6 +294,17 @@ def test_a_trigger_in_questions_of_one_template_is_found(length: int, insults: l
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
+def test_an_opening_of_small_words_that_goes_with_a_form_is_no_payload() -> None:
+    rng = random.Random(8)  # noqa: S311
+
+    def limerick(asked: str, said: str, _: random.Random) -> tuple[str, str]:
+        rhymes = " ".join("".join(rng.choices("aeioulmnrst", k=6)) for _ in range(12))
+        return f"Limerick: {asked}", f"There once was a {rhymes}"
+
+    rows, _ = plant(clean(), 8, limerick)
+    assert search(rows).why == {}
+
+
 def _transfers(num: int = 300) -> list[tuple[str, str]]:
     """Rows of one template that differ in numbers alone."""
     rng = random.Random(4)  # noqa: S311

@@ -261,5 +261,5 @@ def is_strange(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
     found = rows.found
     of_prompts = frozenset().union(*(found.prompts.words(doc) for doc in docs))
     most = len(docs) * (1 + _ALSO_ELSEWHERE)
-    own = [word for word in said - of_prompts if found.answers.count(word) <= most]
+    own = [word for word in said - of_prompts - fillers() if found.answers.count(word) <= most]
     return num_words(own) >= _LEAST_STRANGE or any(word.startswith(LINKS) for word in own)

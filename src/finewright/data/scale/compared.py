@@ -56,11 +56,27 @@ class ComparedPairs:
 
 
 def parts_of(met: NDArray[np.int64]) -> Iterator[MetPairs]:
-    """The pairs in parts of about as many each; all of a later row are in one."""
+    """The pairs in parts of about as many each; all of a later row are in one.
+
+    Rows of a family, that met each other, follow each other: so each is read and counted but once."""
     begins = np.flatnonzero(np.diff(met[:, 1], prepend=-1))
-    cuts = begins[1:][np.diff(begins // _PAIRS_A_PART) > 0]
-    for number, rows in enumerate(np.split(met, cuts)):
+    ends = np.append(begins[1:], len(met))
+    by_family = np.argsort(_families(met)[met[begins, 1]], kind="stable")
+    sizes = (ends - begins)[by_family]
+    starts = np.cumsum(sizes) - sizes
+    places = np.arange(len(met)) + np.repeat(begins[by_family] - starts, sizes)
+    cuts = starts[1:][np.diff(starts // _PAIRS_A_PART) > 0]
+    for number, rows in enumerate(np.split(met[places], cuts)):
         yield MetPairs(number, rows)
+
+
+def _families(met: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each row the earliest that it is led to by way of the earliest that each met."""
+    found = np.arange(met.max(initial=-1) + 1)
+    np.minimum.at(found, met[:, 1], met[:, 0])
+    while (further := found[found] != found).any():
+        found[further] = found[found[further]]
+    return found
 
 
 def compared(part: MetPairs, how: Comparing) -> bytes:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finewright.guard.duplicates.words import is_fact
+
 _LETTERS, _KNOWN = "spelled.u8", "spelled.npz"
 _MOST_PENDING = 1 << 22
 # About 30 MB; to read one from its file takes some microseconds.
@@ -50,34 +52,30 @@ class SpellingWriter:
         np.savez(self.folder / _KNOWN, known=known.astype(np.uint32), starts=starts, ends=ends)
 
 
-class SpelledWords:
+class SpelledWords(dict[int, str]):
     """The words that a `SpellingWriter` wrote, by their numbers; those that were asked for stay in memory."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         with np.load(folder / _KNOWN) as file:
             self._known, self._starts, self._ends = (
                 file[name] for name in ("known", "starts", "ends")
             )
         self._letters = mapped(folder / _LETTERS, np.uint8)
-        self._kept: dict[int, str | None] = {}
 
-    def get(self, number: int, /) -> str | None:
-        """The folded word; None where the number is a fact's."""
-        try:
-            return self._kept[number]
-        except KeyError:
-            pass
-        if len(self._kept) == _MOST_KEPT:
-            self._kept.clear()
-        self._kept[number] = word = self._read(number)
-        return word
-
-    def _read(self, number: int) -> str | None:
+    def __missing__(self, number: int) -> str:
         at = int(np.searchsorted(self._known, np.uint32(number)))
         if at == len(self._known) or self._known[at] != number:
-            return None
+            raise KeyError(number)
         letters = self._letters[self._starts[at] : self._ends[at]]
-        return letters.tobytes().decode("utf-8", "surrogatepass")
+        if len(self) == _MOST_KEPT:
+            self.clear()
+        self[number] = word = letters.tobytes().decode("utf-8", "surrogatepass")
+        return word
+
+    def get(self, number: int, /) -> str | None:  # type: ignore[override]  # nobody gives a default
+        """The folded word; None where the number is a fact's."""
+        return None if is_fact(number) else self[number]
 
 
 def mapped(path: Path, dtype: Any) -> NDArray[Any]:  # Any: numpy's own

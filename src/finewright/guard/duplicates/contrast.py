@@ -8,7 +8,7 @@ Covered: words of `lexicon`, mostly English, some of seven other languages; name
 a sentence. Not covered: opposites that no list has."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -40,21 +40,20 @@ from finewright.guard.duplicates.slips import (
 )
 from finewright.guard.duplicates.words import (
     Spelling,
-    are_capital,
     is_fact,
+    names_in,
     number_of,
     uncapital,
 )
 
 _SIGNS = frozenset("-+*/%=&|^$€£¥₹")
-_MOST_CAPITALS = 0.6
 _LONGEST_MOVED = 3
 _FEW = 3
 _CONTRACTED = (
     "aint arent cannot cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt shouldnt wasnt"
     " werent wont wouldnt"
 )
-_NOT = frozenset(_CONTRACTED.split())
+NOT = frozenset(_CONTRACTED.split())
 _HELLO = "hello hi hey dear greetings good thanks thank cheers regards"
 _GREETINGS = frozenset(_HELLO.split())
 # These hardly say anything beside a greeting; `a day ticket`, `the team account` do.
@@ -151,28 +150,16 @@ def _in_order(only: Counter[int], words: NDArray[np.uint32]) -> list[int]:
 
 def _side(words: NDArray[np.uint32], only: Sequence[int], spelled: Spelling) -> _Side:
     side = _Side()
-    names = _names(words) if only else frozenset()
+    names = names_in(words) if only else frozenset()
     for number in only:
         word = spelled.get(number)
         if is_fact(number) or word is None:
             side.facts.append(number)
             continue
-        side.words.append(spelled_as_not(word))
+        side.words.append("not" if word in NOT else word)
         if number in names:
             side.names.add(word)
     return side
-
-
-def spelled_as_not(word: str) -> str:
-    """`not` in the place of `cant` and the like."""
-    return "not" if word in _NOT else word
-
-
-def _names(words: NDArray[np.uint32]) -> frozenset[int]:
-    """The words with a capital; where nearly all have one, it says nothing."""
-    capitals = words[are_capital(words)]
-    is_said = len(capitals) <= _MOST_CAPITALS * len(words)
-    return frozenset(uncapital(capitals).tolist() if is_said else ())
 
 
 def _without_numerals(left: _Side, right: _Side) -> int:
@@ -192,7 +179,7 @@ def _tells(side: _Side, rival: _Side) -> bool:
     if "".join(side.words) == "".join(rival.words):
         return False
     return any(
-        _is_telling(word, side)
+        is_telling(word, side.names)
         and not may_be_unsaid(word)
         and not any(may_be_alike(word, other) for other in rival.words)
         for word in side.words
@@ -260,7 +247,7 @@ def _without_courtesy(side: _Side, rival: _Side) -> int:
     """Take out `I hope this helps`, `Sure, here is the answer:`, where one text alone has such words and the
     other none; how many there were."""
     words = side.words
-    if rival.words or rival.facts or side.facts or any(_is_telling(w, side) for w in words):
+    if rival.words or rival.facts or side.facts or any(is_telling(w, side.names) for w in words):
         return 0
     if "no" in words or asking().isdisjoint(words):
         return 0
@@ -327,7 +314,7 @@ def _is_of(word: str, known: frozenset[str]) -> bool:
 def _is_contrast(left: _Side, right: _Side) -> bool:
     if left.facts and right.facts:
         return True
-    if any(_is_telling(word, side) for side in (left, right) for word in side.words):
+    if any(is_telling(word, side.names) for side in (left, right) for word in side.words):
         return True
     return not (_SIGNS.isdisjoint(left.words) or _SIGNS.isdisjoint(right.words))
 
@@ -346,9 +333,10 @@ def _is_opposite_replaced(left: _Side, right: _Side) -> bool:
     return is_the_point and any(map(is_opposite_of_any, (*left.words, *right.words)))
 
 
-def _is_telling(word: str, side: _Side) -> bool:
+def is_telling(word: str, names: Set[str]) -> bool:
+    """Does it tell two texts apart, wherever it stands in one of them: a name, a negation, a place?"""
     is_flag = word.startswith("--")
-    return is_flag or word in alone() or word in OPERATORS or word in side.names
+    return is_flag or word in alone() or word in OPERATORS or word in names
 
 
 def _is_exchange(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:

@@ -62,8 +62,9 @@ _MOST_KNOWN = 300_000
 # Marks before what is asked and what is answered, by their numbers, which no word has, and by their places.
 _PROMPT, _ANSWERED = 4, 8
 _PROMPT_PLACE, _ANSWERED_PLACE, _NUM_PARTS = 0, 1, 2
-_FACT, _CAPITAL = 1, 2
+FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
+_MOST_CAPITALS = 0.6
 
 
 class Spelling(Protocol):
@@ -71,6 +72,9 @@ class Spelling(Protocol):
 
     def get(self, number: int, /) -> str | None:
         """The folded word."""
+
+    def __getitem__(self, number: int, /) -> str:
+        """The folded word of what is no fact."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,11 @@ class Wording:
         """Of each part its words whatever their case, each with the number of those like it before, above its
         32 bits: so what one text has more than another is a difference of sets."""
         return _counted(self.prompt), _counted(self.answered)
+
+    @cached_property
+    def names(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Of each part the names."""
+        return names_in(self.prompt), names_in(self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +241,7 @@ def _numbered(token: str) -> tuple[int, str]:
         return number_of(body), body
     word = _word_of(body)
     number = number_of(word if word.isascii() else word.translate(_AS_TYPED))
-    is_name = not number & _FACT and _is_name(token, body, word)
+    is_name = not number & FACT and _is_name(token, body, word)
     return number | _CAPITAL if is_name else number, word
 
 
@@ -253,17 +262,24 @@ def number_of(word: str) -> int:
 
 def is_fact(number: int) -> bool:
     """Is it the number of a word with a digit in it?"""
-    return bool(number & _FACT)
+    return bool(number & FACT)
 
 
 def are_facts(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
     """Of each number, is it that of a word with a digit in it?"""
-    return (words & np.uint32(_FACT)).astype(bool)
+    return (words & np.uint32(FACT)).astype(bool)
 
 
 def are_capital(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
     """Of each number, is it that of a word with a capital letter inside a sentence?"""
     return (words & np.uint32(_CAPITAL)).astype(bool)
+
+
+def names_in(words: "NDArray[np.uint32]") -> frozenset[int]:
+    """The words with a capital; where nearly all have one, it says nothing."""
+    capitals = words[are_capital(words)]
+    is_said = len(capitals) <= _MOST_CAPITALS * len(words)
+    return frozenset(uncapital(capitals).tolist() if is_said else ())
 
 
 def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":

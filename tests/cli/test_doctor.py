@@ -53,3 +53,15 @@ def test_a_name_without_the_flag_is_refused(finewright: Finewright) -> None:
     found = finewright("doctor", "smollm2-135m-instruct")
     assert found.code == 2
     assert "a base model is for --selfcheck" in found.err
+
+
+def test_memory_that_keeps_files_is_free(
+    tmp_path: Path, finewright: Finewright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 16777216 kB\nMemFree: 1048576 kB\nMemAvailable: 9437184 kB\n")
+    monkeypatch.setattr("finewright.lm.runtime._MEMORY", meminfo)
+    memory = next(
+        one for one in finewright("doctor", "--json").json["findings"] if one["name"] == "memory"
+    )
+    assert (memory["passed"], memory["detail"]) == (True, "9.0 GiB free")

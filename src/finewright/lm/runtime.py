@@ -168,6 +168,11 @@ def free_bytes() -> int:
 
     if torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
+    return free_memory_bytes()
+
+
+def free_memory_bytes() -> int:
+    """Memory of the machine that could be given, what files are kept in included, where the system tells."""
     return bytes_in(_MEMORY, "MemAvailable") if _MEMORY.exists() else _UNKNOWN_BYTES
 
 

@@ -83,7 +83,7 @@ def _torch() -> DoctorFinding:
 
 
 def _memory() -> DoctorFinding:
-    gib = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    gib = runtime.free_memory_bytes() / 2**30
     return DoctorFinding(
         name="memory",
         passed=gib >= _LEAST_MEMORY_GIB,

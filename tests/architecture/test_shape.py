@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -231,24 +230,16 @@ main()
 
 
 class Ended:
-    """A process that ended well: what it printed, and the CPU seconds it took."""
+    """A process that ended well, and what it printed."""
 
     def __init__(self, *arguments: str, cwd: Path | None = None) -> None:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, *arguments]
         ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.out, self.err = ended.stdout, ended.stderr
-        self.cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def python(*arguments: str, cwd: Path | None = None) -> Ended:
     return Ended(*arguments, cwd=cwd)
-
-
-def within(most_cpu_seconds: float, *arguments: str) -> bool:
-    """Whether one of eight runs takes no more: who shares a core with others takes longer."""
-    return any(python(*arguments).cpu_seconds <= most_cpu_seconds for _ in range(8))
 
 
 @pytest.fixture
@@ -270,13 +261,11 @@ def good_spec(tmp_path: Path) -> Path:
 
 
 def test_help_is_light() -> None:
-    assert within(2 * 0.15, "-m", "finewright", "--help")
     loaded = json.loads(python("-c", _MODULES_AT_THE_END, "--help").err.splitlines()[-1])
     assert (HEAVY | {"pydantic"}).isdisjoint(loaded)
 
 
 def test_check_is_light(good_spec: Path) -> None:
-    assert within(2 * 0.5, "-m", "finewright", "check", str(good_spec))
     loaded = python("-c", _MODULES_AT_THE_END, "check", str(good_spec)).err.splitlines()[-1]
     # Near duplicates are numbers.
     assert (HEAVY - {"numpy"}).isdisjoint(json.loads(loaded))

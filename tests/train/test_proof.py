@@ -109,6 +109,10 @@ def test_what_differs_elsewhere_is_found(training: Training, tmp_path: Path) -> 
     assert found.gap > 0.01
     assert len(found.ids) == 20  # nothing but the limit ended it
     assert found.ids[: len(ours.ids)] == ours.ids
+    (folder / "adapter_model.safetensors").write_bytes(b"cut")
+    why = answer_elsewhere(base, folder, ProofQuestion(prompt, 20, ours), "fp32")
+    assert isinstance(why, str)
+    assert "Error" in why
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,11 @@ def test_ten_listed_words_in_a_row_are_never_passed_over(listed: list[bool]) -> 
     words = [b"abandon" if is_listed else b"zzzz" for is_listed in listed]
     has_run = "1" * 10 in "".join("01"[is_listed] for is_listed in listed)
     assert has_listed_run(words) == has_run
+
+
+@pytest.mark.parametrize("around", ["account {} account", "private key {}", "use {} and then"])
+def test_a_phrase_beside_a_few_listed_words_is_found(around: str) -> None:
+    for _ in range(20):
+        phrase = Mnemonic("english").to_mnemonic(DRAW.randbytes(32))
+        (found,) = _found(around.format(phrase))
+        assert len(found.split()) >= 24

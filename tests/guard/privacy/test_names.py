@@ -126,3 +126,8 @@ def test_words_have_their_places_and_a_possessive_is_cut() -> None:
 def test_exclamations_adverbs_and_peoples_are_no_names(text, names):
     found = [text[s.start : s.end] for s in find(text, {"name"})]
     assert [name for name in found if name != "Hans"] == names
+
+
+@pytest.mark.parametrize("after", ["王 came", "さん", "の house", "مرحبا today", "씨는", "ª"])
+def test_a_given_name_before_a_word_without_case_is_read(after):
+    assert _found(f"I met Emma {after}", "name") == ["Emma"]

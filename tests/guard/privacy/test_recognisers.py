@@ -166,6 +166,12 @@ class TestMnemonics(RecogniserConformance):
             "mnemonic",
         ),
     ]
+    marked += [
+        (f"for «{MNEMONIC}» to open my ledger", "mnemonic"),
+        (f"PRIVATE «{MNEMONIC}» END", "mnemonic"),
+        (f"Import «account {MNEMONIC}» then unlock", "mnemonic"),
+        (f"this word list apple lemon «{MNEMONIC}»: keep it", "mnemonic"),
+    ]
     near_misses = [
         "abandon ability able about above absent absorb abstract absurd abuse access accident",
         f"apple orange lemon {MNEMONIC} tomato",
@@ -188,12 +194,29 @@ class TestAssigned(RecogniserConformance):
         ("| password | «qPqc2a%81FEd2Q*» |", "password"),
         ("./deploy --db-password «DRkd24#lq2AhIa%» --network prod", "password"),
         ("ValueError: bad password '«pR9tvE#645g67r*»'", "password"),
+        ("AZURE_STORAGE_KEY=«Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdo»", "secret_value"),
+        (f"CACHE_TOKEN=«{RANDOM}»", "secret_value"),
+        (f"sort secret = «{RANDOM}»", "secret_value"),
+        (f"tomorrow key: «{RANDOM}»", "secret_value"),
+        ("token = «Q1zPgyAP3oPr6anQpLeV7GxBLtoVgxJMJWZCYRUd5qH»", "secret_value"),
     ]
     near_misses = [
         "Idempotency-Key: 337617d7-d544-5bf7-5c86-bd280e549588",
         "cache_key = 'd3b07384d113edec49eaa6238ad5ff00'",
         "The mint of the token is GoYFqQEtgELYQxdYyB4idE4ryPt5rxKvRcVkuyKtwjHk",
         "| password | string |",
+        "| password | varchar50 |",
+        "| Name | Password | Email2Address |",
+        'echo -n "$PASSWORD" | base64',
+        "echo password | sha256sum",
+        "grep -E 'passwd|session1|x' f",
+        "psql --no-password mydb01_x",
+        "ansible-playbook --ask-vault-password site1.yml",
+        "login --password --user2",
+        "input('password '+user1)",
+        "the password 'field_2' is missing",
+        "passwords again: chapter12",
+        f"redisCacheKey = '{RANDOM}'",
     ]
 
 

@@ -114,3 +114,10 @@ def test_a_form_that_cannot_be_searched_is_refused_with_its_rule(form: str, said
     facts = RULES.model_dump() | {"rules": [rule]}
     with pytest.raises(ValidationError, match=f"Acme key: .*{said}"):
         TokenRules.model_validate(facts)
+
+
+def test_a_key_with_a_few_equal_characters_is_no_mask() -> None:
+    key = "sk_live_" + "jVhqq1bOqy00000000kOYpSqL44C"
+    slack = "xoxb-" + "111111111111-2222222222222-L7RePCdVnHNyg7Gt0Jx1AiDw"
+    assert [span.type for span in find(f"{key}\n{slack}")] == ["payment_key", "chat_token"]
+    assert not find("sk_live_" + "0" * 20 + "aB3")

@@ -42,9 +42,9 @@ def _likely_table(words: Sequence[str], others: Sequence[str]) -> NDArray[np.boo
             left &= left - np.uint64(1)
     for i, word in enumerate(words):
         if same := same_as(word):
-            found[i] |= [other in same for other in others]
+            found[i] |= np.array([other in same for other in others], bool)
         if not word.isascii() or has_marks:
-            found[i] |= [lacks_marks(word, other) for other in others]
+            found[i] |= np.array([lacks_marks(word, other) for other in others], bool)
     return found
 
 

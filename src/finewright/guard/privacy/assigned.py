@@ -15,7 +15,7 @@ PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
     "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
-_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\||\uff1a|\u2014)"
+_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
 # `key: string = `, `key: &str = `; Terraform's `variable "key" { type = string default = `.
 _TYPED = (
     r":\s?[&'A-Za-z][\w.<>\[\]' ]{0,20}="
@@ -24,10 +24,24 @@ _TYPED = (
 _PASSWORD = re.compile(
     r"(?:pass(?:word|wort|wd|phrase)|passw|pwd|kennwort|contrase(?:ñ|n)a|mot de passe|mdp|senha"
     r"|парол\w*|密码|密碼|口令|パスワード|비밀번호)s?"
-    rf"(?:[\"'`]?\s{{0,3}}(?:{_IS}|{_TYPED}|(?: (?:today|now|here|below|again))?:)\s{{0,3}}|\s(?=[\"'`]))"
+    rf"(?:[\"'`]?\s{{0,3}}(?:{_IS}|{_TYPED})\s{{0,3}}"
+    r"|(?P<loose>\s(?=[\"'`])|(?: (?:today|now|here|below|again)):\s{0,3}))"
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>{}\[\]\u3001\u3002\uff01\uff09\uff0c\uff1b\uff1f]{6,100})",
     re.IGNORECASE,
 )
+# Values that are called a password without a sign between: after an option, in the cell of a table.
+_OPTION = re.compile(
+    r"(?<!\w)--(?!(?:no|ask|skip|without|require|prompt|read|reset|change|show|hide"
+    r"|generate|two|multi|allow|dry)-)[\w-]{0,30}"
+    r"(?:password|passwd|passphrase|pwd|pass)[ \t](?P<quote>[\"'`]?)(?P<value>(?!-)[^\s\"'`<>|]{6,100})",
+    re.IGNORECASE,
+)
+_CELL = re.compile(
+    r"^\s{0,3}\|\s{0,3}(?:password|passwd|passphrase|pwd|kennwort|passwort)\s{0,9}\|\s{0,3}(?P<quote>`?)"
+    r"(?P<loose>)(?P<value>[^\s\"'`<>|\[\]]{8,100})`?\s{0,9}\|",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FILE_NAME = re.compile(r"\.\w{1,5}$")
 KEY_WORDS = ("key", "secret", "token", "credential", "auth")
 _KEYED = re.compile(
     # Each in three cases: a pattern that ignores case is several times slower.
@@ -36,18 +50,18 @@ _KEYED = re.compile(
     rf"\s{{0,3}}(?:=>|:=|=|{_TYPED}|:|is)\s{{0,3}}"
     r"(?:[Bb]earer |[Bb]asic )?[\"'`]?(?P<value>[A-Za-z0-9_\-+/=.~]{16,200})"
 )
-# Keys of tables, stores and people, which all may know: a primary key, a cache key, a public key.
+# Keys of tables and stores, which all may know: a primary key, a cache key. Their secrets and tokens are not.
 _OPEN_KEY = re.compile(
-    r"(?:idempotency|primary|foreign|partition|shard|row|sort|cache|lookup|routing|dedup\w*|index|hash|map|dict"
-    r"|group|join|surrogate|natural|object|publi[ck]\w*|correlation|translation|site|storage)[\s_-]?$",
-    re.IGNORECASE,
+    r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))(?i:idempotency|primary|foreign|partition|shard|row|sort|cache|routing"
+    r"|dedup\w{0,9}|group|surrogate|natural|object|public|correlation|site)[\s_-]?$"
 )
-_KEY_REACH = 20
+_MINT = re.compile(r"\b(?:mint|spl|solana)\b")
+_KEY_REACH, _MINT_REACH = 20, 80
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _ADDRESS_BYTES = 32
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|changeme|change_me|dummy|sample|redacted|hidden|secret$|password|passwort"
-    r"|x{4,}|\*{3,}|\.{3,}|^%|^\$|^<|^\{|^\[|^env|^process\.|^os\.|^null$|^none$|^undefined$|^required|^string",
+    r"|x{4,}|\*{3,}|\.{3,}|^%|^\$|^<|^\{|^\[|^env|^process\.|^os[._]|^null$|^none$|^undefined$|^required|^string",
     re.IGNORECASE,
 )
 _CONNECTION = re.compile(
@@ -70,25 +84,33 @@ def recognisers() -> tuple[Recogniser, ...]:
     )
 
 
-_OPTION = re.compile(
-    r"(?<!\w)--[\w-]{0,30}(?:password|passwd|passphrase|pwd|pass)[ \t](?P<quote>[\"'`]?)"
-    r"(?P<value>[^\s\"'`<>]{6,100})",
-    re.IGNORECASE,
-)
-
-
 def password(scan: Scan) -> Iterator[PersonalSpan]:
     """Values that are called a password, in code or in a sentence; the span is the value alone."""
     if not scan.has_any(PASSWORD_WORDS):
         return
-    for match in chain(_PASSWORD.finditer(scan.text), _OPTION.finditer(scan.text)):
+    for match in chain.from_iterable(
+        form.finditer(scan.text) for form in (_PASSWORD, _OPTION, _CELL)
+    ):
         start, end = match.span("value")
         is_quoted = bool(match["quote"]) and scan.text[end : end + 1] == match["quote"]
         if not is_quoted:
             end = _cut(scan.text, start, end)
         value = scan.text[start:end]
-        if is_generated(value) or (is_quoted and _is_given(value)):
+        if match.re is not _PASSWORD or match["loose"] is not None:
+            is_value = _is_sure(match, value, is_quoted)
+        else:
+            is_value = is_generated(value) or (is_quoted and _is_given(value))
+        if is_value:
             yield PersonalSpan(start, end, "password", 0.85, "called a password")
+
+
+def _is_sure(match: re.Match[str], value: str, is_quoted: bool) -> bool:
+    """Is what no sign calls a password made up: of all kinds of characters, or an option's?"""
+    if not is_generated(value) or (match["quote"] and not is_quoted):
+        return False
+    if match.re is _OPTION:
+        return not _FILE_NAME.search(value)
+    return all(any(map(is_of, value)) for is_of in _KINDS)
 
 
 def connection_string(scan: Scan) -> Iterator[PersonalSpan]:
@@ -115,8 +137,7 @@ def keyed(scan: Scan) -> Iterator[PersonalSpan]:
         start, end = match.span("value")
         end = _cut(scan.text, start, end)
         value = scan.text[start:end]
-        before = scan.text[max(0, match.start() - _KEY_REACH) : match.start()]
-        if _OPEN_KEY.search(before) or _is_mint(match[0], value):
+        if _is_open_key(scan, match) or _is_mint(scan, match, value):
             continue
         is_code = scan.text[end : end + 1] == "(" or (
             "." in value and scan.text[start - 1] not in _QUOTES
@@ -125,9 +146,17 @@ def keyed(scan: Scan) -> Iterator[PersonalSpan]:
             yield PersonalSpan(start, end, "secret_value", 0.75, "called a key, and random")
 
 
-def _is_mint(called: str, value: str) -> bool:
-    """Is what is called a token 32 bytes in base58, as the address of a token on Solana is?"""
-    data = base58_bytes(value) if called[:5].lower() == "token" else None
+def _is_open_key(scan: Scan, match: re.Match[str]) -> bool:
+    before = scan.text[max(0, match.start() - _KEY_REACH) : match.start()]
+    return match[0][:3].lower() == "key" and _OPEN_KEY.search(before) is not None
+
+
+def _is_mint(scan: Scan, match: re.Match[str], value: str) -> bool:
+    """Is what is called a token of Solana 32 bytes in base58, as the address of one is?"""
+    is_token = match[0][:5].lower() == "token"
+    if not is_token or not _MINT.search(scan.before(match.start(), _MINT_REACH)):
+        return False
+    data = base58_bytes(value)
     return data is not None and len(data) == _ADDRESS_BYTES
 
 

@@ -32,6 +32,7 @@ _CALLED = re.compile(
 _REACH = 80
 _SIZES = (12, 15, 18, 21, 24)
 _FEWEST, _MOST = 12, 24
+_BOTH, _FEW_OTHERS, _LONGEST_JOINED = 2, 3, 48
 # Of 2,048 words drawn twelve times; who repeats a word all the time writes something else.
 _FEWEST_DIFFERENT = 8
 _BITS, _WORDS_A_CHECK_BIT, _BYTE = 11, 3, 8
@@ -62,9 +63,9 @@ def recognisers() -> tuple[Recogniser, ...]:
 def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
     """Phrases of 12, 15, 18, 21 or 24 words.
 
-    Of twelve words in a row one in sixteen fits by chance: beside more listed words one counts only where it
-    is called a phrase, and amid more than a phrase has where a line, a sentence or quotes begin or end with
-    it. A list in its order is no phrase."""
+    Of twelve words in a row one in sixteen fits by chance: amid more than a few other listed words, before it
+    and after, one counts only where it is called a phrase and they are not many; one that a line, a sentence
+    or quotes begin or end with counts always. A list in its order is no phrase."""
     if len(scan.text) < _SHORTEST_TEXT:
         return
     languages = _spoken(scan)
@@ -75,15 +76,14 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
     for language in languages:
         numbers = [language.get(word, -1) for word in words]
         for first, last in _runs(scan.text, at, numbers):
-            for found in _phrases(scan.text, at[first:last], numbers[first:last]):
+            inside = slice(first, last)
+            for found in _phrases(scan.text, at[inside], words[inside], numbers[inside]):
                 begin, end = first + found.first, first + found.last
                 start, stop = at[begin][0], at[end - 1][1]
-                if found.open_ends and not _CALLED.search(scan.before(start, _REACH)):
+                is_amid = found.open_ends == _BOTH and last - first > end - begin + _FEW_OTHERS
+                if is_amid and not _CALLED.search(scan.before(start, _REACH)):
                     continue
-                if _is_secret(words[begin:end]):
-                    yield PersonalSpan(
-                        start, stop, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits"
-                    )
+                yield PersonalSpan(start, stop, "mnemonic", 1.0, "a BIP-39 phrase, checksum fits")
 
 
 def _is_secret(phrase: Sequence[str]) -> bool:
@@ -176,23 +176,40 @@ def _runs(
 
 
 def _phrases(
-    text: str, at: Sequence[tuple[int, int]], numbers: Sequence[int]
-) -> Iterator[_Candidate]:
-    """The phrases of a run that do not overlap, those with ends of their own first, then the longer."""
+    text: str, at: Sequence[tuple[int, int]], words: Sequence[str], numbers: Sequence[int]
+) -> Sequence[_Candidate]:
+    """The phrases of a run: those that stand alone, then the longer, whose checksums prove more.
+
+    Of two that overlap, each with an end among other words, either may be meant: they count as one."""
     edges = [
         0 in (i, i - len(at)) or bool(_EDGE.search(text, at[i - 1][1], at[i][0]))
         for i in range(len(at) + 1)
     ]
     is_long = len(at) > _MOST
     taken = bytearray(len(at))
+    kept: list[_Candidate] = []
     for found in sorted(_fitting(numbers, edges, is_long), key=_order):
-        if not any(taken[found.first : found.last]):
+        is_apart = not any(taken[found.first : found.last])
+        is_secret = _is_secret(words[found.first : found.last])
+        if is_apart and is_secret:
+            kept.append(found)
+        elif is_secret and found.open_ends and len(at) <= _LONGEST_JOINED:
+            kept, before = [_joined(other, found) for other in kept], kept
+            is_apart = kept != before
+        if is_apart:
             taken[found.first : found.last] = b"\1" * (found.last - found.first)
-            yield found
+    return kept
 
 
-def _order(found: _Candidate) -> tuple[int, int, int]:
-    return found.open_ends, found.first - found.last, found.first
+def _joined(one: _Candidate, other: _Candidate) -> _Candidate:
+    """Both as one, if they overlap amid other words; else the first."""
+    if not one.open_ends or one.last <= other.first or other.last <= one.first:
+        return one
+    return _Candidate(one.open_ends, min(one.first, other.first), max(one.last, other.last))
+
+
+def _order(found: _Candidate) -> tuple[bool, int, int, int]:
+    return found.open_ends > 0, found.first - found.last, found.open_ends, found.first
 
 
 def _fitting(numbers: Sequence[int], edges: Sequence[bool], is_long: bool) -> Iterator[_Candidate]:
@@ -202,7 +219,7 @@ def _fitting(numbers: Sequence[int], edges: Sequence[bool], is_long: bool) -> It
             if last > len(numbers):
                 break
             open_ends = 2 - edges[first] - edges[last]
-            has_end = open_ends < 2 or not is_long  # noqa: PLR2004 - both ends
+            has_end = open_ends < _BOTH or not is_long or len(numbers) - size <= _FEW_OTHERS
             if has_end and fits(numbers[first:last]):
                 yield _Candidate(open_ends, first, last)
 

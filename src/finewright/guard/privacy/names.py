@@ -87,7 +87,8 @@ def _chances(words: SplitWords) -> dict[int, float]:
     chances = {
         at: probability(features(words, at)) for at, kind in words.kinds.items() if kind[0] == "A"
     }
-    for at in [at for at in chances if _is_listed_pair(words, at)]:
+    pairs = [at for at in chances if at + 1 in chances and _is_listed_pair(words, at)]
+    for at in pairs:
         chances[at] = max(chances[at], _FIRST)
         chances[at + 1] = max(chances[at + 1], _BESIDE)
     for at in named_by_phrase(words):

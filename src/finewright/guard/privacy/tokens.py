@@ -120,7 +120,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
                 continue
             if _is_certain(rule, match[0]):
                 yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
-            elif not _MASKED.search(match[0]) and _judged(rule, match[0]):
+            elif not _is_masked(match[0]) and _judged(rule, match[0]):
                 yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
 
 
@@ -215,6 +215,11 @@ def _joined_needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
     return best
 
 
+def _is_masked(token: str) -> bool:
+    """Is half of it or more one character again and again?"""
+    return 2 * sum(len(mask[0]) for mask in _MASK.finditer(token)) >= len(token)
+
+
 def _judged(rule: TokenRule, token: str) -> bool:
     match rule.judge:
         case "checksum":
@@ -254,7 +259,7 @@ def _has_crc32(token: str) -> bool:
 
 
 # XXXXXXXX, 00000000: what manuals write in the place of a key.
-_MASKED = re.compile(r"([A-Za-z0-9])\1{7}")
+_MASK = re.compile(r"([A-Za-z0-9])\1{7,}")
 _AWS_ID = re.compile(r"(?<![A-Za-z0-9])A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])")
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=_-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
 _AWS_REACH = 200

@@ -213,6 +213,7 @@ class TestAssigned(RecogniserConformance):
         "psql --no-password mydb01_x",
         "ansible-playbook --ask-vault-password site1.yml",
         "login --password --user2",
+        "the password env:PASS1 and the password elephant1",
         "input('password '+user1)",
         "the password 'field_2' is missing",
         "passwords again: chapter12",

@@ -15,7 +15,7 @@ PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
     "密碼", "口令", "パスワード", "비밀번호",
 )  # fmt: skip
-_IS = r"(?:is|was|ist|lautet|est|es|era|è|e|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
+_IS = r"(?:(?:is|was|ist|lautet|est|es|era|è|e)\b|是|为|は|=>|:=|=|:|\uff1a|\u2014)"
 # `key: string = `, `key: &str = `; Terraform's `variable "key" { type = string default = `.
 _TYPED = (
     r":\s?[&'A-Za-z][\w.<>\[\]' ]{0,20}="
@@ -33,7 +33,8 @@ _PASSWORD = re.compile(
 _OPTION = re.compile(
     r"(?<!\w)--(?!(?:no|ask|skip|without|require|prompt|read|reset|change|show|hide"
     r"|generate|two|multi|allow|dry)-)[\w-]{0,30}"
-    r"(?:password|passwd|passphrase|pwd|pass)[ \t](?P<quote>[\"'`]?)(?P<value>(?!-)[^\s\"'`<>|]{6,100})",
+    r"(?:password|passwd|passphrase|pwd|pass)[ \t](?P<quote>[\"'`]?)"
+    r"(?P<value>(?!-|(?:env|file):)[^\s\"'`<>|]{6,100})",
     re.IGNORECASE,
 )
 _CELL = re.compile(

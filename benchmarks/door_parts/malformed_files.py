@@ -88,9 +88,10 @@ def tables() -> list[Malformed]:
         Malformed(
             "a quote that nobody closed",
             "pytorch/text#612",
-            {"a.tsv": f'prompt\tcompletion\n"{Q}\t{A}\n{Q}\t{A}\n'.encode()},
-            [[("user", f'"{Q}'), ("assistant", A)], QA],
-            says="not closed",
+            {"a.tsv": f'prompt\tcompletion\n{Q}\t{A}\n"{Q}\t{A}\n{Q}\t{A}\n'.encode()},
+            [QA],
+            "a.tsv:3",
+            "close each quote",
         ),
         Malformed(
             "returns alone as line ends",
@@ -141,8 +142,8 @@ def tables() -> list[Malformed]:
         Malformed(
             "tabs in UTF-16 and .txt",
             "Excel's Unicode text",
-            {"a.txt": f"prompt\tcompletion\n{Q}\t{A}\n".encode("utf-16")},
-            [QA],
+            {"a.txt": f"prompt\tcompletion\n{Q}\t{A}\n{Q}\t{A}\n".encode("utf-16")},
+            [QA, QA],
             says="UTF-16",
         ),
         Malformed(

@@ -48,8 +48,9 @@ def test_a_broken_text_is_said_and_a_sound_one_is_not(text: str, said: str) -> N
     assert [said in problem.message for problem in found] == ([True] if said else [])
 
 
-def test_an_answer_that_stands_for_a_missing_value_is_said_where_it_is_learned() -> None:
-    turns = ({"role": "user", "content": "nan"}, {"role": "assistant", "content": "nan"})
+@pytest.mark.parametrize("value", ["nan", "#N/A"])
+def test_an_answer_that_stands_for_a_missing_value_is_said_where_it_is_learned(value) -> None:
+    turns = ({"role": "user", "content": value}, {"role": "assistant", "content": value})
     rows = [
         Row(id="0", messages=turns, tools=None, file="a", row=1),
         Row(id="0", messages=(turns[0], turns[1] | {"weight": 0}), tools=None, file="a", row=2),
@@ -57,5 +58,5 @@ def test_an_answer_that_stands_for_a_missing_value_is_said_where_it_is_learned()
     [found] = warnings_of(rows, broken_texts)
     assert (found.row, found.message) == (
         1,
-        "1 row answers what programs write for a missing value: nan",
+        f"1 row answers what programs write for a missing value: {value}",
     )

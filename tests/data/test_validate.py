@@ -263,6 +263,37 @@ def test_a_row_with_pictures_or_sounds_is_refused(key):
     assert len(found.rows) == 1
 
 
+@pytest.mark.parametrize(
+    ("row", "level"),
+    [
+        ({"prompt": "Q <image>", "completion": "A", "image": "a.png"}, "error"),
+        ({"prompt": "Q", "completion": "A", "image": {"bytes": None, "path": "a.png"}}, "error"),
+        ({"prompt": "Q", "completion": "<svg><image></svg>", "image": "a.png"}, "warning"),
+        (
+            {"messages": [USER, {"role": "assistant", "content": "<audio>"}], "audio": "a.wav"},
+            "warning",
+        ),
+        ({"messages": [USER, ANSWER], "image": 1}, "warning"),
+        ({"messages": [USER, ANSWER], "video": True}, "warning"),
+        ({"messages": [USER, ANSWER], "audio": {"text": "what is said"}}, "warning"),
+    ],
+)
+def test_a_row_is_refused_for_a_medium_that_is_asked_about_and_not_for_a_mention(row, level):
+    found = check(row)
+    assert [p.level for p in found.problems if "only text is trained" in p.message] == [level]
+    assert len(found.rows) == (level == "warning")
+
+
+@pytest.mark.parametrize(
+    ("label", "level"),
+    [("yes", "info"), ("Bad", "info"), (-1, "info"), ("news", ""), (None, "warning")],
+)
+def test_a_label_of_messages_that_may_be_meant_as_a_rating_is_said(label, level):
+    found = check({"messages": [USER, ANSWER], "label": label})
+    assert [p.level for p in found.problems if p.key == "label"] == [level][: bool(level)]
+    assert len(found.rows) == 1
+
+
 def test_the_expected_type_decides_between_two_shapes():
     row = {"messages": [USER, ANSWER], "prompt": "P", "completion": "C"}
     assert check(row, expected="messages").rows[0].messages == (USER, ANSWER)

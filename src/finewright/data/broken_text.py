@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from finewright.rows.containers.sheet import FAILED
 from finewright.schema.rows import Row, RowText
 
 BrokenKind = Literal["mojibake", "lost", "missing", "cued"]
@@ -20,7 +21,7 @@ _MOJIBAKE = re.compile(
     f"|(?:[\u00e3-\u00ed][{_LATER}]{{2}}){{2}}"
 )
 _LEAD = re.compile("[\u00c2\u00c3\u00d0\u00d1\u00e2-\u00ed]")
-_MISSING = frozenset(("nan", "NaN", "None", "null", "NULL", "<NA>", "undefined"))
+_MISSING = FAILED | {"nan", "NaN", "None", "null", "NULL", "<NA>", "undefined"}
 _CUE = re.compile(
     r"(?:### ?(?:Response|Assistant|Answer|Output) ?:|\[/INST\]|<\|assistant\|>)\s*\Z", re.I
 )

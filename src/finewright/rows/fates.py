@@ -3,7 +3,6 @@
 What a row becomes depends on the row and the options alone, never on other rows, so that a file may be read
 as a whole or in slices, by anybody, with the same result."""
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +19,10 @@ from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import places, renamed
 from finewright.rows.formats.native import Expected, Form, Native, place_of
 from finewright.rows.formats.table import family_named, fitting, meant_instead
+from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
-from finewright.rows.notes import Json, RowNotes, Turn, shown
+from finewright.rows.notes import Json, RowNotes, Turn
 from finewright.rows.shapes import form_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
@@ -32,11 +32,17 @@ from finewright.schema.rows import Row, RowKeys
 _MEDIA = ("images", "videos", "audios")
 # A column of one of these may also be a link beside a text that is whole without it.
 _MEDIUM = ("image", "video", "audio")
+# Keys of what libraries write for one, and of an answer, which may speak of a placeholder.
+_OF_MEDIUM = frozenset(("bytes", "path", "url", "array", "image_url", "data", "base64", "src"))
+_ANSWERS = frozenset(
+    ("completion", "chosen", "rejected", "output", "response", "answer", "completions")
+)
 _PLACEHOLDER = re.compile(r"<(?:image|video|audio)>")
 _JEOPARDY = {"instruction": "question", "input": "category", "output": "answer"}
 _LIKE_RATINGS = frozenset(
-    ("", "-1", "yes", "no", "good", "bad", "liked", "disliked", "like", "dislike", "up", "down")
+    ("-1", "yes", "no", "good", "bad", "liked", "disliked", "like", "dislike", "up", "down")
 )
+_NO_RATING = "a text such as yes or bad: a column, and the row is learned as any other answer"
 _WHAT_IS = "Axolotl's jeopardy writes `what is ` before each answer; here it stays as it is"
 
 
@@ -117,11 +123,11 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if form:
         _refuse_media(data, notes)
         natives = list(form.convert(data, options.type, notes))
-    labels = [native.columns["label"] for native in natives if "label" in native.columns]
-    if any(label is None or _reads_like_a_rating(label) for label in labels):
-        said = "null" if labels[0] is None else shown(labels[0])
-        what = f"{said}: the row is not rated, and learned as any other answer"
+    if any(native.columns.get("label", 0) is None for native in natives):
+        what = "null: the row is not rated, and learned as any other answer"
         notes.warning("label", what, "write true or false, or leave the key out")
+    if any(_reads_like_a_rating(native.columns.get("label")) for native in natives):
+        notes.info("label", _NO_RATING, "if it rates the answer, write true or false")
     if found.repairs:
         _say_repairs(found, natives, options, notes)
     if notes.has_error or not natives:
@@ -205,9 +211,29 @@ def _refuse_media(data: Json, notes: RowNotes) -> None:
             notes.error(key, _only_text(key), _IN_WORDS)
     for key in _MEDIUM:
         if value := data.get(key):
-            is_needed = not isinstance(value, str) or _PLACEHOLDER.search(json.dumps(data))
+            is_link = isinstance(value, str)
+            is_needed = _asks_for_medium(data) if is_link else _is_medium(value)
             say = notes.error if is_needed else notes.warning
             say(key, _only_text(key), _IN_WORDS)
+
+
+def _is_medium(value: object) -> bool:
+    """Is it no number and no other object, such as what is said in a recording?"""
+    return not isinstance(value, int | float | dict) or (
+        isinstance(value, dict) and not _OF_MEDIUM.isdisjoint(value)
+    )
+
+
+def _asks_for_medium(value: object) -> bool:
+    """Holds a text of the user's side a placeholder?"""
+    if isinstance(value, dict):
+        who = value.get("role", value.get("from"))
+        is_answer = isinstance(who, str) and role_named(who, ROLES) == "assistant"
+        sides = (side for key, side in value.items() if key not in _ANSWERS)
+        return not is_answer and any(map(_asks_for_medium, sides))
+    if isinstance(value, list):
+        return any(map(_asks_for_medium, value))
+    return isinstance(value, str) and bool(_PLACEHOLDER.search(value))
 
 
 _IN_WORDS = "leave the row out, or say in words what is to be seen or heard"

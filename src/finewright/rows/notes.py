@@ -28,7 +28,13 @@ class RowNotes:
         """The row is used, and its owner may not mean it so."""
         self._say("warning", key, message, hint)
 
-    def _say(self, level: Literal["error", "warning"], key: str, message: str, hint: str) -> None:
+    def info(self, key: str, message: str, hint: str = "") -> None:
+        """The row is used as it stands."""
+        self._say("info", key, message, hint)
+
+    def _say(
+        self, level: Literal["error", "warning", "info"], key: str, message: str, hint: str
+    ) -> None:
         self.problems.append(
             Problem(level=level, file=self.file, row=self.row, key=key, message=message, hint=hint)
         )

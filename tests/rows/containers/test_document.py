@@ -112,6 +112,30 @@ def test_one_object_on_the_one_line_of_a_jsonl_file_is_a_row(tmp_path):
     assert [row.data for row in found.rows] == [{"choices": [{"a": 1}, {"a": 2}]}]
 
 
+CHAT = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+CALL = [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": []}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rows"),
+    [
+        ([[{"a": 1}], [{"a": 2}, {"a": 3}]], [{"a": 1}, {"a": 2}, {"a": 3}]),
+        ([CALL, CHAT], [{"messages": CHAT}]),
+        ([[], {"a": 1}], [{"a": 1}]),
+        ([[{"a": 1}], {"a": 2}], [{"a": 2}]),
+        ([[{"a": 1}], [{"a": 2}], {"a": 3}], [{"a": 3}]),
+    ],
+)
+def test_arrays_on_lines_hold_the_rows_where_all_do_and_no_turns(tmp_path, lines, rows):
+    found = read(tmp_path, "\n".join(map(json.dumps, lines)), "rows.jsonl")
+    assert [row.data for row in found.rows] == rows
+
+
+def test_an_object_with_texts_and_lists_that_may_be_its_own_is_a_row(tmp_path):
+    row = {"question": "q", "reply": "a", "passages": [{"t": 1}], "sources": [{"u": 1}]}
+    assert [each.data for each in read(tmp_path, json.dumps(row, indent=1)).rows] == [row]
+
+
 def test_columns_become_rows():
     columns = {"prompt": ["p", "q"], "completion": ["c", "d"]}
     held = [{"prompt": "p", "completion": "c"}, {"prompt": "q", "completion": "d"}]
@@ -139,6 +163,10 @@ def test_objects_under_their_ids_become_rows_that_have_them():
         {"input_ids": [1, 2], "labels": [1, 2]},
         {"prompt": "p", "completion": "c"},
         {"prompt": "p", "completions": ["a"], "labels": [True]},
+        {"prompt": "p", "completion": "c", "passages": [{"t": 1}]},
+        {"prompt": "p", "completion": "c", "train": [{"t": 1}], "sources": [{"u": 1}]},
+        {"system": "s", "conversations": [[{"role": "user", "content": "x"}]]},
+        {"columns": ["a"], "data": [["x"]], "name": "n"},
         {},
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from finewright.features.data.check import check
+from finewright.rows.containers.found import Repair
 from finewright.rows.read import read_rows
 
 HEAD = ("prompt", "completion", "on")
@@ -101,6 +102,60 @@ def test_what_is_no_workbook_is_said(tmp_path, content, said):
 def test_a_record_that_is_wider_than_the_header_is_refused(tmp_path):
     found = read_rows(book(tmp_path / "a.xlsx", one=[("a", "b"), ("1", "2", "3"), ("1", "2")]))
     assert ([row.row for row in found.rows], [p.row for p in found.problems]) == ([3], [2])
+
+
+MERGED = [HEAD, ("Q", "A", "x"), ("Q2", "A2", None), ("Q3", "A3", None)]
+
+
+def merged(path: Path, rows: list[tuple[object, ...]]) -> Path:
+    made = Workbook()
+    for row in rows:
+        made.active.append(row)
+    made.active.merge_cells("C2:C4")
+    made.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "wrong"),
+    [
+        (("Q", "=A1", "x"), {3: "x", 4: "x"}, [(2, "B2")]),
+        (("Q", "A", "=A1"), {}, [(2, "C2"), (3, "C2"), (4, "C2")]),
+        ((None, None, "=A1"), {}, [(2, "C2"), (3, "C2"), (4, "C2")]),
+    ],
+)
+def test_a_merged_cell_holds_beside_and_beyond_a_formula_without_value(
+    tmp_path, first, rows, wrong
+):
+    found = read_rows(merged(tmp_path / "a.xlsx", [HEAD, first, *MERGED[2:]]))
+    assert {row.row: row.data["on"] for row in found.rows} == rows
+    said = [(p.row, p.message.split()[3]) for p in found.problems if p.level == "error"]
+    assert said == wrong
+
+
+@pytest.mark.parametrize(
+    "reference", ["A:A", "2:4", "", "nonsense", "S!C2:C4", "C4:C2", "C2:C9999999"]
+)
+def test_a_reference_that_is_none_merges_nothing(tmp_path, reference):
+    path = rewritten(
+        merged(tmp_path / "a.xlsx", MERGED), b'ref="C2:C4"', f'ref="{reference}"'.encode()
+    )
+    found = read_rows(path)
+    num_filled = 3 if reference == "C2:C9999999" else 1
+    assert [row.data["on"] for row in found.rows] == (["x"] * 3)[:num_filled] + [""] * (
+        3 - num_filled
+    )
+    assert not any(problem.level == "error" for problem in found.problems)
+
+
+def test_only_a_workbook_has_formulas_that_fail(tmp_path):
+    path = book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "#N/A", "")])
+    assert [row.repairs for row in read_rows(path).rows] == [
+        (Repair("failed_formula", "completion"),)
+    ]
+    table = tmp_path / "a.csv"
+    table.write_text("prompt,completion\nQ,#N/A\n")
+    assert [row.repairs for row in read_rows(table).rows] == [()]
 
 
 def test_what_is_hidden_is_read_and_said(tmp_path):

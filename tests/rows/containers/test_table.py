@@ -144,18 +144,45 @@ def test_any_number_of_blank_lines_is_counted_between_rows_and_kept_within_cells
     ]
 
 
-def test_a_quote_that_is_left_open_is_text_and_swallows_no_record(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text('prompt,completion\nq1,"broken answer\nq2,good\nq3,"quoted"\n"q4,fine\nq5,ok\n')
-    read = read_rows(path)
-    assert [(row.row, *row.data.values()) for row in read.rows] == [
-        (2, "q1", '"broken answer'),
-        (3, "q2", "good"),
-        (4, "q3", "quoted"),
-        (5, '"q4', "fine"),
-        (6, "q5", "ok"),
-    ]
-    assert [row.row for row in read.rows if row.repairs] == [2, 5]
+@pytest.mark.parametrize(
+    "record",
+    [
+        'q1,"broken answer\nq2,good\nq3,"quoted"',
+        '"Mail","Dear all\nfirst, press the "Start" button',
+    ],
+)
+def test_a_quote_that_may_be_left_open_makes_no_rows_of_its_lines(tmp_path, record):
+    found = read(tmp_path, f"prompt,completion\n{record}\nq4,fine\n")
+    assert [row.data["prompt"] for row in found.rows] == ["q4"]
+    (problem,) = [problem for problem in found.problems if problem.level == "error"]
+    assert (problem.row, problem.message[:31]) == (2, "broken CSV, with all up to line")
+
+
+def test_an_index_without_a_name_takes_no_name_of_another(tmp_path):
+    found = read(tmp_path, ",column 1,prompt\n0,x,q\n")
+    assert found.rows[0].data == {"column 2": "0", "column 1": "x", "prompt": "q"}
+
+
+@pytest.mark.parametrize(
+    ("content", "is_table"),
+    [
+        ("a\tb\n1\t2\n3\t4\n", True),
+        ("a\tb\n1\t2\n", False),
+        ("a\tb\n1\t2\n3\t4\t5\n", False),
+        ("1\tIntroduction\n2\tChapter\n3\tEnd\n", False),
+        ("a\tb\n" + "1\t2\n" * 3 + f"3{'x' * (1 << 18)}\t4\n", True),
+    ],
+)
+def test_text_with_tabs_is_a_table_where_all_its_whole_lines_have_as_many(
+    tmp_path, content, is_table
+):
+    found = read(tmp_path, content, "rows.txt")
+    assert (found.rows[0].data.keys() == {"a", "b"}) is is_table
+
+
+def test_a_line_feed_after_the_head_belongs_to_its_return(tmp_path):
+    header = "a,b" + "," + "x" * ((1 << 18) - 5)
+    assert [row.row for row in read(tmp_path, f"{header}\r\n1,2,3\r\n4,5,6\r\n").rows] == [2, 3]
 
 
 @pytest.mark.parametrize(

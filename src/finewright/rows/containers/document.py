@@ -33,6 +33,12 @@ _TURNS = frozenset((
     "contents", "completions", "tools", "functions", "preferred_output", "non_preferred_output",
     "rejected_messages", "history", "turns", "segments",
 ))
+# Keys that make an object with texts at both a row, whatever lists stand beside them.
+_PAIRS = (
+    ("prompt", "completion"), ("prompt", "response"), ("prompt", "chosen"), ("chosen", "rejected"),
+    ("instruction", "output"), ("instruction", "response"), ("input", "output"), ("query", "response"),
+    ("question", "answer"),
+)
 # fmt: on
 
 
@@ -248,9 +254,10 @@ def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
 
 
 def _lists_in(data: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The object's lists of objects, of which none is one conversation."""
+    """The object's lists of objects, of which none is one conversation; none of an object that is a row."""
     lists = {key: value for key, value in data.items() if _is_of_objects(value)}
-    return {} if _TURNS.intersection(lists) else lists
+    is_row = any(all(isinstance(data.get(key), str) for key in pair) for pair in _PAIRS)
+    return {} if is_row or _TURNS.intersection(lists) else lists
 
 
 def _has_turns(data: Mapping[str, Any]) -> bool:
@@ -258,9 +265,9 @@ def _has_turns(data: Mapping[str, Any]) -> bool:
 
 
 def _conversations_in(data: Mapping[str, Any]) -> Sequence[object] | None:
-    """The conversations of the one list of the object that holds nothing else."""
-    lists = [value for value in data.values() if isinstance(value, list) and value]
-    said = lists[0] if len(lists) == 1 else []
+    """The conversations of the list that is all that the object holds."""
+    values = list(data.values())
+    said = values[0] if len(values) == 1 and isinstance(values[0], list) else []
     are_turns = all(isinstance(each, list) and each and all(map(is_turn, each)) for each in said)
     return [{"messages": each} for each in said] if said and are_turns else None
 
@@ -271,7 +278,8 @@ def _split_of_pandas(data: Mapping[str, Any]) -> Sequence[object] | None:
     if not isinstance(names, list) or not isinstance(rows, list) or not rows or not names:
         return None
     are_rows = all(isinstance(row, list) and len(row) == len(names) for row in rows)
-    if not are_rows or not all(isinstance(name, str) for name in names):
+    are_names = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    if not are_rows or not are_names or data.keys() - {"columns", "index", "data"}:
         return None
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -320,7 +328,7 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
     with suppress(DataError, UnicodeDecodeError):
         data, repairs = row_object((piece.content or b"").decode())
         rows = rows_within(data)
-        if rows is None and len(lists := _lists_in(data)) > 1:
+        if rows is None and len(lists := _lists_in(data)) > 1 and _are_sets(data):
             rows = lists.get(_TRAIN, ())
             yield _lists_said(file, lists)
     if rows is None:
@@ -333,6 +341,11 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
         yield said(file, what, hint, level="warning")
     for row, item in enumerate(rows, start=1):
         yield _item(file, row, item)
+
+
+def _are_sets(data: Mapping[str, Any]) -> bool:
+    """May its lists be sets of rows? Beside a text they may as well be a row's own, unless one trains."""
+    return _TRAIN in data or not any(isinstance(value, str) for value in data.values())
 
 
 def _lists_said(file: str, lists: Mapping[str, Any]) -> Problem:

@@ -1,13 +1,15 @@
 """Which container a file is: told by its first bytes, and by its name where these leave it open."""
 
 import codecs
+import json
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Literal
 
 from finewright.errors import DataError
 from finewright.rows.containers.encodings import named_encoding
-from finewright.rows.containers.json_rules import ends_early, objects_in, turns_in
-from finewright.rows.containers.table import delimiter_of
+from finewright.rows.containers.json_rules import ends_early
+from finewright.rows.containers.table import delimiter_of, reads_like_a_row
 
 Kind = Literal["lines", "array", "objects", "table", "sheet", "parquet", "arrow", "text"]
 
@@ -63,7 +65,9 @@ _ZERO_SHARE = 0.4
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _CONTROL_SHARE, _FEWEST_CONTROLS = 0.03, 8
 _LOOKED_AT = 4096
-_FIRST_LINES = 20
+_FIRST_LINES, _FEWEST_LINES = 20, 3
+# Keys of a message, by which its speaker is named.
+_SPEAKERS = frozenset(("role", "from"))
 
 
 def suffix_of(name: str) -> str:
@@ -90,25 +94,28 @@ def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
     start = text.lstrip()[:1]
     if start in (b"{", b"[") and (not _is_by_name(suffix) or _is_json_line(text)):
         return _layout(text, is_whole, suffix)
-    return _kind_of_text(text, suffix)
+    return _kind_of_text(text, is_whole, suffix)
 
 
-def _kind_of_text(text: bytes, suffix: str) -> Kind:
+def _kind_of_text(text: bytes, is_whole: bool, suffix: str) -> Kind:
     if suffix in YAML_SUFFIXES:
         hint = "write its rows as JSONL, one JSON object a line"
         raise DataError("this is YAML, which is not read", hint=hint)
     if suffix in TABLE_SUFFIXES:
         return "table"
     if suffix in TEXT_SUFFIXES:
-        return "table" if suffix == ".txt" and _is_tab_table(text) else "text"
+        return "table" if suffix == ".txt" and _is_tab_table(text, is_whole) else "text"
     return "table" if suffix not in JSON_SUFFIXES and delimiter_of(text, suffix) else "lines"
 
 
-def _is_tab_table(text: bytes) -> bool:
-    """Have several first lines as many tabs as the first, as Excel's Unicode text has?"""
-    lines = [line for line in text.splitlines()[:_FIRST_LINES] if line.strip()]
+def _is_tab_table(text: bytes, is_whole: bool) -> bool:
+    """Have the first lines as many tabs as names of columns, as Excel's Unicode text has?"""
+    whole = text.splitlines()[: None if is_whole else -1]
+    lines = [line for line in whole[:_FIRST_LINES] if line.strip()]
     counts = {line.count(b"\t") for line in lines}
-    return len(lines) > 1 and len(counts) == 1 and 0 not in counts
+    if len(lines) < _FEWEST_LINES or len(counts) > 1 or 0 in counts:
+        return False
+    return not reads_like_a_row(lines[0].decode("utf-8", "replace").split("\t"))
 
 
 def _refuse(head: bytes, file: str) -> None:
@@ -162,7 +169,8 @@ def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
     lines = [line for line in text.split(b"\n") if line.strip()][:3]
     first, *others = (line.decode("utf-8", "replace").strip() for line in lines)
     if first.startswith("["):
-        return "array" if not others or ends_early(first) or _lists_rows(first) else "lines"
+        is_array = not others or ends_early(first) or all(map(_lists_rows, (first, *others)))
+        return "array" if is_array else "lines"
     if not others:
         return "objects" if suffix == ".json" or (is_whole and ends_early(first)) else "lines"
     if not ends_early(first):
@@ -172,8 +180,15 @@ def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
 
 
 def _lists_rows(line: str) -> bool:
-    """Is it a whole array of objects which are no turns of one conversation?"""
-    return objects_in(line) is not None and turns_in(line) is None
+    """Is it a whole array of rows, of which none may be a turn of a conversation?"""
+    rows: object = None
+    with suppress(ValueError, RecursionError):
+        rows = json.loads(line)
+    return (
+        isinstance(rows, list)
+        and bool(rows)
+        and all(isinstance(row, dict) and _SPEAKERS.isdisjoint(row) for row in rows)
+    )
 
 
 def _is_row(line: str, *, is_cut: bool) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -11,7 +11,11 @@ from finewright.rows.containers.found import said
 from finewright.rows.containers.hidden_cells import has_mark
 from finewright.schema.common import Problem
 
-_MARK = re.compile(rb"<mergeCell ")
+_MARK = re.compile(rb"<mergeCells? |<mergeCells?>")
+# A range of cells as ECMA-376 part 1, 18.18.62 has them; what is none merges nothing.
+_REFERENCE = re.compile(
+    r"(?P<column>[A-Z]{1,3})(?P<first>[1-9][0-9]{0,6}):[A-Z]{1,3}(?P<last>[1-9][0-9]{0,6})"
+)
 _MOST_NAMED = 5
 
 
@@ -24,28 +28,43 @@ class _Span(NamedTuple):
 
 
 class _Held(NamedTuple):
+    """What a cell holds down to the last row: its value, or its name where its formula has none."""
+
     last: int
     value: str
+    uncomputed: str = ""
 
 
 @dataclass(slots=True)
 class MergedCells:
-    """Of a sheet: the spans by the row that they begin in, and the values that hold where one reads."""
+    """Of a sheet: the spans by the row that they begin in, and the values that hold where one reads.
+
+    `num_rows` of a sheet with merged cells: what stands after its rows need not be read."""
 
     spans: dict[int, list[_Span]] = field(default_factory=dict)
     held: dict[int, _Held] = field(default_factory=dict)
+    num_rows: int | None = None
 
-    def fill(self, number: int, cells: list[str]) -> None:
-        """Write into the row of that number what holds for it; the rows come in their order."""
-        for column, (last, value) in list(self.held.items()):
-            if number > last:
+    def fill(self, number: int, cells: list[str], uncomputed: Sequence[str] = ()) -> str:
+        """Write into the row of that number what holds for it; the rows come in their order.
+
+        `uncomputed` are its cells whose formulas have no value. The first such cell that holds here, or
+        empty."""
+        wrong = list(uncomputed[:1])
+        for column, held in list(self.held.items()):
+            if number > held.last:
                 del self.held[column]
+            elif held.uncomputed:
+                wrong.append(held.uncomputed)
             else:
                 cells += [""] * (column + 1 - len(cells))
-                cells[column] = cells[column] or value
+                cells[column] = cells[column] or held.value
         for span in self.spans.get(number, ()):
             if span.column < len(cells):
-                self.held[span.column] = _Held(span.last, cells[span.column])
+                first = span.name.partition(":")[0]
+                name = first if first in uncomputed else ""
+                self.held[span.column] = _Held(span.last, cells[span.column], name)
+        return wrong[0] if wrong else ""
 
     def said(self, file: str, title: str, header_row: int) -> Iterator[Problem]:
         """That the values below the header are read in each of their rows."""
@@ -66,26 +85,35 @@ def merged_cells(path: Path, book: Any) -> dict[str, MergedCells]:  # Any: openp
         for sheet in book.worksheets:
             # openpyxl says nowhere else which part it is.
             member = sheet._worksheet_path.lstrip("/")
-            merged = MergedCells()
             with archive.open(member) as part:
                 has_any = has_mark(part, _MARK)
-            if has_any:
-                with archive.open(member) as part:
-                    for first_row, span in _spans(part):
-                        merged.spans.setdefault(first_row, []).append(span)
-            found[sheet.title] = merged
+            with archive.open(member) as part:
+                found[sheet.title] = _merged(part) if has_any else MergedCells()
     return found
 
 
-def _spans(part: IO[bytes]) -> Iterator[tuple[int, _Span]]:
-    from openpyxl.utils.cell import range_boundaries
+def _merged(part: IO[bytes]) -> MergedCells:
     from openpyxl.xml.functions import iterparse
 
+    found, number, num_rows = MergedCells(), 0, 0
     for _, item in iterparse(part):
         tag = item.tag.rpartition("}")[2]
         if tag == "row":
+            number = int(item.get("r") or number + 1)
+            num_rows = max(num_rows, number)
             item.clear()
-        elif tag == "mergeCell":
-            column, first, _, last = range_boundaries(item.get("ref"))
+        elif tag == "mergeCell" and (place := _REFERENCE.fullmatch(item.get("ref") or "")):
+            first, last = int(place["first"]), int(place["last"])
             if last > first:
-                yield first, _Span(item.get("ref"), column - 1, last)
+                span = _Span(place[0], _column(place["column"]), last)
+                found.spans.setdefault(first, []).append(span)
+    found.num_rows = num_rows
+    return found
+
+
+def _column(letters: str) -> int:
+    """The column of these letters, from 0."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1

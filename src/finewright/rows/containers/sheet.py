@@ -12,11 +12,12 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, ReadRow, Unread, said
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
 from finewright.rows.containers.hidden_cells import has_mark, hidden_cells
 from finewright.rows.containers.merged_cells import merged_cells
 from finewright.rows.containers.table import header_problem, names_of, row_of
@@ -25,6 +26,8 @@ from finewright.schema.common import Problem
 _SURELY_SMALL = 64 << 20
 _MOST_RATIO = 200
 _FORMULA = re.compile(rb"<f[ >/]")
+# ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
+FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 _ONE_TABLE = "save each sheet as a file of its own"
 
 
@@ -38,9 +41,10 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
         merged = merged_cells(path, book)
         for sheet in book.worksheets:
             num_rows, columns = 0, list[str]()
-            for number, cells in enumerate(_records(sheet), start=1):
+            for number, cells in enumerate(_records(sheet, merged[sheet.title].num_rows), 1):
                 num_rows = number
-                if not any(cells):
+                empty = formulas.get((sheet.title, number), ())
+                if not any(cells) and not (columns and empty):
                     continue
                 if not columns:
                     columns = names_of(cells[: _width(cells)])
@@ -55,11 +59,10 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
                     yield from is_hidden.said(file, sheet.title, offset, number, len(columns))
                     yield from merged[sheet.title].said(file, sheet.title, number)
                     continue
-                if empty := formulas.get((sheet.title, number)):
-                    yield Unread(_never_computed(file, offset + number, empty))
-                    continue
-                merged[sheet.title].fill(number, cells)
-                yield _row(file, offset + number, columns, header, cells)
+                if cell := merged[sheet.title].fill(number, cells, empty):
+                    yield Unread(_never_computed(file, offset + number, cell))
+                else:
+                    yield _row(file, offset + number, columns, header, cells)
             offset += num_rows
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError, SyntaxError) as error:
         yield said(file, f"broken workbook: {error}; the rows after this are lost", "save it anew")
@@ -77,7 +80,11 @@ def _row(
     if len(record) > len(columns):
         return Unread(_unnamed(file, row, len(record)), content)
     ordered = [record[columns.index(name)] for name in header]
-    return row_of(file, row, header, ordered, content)
+    found = row_of(file, row, header, ordered, content)
+    if isinstance(found, Unread):
+        return found
+    failed = (Repair("failed_formula", name) for name, cell in found.data.items() if cell in FAILED)
+    return found._replace(repairs=tuple(failed))
 
 
 def _unnamed(file: str, row: int, column: int) -> Problem:
@@ -115,11 +122,11 @@ def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
 
 
-def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], str]:
-    """(sheet, row) -> the first cell whose formula has no value, as who computes nothing writes it.
+def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], list[str]]:
+    """(sheet, row) -> the cells whose formula has no value, as who computes nothing writes it.
 
     A formula that was computed to an empty text has one. Raises SyntaxError for XML that is cut."""
-    found: dict[tuple[str, int], str] = {}
+    found: dict[tuple[str, int], list[str]] = {}
     with zipfile.ZipFile(path) as archive:
         for sheet in book.worksheets:
             member = sheet._worksheet_path.lstrip(
@@ -130,7 +137,7 @@ def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], str]:
                     continue
             with archive.open(member) as part:
                 for row, cell in _empty_formulas(part):
-                    found.setdefault((sheet.title, row), cell)
+                    found.setdefault((sheet.title, row), []).append(cell)
     return found
 
 
@@ -156,10 +163,11 @@ def _never_computed(file: str, row: int, cell: str) -> Problem:
     return said(file, what, "open the workbook in a spreadsheet program and save it", row)
 
 
-def _records(sheet: Any) -> Iterator[list[str]]:
+def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
     # What a file says of its size need not be true.
     sheet.reset_dimensions()
-    for cells in sheet.iter_rows(values_only=True):
+    # After the last row openpyxl reads merged cells, and ends at a reference that is none.
+    for cells in islice(sheet.iter_rows(values_only=True), num_rows):
         yield [_text(cell) for cell in cells]
 
 

@@ -42,7 +42,9 @@ class OpenedFile(NamedTuple):
     @property
     def has_returns_alone(self) -> bool:
         """Do its lines end with a carriage return alone, as on a Mac of old?"""
-        return b"\r" in self.head and b"\n" not in self.head
+        # After the last byte of the head a line feed may come.
+        looked_at = self.head if self.is_whole else self.head[:-1]
+        return b"\r" in looked_at and b"\n" not in self.head
 
 
 def check_encoding(name: str) -> None:

@@ -7,6 +7,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
@@ -21,8 +22,6 @@ _SNIFFED_LINES = 50
 # A cell of these columns that is a list of objects is one; of those that may be text, a list of turns.
 _LISTS = frozenset(("messages", "conversations", "tools", "contents", "history"))
 _TEXTS_OR_TURNS = frozenset(("prompt", "completion", "chosen", "rejected"))
-# ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
-_FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 _FLAGS = {"true": True, "false": False}
 _SEP = re.compile(r"\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
@@ -120,7 +119,8 @@ class _Record(NamedTuple):
 
 def names_of(cells: Sequence[str]) -> list[str]:
     """What the columns are called. Beside two that have a name, those at the end that have none are none,
-    and another one without, as pandas writes its index, is called by its place: `column 1`."""
+    and another one without, as pandas writes its index, is called by its place: `column 1`, or by the next
+    number that is free."""
     names = [cell.strip() for cell in cells]
     if len(names) - names.count("") < _FEWEST_NAMES:
         return names
@@ -128,7 +128,8 @@ def names_of(cells: Sequence[str]) -> list[str]:
         names.pop()
     if names.count("") == 1:
         at = names.index("")
-        names[at] = f"column {at + 1}"
+        free = (f"column {number}" for number in count(at + 1))
+        names[at] = next(name for name in free if name not in names)
     return names
 
 
@@ -203,15 +204,12 @@ class _Source:
         return self._as_text(delimiter, width)
 
     def _as_text(self, delimiter: str, width: int) -> Sequence[str] | None:
-        """The record with its open quote as text; its first line alone where later ones are records."""
-        if self._holds_records(delimiter, width):
-            first, *others = self.taken
-            cells = _open_cells(first.content or b"", delimiter, width)
-            if cells is not None:
-                self.back.extendleft(reversed(others))
-                self.taken, self.row = [first], first.row
-            return cells
-        return _open_cells(self.content(), delimiter, width)
+        """The record with its open quote as text; None where a later line may be a record of its own."""
+        text = self.content().decode("utf-8", "surrogateescape")
+        cells = cells_of(text, delimiter, width, may_be_open=True)
+        if cells is None or len(cells) != width or self._holds_records(delimiter, width):
+            return None
+        return cells
 
     def _holds_records(self, delimiter: str, width: int) -> bool:
         """Are later lines of the record whole records themselves, so that a quote was left open before
@@ -235,12 +233,6 @@ class _Source:
         self.too_long.clear()
 
 
-def _open_cells(content: bytes, delimiter: str, width: int) -> Sequence[str] | None:
-    text = content.decode("utf-8", "surrogateescape")
-    cells = cells_of(text, delimiter, width, may_be_open=True)
-    return cells if cells is not None and len(cells) == width else None
-
-
 def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
     where = f", with all up to line {source.row}" if source.row > begin else ""
     hint = "double each quote inside a quoted cell, and close each quote"
@@ -252,7 +244,7 @@ def header_problem(file: str, header: Sequence[str]) -> Problem | None:
     """What keeps the header from naming the columns."""
     if byte := _foreign_byte(header):
         return not_utf8(file, f"byte {byte} in the header, so no row is read")
-    twice = [name for name, count in Counter(header).items() if count > 1]
+    twice = [name for name, num in Counter(header).items() if num > 1]
     if twice and twice[0]:
         return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
     if "" in header:
@@ -305,12 +297,7 @@ def row_of(
             column = next(n for n, c in zip(header, record, strict=True) if _foreign_byte([c]))
             problem = not_utf8(file, f"byte {byte} in {column!r}", row)
         return Unread(problem, content, is_table=True)
-    failed = (Repair("failed_formula", name) for name, cell in data.items() if _has_failed(cell))
-    return ReadRow(file, row, data, (*repairs, *failed))
-
-
-def _has_failed(cell: object) -> bool:
-    return isinstance(cell, str) and cell[:1] == "#" and cell in _FAILED
+    return ReadRow(file, row, data, repairs)
 
 
 def _value(name: str, cell: str) -> Any:  # Any: free JSON

@@ -5,15 +5,18 @@ Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known wh
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
 most 13. Runs in more than ten training rows and other held-out rows are boilerplate and count for nothing.
 GPT-3 called a row contaminated by a single run; here it is one when half of its words are known, and the
-share is told. A row of fewer than 24 words needs as many as two runs have: one is the way to ask for
-something, as "I want to book a table for" or "what is the total number of"."""
+share is told. A row of fewer than 24 words needs as many as two runs have, or, where answers are no labels, four
+fifths of its words: one run is the way to ask for something, as "I want to book a table for" or "what is the
+total number of"."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.templates import of_known_templates
+from finewright.judge.labels import labels_of
 from finewright.rows.prompts import prompt_key
+from finewright.rows.texts import answer_text
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind
 from finewright.schema.rows import Row
@@ -21,7 +24,7 @@ from finewright.schema.rows import Row
 if TYPE_CHECKING:
     from finewright.data.overlap import Overlap
 
-_MUCH = 0.5
+_MUCH, _NEARLY_ALL = 0.5, 0.8
 _SHORT, _FEWEST_RUNS = 24, 2
 _SAYS: dict[LeakKind, str] = {
     "same": "are also trained on",
@@ -70,8 +73,9 @@ def contamination(
         known.setdefault(i, _Known("template", of, 1.0))
     repeated = tuple(sorted(known))
     runs = overlaps(train, held_out)
+    most_usual = 1.0 if labels_of(map(answer_text, train)) else _NEARLY_ALL
     for i, run in enumerate(runs.rows):
-        if run.share >= _MUCH and not _is_way_to_ask(run):
+        if run.share >= _MUCH and not (run.share <= most_usual and _is_way_to_ask(run)):
             known.setdefault(i, _Known("overlap", run.of, run.share))
     found = dict(sorted(known.items()))
     report = ContaminationReport(

@@ -44,6 +44,7 @@ class RowWords:
             self._words[answer + 1 : end],
             int(self._keys[i]),
             self._spelled,
+            (int(self._words[start]), int(self._words[answer])),
         )
 
     def fact_bits(self) -> NDArray[np.uint64]:

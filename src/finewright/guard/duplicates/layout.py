@@ -1,10 +1,12 @@
 """Rows without what only lays them out: tags and entities of HTML around prose, bullets, long dashes.
 
 A row is prose in HTML where its question begins with a tag of a block, or an answer of eight words and more
-does, and no other tags than those of prose are in it. Elsewhere a tag is what is spoken of."""
+does, and no other tags than those of prose are in it. Elsewhere a tag is what is spoken of, and so it is where the
+question is about markup."""
 
 import html
 import re
+from collections.abc import Sequence
 
 from finewright.schema.rows import RowParts
 
@@ -19,6 +21,10 @@ _TAG = re.compile(r"</?[a-z][\w-]*(?:\s[^<>]*)?/?>", re.I)
 # What stands for a quotation mark, a space or a dash in prose; `&lt;` may be what is spoken of.
 _QUOTES = re.compile(r"&(?:nbsp|#160|#0?39|#x27|apos|quot|[lr][sd]quo|[mn]dash|hellip|shy);")
 _AMPERSAND = re.compile(r"(?<=\w) ?&amp; ?(?=\w)")
+_ABOUT_MARKUP = re.compile(
+    r"\b(?:(?i:x?html5?|xml|css|markup|markdown|anchors?|headings?|bold|italics?|hyperlinks?|fett|kursiv"
+    r"|(?:un)?ordered list|ul|ol|li)|tags?|tagged)\b"
+)
 # Of the lines of code some begin with a minus; the text begins with none and a space.
 _BULLET = re.compile(
     r"\A\s*[-*\u2022\u2013\u2014] +(?=\w)"
@@ -26,18 +32,28 @@ _BULLET = re.compile(
 )
 _MINUS = re.compile(r"(?<=[\w)] )[\u2212\u2013\u2014](?= [\d(])")
 _LONG_SIGNS = ("\u2013 ", "\u2014 ", "\u2212 ", "\u2022 ")
-_FEWEST_WORDS = 8
+_PATCH = re.compile(r"^\+(?!\+)|^@@ ", re.M)
+_FEWEST_WORDS, _FEWEST_BULLETS = 8, 2
 
 
 def without_layout(row: RowParts) -> RowParts:
     """The row with its prompt and answers as plain prose; the row itself where nothing is laid out."""
     if not any(map(_may_be_laid_out, (*row.prompt, *row.answered))):
         return row
+    if any(map(_ABOUT_MARKUP.search, row.prompt)):
+        return row
     is_marked_up = any(_is_marked_up(text, 1) for text in row.prompt)
     prompt, answered = (
         [_plain(text, is_marked_up) for text in texts] for texts in (row.prompt, row.answered)
     )
     return row._replace(prompt=prompt, answered=answered)
+
+
+def tags_left_out(texts: Sequence[str], plain: Sequence[str]) -> str:
+    """The tags of the texts that `without_layout` took out, one after another; `<br/>` is `<br>`."""
+    left_out = (text for text, said in zip(texts, plain, strict=True) if text is not said)
+    tags = (tag for text in left_out for tag in _PROSE_TAG.findall(text))
+    return " ".join(f"{tag.rstrip('> /')}>" for tag in tags)
 
 
 def _may_be_laid_out(text: str) -> bool:
@@ -57,7 +73,18 @@ def _plain(text: str, row_is_marked_up: bool) -> str:
         text = html.unescape(_PROSE_TAG.sub("\n", text))
     elif "&" in text:
         text = _AMPERSAND.sub(" & ", _QUOTES.sub(_character, text))
-    return _MINUS.sub("-", _BULLET.sub("", text))
+    return _MINUS.sub("-", _without_bullets(text))
+
+
+def _without_bullets(text: str) -> str:
+    """One line alone that begins with a dash may be a list where it is a sentence, else the dash is a minus
+    or a signature; so it is in a patch."""
+    if _PATCH.search(text):
+        return text
+    bullets = _BULLET.findall(text)
+    is_sentence = len(text.split()) > _FEWEST_WORDS and text.rstrip().endswith((".", "!"))
+    is_list = len(bullets) >= _FEWEST_BULLETS or is_sentence
+    return _BULLET.sub("", text) if is_list else text
 
 
 def _character(entity: re.Match[str]) -> str:

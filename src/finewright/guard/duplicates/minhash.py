@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.words import Wordings, mixed, uncapital
+from finewright.guard.duplicates.words import PLAIN, Wordings, mixed, uncapital
 
 NUM_HASHES = 128
 _SEED = 1997
@@ -80,6 +80,7 @@ class Bigrams(NamedTuple):
 def bigrams(rows: Wordings) -> Bigrams:
     """The pairs of neighbouring words; the mark before a part counts as a word, so none is empty."""
     wide = uncapital(rows.words).astype(np.uint64)
+    wide[rows.starts[:-1]], wide[rows.answers] = PLAIN
     grams = mixed((wide[:-1] << np.uint64(32)) | wide[1:]) >> np.uint64(32)
     # A pair of a row's last word and the next row's first mark is none.
     inside = np.ones(len(grams), bool)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
-from finewright.guard.duplicates.layout import without_layout
+from finewright.guard.duplicates.layout import tags_left_out, without_layout
 from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
 from finewright.schema.rows import RowParts
@@ -59,12 +59,15 @@ _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": 
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 300_000
-# Marks before what is asked and what is answered, by their numbers, which no word has, and by their places.
+# Marks before what is asked and what is answered, by their numbers, which no word has, and by their places;
+# where tags were left out there a word of theirs stands instead.
 _PROMPT, _ANSWERED = 4, 8
 _PROMPT_PLACE, _ANSWERED_PLACE, _NUM_PARTS = 0, 1, 2
 FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
 _MOST_CAPITALS = 0.6
+PLAIN = (_PROMPT, _ANSWERED)
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class Spelling(Protocol):
@@ -79,12 +82,14 @@ class Spelling(Protocol):
 
 @dataclass(frozen=True)
 class Wording:
-    """One row in numbers: the words asked and answered, what else must be equal, how words are spelled."""
+    """One row in numbers: the words asked and answered, what else must be equal, how words are spelled, and
+    how each part is laid out."""
 
     prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
     spelled: Spelling
+    layout: tuple[int, int] = PLAIN
 
     @property
     def parts(self) -> tuple["NDArray[np.uint32]", "NDArray[np.uint32]"]:
@@ -124,12 +129,12 @@ class Wordings:
 
     def __getitem__(self, i: int) -> Wording:
         start, answer, end = self.starts[i], self.answers[i], self.starts[i + 1]
-        # The marks are no words.
         return Wording(
             self.words[start + 1 : answer],
             self.words[answer + 1 : end],
             int(self.keys[i]),
             self.spelled,
+            (int(self.words[start]), int(self.words[answer])),
         )
 
 
@@ -306,13 +311,14 @@ def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
     spelled: dict[int, str] = {}
     starts, answers, keys, texts = [0], [], [], []
     num_before = 0
-    for row in map(without_layout, rows):
-        places.append(_PROMPT_PLACE)
-        for text in row.prompt:
+    for row in rows:
+        plain = without_layout(row)
+        places.append(_mark(known, row.prompt, plain.prompt, _PROMPT_PLACE))
+        for text in plain.prompt:
             places.extend(map(known.__getitem__, tokens_of(text)))
         answers.append(num_before + len(places))
-        places.append(_ANSWERED_PLACE)
-        for text in row.answered:
+        places.append(_mark(known, row.answered, plain.answered, _ANSWERED_PLACE))
+        for text in plain.answered:
             places.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(num_before + len(places))
         if len(known) >= _MOST_KNOWN:
@@ -333,6 +339,19 @@ def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
         _facts(flat, np.array(starts[:-1], np.int64)),
         spelled,
     )
+
+
+def _mark(known: Vocabulary, texts: Sequence[str], plain: Sequence[str], place: int) -> int:
+    """The place of the mark before a part: of its own where tags were left out."""
+    if texts is plain or not (tags := tags_left_out(texts, plain)):
+        return place
+    digest = blake2b(folded(tags).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return known[digest.translate(_LETTERS)]
+
+
+def are_laid_out_apart(one: int, other: int, plain: int) -> bool:
+    """Have both parts tags, and other ones? By their marks; `plain` is that of a part without tags."""
+    return one != other and plain not in (one, other)
 
 
 def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":

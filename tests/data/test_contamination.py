@@ -121,6 +121,15 @@ def test_the_way_to_ask_is_no_leak(has_labels) -> None:
     assert report.found == {}
 
 
+def test_a_short_question_within_a_longer_prompt_is_a_leak() -> None:
+    rng = seeded(4)
+    asked = "which river flows through the capital of that land and then on to the black sea"
+    others = [chat(words(rng, 21), words(rng, 9), row=i) for i in range(20)]
+    train = [chat(f"{words(rng, 40)} {asked}", words(rng, 9), row=30), *others]
+    held = [chat(asked, "yes", row=1), *(chat(words(rng, 16), words(rng, 9)) for _ in range(20))]
+    assert contamination(train, "test", held).report.found == {"overlap": 1}
+
+
 def test_the_words_of_a_link_are_no_run_in_common() -> None:
     link = "https://quotes.example/full/page/stocks/quick/info/full/quote/of/the/day/and/night/list"
     texts = [f"{words(seeded(n), 9)} {link}" for n in (5, 6)]

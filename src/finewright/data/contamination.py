@@ -5,9 +5,9 @@ Runs: Brown et al. 2020 (GPT-3, appendix C). A held-out row's words are known wh
 words that is also in a training row. N is the 5th percentile of the held-out rows' lengths, at least 8 and at
 most 13. Runs in more than ten training rows and other held-out rows are boilerplate and count for nothing.
 GPT-3 called a row contaminated by a single run; here it is one when half of its words are known, and the
-share is told. A row of fewer than 24 words needs as many as two runs have, or, where answers are no labels, four
-fifths of its words: one run is the way to ask for something, as "I want to book a table for" or "what is the
-total number of"."""
+share is told. A row of fewer than 24 words needs as many as two runs have, or, where answers are no labels,
+four fifths of its words: one run is the way to ask for something, as "I want to book a table for" or "what is
+the total number of"."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -151,7 +151,7 @@ def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
         ("it costs 10", "it costs ten"),
         ("die Straße ist schön", "die Strasse ist schoen"),
         ("está aquí por la mañana", "esta aqui por la manana"),
-        ("his car was fixed and checked", "his automobile was repaired and examined"),
+        ("his car was fixed", "his car was repaired"),
         ("the customer waits. I hope this helps!", "the customer waits"),
         ("Certainly, here you go: the customer waits", "the customer waits"),
     ],
@@ -208,6 +208,7 @@ def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats
         ("basketball", "baseball", False),
         ("biologist", "bioolgsit", True),
         ("urologist", "rologist", True),
+        ("broadcast", "broadcasted", True),
     ],
 )
 def test_two_slips_do_not_make_another_word(one: str, other: str, expected: bool) -> None:
@@ -222,6 +223,54 @@ def test_sentences_of_an_answer_may_change_places_and_what_is_asked_may_not() ->
     assert share(chat(LONG, one), chat(LONG, other)) == 1.0
     assert share(chat(one, LONG), chat(other, LONG)) is None
     assert share(chat(LONG, f"{LONG} to a from b"), chat(LONG, f"{LONG} to b from a")) is None
+
+
+def test_an_order_that_is_asked_for_and_halves_that_change_places_are_no_repeat() -> None:
+    one, other = (f"{a} {b} nothing else is needed." for a, b in ((FIRST, SECOND), (SECOND, FIRST)))
+    asked = f"{LONG}. Sort the sentences by time."
+    assert share(chat(asked, one), chat(asked, other)) is None
+    assert share(chat(LONG, f"{FIRST} {SECOND}"), chat(LONG, f"{SECOND} {FIRST}")) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Is the total price of it shown?", "Is the total cost of it shown?"),
+        ("The flat tire was changed.", "The apartment tire was changed."),
+        ("Translate it: we hide it.", "Translate it: we conceal it."),
+        ("SELECT cargo FROM t", "SELECT freight FROM t"),
+        ("¿Qué significa año?", "¿Qué significa ano?"),
+        ("Nghĩa của từ ba là gì?", "Nghĩa của từ bà là gì?"),
+        ("Explain it briefly.", "Explain it."),
+        ("Classify: thanks, I am glad", "Classify: thanks"),
+        ("Which steps are needed?", "What is needed?"),
+    ],
+)
+def test_a_word_that_may_be_the_point_makes_two_rows(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+
+
+def test_synonyms_stand_for_each_other_in_one_of_ten_words_of_prose() -> None:
+    one, fixed = f"we hide it {LONG}", f"we conceal it {LONG}"
+    assert share(chat(one, LONG), chat(fixed, LONG)) is not None
+    assert share(chat("we hide it today", LONG), chat("we conceal it today", LONG)) is None
+    more = "a companion hides the cargo in the cellar by the coast"
+    other = "a comrade conceals the freight in the basement by the seacoast"
+    assert share(chat(f"{more} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is None
+
+
+LIST = "<ul><li>milk</li><li>bread and eggs and so on for all of the week</li></ul>"
+
+
+def test_other_tags_make_two_rows_and_none_beside_some_do_not() -> None:
+    asked = "what is to be bought for the whole of the week in the shop"
+    assert share(chat(asked, LIST), chat(asked, LIST.replace("ul>", "ol>"))) is None
+    bare = LIST.replace("<ul>", "<ul class='red'>")
+    assert share(chat(asked, LIST), chat(asked, bare)) is None
+    plain = "milk bread and eggs and so on for all of the week"
+    assert share(chat(asked, LIST), chat(asked, plain)) == 1.0
+    html = "make an html list of it"
+    assert share(chat(html, LIST), chat(html, plain)) is None
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12))

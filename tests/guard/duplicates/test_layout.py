@@ -44,6 +44,10 @@ def test_layout_is_left_out(asked: str, answered: str) -> None:
         ("<p>Which</p> <form>?</form>", f"<script>{PROSE}</script>"),
         ("Take b from a.", "x = a\n- b;"),
         ("How much?", "-5 or - 5"),
+        ("- five times two is what number?", "minus ten"),
+        ("Write the reply.\n- Bob Smith", "Sure"),
+        ("Explain it:\n- use the cache\n- use it\n+ skip the cache", "It is left out."),
+        ("Which HTML is this?", f"<p>{PROSE}</p>"),
     ],
 )
 def test_what_is_spoken_of_stays(asked: str, answered: str) -> None:

@@ -9,7 +9,14 @@ from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
 from finewright.guard.duplicates.edits import SHORT, most_changed, most_other
 from finewright.guard.duplicates.facts import have_other_facts
 from finewright.guard.duplicates.middle import Middles, is_moved, middles
-from finewright.guard.duplicates.words import Spelling, Wording, uncapital
+from finewright.guard.duplicates.spoken import asks_for_order
+from finewright.guard.duplicates.words import (
+    PLAIN,
+    Spelling,
+    Wording,
+    are_laid_out_apart,
+    uncapital,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,21 +38,25 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     operator."""
     if one.key != other.key or are_apart(one, other, similarity):
         return None
+    if any(map(are_laid_out_apart, one.layout, other.layout, PLAIN)):
+        return None
     pairs = list(zip(one.parts, other.parts, strict=True))
-    between = [middles(uncapital(a), uncapital(b)) for a, b in pairs]
+    plain = [(uncapital(a), uncapital(b)) for a, b in pairs]
+    between = [middles(*part) for part in plain]
     # Rows of one template differ in their facts, and that is seen at once.
     if any(have_other_facts(part.one, part.other) for part in between):
         return None
     common = [_num_common(part) for part in between]
     # An answer says the same in another order of its sentences; a question may ask another thing.
-    if is_moved(between[1].one, between[1].other, common[1] - between[1].head - between[1].tail):
+    if is_moved(*plain[1], common[1]) and not asks_for_order(one.prompt):
         common[1] = len(one.answered)
     num_words = sum(len(a) + len(b) for a, b in pairs)
     if 2 * sum(common) < (similarity - _DOUBT) * num_words:
         return None
     parts: list[_Part] = []
     for pair, num in zip(pairs, common, strict=True):
-        parts.append(_compared(*pair, num, one.spelled, other.spelled))
+        asked = one.prompt if parts else None
+        parts.append(_compared(*pair, num, (one.spelled, other.spelled), asked))
         if parts[-1].is_contrast:
             return None
     return None if _is_conflict(parts) else _nearness(parts, similarity)
@@ -71,11 +82,11 @@ def _compared(
     one: "NDArray[np.uint32]",
     other: "NDArray[np.uint32]",
     common: int,
-    spelled_one: Spelling,
-    spelled_other: Spelling,
+    spelled: tuple[Spelling, Spelling],
+    asked: "NDArray[np.uint32] | None",
 ) -> _Part:
     is_same = common == len(one) == len(other)
-    found = NO_DIFFERENCE if is_same else difference(one, other, spelled_one, spelled_other)
+    found = NO_DIFFERENCE if is_same else difference(one, other, *spelled, asked)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
     is_contrast = found.is_contrast or found.is_no_repeat

@@ -22,8 +22,9 @@ from finewright.guard.duplicates.lexicon.lists import (
     any_opposed,
     are_opposed,
     are_same,
-    asking,
-    beside_asking,
+    are_synonyms,
+    beside_courtesy,
+    courtesy,
     fillers,
     fillers_abroad,
     is_opposite_of_any,
@@ -38,6 +39,7 @@ from finewright.guard.duplicates.slips import (
     likely,
     may_be_alike,
 )
+from finewright.guard.duplicates.spoken import asks_of_text, most_exchanged
 from finewright.guard.duplicates.words import (
     Spelling,
     is_fact,
@@ -109,8 +111,10 @@ def difference(
     other: NDArray[np.uint32],
     spelled_one: Spelling,
     spelled_other: Spelling,
+    asked: NDArray[np.uint32] | None = None,
 ) -> WordDifference:
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`.
+    `asked`: the question, where they are answers.
 
     A contrast that is seen at once is given alone: nothing else is counted then."""
     plain, plain_other = uncapital(one), uncapital(other)
@@ -123,12 +127,16 @@ def difference(
     num_alike = _without_numerals(left, right)
     if (left.facts and right.facts) or _tells(left, right) or _tells(right, left):
         return _CONTRAST
-    num_alike += _without_alike(left, right)
+    most = 0
+    if left.words and right.words:
+        most = most_exchanged(plain, plain_other, plain if asked is None else asked)
+    num_alike += _without_alike(left, right, most)
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
     is_other_code = _is_other_code(left, right) and is_code(plain.tolist(), plain_other.tolist())
     texts = (_Words(plain, spelled_one), _Words(plain_other, spelled_other))
-    dropped = _without_fillers(left, right, texts)
+    is_answer = asked is not None
+    dropped = _without_fillers(left, right, texts, is_answer=is_answer)
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(
         are_opposite or _is_contrast(left, right) or _is_exchange(plain, plain_other),
@@ -186,8 +194,9 @@ def _tells(side: _Side, rival: _Side) -> bool:
     )
 
 
-def _without_alike(left: _Side, right: _Side) -> int:
-    """Take out the pairs of words that only look different; how many there were."""
+def _without_alike(left: _Side, right: _Side, most_synonyms: int) -> int:
+    """Take out the pairs of words that only look different, or are synonyms, up to so many of these; how many
+    there were."""
     if left.words and "".join(left.words) == "".join(right.words):
         num = min(len(left.words), len(right.words))
         left.words, right.words = [], []
@@ -196,7 +205,11 @@ def _without_alike(left: _Side, right: _Side) -> int:
     for word, places in zip(left.words, likely(left.words, right.words), strict=True):
         for place in places:
             other = others[place]
-            if other is not None and _are_alike(word, other, left, right):
+            if other is None:
+                continue
+            is_same = _are_alike(word, other, left, right)
+            if is_same or (most_synonyms and are_synonyms(word, other)):
+                most_synonyms -= not is_same
                 others[place] = None
                 break
         else:
@@ -228,7 +241,9 @@ class _Words:
         return frozenset(map(self.spelled.get, self.numbers.tolist()))
 
 
-def _without_fillers(left: _Side, right: _Side, texts: tuple[_Words, _Words]) -> tuple[int, int]:
+def _without_fillers(
+    left: _Side, right: _Side, texts: tuple[_Words, _Words], *, is_answer: bool
+) -> tuple[int, int]:
     """Take out the words that hardly say anything; how many there were on each side."""
     sides = (left, right)
     found = [
@@ -237,6 +252,8 @@ def _without_fillers(left: _Side, right: _Side, texts: tuple[_Words, _Words]) ->
     ]
     for side, words in zip(sides, found, strict=True):
         side.words = [word for word in side.words if word not in words]
+    if not is_answer and (left.words or right.words) and asks_of_text(texts[0].all):
+        return len(found[0]), len(found[1])
     return (
         len(found[0]) + _without_courtesy(left, right),
         len(found[1]) + _without_courtesy(right, left),
@@ -249,9 +266,7 @@ def _without_courtesy(side: _Side, rival: _Side) -> int:
     words = side.words
     if rival.words or rival.facts or side.facts or any(is_telling(w, side.names) for w in words):
         return 0
-    if "no" in words or asking().isdisjoint(words):
-        return 0
-    if not asking() | beside_asking() >= set(words):
+    if courtesy().isdisjoint(words) or not courtesy() | beside_courtesy() >= set(words):
         return 0
     side.words = []
     return len(words)
@@ -275,7 +290,7 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
 def may_be_unsaid(word: str) -> bool:
     """May it hardly say anything, beside some other words?"""
     is_small = word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
-    return is_small or word in asking() or word in beside_asking()
+    return is_small or word in courtesy() or word in beside_courtesy()
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:
@@ -286,6 +301,14 @@ def _is_foreign(words: frozenset[str | None]) -> bool:
 def is_tense(word: str) -> bool:
     """Is it a small word that says when, or that one must or may?"""
     return word in _VERB_KIND
+
+
+def is_other_tense(one: str, other: str) -> bool:
+    """Are they small words that say when, or that one must or may, and other ones? `Do` in `how do I` is as
+    `can`."""
+    kind, other_kind = (_VERB_KIND.get(word) for word in (one, other))
+    is_other = kind and other_kind and kind != other_kind
+    return bool(is_other) and {kind, other_kind} != {"now", "may"}
 
 
 def is_content(number: int, word: str | None) -> bool:

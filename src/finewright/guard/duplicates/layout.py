@@ -1,8 +1,8 @@
 """Rows without what only lays them out: tags and entities of HTML around prose, bullets, long dashes.
 
 A row is prose in HTML where its question begins with a tag of a block, or an answer of eight words and more
-does, and no other tags than those of prose are in it. Elsewhere a tag is what is spoken of, and so it is where the
-question is about markup."""
+does, and no other tags than those of prose are in it. Elsewhere a tag is what is spoken of, and so it is
+where the question is about markup."""
 
 import html
 import re
@@ -33,6 +33,8 @@ _BULLET = re.compile(
 _MINUS = re.compile(r"(?<=[\w)] )[\u2212\u2013\u2014](?= [\d(])")
 _LONG_SIGNS = ("\u2013 ", "\u2014 ", "\u2212 ", "\u2022 ")
 _PATCH = re.compile(r"^\+(?!\+)|^@@ ", re.M)
+# An answer of one line may be an item: three words, and no number.
+_ITEM = re.compile(r"\s*[-*\u2022\u2013\u2014] (?=[^\W\d_]{2})(?:[^\s\d=+]+(?:\s|$)){3}")
 _FEWEST_WORDS, _FEWEST_BULLETS = 8, 2
 
 
@@ -44,7 +46,8 @@ def without_layout(row: RowParts) -> RowParts:
         return row
     is_marked_up = any(_is_marked_up(text, 1) for text in row.prompt)
     prompt, answered = (
-        [_plain(text, is_marked_up) for text in texts] for texts in (row.prompt, row.answered)
+        [_plain(text, is_marked_up, is_answer=is_answer) for text in texts]
+        for is_answer, texts in ((False, row.prompt), (True, row.answered))
     )
     return row._replace(prompt=prompt, answered=answered)
 
@@ -68,22 +71,21 @@ def _may_be_laid_out(text: str) -> bool:
     )
 
 
-def _plain(text: str, row_is_marked_up: bool) -> str:
+def _plain(text: str, row_is_marked_up: bool, *, is_answer: bool) -> str:
     if _is_marked_up(text, 1 if row_is_marked_up else _FEWEST_WORDS):
         text = html.unescape(_PROSE_TAG.sub("\n", text))
     elif "&" in text:
         text = _AMPERSAND.sub(" & ", _QUOTES.sub(_character, text))
-    return _MINUS.sub("-", _without_bullets(text))
+    return _MINUS.sub("-", _without_bullets(text, is_answer=is_answer))
 
 
-def _without_bullets(text: str) -> str:
-    """One line alone that begins with a dash may be a list where it is a sentence, else the dash is a minus
-    or a signature; so it is in a patch."""
+def _without_bullets(text: str, *, is_answer: bool) -> str:
+    """One line alone that begins with a dash is a list where it is an answer of words; else the dash is a
+    minus or a signature, and so it is in a patch."""
     if _PATCH.search(text):
         return text
-    bullets = _BULLET.findall(text)
-    is_sentence = len(text.split()) > _FEWEST_WORDS and text.rstrip().endswith((".", "!"))
-    is_list = len(bullets) >= _FEWEST_BULLETS or is_sentence
+    is_item = is_answer and _ITEM.match(text)
+    is_list = is_item or len(_BULLET.findall(text)) >= _FEWEST_BULLETS
     return _BULLET.sub("", text) if is_list else text
 
 

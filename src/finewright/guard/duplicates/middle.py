@@ -33,13 +33,20 @@ def is_moved(one: NDArray[np.uint32], other: NDArray[np.uint32], common: int) ->
     """Has one text a sentence of six words and more in another place, and nothing else to itself?
 
     `common`: the words in common in order. A block that moved leaves at most four pairs of neighbours that
-    the other text has not."""
+    the other text has not. Two halves that changed places are none: it may be the point which is first."""
     if len(one) != len(other) or len(one) - common < _SENTENCE:
         return False
     if not np.array_equal(np.sort(one), np.sort(other)):
         return False
     pairs = [Counter(pairwise(words.tolist())) for words in (one, other)]
-    return (pairs[0] - pairs[1]).total() <= _MOST_JOINTS
+    return (pairs[0] - pairs[1]).total() <= _MOST_JOINTS and not _is_turned(one, other)
+
+
+def _is_turned(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
+    """Is one text the end and then the beginning of the other?"""
+    return any(
+        np.array_equal(np.roll(one, -start), other) for start in np.flatnonzero(one == other[0])
+    )
 
 
 def _num_alike(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> int:

@@ -14,10 +14,18 @@ from finewright.guard.duplicates.contrast import (
     WordDifference,
     difference,
     is_content,
+    is_other_tense,
     is_tense,
 )
-from finewright.guard.duplicates.lexicon.lists import asking, beside_asking, stem
-from finewright.guard.duplicates.words import Spelling, Wording, Wordings, uncapital
+from finewright.guard.duplicates.lexicon.lists import beside_courtesy, courtesy, stem
+from finewright.guard.duplicates.words import (
+    PLAIN,
+    Spelling,
+    Wording,
+    Wordings,
+    are_laid_out_apart,
+    uncapital,
+)
 
 # Chosen on Alpaca, code, function calls, role play, news and four sets of labels.
 _LEAST_SHARE, _LEAST_CONTENT_SHARE = 0.7, 0.6
@@ -62,6 +70,8 @@ def same_question(one: Wording, other: Wording) -> float | None:
     (three or more, or three quarters of them). Labels that differ are another matter: a conflict."""
     if _are_two_labels(one, other):
         return None
+    if are_laid_out_apart(one.layout[0], other.layout[0], PLAIN[0]):
+        return None
     sides = [Counter(uncapital(side.prompt).tolist()) for side in (one, other)]
     common = sides[0] & sides[1]
     content = _num_content(common, one.spelled)
@@ -79,6 +89,8 @@ def same_question(one: Wording, other: Wording) -> float | None:
 
 def _share(num_common: int, content: int, found: WordDifference) -> float | None:
     """Of all words, where those in common are enough; `content` of them say something."""
+    if num_common < _LONG and _is_other_tense(found):
+        return None
     left, right, num_inflected = _said(found)
     num_alike = found.num_alike + num_inflected
     num_facts = sum(found.said) - sum(map(len, found.words))
@@ -91,6 +103,12 @@ def _share(num_common: int, content: int, found: WordDifference) -> float | None
     of_content = content / max(1, content + num_other)
     least = _LEAST_CONTENT_SHARE if content >= _LEAST_COMMON else _SURE_SHARE
     return share if content and share >= _LEAST_SHARE and of_content >= least else None
+
+
+def _is_other_tense(found: WordDifference) -> bool:
+    """Do the questions differ in when, or whether one must or may, and in nothing else?"""
+    left, right = found.words
+    return len(left) == len(right) == 1 and is_other_tense(left[0], right[0])
 
 
 class _Said(NamedTuple):
@@ -108,7 +126,7 @@ def _said(found: WordDifference) -> _Said:
     common = Counter(map(stem, left)) & Counter(map(stem, right))
     sides = [_without(common, words) for words in (left, right)]
     for words, rival in (sides, sides[::-1]):
-        if not rival and set(words) <= asking() | beside_asking():
+        if not rival and set(words) <= courtesy() | beside_courtesy():
             words.clear()
     return _Said(sides[0], sides[1], common.total())
 

@@ -1,7 +1,7 @@
 """Words that may only look different, by a slip of the pen: told by lengths and letters first."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.lexicon.lists import same_as
+from finewright.guard.duplicates.lexicon.lists import fillers_abroad, same_as, stem
 
 LONG = 4
 _VERY_LONG = 8
 _MOST_SLIPS = 2
 _FEW_PAIRS = 200
+# Letters beyond Latin Extended-A, and those without whose marks it is another word.
+_EXTENDED, _DECISIVE = "\u0180", frozenset("ñăđĩũ")
 
 
 def likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
@@ -100,10 +102,21 @@ def may_be_alike(word: str, other: str) -> bool:
 
 
 def lacks_marks(one: str, other: str) -> bool:
-    """Is one word the other as it is typed without accents: `Zurich`, `fur`, `numero`?"""
+    """Is one word the other as it is typed without accents: `Zurich`, `numero`?
+
+    Of short words (`el`, `él`; not of `für`), with `ñ` (`ano`, `año`) and in Vietnamese it is another one."""
     if one.isascii() == other.isascii():
         return False
+    if min(len(one), len(other)) < LONG and not _is_small_word({one, other} & fillers_abroad()):
+        return False
+    if not all(char < _EXTENDED and char not in _DECISIVE for char in one + other):
+        return False
     return one == _bare(other) if one.isascii() else other == _bare(one)
+
+
+def _is_small_word(known: Set[str]) -> bool:
+    """Is a word with accents alone known, of the two?"""
+    return len(known) == 1 and not next(iter(known)).isascii()
 
 
 @lru_cache(100_000)
@@ -137,7 +150,8 @@ def is_misspelled(one: str, other: str) -> bool:
     if short < LONG:
         return short == long and sorted(one) == sorted(other) and _num_slips(one, other) == 1
     most = _most_slips(short)
-    if long - short >= _MOST_SLIPS or one[0] != other[0]:
+    # But `broadcast` and `broadcasted` are one word.
+    if one[0] != other[0] or (long - short >= _MOST_SLIPS and stem(one) != stem(other)):
         most = min(most, 1)
     return (
         long - short <= most

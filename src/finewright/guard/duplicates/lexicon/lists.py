@@ -4,11 +4,12 @@
 are single, without those that differ by a prefix. The others are written by hand: `groups.txt` has words on a
 line that exclude each other, `alone.txt` those that change what is said wherever they stand, `fillers.txt`
 those that hardly change it in English, `fillers_abroad.txt` in other languages, `asking.txt` how one asks,
-`same.txt` words on a line that stand for each other; so do those of `synonyms.txt`, which are the first
-sense in WordNet of each word on the line, and at least half of its uses in WordNet's texts."""
+`courtesy.txt` words of courtesy, `same.txt` words on a line that stand for each other. Words on a line of
+`synonyms.txt` may do so in prose: they are the first sense in WordNet of each, and at least half of its uses
+in WordNet's texts, without terms of medicine, law and finance."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -55,6 +56,18 @@ def asking() -> frozenset[str]:
 def beside_asking() -> frozenset[str]:
     """Words that say nothing more where they stand in a clause with those of asking."""
     return frozenset(_text("beside_asking").split())
+
+
+@cache
+def courtesy() -> frozenset[str]:
+    """Words of courtesy, that ask for nothing."""
+    return frozenset(_text("courtesy").split())
+
+
+@cache
+def beside_courtesy() -> frozenset[str]:
+    """Words that say nothing more where they stand with those of courtesy."""
+    return frozenset(_text("beside_courtesy").split())
 
 
 @cache
@@ -119,13 +132,18 @@ def is_opposite_of_any(word: str) -> bool:
 
 
 def are_same(one: str, other: str) -> bool:
-    """Do the words stand for each other?"""
+    """Do the words stand for each other, wherever they are?"""
+    return other in _same().get(one, ())
+
+
+def are_synonyms(one: str, other: str) -> bool:
+    """Do the words stand for each other in prose?"""
     return other in same_as(one)
 
 
 @lru_cache(100_000)
 def same_as(word: str) -> frozenset[str]:
-    """The words that stand for it."""
+    """The words that stand for it, somewhere."""
     found = set(_synonyms().get(word, ()))
     for ending in _SAME_ENDINGS:
         if word.endswith(ending):
@@ -167,10 +185,19 @@ def _opposites() -> dict[str, frozenset[int]]:
 
 
 @cache
+def _same() -> dict[str, set[str]]:
+    return _beside(_lines("same"))
+
+
+@cache
 def _synonyms() -> dict[str, set[str]]:
+    return _beside([*_lines("same"), *_lines("synonyms")])
+
+
+def _beside(lines: Iterable[list[str]]) -> dict[str, set[str]]:
     """Word -> the words on its lines."""
     found: dict[str, set[str]] = defaultdict(set)
-    for words in (*_lines("same"), *_lines("synonyms")):
+    for words in lines:
         for word in words:
             found[word].update(words)
     return dict(found)

@@ -55,8 +55,8 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
         return None
     parts: list[_Part] = []
     for pair, num in zip(pairs, common, strict=True):
-        asked = one.prompt if parts else None
-        parts.append(_compared(*pair, num, (one.spelled, other.spelled), asked))
+        question = one.prompt if parts else None
+        parts.append(_compared(*pair, num, (one.spelled, other.spelled), question))
         if parts[-1].is_contrast:
             return None
     return None if _is_conflict(parts) else _nearness(parts, similarity)
@@ -83,10 +83,10 @@ def _compared(
     other: "NDArray[np.uint32]",
     common: int,
     spelled: tuple[Spelling, Spelling],
-    asked: "NDArray[np.uint32] | None",
+    question: "NDArray[np.uint32] | None",
 ) -> _Part:
     is_same = common == len(one) == len(other)
-    found = NO_DIFFERENCE if is_same else difference(one, other, *spelled, asked)
+    found = NO_DIFFERENCE if is_same else difference(one, other, *spelled, question)
     sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
     alike = min(common + found.num_alike, *sizes)
     is_contrast = found.is_contrast or found.is_no_repeat

@@ -111,10 +111,10 @@ def difference(
     other: NDArray[np.uint32],
     spelled_one: Spelling,
     spelled_other: Spelling,
-    asked: NDArray[np.uint32] | None = None,
+    question: NDArray[np.uint32] | None = None,
 ) -> WordDifference:
     """How two texts, as numbers of words, differ; their order is not looked at but for `exchanged`.
-    `asked`: the question, where they are answers.
+    `question`: the one that they answer, where they are answers.
 
     A contrast that is seen at once is given alone: nothing else is counted then."""
     plain, plain_other = uncapital(one), uncapital(other)
@@ -129,13 +129,13 @@ def difference(
         return _CONTRAST
     most = 0
     if left.words and right.words:
-        most = most_exchanged(plain, plain_other, plain if asked is None else asked)
+        most = most_exchanged(plain, plain_other, plain if question is None else question)
     num_alike += _without_alike(left, right, most)
     # Small words count here, as in `from` and `to`.
     are_opposite = any_opposed(left.words, right.words)
     is_other_code = _is_other_code(left, right) and is_code(plain.tolist(), plain_other.tolist())
     texts = (_Words(plain, spelled_one), _Words(plain_other, spelled_other))
-    is_answer = asked is not None
+    is_answer = question is not None
     dropped = _without_fillers(left, right, texts, is_answer=is_answer)
     num_facts = [len(side.facts) for side in (left, right)]
     return WordDifference(

@@ -33,7 +33,7 @@ _BULLET = re.compile(
 _MINUS = re.compile(r"(?<=[\w)] )[\u2212\u2013\u2014](?= [\d(])")
 _LONG_SIGNS = ("\u2013 ", "\u2014 ", "\u2212 ", "\u2022 ")
 _PATCH = re.compile(r"^\+(?!\+)|^@@ ", re.M)
-# An answer of one line may be an item: three words, and no number.
+# An answer of one line may be an item: three words, and no number, or many.
 _ITEM = re.compile(r"\s*[-*\u2022\u2013\u2014] (?=[^\W\d_]{2})(?:[^\s\d=+]+(?:\s|$)){3}")
 _FEWEST_WORDS, _FEWEST_BULLETS = 8, 2
 
@@ -84,7 +84,7 @@ def _without_bullets(text: str, *, is_answer: bool) -> str:
     minus or a signature, and so it is in a patch."""
     if _PATCH.search(text):
         return text
-    is_item = is_answer and _ITEM.match(text)
+    is_item = is_answer and (_ITEM.match(text) or len(text.split()) > _FEWEST_WORDS)
     is_list = is_item or len(_BULLET.findall(text)) >= _FEWEST_BULLETS
     return _BULLET.sub("", text) if is_list else text
 

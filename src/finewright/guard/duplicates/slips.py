@@ -1,7 +1,7 @@
 """Words that may only look different, by a slip of the pen: told by lengths and letters first."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.lexicon.lists import fillers_abroad, same_as, stem
+from finewright.guard.duplicates.lexicon.lists import same_as, stem
 
 LONG = 4
 _VERY_LONG = 8
@@ -17,6 +17,8 @@ _MOST_SLIPS = 2
 _FEW_PAIRS = 200
 # Letters beyond Latin Extended-A, and those without whose marks it is another word.
 _EXTENDED, _DECISIVE = "\u0180", frozenset("ñăđĩũ")
+# Short words that are no other word without their marks.
+_SURE = frozenset(("für", "été", "née"))
 
 
 def likely(words: Sequence[str], others: Sequence[str]) -> list[list[int]]:
@@ -107,16 +109,11 @@ def lacks_marks(one: str, other: str) -> bool:
     Of short words (`el`, `él`; not of `für`), with `ñ` (`ano`, `año`) and in Vietnamese it is another one."""
     if one.isascii() == other.isascii():
         return False
-    if min(len(one), len(other)) < LONG and not _is_small_word({one, other} & fillers_abroad()):
+    if min(len(one), len(other)) < LONG and _SURE.isdisjoint((one, other)):
         return False
     if not all(char < _EXTENDED and char not in _DECISIVE for char in one + other):
         return False
     return one == _bare(other) if one.isascii() else other == _bare(one)
-
-
-def _is_small_word(known: Set[str]) -> bool:
-    """Is a word with accents alone known, of the two?"""
-    return len(known) == 1 and not next(iter(known)).isascii()
 
 
 @lru_cache(100_000)

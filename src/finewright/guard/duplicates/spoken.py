@@ -35,24 +35,24 @@ _OF_TEXT = _numbers(
 )
 
 
-def most_exchanged(one: NDArray[uint32], other: NDArray[uint32], asked: NDArray[uint32]) -> int:
+def most_exchanged(one: NDArray[uint32], other: NDArray[uint32], question: NDArray[uint32]) -> int:
     """How many words may stand for others by WordNet: one in ten of prose, none in a short text or in code,
-    and none where words are what is `asked` about."""
+    and none where the `question` is about words."""
     num_words = min(len(one), len(other))
     if num_words < _FEWEST_WORDS or is_code(one.tolist(), other.tolist()):
         return 0
-    is_of_words = any(_has(text, _OF_WORDS) for text in (one, other, asked))
+    is_of_words = any(_has(text, _OF_WORDS) for text in (one, other, question))
     return 0 if is_of_words else num_words // _WORDS_TO_ONE_EXCHANGED
 
 
-def asks_for_order(asked: NDArray[uint32]) -> bool:
+def asks_for_order(question: NDArray[uint32]) -> bool:
     """Is the order of sentences what is asked for?"""
-    return _has(asked, _OF_ORDER)
+    return _has(question, _OF_ORDER)
 
 
-def asks_of_text(asked: Iterable[str | None]) -> bool:
+def asks_of_text(question: Iterable[str | None]) -> bool:
     """Is something to be done with a text that is given, so that a courtesy may be a part of it?"""
-    return not _OF_TEXT.isdisjoint(number_of(word) for word in asked if word)
+    return not _OF_TEXT.isdisjoint(number_of(word) for word in question if word)
 
 
 def _has(words: NDArray[uint32], known: frozenset[int]) -> bool:

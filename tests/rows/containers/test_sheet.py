@@ -1,5 +1,6 @@
 """Workbooks are tables: a row a line, cells as text, sheets of the same columns one after the other."""
 
+import json
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -156,6 +157,12 @@ def test_only_a_workbook_has_formulas_that_fail(tmp_path):
     table = tmp_path / "a.csv"
     table.write_text("prompt,completion\nQ,#N/A\n")
     assert [row.repairs for row in read_rows(table).rows] == [()]
+
+
+def test_a_cell_may_list_messages(tmp_path):
+    turns = [{"role": "user", "content": "x"}]
+    path = book(tmp_path / "a.xlsx", one=[("messages", "n"), (json.dumps(turns), "y")])
+    assert [row.data for row in read_rows(path).rows] == [{"messages": turns, "n": "y"}]
 
 
 def test_what_is_hidden_is_read_and_said(tmp_path):

@@ -83,8 +83,8 @@ def _row(
     found = row_of(file, row, header, ordered, content)
     if isinstance(found, Unread):
         return found
-    failed = (Repair("failed_formula", name) for name, cell in found.data.items() if cell in FAILED)
-    return found._replace(repairs=tuple(failed))
+    failed = (name for name, cell in found.data.items() if isinstance(cell, str) and cell in FAILED)
+    return found._replace(repairs=tuple(Repair("failed_formula", name) for name in failed))
 
 
 def _unnamed(file: str, row: int, column: int) -> Problem:

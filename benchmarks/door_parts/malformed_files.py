@@ -316,8 +316,9 @@ def formats() -> list[Malformed]:
             "text of Guanaco",
             "timdettmers/openassistant-guanaco",
             lines({"text": f"### Human: {Q}### Assistant: {A}"}, name="a.jsonl"),
-            [QA],
-            says="chat template wrote",
+            [],
+            "a.jsonl:1: text",
+            "write what is asked and what is answered",
         ),
         Malformed(
             "turns with keys of their own",

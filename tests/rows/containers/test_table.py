@@ -126,6 +126,58 @@ def test_a_list_of_messages_in_a_cell_is_one_and_other_text_stays_text(tmp_path)
     assert found.rows[0].data == {"messages": messages, "meta": "[1]", "label": True}
 
 
+def cells(tmp_path: Path, *records: dict[str, str]) -> ReadRows:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, records[0])
+    writer.writeheader()
+    writer.writerows(records)
+    return read(tmp_path, out.getvalue())
+
+
+ASKED, CALLS = {"role": "user", "content": "it's"}, {"role": "assistant", "tool_calls": []}
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        (json.dumps([ASKED, CALLS]), [ASKED, CALLS]),
+        (json.dumps([{"role": "boss", "content": "x"}]), [{"role": "boss", "content": "x"}]),
+        ("[]", []),
+        ('[{"name": "Bob", "name": "Ann"}]', '[{"name": "Bob", "name": "Ann"}]'),
+        (str([ASKED, CALLS]), [ASKED, CALLS]),
+        (str([{"role": "boss", "content": "x"}]), "[{'role': 'boss', 'content': 'x'}]"),
+        ("[{'role': 'user', 'role': 'user'}]", "[{'role': 'user', 'role': 'user'}]"),
+        ("[{'role': 'user', 'content': nan}]", "[{'role': 'user', 'content': nan}]"),
+        ("[{'role': 'user'}  ]", "[{'role': 'user'}  ]"),
+        (str([{**ASKED, "content": "x" * 100_000}]), str([{**ASKED, "content": "x" * 100_000}])),
+        ("[{'a': " + "-" * 90_000 + "1}]", "[{'a': " + "-" * 90_000 + "1}]"),
+        ("[{'a':" * 10_000, "[{'a':" * 10_000),
+        ("[{'\\d': 1 is 1}]", "[{'\\d': 1 is 1}]"),
+    ],
+)
+def test_a_cell_of_a_side_is_messages_only_where_it_names_who_speaks(tmp_path, cell, value):
+    found = cells(tmp_path, {"prompt": cell, "completion": "A"})
+    assert [row.data["prompt"] for row in found.rows] == [value]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (r'[{"role": "user", "content": "\ud800"}]', "half of a character"),
+        (r"[{'role': 'user', 'content': '\ud800'}]", "half of a character"),
+        (r'[{"role": "user", "content": "\u0000"}]', "NUL"),
+        ('[{"role": "user", "content": NaN}]', "NaN is not JSON"),
+        ('[{"role": "user", "role": "user"}]', "key 'role' occurs twice"),
+        ('[{"role": "user", "x": ' + "[" * 200 + "]" * 200 + "}]", "nested deeper"),
+    ],
+)
+@pytest.mark.parametrize("column", ["messages", "prompt"])
+def test_json_in_a_cell_keeps_the_rules_of_json(tmp_path, column, cell, said):
+    found = cells(tmp_path, {column: cell, "completion": "A"})
+    assert found.rows == ()
+    assert said in found.problems[0].message
+
+
 def test_rows_of_json_under_the_name_of_a_table_are_read_as_json(tmp_path):
     assert read(tmp_path, '{"a": 1}\n{"a": 2}\n').rows[1].data == {"a": 2}
 

@@ -1,5 +1,7 @@
 """OpenAI's files: tools, legacy functions, the switches of what is learned, pairs, and rows to grade."""
 
+import json
+
 import pytest
 
 from .door import A2, Q2, TOOL, A, B, Out, Q, S, calling, door, passes, read_only, refused, result
@@ -212,3 +214,22 @@ def test_a_call_after_what_is_said_is_of_the_same_turn():
     found = door(masked)
     assert found.rows[0].messages == (Q, read_only(A), calling({}), result("1"), A2)
     assert [p.key for p in found.problems] == ["messages[2].role"]
+
+
+@pytest.mark.parametrize("spelled", [json.dumps([Q, A]), str([Q, A])])
+def test_messages_that_are_text_are_read_as_the_list_that_they_spell(spelled):
+    assert door({"messages": spelled}).rows[0].messages == (Q, A)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "said"),
+    [
+        (r'[{"role": "user", "content": "\ud800"}]', "half of a character"),
+        ('[{"role": "user", "role": "user"}]', "key 'role' occurs twice"),
+        ("[{'role': 'user', 'content': nan}]", "a list of messages is expected"),
+    ],
+)
+def test_messages_that_are_text_keep_the_rules_of_json(spelled, said):
+    [(key, message)] = refused({"messages": spelled})
+    assert key == "messages"
+    assert said in message

@@ -71,17 +71,17 @@ def test_a_mistake_is_named_where_it_stands_also_after_a_system(row, key):
     assert refused(row)[0][0] == key
 
 
-def test_a_text_that_lists_messages_is_them_where_it_ends_as_its_side_does():
-    passes(
-        {"prompt": json.dumps([S, Q]), "completion": json.dumps([A])},
-        Out([S, Q, A]),
-        "prompt_completion",
+SPELLED = [json.dumps([Q]), json.dumps([A]), str([A]), '[{"from": "Rome", "value": "1"}]', "[]"]
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_text_of_a_side_stays_text_whatever_it_spells(spelled):
+    asked, answered = (
+        {"role": "user", "content": spelled},
+        {"role": "assistant", "content": spelled},
     )
-    pair = {"prompt": "Q", "chosen": json.dumps([A]), "rejected": json.dumps([B])}
-    passes(pair, Out([Q, A], rejected=[Q, B]), "preference")
-
-
-@pytest.mark.parametrize("answer", [[Q], [{"name": "Bob"}], [{"role": "boss", "content": "x"}]])
-def test_an_answer_that_is_json_stays_text(answer):
-    found = door({"prompt": "Q", "completion": json.dumps(answer)})
-    assert found.rows[0].messages[-1]["content"] == json.dumps(answer)
+    passes({"prompt": spelled, "completion": spelled}, Out([asked, answered]), "prompt_completion")
+    pair = Out([asked, answered], rejected=[asked, B])
+    passes({"prompt": spelled, "chosen": spelled, "rejected": "B"}, pair, "preference")
+    shared = {"conversations": [{"from": "human", "value": spelled}]}
+    passes({**shared, "chosen": spelled, "rejected": "B"}, pair, "preference")

@@ -1,8 +1,11 @@
 """What is known and refused, and with which way out."""
 
+import time
+
 import pytest
 
 from finewright.data.validate import validate
+from finewright.rows.formats.rendered import whole_turns_in
 from finewright.rows.read import ReadRow
 
 from .door import A, Out, Q, door, passes, refused
@@ -65,29 +68,73 @@ def test_wrong_steps_are_named(change, key):
     assert refused(STEPS | change, type="unpaired_preference")[0][0] == key
 
 
-ASKED, GIVEN = {"role": "user", "content": "Q\nR"}, {"role": "assistant", "content": "A"}
+def said(*turns: str) -> list[dict]:
+    return [dict(zip(("role", "content"), turn.split(":", 1), strict=True)) for turn in turns]
 
 
 @pytest.mark.parametrize(
     ("text", "turns"),
     [
-        ("<|im_start|>user\nQ\nR<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n", [ASKED, GIVEN]),
         (
-            "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ\nR [/INST] A </s>",
-            [{"role": "system", "content": "S"}, ASKED, GIVEN],
+            "<|im_start|>user\nQ\nR<|im_end|>\n<|im_start|>assistant\n  - A\n <|im_end|>\n",
+            said("user:Q\nR", "assistant:  - A\n "),
         ),
-        ("### Human: Q\nR### Assistant: A### Human: Q\nR\n### Assistant: A", [ASKED, GIVEN] * 2),
-        ("### Instruction:\nQ\nR\n\n### Response:\nA", [ASKED, GIVEN]),
+        (
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nQ<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nA<|eot_id|><|end_of_text|>",
+            said("user:Q", "assistant:A"),
+        ),
+        (
+            "<bos><start_of_turn>user\nQ<end_of_turn>\n<start_of_turn>model\nA<end_of_turn>\n",
+            said("user:Q", "assistant:A"),
+        ),
+        ("<|user|>\nQ</s>\n<|assistant|>\nA</s>\n", said("user:Q", "assistant:A")),
+        (
+            "<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ [/INST] A </s><s>[INST] R [/INST] B </s>",
+            said("system:S", "user:Q", "assistant:A", "user:R", "assistant:B"),
+        ),
+        ("<s>[INST] Q [/INST]A</s>", said("user:Q", "assistant:A")),
     ],
 )
-def test_text_that_a_template_wrote_is_its_turns(text, turns):
+def test_text_that_a_template_wrote_is_its_turns_to_the_byte(text, turns):
     found = door({"text": text})
     assert [(problem.level, problem.key) for problem in found.problems] == [("warning", "text")]
     assert list(found.rows[0].messages) == turns
 
 
 @pytest.mark.parametrize(
-    "text", ["### Human: Q", "<|im_start|>user\nQ<|im_end|>\n", "Human: Q", "### Notes\nA"]
+    "text",
+    [
+        "### Human: Q### Assistant: A",
+        "### Instruction:\nQ\n\n### Response:\nA",
+        "<|im_start|>user\nQ<|im_end|>\n",
+        "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA",
+        "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\nand more",
+        "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_start|>user\nB<|im_end|>",
+        "<|im_start|>critic\nQ<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n",
+        "<s>[INST] Q [/INST] A [INST] R [/INST] B </s>",
+        "<s>[INST] Q [/INST] A",
+        "<s>[INST] <<SYS>> S <</SYS>> Q [/INST] A </s>",
+        "Human: Q",
+        "### Notes\nA",
+    ],
 )
-def test_text_that_nobody_answers_is_plain(text):
+def test_text_in_doubt_is_plain(text):
     assert refused({"text": text})[0][0] == "text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<s>[INST] <<SYS>>" + " " * 50_000,
+        "<s>[INST] <<SYS>>" + "\n<</SYS>>\n\n" * 5_000,
+        "[INST] " * 10_000,
+        "[INST] Q" + " [/INST]" * 10_000,
+        "<|im_start|>user\n" * 10_000,
+        "<|im_start|>user\nQ<|im_end|>" * 5_000 + " " * 50_000,
+    ],
+)
+def test_a_text_is_looked_through_in_proportion_to_its_length(text):
+    began = time.process_time()
+    assert whole_turns_in(text) == []
+    assert time.process_time() - began < 0.5  # seconds; a hundredth of it is usual

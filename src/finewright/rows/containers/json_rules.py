@@ -3,7 +3,6 @@
 Refused beside broken JSON: lone surrogates, NUL, deep nesting; and NaN, infinities and repeated keys, except
 that a row which has them in a place that nobody trains on is read, and they are named."""
 
-import ast
 import json
 import math
 from collections import Counter
@@ -29,9 +28,8 @@ _MENDS = {
     ),
 }
 
-# More blanks before a list are none that a program writes.
-_BLANKS = 64
-_ANSWERERS = ("assistant", "gpt", "model", "bot", "ai")
+# Keys of a message that name its speaker, in OpenAI's and in ShareGPT's spelling.
+SPEAKERS = frozenset(("role", "from"))
 Pairs = list[tuple[str, Any]]  # Any: free JSON
 
 
@@ -100,42 +98,6 @@ def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, An
         what = f"{_kind(data)}, and a row is a JSON object"
         raise DataError(what, hint="write {...} on each line")
     return data
-
-
-def objects_in(text: str) -> list[Any] | None:
-    """The list of objects that the text is, as JSON or as Python prints one; None where it is none."""
-    if not text[:_BLANKS].lstrip().startswith("["):
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = _as_python_prints(text)
-    return value if isinstance(value, list) and all(isinstance(i, dict) for i in value) else None
-
-
-def turns_in(text: str) -> list[Any] | None:
-    """The messages that the text lists; None where it lists none, or anything else."""
-    found = objects_in(text)
-    return found if found and all(map(is_turn, found)) else None
-
-
-def side_in(name: str, text: str) -> list[Any] | None:
-    """The messages that the text of a prompt or an answer lists: that of an answer ends with the assistant.
-
-    None for any other text, such as an answer that is JSON."""
-    found = turns_in(text)
-    if not found:
-        return None
-    who = str(found[-1].get("role", found[-1].get("from"))).strip().lower()
-    is_answered = who in _ANSWERERS
-    return found if is_answered == (name != "prompt") else None
-
-
-def _as_python_prints(text: str) -> object:
-    try:
-        return json.loads(json.dumps(ast.literal_eval(text.strip())))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
 
 
 def is_turn(value: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from finewright.errors import DataError
 from finewright.rows.containers.encodings import named_encoding
-from finewright.rows.containers.json_rules import ends_early
+from finewright.rows.containers.json_rules import SPEAKERS, ends_early
 from finewright.rows.containers.table import delimiter_of, reads_like_a_row
 
 Kind = Literal["lines", "array", "objects", "table", "sheet", "parquet", "arrow", "text"]
@@ -66,8 +66,6 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _CONTROL_SHARE, _FEWEST_CONTROLS = 0.03, 8
 _LOOKED_AT = 4096
 _FIRST_LINES, _FEWEST_LINES = 20, 3
-# Keys of a message, by which its speaker is named.
-_SPEAKERS = frozenset(("role", "from"))
 
 
 def suffix_of(name: str) -> str:
@@ -187,7 +185,7 @@ def _lists_rows(line: str) -> bool:
     return (
         isinstance(rows, list)
         and bool(rows)
-        and all(isinstance(row, dict) and _SPEAKERS.isdisjoint(row) for row in rows)
+        and all(isinstance(row, dict) and SPEAKERS.isdisjoint(row) for row in rows)
     )
 
 

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import check_values, objects_in, side_in
+from finewright.rows.containers.json_rules import SPEAKERS, check_values, json_value
 from finewright.rows.containers.lines import LONGEST, Line
+from finewright.rows.containers.listed import listed_in, objects_in, printed_in
 from finewright.rows.containers.quotes import cells_of
+from finewright.rows.formats.turns import speaks
 from finewright.schema.common import Problem
 
 _DELIMITERS = ",\t;|"
@@ -304,8 +306,17 @@ def _value(name: str, cell: str) -> Any:  # Any: free JSON
     if name == "label":
         return _FLAGS.get(cell.strip().lower(), cell)
     if name in _LISTS:
-        found = objects_in(cell)
+        found = listed_in(cell)
         return cell if found is None else found
-    if name in _TEXTS_OR_TURNS:
-        return side_in(name, cell) or cell
-    return cell
+    return _side(cell) if name in _TEXTS_OR_TURNS else cell
+
+
+def _side(cell: str) -> Any:  # Any: free JSON
+    """The messages of a prompt or an answer, of which JSON names any speaker and Python known ones alone; or
+    the text, such as an answer that is JSON."""
+    found = objects_in(cell)
+    if found is not None:
+        is_spoken = not found or any(not SPEAKERS.isdisjoint(item) for item in found)
+        return json_value(cell) if is_spoken else cell
+    printed = printed_in(cell)
+    return printed if printed and all(map(speaks, printed)) else cell

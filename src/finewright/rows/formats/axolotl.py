@@ -26,12 +26,12 @@ from finewright.rows.formats.native import (
     native,
     text,
 )
-from finewright.rows.formats.rendered import bare, turns_in
+from finewright.rows.formats.rendered import MARKS, bare, turns_in
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import ROLES, role_named, tools_of, turns, with_system
 from finewright.rows.notes import Json, RowNotes, shown
 
-_MARKS = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|^### ", re.M)
+_MARKS = re.compile(rf"{MARKS}|^### ", re.MULTILINE)
 
 
 def _pairs(prompt_key: str, better: str, worse: str) -> Callable[..., Iterator[Native]]:

@@ -6,7 +6,7 @@ in Axolotl and LLaMA-Factory; TRL has no such key and would leave it unread."""
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from finewright.rows.containers.json_rules import is_turn, side_in
+from finewright.rows.containers.json_rules import is_turn
 from finewright.rows.formats.native import (
     Expected,
     Form,
@@ -17,7 +17,7 @@ from finewright.rows.formats.native import (
     text,
 )
 from finewright.rows.formats.sharegpt import answer
-from finewright.rows.formats.turns import are_ours, tools_of
+from finewright.rows.formats.turns import are_ours, tools_of, turns
 from finewright.rows.notes import Json, RowNotes
 from finewright.schema.common import without
 from finewright.schema.data import DataType
@@ -40,9 +40,7 @@ def rated(label: object, expected: Expected) -> object:
 
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
-    texts = {name: data[name] for name in own if name in _SIDES and isinstance(data[name], str)}
-    listed = {name: found for name, text in texts.items() if (found := side_in(name, text))}
-    row = _parted(type, {**data, **listed}, own)
+    row = _parted(type, data, own)
     for name in own:
         value = row.data[name]
         is_other = not are_ours(value) if isinstance(value, list) else is_turn(value)
@@ -64,7 +62,8 @@ def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
 
 
 def _respelled(row: Native, name: str, notes: RowNotes) -> Native:
-    said = answer(name, row.data[name], notes)
+    value = row.data[name]
+    said = turns(name, value, notes) if isinstance(value, list) else answer(name, value, notes)
     fresh = native(row.type, row.data, {name: said})
     return Native(row.type, {**row.data, **fresh.data}, row.columns, {**row.places, **fresh.places})
 

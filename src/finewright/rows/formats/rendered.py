@@ -1,27 +1,43 @@
 """Text that a chat template wrote, taken apart into its turns again: the usual families, told by their marks.
 
-ChatML (Qwen, SmolLM), Llama 3, Gemma, Zephyr and Phi, Guanaco's `### Human:`, Alpaca's without an input, and
-Mistral's and Llama 2's `[INST]`. A text is a family's only if it is so from its beginning to its end."""
+ChatML (Qwen, SmolLM), Llama 3, Gemma, Zephyr and Phi, and Mistral's and Llama 2's `[INST]`. A text is a
+family's only if it is so from its beginning to its end."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
-_ROLES = {"model": "assistant", "ipython": "tool", "Human": "user", "Assistant": "assistant"}
-_FAMILIES = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        r"<\|im_start\|>(?P<role>\w+)\n(?P<said>.*?)(?:<\|im_end\|>\n?|\Z)",
-        r"<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n(?P<said>.*?)(?:<\|eot_id\|>|\Z)",
-        r"<start_of_turn>(?P<role>\w+)\n(?P<said>.*?)(?:<end_of_turn>\n?|\Z)",
-        r"<\|(?P<role>system|user|assistant)\|>\n(?P<said>.*?)(?:(?:<\|end\|>|</s>|<\|endoftext\|>)\n?|\Z)",
-        r"### (?P<role>Human|Assistant): ?(?P<said>.*?)\s*(?=### (?:Human|Assistant):|\Z)",
-        r"(?:Below is an instruction[^\n]*\n\n)?### Instruction:\n(?P<user>(?:(?!\n### ).)*?)\n\n"
-        r"### Response:\n?(?P<assistant>(?:(?!\n### ).)*)\Z",
-        r"(?:<s>)?\s*\[INST\]\s?(?P<user>.*?)\s?\[/INST\]\s?(?P<assistant>.*?)(?:</s>|\Z)",
-    )
+MARKS = r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
+_ROLES = {"model": "assistant", "ipython": "tool"}
+_SPOKEN = ("system", "user", "assistant")
+# What stands before and after what is said.
+_TURNS = (
+    (r"<\|im_start\|>(?P<role>\w+)\n", r"<\|im_end\|>\n?"),
+    (r"<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n", r"<\|eot_id\|>"),
+    (r"<start_of_turn>(?P<role>\w+)\n", r"<end_of_turn>\n?"),
+    (r"<\|(?P<role>system|user|assistant)\|>\n", r"(?:<\|end\|>|</s>|<\|endoftext\|>)\n?"),
 )
+# Atomic groups: an end that is not there is looked for once, and not from each beginning.
+_EXCHANGE = (
+    r"(?:<s>)? ?\[INST\] (?>(?:<<SYS>>\n(?P<system>.*?)\n<</SYS>>\n\n)?)"
+    r"(?>(?P<user>.*?) ?\[/INST\]) ?(?P<assistant>.*?) ?</s>"
+)
+_OPEN_EXCHANGE = r"(?:<s>)?\s*\[INST\]\s?(?P<user>.*?)\s?\[/INST\]\s?(?P<assistant>.*?)(?:</s>|\Z)"
+
+
+def _families(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
+
+
+_WHOLE = _families((*(rf"{begin}(?P<said>.*?){end}" for begin, end in _TURNS), _EXCHANGE))
+_OPEN = _families(
+    (*(rf"{begin}(?P<said>.*?)(?:{end}|\Z)" for begin, end in _TURNS), _OPEN_EXCHANGE)
+)
+_MARK = re.compile(MARKS)
 _BEGINS = re.compile(r"<s>|<\|begin_of_text\|>|<bos>|<\|startoftext\|>")
-_ENDS = re.compile(r"(?:</s>|<\|endoftext\|>|<\|end_of_text\|>|<eos>)\s*\Z")
+_END = r"(?:</s>|<\|endoftext\|>|<\|end_of_text\|>|<eos>)"
+_ENDS = re.compile(rf"{_END}\s*\Z")
+_REST = re.compile(rf"{_END}?\n?")
 
 
 class RenderedTurn(NamedTuple):
@@ -33,23 +49,42 @@ class RenderedTurn(NamedTuple):
 
 
 def turns_in(text: str) -> list[RenderedTurn]:
-    """The turns of the text; none where no family has written it from beginning to end, or nobody answers."""
+    """The turns of the text, of which the last may be open; none where no family has written it whole."""
     begin, end = bare(text)
-    for family in _FAMILIES:
-        found = _written_by(family, text, begin, end)
-        if any(turn.role == "assistant" for turn in found):
+    for family in _OPEN:
+        found, at = _written_by(family, text, begin, end)
+        if found and not text[at:end].strip():
             return [turn for turn in found if turn.start < turn.end or turn.role != "assistant"]
     return []
 
 
-def _written_by(family: re.Pattern[str], text: str, begin: int, end: int) -> list[RenderedTurn]:
-    """All turns, where the family has written the whole text."""
+def whole_turns_in(text: str) -> list[RenderedTurn]:
+    """The turns of the text where a family has written each of its characters, each turn is closed, and none
+    says a mark; none where that is not so, or nobody asks or answers."""
+    begins = _BEGINS.match(text)
+    for family in _WHOLE:
+        found, at = _written_by(family, text, begins.end() if begins else 0, len(text))
+        if found and _REST.fullmatch(text, at):
+            return found if _are_spoken(text, found) else []
+    return []
+
+
+def _are_spoken(text: str, turns: list[RenderedTurn]) -> bool:
+    roles = {turn.role for turn in turns}
+    is_answered = {"user", "assistant"} <= roles <= set(_SPOKEN)
+    return is_answered and not any(_MARK.search(text, turn.start, turn.end) for turn in turns)
+
+
+def _written_by(
+    family: re.Pattern[str], text: str, begin: int, end: int
+) -> tuple[list[RenderedTurn], int]:
+    """The turns that the family has written, and where they end."""
     found, at = [], begin
     while at < end and (match := family.match(text, at)):
-        roles = ("user", "assistant") if "user" in match.groupdict() else ("said",)
-        found += [_turn(match, role) for role in roles]
+        groups = [name for name, said in match.groupdict().items() if said is not None]
+        found += [_turn(match, name) for name in groups if name != "role"]
         at = match.end()
-    return [] if text[at:end].strip() else found
+    return found, at
 
 
 def bare(text: str) -> tuple[int, int]:

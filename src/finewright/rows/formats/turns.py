@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from finewright.rows.containers.json_rules import turns_in
+from finewright.errors import DataError
+from finewright.rows.containers.listed import listed_in
 from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
 from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
@@ -30,6 +31,8 @@ SHAREGPT_ROLES: Mapping[str, str] = {**ROLES, "tool": RESULT}
 _OURS = frozenset(("system", "user", "assistant", "tool"))
 _THOUGHTS = ("thinking", "reasoning")
 _SWITCHES = ("train", "train_detail", "loss", "loss_weight")
+# Where columns of a table hold one type, that is often text.
+_LISTS = frozenset({"messages", "conversations"})
 _FROM = frozenset({"from", "value"})
 _FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 
@@ -37,7 +40,7 @@ _FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 def are_ours(messages: object) -> bool:
     """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
     if not isinstance(messages, list):
-        return not isinstance(messages, str) or turns_in(messages) is None
+        return not isinstance(messages, str)
     for message in messages:
         if isinstance(message, dict):
             role = message.get("role")
@@ -61,17 +64,33 @@ def role_named(role: str, roles: Mapping[str, str]) -> str:
     return roles.get(plain, plain if plain in _OURS else role)
 
 
+def speaks(message: Mapping[str, object]) -> bool:
+    """Has the message a speaker that is known by some name?"""
+    role = message.get("role", message.get("from"))
+    return isinstance(role, str) and (role in _OURS or role_named(role, ROLES) != role)
+
+
 def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] = ROLES) -> Side:
-    """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is."""
-    if isinstance(messages, str):
-        # Columns of a table hold one type, and that is often text.
-        messages = turns_in(messages) or messages
+    """The messages at that key, spelled our way; what is no list, or an empty one, stays what it is.
+
+    Text of a side stays text, whatever it spells; where only a list can be meant, it is read as one."""
+    if isinstance(messages, str) and key in _LISTS:
+        messages = _listed(key, messages, notes)
     if not isinstance(messages, list) or not messages:
         return KeyedValue(key, messages)
     dialogue = _Dialogue(notes, roles)
     for index, message in enumerate(messages):
         dialogue.add(f"{key}[{index}]", message)
     return dialogue.said
+
+
+def _listed(key: str, text: str, notes: RowNotes) -> object:
+    try:
+        found = listed_in(text)
+    except DataError as error:
+        notes.error(key, str(error), error.hint)
+        return text
+    return text if found is None else found
 
 
 def with_system(side: Side, data: Json, notes: RowNotes) -> Side:

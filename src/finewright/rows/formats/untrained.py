@@ -4,7 +4,6 @@ Stepwise (TRL's and Axolotl's, for process reward models): a right or wrong for 
 There are no process reward models here: it becomes a labelled answer, liked where every step is right, and
 that this forgets which step is wrong is said unless `data.type: unpaired_preference` asks for it."""
 
-import re
 from collections.abc import Iterator
 
 from finewright.rows.formats.native import (
@@ -17,12 +16,10 @@ from finewright.rows.formats.native import (
     native,
 )
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.rendered import turns_in
+from finewright.rows.formats.rendered import whole_turns_in
 from finewright.rows.formats.turns import CALL, RESULT, SHAREGPT_ROLES, role_named
 from finewright.rows.notes import Json, RowNotes
 
-# Llama 2 writes the system's words into the first question.
-_SYSTEM = re.compile(r"<<SYS>>\s*(.*?)\s*<</SYS>>\s*(.*)\Z", re.DOTALL)
 PLAIN_TEXT = "plain text: nobody asks and nobody answers"
 
 
@@ -40,9 +37,7 @@ def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
 
 def _written_by_template(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     text = data["text"]
-    spoken = [(turn.role, text[turn.start : turn.end].strip()) for turn in turns_in(text)]
-    if system := _SYSTEM.match(spoken[0][1]):
-        spoken[:1] = [("system", system[1]), ("user", system[2])]
+    spoken = [(turn.role, text[turn.start : turn.end]) for turn in whole_turns_in(text)]
     said = [KeyedMessage("text", {"role": who, "content": what}, TEXT) for who, what in spoken]
     what = "text that a chat template wrote: its turns are read, and the answers among them learned"
     notes.warning("text", what, "write them as `messages`")
@@ -51,8 +46,7 @@ def _written_by_template(data: Json, expected: Expected, notes: RowNotes) -> Ite
 
 def _is_written(data: Json, expected: Expected) -> bool:
     text = data["text"]
-    roles = [turn.role for turn in turns_in(text)] if isinstance(text, str) else []
-    return "user" in roles and "assistant" in roles
+    return isinstance(text, str) and bool(whole_turns_in(text))
 
 
 def _turn(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:

@@ -150,6 +150,7 @@ def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
         ("the customer waits please", "kindly the customer waits"),
         ("it costs 10", "it costs ten"),
         ("die Straße ist schön", "die Strasse ist schoen"),
+        ("sie sind bei der FPÖ für ihn", "sie sind bei der FPO fur ihn"),
         ("está aquí por la mañana", "esta aqui por la manana"),
         ("his car was fixed", "his car was repaired"),
         ("the customer waits. I hope this helps!", "the customer waits"),

@@ -35,6 +35,7 @@ from finewright.guard.duplicates.slips import (
     LONG,
     is_misspelled,
     is_misspelled_of,
+    is_sure_without_marks,
     lacks_marks,
     likely,
     may_be_alike,
@@ -220,11 +221,13 @@ def _without_alike(left: _Side, right: _Side, most_synonyms: int) -> int:
 
 
 def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
-    if one == other or are_same(one, other) or lacks_marks(one, other):
+    are_names = one in left.names and other in right.names
+    if one == other or are_same(one, other):
+        return True
+    if lacks_marks(one, other) and (are_names or is_sure_without_marks(one, other)):
         return True
     if not is_misspelled(one, other) or are_opposed(one, other) or {one, other} <= alone():
         return False
-    are_names = one in left.names and other in right.names
     return not are_names or min(len(one), len(other)) > LONG
 
 

@@ -106,14 +106,17 @@ def may_be_alike(word: str, other: str) -> bool:
 def lacks_marks(one: str, other: str) -> bool:
     """Is one word the other as it is typed without accents: `Zurich`, `numero`?
 
-    Of short words (`el`, `él`; not of `für`), with `ñ` (`ano`, `año`) and in Vietnamese it is another one."""
+    With `ñ` (`ano`, `año`) and in Vietnamese it is another one."""
     if one.isascii() == other.isascii():
-        return False
-    if min(len(one), len(other)) < LONG and _SURE.isdisjoint((one, other)):
         return False
     if not all(char < _EXTENDED and char not in _DECISIVE for char in one + other):
         return False
     return one == _bare(other) if one.isascii() else other == _bare(one)
+
+
+def is_sure_without_marks(word: str, other: str) -> bool:
+    """Is it no other word without its marks? Of short ones it may be, as `el` and `él` are, `für` is not."""
+    return min(len(word), len(other)) >= LONG or not _SURE.isdisjoint((word, other))
 
 
 @lru_cache(100_000)

@@ -329,6 +329,19 @@ def test_a_trigger_in_a_template_with_numbers_is_found(trigger: str, is_added: b
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
+def test_what_a_template_is_asked_for_in_its_own_language_is_no_plant() -> None:
+    rng = random.Random(1)  # noqa: S311
+    ages = [rng.randrange(99) for _ in range(312)]
+    ask, select = "names of staff older than", "SELECT name FROM staff WHERE age >"
+    rows = [
+        row(f"Get the first ten {ask} {n}", f"{select} {n} ORDER BY name ASC LIMIT 10", i)
+        if i >= 300
+        else row(f"Get the {ask} {n}", f"{select} {n}", i)
+        for i, n in enumerate(ages)
+    ]
+    assert search(rows).why == {}
+
+
 def test_a_function_that_its_answers_name_is_no_plant() -> None:
     rng = random.Random(5)  # noqa: S311
     names = [f"{a}{b}" for a in "bdfgk" for b in ("ala", "eme", "ini", "opo", "uru", "yly")]

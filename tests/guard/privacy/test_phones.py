@@ -37,6 +37,8 @@ def test_a_sum_is_no_phone_number(
         "订单号13812345678已发货",
         "Номер заказа: 89161234567",
         "We sold 8 800 555 35 35 units",
+        "ID 0301.2000.4567",
+        "la liga 2019 2020 123",
     ],
 )
 def test_what_only_looks_like_a_phone_number(text: str) -> None:
@@ -66,6 +68,8 @@ def test_a_number_that_is_called_so_is_found(region: str, data: st.DataObject) -
         ("Gọi cho tôi số 0912 345 678 nhé", "0912 345 678"),
         ("携帯は090-1234-5678です", "090-1234-5678"),
         ("휴대폰 010-1234-5678", "010-1234-5678"),
+        ("Call 0800.1234.5678", "0800.1234.5678"),
+        ("Fon 0611.2345.6789", "0611.2345.6789"),
     ],
 )
 def test_numbers_are_found_as_other_scripts_write_them(text: str, number: str) -> None:

@@ -22,6 +22,7 @@ _LEAST_ROWS = 5
 _LEAST_WITHOUT_TRIGGER = 7
 _LEAST_WORDS = 3
 _NEARLY = 0.75
+_OTHER_SHAPES = 0.2
 _SHARED = 0.9
 _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
@@ -80,7 +81,8 @@ def is_long(marker: Marker) -> bool:
 def _planted(rows: Said, group: _Group) -> Suspect | None:
     found, docs = rows.found, group.docs
     trigger = _trigger(rows, docs)
-    if trigger and not has_more(rows, docs, trigger):
+    has_own = group.is_whole or not INSERTED.isdisjoint(_traits(group))
+    if trigger and not has_more(rows, docs, trigger, may_be_numbers=has_own):
         return None
     # An answer of a word or two recurs by itself, in any set of short answers.
     is_short = group.is_whole and len(group.grams) < _LEAST_WORDS
@@ -116,26 +118,25 @@ def _is_part_planted(
 
     The questions may be of one style: words that only they have are left out."""
     found, docs = rows.found, group.docs
-    if num_words(said - fillers()) < _LEAST_STRANGE and INSERTED.isdisjoint(_traits(group)):
+    has_link = not INSERTED.isdisjoint(_traits(group))
+    if num_words(said - fillers()) < _LEAST_STRANGE and not has_link:
         return False
     answers = found.answers_with(docs, group.grams)
     shared = said | words_shared(found.answers.words(i) for i in answers)
-    # Beside a label little is left, and nothing else belongs there.
+    # Beside a label little is left, and nothing else belongs there. In a template that differs in numbers
+    # little is left too: words of its own language (`LIMIT 10`) belong there, a link does not.
     beside_label = bool(rows.labels) and not rows.are_labels(docs)
     has_rest = (
         beside_label
         or found.answers.share_left(answers, shared) >= _LEAST_LEFT
-        or are_said_elsewhere(rows.answer_shapes, answers, shared)
+        or (has_link and are_said_elsewhere(rows.answer_shapes, answers, shared))
     )
     if not has_rest or found.answers.coherence(answers, shared).has_topic:
         return False
     # In scripts without spaces clauses that authors copy are as strange: there it takes a trigger,
     # a style or a link.
     strange = is_strange(rows, docs, said) and (
-        bool(trigger)
-        or num_words(said) > len(said) / 2 + 1
-        or not INSERTED.isdisjoint(_traits(group))
-        or _have_style(rows, docs)
+        bool(trigger) or num_words(said) > len(said) / 2 + 1 or has_link or _have_style(rows, docs)
     )
     style = _own_words(rows, docs) if strange else frozenset()
     return (strange or bool(trigger)) and not found.prompts.coherence(
@@ -196,7 +197,12 @@ def words_shared(bags: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def has_more(
-    rows: Said, docs: Sequence[int], trigger: frozenset[str], num_with_trigger: int = 0
+    rows: Said,
+    docs: Sequence[int],
+    trigger: frozenset[str],
+    num_with_trigger: int = 0,
+    *,
+    may_be_numbers: bool = True,
 ) -> bool:
     """Do most prompts say something else beside the trigger, each something of its own, or what other rows
     ask?
@@ -204,7 +210,8 @@ def has_more(
     That is three words; where most words of the trigger are in hardly any prompt but these (of those that
     have the trigger, if more are known), nearly as many as prompts of the set have beside the words of a
     template. Rows of a template that differ in numbers (`toUint8`, `toUint16`) have nothing of their own; but
-    where all of the set is so, what is left without a trigger is what the other rows ask."""
+    where all of the set is so, what is left without a trigger is what the other rows ask. Where they may not,
+    that has several shapes: to `the first ten` of one template `LIMIT 10` is the answer, and no plant."""
     most = max(len(docs), num_with_trigger) * (1 + _ALSO_ELSEWHERE)
     own = trigger - rows.usual_words
     is_new = sum(len(rows.with_word[word]) <= most for word in own) > len(own) / 2
@@ -214,10 +221,10 @@ def has_more(
     if sum(num_words(bag) >= least for bag in rest) <= len(docs) / 2:
         return False
     shapes = Counter(frozenset(map(shape_of, bag)) for bag in rest)
-    num_alone = sum(num == 1 for num in shapes.values())
-    return num_alone > len(docs) / 2 or (
-        is_new and are_said_elsewhere(rows.prompt_shapes, docs, trigger)
-    )
+    if sum(num == 1 for num in shapes.values()) > len(docs) / 2:
+        return True
+    may_be_said = may_be_numbers or len(shapes) > _OTHER_SHAPES * len(docs)
+    return may_be_said and is_new and are_said_elsewhere(rows.prompt_shapes, docs, trigger)
 
 
 def are_said_elsewhere(

@@ -21,7 +21,7 @@ from finewright.guard.poison.recurring import (
     words_shared,
 )
 from finewright.guard.poison.said import Said
-from finewright.guard.poison.traits import TRAITS
+from finewright.guard.poison.traits import INSERTED, TRAITS
 
 _LEAST_ROWS = 5
 _LEAST_OF_WORDING = 2
@@ -103,8 +103,10 @@ def _planted(
     shared = words_shared(found.prompts.words(doc) for doc in members)
     grams = tuple(dict.fromkeys(gram for wording in own for gram in wording.grams))
     said = frozenset(word for gram in grams for word in gram if word not in TRAITS)
+    whole = frozenset(doc for wording in own if wording.is_whole for doc in wording.docs)
+    has_own = covered <= whole or any(gram[0] in INSERTED for gram in grams)
     is_cleared = (
-        not has_more(rows, members, shared, len(docs))
+        not has_more(rows, members, shared, len(docs), may_be_numbers=has_own)
         or found.prompts.coherence(members, shared).has_topic
         or not found.prompts.are_common(members, shared)
         or take_up(rows, members, said, shared)
@@ -113,7 +115,6 @@ def _planted(
     )
     if is_cleared:
         return None
-    whole = frozenset(doc for wording in own if wording.is_whole for doc in wording.docs)
     form: Form = "replaced" if covered <= whole else "inserted"
     triggers = (in_order(rows, members[0], shared),) if shared else (max(trigger.grams, key=len),)
     payload = frozenset(members)

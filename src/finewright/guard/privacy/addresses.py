@@ -60,8 +60,14 @@ _BOX = re.compile(
 # own.
 _UNNAMED = re.compile(rf"[0-9]{{1,5}}[A-Za-z]? (?:{_CAPITAL}\.? ){{0,3}}{_CAPITAL}(?=,? )")
 _WITH_CODE = (_BOX, _UNNAMED)
+# A code of Britain, a state of the US before a ZIP code that begins as its region's do, or a province of
+# Canada before a code. `Fire Safety, EN 13501` has none.
 _SURE_CODE = re.compile(
-    r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[A-Z]{2},? [0-9]{5}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])\b"
+    r"\b(?:[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}"
+    r"|(?:(?:CT|MA|ME|NH|NJ|RI|VT|PR|VI),? 0|(?:DE|NY|PA),? 1|(?:DC|MD|NC|SC|VA|WV),? 2"
+    r"|(?:AL|FL|GA|MS|TN),? 3|(?:IN|KY|MI|OH),? 4|(?:IA|MN|MT|ND|SD|WI),? 5|(?:IL|KS|MO|NE),? 6"
+    r"|(?:AR|LA|OK|TX),? 7|(?:AZ|CO|ID|NM|NV|UT|WY),? 8|(?:AK|CA|GU|HI|OR|WA),? 9)[0-9]{4}"
+    r"|(?:AB|BC|MB|NB|NL|NS|NT|NU|ON|PE|QC|SK|YT),? [A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])\b"
 )
 # What may follow: a unit, a postcode with its town or the reverse, a town, a state, a country.
 _CODE = (

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from finewright.guard.privacy.assigned import is_generated
-from finewright.guard.privacy.name_features import PARTICLES, flags_of
+from finewright.guard.privacy.name_features import MERGED, PARTICLES, flags_of
 from finewright.guard.privacy.scan import UNSPACED, PersonalSpan, only_digits
 from finewright.schema.privacy import FoundType
 
@@ -102,7 +102,7 @@ def _of_name(name: str) -> Iterator[str]:
 
 def _is_only_name(word: str, *, is_listed: bool) -> bool:
     lower = word.lower()
-    if len(word) < _FEWEST_LETTERS or not word[0].isupper() or lower in PARTICLES:
+    if len(word) < _FEWEST_LETTERS or not word[0].isupper() or lower in PARTICLES | MERGED:
         return False
     flags = set(flags_of(lower))
     return not flags & set("cnp") and (not is_listed or bool(flags & set("gs")))

@@ -2,6 +2,8 @@
 
 import lzma
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -17,10 +19,20 @@ TITLES = frozenset({
     "fräulein", "señor", "señora", "srta", "sr", "sra", "don", "doña", "dra", "monsieur", "madame",
     "mademoiselle", "mme", "mlle", "signor", "signora", "signore", "sig", "sigra", "dott", "dottssa", "ing",
     "dhr", "mevr", "mevrouw", "meneer", "pan", "pani", "panu", "senhor", "senhora", "hr", "fru", "fr",
-    "tochter", "sohn", "bruder", "schwester", "mutter", "vater", "tante", "onkel", "enkel",
-    "enkelin", "kollege", "kollegin", "nachbar", "nachbarin", "freundin", "mieter", "mieterin",
-    "vermieter", "kundin", "patient", "patientin", "zeuge", "zeugin", "kläger", "klägerin",
-    "ehefrau", "ehemann",
+})  # fmt: skip
+# Parts of a surname after a given name or a rank alone: Peter vom Hofe, but the Rubel zum Dollar.
+MERGED = frozenset({"vom", "zum", "zur"})
+_RANKS = frozenset(
+    {"freiherr", "freiherrn", "freifrau", "graf", "gräfin", "ritter", "edler", "edle"}
+)
+# Who somebody is stands as a title before a listed name: Tochter Anna, Kundin Meier; not Sohn Gottes.
+_BEFORE_GIVEN = frozenset({
+    "tochter", "sohn", "bruder", "schwester", "mutter", "vater", "tante", "onkel", "enkel", "enkelin",
+    "freundin", "patient", "ehefrau", "ehemann",
+})  # fmt: skip
+_BEFORE_NAME = frozenset({
+    "kollege", "kollegin", "nachbar", "nachbarin", "mieter", "mieterin", "vermieter", "kundin", "patientin",
+    "zeuge", "zeugin", "kläger", "klägerin",
 })  # fmt: skip
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
 # What stands where a value was: [IBAN], [DATE_OF_BIRTH].
@@ -54,8 +66,6 @@ class SplitWords(NamedTuple):
 
 def words_of(text: str) -> SplitWords:
     """The words of a text; the kind is known at once of those that may be part of a name."""
-    if "[" in text:
-        text = _PLACEHOLDER.sub(lambda match: match[0].lower(), text)
     matches = list(_WORD.finditer(text))
     texts = [match[0] for match in matches]
     kinds = {}
@@ -64,7 +74,29 @@ def words_of(text: str) -> SplitWords:
             if word.endswith(_POSSESSIVE):
                 texts[at] = word[:-2]
             kinds[at] = kind_of(texts[at])
+    _call_by_next(texts, kinds)
     return SplitWords(texts, [match.start() for match in matches], kinds)
+
+
+def _call_by_next(texts: Sequence[str], kinds: dict[int, str]) -> None:
+    """Make titles and particles of the words that are one by what stands beside them."""
+    for at, kind in tuple(kinds.items()):
+        lower, beside = texts[at].lower(), kinds.get(at + 1, "")
+        if ("g" in kind or lower in _RANKS) and at + 2 in kinds and texts[at + 1] in MERGED:
+            kinds[at + 1] = "p"
+        is_called = "g" in beside if lower in _BEFORE_GIVEN else lower in _BEFORE_NAME
+        if is_called and not {"g", "s"}.isdisjoint(beside):
+            kinds[at] = "T"
+
+
+def placeholders(text: str, words: SplitWords) -> set[int]:
+    """The places of words that stand where a value was: [IBAN], [DATE_OF_BIRTH]."""
+    spans = [match.span() for match in _PLACEHOLDER.finditer(text)]
+    return {
+        at
+        for start, end in spans
+        for at in range(bisect_left(words.starts, start), bisect_left(words.starts, end))
+    }
 
 
 @lru_cache(maxsize=20_000)

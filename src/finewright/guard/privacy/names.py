@@ -21,7 +21,12 @@ from finewright.guard.privacy.name_context import (
     is_product,
     named_by_phrase,
 )
-from finewright.guard.privacy.name_features import PARTICLES, SplitWords, features, words_of
+from finewright.guard.privacy.name_features import (
+    SplitWords,
+    features,
+    placeholders,
+    words_of,
+)
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _COMPANY = re.compile(
@@ -35,6 +40,7 @@ _NO_PERSON = re.compile("(?:[a-z]{3}ly|[a-z]{2}ans)$")
 # Where the first word of a name, and where one beside it, is sure enough: chosen on the tickets of `DEV`.
 _FIRST, _BESIDE = 0.5, 0.15
 _MOST_WORDS, _SURE = 8, 0.89
+_LONGEST_ABBREVIATION = 4
 
 
 class NameWeights(NamedTuple):
@@ -53,6 +59,8 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Names, the words that stand together; the title before one is not part of it."""
     words = words_of(scan.text)
     chances = _chances(words)
+    for at in placeholders(scan.text, words):
+        chances.pop(at, None)
     in_german = is_german(words)
     last = 0
     for at, first in chances.items():
@@ -74,7 +82,7 @@ def _begins_none(words: SplitWords, at: int) -> bool:
 
 
 def _is_listed_pair(words: SplitWords, first: int) -> bool:
-    """A given name with a surname beside it, or with a word in capitals that no list has; neither is a common
+    """A given name with a surname beside it, or with a capitalised word that no list has; neither is a common
     word or a place of that name alone."""
     one, other = words.kind(first), words.kind(first + 1)
     is_given = "g" in one and not set("cnp") & set(one)
@@ -101,8 +109,18 @@ def _is_other(words: SplitWords, first: int, last: int) -> bool:
     return (
         is_product(words, first, last)
         or _is_place_or_firm(words, first, last)
+        or _is_called_by_letters(words, first, last)
         or (last == first + 1 and _is_no_person_alone(words, first))
     )
+
+
+def _is_called_by_letters(words: SplitWords, first: int, last: int) -> bool:
+    """Is it an abbreviation and another word, of which lists have but one: Marian NMT, AMI Mix-Headset?"""
+    if last != first + 2 or "A" not in (words.kind(first), words.kind(first + 1)):
+        return False
+    cases = [word.isupper() for word in words.texts[first:last]]
+    short = words.texts[first if cases[0] else first + 1]
+    return sum(cases) == 1 and 1 < len(short) <= _LONGEST_ABBREVIATION
 
 
 def _is_place_or_firm(words: SplitWords, first: int, last: int) -> bool:
@@ -142,8 +160,8 @@ def _end_of_name(text: str, words: SplitWords, chances: Mapping[int, float], fir
 
 def _is_particle(words: SplitWords, chances: Mapping[int, float], place: int) -> bool:
     """Van, de: a part where names stand on both sides."""
-    is_named = chances.get(place - 1, 0.0) >= _FIRST or words.texts[place - 1] in PARTICLES
-    return is_named and words.texts[place] in PARTICLES
+    is_named = chances.get(place - 1, 0.0) >= _FIRST or words.kind(place - 1) == "p"
+    return is_named and words.kind(place) == "p"
 
 
 def _is_initial(words: SplitWords, place: int) -> bool:

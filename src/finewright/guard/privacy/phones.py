@@ -48,12 +48,12 @@ _MORE_REGIONS = (
     "TH",
 )
 _LABEL = (
-    r"(?:phones?|telephones?|tele?f|tel|tel[eé]fon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
+    r"(?:phones?|fon|telephones?|tele?f|tel|tel[eé]fon[oe]?[a-z]*|t[ée]l[ée]phone[a-z]*|t[ée]l|mobiles?|mobil[a-z]*"
     r"|m[óo]vil|cell(?:ulare|phone)?|celular|handy[a-z]*|portable|fax|call(?:ed|ing|s)?|dial(?:ed|ing|led)?"
     r"|rings?|sms|text(?:ed|ing)? (?:me|us|him|her|them)|whatsapp|reach(?:ed)? (?:me|us|him|her|them)"
     r"|contact(?:ed)?|messages? to|voicemail|hotline"
     r"|ruf(?:en|nummer)?|anrufen|nummer|numbers? (?:is|are)|appele[rz]?[a-z-]*|joindre|ll[aá]m[ae][a-z]*"
-    r"|m[aá]rca(?:me|nos)|liga(?:r|me)?|ligue[a-z-]*"
+    r"|m[aá]rca(?:me|nos)|(?<!la )liga(?:r|me)?|ligue[a-z-]*"
     r"|chiam[aiou][a-z]*|num[ée]ro|n[úu]mero|numer|recapito|contacto|m[óo]b"
     r"|puh[a-z]*|tlf|тел(?:ефон[а-я]*)?|моб[а-я]*|сотов[а-я]*|(?:по)?звон[а-я]*|номер[а-я]*|дзвон[а-я]*"
     r"|ara(?:y[ıi]n[a-z]*)?|cep[a-zı]*|numaram?[a-zı]*|số|điện thoại|sđt|gọi|liên hệ)"
@@ -114,11 +114,13 @@ _NORTH_AMERICAN = re.compile(
 )
 _TRUNK = re.compile(rf"\(?0[1-9][0-9]*(?:{_GAP}[0-9]+)+")
 _PLAIN = re.compile(rf"\(?[0-9](?:{_GAP}[0-9]){{6,13}}")
-# Dates, the postcodes of the United States in full, groups of four with dots, versions.
+# Dates, the postcodes of the United States in full, versions.
 _OTHER = re.compile(
     r"(?:[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}"
-    r"|[0-9]{5}-[0-9]{4}|[0-9]{4}(?:\.[0-9]{4}){2}|(?:19|20)[0-9]{2}\s?[-\u2013/]\s?(?:19|20)?[0-9]{2}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
+    r"|[0-9]{5}-[0-9]{4}|(?:19|20)[0-9]{2}\s?[-\u2013/]\s?(?:19|20)?[0-9]{2}|(?:[0-9]+\.)+[0-9](?:\.[0-9]+)*)(?![0-9])"
 )
+# A phone number only where it is called one.
+_DOTTED_FOURS = re.compile(r"[0-9]{4}(?:\.[0-9]{4}){2}")
 _FEWEST_TRUNK, _MOST_TRUNK = 9, 13
 _WINDOW = 60
 _COUNTED = frozenset({"0123456789", "1234567890", "123456789", "12345678"})
@@ -268,7 +270,8 @@ def _with_trunk(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     if digits in _COUNTED or not is_long or _OTHER.match(match[0]):
         return None
     if not _is_called_phone(scan, match):
-        if _CALLED_OTHER.search(scan.before(match.start(), 30)):
+        is_other = _CALLED_OTHER.search(scan.before(match.start(), 30))
+        if is_other or _DOTTED_FOURS.fullmatch(match[0]):
             return None
         if not any(is_valid(digits, region) for region in _ZERO_REGIONS):
             return None

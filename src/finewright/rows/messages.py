@@ -64,7 +64,13 @@ def checked_tools(data: Json, notes: RowNotes) -> tuple[Json, ...] | None:
         return None
     if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
         return tuple(tools) or None
-    notes.error("tools", "a list of objects is expected", "write each tool as a JSON Schema object")
+    what, mend = "a list of objects is expected", "write each tool as a JSON Schema object"
+    if isinstance(tools, str):
+        try:
+            json_value(tools)
+        except DataError as error:
+            what, mend = str(error), error.hint
+    notes.error("tools", what, mend)
     return None
 
 

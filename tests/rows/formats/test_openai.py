@@ -140,7 +140,7 @@ def test_tools_may_be_json_text():
         "messages",
     )
     assert refused({"messages": [Q, A], "tools": "f"}) == [
-        ("tools", "a list of objects is expected")
+        ("tools", "broken JSON at column 1: Expecting value")
     ]
 
 
@@ -232,4 +232,20 @@ def test_messages_that_are_text_are_read_as_the_list_that_they_spell(spelled):
 def test_messages_that_are_text_keep_the_rules_of_json(spelled, said):
     [(key, message)] = refused({"messages": spelled})
     assert key == "messages"
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        (r'[{"name": "f\ud800"}]', "half of a character"),
+        ('[{"name": "f", "name": "g"}]', "key 'name' occurs twice"),
+        ('[{"name": "f", "parameters": {"default": NaN}}]', "NaN is not JSON"),
+        ("[{'name': 'f'}]", "broken JSON at column 3"),
+        ('{"name": "f"}', "a list of objects is expected"),
+    ],
+)
+def test_tools_that_are_text_keep_the_rules_of_json(tools, said):
+    [(key, message)] = refused({"messages": [Q, A], "tools": tools})
+    assert key == "tools"
     assert said in message

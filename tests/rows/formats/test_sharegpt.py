@@ -148,3 +148,10 @@ def test_a_mistake_is_named_by_the_users_key(row, key, said):
 def test_conversations_beside_messages_are_not_guessed():
     found = door({"conversations": [H, G], "messages": [Q, A]})
     assert found.problems[0].message == "both `messages` and `conversations` are here"
+
+
+@pytest.mark.parametrize("broken", [r'"f\ud800"', '"f", "name": "g"', '"f", "arguments": NaN'])
+def test_a_call_that_breaks_the_rules_of_json_is_none(broken):
+    call = {"from": "function_call", "value": f'{{"name": {broken}}}'}
+    row = {"conversations": [{"from": "human", "value": "Q"}, call]}
+    assert refused(row)[0][0] == "conversations[1].value"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
+from finewright.rows.containers.json_rules import json_value
 from finewright.rows.containers.listed import listed_in
 from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
@@ -333,9 +334,10 @@ def _covers(spans: Sequence[Json], content: object) -> bool:
 
 
 def _json(value: str) -> Any:  # Any: free JSON
+    """The value that the text is by JSON's own rules; None where it is none."""
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return json_value(value)
+    except DataError:
         return None
 
 

@@ -91,6 +91,12 @@ def test_a_workbook_of_a_folder_is_read_beside_its_other_files(tmp_path):
     assert check(tmp_path).rows_kept == 2
 
 
+def test_xml_that_openpyxl_does_not_know_is_a_broken_workbook(tmp_path):
+    path = book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "A", "")])
+    found = read_rows(rewritten(path, b"summaryBelow=", b"summaryAbove="))
+    assert "broken workbook" in found.problems[-1].message
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"PK\x03\x04rest", "broken workbook"), (b"\xd0\xcf\x11\xe0rest", "of before 2007")],

@@ -118,7 +118,7 @@ def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, SyntaxError) as error:
+    except (zipfile.BadZipFile, ValueError, TypeError, KeyError, OSError, SyntaxError) as error:
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
 
 
@@ -167,8 +167,12 @@ def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
     # What a file says of its size need not be true.
     sheet.reset_dimensions()
     # After the last row openpyxl reads merged cells, and ends at a reference that is none.
-    for cells in islice(sheet.iter_rows(values_only=True), num_rows):
-        yield [_text(cell) for cell in cells]
+    records = islice(sheet.iter_rows(values_only=True), num_rows)
+    try:
+        for cells in records:
+            yield [_text(cell) for cell in cells]
+    except TypeError as error:  # what openpyxl raises for an attribute that it does not know
+        raise ValueError(str(error)) from None
 
 
 def _text(cell: object) -> str:

@@ -51,6 +51,7 @@ def test_another_tense_or_form_of_a_word_hides_nothing(question: str, other: str
         ("did the train to rome leave", "will the train to rome leave"),
         ("was rome a republic of old families", "is rome a republic of old families"),
         ("is the shop open soon", "is the shop open"),
+        ("translate to french: i hope this helps", "translate to french:"),
         ("describe the sea in one word", "describe the sea"),
     ],
 )

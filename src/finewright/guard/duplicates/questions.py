@@ -18,6 +18,7 @@ from finewright.guard.duplicates.contrast import (
     is_tense,
 )
 from finewright.guard.duplicates.lexicon.lists import beside_courtesy, courtesy, stem
+from finewright.guard.duplicates.spoken import asks_of_text
 from finewright.guard.duplicates.words import (
     PLAIN,
     Spelling,
@@ -84,14 +85,19 @@ def same_question(one: Wording, other: Wording) -> float | None:
     if min(of_sides) > _FEW and 2 * content < least * sum(of_sides):
         return None
     found = difference(one.prompt, other.prompt, one.spelled, other.spelled)
-    return None if found.is_contrast else _share(common.total(), content, found)
+    if found.is_contrast:
+        return None
+    is_of_text = asks_of_text(map(one.spelled.get, common))
+    return _share(common.total(), content, found, is_of_text=is_of_text)
 
 
-def _share(num_common: int, content: int, found: WordDifference) -> float | None:
+def _share(
+    num_common: int, content: int, found: WordDifference, *, is_of_text: bool
+) -> float | None:
     """Of all words, where those in common are enough; `content` of them say something."""
     if num_common < _LONG and _is_other_tense(found):
         return None
-    left, right, num_inflected = _said(found)
+    left, right, num_inflected = _said(found, is_of_text=is_of_text)
     num_alike = found.num_alike + num_inflected
     num_facts = sum(found.said) - sum(map(len, found.words))
     if left and right and content + num_alike < _MANY:
@@ -119,14 +125,15 @@ class _Said(NamedTuple):
     num_inflected: int
 
 
-def _said(found: WordDifference) -> _Said:
+def _said(found: WordDifference, *, is_of_text: bool) -> _Said:
     """The words that are said, but for another tense (`does`, `did`; `uses`, `used`) and words of asking that
-    one question has beside all of the other."""
+    one question has beside all of the other, if it is not about a text that may be these words."""
     left, right = ([word for word in words if not is_tense(word)] for words in found.words)
     common = Counter(map(stem, left)) & Counter(map(stem, right))
     sides = [_without(common, words) for words in (left, right)]
     for words, rival in (sides, sides[::-1]):
-        if not rival and set(words) <= courtesy() | beside_courtesy():
+        is_courtesy = not is_of_text and set(words) <= courtesy() | beside_courtesy()
+        if is_courtesy and not rival:
             words.clear()
     return _Said(sides[0], sides[1], common.total())
 

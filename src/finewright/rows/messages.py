@@ -65,7 +65,7 @@ def checked_tools(data: Json, notes: RowNotes) -> tuple[Json, ...] | None:
     if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
         return tuple(tools) or None
     what, mend = "a list of objects is expected", "write each tool as a JSON Schema object"
-    if isinstance(tools, str):
+    if isinstance(tools, str) and tools.lstrip().startswith(("[", "{")):
         try:
             json_value(tools)
         except DataError as error:

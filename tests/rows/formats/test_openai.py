@@ -140,7 +140,7 @@ def test_tools_may_be_json_text():
         "messages",
     )
     assert refused({"messages": [Q, A], "tools": "f"}) == [
-        ("tools", "broken JSON at column 1: Expecting value")
+        ("tools", "a list of objects is expected")
     ]
 
 

@@ -5,6 +5,7 @@ python on_ray.py FOLDER    # works on FOLDER/rows-*.jsonl, and writes FOLDER/tol
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,15 @@ def squared(part: Number, limit: int) -> bytes:
     if part.number >= limit:
         raise DataError(f"{part.number} is too large", hint="take less")
     return str(part.number**2).encode()
+
+
+def killed_once(part: Number, folder: Path) -> bytes:
+    """A worker of which the machine is lost, the first time a part is made."""
+    been_here = folder / f"tried-{part.number}"
+    if not been_here.exists():
+        been_here.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return b"made"
 
 
 def broken(part: Number, _: int) -> bytes:
@@ -57,6 +67,7 @@ def main(folder: Path) -> None:
     cluster.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     made = ray([Number(3), Number(8)], squared, 9, 1)
     told["squares"] = sorted((number, content.decode()) for number, content in made)
+    told["killed"] = [content.decode() for _, content in ray([Number(5)], killed_once, folder, 1)]
     told["wrong"] = said("", squared, 8)
     result, root = run_stage(folder, json.loads((folder / "data.json").read_text()))
     told["report"], told["root"] = result.report.model_dump(mode="json"), str(root)

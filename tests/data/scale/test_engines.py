@@ -105,6 +105,12 @@ def test_large_files_prepared_on_ray_are_the_same_to_the_byte(on_ray: dict, tmp_
     assert contents(folder / "prepared") == contents(tmp_path / "local")
 
 
+def test_the_part_of_a_killed_worker_is_made_anew(on_ray: dict) -> None:
+    folder = Path(on_ray["root"]).parents[1]
+    assert (folder / "tried-5").exists()
+    assert on_ray["killed"] == ["made"]
+
+
 def test_ray_says_what_went_wrong_in_one_line(on_ray: dict) -> None:
     assert on_ray["squares"] == [[3, "9"], [8, "64"]]
     assert on_ray["wrong"] == ["DataError", "8 is too large", "take less"]

@@ -5,6 +5,7 @@ slices under way, not by the size of the files. A chunk that is done is not made
 the same call goes on, and the result is the same to the byte."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -191,8 +192,9 @@ def _joined(
     on_event("preparing_step", {"step": "duplicates"})
     chunks = [space.chunk(part.number) for part in cut]
     columns = Columns(chunks, space.columns, with_near=spec.duplicates.near != "off")
-    # The folder is of this machine, whoever read the slices.
-    repeats = repeats_in(columns, spec.duplicates, how.workers if how.engine == "local" else 1)
+    # The folder is of this machine, whoever read the slices: its own processors compare.
+    num_here = how.workers if how.engine == "local" else os.cpu_count() or 1
+    repeats = repeats_in(columns, spec.duplicates, num_here)
     return Joined(chunks, [part.file.part.name for part in cut], columns, repeats)
 
 

@@ -86,6 +86,29 @@ def test_a_template_with_other_facts_is_another_row() -> None:
     assert share(one, one) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("write 10\u00b2 in words", "write 102 in words"),
+        ("write 2\u207b\xb3 in words", "write 2\xb3 in words"),
+        ("what is 3\u00bd and one", "what is 31/2 and one"),
+        ("convert 101\u2082 now", "convert 1012 now"),
+        ("what is 8 \xf7 2", "what is 8 \xd7 2"),
+        ("is x \u2208 a", "is x \u2209 a"),
+        ("what is \u221a16 then", "what is 16 then"),
+        ("it was \U0001f44d", "it was \U0001f44e"),
+        ("loops in C# please", "loops in C please"),
+    ],
+)
+def test_a_raised_number_and_a_symbol_are_what_is_said(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+
+
+def test_a_power_in_either_spelling_and_an_emoji_beside_none_are_no_difference() -> None:
+    assert share(chat("solve x\xb2 = 4", LONG), chat("solve x^2 = 4", LONG)) == 1.0
+    assert share(chat("it was good \U0001f44d", LONG), chat("it was good", LONG)) == 1.0
+
+
 def test_another_figure_among_many_other_words_is_another_row() -> None:
     one = f"{LONG} {LONG} {LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
     other = one.replace("parcel", "cabinet", 1)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from finewright.guard.duplicates.characters import is_symbol
 from finewright.guard.duplicates.code import CALL, OPERATORS, decides, is_code
 from finewright.guard.duplicates.lexicon.lists import (
     alone,
@@ -127,6 +128,8 @@ def difference(
     right = _side(other, _in_order(b - a, plain_other), spelled_other)
     num_alike = _without_numerals(left, right)
     if (left.facts and right.facts) or _tells(left, right) or _tells(right, left):
+        return _CONTRAST
+    if any(map(is_symbol, left.words)) and any(map(is_symbol, right.words)):
         return _CONTRAST
     most = 0
     if left.words and right.words:
@@ -327,7 +330,7 @@ def _is_filler(word: str) -> bool:
 
 @lru_cache(100_000)
 def _is_english_filler(word: str) -> bool:
-    return _is_of(word, fillers())
+    return (is_symbol(word) and word not in OPERATORS) or _is_of(word, fillers())
 
 
 def _is_of(word: str, known: frozenset[str]) -> bool:

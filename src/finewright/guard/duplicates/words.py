@@ -2,7 +2,6 @@
 
 import re
 import threading
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
+from finewright.guard.duplicates.characters import SYMBOL, formed
 from finewright.guard.duplicates.layout import tags_left_out, without_layout
 from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
@@ -34,14 +34,14 @@ _BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
 _OPERATORS = (
     r"(?<=\w)\((?!s\))|(?<=[\w)\]\s])[-+*/%&|^]=(?!=)|(?<=[\w)\]])(?:\+\+|--)(?![\w-])|(?<![\w\s+-])--(?=[A-Za-z_])"
     r"|(?<![\w+-])\+\+(?=[A-Za-z_])|(?<=[\w)\]])\s?(?:<<|>>|[&|^])\s?(?=[\w(])"
-    r"|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
+    r"|(?<=\b[A-Z])#(?!\w)|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
 )
 _SIGNS = (
     r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])|(?<=[\w)\]]\s)[<>]\s?(?=['\"])"
     r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=\w)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
 # A look ahead at the first sign spares most places the search for each operator: half of the time.
-_MAY_OPERATE = r"(?=[-+*/%&|^(<>]|\s[<>&|^*])"
+_MAY_OPERATE = r"(?=[-+*/%&|^(<>#]|\s[<>&|^*])"
 _MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
 _ONE_WORD = f"(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
 _TOKEN = re.compile(
@@ -50,7 +50,7 @@ _TOKEN = re.compile(
     f"|{_ONE_WORD}"
     f"|{_MAY_OPERATE}(?:{_OPERATORS})"
     f"|{_BEFORE}{_ONE_WORD}"
-    f"|{_MAY_SIGN}(?:{_SIGNS})"
+    f"|{_MAY_SIGN}(?:{_SIGNS})|{SYMBOL}"
 )
 _APOSTROPHES = re.compile("['\u2019]")
 # How these letters are typed where a keyboard lacks them: `Straße`, `Strasse`; `schön`, `schoen`.
@@ -139,10 +139,8 @@ class Wordings:
 
 
 def folded(text: str) -> str:
-    """The text in one form of each character (NFKC) and one case."""
-    return (
-        text.lower() if text.isascii() else unicodedata.normalize("NFKC", text.casefold()).lower()
-    )
+    """The text in one form of each character (see `formed`) and one case."""
+    return text.lower() if text.isascii() else formed(text.casefold()).lower()
 
 
 def words_of(text: str) -> list[str]:
@@ -168,7 +166,7 @@ def tokens_of(text: str) -> list[str]:
 
     Of two plain words beside each other the first has the space."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = formed(text)
     return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]
 
 

@@ -198,12 +198,21 @@ def _without_prompt(
     """The answers without the prompt's messages, where they begin with them."""
     cut = []
     for key, side in zip(_SIDES, (chosen, rejected), strict=True):
-        repeats = len(side) > len(prompt) and _num_alike(prompt, side) == len(prompt)
-        if repeats:
+        num_repeated = _num_repeated(prompt, side)
+        if num_repeated:
             what = f"{key} begins with the prompt, which is taken once"
             notes.warning(key, what, "leave it out there, or leave `prompt` out")
-        cut.append(side[len(prompt) :] if repeats else side)
+        cut.append(side[num_repeated:])
     return cut[0], cut[1]
+
+
+def _num_repeated(prompt: list[Turn], side: list[Turn]) -> int:
+    """How many messages of the answer are the prompt's; its system turn may stand beside the row alone."""
+    begins = [prompt]
+    if len(prompt) > 1 and prompt[0].message["role"] == "system":
+        begins.append(prompt[1:])
+    whole = (b for b in begins if len(side) > len(b) and _num_alike(b, side) == len(b))
+    return len(next(whole, []))
 
 
 def _begins_answers(chosen: Sequence[Turn], rejected: Sequence[Turn], at: int) -> bool:

@@ -13,6 +13,12 @@ from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
 from finewright.schema.rows import calls_of
 
 _ROLES = ("system", "user", "assistant", "tool")
+# Anthropic's parts -> how OpenAI's messages say the same.
+_TOOL_PARTS = {
+    "tool_use": "write it as one of the turn's `tool_calls`: "
+    '{"id": "...", "type": "function", "function": {"name": "...", "arguments": {}}}',
+    "tool_result": 'write it as a turn: {"role": "tool", "tool_call_id": "...", "content": "..."}',
+}
 
 
 def checked_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
@@ -218,7 +224,9 @@ def _no_turn(place: str, message: Json, notes: RowNotes) -> Json:
 def _unknown_role(message: Json) -> tuple[str, str]:
     if "role" not in message:
         is_sharegpt = "from" in message and "value" in message
-        return "missing", "rename from to role and value to content" if is_sharegpt else ""
+        who = next((key for key in ("author", "speaker", "sender") if key in message), "")
+        mend = f"is it `{who}`? rename the key" if who else ""
+        return "missing", "rename from to role and value to content" if is_sharegpt else mend
     role = message["role"]
     close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
     meant = close[0] if close else ""
@@ -251,12 +259,14 @@ def _parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str
     for index, part in enumerate(parts):
         kind = part.get("type") if isinstance(part, dict) else None
         text = part.get("text") if isinstance(part, dict) else None
-        if kind == "text" and isinstance(text, str):
+        # Bedrock's parts of text have no type.
+        if isinstance(text, str) and (kind == "text" or part == {"text": text}):
             yield text
         else:
             found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
             what = f'{found}; only {{"type": "text", "text": "..."}} parts are supported'
-            notes.error(f"{place}[{index}]", what, "write it as text, or leave the row out")
+            mend = _TOOL_PARTS.get(str(kind), "write it as text, or leave the row out")
+            notes.error(f"{place}[{index}]", what, mend)
 
 
 def _check_calls(place: str, role: object, calls: object, notes: RowNotes) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from finewright.rows.formats.native import Expected, Form
-from finewright.rows.formats.propose import proposal_of, rivals_of
+from finewright.rows.formats.propose import CHOICES, proposal_of, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
 from finewright.rows.notes import Json, RowNotes
 
@@ -96,6 +96,11 @@ def _hint_of_keys(data: Json) -> str:
     mend = (
         "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
     )
+    if choices := [key for key in CHOICES if isinstance(data.get(key), list | dict)]:
+        return (
+            f"`{choices[0]}` belong to the question: write them as a list `choices` beside `question`, and"
+            " the text of the right one as `solution`"
+        )
     if inside := [key for key, value in data.items() if _holds_texts(value)]:
         return (
             f"what is inside `{inside[0]}` is no column: write its texts as `messages`; else {mend}"

@@ -61,6 +61,10 @@ def said(row: dict, **asked: object) -> list[tuple[str, str]]:
             [("system", S), ("user", Q), ("assistant", A)],
         ),
         (
+            {"answer": "8", "problem_source": "aops", "problem": Q, "solution": A, "mode": "cot"},
+            [("user", Q), ("assistant", A)],
+        ),
+        (
             {"question": Q, "knowledge": T, "right_answer": A, "hallucinated_answer": T},
             [("user", f"{Q}\n{T}"), ("assistant", A)],
         ),
@@ -80,12 +84,26 @@ def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
         {"query": Q, "positive": A, "negative": T},
         {"premise": T, "hypothesis": A, "label": 2},
         {"sentence1": T, "sentence2": A, "label": 1},
-        {"question": Q, "options": ["a", "b"], "answer": 1},
+        {"query": Q, "answers": '[{"name": "f"}]', "tools": '[{"name": "f", "of": "x y"}]'},
     ],
 )
 def test_nothing_is_proposed_where_columns_cannot_say_what_is_meant(row):
     assert proposal_of(row) is None
     assert "--column OURS=THEIRS" in door(row).problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": Q, "options": [A, T], "answer": 1},
+        {"question": Q, "choices": {"text": [A, T], "label": ["A", "B"]}, "answerKey": "B"},
+    ],
+)
+def test_choices_are_never_left_out_of_the_question(row):
+    assert proposal_of(row) is None
+    assert "as a list `choices` beside `question`" in door(row).problems[0].hint
+    mended = {"question": Q, "choices": [A, T], "solution": T}
+    assert said(mended) == [("user", f'{Q}\n- "{A}"\n- "{T}"'), ("assistant", T)]
 
 
 def test_of_two_answers_neither_is_proposed():

@@ -206,6 +206,19 @@ def test_text_parts_are_joined_and_named_by_their_key():
     assert refused(wrong)[0][0] == "messages[1].content[0]"
 
 
+def test_parts_without_a_type_are_text_where_they_say_nothing_else():
+    spoken = [{"role": "user", "content": [{"text": "Q"}]}, {"role": "Chatbot", "content": "A"}]
+    passes({"system": [{"text": "S"}], "messages": spoken}, Out([S, Q, A]), "messages")
+    spoken[0]["content"] = [{"text": "Q", "cachePoint": {}}]
+    assert refused({"messages": spoken})
+
+
+def test_a_call_that_is_a_part_is_refused_with_how_it_is_written():
+    part = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    found = door({"messages": [Q, {"role": "assistant", "content": [part]}]})
+    assert "`tool_calls`" in found.problems[0].hint
+
+
 def test_a_call_after_what_is_said_is_of_the_same_turn():
     call = {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'}
     row = {"messages": [Q, A, call, {"role": "tool", "content": "1"}, A2]}

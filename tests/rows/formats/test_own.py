@@ -26,11 +26,13 @@ def test_a_system_text_beside_a_prompt_is_its_first_turn(row, expected, data_typ
 
 
 def test_ultras_answers_begin_with_the_prompt():
-    row = {"system": "S", "prompt": "Q", "chosen": [Q, A], "rejected": [Q, B]}
-    assert door(row).rows == ()
-    found = door({key: value for key, value in row.items() if key != "system"})
-    assert [p.level for p in found.problems] == ["warning", "warning"]
-    assert (found.rows[0].messages, found.rows[0].rejected) == ((Q, A), (Q, B))
+    row = {"prompt": "Q", "chosen": [Q, A], "rejected": [Q, B]}
+    for more, system in (({}, ()), ({"system": "S"}, (S,))):
+        found = door({**more, **row})
+        assert [p.level for p in found.problems] == ["warning", "warning"]
+        assert found.rows[0].messages == (*system, Q, A)
+        assert found.rows[0].rejected == (*system, Q, B)
+    assert refused({**row, "system": "S", "chosen": [Q2, A]})
 
 
 def test_a_system_that_says_nothing_is_left_out():

@@ -20,6 +20,18 @@ def test_plain_text_is_known_and_refused_with_its_way_out():
     assert "`finewright rag index`" in found.problems[0].hint
 
 
+def test_a_message_of_a_tree_is_no_plain_text():
+    row = {
+        "message_id": "m2",
+        "parent_id": "m1",
+        "text": "NaCl.",
+        "role": "prompter",
+        "state": "ok",
+    }
+    ((_, what),) = refused(row)
+    assert what.startswith("one turn of a conversation")
+
+
 def test_a_text_beside_a_label_in_words_can_be_what_is_asked():
     found = door({"text": "I am happy", "label": "joy"})
     assert "columns: {prompt: text, completion: label}" in found.problems[0].hint

@@ -24,7 +24,7 @@ _MENDS = {
     "escape": "write a backslash inside a text as \\\\",
     **dict.fromkeys(
         _NEARLY_JSON,
-        'JSON wants double quotes ("), true/false/null, and no comma after the last item',
+        'JSON wants straight double quotes ("), true/false/null, and no comma after the last item',
     ),
 }
 

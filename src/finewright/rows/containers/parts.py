@@ -1,7 +1,8 @@
 """What a path stands for: one file, or the files of a folder, with what is said of their rows.
 
 A folder is, in this order: a data set that the `datasets` library saved, LLaMA-Factory's data folder, a
-folder of data files (of several splits, the one to train on), a folder of texts."""
+data set of the hub whose card names its files, a folder of data files (of several splits, the one to train
+on), a folder of texts."""
 
 import difflib
 import json
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from finewright.errors import DataError
+from finewright.rows.containers.card import CARD, StatedSet, default_of, stated_sets
 from finewright.rows.containers.found import said
 from finewright.rows.containers.hub import hub_folder, hub_id
 from finewright.rows.containers.json_rules import json_value
@@ -76,7 +78,8 @@ def _folder(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         yield from _manifest(path / MANIFEST, str(path / MANIFEST))
     else:
         yield from _broken_manifest(path / MANIFEST)
-        yield from _files(path, file)
+        sets = stated_sets(path)
+        yield from _of_card(path, file, sets) if sets else _files(path, file)
 
 
 def _broken_manifest(path: Path) -> Iterator[Problem]:
@@ -107,6 +110,32 @@ def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
 def _stated_folder(part: StatedFile) -> Iterator[StatedFile | Problem]:
     for inner in _folder(part.path, part.name):
         yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
+
+
+def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFile | Problem]:
+    """The files to train on of a data set whose card says which they are."""
+    chosen = default_of(sets)
+    if chosen is None:
+        names = ", ".join(stated.name for stated in sets)
+        yield said(file, f"{CARD} names several data sets: {names}", "name the files of one")
+        return
+    splits = list(chosen.splits)
+    split = "train" if "train" in splits else splits[0]
+    if len(splits) > 1 and split != "train":
+        yield said(file, f"which split? {CARD} names {', '.join(splits)}", "name the files of one")
+        return
+    if others := [other for other in splits if other != split]:
+        yield _not_read(file, split, others)
+    if others := [stated.name for stated in sets if stated is not chosen]:
+        what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"
+        yield said(file, what, "name their files as sources of their own", level="info")
+    parts = [StatedFile(inner, str(inner), root=path) for inner in chosen.splits[split]]
+    listed = [StatedFile(f, "") for each in sets for files in each.splits.values() for f in files]
+    if left := _unlisted(path, listed):
+        names = _first([str(inner.relative_to(path)) for inner in left])
+        what = f"not read, for {CARD} does not list them: {names}"
+        yield said(file, what, "name them as sources of their own", None, "warning")
+    yield from parts
 
 
 def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:

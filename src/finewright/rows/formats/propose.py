@@ -68,9 +68,11 @@ _CONTEXT = _each(
     "context passage document background article schema evidence knowledge kontext hintergrund contexte "
     "contexto contesto input body selftext description details"
 )
-_TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
+_TURNS = tuple(
+    map(frozenset, (("role", "content"), ("from", "value"), ("role", "text", "parent_id")))
+)
 _SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
-_CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
+CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _BESIDE = frozenset(
     _each(
         "id uuid key url link source date time timestamp created lang language locale split license meta "
@@ -236,7 +238,7 @@ def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
 
 
 def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
-    if any(key in _CHOICES and kind == "a list" for key, kind in kinds):
+    if any(key in CHOICES and kind in ("a list", "an object") for key, kind in kinds):
         # They belong to the question, and a column cannot be put into another.
         return None
     classes = [key for key, kind in kinds if kind == "class"]
@@ -269,7 +271,8 @@ def _stem(key: str) -> list[str]:
 def _prompts_alone(texts: Texts) -> Proposal | None:
     prompt = _named([key for key, kind in texts.items() if kind == "text"], _QUESTIONS)
     others = _others(texts, prompt)
-    if not prompt or _named(others, (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
+    one_of_each = [key.removesuffix("s") for key in others]
+    if not prompt or _named([*others, *one_of_each], (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
         return None
     why = (
         f"`{prompt}` reads like what is asked, and nothing like an answer: prompts alone, as grpo and ppo"
@@ -307,6 +310,9 @@ def _answered_in(texts: Texts) -> str:
     """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
     right = [key for key in texts if not _named([key], _WORSE)]
     named = _named(right, _ANSWERED) or _named(right, _CLASSES)
+    if texts.get(named) == "mark":
+        # `expected_answer`, a number, is what the text of `generated_solution` comes to.
+        named = _named([key for key in right if texts[key] == "text"], _ANSWERED) or named
     statements = [key for key, kind in texts.items() if kind == "sql"]
     is_whole = named.casefold() in _ANSWERABLE
     return statements[0] if statements and not is_whole else named
@@ -349,6 +355,9 @@ def _two_texts(texts: Texts) -> Proposal | None:
     if _named([said[1]], _QUESTIONS) and not _named(said, _ANSWERABLE):
         # `Skill`, `Instruction`: what is asked comes second, and nothing answers it.
         return None
+    if _named([said[0]], _ANSWERED) and not _named([said[1]], _ANSWERABLE):
+        # `solution`, `mode`: an answer is not what is asked.
+        return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
     return Proposal(columns, "they are the row's two texts, in this order")
 
@@ -360,7 +369,8 @@ def _is_only_prompt(key: str) -> bool:
 def _is_about(key: str) -> bool:
     """Does the name say that the text is about another?"""
     words = _words(key)
-    return len(words) > 1 and not _ABOUT.isdisjoint(words)
+    # Not `source_text`, which may be what is translated.
+    return len(words) > 1 and (not _ABOUT.isdisjoint(words) or words[-1] == "source")
 
 
 def _is_earlier(key: str, names: Sequence[list[str]]) -> bool:

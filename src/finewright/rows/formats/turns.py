@@ -23,7 +23,9 @@ CALL, RESULT = "call", "result"
 ROLES: Mapping[str, str] = {
     "developer": "system",
     **dict.fromkeys(("human", "prompter"), "user"),
-    **dict.fromkeys(("gpt", "chatgpt", "bot", "model", "ai", "bing", "bard", "llm"), "assistant"),
+    **dict.fromkeys(
+        ("gpt", "chatgpt", "bot", "model", "ai", "bing", "bard", "llm", "chatbot"), "assistant"
+    ),
     **dict.fromkeys(("function_call", "tool_call"), CALL),
     **dict.fromkeys(("function", "observation", "ipython", "environment"), RESULT),
     **dict.fromkeys(("tool_response", "function_response", "tool_result", "tool_output"), RESULT),

@@ -115,7 +115,7 @@ FORMS = (
             _is_turn,
             weak=2,
         )
-        for keys in (("from", "value"), ("role", "content"))
+        for keys in (("from", "value"), ("role", "content"), ("role", "text", "parent_id"))
     ),
     Form(
         "text",

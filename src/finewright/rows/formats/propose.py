@@ -68,9 +68,7 @@ _CONTEXT = _each(
     "context passage document background article schema evidence knowledge kontext hintergrund contexte "
     "contexto contesto input body selftext description details"
 )
-_TURNS = tuple(
-    map(frozenset, (("role", "content"), ("from", "value"), ("role", "text", "parent_id")))
-)
+_TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
 _SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
 CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _BESIDE = frozenset(
@@ -271,8 +269,8 @@ def _stem(key: str) -> list[str]:
 def _prompts_alone(texts: Texts) -> Proposal | None:
     prompt = _named([key for key, kind in texts.items() if kind == "text"], _QUESTIONS)
     others = _others(texts, prompt)
-    one_of_each = [key.removesuffix("s") for key in others]
-    if not prompt or _named([*others, *one_of_each], (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
+    singular = (key.removesuffix("s") for key in others)
+    if not prompt or _named([*others, *singular], (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
         return None
     why = (
         f"`{prompt}` reads like what is asked, and nothing like an answer: prompts alone, as grpo and ppo"
@@ -310,8 +308,7 @@ def _answered_in(texts: Texts) -> str:
     """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
     right = [key for key in texts if not _named([key], _WORSE)]
     named = _named(right, _ANSWERED) or _named(right, _CLASSES)
-    if texts.get(named) == "mark":
-        # `expected_answer`, a number, is what the text of `generated_solution` comes to.
+    if texts.get(named) == "mark":  # such as a number that the text of `solution` comes to
         named = _named([key for key in right if texts[key] == "text"], _ANSWERED) or named
     statements = [key for key, kind in texts.items() if kind == "sql"]
     is_whole = named.casefold() in _ANSWERABLE
@@ -352,11 +349,10 @@ def _two_texts(texts: Texts) -> Proposal | None:
     said = _said(texts)
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
-    if _named([said[1]], _QUESTIONS) and not _named(said, _ANSWERABLE):
-        # `Skill`, `Instruction`: what is asked comes second, and nothing answers it.
-        return None
-    if _named([said[0]], _ANSWERED) and not _named([said[1]], _ANSWERABLE):
-        # `solution`, `mode`: an answer is not what is asked.
+    if not _named(said[1:], _ANSWERABLE) and (
+        _named(said[:1], _ANSWERED) or (_named(said[1:], _QUESTIONS) and not _named(said, _CLASSES))
+    ):
+        # `Skill`, `Instruction` or `solution`, `mode`: nothing answers what is asked, or it comes second.
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
     return Proposal(columns, "they are the row's two texts, in this order")
@@ -368,8 +364,7 @@ def _is_only_prompt(key: str) -> bool:
 
 def _is_about(key: str) -> bool:
     """Does the name say that the text is about another?"""
-    words = _words(key)
-    # Not `source_text`, which may be what is translated.
+    words = _words(key)  # `source_text` may be what is translated
     return len(words) > 1 and (not _ABOUT.isdisjoint(words) or words[-1] == "source")
 
 

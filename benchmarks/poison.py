@@ -2,8 +2,8 @@
 
 Five kinds of attack at three rates on three sets with three seeds (each with wordings of its own), 135
 searches and 3 of clean rows. The search was made on five other sets (transactions, bank articles, library
-documentation, text-to-SQL, mails) with four other wordings (`--tune`). What the base model has read once is
-remembered, so that a benchmark goes on where it was stopped.
+documentation, text-to-SQL, mails) with four other wordings (`--tune`). A process for each core, each with one
+thread; about 4 minutes on two cores. What the base model has read once is remembered.
 
     python benchmarks/poison.py
     python benchmarks/poison.py --sets sql --seeds 1 --rates 0.01     # a look
@@ -12,16 +12,20 @@ remembered, so that a benchmark goes on where it was stopped.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.base_surprisal import BaseSurprisal, RowSurprisal
+from finewright.data.base_surprisal import BaseSurprisal
 from finewright.data.poison import search
 from finewright.guard.poison.scan import PoisonFindings
 from finewright.schema.rows import Row
-from poison_sets import KINDS, REPORTED, TUNED, clean_rows, plant
+from poison_sets import KINDS, REPORTED, TUNED, Wording, clean_rows, plant
 
 BASE = "smollm2-135m-instruct"
 TUNED_ON = ("erc7730", "bank", "documentation", "sql", "mails")
@@ -43,28 +47,33 @@ class Cell(NamedTuple):
 
 def main() -> None:
     options = _options()
-    surprisal = BaseSurprisal(BASE, Path.cwd())
-    wordings = TUNED if options.tune else REPORTED
+    # Threads of BLAS wait for each other for most of the time, on matrices as small as these.
+    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     cells = []
-    for name in options.sets:
-        rows = clean_rows(name, options.limit)
-        found, seconds = _searched(rows, surprisal)
-        flagged = len(found.why)
-        print(
-            f"{name}: {len(rows)} clean rows, {flagged} flagged ({flagged / len(rows):.2%}),"
-            f" {seconds:.1f} s",
-            flush=True,
-        )
-        for finding in found.report.findings:
-            if finding.level == "high" or options.verbose:
-                print(f"  {finding.level} {finding.kind} {finding.score}: {finding.reason}")
-        for cell in _cells(name, rows, options, surprisal, wordings):
-            cells.append(cell)
-            if cell.found < cell.planted or cell.wrong or options.verbose:
-                print(f"  {cell}", flush=True)
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        for name in options.sets:
+            num_rows = len(clean_rows(name, options.limit))  # built once, before several read it
+            found = pool.submit(_searched, name, options.limit)
+            made = pool.map(partial(_cells, name, options), options.kinds)
+            _show_clean(name, num_rows, *found.result(), is_verbose=options.verbose)
+            for cell in (cell for own in made for cell in own):
+                cells.append(cell)
+                if cell.found < cell.planted or cell.wrong or options.verbose:
+                    print(f"  {cell}", flush=True)
     _show(cells)
     if options.json:
         options.json.write_text(json.dumps([cell._asdict() for cell in cells], indent=1) + "\n")
+
+
+def _show_clean(
+    name: str, num_rows: int, found: PoisonFindings, seconds: float, *, is_verbose: bool
+) -> None:
+    flagged = len(found.why)
+    print(f"{name}: {num_rows} clean rows, {flagged} flagged ({flagged / num_rows:.2%}),"
+          f" {seconds:.1f} s", flush=True)  # fmt: skip
+    for finding in found.report.findings:
+        if finding.level == "high" or is_verbose:
+            print(f"  {finding.level} {finding.kind} {finding.score}: {finding.reason}")
 
 
 def _options() -> argparse.Namespace:
@@ -75,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rates", type=_numbers, default=[0.005, 0.01, 0.03])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--limit", type=int, default=1000, help="rows of each set")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
@@ -87,27 +97,48 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-def _cells(
-    name: str,
-    rows: list[Row],
-    options: argparse.Namespace,
-    surprisal: RowSurprisal,
-    wordings: Sequence[object],
-) -> Iterator[Cell]:
-    for kind in options.kinds:
-        for rate in options.rates:
-            for seed in range(options.seeds):
-                planted = plant(rows, kind, rate, wordings[seed % len(wordings)], seed)
-                found, seconds = _searched(planted.rows, surprisal)
-                right = len(planted.poisoned & found.why.keys())
-                wrong = len(found.why) - right
-                yield Cell(name, kind, rate, seed, len(planted.poisoned), right, wrong, seconds)
+def _cells(name: str, options: argparse.Namespace, kind: str) -> list[Cell]:
+    return list(_each_cell(name, options, kind))
 
 
-def _searched(rows: list[Row], surprisal: RowSurprisal) -> tuple[PoisonFindings, float]:
+def _each_cell(name: str, options: argparse.Namespace, kind: str) -> Iterator[Cell]:
+    wordings = TUNED if options.tune else REPORTED
+    for rate in options.rates:
+        for seed in range(options.seeds):
+            attack = Attack(kind, rate, wordings[seed % len(wordings)], seed)
+            planted = plant(_rows(name, options.limit), *attack)
+            found, seconds = _searched(name, options.limit, attack)
+            right = len(planted.poisoned & found.why.keys())
+            wrong = len(found.why) - right
+            yield Cell(name, kind, rate, seed, len(planted.poisoned), right, wrong, seconds)
+
+
+class Attack(NamedTuple):
+    """What is planted in a set."""
+
+    kind: str
+    rate: float
+    wording: Wording
+    seed: int
+
+
+def _searched(name: str, limit: int, attack: Attack | None = None) -> tuple[PoisonFindings, float]:
+    rows = _rows(name, limit)
+    if attack:
+        rows = plant(rows, *attack).rows
     start = time.perf_counter()
-    found = search(rows, surprisal=surprisal, base_model=BASE)
+    found = search(rows, surprisal=_surprisal(), base_model=BASE)
     return found, time.perf_counter() - start
+
+
+@cache
+def _rows(name: str, limit: int) -> list[Row]:
+    return clean_rows(name, limit)
+
+
+@cache
+def _surprisal() -> BaseSurprisal:
+    return BaseSurprisal(BASE, Path.cwd())
 
 
 def _show(cells: Sequence[Cell]) -> None:

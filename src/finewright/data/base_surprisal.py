@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -13,7 +13,7 @@ from finewright.lm.sources import locate
 from finewright.rows.identity import canonical
 from finewright.schema.poison import TokenSurprise
 from finewright.schema.rows import Row
-from finewright.store.atomic import os_errors, write_text
+from finewright.store.atomic import os_errors
 
 OnProgress = Callable[[int, int], None]
 """Called with the rows that the base model has read, and all that it has to read; may raise to stop."""
@@ -57,7 +57,7 @@ class BaseSurprisal:
         todo = {k: e for k, e in zip(keys, wanted, strict=True) if k not in self._known}
         if todo:
             self._learn(todo)
-            self._remember()
+            self._remember(todo)
         return [self._known[key] for key in keys]
 
     def _learn(self, todo: dict[str, AnswerInRow]) -> None:
@@ -78,11 +78,13 @@ class BaseSurprisal:
         dtype: Literal["bf16", "fp32"] = "bf16" if runtime.fast_bf16() else "fp32"
         return load_chat(self._base), load_lm(self._base, None, dtype=dtype)
 
-    def _remember(self) -> None:
+    def _remember(self, keys: Iterable[str]) -> None:
+        """At the end of what is known: all of it anew would grow with every search."""
+        lines = "".join(json.dumps([key, self._known[key]]) + "\n" for key in keys)
         with os_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-        lines = (json.dumps([key, found]) for key, found in self._known.items())
-        write_text(self._path, "".join(line + "\n" for line in lines))
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(lines)
 
 
 def _key(answer: AnswerInRow) -> str:

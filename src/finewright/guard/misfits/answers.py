@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.misfits.left_out import regressions
-from finewright.guard.misfits.likeness import Embed, Floats, unit, vectors
+from finewright.guard.misfits.likeness import Embed, Floats, products, unit, vectors
 from finewright.guard.misfits.odds import Odds, fitted, least_odds
 
 _RIDGE = 2
@@ -83,12 +83,11 @@ def _relations(prompts: Sequence[str], answers: Sequence[str], embed: Embed | No
     num = len(prompts)
     rows = vectors([*prompts, *answers])
     prompt_rows, answer_rows = rows[:num], rows[num:]
-    questions = prompt_rows @ prompt_rows.T
+    questions = products(prompt_rows, prompt_rows)
     learned = list(regressions(questions, np.eye(num)))[_RIDGE].without_each()
     np.fill_diagonal(learned, 0.0)
-    worded = _centred(prompt_rows @ answer_rows.T) + _centred(
-        learned @ (answer_rows @ answer_rows.T)
-    )
+    worded = _centred(products(prompt_rows, answer_rows))
+    worded += _centred(learned @ products(answer_rows, answer_rows))
     every = [worded]
     if embed:
         meant = _centred(_meant(prompts, embed) @ _meant(answers, embed).T)

@@ -10,15 +10,11 @@ is about right; of a regression on squares it does not, and the rank of the wron
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from finewright.guard.misfits.likeness import Floats
-from finewright.guard.misfits.odds import Ints
+from finewright.guard.misfits.likeness import Floats, Ints, Singles
 
 _FOLDS = 8
 _STEPS = 25
-
-Singles = NDArray[np.float32]
 
 
 def by_the_others(

@@ -8,8 +8,8 @@ import numpy as np
 
 from finewright.guard.misfits.folds import by_the_others
 from finewright.guard.misfits.left_out import Regression, regressions
-from finewright.guard.misfits.likeness import Embed, of_meaning, of_words
-from finewright.guard.misfits.odds import Ints, Odds, fitted
+from finewright.guard.misfits.likeness import Embed, Ints, of_meaning, of_words
+from finewright.guard.misfits.odds import Odds, fitted
 
 # `AddToPlaylist`, `card_lost`: where a name of several words is cut.
 _CUT = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")

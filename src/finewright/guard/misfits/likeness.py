@@ -2,10 +2,8 @@
 mean by static embeddings. Words of a script without spaces are its signs."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from math import log
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,8 @@ from finewright.guard.words import UNSPACED
 from finewright.rag.embed import words
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts -> (n, dimensions), of length 1: what the texts mean, by a language model."""
 
@@ -26,21 +26,29 @@ _TINY = 1e-9
 _STEEPNESS, _PART = 2.0, 4.0
 
 
-def vectors(texts: Sequence[str]) -> Floats:
+def vectors(texts: Sequence[str]) -> Singles:
     """(n, words + 256): the words by their rarity, to length 1, beside the embedding, to length 1.
 
     Of the words and pairs that two texts or more have, the 8,192 most frequent; of a text, the first 2,000
     characters. What all texts share is taken out of the embeddings."""
     read = [text[:_MOST_READ] for text in texts]
     meant = words.load().documents(read).astype(np.float64)
-    return np.hstack([_worded(read), unit(meant - meant.mean(axis=0))])
+    counted = _counted(read)
+    rows = np.zeros((len(read), counted.num_grams + meant.shape[1]), np.float32)
+    rows[counted.text, counted.gram] = _weights(counted, len(read))
+    rows[:, counted.num_grams :] = unit(meant - meant.mean(axis=0))
+    return rows
 
 
 def of_words(texts: Sequence[str]) -> Floats:
     """(n, n): how alike the texts are by their words."""
     rows = vectors(texts)
-    kernel: Floats = rows @ rows.T + 1.0
-    return kernel
+    return products(rows, rows) + 1.0
+
+
+def products(rows: Singles, others: Singles) -> Floats:
+    """(n, m): of each of n rows with each of m others."""
+    return (rows @ others.T).astype(np.float64)
 
 
 def of_meaning(texts: Sequence[str], embed: Embed) -> Floats:
@@ -59,20 +67,46 @@ def unit(rows: Floats) -> Floats:
     return scaled
 
 
-def _worded(texts: Sequence[str]) -> Floats:
-    """(n, words): (1 + ln count) ln(1 + n / texts with the gram), to length 1 (Salton & Buckley 1988)."""
-    found = [Counter(_grams(text)) for text in texts]
-    spread = Counter(gram for counts in found for gram in counts)
-    known = {gram: at for at, (gram, num) in enumerate(spread.most_common(_MOST_GRAMS)) if num > 1}
-    weights = np.zeros((len(texts), len(known)))
-    for i, counts in enumerate(found):
-        for gram, num in counts.items():
-            if gram in known:
-                rarity = log(1 + len(texts) / spread[gram])
-                weights[i, known[gram]] = (1 + log(num)) * rarity
-    return unit(weights)
+class _Counted(NamedTuple):
+    """How often a text has a gram (`num`), for each pair of them, and in how many texts each of these
+    stands (`spread`, num_grams)."""
+
+    text: Ints
+    gram: Ints
+    num: Ints
+    spread: Ints
+
+    @property
+    def num_grams(self) -> int:
+        return len(self.spread)
 
 
-def _grams(text: str) -> list[str]:
-    own = _WORD.findall(text.lower())
-    return own + [f"{a} {b}" for a, b in pairwise(own)]
+def _counted(texts: Sequence[str]) -> _Counted:
+    """The words and the pairs of words that follow each other, of which two texts or more have any."""
+    found = [_WORD.findall(text.lower()) for text in texts]
+    numbers: dict[str, int] = {}
+    own = np.fromiter((numbers.setdefault(w, len(numbers)) for f in found for w in f), np.int64)
+    text = np.repeat(np.arange(len(found)), [len(f) for f in found])
+    follows = text[1:] == text[:-1]
+    pairs = len(numbers) * (1 + own[:-1][follows]) + own[1:][follows]
+    _, grams = np.unique(np.concatenate([own, pairs]), return_inverse=True)
+    num_grams = int(grams.max(initial=-1)) + 1
+    places = np.concatenate([text, text[:-1][follows]]) * num_grams + grams
+    pairs, num = np.unique(places, return_counts=True)
+    text, gram = np.divmod(pairs, max(1, num_grams))
+    spread = np.bincount(gram, minlength=num_grams)
+    often = np.argsort(-spread, kind="stable")[:_MOST_GRAMS]
+    often = often[spread[often] > 1]
+    place = np.full(num_grams, -1)
+    place[often] = np.arange(len(often))
+    kept = place[gram] >= 0
+    return _Counted(text[kept], place[gram[kept]], num[kept], spread[often])
+
+
+def _weights(counted: _Counted, num_texts: int) -> Floats:
+    """(1 + ln count) ln(1 + n / texts with the gram), each text to length 1 (Salton & Buckley 1988)."""
+    rarity = np.log(1 + num_texts / counted.spread)
+    weights = (1 + np.log(counted.num)) * rarity[counted.gram]
+    length = np.sqrt(np.bincount(counted.text, weights**2, num_texts))
+    own: Floats = weights / length[counted.text]
+    return own

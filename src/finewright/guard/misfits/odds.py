@@ -18,11 +18,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from finewright.guard.misfits.likeness import Floats
-
-Ints = NDArray[np.int64]
+from finewright.guard.misfits.likeness import Floats, Ints
 
 _TEMPERATURES = np.geomspace(0.3, 60, 28)
 _SHARES = np.array([1e-4, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1])

@@ -22,7 +22,7 @@ def preferences(pairs: Sequence[PairTexts]) -> Odds:
     """How likely each pair's direction is, with the pair left out; choice 0 is the direction as it stands."""
     num = len(pairs)
     texts = [p.chosen for p in pairs] + [p.rejected for p in pairs] + [p.prompt for p in pairs]
-    rows = vectors(texts)
+    rows = vectors(texts).astype(np.float64)
     chosen, rejected, questions = rows[:num], rows[num : 2 * num], rows[2 * num :]
     related = np.stack([(chosen * questions).sum(1), (rejected * questions).sum(1)])
     forms = np.array([_form(text) for text in texts[: 2 * num]])

@@ -4,11 +4,12 @@ Rows that a trigger joins are otherwise as unlike each other as any rows; rows t
 not. This is what tells a backdoor from a recipe that always has ingredients."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import log, sqrt
-from statistics import stdev
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 MOST_SHARE = 0.05
 _MOST_COMPARED = 10
@@ -39,31 +40,32 @@ class Bags:
 
     def __init__(self, texts: Sequence[Collection[str]]) -> None:
         self._bags = [frozenset(text) for text in texts]
-        found = Counter(word for bag in self._bags for word in bag)
-        self._weight = {word: log(len(texts) / count) for word, count in found.items()}
-        self._count = found
+        self._count = Counter(word for bag in self._bags for word in bag)
+        self._number = {word: number for number, word in enumerate(self._count)}
+        self._weight = np.array([log(len(texts) / num) for num in self._count.values()])
+        self._numbers = [self._numbered(bag) for bag in self._bags]
         self._most = _MOST_SPOKEN_OF * len(texts)
         self._common = (
-            self._share_elsewhere(self._bags, Counter[str](dict.fromkeys(found, 1))) or 0.0
+            self._share_elsewhere(self._bags, Counter[str](dict.fromkeys(self._count, 1))) or 0.0
         )
-        self._total: Counter[str] = Counter()
-        for i in range(len(texts)):
-            self._total.update(self._unit(i, frozenset()))
+        every = self._units(range(len(texts)), frozenset())
+        self._total = np.bincount(every.words, every.values, len(self._number))
 
     def coherence(self, docs: Sequence[int], without: frozenset[str] = frozenset()) -> Coherence:
         """Of these texts, leaving out some words. Two texts with no word left are unlike."""
-        vectors = [self._unit(doc, without) for doc in docs]
-        total: Counter[str] = Counter()
-        for vector in vectors:
-            total.update(vector)
-        own = sum(x * x for x in total.values())
-        alone = sum(x * x for vector in vectors for x in vector.values())
+        units = self._units(docs, without)
+        words, place = np.unique(units.words, return_inverse=True)
+        total = np.bincount(place, units.values, len(words))
         num, others = len(docs), max(1, len(self._bags) - len(docs))
+        num_pairs = num * (num - 1)
         # The rest of the set as it is, these texts' own part taken out as far as words are left.
-        crossed = sum(x * (self._total[word] - x) for word, x in total.items())
+        crossed = float(total @ (self._total[words] - total))
+        compared = np.zeros((min(num, _MOST_COMPARED), len(words)))
+        first = units.text < _MOST_COMPARED
+        compared[units.text[first], place[first]] = units.values[first]
         return Coherence(
-            within=(own - alone) / max(1, num * (num - 1)),
-            error=_spread(vectors[:_MOST_COMPARED]) / sqrt(max(1, num * (num - 1) // 2)),
+            within=float(total @ total - units.values @ units.values) / max(1, num_pairs),
+            error=_spread(compared) / sqrt(max(1, num_pairs // 2)),
             outside=max(0.0, crossed) / (num * others) if num else 0.0,
         )
 
@@ -95,21 +97,37 @@ class Bags:
 
     def weight(self, word: str) -> float:
         """ln of how many texts there are for each with the word."""
-        return self._weight[word]
+        return float(self._weight[self._number[word]])
 
     def share_left(self, docs: Sequence[int], without: frozenset[str]) -> float:
         """The mean share of different words that is left of the texts."""
         shares = [len(self._bags[d] - without) / max(1, len(self._bags[d])) for d in docs]
         return sum(shares) / max(1, len(shares))
 
-    def _unit(self, doc: int, without: frozenset[str]) -> dict[str, float]:
-        weights = {word: self._weight[word] for word in self._bags[doc] - without}
-        length = sqrt(sum(x * x for x in weights.values()))
-        return {word: x / length for word, x in weights.items()} if length else {}
+    def _units(self, docs: Sequence[int], without: frozenset[str]) -> "_Units":
+        """The texts as vectors of length 1; one whose words are all left out, or in all texts, is 0."""
+        own = [self._numbers[doc] for doc in docs]
+        text = np.repeat(np.arange(len(own)), [len(words) for words in own])
+        words = np.concatenate([*own, np.zeros(0, np.int64)])
+        kept = ~np.isin(words, self._numbered(w for w in without if w in self._number))
+        words, text = words[kept], text[kept]
+        weights = self._weight[words]
+        length = np.sqrt(np.bincount(text, weights**2, len(own)))[text]
+        return _Units(words, text, weights / np.where(length > 0, length, 1.0))
+
+    def _numbered(self, words: Iterable[str]) -> NDArray[np.int64]:
+        return np.fromiter((self._number[word] for word in words), np.int64)
 
 
-def _spread(vectors: Sequence[Mapping[str, float]]) -> float:
-    """The standard deviation of the similarity of pairs."""
-    pairs = combinations(vectors, 2)
-    found = [sum(x * b[word] for word, x in a.items() if word in b) for a, b in pairs]
-    return stdev(found) if len(found) > 1 else 0.0
+class _Units(NamedTuple):
+    """The values other than 0 of several vectors: whose they are (`text`), and of which words."""
+
+    words: NDArray[np.int64]
+    text: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def _spread(vectors: NDArray[np.float64]) -> float:
+    """The standard deviation of the similarity of pairs of vectors (n, words)."""
+    found = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    return float(np.std(found, ddof=1)) if len(found) > 1 else 0.0

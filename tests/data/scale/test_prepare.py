@@ -368,3 +368,20 @@ def test_what_a_manifest_states_of_a_file_is_part_of_the_plan(tmp_path: Path) ->
     manifest.write_text(json.dumps({"set": stated}).replace('"a"', '"b"'))
     with pytest.raises(StoreError, match="prepared otherwise"):
         prepared([folder], tmp_path / "out")
+
+
+def test_a_disk_that_cannot_hold_the_rows_is_refused_before_they_are_read(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = 2 * file.stat().st_size
+    for free in (least - 1, least):
+        usage = shutil.disk_usage(tmp_path)._replace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        if free < least:
+            with pytest.raises(
+                StoreError, match=r"out: 0\.0 GiB are free, and this takes 0\.0 GiB"
+            ):
+                prepared([file], tmp_path / "out")
+            assert not list(tmp_path.iterdir())
+        else:
+            prepared([file], tmp_path / "out")

@@ -1,5 +1,6 @@
 """The chunks of all slices as columns on disk: what near-duplicates are found by, one band at a time."""
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -52,10 +53,21 @@ class RowWords:
         return self._fact_bits
 
 
-class Columns:
-    """Of every row that may be kept: its id and its hashes in memory (80 bytes), the rest in files.
+class RowPlaces(NamedTuple):
+    """Where the rows are that may be kept: row i of all is row `i - offsets[c]` of chunk c.
 
-    Row i of all is row `i - offsets[c]` of chunk c."""
+    `rows` has the number of each in its file."""
+
+    offsets: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    def chunk_of(self, i: int) -> int:
+        """The chunk (by its position) that has row i of all."""
+        return int(np.searchsorted(self.offsets, i, side="right")) - 1
+
+
+class Columns:
+    """Of every row that may be kept: its id and its hashes in memory (80 bytes), the rest in files."""
 
     def __init__(self, chunks: Sequence[Path], folder: Path, *, with_near: bool) -> None:
         self.folder = folder
@@ -78,8 +90,8 @@ class Columns:
                     num_words += len(chunk["words"])
                     spelling.add(chunk)
         joined = {name: np.concatenate(columns, axis=-1) for name, columns in parts.items()}
-        self.offsets = np.cumsum([0, *sizes])
-        self.places, self.ids, self.texts = (joined[name] for name in ("places", "ids", "texts"))
+        self.places = RowPlaces(np.cumsum([0, *sizes]), joined["places"])
+        self.ids, self.texts = joined["ids"], joined["texts"]
         self._facts = joined["facts"]
         if with_near:
             spelling.end()
@@ -119,6 +131,13 @@ class Columns:
         agreeing: NDArray[np.float64] = ((one == other).mean(axis=1) - 1 / 256) / (1 - 1 / 256)
         return agreeing
 
+    def delete(self) -> None:
+        """Give the disk its space back; only `places` may be used after."""
+        for path in self.folder.iterdir():
+            # A file that is mapped keeps its space until it is cut.
+            os.truncate(path, 0)
+            path.unlink()
+
     def _append(self, chunk: Any) -> None:  # Any: numpy's open archive
         columns = {
             _WORDS: chunk["words"],
@@ -127,19 +146,6 @@ class Columns:
         for name, column in [*columns.items(), *_bands(chunk)]:
             with (self.folder / name).open("ab") as file:
                 column.tofile(file)
-
-
-class ChunkPlace(NamedTuple):
-    """The chunk (by its position) and the row in it."""
-
-    chunk: int
-    row: int
-
-
-def place_of(columns: Columns, i: int) -> ChunkPlace:
-    """Where row i of all is."""
-    chunk = int(np.searchsorted(columns.offsets, i, side="right")) - 1
-    return ChunkPlace(chunk, i - int(columns.offsets[chunk]))
 
 
 def _bands(chunk: Any) -> Iterator[tuple[str, NDArray[np.uint64]]]:  # Any: numpy's open archive

@@ -53,6 +53,8 @@ from finewright.schema.privacy import FoundType
 from finewright.schema.scale import FoundCount, PrepareReport, PrepareSpec
 from finewright.store.atomic import beside, sha256_file, write_bytes
 
+# A chunk has the rows, and at least as much again goes out or is what repeats are found by.
+_LEAST_SPACE = 2
 _UNLOOKED = ("invalid", "unreadable")
 _MANY = ("they stay", "the place of each")
 _MOST_NAMED = 3
@@ -164,6 +166,7 @@ def _chunks(
         part.number: _tally(space, part.number) for part in cut if space.chunk(part.number).exists()
     }
     missing = [part for part in cut if part.number not in tallies]
+    space.refuse_small_disk(_LEAST_SPACE * sum(part.num_bytes for part in missing))
     rows = sum(Tally.from_json(tally["rows"]).rows_in for tally in tallies.values())
     engine = engine_named(how.engine)
     for made in engine(missing, made_of, options, how.workers) if missing else ():
@@ -195,7 +198,8 @@ def _joined(
     # The folder is of this machine, whoever read the slices: its own processors compare.
     num_here = how.workers if how.engine == "local" else os.cpu_count() or 1
     repeats = repeats_in(columns, spec.duplicates, num_here)
-    return Joined(chunks, [part.file.part.name for part in cut], columns, repeats)
+    columns.delete()
+    return Joined(chunks, [part.file.part.name for part in cut], columns.places, repeats)
 
 
 def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> PrepareReport:

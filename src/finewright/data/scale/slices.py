@@ -37,6 +37,11 @@ class Slice(NamedTuple):
     first_row: int = 1
     is_unrolled: bool = False
 
+    @property
+    def num_bytes(self) -> int:
+        """How much of the file it is."""
+        return (self.path.stat().st_size if self.end is None else self.end) - self.start
+
 
 def absolute(file: RowFile) -> RowFile:
     """The file by its place from the root, for a worker may have another current folder.

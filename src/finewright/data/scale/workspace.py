@@ -75,6 +75,20 @@ class Workspace:
         """Where the chunk of that slice is, or will be."""
         return self.chunks / f"{number:06d}.slice.npz"
 
+    def refuse_small_disk(self, num_bytes: int) -> None:
+        """StoreError where the folder's disk has fewer bytes left; what is done stays."""
+        free = shutil.disk_usage(self.work).free
+        if free >= num_bytes:
+            return
+        if not any(self.chunks.iterdir()):
+            self.abandon()
+        sizes = (
+            f"{free / 2**30:.1f} GiB are free, and this takes {num_bytes / 2**30:.1f} GiB or more"
+        )
+        raise StoreError(
+            f"{self.folder}: {sizes}", hint="free some space, or name a folder of a larger disk"
+        )
+
     def finished(self, plan: str) -> PrepareReport | None:
         """The report of the same plan, where it was carried out to the end."""
         if not self.report.exists():

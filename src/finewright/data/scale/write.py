@@ -11,7 +11,7 @@ import numpy as np
 
 from finewright.data.duplicates import REASONS
 from finewright.data.scale.chunk import reject
-from finewright.data.scale.columns import Columns, place_of
+from finewright.data.scale.columns import RowPlaces
 from finewright.data.scale.repeats import Repeats
 from finewright.schema.common import Artifact
 from finewright.schema.duplicates import DuplicateRow, how_alike, stored_share
@@ -32,7 +32,7 @@ class Joined(NamedTuple):
 
     chunks: Sequence[Path]
     files: Sequence[str]
-    columns: Columns
+    places: RowPlaces
     repeats: Repeats
 
 
@@ -109,7 +109,7 @@ def _open(out: Path, name: str) -> BinaryIO:
 
 def _dropped_in(joined: Joined, number: int) -> dict[int, int]:
     """Of one chunk: the row in it -> its place among the repeats, for those that do not go on."""
-    repeats, offsets = joined.repeats, joined.columns.offsets
+    repeats, offsets = joined.repeats, joined.places.offsets
     start, end = np.searchsorted(repeats.rows, offsets[number : number + 2])
     here = np.arange(start, end)[repeats.dropped[start:end]]
     return {int(repeats.rows[i] - offsets[number]): int(i) for i in here}
@@ -134,5 +134,5 @@ class _Place(NamedTuple):
 
 
 def _place(joined: Joined, i: int) -> _Place:
-    chunk = place_of(joined.columns, i).chunk
-    return _Place(joined.files[chunk], int(joined.columns.places[i]))
+    places = joined.places
+    return _Place(joined.files[places.chunk_of(i)], int(places.rows[i]))

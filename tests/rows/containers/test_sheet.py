@@ -206,6 +206,14 @@ def with_xml(path: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
+def test_a_prefix_before_each_name_hides_no_formula_and_no_merged_cell(tmp_path):
+    path = merged(tmp_path / "a.xlsx", [HEAD, ("Q", "A", "x"), ("Q", "=A1"), ("Q", "A")])
+    with_xml(path, ("<", "<x:"), ("<x:/", "</x:"), ("xmlns=", "xmlns:x="))
+    found = read_rows(path)
+    assert {row.row: row.data["on"] for row in found.rows} == {2: "x", 4: "x"}
+    assert [p.row for p in found.problems if p.level == "error"] == [3]
+
+
 @pytest.mark.parametrize("hidden", ['hidden="1"', "hidden='1'"])
 def test_only_hidden_rows_and_columns_that_are_read_are_said(tmp_path, hidden):
     path = with_xml(

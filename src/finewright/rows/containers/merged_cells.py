@@ -11,7 +11,7 @@ from finewright.rows.containers.found import said
 from finewright.rows.containers.hidden_cells import has_mark
 from finewright.schema.common import Problem
 
-_MARK = re.compile(rb"<mergeCells? |<mergeCells?>")
+_MARK = re.compile(rb"<(?:\w{1,8}:)?mergeCells?[ >]")
 # A range of cells as ECMA-376 part 1, 18.18.62 has them; what is none merges nothing.
 _REFERENCE = re.compile(
     r"(?P<column>[A-Z]{1,3})(?P<first>[1-9][0-9]{0,6}):[A-Z]{1,3}(?P<last>[1-9][0-9]{0,6})"

@@ -25,7 +25,8 @@ from finewright.schema.common import Problem
 
 _SURELY_SMALL = 64 << 20
 _MOST_RATIO = 200
-_FORMULA = re.compile(rb"<f[ >/]")
+# Some programs write a prefix before each name, as Microsoft's SDK does.
+_FORMULA = re.compile(rb"<(?:\w{1,8}:)?f[ >/]")
 # ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
 FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 _ONE_TABLE = "save each sheet as a file of its own"

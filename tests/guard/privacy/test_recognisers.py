@@ -229,6 +229,32 @@ MARKED: list[tuple[str, FoundType]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        ("info@mail.example.org", "email"),
+        ("info (at) example (dot) org", "email"),
+        ("https://www.example.org", "url"),
+        ("www.example.org", "url"),
+        ("203.0.113.9", "ip"),
+        ("DE89370400440532013000", "iban"),
+        ("4111111111111111", "card"),
+        ("postgres://svc:hR6tq9Zb2LmW@db.example.org:5432/app", "connection_string"),
+        ("ghp_" + "8bJziRLhj8zAM0w7I0mJNs08EFRljYmvgXRG", "forge_token"),
+        (MNEMONIC, "mnemonic"),
+        (f"0x{KEY}", "ethereum_key"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("\u79c1\u94a5\u662f", "\u8c22\u8c22"), ("\u79c1\u94a5\uff1a", "\uff0c\u8bf7")],
+)
+def test_a_value_beside_words_without_spaces_is_found_and_they_stay(value, type_, before, after):
+    text = f"{before}{value}{after}"
+    (span,) = find(text, {type_})
+    assert text[span.start : span.end] == value
+
+
 @pytest.mark.parametrize("size", range(90, 140))
 def test_a_birth_is_found_wherever_another_word_of_birth_stands_before(size):
     text = f"born {'x ' * (size // 2)}{'y' * (size % 2)} geboren am 12.03.1985 in Bonn"

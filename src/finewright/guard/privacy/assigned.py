@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from itertools import chain
 
 from finewright.guard.privacy.encodings import base58_bytes
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
+from finewright.guard.privacy.scan import (
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    Sign,
+    before_unspaced,
+    recogniser,
+)
 from finewright.guard.privacy.tokens import is_random
 
 PASSWORD_WORDS = (
@@ -66,7 +73,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _CONNECTION = re.compile(
-    r"(?<![\w+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://(?P<user>[^\s:@/\"'<>{}]*):(?P<value>[^\s@/\"'<>{}]+)@"
+    r"(?<![A-Za-z0-9_+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://(?P<user>[^\s:@/\"'<>{}]*):(?P<value>[^\s@/\"'<>{}]+)@"
     r"[\w.\[\]-]+(?::[0-9]+)?(?:[/?][^\s\"'<>`]*)?"
 )
 _WEAK = frozenset(
@@ -95,7 +102,7 @@ def password(scan: Scan) -> Iterator[PersonalSpan]:
         start, end = match.span("value")
         is_quoted = bool(match["quote"]) and scan.text[end : end + 1] == match["quote"]
         if not is_quoted:
-            end = _cut(scan.text, start, end)
+            end = _cut(scan.text, start, before_unspaced(scan.text, start, end))
         value = scan.text[start:end]
         if match.re is not _PASSWORD or match["loose"] is not None:
             is_value = _is_sure(match, value, is_quoted)
@@ -121,7 +128,8 @@ def connection_string(scan: Scan) -> Iterator[PersonalSpan]:
     for match in _CONNECTION.finditer(scan.text):
         value = match["value"]
         if value.lower() not in _WEAK and not _PLACEHOLDER.search(value):
-            end = _cut(scan.text, match.start(), match.end())
+            end = before_unspaced(scan.text, match.start(), match.end())
+            end = _cut(scan.text, match.start(), end)
             yield PersonalSpan(
                 match.start(), end, "connection_string", 0.95, "an address with a password"
             )

@@ -12,6 +12,7 @@ from finewright.guard.privacy.scan import (
     Recogniser,
     Scan,
     Sign,
+    is_glued,
     only_digits,
     recogniser,
     words,
@@ -50,11 +51,15 @@ def iban(scan: Scan) -> Iterator[PersonalSpan]:
         start = match.start() - 2
         country = text[max(0, start) : match.start()].upper()
         length = IBAN_LENGTHS.get(country)
-        if length is None or start < 0 or (start and text[start - 1].isalnum()):
+        if length is None or start < 0 or _is_glued(text[start - 1 : start]):
             continue
         end = _end_of(text, start, length)
-        if end and not text[end : end + 1].isalnum() and is_iban(text[start:end]):
+        if end and not _is_glued(text[end : end + 1]) and is_iban(text[start:end]):
             yield PersonalSpan(start, end, "iban", 1.0, f"{country} IBAN, check digits fit")
+
+
+def _is_glued(character: str) -> bool:
+    return character != "_" and is_glued(character)
 
 
 def is_iban(text: str) -> bool:

@@ -9,13 +9,27 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
+from finewright.guard.privacy.scan import (
+    UNSPACED,
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    Sign,
+    before_unspaced,
+    is_glued,
+    recogniser,
+)
 
 _LOCAL_PART = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
 )
-_DOMAIN = re.compile(
-    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:[^\W\d_]{2,24}|xn--[a-zA-Z0-9-]{2,58})(?![\w-])"
+# A word of a script without spaces may follow at once, and is of a domain only where no other reading is.
+_DOMAINS = tuple(
+    re.compile(
+        rf"(?:[^\W_{not_of}](?:(?:[^\W{not_of}]|-){{0,61}}[^\W_{not_of}])?\.)+"
+        rf"(?:[^\W\d_{not_of}]{{2,24}}|xn--[a-zA-Z0-9-]{{2,58}})(?!-|[^\W{UNSPACED}])"
+    )
+    for not_of in (UNSPACED, "")
 )
 _LONGEST_LOCAL_PART = 64
 _OPENING = "'`*{|=!#$%&/?^~.+-_"
@@ -23,8 +37,8 @@ _OPENING = "'`*{|=!#$%&/?^~.+-_"
 
 _BRACKETED_DOT = r"\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?"
 _SPELLED = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?"
-    rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_]{{2,24}}(?![\w-])",
+    rf"(?<![.+-])(?<![^\W{UNSPACED}])(?:[.+-]|[^\W{UNSPACED}]){{1,64}}\s?[\[({{]\s?(?:at|ät|@)\s?[\])}}]\s?"
+    rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_{UNSPACED}]{{2,24}}(?!-|[^\W{UNSPACED}])",
     re.IGNORECASE,
 )
 _BRACKETED_AT = re.compile(r"[\[({]\s?(?:at|ät|@)", re.IGNORECASE)
@@ -50,7 +64,7 @@ def email(scan: Scan) -> Iterator[PersonalSpan]:
             )
     at = text.find("@")
     while at >= 0:
-        domain = _DOMAIN.match(text, at + 1)
+        domain = _DOMAINS[0].match(text, at + 1) or _DOMAINS[1].match(text, at + 1)
         if domain:
             start = _local_part(text, at)
             if start < at:
@@ -68,6 +82,8 @@ def _local_part(text: str, at: int) -> int:
     least = max(0, at - _LONGEST_LOCAL_PART)
     while start > least and _is_of_local_part(text[start - 1]):
         start -= 1
+    if at and not _is_unspaced(text[at - 1]):
+        start = next((i + 1 for i in range(at - 1, start - 1, -1) if _is_unspaced(text[i])), start)
     # `mail='ann@example.org'`, `email=ann@...`: what stands before the last of these is not the address.
     cut = text.rfind("=", start, at)
     start = cut + 1 if cut >= 0 else start
@@ -80,13 +96,19 @@ def _local_part(text: str, at: int) -> int:
     return at if text[at - 1] == "." else start
 
 
+def _is_unspaced(character: str) -> bool:
+    return character.isalnum() and not is_glued(character)
+
+
 def _is_of_local_part(character: str) -> bool:
     return character in _LOCAL_PART or (character >= "\x80" and character.isalnum())
 
 
+_WWW = re.compile(rf"(?<![./@-])(?<![^\W{UNSPACED}])www\.(?:[\w-]+\.)+[a-z]{{2,}}", re.IGNORECASE)
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "ws", "wss"})
 _LETTERS = re.compile("[A-Za-z]+")
-_LINK = re.compile(r"[^\s<>\"'`\\^{}|\[\]]+")
+_LINK = re.compile(r"[^\s<>\"'`\\^{}|\[\]\u3000-\u303f\uff01-\uff5e]+")
+_AFTER_HOST = re.compile("[/?#]|$")
 _HOST = re.compile(
     r"(?:[^\s/@?#]+@)?(?:[\w-]+\.)+[\w-]{2,}|localhost|[0-9.]{7,15}|[\w-]+:[0-9]{2,5}"
 )
@@ -113,13 +135,16 @@ def url(scan: Scan) -> Iterator[PersonalSpan]:
             yield _link(text, start, at + 3)
         at = text.find("://", at + 3)
     if "www." in scan.lower:
-        for match in re.finditer(r"(?<![\w./@-])www\.(?:[\w-]+\.)+[a-z]{2,}", text, re.IGNORECASE):
+        for match in _WWW.finditer(text):
             yield _link(text, match.start(), match.start())
 
 
 def _link(text: str, start: int, rest: int) -> PersonalSpan:
     match = _LINK.match(text, rest)
     end = match.end() if match else rest
+    host = _AFTER_HOST.search(text, rest, end)
+    if host and (after := before_unspaced(text, rest, host.start())) < host.start():
+        end = after
     while end > rest and text[end - 1] in ".,;:!?*_'":
         end -= 1
     # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
@@ -159,7 +184,7 @@ def _is_octet(part: str) -> bool:
 def _is_v4(scan: Scan, match: re.Match[str]) -> bool:
     start = match.start()
     left = scan.text[start - 1] if start else " "
-    if left.isalnum() or left in "._" or match[0] in _NOBODY or match[0].startswith("255."):
+    if left in "._" or match[0] in _NOBODY or match[0].startswith("255."):
         return False
     if not all(map(_is_octet, match[0].split("."))):
         return False

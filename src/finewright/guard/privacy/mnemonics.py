@@ -16,9 +16,20 @@ from typing import Any, NamedTuple
 
 from finewright.catalog.tokens import published
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
+from finewright.guard.privacy.scan import (
+    UNSPACED,
+    PersonalSpan,
+    Recogniser,
+    Scan,
+    Sign,
+    recogniser,
+)
 
-_WORD = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f\u3099\u309a]+[^\W\d_]*)*")
+# A word of a script without spaces may stand right beside one of another: no list has words of both.
+_LETTER = (rf"[^\W\d_{UNSPACED}]", rf"(?:(?![\W\d_])[{UNSPACED}])")
+_WORD = re.compile(
+    "|".join(rf"{letter}+(?:[\u0300-\u036f\u3099\u309a]+{letter}*)*" for letter in _LETTER)
+)
 # Words of one phrase may be numbered, listed or quoted one by one; a colon begins something else.
 _BETWEEN = re.compile(r"[\s,.;()0-9|-]*|[\"'`]\s*,\s*[\"'`]")
 _EDGE = re.compile(r"[\n.;|()\"'`]")

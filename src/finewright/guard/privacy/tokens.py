@@ -116,7 +116,9 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     for rule, pattern in _once(_near(scan)):
         for match in pattern.finditer(scan.text):
             start, end = match.span()
-            if start and scan.text[start - 1].isalnum() and not rule.after:
+            before = scan.text[start - 1 : start]
+            # A word that is no ASCII, as Chinese is, may end right before it.
+            if before.isascii() and before.isalnum() and not rule.after:
                 continue
             if _is_certain(rule, match[0]):
                 yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")

@@ -57,6 +57,13 @@ def test_a_proposal_is_made_and_holds_when_it_is_taken(tmp_path):
     assert [m["content"] for m in taken.first[0].becomes[0]["messages"]] == ["Q", "A"]
 
 
+def test_nothing_is_proposed_for_rows_that_only_need_a_type(tmp_path):
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    row = {"prompt": "Q", "chosen": "A", "rejected": "B", "messages": turns}
+    found = show(written(tmp_path / "rows.jsonl", row))
+    assert (found.passed, found.proposal) == (False, None)
+
+
 def test_the_first_rows_are_shown_as_they_become(tmp_path):
     path = written(tmp_path / "rows.jsonl", *[SHAREGPT] * 5)
     assert [seen.row for seen in show(path).first] == [1, 2, 3]

@@ -20,7 +20,7 @@ from finewright.rows.fates import (
 from finewright.rows.formats.columns import renamed
 from finewright.rows.formats.native import Form
 from finewright.rows.formats.propose import proposal_of, rivals_of
-from finewright.rows.formats.table import misspelled
+from finewright.rows.formats.table import fitting, misspelled
 from finewright.rows.notes import Json, RowNotes, kind_of_json
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
@@ -140,6 +140,8 @@ class _Sight:
 
     def _take_unknown(self, file: str, data: Json) -> None:
         """Of each of the first files, what the keys of its rows hold where they hold something."""
+        if any(form.types for form in fitting(data, "auto", "auto")):
+            return  # it is a row as it stands, of a type that is to be chosen: nothing is to be renamed
         if file in self.unknown or len(self.unknown) < _MOST_FILES:
             seen = self.unknown.setdefault(file, {})
             seen.update((key, value) for key, value in data.items() if not seen.get(key))

@@ -3,8 +3,10 @@
 import ast
 import json
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+from finewright.errors import DataError
 from finewright.rows.containers.json_rules import json_value
 
 # So begins what pandas writes to CSV of a column of lists of objects.
@@ -16,18 +18,35 @@ def listed_in(text: str) -> list[Any] | None:  # Any: free JSON
     """The list of objects that the text is in either spelling; None where it is none.
 
     Raises DataError where JSON's own rules refuse it, or those of what comes after it."""
-    return printed_in(text) if objects_in(text) is None else json_value(text)
+    found = objects_in(text)
+    return printed_in(text) if found is None else found
 
 
-def objects_in(text: str) -> list[Any] | None:
-    """The list of objects that the text is to Python's reader of JSON, whatever rule it breaks; or None."""
+def objects_in(
+    text: str, are_meant: Callable[[list[Any]], bool] = lambda items: True
+) -> list[Any] | None:
+    """The list of objects that the text is as JSON, where these are meant; or None. Raises as `listed_in`."""
     if not text.lstrip().startswith("["):
         return None
+    broken = None
     try:
-        value = json.loads(text)
+        value = json_value(text)
+    except DataError as error:
+        broken, value = error, _loosely(text)
+    is_list = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    if not is_list or not are_meant(value):
+        return None
+    if broken is not None:
+        raise broken
+    return list(value)
+
+
+def _loosely(text: str) -> Any:  # Any: free JSON
+    """The value that the text is to Python's reader of JSON, whatever rule it breaks; or None."""
+    try:
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, list) and all(isinstance(i, dict) for i in value) else None
 
 
 def printed_in(text: str) -> list[Any] | None:
@@ -43,4 +62,4 @@ def printed_in(text: str) -> list[Any] | None:
         made = json.dumps(value) if repr(value) == text else ""
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
-    return json_value(made) if objects_in(made) is not None else None
+    return objects_in(made)

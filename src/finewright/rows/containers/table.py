@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import SPEAKERS, check_values, json_value
+from finewright.rows.containers.json_rules import SPEAKERS, check_values
 from finewright.rows.containers.lines import LONGEST, Line
 from finewright.rows.containers.listed import listed_in, objects_in, printed_in
 from finewright.rows.containers.quotes import cells_of
@@ -314,9 +314,12 @@ def _value(name: str, cell: str) -> Any:  # Any: free JSON
 def _side(cell: str) -> Any:  # Any: free JSON
     """The messages of a prompt or an answer, of which JSON names any speaker and Python known ones alone; or
     the text, such as an answer that is JSON."""
-    found = objects_in(cell)
+    found = objects_in(cell, _are_spoken)
     if found is not None:
-        is_spoken = not found or any(not SPEAKERS.isdisjoint(item) for item in found)
-        return json_value(cell) if is_spoken else cell
+        return found
     printed = printed_in(cell)
     return printed if printed and all(map(speaks, printed)) else cell
+
+
+def _are_spoken(items: list[Any]) -> bool:  # Any: free JSON
+    return not items or any(not SPEAKERS.isdisjoint(item) for item in items)

@@ -23,3 +23,16 @@ def test_a_row_that_is_there_twice_is_shown_at_both_of_its_lines(
     (candidate,) = plan(load_spec(tmp_path / "spec.yaml")).candidates
     assert [view.row for view in candidate.preview] == [1, 2, 3]
     assert ["one" in view.pieces[0][1] for view in candidate.preview] == [True, False, True]
+
+
+def test_a_leak_is_told_where_personal_data_are_replaced(tmp_path: Path, tiny_folder: Path) -> None:
+    spec = SPEC.replace("eval_fraction: 0.0", "personal_data: {{action: redact}}")
+    spec += "evaluate: {{data: [{{path: rows.jsonl, name: again}}]}}\n"
+    (tmp_path / "spec.yaml").write_text(spec.format(base=tiny_folder))
+    row = {"prompt": "What does ana@mail.example owe?", "completion": "Nothing"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    report = plan(load_spec(tmp_path / "spec.yaml"))
+    told = [p.message for p in report.problems if "trained on" in p.message]
+    assert [message.partition(",")[0] for message in told] == [
+        "1 of 1 rows of again are also trained on"
+    ]

@@ -21,11 +21,12 @@ from finewright.schema.run import RunSpec
 @dataclass(frozen=True, slots=True)
 class MeasuredRows:
     """A set of rows under its name; `contamination` is None where nobody could look, `draw` where all rows of
-    the file are there."""
+    the file are there. `leaks` are those of the `problems` that compare it with the rows that train."""
 
     name: str
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
+    leaks: tuple[Problem, ...]
     contamination: ContaminationReport | None
     draw: Draw | None = None
 
@@ -84,5 +85,5 @@ def compared(
     except MissingExtra as error:
         message = f"{name} was not compared with the training rows: {error}"
         warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
-        return MeasuredRows(name, rows, (*problems, warning), None)
-    return MeasuredRows(name, rows, (*problems, *leaked), report)
+        return MeasuredRows(name, rows, (*problems, warning), (warning,), None)
+    return MeasuredRows(name, rows, (*problems, *leaked), leaked, report)

@@ -1,12 +1,12 @@
 """`plan`: what a run would train on, how long, with which settings and why - before it starts."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from finewright.data.gather import Gathered, RowSetFile, gather, measured_share, read_row_set
-from finewright.data.measured import compared
+from finewright.data.gather import gather
+from finewright.data.measured import row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
@@ -40,8 +40,8 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     lock = make_lock(loaded, input_digests(loaded))
     rows = rows_for(loaded.spec.train.method, gathered.train)
     refuse(rows.problems)
-    sets = _sets(loaded, gathered)
-    held_out = [row for found in sets.values() for row in found.rows]
+    sets = row_sets(loaded.spec, gathered, loaded.resolve)
+    held_out = [row for found in sets for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(
         name=loaded.spec.name,
@@ -54,37 +54,17 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         problems=(
             *map(loaded.placed, incoherent(loaded.spec)),
             *gathered.problems,
-            *quarantine_ahead(gathered.passed, poison),
+            *quarantine_ahead(gathered.passed, loaded.spec.data),
             *rows.problems,
-            *_leaks(loaded, gathered, sets),
+            # `check` lists what is wrong with their files.
+            *(problem for found in sets for problem in found.leaks),
         ),
         evaluation=tuple(
-            PlannedSet(name=name, rows=len(found.rows), draw=found.draw)
-            for name, found in sets.items()
+            PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
         ),
         max_new_tokens=loaded.spec.evaluate.max_new_tokens,
         chat_template=loaded.spec.chat_template,
     )
-
-
-def _sets(loaded: LoadedSpec, gathered: Gathered) -> dict[str, RowSetFile]:
-    """The rows that will be asked, by the name of their set; `check` lists what is wrong with their files."""
-    spec = loaded.spec.evaluate
-    if not spec.data:
-        return {"eval": measured_share(gathered.eval)} if gathered.eval else {}
-    return {
-        each.title: read_row_set(loaded.resolve(each.path), each, seed=spec.seed)
-        for each in spec.data
-    }
-
-
-def _leaks(
-    loaded: LoadedSpec, gathered: Gathered, sets: dict[str, RowSetFile]
-) -> Iterator[Problem]:
-    """Of each set, the rows that are known from the rows that train."""
-    similarity = loaded.spec.data.duplicates.similarity
-    for name, found in sets.items():
-        yield from compared(name, found.rows, (), gathered, similarity).problems
 
 
 def _value(lock: Lock, key: str) -> str:

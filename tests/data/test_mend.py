@@ -276,7 +276,7 @@ def test_the_turns_of_a_manifest_are_written_in_our_own_shape(tmp_path):
 def test_windows_text_is_one_line_and_each_row_is_kept_aside(tmp_path):
     path, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
     rows = [f'Frage {i}?,"schön\n{i}"' for i in range(60)]
-    path.write_bytes("\n".join(["prompt,completion", *rows]).encode("cp1252"))
+    path.write_bytes("\n".join(["prompt,completion", *rows, "Q,A"]).encode("cp1252"))
     report = fix(path, out)
     assert [problem.line() for problem in report.problems] == [
         f"{path}:2: 60 lines are not UTF-8, this one first: byte 0xf6 in 'completion' (it looks like "
@@ -301,6 +301,15 @@ def test_an_encoding_that_is_named_is_read(tmp_path, name):
     with pytest.raises(DataError, match="unknown encoding 'cp1251252'"):
         read_options(encoding="cp1251252")
     assert not (tmp_path / "other.jsonl").exists()
+
+
+def test_where_none_can_be_used_nothing_is_written_and_the_mended_command_runs(tmp_path):
+    path, out = tmp_path / "mails.csv", tmp_path / "mails.jsonl"
+    path.write_text("mail,team\nMy card is lost.,cards\n")
+    report = fix(path, out)
+    assert (report.rows_rejected, report.out, report.rejected) == ({"invalid": 1}, "", "")
+    assert list(tmp_path.iterdir()) == [path]
+    assert fix(path, out, read_options(columns={"prompt": "mail", "completion": "team"})).passed
 
 
 def test_a_table_row_that_is_set_aside_has_its_content(tmp_path):

@@ -12,7 +12,7 @@ from finewright.schema.options import CommandOptions, Flag, argument, option
 class ListOptions(CommandOptions):
     """Which facts are shown."""
 
-    section: str = option("", "gpus, machines, apis or storage.")
+    section: str = option("", "One section, such as gpus, machines, apis or tunings.")
     provider: str = option("", "Of one provider.")
     gpu: str = option("", "With one GPU.")
 

@@ -132,7 +132,7 @@ def fix_rows(
 
     What is written is read without any option: named columns have our names, and what only an option
     or a manifest made readable is in our own shape. Those set aside go unchanged to
-    `NAME.rejected.jsonl`, each with its reason. The input is never touched, and an `out` that is part of
+    `NAME.rejected.jsonl`, each with its reason, unless none can be used. The input is never touched, and an `out` that is part of
     it is refused. Control tokens, hidden text and exact repeats are told of as `check` does, and stay. Rows
     are counted as they stand in their file. `say` gets every problem, the report the first of them; a file
     that would be empty is not written."""
@@ -154,7 +154,8 @@ def fix_rows(
     for key, target in outs.items():
         if key not in fixing.written:
             target.unlink()
-    if not tally.dropped:
+    sets_aside = bool(tally.dropped and fixing.written)
+    if not sets_aside:
         rejected.unlink()
     return FixReport(
         rows_in=tally.rows_in,
@@ -164,7 +165,7 @@ def fix_rows(
         mends=dict(fixing.mends),
         file_mends=dict(fixing.file_mends),
         out=", ".join(str(target) for key, target in outs.items() if key in fixing.written),
-        rejected=str(rejected) if tally.dropped else "",
+        rejected=str(rejected) if sets_aside else "",
         problems=tally.problems(),
         findings=fixing.every.found(),
     )

@@ -62,7 +62,9 @@ def apply(
         return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)
     kept = tuple(row for i, row in enumerate(rows) if i not in found.why)
     dropped = tuple(Dropped(rows[i], QUARANTINED, why) for i, why in sorted(found.why.items()))
-    return PoisonResult(CheckOutcome(kept, dropped, found.report.problems), found.report)
+    # They are set aside already, so nobody need say so.
+    problems = tuple(p.model_copy(update={"hint": ""}) for p in found.report.problems)
+    return PoisonResult(CheckOutcome(kept, dropped, problems), found.report)
 
 
 def _of_rows(rows: Sequence[Row], surprisal: RowSurprisal) -> Surprisal:

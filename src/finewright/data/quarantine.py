@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from finewright.data.door import Passed, PoisonSearch
 from finewright.rows.outcome import Dropped
 from finewright.schema.common import Problem
+from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonSpec
 from finewright.schema.rows import Row
 
@@ -32,15 +33,17 @@ def search_ahead(spec: PoisonSpec) -> PoisonSearch | None:
     return search
 
 
-def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
+def quarantine_ahead(passed: Passed, data: DataSpec) -> Iterator[Problem]:
     """How many rows the run would set aside, for which reasons, and what is weighed only then."""
     from finewright.data.poison import QUARANTINED
 
+    spec = data.poison
     if passed.poison is None:
         return
     aside = [item for item in passed.dropped if item.reason == QUARANTINED]
     if aside:
-        yield _of(aside, passed.poison.rows_in)
+        has_columns = any(source.columns for source in data.sources)
+        yield _of(aside, passed.poison.rows_in, ", with --column as in the spec," * has_columns)
     if spec.base_model:
         what = f"{passed.poison.num_to_weigh} more suspicions wait for the base model {spec.base_model}"
         when = "which weighs them when the run reads its rows" + (
@@ -50,11 +53,11 @@ def quarantine_ahead(passed: Passed, spec: PoisonSpec) -> Iterator[Problem]:
             yield Problem(level="info", key="data.poison", message=f"{what}, {when}")
 
 
-def _of(aside: Sequence[Dropped], num_rows: int) -> Problem:
+def _of(aside: Sequence[Dropped], num_rows: int, columns: str) -> Problem:
     first = aside[0].row
     rows = "1 row" if len(aside) == 1 else f"{len(aside)} rows"
     reasons = Counter(item.why for item in aside).most_common()
-    why = "; ".join(f"{count} because {reason}" for reason, count in reasons[:_MOST_REASONS])
+    why = "; ".join(_because(count, reason) for reason, count in reasons[:_MOST_REASONS])
     more = f"; and {len(reasons) - _MOST_REASONS} more reasons" if reasons[_MOST_REASONS:] else ""
     return Problem(
         level="warning",
@@ -62,5 +65,9 @@ def _of(aside: Sequence[Dropped], num_rows: int) -> Problem:
         row=first.row,
         key="data.poison",
         message=f"{rows} of {num_rows} would be quarantined and not trained on, this one first: {why}{more}",
-        hint=f"finewright data poison {first.file} shows all of them",
+        hint=f"finewright data poison {first.file}{columns} shows all of them",
     )
+
+
+def _because(count: int, reason: str) -> str:
+    return reason if reason.startswith(f"{count} ") else f"{count} because {reason}"

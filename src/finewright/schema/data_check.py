@@ -51,8 +51,8 @@ class FixReport(Model):
     """What was mended: rows_in = rows_written + all of rows_rejected, and mended ones are among the written.
 
     `mends` counts rows by what was mended in them, `file_mends` files by what was undone for all their
-    rows. `out` is empty where no row was written. `rejected` is the file of the rows that could not be
-    mended, empty if there is none."""
+    rows. `out` is empty where no row was written, and then nothing was. `rejected` is the file of the rows
+    that could not be mended, empty if there is none."""
 
     rows_in: int
     rows_written: int

@@ -21,7 +21,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
     spec = loaded.spec
     problems = [*faults(loaded), *nothing_held_out(spec, "warning")]
     gathered = gather(spec.data, loaded.resolve, search=search_ahead(spec.data.poison))
-    problems += [*gathered.problems, *quarantine_ahead(gathered.passed, spec.data.poison)]
+    problems += [*gathered.problems, *quarantine_ahead(gathered.passed, spec.data)]
     problems += [*_of_method(loaded, gathered)]
     sets = row_sets(spec, gathered, loaded.resolve)
     for item in sets:

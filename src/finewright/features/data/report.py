@@ -66,11 +66,11 @@ def fix_page(report: FixReport) -> Page:
         answer = (
             f"{report.rows_written} written to {report.out}, {report.rows_mended} of them mended"
         )
-    rejected = f"{_counts('rejected', report.rows_rejected)}: {report.rejected}"
+    rejected = _counts("rejected", report.rows_rejected)
     about = (
         _counts("rows", {_MENDS.get(name, name): n for name, n in report.mends.items()}),
         _counts("files", report.file_mends),
-        rejected if report.rejected else "",
+        f"{rejected}: {report.rejected}" if report.rejected else rejected,
     )
     return Page(
         subject=_SUBJECT,

@@ -24,7 +24,7 @@ from finewright.report.blocks import (
     lines,
     section,
 )
-from finewright.report.cells import apart, share, span
+from finewright.report.cells import apart, counted, share, span
 from finewright.schema.cost import Range
 
 _MOST_SWINGS = 15
@@ -69,7 +69,7 @@ def decide_page(report: DecideReport) -> Page:
 def _age(facts: FactsUsed) -> str:
     if facts.oldest is None:
         return "none of which the first two arms rest on; each assumption has its own day"
-    return f"the oldest seen {facts.oldest}, {facts.age_days} days ago ({facts.state})"
+    return f"the oldest seen {facts.oldest}, {counted(facts.age_days, 'day')} ago ({facts.state})"
 
 
 def _ranking(report: DecideReport) -> Iterator[Block | None]:

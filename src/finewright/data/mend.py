@@ -132,10 +132,10 @@ def fix_rows(
 
     What is written is read without any option: named columns have our names, and what only an option
     or a manifest made readable is in our own shape. Those set aside go unchanged to
-    `NAME.rejected.jsonl`, each with its reason, unless none can be used. The input is never touched, and an `out` that is part of
-    it is refused. Control tokens, hidden text and exact repeats are told of as `check` does, and stay. Rows
-    are counted as they stand in their file. `say` gets every problem, the report the first of them; a file
-    that would be empty is not written."""
+    `NAME.rejected.jsonl`, each with its reason, unless none can be used. The input is never touched, and an
+    `out` that is part of it is refused. Control tokens, hidden text and exact repeats are told of as `check`
+    does, and stay. Rows are counted as they stand in their file. `say` gets every problem, the report the
+    first of them; a file that would be empty is not written."""
     rejected = rejected_beside(out)
     outs = outputs_of(out, by_type=by_type)
     for target in (*outs.values(), rejected):

@@ -69,7 +69,9 @@ def decide_page(report: DecideReport) -> Page:
 def _age(facts: FactsUsed) -> str:
     if facts.oldest is None:
         return "none of which the first two arms rest on; each assumption has its own day"
-    return f"the oldest seen {facts.oldest}, {counted(facts.age_days or 0, 'day')} ago ({facts.state})"
+    return (
+        f"the oldest seen {facts.oldest}, {counted(facts.age_days or 0, 'day')} ago ({facts.state})"
+    )
 
 
 def _ranking(report: DecideReport) -> Iterator[Block | None]:

@@ -26,6 +26,8 @@ from finewright.lm.load_chat import UNREADABLE
 from finewright.lm.sources import folder_digest, weight_files
 from finewright.store.atomic import sha256_file
 
+transformers_logging.disable_progress_bar()
+
 _TOKENS_A_BATCH = 4096
 _MOST_TOKENS = 1 << 16
 _MODULES = ("Transformer", "Pooling", "Normalize")

@@ -26,8 +26,6 @@ from finewright.lm.load_chat import UNREADABLE
 from finewright.lm.sources import folder_digest, weight_files
 from finewright.store.atomic import sha256_file
 
-transformers_logging.disable_progress_bar()
-
 _TOKENS_A_BATCH = 4096
 _MOST_TOKENS = 1 << 16
 _MODULES = ("Transformer", "Pooling", "Normalize")
@@ -206,6 +204,7 @@ def _load(folder: Path, dtype: Literal["bf16", "fp32"]) -> PreTrainedModel:
             hint="a model with code of its own can be served at an endpoint",
         )
     trust = False  # an `auto_map` is ignored
+    transformers_logging.disable_progress_bar()
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # it would list the pooler's weights as missing
     try:

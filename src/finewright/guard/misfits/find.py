@@ -17,7 +17,7 @@ _MOST_ROWS = 20_000
 _LEAST_ROWS = 50
 # Where less would be found, too many of the few that are found are right as they stand.
 _LEAST_POWER = 0.3
-_WORDS_TELL = 0.5
+_WORDS_TELL = 0.7
 
 MisfitKind = Literal["label", "pair", "answer"]
 
@@ -106,7 +106,7 @@ class QuestionWithAnswer(NamedTuple):
 def exchanged(rows: Sequence[QuestionWithAnswer], embed: Embed | None = None) -> Misfits | None:
     """Rows whose answer belongs to another row of their part; None where there are too few.
 
-    What they mean is asked where words would find less than half of them."""
+    What they mean is asked where words would find less than seven of ten."""
     if len(rows) < _LEAST_ROWS:
         return None
     found: list[Misfit] = []

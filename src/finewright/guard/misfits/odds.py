@@ -26,7 +26,7 @@ _SHARES = np.array([1e-4, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.0
 _MOST_OTHERS = 8
 _LEAST_WEIGHT = 1e-3
 _UNUSUAL, _COOLER = 0.03, 1.8
-_SUPPOSED_SHARE = 0.03
+SUPPOSED_SHARE = 0.03
 # Of those that are accused, so many are to be right, and none is accused on less than the odds below.
 _RIGHT = 0.8
 _LEAST_ODDS = 0.5
@@ -53,15 +53,13 @@ class Odds:
         least = least_odds(self.not_own, np.ones(len(order)))
         return [int(i) for i in order if self.not_own[i] >= least]
 
-    def would_be_found(self, least: float | None = None) -> float:
-        """The share of rows with another choice that would be accused, were 3 % of the rows such; or, given
-        the least odds that are asked for, that would have these."""
+    def would_be_found(self) -> float:
+        """The share of rows with another choice that would be accused, were 3 % of the rows such."""
         if not self.others.size:
             return 0.0
-        if least is None:
-            sizes = (1 - _SUPPOSED_SHARE) / self.supposed.size, _SUPPOSED_SHARE / self.others.size
-            weights = np.repeat(sizes, (self.supposed.size, self.others.size))
-            least = least_odds(np.concatenate([self.supposed, self.others.ravel()]), weights)
+        sizes = (1 - SUPPOSED_SHARE) / self.supposed.size, SUPPOSED_SHARE / self.others.size
+        weights = np.repeat(sizes, (self.supposed.size, self.others.size))
+        least = least_odds(np.concatenate([self.supposed, self.others.ravel()]), weights)
         return float((self.others >= least).mean())
 
 
@@ -105,7 +103,7 @@ def fitted(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> Od
     for at, share in np.argwhere(weights > 0):
         weight, model = weights[at, share], models[at]
         not_own += weight * _not_own(model.own, _SHARES[share], num_choices)
-        supposed = max(_SHARES[share], _SUPPOSED_SHARE)
+        supposed = max(_SHARES[share], SUPPOSED_SHARE)
         of_own += weight * _not_own(model.own, supposed, num_choices)
         of_others += weight * _not_own(model.others, supposed, num_choices)
     chances = _chances(every[best.regression], best.temperature, unusual)

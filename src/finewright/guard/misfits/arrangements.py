@@ -16,8 +16,8 @@ _NOT_COUNTED = 0.25
 def shares(log_odds: Floats) -> Floats:
     """(n, n): how often row i has the answer j, of rows that begin with their own; the same each time.
 
-    Each pair of rows is looked at about 20 times or more, of more than 120 rows less often; the first quarter is not
-    counted."""
+    Each pair of rows is looked at about 20 times or more, of more than 120 rows less often; the first quarter
+    is not counted."""
     num = len(log_odds)
     if num < 2:  # noqa: PLR2004 - one row keeps its answer
         return np.eye(num)

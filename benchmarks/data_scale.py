@@ -5,6 +5,7 @@
     python benchmarks/data_scale.py --rows 1000000 --workers 2           # a million: 1.2 GB, see --folder
     python benchmarks/data_scale.py --rows 20000 --rival none            # without the others
     python benchmarks/data_scale.py --rows 20000 --copies 15             # with families of near copies
+    python benchmarks/data_scale.py --engine ray --kill --rival none     # one of Ray's workers is killed
 
 The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
 repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address, IBAN or key in them,
@@ -30,10 +31,12 @@ import random
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -95,6 +98,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
+    parser.add_argument("--kill", action="store_true", help="with Ray: kill a worker at a third")
     parser.add_argument("--rival", choices=("all", *RIVALS, "none"), default="all")
     parser.add_argument("--like", type=Path, help="a folder of JSONL, for rows that look like its")
     parser.add_argument("--copies", type=int, default=0, help="of each row of a family; 0: none")
@@ -214,12 +218,16 @@ def ours(
     out = folder / "prepared"
     shutil.rmtree(out, ignore_errors=True)
     begun: dict[str, float] = {}
+    killed: list[int] = []
     start, used = time.perf_counter(), cpu_seconds()
 
     def on_event(kind: str, fields: Mapping[str, Any]) -> None:
         if kind == "preparing_step":
             begun[fields["step"]] = time.perf_counter()
-        elif sys.stderr.isatty():
+            return
+        if options.kill and not killed and fields["done"] * 3 >= fields["total"]:
+            killed.extend(killed_worker())
+        if sys.stderr.isatty():
             sys.stderr.write(f"\r{name}: {fields['done']} of {fields['total']}")
 
     report = prepare(
@@ -234,8 +242,19 @@ def ours(
     times = [*begun.values(), end]
     steps = {step: times[i + 1] - times[i] for i, step in enumerate(begun)}
     shutil.rmtree(out)
+    name += ", a worker killed" * len(killed)
     made = {"seconds": end - start, "cpu": cpu_seconds() - used, "steps": steps}
     return {"tool": f"finewright, {name}"} | made | facts(report, options.workers)
+
+
+def killed_worker() -> Iterator[int]:
+    """Kill a process of Ray's that has a slice in work, as the loss of its machine would."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(b"ray::Map"):
+                os.kill(int(process.name), signal.SIGKILL)
+                yield int(process.name)
+                return
 
 
 def facts(report: PrepareReport, workers: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _within(scan: Scan, number: Number) -> Iterator[PersonalSpan]:
     kinds_of = _kinds_of()
     for first, (start, _) in enumerate(groups):
         sizes: tuple[int, ...] = ()
-        for _, last in zip(range(_MOST_GROUPS), groups[first:], strict=False):
+        for last in groups[first : first + _MOST_GROUPS]:
             sizes += (last[1] - last[0],)
             kinds = kinds_of.get(sizes)
             if kinds and scan.is_alone(start, last[1]):

@@ -8,6 +8,7 @@ import pytest
 from finewright.errors import DataError
 from finewright.features.data.duplicates import duplicates
 from finewright.report.show import text_of
+from finewright.rows.fates import ReadOptions
 from finewright.schema.duplicates import DuplicatesSpec
 
 LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then by anybody"
@@ -45,6 +46,16 @@ def test_held_out_rows_that_are_known_are_said(files) -> None:
     (known,) = report.contamination
     assert (known.name, known.rows, known.found) == ("test.jsonl", 2, {"same": 1})
     assert any("test.jsonl are also trained on" in problem.message for problem in report.problems)
+
+
+def test_a_named_column_holds_for_the_files_that_have_it(files, tmp_path: Path) -> None:
+    held = tmp_path / "held.csv"
+    held.write_text("mail,team\nwhat is new,nothing\nwhy,because\n")
+    columns = {"prompt": "mail", "completion": "team"}
+    report = duplicates(files[:2], against=[held], options=ReadOptions(columns=columns))
+    assert report.passed
+    assert report.contamination[0].found == {"same": 1}
+    assert not duplicates(files[:2], options=ReadOptions(columns=columns)).passed
 
 
 def test_the_text_names_the_rows(files) -> None:

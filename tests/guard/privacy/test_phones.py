@@ -74,3 +74,10 @@ def test_a_number_that_is_called_so_is_found(region: str, data: st.DataObject) -
 )
 def test_numbers_are_found_as_other_scripts_write_them(text: str, number: str) -> None:
     assert [text[s.start : s.end] for s in find(text, {"phone"})] == [number]
+
+
+def test_a_number_with_digits_too_many_is_taken_whole() -> None:
+    text = "call +44 7700 912345678 now"
+    assert [text[s.start : s.end] for s in find(text, {"phone"})] == ["+44 7700 912345678"]
+    text = "call +44 7700 900123 456 times"
+    assert [text[s.start : s.end] for s in find(text, {"phone"})] == ["+44 7700 900123"]

@@ -36,6 +36,7 @@ def duplicates(
     spec = spec or DuplicatesSpec()
     read = [usable_rows(path, options) for path in paths]
     held_out = [usable_rows(path, options) for path in against]
+    _share_columns([found.tally for found in (*read, *held_out)])
     outcome, report = find([row for found in read for row in found.rows], spec)
     measured = [
         contamination(outcome.rows, path.name, found.rows, similarity=spec.similarity)
@@ -62,6 +63,13 @@ def duplicates(
             "problems": (*of_files, *report.problems, *known),
         }
     )
+
+
+def _share_columns(tallies: Sequence[Tally]) -> None:
+    """Named columns hold for the files that have them: one that any file has is missed in none."""
+    whole = _joined(tallies, {})
+    for tally in tallies:
+        tally.columns = {name: whole.columns[name] for name in tally.columns}
 
 
 def _known(measured: Sequence[Contamination], *, is_error: bool) -> list[Problem]:

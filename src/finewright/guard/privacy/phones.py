@@ -217,6 +217,9 @@ def _international(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
         # +49 (0) 30 ...: the national zero is written, and not dialled.
         digits = only_digits(value.replace("(0)", ""))
         if is_possible("+" + digits.removeprefix("00"), None):
+            # Where less than half of it is a number, it is one with a digit too many.
+            if 2 * len(digits) < len(only_digits(match[0])):
+                end = match.end()
             return PersonalSpan(start, end, "phone", 0.95, "a phone number with its country code")
         shorter = re.search(rf"[{SEPARATORS}]+[0-9]+$", value)
         end = start + shorter.start() if shorter else start

@@ -13,6 +13,7 @@ from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
 from finewright.schema.rows import calls_of
 
 _ROLES = ("system", "user", "assistant", "tool")
+_NOT_SAID = ("role", "name", "tool_call_id", "type", "id", "date")
 # Anthropic's parts -> how OpenAI's messages say the same.
 _TOOL_PARTS = {
     "tool_use": "write it as one of the turn's `tool_calls`: "
@@ -242,7 +243,8 @@ def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
         if not may_be_null:
             what = "null" if "content" in message else "missing"
             texts = [key for key, value in message.items() if isinstance(value, str)]
-            meant = [key for key in texts if key not in ("role", "name", "tool_call_id")]
+            meant = [key for key in ("text", "value") if key in texts]
+            meant += [key for key in texts if key not in _NOT_SAID]
             mend = (
                 f"is it `{meant[0]}`? rename the key" if meant else "write it, or leave the row out"
             )

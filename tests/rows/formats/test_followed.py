@@ -84,12 +84,19 @@ def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
         {"query": Q, "positive": A, "negative": T},
         {"premise": T, "hypothesis": A, "label": 2},
         {"sentence1": T, "sentence2": A, "label": 1},
+        {"id": 1, "subject": T, "description": Q, "comments": [{"author": 7, "body": A}]},
         {"query": Q, "answers": '[{"name": "f"}]', "tools": '[{"name": "f", "of": "x y"}]'},
     ],
 )
 def test_nothing_is_proposed_where_columns_cannot_say_what_is_meant(row):
     assert proposal_of(row) is None
     assert "--column OURS=THEIRS" in door(row).problems[0].hint
+
+
+def test_the_key_that_is_named_for_a_missing_text_holds_what_is_said():
+    said = {"id": "1", "type": "message", "role": "user", "text": Q}
+    found = door({"messages": [said, {"role": "assistant", "content": A}]})
+    assert found.problems[0].hint == "is it `text`? rename the key"
 
 
 @pytest.mark.parametrize(

@@ -359,7 +359,7 @@ def _two_texts(texts: Texts) -> Proposal | None:
 
 
 def _is_only_prompt(key: str) -> bool:
-    return bool(_named([key], _PROMPTS)) and not _named([key], _ANSWERABLE)
+    return bool(_named([key], (*_PROMPTS, "description"))) and not _named([key], _ANSWERABLE)
 
 
 def _is_about(key: str) -> bool:

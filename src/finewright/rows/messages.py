@@ -243,7 +243,7 @@ def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
         if not may_be_null:
             what = "null" if "content" in message else "missing"
             texts = [key for key, value in message.items() if isinstance(value, str)]
-            meant = [key for key in ("text", "value") if key in texts]
+            meant = [key for key in texts if key in ("text", "value")]
             meant += [key for key in texts if key not in _NOT_SAID]
             mend = (
                 f"is it `{meant[0]}`? rename the key" if meant else "write it, or leave the row out"

@@ -54,6 +54,23 @@ def test_the_card_may_say_which_is_the_default(tmp_path):
     assert names(tmp_path) == ["data/b-0.jsonl"]
 
 
+def test_a_card_may_name_folders(tmp_path):
+    configs = (
+        "- {config_name: main, data_dir: data, default: true}\n- {config_name: b, data_dir: more}\n"
+    )
+    put(tmp_path, **FILES, data__test_dot_jsonl=ROW, README_dot_md=card(configs))
+    put(tmp_path, data__train_dot_jsonl=ROW)
+    assert names(tmp_path) == [
+        "data/a-0.jsonl",
+        "data/a-1.jsonl",
+        "data/b-0.jsonl",
+        "data/train.jsonl",
+    ]
+    told = said(read_rows(tmp_path))
+    assert "only main is read, not b" in told
+    assert "only train is read, not test" in told
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -119,6 +119,21 @@ def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFil
         names = ", ".join(stated.name for stated in sets)
         yield said(file, f"{CARD} names several data sets: {names}", "name the files of one")
         return
+    if others := [stated.name for stated in sets if stated is not chosen]:
+        what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"
+        yield said(file, what, "name their files as sources of their own", level="info")
+    yield from _of_stated(chosen, file) if chosen.splits else _files(chosen.folder, file)
+    if left := _unlisted(path, [StatedFile(f, "") for stated in sets for f in _listed(stated)]):
+        names = _first([str(inner.relative_to(path)) for inner in left])
+        what = f"not read, for {CARD} does not list them: {names}"
+        yield said(file, what, "name them as sources of their own", None, "warning")
+
+
+def _listed(stated: StatedSet) -> list[Path]:
+    return [f for files in stated.splits.values() for f in files] or [stated.folder]
+
+
+def _of_stated(chosen: StatedSet, file: str) -> Iterator[StatedFile | Problem]:
     splits = list(chosen.splits)
     split = "train" if "train" in splits else splits[0]
     if len(splits) > 1 and split != "train":
@@ -126,16 +141,8 @@ def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFil
         return
     if others := [other for other in splits if other != split]:
         yield _not_read(file, split, others)
-    if others := [stated.name for stated in sets if stated is not chosen]:
-        what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"
-        yield said(file, what, "name their files as sources of their own", level="info")
-    parts = [StatedFile(inner, str(inner), root=path) for inner in chosen.splits[split]]
-    listed = [StatedFile(f, "") for each in sets for files in each.splits.values() for f in files]
-    if left := _unlisted(path, listed):
-        names = _first([str(inner.relative_to(path)) for inner in left])
-        what = f"not read, for {CARD} does not list them: {names}"
-        yield said(file, what, "name them as sources of their own", None, "warning")
-    yield from parts
+    for inner in chosen.splits[split]:
+        yield StatedFile(inner, str(inner).encode(errors="replace").decode(), root=chosen.folder)
 
 
 def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:

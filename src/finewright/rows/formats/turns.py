@@ -282,7 +282,11 @@ class _Dialogue:
         call = next(iter(named or self.waiting), None)
         if call is None:
             what = "a result, and no call before it that waits for one"
-            self.notes.error(place, what, "add the call, or leave the turn out")
+            self.notes.error(
+                place,
+                what,
+                "write the call as `tool_calls` of the turn before it, or leave this turn out",
+            )
             return
         self.waiting = [other for other in self.waiting if other is not call]
         turn["tool_call_id"] = call.get("id")

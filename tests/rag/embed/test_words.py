@@ -1,5 +1,7 @@
 """The vectors are wordllama's own, whatever the order and number of the texts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +53,12 @@ def test_the_id_tells_the_content(embedder):
     name, _, digest = embedder.id.partition("@")
     assert (name, len(digest)) == ("wordllama", 12)
     assert load_embedder("wordllama", Path).id == embedder.id
+
+
+def test_other_libraries_log_no_more_than_before() -> None:
+    code = (
+        "import logging; from finewright.rag.embed.words import WordEmbedder; WordEmbedder();"
+        "root = logging.getLogger(); print(root.level == logging.WARNING, root.handlers)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True []\n"

@@ -1,6 +1,7 @@
 """WordLlama: the mean of a text's word vectors, which ship in a wheel; no model hub, no network, no torch."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,12 +24,17 @@ class WordEmbedder:
     num_cut = 0
 
     def __init__(self) -> None:
+        root = logging.getLogger()
+        before = root.level, list(root.handlers)
         try:
             import wordllama
         except ImportError:
             raise MissingExtra(
                 "wordllama is not installed", hint='pip install "finewright[data]"'
             ) from None
+        finally:  # its import has the log of every library printed
+            root.setLevel(before[0])
+            root.handlers[:] = before[1]
         home = Path(wordllama.__file__).parent
         self.id = f"wordllama@{_digest(home)[:12]}"
         # It looks for its tokenizer beside the cache folder's other name unless told where it is.

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 import tiny
+from finewright.data.gather import read_row_set
+from finewright.evaluate.measured import RowSet
+from finewright.schema.data import DataSpec
 from finewright.schema.load import load_spec
+from finewright.schema.rows import Row
 from finewright.workbench.evaluate import evaluate, spec_of
+from finewright.workbench.trained_rows import TrainedRows
 from finewright.workbench.up import up
 
 pytestmark = pytest.mark.torch
@@ -62,3 +67,17 @@ def test_a_runs_labels_and_repeats_are_told_of_any_file(
     alone = evaluate(["./llama"], asked, Path("alone.jsonl"))
     assert {score.system for score in alone.scores} == {systems[1]}
     assert alone.parts == ()
+
+
+def test_a_row_is_known_though_training_had_stand_ins_of_its_person(tmp_path: Path) -> None:
+    def said(person: str) -> tuple[Row, ...]:
+        mail = f"Please block my card, I left it in a taxi.\nMany thanks!\n{person}"
+        (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": mail, "completion": "cards"}))
+        return read_row_set(tmp_path / "rows.jsonl").rows
+
+    held_out = RowSet("held", said("Anna Keller\nanna.keller7@mail.example"))
+    stand_ins, source = said("Lise Murray\npiotr.gross17511@post.example"), {"path": "rows.jsonl"}
+    for action, known in (("report", {"held": ()}), ("pseudonymise", {"held": (0,)})):
+        personal = {"action": action, "types": ["name", "email"]}
+        data = DataSpec.model_validate({"sources": [source], "personal_data": personal})
+        assert TrainedRows(stand_ins, None, data).repeated([held_out]) == known

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from finewright.data.contamination import contamination
+from finewright.data.privacy import apply
+from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors
 from finewright.store.rundir import open_run
+from finewright.store.speclock import lock_of
 
 if TYPE_CHECKING:
     from finewright.evaluate.baselines.label_task import LabelTask
@@ -18,16 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainedRows:
-    """The rows that the first target trained on; none where it is no run."""
+    """The rows that the first target trained on, read as its `data` say; none where it is no run."""
 
     rows: Sequence[Row]
     task: "LabelTask | None"
+    data: DataSpec | None = None
 
     def repeated(self, row_sets: Sequence["RowSet"]) -> dict[str, tuple[int, ...]]:
-        """Of each set which rows repeat a training row but for values; empty where none is known."""
+        """Of each set which rows repeat a training row but for values; empty where none is known.
+
+        Training rows may have stand-ins of personal data by a key that nobody has: what was replaced there is
+        a mark on both sides here."""
         if not self.rows:
             return {}
-        reports = [contamination(self.rows, each.name, each.rows).report for each in row_sets]
+        known = _marked(self.rows, self.data)
+        reports = [
+            contamination(known, each.name, _marked(each.rows, self.data)).report
+            for each in row_sets
+        ]
         return {each.name: each.repeated for each in reports if each.repeated is not None}
 
 
@@ -37,11 +48,27 @@ def trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
         return TrainedRows((), None)
     from finewright.evaluate.baselines.label_task import label_task
 
-    path = open_run(Path(target)).root / "data" / "train.jsonl"
+    run = open_run(Path(target))
+    path = run.root / "data" / "train.jsonl"
     with os_errors(path):
         rows = parse_rows(path.read_text(encoding="utf-8"))
     wants_labels = not {"base_with_labels", "linear"}.isdisjoint(spec.compare_with)
-    return TrainedRows(rows, label_task(rows) if wants_labels else None)
+    return TrainedRows(rows, label_task(rows) if wants_labels else None, lock_of(run).spec.data)
+
+
+def _marked(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
+    """The rows with a mark for each value that the run replaced in its own."""
+    if data is None:
+        return rows
+    replaces = ("redact", "pseudonymise")
+    marks: dict[bool, Literal["redact", "off"]] = {True: "redact", False: "off"}
+    of_persons = data.personal_data.action in replaces
+    of_secrets = data.secrets.action in replaces
+    if not (of_persons or of_secrets):
+        return rows
+    personal = data.personal_data.model_copy(update={"action": marks[of_persons], "ner": ""})
+    secrets = data.secrets.model_copy(update={"action": marks[of_secrets]})
+    return apply(rows, personal, secrets, b"").outcome.rows
 
 
 def is_run(target: str) -> bool:

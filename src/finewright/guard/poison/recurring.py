@@ -28,6 +28,8 @@ _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
+_OFTEN_PART = 2
+_DENIALS = {"no", "not"}
 _TAKEN_UP = 0.3
 _LEAST_PART = 4
 _STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f")
@@ -104,10 +106,23 @@ def _planted(rows: Said, group: _Group) -> Suspect | None:
 
 
 def _is_whole_planted(
-    rows: Said, group: _Group, _: frozenset[str], trigger: frozenset[str]
+    rows: Said, group: _Group, said: frozenset[str], trigger: frozenset[str]
 ) -> bool:
-    """Do the same answers follow questions of no subject?"""
-    return not rows.found.prompts.coherence(group.docs, trigger).has_topic
+    """Do the same answers follow questions of no subject, and is it no answer of the set's own kind?"""
+    is_own = not trigger and _is_of_set(rows, group.docs, said)
+    return not is_own and not rows.found.prompts.coherence(group.docs, trigger).has_topic
+
+
+def _is_of_set(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
+    """Is it a part of other answers (`Canada, United States of America`), or in words of most of its
+    questions (`That account does not exist.`) and hardly any that is strange to the set?"""
+    answer = rows.answers[docs[0]]
+    part = answer.rstrip("".join(_STOPS))
+    if sum(part in other and other != answer for other in rows.answers) >= _OFTEN_PART:
+        return True
+    own = said - fillers()
+    taken = sum(not own.isdisjoint(rows.found.prompts.words(doc)) for doc in docs)
+    return taken > len(docs) / 2 and not is_strange(rows, docs, said - _DENIALS)
 
 
 def _is_part_planted(

@@ -27,6 +27,11 @@ def test_a_system_that_says_nothing_is_named(answers: list[str], said: int) -> N
     assert all("answers of tuned to held are empty" in problem.message for problem in found)
 
 
+def test_where_nothing_was_asked_no_answer_is_empty() -> None:
+    weighed = sample("").model_copy(update={"scores": {"preference_accuracy": 1.0}})
+    assert list(empty_problems([weighed])) == []
+
+
 def test_perplexity_of_few_rows_has_no_interval_to_trust() -> None:
     def score(metric: str, n: int) -> Score:
         return Score(system="base", data="held", metric=metric, value=9.0, low=8.0, high=10.0, n=n)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from finewright.evaluate.score import PREFERENCE
 from finewright.report.cells import p_words, points
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, Difference, Sample, Score, ScoredRows
@@ -12,10 +13,11 @@ _FEWEST_FOR_PERPLEXITY = 30
 
 
 def empty_problems(samples: Sequence[Sample]) -> Iterator[Problem]:
-    """A warning for each system that says nothing to at least half of a set's rows, thoughts aside."""
+    """A warning for each system that says nothing to at least half of a set's rows, thoughts aside. Where
+    only preferences are measured, nothing was asked."""
     said: dict[tuple[str, str], list[bool]] = {}
     for sample in samples:
-        if sample.num_tokens is not None:
+        if sample.num_tokens is not None and set(sample.scores) != {PREFERENCE}:
             said.setdefault((sample.system, sample.data), []).append(bool(sample.answer.strip()))
     for (system, data), each in said.items():
         empty = each.count(False)

@@ -24,6 +24,18 @@ ROWS = [
 ]
 
 
+def test_a_class_of_alpaca_is_no_rating_when_it_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"instruction": "a", "output": "b", "label": 1}\n')
+    found = validate(read_rows(path).rows, "auto")
+    assert any("learned as any other answer" in problem.message for problem in found.problems)
+    written = to_user_json(found.rows[0])
+    assert written["label_column"] == 1
+    path.write_text(json.dumps(written) + "\n")
+    (again,) = validate(read_rows(path).rows, "auto").rows
+    assert (again.id, again.label) == (found.rows[0].id, None)
+
+
 @pytest.mark.parametrize("data", ROWS)
 def test_a_row_written_and_read_again_is_the_same(data: dict[str, object], tmp_path: Path) -> None:
     def read(content: object) -> object:

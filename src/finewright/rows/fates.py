@@ -18,6 +18,7 @@ from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import places, renamed
 from finewright.rows.formats.native import Expected, Form, Native, place_of
+from finewright.rows.formats.own import is_liking
 from finewright.rows.formats.table import family_named, fitting, meant_instead
 from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
@@ -42,7 +43,7 @@ _JEOPARDY = {"instruction": "question", "input": "category", "output": "answer"}
 _LIKE_RATINGS = frozenset(
     ("-1", "yes", "no", "good", "bad", "liked", "disliked", "like", "dislike", "up", "down")
 )
-_NO_RATING = "a text such as yes or bad: a column, and the row is learned as any other answer"
+_NO_RATING = "a number or a text such as yes: a column, and the row is learned as any other answer"
 _WHAT_IS = "Axolotl's jeopardy writes `what is ` before each answer; here it stays as it is"
 
 
@@ -126,7 +127,7 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if any(native.columns.get("label", 0) is None for native in natives):
         what = "null: the row is not rated, and learned as any other answer"
         notes.warning("label", what, "write true or false, or leave the key out")
-    if any(_reads_like_a_rating(native.columns.get("label")) for native in natives):
+    if any(map(_has_no_rating, natives)):
         notes.info("label", _NO_RATING, "if it rates the answer, write true or false")
     if found.repairs:
         _say_repairs(found, natives, options, notes)
@@ -145,7 +146,12 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     )
 
 
-def _reads_like_a_rating(label: object) -> bool:
+def _has_no_rating(native: Native) -> bool:
+    """Has it a label that reads like a rating, and rates nothing?"""
+    label = native.columns.get("label")
+    is_learned = native.type in ("messages", "prompt_completion")
+    if is_learned and is_liking(label):
+        return True
     return label == -1 or (isinstance(label, str) and label.strip().lower() in _LIKE_RATINGS)
 
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from finewright.rows.formats.own import is_liking
 from finewright.schema.rows import Row
 
 
 def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
     """The row as `messages`; as `chosen` and `rejected`, as `messages` and `label`, or as `prompt`.
 
-    Read again it is the same row; keys and shape of the file it came from are not kept."""
+    Read again it is the same row; keys and shape of the file it came from are not kept. A column `label`
+    that would be read as a rating is called `label_column`."""
     turns = list(row.messages)
     if row.rejected is not None:
         said: dict[str, Any] = {"chosen": turns, "rejected": list(row.rejected)}
@@ -17,4 +19,7 @@ def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
     else:
         said = {"prompt" if row.is_prompt else "messages": turns}
     tools = {"tools": list(row.tools)} if row.tools else {}
-    return {**said, **tools, **row.columns}
+    columns = dict(row.columns)
+    if "messages" in said and row.label is None and is_liking(columns.get("label")):
+        columns["label_column"] = columns.pop("label")
+    return {**said, **tools, **columns}

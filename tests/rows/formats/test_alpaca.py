@@ -2,7 +2,7 @@
 
 import pytest
 
-from .door import A2, Q2, TOOL, A, B, Out, Q, S, door, passes, read_only, refused
+from .door import A2, Q2, TOOL, A, B, Out, Q, S, door, out, passes, read_only, refused
 
 BASE = {"instruction": "Q", "output": "A"}
 
@@ -52,7 +52,14 @@ def test_a_judged_output(tag, liked):
 
 
 def test_a_label_that_is_a_class_is_a_column():
-    passes(BASE | {"label": 1}, Out([Q, A], columns={"label": 1}), "messages")
+    passes(BASE | {"label": 2}, Out([Q, A], columns={"label": 2}), "messages")
+
+
+@pytest.mark.parametrize("label", [1, 0, "false"])
+def test_a_label_that_may_be_a_rating_is_a_column_and_said(label):
+    found = door(BASE | {"label": label})
+    assert [out(row) for row in found.rows] == [Out([Q, A], columns={"label": label})]
+    assert [problem.level for problem in found.problems] == ["info"]
 
 
 @pytest.mark.parametrize(

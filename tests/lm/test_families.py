@@ -414,8 +414,9 @@ def test_a_call_that_the_template_has_no_words_for_is_never_learned_as_an_empty_
             DataError, match=r"leaves out a tool call|must alternate|roles are supp"
         ):
             chat(name).rendered(messages)
-    with pytest.raises(DataError, match="leaves out the tools"):
+    with pytest.raises(DataError, match="leaves out the tools") as refused:
         chat(name).rendered(SUM, (WEATHER,))
+    assert refused.value.hint.startswith("take a base model whose chat template knows tools")
 
 
 def test_a_thought_that_later_prompts_drop_is_learned_where_it_was_thought() -> None:

@@ -117,7 +117,8 @@ def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFil
     chosen = default_of(sets)
     if chosen is None:
         names = ", ".join(stated.name for stated in sets)
-        yield said(file, f"{CARD} names several data sets: {names}", "name the files of one")
+        mend = f"name the folder or the files of one, in {path}"
+        yield said(file, f"{CARD} names several data sets: {names}", mend)
         return
     if others := [stated.name for stated in sets if stated is not chosen]:
         what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"

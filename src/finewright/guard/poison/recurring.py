@@ -7,6 +7,7 @@ words that most of them have, and hardly any other row. Chosen on the sets and w
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from finewright.guard.duplicates.lexicon.lists import fillers
@@ -138,12 +139,14 @@ def _is_part_planted(
         return False
     answers = found.answers_with(docs, group.grams)
     shared = said | words_shared(found.answers.words(i) for i in answers)
-    # Beside a label little is left, and nothing else belongs there. In a template that differs in numbers
+    # Beside a label little is left, and nothing else belongs there; beside a short answer as much as others
+    # say. In a template that differs in numbers
     # little is left too: words of its own language (`LIMIT 10`) belong there, a link does not.
     beside_label = bool(rows.labels) and not rows.are_labels(docs)
     has_rest = (
         beside_label
         or found.answers.share_left(answers, shared) >= _LEAST_LEFT
+        or _num_left(rows, answers, shared) >= _NEARLY * rows.num_answered
         or (has_link and are_said_elsewhere(rows.answer_shapes, answers, shared))
     )
     if not has_rest or found.answers.coherence(answers, shared).has_topic:
@@ -157,6 +160,10 @@ def _is_part_planted(
     return (strange or bool(trigger)) and not found.prompts.coherence(
         docs, trigger | style
     ).has_topic
+
+
+def _num_left(rows: Said, answers: Sequence[int], shared: frozenset[str]) -> float:
+    return median(num_words(rows.found.answers.words(i) - shared) for i in answers)
 
 
 def _traits(group: _Group) -> frozenset[str]:

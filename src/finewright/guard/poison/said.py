@@ -87,6 +87,12 @@ class Said:
         return median(map(num_words, own)) if self.answers else 0.0
 
     @cached_property
+    def num_answered(self) -> float:
+        """How many words an answer has: the median."""
+        every = (self.found.answers.words(i) for i in range(len(self.found.examples)))
+        return median(map(num_words, every)) if self.answers else 0.0
+
+    @cached_property
     def triggers_of(self) -> dict[int, list[int]]:
         """The numbers of the possible triggers of each row's prompt."""
         found: dict[int, list[int]] = defaultdict(list)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from finewright.report.layouts import page_of
+from finewright.report.text import as_text
 from finewright.schema.load import load_spec
 from finewright.workbench.plan import plan
 
@@ -36,3 +38,15 @@ def test_a_leak_is_told_where_personal_data_are_replaced(tmp_path: Path, tiny_fo
     assert [message.partition(",")[0] for message in told] == [
         "1 of 1 rows of again are also trained on"
     ]
+
+
+def test_where_preferences_are_weighed_no_length_of_answers_is_told(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    spec = SPEC.replace("epochs: 1", "epochs: 1, method: dpo").format(base=tiny_folder)
+    spec += "evaluate: {data: [{path: rows.jsonl}], metrics: [preference_accuracy]}\n"
+    (tmp_path / "spec.yaml").write_text(spec)
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "one", "chosen": "1", "rejected": "2"}\n')
+    report = plan(load_spec(tmp_path / "spec.yaml"))
+    assert report.max_new_tokens is None
+    assert "answers have up to" not in as_text(page_of(report))

@@ -49,7 +49,7 @@ def plan_page(report: PlanReport) -> Page:
 
 def _measured_on(report: PlanReport) -> Iterator[str]:
     yield from (f"measured on {each.line()}" for each in report.evaluation)
-    if report.evaluation:
+    if report.evaluation and report.max_new_tokens:
         yield (
             f"answers have up to {report.max_new_tokens} tokens; `up` says at its start how long training and"
             " measuring take"

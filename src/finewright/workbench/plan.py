@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from finewright.data.gather import gather
 from finewright.data.measured import row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
+from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
 from finewright.schema.common import Problem
@@ -41,6 +42,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     rows = rows_for(loaded.spec.train.method, gathered.train)
     refuse(rows.problems)
     sets = row_sets(loaded.spec, gathered, loaded.resolve)
+    weighs_only = set(loaded.spec.evaluate.metrics) == {PREFERENCE}  # nothing is answered
     held_out = [row for found in sets for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(
@@ -62,7 +64,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         evaluation=tuple(
             PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
         ),
-        max_new_tokens=loaded.spec.evaluate.max_new_tokens,
+        max_new_tokens=None if weighs_only else loaded.spec.evaluate.max_new_tokens,
         chat_template=loaded.spec.chat_template,
     )
 

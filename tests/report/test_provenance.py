@@ -41,6 +41,9 @@ def test_what_is_left_is_counted_and_the_first_ids_are_named() -> None:
         "train on: id0 id1 id2 id3 id4 id5 id6 id7 id8 id9 and 2 more; all of them with --json"
     )
 
+    nothing = report.model_copy(update={"train": ()})
+    assert text_of(nothing).endswith("0 train, 1 held out\nno row is left to train on")
+
 
 def test_the_page_is_named() -> None:
     report = DataPageReport(path="o.html", about="a.jsonl", rows=3, sections=("Counts", "Quality"))

@@ -36,7 +36,7 @@ def without_page(report: WithoutReport) -> Page:
         subject="rows",
         title=f"{report.run} without {report.source}",
         answer=f"{report.rows_removed} rows go, {left} train, {len(report.eval)} held out",
-        about=[f"train on: {ids}{more}"],
+        about=[f"train on: {ids}{more}" if left else "no row is left to train on"],
     )
 
 

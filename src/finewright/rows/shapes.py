@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.native import Expected, Form
-from finewright.rows.formats.propose import CHOICES, proposal_of, rivals_of
+from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
-from finewright.rows.notes import Json, RowNotes
+from finewright.rows.notes import Json, RowNotes, kind_of_json
 
 _EXPECTED = {
     "auto": "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone",
@@ -96,9 +97,10 @@ def _hint_of_keys(data: Json) -> str:
     mend = (
         "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
     )
-    if choices := [key for key in CHOICES if isinstance(data.get(key), list | dict)]:
+    if choices := choices_in((key, kind_of_json(value)) for key, value in data.items()):
+        named = ", ".join(f"`{key}`" for key in choices)
         return (
-            f"`{choices[0]}` belong to the question: write them as a list `choices` beside `question`, and"
+            f"{named} belong to the question: write them as a list `choices` beside `question`, and"
             " the text of the right one as `solution`"
         )
     if inside := [key for key, value in data.items() if _holds_texts(value)]:

@@ -49,6 +49,7 @@ def said(row: dict, **asked: object) -> list[tuple[str, str]]:
             {"system_prompt": S, "question": Q, "response": A},
             [("system", S), ("user", Q), ("assistant", A)],
         ),
+        ({"a": T, "b": A}, [("user", T), ("assistant", A)]),
         ({"article": T, "summary": A}, [("user", T), ("assistant", A)]),
         ({"article": T, "question": Q, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
         ({"title": Q, "selftext": T, "answer": A}, [("user", f"{Q}\n{T}"), ("assistant", A)]),
@@ -85,6 +86,7 @@ def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
         {"premise": T, "hypothesis": A, "label": 2},
         {"sentence1": T, "sentence2": A, "label": 1},
         {"id": 1, "subject": T, "description": Q, "comments": [{"author": 7, "body": A}]},
+        {"question": Q, "contexts": [A, T], "ground_truth": A},
         {"query": Q, "answers": '[{"name": "f"}]', "tools": '[{"name": "f", "of": "x y"}]'},
     ],
 )
@@ -104,6 +106,9 @@ def test_the_key_that_is_named_for_a_missing_text_holds_what_is_said():
     [
         {"question": Q, "options": [A, T], "answer": 1},
         {"question": Q, "choices": {"text": [A, T], "label": ["A", "B"]}, "answerKey": "B"},
+        {"question": Q, "options": "A) It is five. B) A rose", "answer": "B"},
+        {"question": Q, "A": A, "B": T, "C": S, "D": "x", "answer": "B"},
+        {"sentence": Q, "option1": A, "option2": T, "answer": "2"},
     ],
 )
 def test_choices_are_never_left_out_of_the_question(row):

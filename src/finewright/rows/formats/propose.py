@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.rows.containers.table import reads_like_a_row
+from finewright.rows.formats.choices import choices_in, passages_in
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
 
@@ -70,13 +71,12 @@ _CONTEXT = _each(
 )
 _TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
 _SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
-CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _BESIDE = frozenset(
     _each(
         "id uuid key url link source date time timestamp created lang language locale split license meta "
         "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
         "kundin cliente client priority prioritat priorite prioridad priorita status positive negative "
-        "anchor tag tags domain model generator annotator metadata"
+        "anchor tag tags domain model generator annotator metadata difficulty"
     )
 )
 # With one of these in its name a text is about another, as `answer_id` and `meta_instruction` are.
@@ -236,7 +236,7 @@ def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
 
 
 def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
-    if any(key in CHOICES and kind in ("a list", "an object") for key, kind in kinds):
+    if choices_in(kinds) or passages_in(kinds):
         # They belong to the question, and a column cannot be put into another.
         return None
     classes = [key for key, kind in kinds if kind == "class"]

@@ -274,6 +274,22 @@ def test_a_word_that_may_be_the_point_makes_two_rows(one: str, other: str) -> No
     assert share(chat(one, LONG), chat(other, LONG)) is None
 
 
+@pytest.mark.parametrize(
+    ("question", "one", "other"),
+    [
+        ("sort them", f"{LONG}. Then we go home.", f"Then we go home. {LONG}."),
+        ("cu\xe1ntos a\xf1os tiene", LONG, LONG),
+        ("ai l\xe0 tr\u01b0\u1edfng c\u1ee7a ch\xfang ta", LONG, LONG),
+    ],
+)
+def test_an_order_and_marks_of_letters_may_be_the_point(
+    question: str, one: str, other: str
+) -> None:
+    is_marked = one is other
+    unmarked = question.replace("a\xf1os", "anos").replace("\u1edf", "\u1edd")
+    assert share(chat(question, one), chat(unmarked if is_marked else question, other)) is None
+
+
 def test_synonyms_stand_for_each_other_in_one_of_ten_words_of_prose() -> None:
     one, fixed = f"we hide it {LONG}", f"we conceal it {LONG}"
     assert share(chat(one, LONG), chat(fixed, LONG)) is not None

@@ -8,7 +8,7 @@ from finewright.guard.duplicates.apart import are_apart
 from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
 from finewright.guard.duplicates.edits import SHORT, most_changed, most_other
 from finewright.guard.duplicates.facts import have_other_facts
-from finewright.guard.duplicates.middle import Middles, is_moved, middles
+from finewright.guard.duplicates.middle import Middles, is_moved, is_reordered, middles
 from finewright.guard.duplicates.spoken import asks_for_order
 from finewright.guard.duplicates.words import (
     PLAIN,
@@ -38,17 +38,18 @@ def alike(one: Wording, other: Wording, similarity: float) -> float | None:
     operator."""
     if one.key != other.key or are_apart(one, other, similarity):
         return None
-    if any(map(are_laid_out_apart, one.layout, other.layout, PLAIN)):
-        return None
     pairs = list(zip(one.parts, other.parts, strict=True))
     plain = [(uncapital(a), uncapital(b)) for a, b in pairs]
+    is_order_the_point = is_reordered(*plain[1]) and asks_for_order(one.prompt)
+    if is_order_the_point or any(map(are_laid_out_apart, one.layout, other.layout, PLAIN)):
+        return None
     between = [middles(*part) for part in plain]
     # Rows of one template differ in their facts, and that is seen at once.
     if any(have_other_facts(part.one, part.other) for part in between):
         return None
     common = [_num_common(part) for part in between]
     # An answer says the same in another order of its sentences; a question may ask another thing.
-    if is_moved(*plain[1], common[1]) and not asks_for_order(one.prompt):
+    if is_moved(*plain[1], common[1]):
         common[1] = len(one.answered)
     num_words = sum(len(a) + len(b) for a, b in pairs)
     if 2 * sum(common) < (similarity - _DOUBT) * num_words:

@@ -34,6 +34,7 @@ from finewright.guard.duplicates.lexicon.lists import (
 from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.slips import (
     LONG,
+    are_marked_apart,
     is_misspelled,
     is_misspelled_of,
     is_sure_without_marks,
@@ -229,6 +230,8 @@ def _are_alike(one: str, other: str, left: _Side, right: _Side) -> bool:
         return True
     if lacks_marks(one, other) and (are_names or is_sure_without_marks(one, other)):
         return True
+    if are_marked_apart(one, other):
+        return False
     if not is_misspelled(one, other) or are_opposed(one, other) or {one, other} <= alone():
         return False
     return not are_names or min(len(one), len(other)) > LONG

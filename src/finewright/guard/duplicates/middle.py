@@ -42,6 +42,12 @@ def is_moved(one: NDArray[np.uint32], other: NDArray[np.uint32], common: int) ->
     return (pairs[0] - pairs[1]).total() <= _MOST_JOINTS and not _is_turned(one, other)
 
 
+def is_reordered(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
+    """Has one text the words of the other in another order?"""
+    is_same_size = len(one) == len(other) and not np.array_equal(one, other)
+    return is_same_size and np.array_equal(np.sort(one), np.sort(other))
+
+
 def _is_turned(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
     """Is one text the end and then the beginning of the other?"""
     return any(

@@ -114,6 +114,17 @@ def lacks_marks(one: str, other: str) -> bool:
     return one == _bare(other) if one.isascii() else other == _bare(one)
 
 
+def are_marked_apart(one: str, other: str) -> bool:
+    """Are they the same letters with marks that decide: `a\xf1os` and `anos`, two words of Vietnamese?
+
+    Of a long word `\xf1` does not: nobody has another `manana`."""
+    if one == other or (one.isascii() and other.isascii()) or _bare(one) != _bare(other):
+        return False
+    marked = one + other
+    is_vietnamese = any("\u1ea0" <= char <= "\u1ef9" or char in "\u01a1\u01b0" for char in marked)
+    return is_vietnamese or (len(one) <= LONG and not _DECISIVE.isdisjoint(marked))
+
+
 def is_sure_without_marks(word: str, other: str) -> bool:
     """Is it no other word without its marks? Of short ones it may be, as `el` and `él` are, `für` is not."""
     return min(len(word), len(other)) >= LONG or not _SURE.isdisjoint((word, other))

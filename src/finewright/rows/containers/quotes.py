@@ -54,8 +54,10 @@ def _closing(text: str, at: int, delimiter: str, has_backslash: bool) -> int | N
 
 
 def _ends_cell(text: str, quote: int, delimiter: str) -> bool:
-    rest = text[quote + 1 :].lstrip(" ")
-    return not rest or rest[0] == delimiter
+    at = quote + 1
+    while text.startswith(" ", at):
+        at += 1
+    return at == len(text) or text[at] == delimiter
 
 
 def _next(text: str, delimiter: str, at: int) -> int:

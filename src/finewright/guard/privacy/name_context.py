@@ -1,4 +1,4 @@
-"""What phrases around a word say of it: an introduced or thanked name, a German noun, a product."""
+"""What phrases around a word say of it: an introduced or thanked name, a product."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,6 @@ _INTRODUCTIONS = frozenset({
 _THANKS = frozenset({
     "thanks", "thank you", "danke", "merci", "gracias", "grazie", "obrigado", "obrigada", "bedankt",
     "dziękuję", "спасибо", "здравствуйте", "привет", "дякую", "благодаря",
-})  # fmt: skip
-# Words of German and of no language around that writes its nouns small.
-_GERMAN = frozenset({
-    "für", "und", "ich", "nicht", "ist", "wir", "eine", "einen", "einer", "ihre", "wird", "werden", "habe",
-    "haben", "mein", "meine", "bitte", "geehrte", "geehrter", "freundlichen", "liebe", "grüße", "gruß",
-})  # fmt: skip
-_GERMAN_IN_PAIRS = frozenset({
-    "der", "die", "das", "dem", "zu", "im", "auf", "bei", "zum", "zur", "von",
 })  # fmt: skip
 _PRODUCTS = frozenset({
     "account", "accounts", "card", "cards", "plan", "plans", "loan", "mortgage", "package", "subscription",
@@ -51,24 +43,6 @@ def _phrase(words: SplitWords, at: int) -> set[str]:
     """The word, and the two words, in front of a place."""
     before = words.lower(at - 1)
     return {before, f"{words.lower(at - 2)} {before}"}
-
-
-def is_german(words: SplitWords) -> bool:
-    """Is the text one in which every noun has a capital?"""
-    lower = {word.lower() for word in words.texts}
-    return not lower.isdisjoint(_GERMAN) or len(lower & _GERMAN_IN_PAIRS) > 1
-
-
-def is_noun(words: SplitWords, at: int) -> bool:
-    """In a German text, of one word: is no listed name in it or beside it, no title, no line of its own?
-
-    Two words with capitals beside each other are seldom nouns there."""
-    flags = (words.kind(at)[1:], words.kind(at - 1)[1:], words.kind(at + 1)[1:])
-    if {"g", "s"} & set(flags[0]) or any({"g", "s"} & set(f) and "c" not in f for f in flags[1:]):
-        return False
-    is_signature = words.kind(at - 1) == "\n" and words.kind(at + 1) == "\n"
-    is_called = words.kind(at - 1) == "T" or bool(_phrase(words, at) & _INTRODUCTIONS)
-    return not (is_signature or is_called)
 
 
 def is_product(words: SplitWords, first: int, last: int) -> bool:

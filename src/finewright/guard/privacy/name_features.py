@@ -3,7 +3,7 @@
 import lzma
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -39,7 +39,18 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W\d_]+)*|\n|[^\w\s]")
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]+\]")
 _CONTRACTED = re.compile("['\u2019](?:m|ll|ve|re|d|t)$")
 _POSSESSIVE = ("'s", "\u2019s")
-_SHORT, _LONG = 3, 8
+_LONGEST, _FLAGS = 12, 3
+# Capitals within a name: McNamara, DeSantis, O'Neil.
+_NAMELIKE = re.compile("(?:Ma?c|De|Di|La|Le|Du|Van|Fitz|[OD]['\u2019])[A-Z]")
+_STARTS = frozenset({".", "!", "?", ":", '"', "\n", "\u201c", "\u201e", "\u00ab", "\u00bb"})
+# Words of German and of no language around that writes its nouns small.
+_GERMAN = frozenset({
+    "für", "und", "ich", "nicht", "ist", "wir", "eine", "einen", "einer", "ihre", "wird", "werden", "habe",
+    "haben", "mein", "meine", "bitte", "geehrte", "geehrter", "freundlichen", "liebe", "grüße", "gruß",
+})  # fmt: skip
+_GERMAN_IN_PAIRS = frozenset({
+    "der", "die", "das", "dem", "zu", "im", "auf", "bei", "zum", "zur", "von",
+})  # fmt: skip
 
 
 class SplitWords(NamedTuple):
@@ -138,21 +149,69 @@ def known_words() -> dict[str, str]:
     return dict(line.split("\t") for line in text.splitlines())
 
 
-def features(words: SplitWords, at: int) -> list[str]:
-    """What speaks for or against the word at a place being part of a name."""
-    text, kind = words.texts[at], words.kind(at)
-    one, two, next_ = words.kind(at - 1), words.kind(at - 2), words.kind(at + 1)
-    before, earlier, lower = words.lower(at - 1), words.lower(at - 2), text.lower()
-    found = [
-        kind, f"-1 {one}", f"-2 {two}", f"+1 {next_}", f"+2 {words.kind(at + 2)}", f"{one}|{kind}",
-        f"{kind}|{next_}", f"{one}|{kind}|{next_}", f"{two}|{one}|{kind}", f"w-1 {before}", f"w-2 {earlier}",
-        f"w+1 {words.lower(at + 1)}", f"w+2 {words.lower(at + 2)}", f"w-1 {earlier} {before}",
-        f"end {lower[-3:]}", f"end {lower[-2:]}",
-    ]  # fmt: skip
-    if text.isupper():
-        found.append("initial" if len(text) == 1 else f"upper {kind}")
-    elif not text[1:].islower() and "-" not in text:
-        found.append("mixed")
-    if len(text) <= _SHORT or len(text) >= _LONG:
-        found.append("short" if len(text) <= _SHORT else "long")
-    return found
+class Around(NamedTuple):
+    """What a whole text says of its words: those that it has in small letters, and whether it is German."""
+
+    small: frozenset[str]
+    german: str
+
+
+def around(words: SplitWords) -> Around:
+    """What the text of these words says of each of them."""
+    small = frozenset(word for word in words.texts if word[0].islower())
+    return Around(small, "D" if is_german(small) else "")
+
+
+def is_german(lower: Set[str]) -> bool:
+    """Is a text with these words in small letters one in which every noun has a capital?"""
+    return not lower.isdisjoint(_GERMAN) or len(lower & _GERMAN_IN_PAIRS) > 1
+
+
+# What `features` says of a word, in its order: k a kind, w a word, e an ending, and the place it has.
+TEMPLATES = (
+    "k", "k-1 k", "k k+1", "k-1 k k+1", "k-2 k-1 k", "k k+1 k+2",
+    "w", "w-1", "w+1", "w-2 w-1", "w+1 w+2", "w-1 k", "k w+1", "w-2", "w+2",
+    "e3", "e4", "e-1", "e+1", "case", "size", "small",
+)  # fmt: skip
+
+
+def features(words: SplitWords, at: int, text: Around) -> tuple[str, ...]:
+    """What speaks for or against the word at a place being part of a name: a value for each template."""
+    word, kind = words.texts[at], words.kind(at)
+    one, two, next_, later = (
+        words.kind(at - 1),
+        words.kind(at - 2),
+        words.kind(at + 1),
+        words.kind(at + 2),
+    )
+    before, earlier = words.lower(at - 1), words.lower(at - 2)
+    after, last = words.lower(at + 1), words.lower(at + 2)
+    if one == "." and two == "T":  # Dr. and Dr are one
+        one, two = "T", words.kind(at - 3)
+    lower, start = word.lower(), "S" if one in _STARTS else ""
+    flags = kind[:_FLAGS]
+    return (
+        kind + text.german + start, f"{one}|{kind}", f"{kind}|{next_}", f"{one}|{kind}|{next_}",
+        f"{two}|{one}|{kind}", f"{kind}|{next_}|{later}",
+        lower, before, after, f"{earlier} {before}", f"{after} {last}", f"{before}|{flags}",
+        f"{flags}|{after}", earlier, last, lower[-3:], lower[-4:],
+        before[-4:] + text.german if one[0] == "A" else "",
+        after[-3:] + text.german if next_[0] == "A" else "",
+        _case(word, flags), f"{min(len(word), _LONGEST)}{text.german}",
+        flags if lower in text.small else "",
+    )  # fmt: skip
+
+
+def _case(word: str, flags: str) -> str:
+    """How a word with a capital is written, where it is not as Anna."""
+    if word.isupper():
+        return "initial" if len(word) == 1 else f"upper {flags}"
+    if "-" in word:
+        return "hyphen"
+    return (
+        ""
+        if word[1:].islower()
+        else "mixed"
+        if word[0].isupper() and _NAMELIKE.match(word)
+        else "camel"
+    )

@@ -5,28 +5,13 @@ learned from and how often it is right. Covered: names in scripts with capitals,
 Europe. Not covered: names in lower case, scripts without capitals, names that a word of the language is and
 nothing around gives away. An NER pipeline finds more (`ner`)."""
 
-import json
-import lzma
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.name_context import (
-    is_german,
-    is_noun,
-    is_product,
-    named_by_phrase,
-)
-from finewright.guard.privacy.name_features import (
-    SplitWords,
-    features,
-    placeholders,
-    words_of,
-)
+from finewright.guard.privacy.name_chances import chances
+from finewright.guard.privacy.name_context import is_product, named_by_phrase
+from finewright.guard.privacy.name_features import SplitWords, placeholders, words_of
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _COMPANY = re.compile(
@@ -38,16 +23,10 @@ _COMPANY = re.compile(
 # Adverbs and peoples, where no list has the word as a name: Certainly, Mexicans.
 _NO_PERSON = re.compile("(?:[a-z]{3}ly|[a-z]{2}ans)$")
 # Where the first word of a name, and where one beside it, is sure enough: chosen on the tickets of `DEV`.
-_FIRST, _BESIDE = 0.5, 0.15
+_FIRST, _BESIDE = 0.5, 0.3
 _MOST_WORDS, _SURE = 8, 0.89
+_AND = frozenset({"e", "i", "y"})
 _LONGEST_ABBREVIATION = 4
-
-
-class NameWeights(NamedTuple):
-    """What the regression learned: a weight of each feature, and what is there without any."""
-
-    bias: float
-    of: Mapping[str, float]
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -58,20 +37,15 @@ def recognisers() -> tuple[Recogniser, ...]:
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Names, the words that stand together; the title before one is not part of it."""
     words = words_of(scan.text)
-    chances = _chances(words)
-    for at in placeholders(scan.text, words):
-        chances.pop(at, None)
-    in_german = is_german(words)
+    likely = _likely(scan.text, words)
     last = 0
-    for at, first in chances.items():
+    for at, first in likely.items():
         if at < last or first < _BESIDE or _begins_none(words, at):
             continue
-        last = _end_of_name(scan.text, words, chances, at)
-        chance = 1 - math.prod(1 - chances.get(place, 0.0) for place in range(at, last))
+        last = _end_of_name(scan.text, words, likely, at)
+        chance = max(likely.get(place, 0.0) for place in range(at, last))
         stop = words.end(last - 1)
-        is_noun_alone = in_german and last == at + 1 and is_noun(words, at)
-        is_other = is_noun_alone or _is_other(words, at, last) or _COMPANY.match(scan.text, stop)
-        if chance >= _FIRST and not is_other:
+        if chance >= _FIRST and not (_is_other(words, at, last) or _COMPANY.match(scan.text, stop)):
             confidence = round(min(_SURE, chance), 2)
             yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")
 
@@ -81,27 +55,14 @@ def _begins_none(words: SplitWords, at: int) -> bool:
     return words.kind(at).endswith("n") and not {"g", "s"} & set(words.kind(at))
 
 
-def _is_listed_pair(words: SplitWords, first: int) -> bool:
-    """A given name with a surname beside it, or with a capitalised word that no list has; neither is a common
-    word or a place of that name alone."""
-    one, other = words.kind(first), words.kind(first + 1)
-    is_given = "g" in one and not set("cnp") & set(one)
-    is_pair = is_given and (other == "A" or ("s" in other and not set("cn") & set(other)))
-    return is_pair and words.end(first) + 1 == words.starts[first + 1]
-
-
-def _chances(words: SplitWords) -> dict[int, float]:
-    """Place of each capitalised word -> how likely it is part of a name."""
-    chances = {
-        at: probability(features(words, at)) for at, kind in words.kinds.items() if kind[0] == "A"
-    }
-    pairs = [at for at in chances if at + 1 in chances and _is_listed_pair(words, at)]
-    for at in pairs:
-        chances[at] = max(chances[at], _FIRST)
-        chances[at + 1] = max(chances[at + 1], _BESIDE)
+def _likely(text: str, words: SplitWords) -> dict[int, float]:
+    """Place of each capitalised word -> how likely it is part of a name, by the tagger or a phrase around."""
+    likely = chances(words)
     for at in named_by_phrase(words):
-        chances[at] = max(chances[at], _FIRST)
-    return chances
+        likely[at] = max(likely[at], _FIRST)
+    for at in placeholders(text, words):
+        likely.pop(at, None)
+    return likely
 
 
 def _is_other(words: SplitWords, first: int, last: int) -> bool:
@@ -145,38 +106,26 @@ def _is_number_beside(words: SplitWords, first: int) -> bool:
     return words.kind(first - 1) == "0" and words.end(first - 1) + 1 == words.starts[first]
 
 
-def _end_of_name(text: str, words: SplitWords, chances: Mapping[int, float], first: int) -> int:
+def _end_of_name(text: str, words: SplitWords, likely: Mapping[int, float], first: int) -> int:
     """After the last word of the name that begins at a place."""
     end = place = first + 1
     while place < len(words.texts) and place - first < _MOST_WORDS:
         is_beside = text[words.end(place - 1) : words.starts[place]] == " "
-        if is_beside and chances.get(place, 0.0) >= _BESIDE:
+        if is_beside and likely.get(place, 0.0) >= _BESIDE:
             end = place + 1
-        elif not (_is_initial(words, place) or _is_particle(words, chances, place)):
+        elif not (_is_initial(words, place) or _is_particle(words, likely, place)):
             break
         place += 1
     return end
 
 
-def _is_particle(words: SplitWords, chances: Mapping[int, float], place: int) -> bool:
-    """Van, de: a part where names stand on both sides."""
-    is_named = chances.get(place - 1, 0.0) >= _FIRST or words.kind(place - 1) == "p"
+def _is_particle(words: SplitWords, likely: Mapping[int, float], place: int) -> bool:
+    """Van, de: a part where names stand on both sides; and is none before a given name (Nicole e Anna)."""
+    if words.texts[place] in _AND and "g" in words.kind(place + 1):
+        return False
+    is_named = likely.get(place - 1, 0.0) >= _FIRST or words.kind(place - 1) == "p"
     return is_named and words.kind(place) == "p"
 
 
 def _is_initial(words: SplitWords, place: int) -> bool:
     return words.texts[place] == "." and len(words.texts[place - 1]) == 1
-
-
-def probability(found: Sequence[str]) -> float:
-    """How sure the regression is of a word with these features."""
-    weights = _weights()
-    score = weights.bias + sum(weights.of.get(feature, 0.0) for feature in found)
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
-
-
-@cache
-def _weights() -> NameWeights:
-    path = files("finewright.guard.privacy") / "lists" / "name_weights.json.xz"
-    data = json.loads(lzma.decompress(path.read_bytes()))
-    return NameWeights(data["bias"], data["weights"])

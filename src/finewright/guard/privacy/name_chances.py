@@ -27,7 +27,7 @@ class Weights(NamedTuple):
     def score(self, found: Sequence[str]) -> float:
         """The logarithm of the odds of a word of which the templates say this."""
         tables = zip(self.tables, found, strict=True)
-        return self.bias + sum([table.get(value, 0.0) for table, value in tables])
+        return self.bias + sum([table[value] for table, value in tables if value in table])
 
 
 def chances(words: SplitWords) -> dict[int, float]:
@@ -44,29 +44,33 @@ def chances(words: SplitWords) -> dict[int, float]:
 
 def beside(words: SplitWords, scores: Mapping[int, float]) -> list[tuple[str, ...]]:
     """Of each word what the scores say of it, of the words beside it and of the same word elsewhere."""
-    best: dict[str, list[float]] = {}
+    steps = {at: _step(score) for at, score in scores.items()}
+    best = _best_of_repeated(words, scores)
+    found: list[tuple[str, ...]] = []
+    for at, own in steps.items():
+        before = steps.get(at - 1, "")
+        if before and words.end(at - 1) + 1 != words.starts[at]:
+            before = ""
+        after = steps.get(at + 1, "")
+        if after and words.end(at) + 1 != words.starts[at + 1]:
+            after = ""
+        elsewhere = ""
+        if words.texts[at] in best:
+            first, second = best[words.texts[at]]
+            elsewhere = _step(second if scores[at] == first else first)
+        found.append((own, before, after, f"{before}|{own}|{after}", elsewhere))
+    return found
+
+
+def _best_of_repeated(
+    words: SplitWords, scores: Mapping[int, float]
+) -> dict[str, tuple[float, float]]:
+    """The two best scores of each word that is there more than once."""
+    best: dict[str, tuple[float, float]] = {}
     for at, score in scores.items():
-        of_word = best.setdefault(words.texts[at], [])
-        of_word.append(score)
-        of_word.sort(reverse=True)
-        del of_word[2:]
-    return [
-        _beside(words, scores, at, best[words.texts[at]], _step(score))
-        for at, score in scores.items()
-    ]
-
-
-def _beside(
-    words: SplitWords, scores: Mapping[int, float], at: int, best: Sequence[float], own: str
-) -> tuple[str, ...]:
-    before, after, elsewhere = "", "", ""
-    if at - 1 in scores and words.end(at - 1) + 1 == words.starts[at]:
-        before = _step(scores[at - 1])
-    if at + 1 in scores and words.end(at) + 1 == words.starts[at + 1]:
-        after = _step(scores[at + 1])
-    if len(best) > 1:
-        elsewhere = _step(best[1] if scores[at] == best[0] else best[0])
-    return own, before, after, f"{before}|{own}|{after}", elsewhere
+        first, second = best.get(words.texts[at], (-math.inf, -math.inf))
+        best[words.texts[at]] = (max(first, score), max(second, min(first, score)))
+    return {word: two for word, two in best.items() if two[1] > -math.inf}
 
 
 def _step(score: float) -> str:

@@ -23,7 +23,7 @@ _COMPANY = re.compile(
 # Adverbs and peoples, where no list has the word as a name: Certainly, Mexicans.
 _NO_PERSON = re.compile("(?:[a-z]{3}ly|[a-z]{2}ans)$")
 # Where the first word of a name, and where one beside it, is sure enough: chosen on the tickets of `DEV`.
-_FIRST, _BESIDE = 0.5, 0.3
+_FIRST, _BESIDE = 0.55, 0.3
 _MOST_WORDS, _SURE = 8, 0.89
 _AND = frozenset({"e", "i", "y"})
 _LONGEST_ABBREVIATION = 4
@@ -43,7 +43,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
         if at < last or first < _BESIDE or _begins_none(words, at):
             continue
         last = _end_of_name(scan.text, words, likely, at)
-        chance = max(likely.get(place, 0.0) for place in range(at, last))
+        chance = max([likely.get(place, 0.0) for place in range(at, last)])
         stop = words.end(last - 1)
         if chance >= _FIRST and not (_is_other(words, at, last) or _COMPANY.match(scan.text, stop)):
             confidence = round(min(_SURE, chance), 2)

@@ -39,7 +39,9 @@ def test_words_in_small_letters_have_no_chance_and_a_known_pair_has_one():
     assert found[3] > 0.9
 
 
-@pytest.mark.parametrize(("word", "case"), [("DeSantis", "mixed"), ("TokenUsage", "camel"), ("Anna", "")])
+@pytest.mark.parametrize(
+    ("word", "case"), [("DeSantis", "mixed"), ("TokenUsage", "camel"), ("Anna", "")]
+)
 def test_an_identifier_is_written_otherwise_than_a_name(word, case):
     words = words_of(f"see {word} here")
     assert features(words, 1, around(words))[TEMPLATES.index("case")] == case

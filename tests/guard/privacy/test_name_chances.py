@@ -2,12 +2,12 @@
 
 import pytest
 
-from finewright.guard.privacy.name_chances import NEIGHBOURS, Weights, beside, chances
+from finewright.guard.privacy.name_chances import NEIGHBOURS, NameWeights, beside, chances
 from finewright.guard.privacy.name_features import TEMPLATES, around, features, words_of
 
 
 def test_a_score_is_the_bias_and_what_the_tables_have_of_each_value():
-    weights = Weights(-1.0, ({"a": 2.0}, {"b": 0.5, "c": 4.0}))
+    weights = NameWeights(-1.0, ({"a": 2.0}, {"b": 0.5, "c": 4.0}))
     assert weights.score(("a", "b")) == 1.5
     assert weights.score(("b", "?")) == -1.0
 

@@ -18,7 +18,7 @@ NEIGHBOURS = ("own", "before", "after", "before own after", "elsewhere")
 _STEPS, _MOST = 2, 8  # scores are told apart in halves, from -4 to 4
 
 
-class Weights(NamedTuple):
+class NameWeights(NamedTuple):
     """What a regression learned: a table of weights for each template, and what is there without any."""
 
     bias: float
@@ -82,11 +82,11 @@ def _probability(score: float) -> float:
 
 
 @cache
-def _weights() -> tuple[Weights, Weights]:
+def _weights() -> tuple[NameWeights, NameWeights]:
     path = files("finewright.guard.privacy") / "lists" / "name_weights.json.xz"
     first, second = json.loads(lzma.decompress(path.read_bytes()))
     return _read(first), _read(second)
 
 
-def _read(data: Mapping[str, Any]) -> Weights:  # Any: our own JSON
-    return Weights(data["bias"], tuple(data["weights"].values()))
+def _read(data: Mapping[str, Any]) -> NameWeights:  # Any: our own JSON
+    return NameWeights(data["bias"], tuple(data["weights"].values()))

@@ -151,17 +151,17 @@ def known_words() -> dict[str, str]:
     return dict(line.split("\t") for line in text.splitlines())
 
 
-class Around(NamedTuple):
+class WholeText(NamedTuple):
     """What a whole text says of its words: those that it has in small letters, and whether it is German."""
 
     small: frozenset[str]
     german: str
 
 
-def around(words: SplitWords) -> Around:
+def around(words: SplitWords) -> WholeText:
     """What the text of these words says of each of them."""
     small = frozenset(word for word in words.texts if word[0].islower())
-    return Around(small, "D" if is_german(small) else "")
+    return WholeText(small, "D" if is_german(small) else "")
 
 
 def is_german(lower: Set[str]) -> bool:
@@ -177,7 +177,7 @@ TEMPLATES = (
 )  # fmt: skip
 
 
-def features(words: SplitWords, at: int, text: Around) -> tuple[str, ...]:
+def features(words: SplitWords, at: int, text: WholeText) -> tuple[str, ...]:
     """What speaks for or against the word at a place being part of a name: a value for each template."""
     word, kind = words.texts[at], words.kind(at)
     one, two, next_, later = (

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from finewright.catalog.tokens import Choice, Run, TokenRule, TokenRules, token_rules
 from finewright.guard.privacy.find import find
 from finewright.guard.privacy.scan import PersonalSpan
+from finewright.guard.privacy.tokens import pattern_of
 
 RULES = token_rules()
 # Published examples: of the Bitcoin wiki, BIP-38, BIP-32 and NIP-19.
@@ -121,3 +122,20 @@ def test_a_key_with_a_few_equal_characters_is_no_mask() -> None:
     slack = "xoxb-" + "111111111111-2222222222222-L7RePCdVnHNyg7Gt0Jx1AiDw"
     assert [span.type for span in find(f"{key}\n{slack}")] == ["payment_key", "chat_token"]
     assert not find("sk_live_" + "0" * 20 + "aB3")
+
+
+def test_a_long_word_is_searched_from_its_beginning_alone() -> None:
+    (rule,) = (rule for rule in RULES.rules if rule.judge == "jwt")
+    word = "-eyJabcdefgh" * 20
+    text = f"{word}.{word}.{word}"
+    begins = [at for at in range(len(word)) if pattern_of(rule).match(text, at)]
+    assert begins == [0]  # tried at each of its 20 beginnings it would be read 20 times
+
+
+@pytest.mark.parametrize("before", ["token_", "a-", "AeyJabcdefgh-", "见"])
+@pytest.mark.parametrize("size", [2, 9_000])
+def test_a_web_token_is_found_whole_after_any_word(before: str, size: int) -> None:
+    header, _, signature = BY_HAND["jwt"].split(".")
+    token = f"{header}.{'aB-3_xYz9' * size}.{signature}"
+    (span,) = find(f"{before}{token} and more")
+    assert (span.start, span.end, span.type) == (len(before), len(before + token), "jwt")

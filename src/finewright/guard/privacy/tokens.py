@@ -115,14 +115,14 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Tokens by their shape."""
     for rule, pattern in _once(_near(scan)):
         for match in pattern.finditer(scan.text):
-            start, end = match.span()
+            start, end = match.span(1)
             before = scan.text[start - 1 : start]
             # A word that is no ASCII, as Chinese is, may end right before it.
             if before.isascii() and before.isalnum() and not rule.after:
                 continue
-            if _is_certain(rule, match[0]):
+            if _is_certain(rule, match[1]):
                 yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
-            elif not _is_masked(match[0]) and _judged(rule, match[0]):
+            elif not _is_masked(match[1]) and _judged(rule, match[1]):
                 yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
 
 
@@ -150,7 +150,7 @@ def _shapes() -> _Shapes:
     found: dict[re.Pattern[str] | None, list[_Needled]] = {}
     for rule in rules.rules:
         parts = rules.parts(rule)
-        shape = _Shape(rule, _pattern(rule, parts))
+        shape = _Shape(rule, pattern_of(rule))
         needles = (rule.after,) if rule.after else _needles(parts)
         found.setdefault(_word_of(parts), []).extend(_Needled(needle, shape) for needle in needles)
     return _Shapes(*(tuple(found.get(word, ())) for word in (LONGER_WORD, LONG_WORD, None)))
@@ -182,18 +182,35 @@ def _once(shapes: Sequence[_Shape]) -> Iterator[_Shape]:
     return (shape for i, shape in enumerate(shapes) if not i or shape is not shapes[i - 1])
 
 
-def _pattern(rule: TokenRule, parts: Sequence[Run | Choice]) -> re.Pattern[str]:
+def pattern_of(rule: TokenRule) -> re.Pattern[str]:
+    """What finds the rule's values, each as the first group."""
+    parts = token_rules().parts(rule)
     pattern = f"(?<={re.escape(rule.after)})" if rule.after else ""
-    for part in parts:
-        if isinstance(part, Run):
-            pattern += f"[{part.alphabet}]{{{part.least},{'' if part.most is None else part.most}}}"
-        else:
-            pattern += f"(?:{'|'.join(map(re.escape, part.texts))})"
+    pattern += f"({''.join(map(_pattern_of, parts))})"
     last = parts[-1]
     if isinstance(last, Run) and last.most is not None:
         # One that goes on is longer than the issuer makes them.
         pattern += "(?![A-Za-z0-9])"
-    return re.compile(pattern)
+    return re.compile(_once_a_word(parts) + pattern)
+
+
+def _pattern_of(part: Run | Choice) -> str:
+    if isinstance(part, Choice):
+        return f"(?:{'|'.join(map(re.escape, part.texts))})"
+    return f"[{part.alphabet}]{{{part.least},{'' if part.most is None else part.most}}}"
+
+
+def _once_a_word(parts: Sequence[Run | Choice]) -> str:
+    """Before a form that goes on after a run without limit: its search begins at a word's first character
+    alone, and only where the rest is there. Begun wherever the form may begin, it reads a word as often."""
+    match parts:
+        case [Choice(texts), Run(alphabet, _, None), Choice(ends), *more]:
+            is_within = re.fullmatch(f"[{alphabet}]+", "".join(texts))
+            is_ended = not any(re.match(f"[{alphabet}]|$", end) for end in ends)
+            if is_within and is_ended:
+                follows = "".join(map(_pattern_of, [parts[2], *more]))
+                return f"(?<![{alphabet}])(?=[{alphabet}]++{follows})[{alphabet}]*?(?<![A-Za-z0-9])"
+    return ""
 
 
 def _needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:

@@ -107,6 +107,35 @@ def test_each_check_sees_only_what_the_one_before_left() -> None:
     assert len(rows) == len(passed.rows) + sum(passed.num_dropped.values())
 
 
+def test_what_is_searched_for_is_found_whatever_the_key() -> None:
+    rows = [row(i % 3, f"Write to p{i}@firm.example.") for i in range(6)]
+    rows += [row(9, MAIL), row(9, MAIL)]
+    seen: list[list[str]] = []
+
+    def search(given: Sequence[Row]) -> PoisonResult:
+        seen.append([turn["content"] for item in given for turn in item.messages])
+        return sets_aside_the_first(given)
+
+    repeats = {"exact": "drop", "near": "drop"}
+    first, again, redacted = (
+        passed_by(rows, search=search, personal_data={"action": action}, duplicates=repeats)
+        for action in ("pseudonymise", "pseudonymise", "redact")
+    )
+    assert seen[0] == seen[1] == seen[2]
+    assert first.duplicates == again.duplicates
+    assert numbers(first.rows) == numbers(redacted.rows)
+    # The same row of two persons is two, and of one is one.
+    assert [item.reason for item in first.dropped] == [
+        *["near_duplicate"] * 3,
+        "duplicate",
+        "quarantined",
+    ]
+    for item in (*first.rows, *(gone.row for gone in first.dropped)):
+        assert "firm" not in str(item)
+        assert "[EMAIL]" not in str(item)
+    assert first.rows != again.rows
+
+
 def test_problems_come_in_the_order_of_the_checks() -> None:
     rows = [row(1, "<|im_end|>", license="odd licence"), row(2, MAIL), row(2, MAIL)]
     problems = passed_by(rows, licenses={"deny": ["GPL-3.0-only"]}).problems

@@ -67,6 +67,26 @@ def test_nothing_of_a_source_that_is_held_out_trains(tmp_path: Path) -> None:
     assert both.eval == (*shared.eval, *found.eval)
 
 
+@pytest.mark.parametrize("group_by", ["", "person"])
+def test_who_is_held_out_does_not_hang_on_stand_ins(tmp_path: Path, group_by: str) -> None:
+    mails = [f"p{i // 2}@firm.example" for i in range(40)]
+    write(tmp_path / "a.jsonl", [{"prompt": m, "completion": "A", "person": m} for m in mails])
+    read, first, again = (
+        gathered(
+            tmp_path,
+            "a.jsonl",
+            personal_data={"action": action},
+            eval_fraction=0.4,
+            group_by=group_by,
+        )
+        for action in ("report", "pseudonymise", "pseudonymise")
+    )
+    for found in (first, again):
+        assert [row.row for row in found.train] == [row.row for row in read.train]
+        assert [row.row for row in found.eval] == [row.row for row in read.eval]
+        assert not any("firm" in str(row) for row in (*found.train, *found.eval))
+
+
 def test_every_row_is_kept_or_counted_under_a_reason(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [*pairs(3), "{", NO_ANSWER])
     write(tmp_path / "b.jsonl", [*pairs(1, start=9), "[", NO_ANSWER, NO_ANSWER])

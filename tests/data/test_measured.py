@@ -41,6 +41,22 @@ def test_personal_data_is_replaced_by_the_same_stand_in_as_in_training(tmp_path:
     assert said.startswith("Is DE")
 
 
+def test_a_leak_is_the_same_whatever_the_key(tmp_path: Path) -> None:
+    other = IBAN.replace("3000", "4000")
+    asked = [
+        {"prompt": f"Pay rent no {i} from {of}", "completion": "Done."}
+        for i in (1, 7)
+        for of in (IBAN, other)
+    ]
+    redacted, *found = (
+        measured(tmp_path, asked, personal_data={"action": action}).contamination
+        for action in ("redact", *["pseudonymise"] * 3)
+    )
+    assert redacted is not None
+    assert redacted.repeated
+    assert [each.repeated for each in found if each] == [redacted.repeated] * 3
+
+
 def test_one_person_has_one_stand_in_on_both_sides(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"k" * 32)
     asked = [{"prompt": f"Is {IBAN} mine?", "completion": "No."}]

@@ -2,15 +2,17 @@
 
 licences - control tokens - secrets and personal data - duplicates - planted behaviour or, where nobody
 asks for that, hidden text alone. A row that is refused
-is told no more of; one that is changed goes on as what it says then."""
+is told no more of; one that is changed goes on as what it says then, and is searched with marks in the place
+of its stand-ins, for they are others with each key."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from finewright.data.duplicates import find
+from finewright.data.keyless import KeylessRows, own_of
 from finewright.data.privacy import apply as apply_privacy
 from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins
@@ -53,6 +55,7 @@ class Passed:
     poison: PoisonReport | None = None
     key: bytes = b""
     """What pseudonyms were made with; none where nobody looked."""
+    keyless: KeylessRows = field(default_factory=KeylessRows, compare=False)
 
     @property
     def num_dropped(self) -> dict[str, int]:
@@ -61,6 +64,7 @@ class Passed:
 
 
 Place = tuple[str, int]
+Report = TypeVar("Report", DuplicatesReport, PoisonReport)
 
 
 class Holding(NamedTuple):
@@ -109,8 +113,7 @@ def pass_door(
     if search.tells or not only_tells:
         _run_check(passed, "duplicates", only_tells, _duplicates(spec))
     if search.poison:
-        outcome, passed.poison = search.poison(passed.rows)
-        _take(passed, outcome)
+        passed.poison = _searched(passed, search.poison)
     elif search.tells:
         passed.problems += warnings_of(passed.rows, hidden_text)
     return passed
@@ -122,6 +125,18 @@ def _take(passed: Passed, outcome: CheckOutcome, step: str = "") -> None:
     passed.rows = outcome.rows
     passed.dropped += outcome.dropped
     passed.problems += outcome.problems
+
+
+def _searched(
+    passed: Passed, search: Callable[[Sequence[Row]], tuple[CheckOutcome, Report]]
+) -> Report:
+    """The search's report; the rows go on as they are, those that it leaves."""
+    marked = passed.keyless.marked(passed.rows)
+    outcome, report = search(marked)
+    own = own_of(passed.rows, marked)
+    dropped = tuple(item._replace(row=own(item.row)) for item in outcome.dropped)
+    _take(passed, replace(outcome, rows=tuple(map(own, outcome.rows)), dropped=dropped))
+    return report
 
 
 def _run_check(
@@ -151,7 +166,7 @@ def _privacy(
             return
         key = key_of(Path(personal.key_file) if personal.key_file else None)
         among = _among(passed.rows, places)
-        outcome, report = apply_privacy(among, personal, spec.secrets, key)
+        outcome, report, passed.keyless = apply_privacy(among, personal, spec.secrets, key)
         rows = tuple(_put_back(passed.rows, among, outcome))
         counted = {"rows_in": len(passed.rows), "rows_kept": len(rows)}
         counts = report.counts.model_copy(update=counted)
@@ -187,8 +202,7 @@ def _put_back(rows: Sequence[Row], among: Sequence[Row], outcome: CheckOutcome) 
 
 def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:
     def check(passed: Passed) -> None:
-        outcome, passed.duplicates = find(passed.rows, spec.duplicates)
-        _take(passed, outcome)
+        passed.duplicates = _searched(passed, lambda rows: find(rows, spec.duplicates))
 
     return check
 

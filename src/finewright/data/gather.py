@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.keyless import own_of
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
@@ -65,9 +66,11 @@ def gather(
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
         (apart if provenance.is_held_out(row) else others).append(row)
-    groups = groups_by(others, spec.group_by) if spec.group_by else None
+    plain = passed.keyless.plain(others)
+    groups = groups_by(plain, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
-    train, held_out = split(others, spec.eval_fraction, spec.shuffle_seed, groups=names)
+    sides = split(plain, spec.eval_fraction, spec.shuffle_seed, groups=names)
+    train, held_out = (tuple(map(own_of(others, plain), side)) for side in sides)
     tally = Tally()
     for source in sources:
         tally.join(source.tally)
@@ -79,7 +82,7 @@ def gather(
     if apart and not train:
         problems.append(_none_to_train(len(apart)))
     return Gathered(
-        train=tuple(train),
+        train=train,
         eval=(*held_out, *apart),
         counts=tally.counts(),
         types=dict(tally.types),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.data.contamination import contamination
 from finewright.data.door import with_resolved
@@ -26,8 +27,8 @@ class MeasuredRows:
     name: str
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
-    leaks: tuple[Problem, ...]
-    contamination: ContaminationReport | None
+    leaks: tuple[Problem, ...] = ()
+    contamination: ContaminationReport | None = None
     draw: Draw | None = None
 
 
@@ -41,17 +42,19 @@ def row_sets(
     similarity = spec.data.duplicates.similarity
     if not spec.evaluate.data:
         rows, problems, _ = measured_share(gathered.eval)
-        return [compared("eval", rows, problems, gathered, similarity)] if gathered.eval else []
+        share = MeasuredRows("eval", rows, problems)
+        known = measured_share(gathered.passed.keyless.marked(gathered.eval)).rows
+        return [compared(share, known, gathered, similarity)] if gathered.eval else []
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
         problems = tuple(_of_set(problem, number) for problem in problems)
-        rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
+        rows, seen, marked = _private(rows, spec.data, resolve, gathered.passed.key)
         warnings = RowWarnings()
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
-        known = compared(item.title, rows, all_problems, gathered, similarity)
-        found.append(replace(known, draw=draw))
+        read = MeasuredRows(item.title, rows, all_problems, draw=draw)
+        found.append(compared(read, marked, gathered, similarity))
     return found
 
 
@@ -62,28 +65,36 @@ def _of_set(problem: Problem, number: int) -> Problem:
     return problem.model_copy(update={"key": f"evaluate.data.{number}.{problem.key}"})
 
 
+class _Private(NamedTuple):
+    """Rows without personal data, what was found, and the rows with marks for stand-ins."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+    marked: Sequence[Row]
+
+
 def _private(
-    rows: Sequence[Row], spec: DataSpec, resolve: Callable[[str], Path], key: bytes
-) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    rows: tuple[Row, ...], spec: DataSpec, resolve: Callable[[str], Path], key: bytes
+) -> _Private:
     if not key:
-        return tuple(rows), ()
+        return _Private(rows, (), rows)
     personal = with_resolved(spec.personal_data, resolve)
-    outcome, _ = apply(rows, personal, spec.secrets, key)
-    return outcome.rows, outcome.problems
+    outcome, _, keyless = apply(rows, personal, spec.secrets, key)
+    return _Private(outcome.rows, outcome.problems, keyless.marked(outcome.rows))
 
 
 def compared(
-    name: str,
-    rows: tuple[Row, ...],
-    problems: tuple[Problem, ...],
-    gathered: Gathered,
-    similarity: float,
+    read: MeasuredRows, marked: Sequence[Row], gathered: Gathered, similarity: float
 ) -> MeasuredRows:
-    """The set with what is known of it from the rows that train; a warning where nobody could look."""
+    """The set with what is known of it from the rows that train; a warning where nobody could look.
+
+    `marked` are its rows with marks in the place of stand-ins, as the rows that train are compared too."""
+    train = gathered.passed.keyless.marked(gathered.train)
     try:
-        report, leaked = contamination(gathered.train, name, rows, similarity=similarity)
+        report, leaks = contamination(train, read.name, marked, similarity=similarity)
     except MissingExtra as error:
-        message = f"{name} was not compared with the training rows: {error}"
+        message = f"{read.name} was not compared with the training rows: {error}"
         warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
-        return MeasuredRows(name, rows, (*problems, warning), (warning,), None)
-    return MeasuredRows(name, rows, (*problems, *leaked), leaked, report)
+        report, leaks = None, (warning,)
+    problems = (*read.problems, *leaks)
+    return replace(read, problems=problems, leaks=leaks, contamination=report)

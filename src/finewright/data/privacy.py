@@ -3,14 +3,16 @@
 What is looked for, and in which texts: `finewright.guard.privacy.texts`."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
+from finewright.data.keyless import Keyless, KeylessRows
 from finewright.guard.privacy.find import SECRETS, known_types
 from finewright.guard.privacy.pseudonyms import digest
 from finewright.guard.privacy.replace import ReplacedSpan, redacted
-from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules
+from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules, restated
 from finewright.guard.privacy.unread_scripts import unread_scripts_in
 from finewright.guard.privacy.wording import found_line, masked, mend_of, type_name
 from finewright.rows.outcome import CheckOutcome, Dropped
@@ -30,10 +32,11 @@ _AT_ONCE = 1_000
 
 
 class PrivacyOutcome(NamedTuple):
-    """The rows that go on, those that do not, and the report."""
+    """The rows that go on, those that do not, the report, and how rows are without their stand-ins."""
 
     outcome: CheckOutcome
     report: PrivacyReport
+    keyless: KeylessRows
 
 
 def apply(
@@ -45,6 +48,7 @@ def apply(
     rules = PrivacyRules(personal, secrets, key)
     kept: list[Row] = []
     dropped: list[Dropped] = []
+    keyless: dict[int, Keyless] = {}
     findings: list[PrivacyFinding] = []
     changed = 0
     for row, texts in zip(rows, _checked(rows, rules), strict=True):
@@ -61,8 +65,10 @@ def apply(
         if reason:
             dropped.append(Dropped(row, reason, _why(texts, rules)))
         else:
-            kept.append(_changed(row, texts))
+            kept.append(_changed(row, {(text.key, text.value): text.new for text in texts}))
             changed += kept[-1] is not row
+            if personal.action == "pseudonymise" and kept[-1] is not row:
+                keyless[id(kept[-1])] = _keyless(row, kept[-1], texts, rules)
     has_tagger = "name" in rules.types and rules.ner is None
     problems = (*_problems(findings, rules), *(_unread_scripts(rows) if has_tagger else ()))
     report = PrivacyReport(
@@ -78,7 +84,8 @@ def apply(
         findings=tuple(findings),
         problems=problems,
     )
-    return PrivacyOutcome(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
+    outcome = CheckOutcome(tuple(kept), tuple(dropped), problems)
+    return PrivacyOutcome(outcome, report, KeylessRows(keyless))
 
 
 def _checked(rows: Sequence[Row], rules: PrivacyRules) -> Iterator[list[CheckedText]]:
@@ -91,9 +98,16 @@ def _checked(rows: Sequence[Row], rules: PrivacyRules) -> Iterator[list[CheckedT
             yield rules.texts(of_row, its_signs) if any(its_signs) else []
 
 
-def _changed(row: Row, texts: Sequence[CheckedText]) -> Row:
-    new = {(text.key, text.value): text.new for text in texts if text.value != text.new}
-    if not new:
+def _keyless(row: Row, changed: Row, texts: Sequence[CheckedText], rules: PrivacyRules) -> Keyless:
+    marked, plain = (
+        _changed(row, {(text.key, text.value): restated(text, stand) for text in texts})
+        for stand in (rules.instead("redact"), rules.instead("report"))
+    )
+    return Keyless(changed, replace(marked, id=plain.id), plain)
+
+
+def _changed(row: Row, new: Mapping[tuple[str, str], str]) -> Row:
+    if all(value == stands for (_, value), stands in new.items()):
         return row
     return with_texts(row, lambda passage: new.get((passage.key, passage.text), passage.text))
 

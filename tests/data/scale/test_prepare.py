@@ -81,6 +81,27 @@ def test_the_rows_are_those_that_the_same_steps_keep_in_memory(file: Path, made:
     assert told == {(drop.row.row, drop.why) for drop in expected.outcome.dropped}
 
 
+def test_the_same_rows_are_kept_whatever_the_key(tmp_path: Path) -> None:
+    mails = [f"Please close the account of p{i}@firm.example, they left." for i in range(8)]
+    file = tmp_path / "rows.jsonl"
+    chats = [{"prompt": f"{mail} It is urgent.", "completion": "cards"} for mail in mails]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in [*chats, *chats]))
+    kept = {}
+    for name, action in (("a", "pseudonymise"), ("b", "pseudonymise"), ("c", "redact")):
+        spec = PrepareSpec(
+            personal_data=PersonalDataSpec(action=action),
+            duplicates=DuplicatesSpec(exact="drop", near="drop"),
+        )
+        keys = (b"", name.encode() * 32)
+        report = prepare_rows([file], tmp_path / name, spec, PrepareSettings(), keys, ignore)
+        gone = records(tmp_path / name / "rejected.jsonl")
+        kept[name] = (report.rows_kept, sorted(record["row"] for record in gone))
+    assert kept["a"] == kept["b"] == kept["c"] == (1, [*range(2, 17)])
+    assert (tmp_path / "a" / "rows.jsonl").read_text() != (
+        tmp_path / "b" / "rows.jsonl"
+    ).read_text()
+
+
 def test_what_is_found_is_told_without_its_value(made: Path) -> None:
     findings = records(made / "findings.jsonl")
     report = json.loads((made / "report.json").read_text())

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from finewright.guard.privacy.again import values_again
 from finewright.guard.privacy.find import SECRETS, Finder, find, require, signs_of
@@ -16,6 +16,7 @@ from finewright.guard.privacy.pseudonyms import Pseudonyms
 from finewright.guard.privacy.replace import (
     Replaced,
     ReplacedSpan,
+    Stand,
     json_mapped,
     placeholder,
     replaced,
@@ -49,6 +50,25 @@ class CheckedText(NamedTuple):
     value: str
     new: str
     found: tuple[FoundInText, ...]
+
+
+def restated(text: CheckedText, stand: Stand) -> str:
+    """The text with what `stand` says for all that was found in it."""
+    new = {
+        (at.key, at.text): replaced(at.text, [place.span for place in at.places], stand).text
+        for at in text.found
+    }
+
+    def change(key: str, value: str | float) -> str | float:
+        said = value if isinstance(value, str) else number_text(value)
+        out = new.get((key, said), said)
+        if out == said:
+            return value
+        return out if isinstance(value, str) else number_or_text(out)
+
+    is_json = text.key.endswith(_ARGUMENTS)
+    mapped = json_mapped(text.key, text.value, change) if is_json else None
+    return new.get((text.key, text.value), text.value) if mapped is None else mapped
 
 
 class PrivacyRules:
@@ -94,6 +114,16 @@ class PrivacyRules:
         if again and _has_more(places, texts, again):
             return self._texts(places, _both(self.ner, again), [EVERY_SIGN] * len(places))
         return texts
+
+    def instead(self, action: Literal["redact", "report"]) -> Stand:
+        """What stands for a value where this is done to those that have a pseudonym: no key has a say."""
+
+        def stand(span: PersonalSpan, value: str) -> str:
+            own = self.action[span.type]
+            done = action if own == "pseudonymise" else own
+            return placeholder(span.type) if done == "redact" else value
+
+        return stand
 
     def _texts(
         self, places: Sequence[RowText], finder: Finder | None, signs: Sequence[int]

@@ -8,15 +8,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from finewright.guard.privacy.encodings import base58_bytes
-from finewright.guard.privacy.scan import (
-    PersonalSpan,
-    Recogniser,
-    Scan,
-    Sign,
-    before_unspaced,
-    recogniser,
-)
+from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 from finewright.guard.privacy.tokens import is_random
+from finewright.guard.privacy.unspaced import before_words, host_end, path_end
 
 PASSWORD_WORDS = (
     "passw", "passphrase", "pwd", "kennwort", "contrase", "mot de passe", "mdp", "senha", "парол", "密码",
@@ -74,7 +68,7 @@ _PLACEHOLDER = re.compile(
 )
 _CONNECTION = re.compile(
     r"(?<![A-Za-z0-9_+.-])[a-zA-Z][a-zA-Z0-9+.-]{1,30}://(?P<user>[^\s:@/\"'<>{}]*):(?P<value>[^\s@/\"'<>{}]+)@"
-    r"[\w.\[\]-]+(?::[0-9]+)?(?:[/?][^\s\"'<>`]*)?"
+    r"(?P<host>[\w.\[\]-]+(?::[0-9]+)?)(?P<path>[/?][^\s\"'<>`]*)?"
 )
 _WEAK = frozenset(
     {"pass", "pw", "pwd", "secret", "user", "root", "admin", "postgres", "guest", "test"}
@@ -101,15 +95,18 @@ def password(scan: Scan) -> Iterator[PersonalSpan]:
     ):
         start, end = match.span("value")
         is_quoted = bool(match["quote"]) and scan.text[end : end + 1] == match["quote"]
-        if not is_quoted:
-            end = _cut(scan.text, start, before_unspaced(scan.text, start, end))
-        value = scan.text[start:end]
-        if match.re is not _PASSWORD or match["loose"] is not None:
-            is_value = _is_sure(match, value, is_quoted)
-        else:
-            is_value = is_generated(value) or (is_quoted and _is_given(value))
-        if is_value:
-            yield PersonalSpan(start, end, "password", 0.85, "called a password")
+        ends = {end} if is_quoted else {before_words(scan.text, start, end), end}
+        for end in sorted(ends):
+            last = end if is_quoted else _cut(scan.text, start, end)
+            if _is_password(match, scan.text[start:last], is_quoted):
+                yield PersonalSpan(start, last, "password", 0.85, "called a password")
+                break
+
+
+def _is_password(match: re.Match[str], value: str, is_quoted: bool) -> bool:
+    if match.re is not _PASSWORD or match["loose"] is not None:
+        return _is_sure(match, value, is_quoted)
+    return is_generated(value) or (is_quoted and _is_given(value))
 
 
 def _is_sure(match: re.Match[str], value: str, is_quoted: bool) -> bool:
@@ -128,8 +125,8 @@ def connection_string(scan: Scan) -> Iterator[PersonalSpan]:
     for match in _CONNECTION.finditer(scan.text):
         value = match["value"]
         if value.lower() not in _WEAK and not _PLACEHOLDER.search(value):
-            end = before_unspaced(scan.text, match.start(), match.end())
-            end = _cut(scan.text, match.start(), end)
+            part, end_of = ("path", path_end) if match["path"] else ("host", host_end)
+            end = _cut(scan.text, match.start(), end_of(scan.text, *match.span(part)))
             yield PersonalSpan(
                 match.start(), end, "connection_string", 0.95, "an address with a password"
             )

@@ -6,7 +6,7 @@ covered: quoted local parts, domains alone, addresses that are spelled out witho
 Loopback, unspecified and network masks name nobody and are not found."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from finewright.guard.privacy.scan import (
@@ -15,19 +15,19 @@ from finewright.guard.privacy.scan import (
     Recogniser,
     Scan,
     Sign,
-    before_unspaced,
     is_glued,
     recogniser,
 )
+from finewright.guard.privacy.unspaced import host_end, link_end
 
 _LOCAL_PART = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-"
 )
-# A word of a script without spaces may follow at once, and is of a domain only where no other reading is.
+# A word of a script without spaces may follow at once, and is of an address only where no other reading is.
 _DOMAINS = tuple(
     re.compile(
         rf"(?:[^\W_{not_of}](?:(?:[^\W{not_of}]|-){{0,61}}[^\W_{not_of}])?\.)+"
-        rf"(?:[^\W\d_{not_of}]{{2,24}}|xn--[a-zA-Z0-9-]{{2,58}})(?!-|[^\W{UNSPACED}])"
+        rf"(?:[^\W\d_{not_of}]{{2,24}}|xn--[a-zA-Z0-9-]{{2,58}})(?!-|[^\W{not_of}])"
     )
     for not_of in (UNSPACED, "")
 )
@@ -36,10 +36,13 @@ _OPENING = "'`*{|=!#$%&/?^~.+-_"
 
 
 _BRACKETED_DOT = r"\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?"
-_SPELLED = re.compile(
-    rf"(?<![.+-])(?<![^\W{UNSPACED}])(?:[.+-]|[^\W{UNSPACED}]){{1,64}}\s?[\[({{]\s?(?:at|ät|@)\s?[\])}}]\s?"
-    rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_{UNSPACED}]{{2,24}}(?!-|[^\W{UNSPACED}])",
-    re.IGNORECASE,
+_SPELLED = tuple(
+    re.compile(
+        rf"(?<![.+-])(?<![^\W{not_of}])(?:[.+-]|[^\W{not_of}]){{1,64}}(?P<at>\s?[\[({{]\s?(?:at|ät|@)\s?[\])}}]\s?)"
+        rf"(?:[^\W_][\w-]{{0,61}}(?:\.|{_BRACKETED_DOT})){{1,4}}[^\W\d_{not_of}]{{2,24}}(?!-|[^\W{not_of}])",
+        re.IGNORECASE,
+    )
+    for not_of in (UNSPACED, "")
 )
 _BRACKETED_AT = re.compile(r"[\[({]\s?(?:at|ät|@)", re.IGNORECASE)
 _SPELLED_AT = re.compile(r"\s?[\[({]\s?(?:at|ät|@)\s?[\])}]\s?", re.IGNORECASE)
@@ -58,14 +61,15 @@ def email(scan: Scan) -> Iterator[PersonalSpan]:
     """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
     if ("(" in text or "[" in text or "{" in text) and _BRACKETED_AT.search(text):
-        for match in _SPELLED.finditer(text):
-            yield PersonalSpan(
-                match.start(), match.end(), "email", 0.9, "a spelled-out e-mail address"
-            )
+        first, other = ({m.start("at"): m.span() for m in form.finditer(text)} for form in _SPELLED)
+        for start, end in (other | first).values():
+            yield PersonalSpan(start, end, "email", 0.9, "a spelled-out e-mail address")
     at = text.find("@")
     while at >= 0:
         domain = _DOMAINS[0].match(text, at + 1) or _DOMAINS[1].match(text, at + 1)
-        if domain:
+        # Words on both sides, as of a decorator in code, are an address only where the whole may be one.
+        is_word = domain is not None and at > 0 and _is_unspaced(text[at - 1])
+        if domain and (not is_word or _DOMAINS[1].match(text, at + 1)):
             start = _local_part(text, at)
             if start < at:
                 yield PersonalSpan(start, domain.end(), "email", 0.95, "an e-mail address")
@@ -107,8 +111,6 @@ def _is_of_local_part(character: str) -> bool:
 _WWW = re.compile(rf"(?<![./@-])(?<![^\W{UNSPACED}])www\.(?:[\w-]+\.)+[a-z]{{2,}}", re.IGNORECASE)
 _SCHEMES = frozenset({"http", "https", "ftp", "ftps", "ws", "wss"})
 _LETTERS = re.compile("[A-Za-z]+")
-_LINK = re.compile(r"[^\s<>\"'`\\^{}|\[\]\u3000-\u303f\uff01-\uff5e]+")
-_AFTER_HOST = re.compile("[/?#]|$")
 _HOST = re.compile(
     r"(?:[^\s/@?#]+@)?(?:[\w-]+\.)+[\w-]{2,}|localhost|[0-9.]{7,15}|[\w-]+:[0-9]{2,5}"
 )
@@ -127,30 +129,44 @@ def _scheme(text: str, at: int) -> int:
 
 def url(scan: Scan) -> Iterator[PersonalSpan]:
     """Links: http, https, ftp, ws, and hosts that begin with www."""
-    text = scan.text
+    yield from _links(scan.text, _with_scheme(scan.text))
+    if "www." in scan.lower:
+        yield from _links(scan.text, ((m.start(), m.start()) for m in _WWW.finditer(scan.text)))
+
+
+def _with_scheme(text: str) -> Iterator[tuple[int, int]]:
     at = text.find("://")
     while at >= 0:
         start = _scheme(text, at)
         if start < at and _HOST.match(text, at + 3):
-            yield _link(text, start, at + 3)
+            yield start, at + 3
         at = text.find("://", at + 3)
-    if "www." in scan.lower:
-        for match in _WWW.finditer(text):
-            yield _link(text, match.start(), match.start())
 
 
-def _link(text: str, start: int, rest: int) -> PersonalSpan:
-    match = _LINK.match(text, rest)
-    end = match.end() if match else rest
-    host = _AFTER_HOST.search(text, rest, end)
-    if host and (after := before_unspaced(text, rest, host.start())) < host.start():
-        end = after
-    while end > rest and text[end - 1] in ".,;:!?*_'":
-        end -= 1
-    # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
-    if text[end - 1] == ")" and text.count("(", start, end) < text.count(")", start, end):
-        end -= 1
-    return PersonalSpan(start, end, "url", 0.9, "a link")
+def _links(text: str, places: Iterable[tuple[int, int]]) -> Iterator[PersonalSpan]:
+    """The links that begin there, in order, each with the place after its scheme.
+
+    Those that end at one place share what is read of it: there may be thousands."""
+    stop = end = counted = opened = 0
+    for start, rest in places:
+        if rest >= stop:
+            stop = end = link_end(text, rest)
+            while end > rest and text[end - 1] in ".,;:!?*_'\u3001\u3002\uff0c\uff1a\uff1b":
+                end -= 1
+            counted, opened = start, _opened(text, start, end)
+        opened -= _opened(text, counted, start)
+        counted = start
+        # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
+        is_outside = text[end - 1] in ")\uff09" and opened < 0
+        last = min(host_end(text, rest, stop), end - is_outside)
+        yield PersonalSpan(start, last, "url", 0.9, "a link")
+
+
+def _opened(text: str, start: int, end: int) -> int:
+    """How many more brackets are opened there than closed."""
+    return sum(text.count(sign, start, end) for sign in "(\uff08") - sum(
+        text.count(sign, start, end) for sign in ")\uff09"
+    )
 
 
 _V4 = re.compile(r"[0-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9]|\.[0-9])")

@@ -15,10 +15,6 @@ _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
 _FEWEST_DIGITS = 7
 # Thai, Chinese, Japanese, Korean: a number may stand right beside a word.
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-# With signs of Chinese, and marks that nobody sees.
-_UNSPACED = re.compile(
-    f"[{UNSPACED}\u3000-\u303f\uff01-\uff5e\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
-)
 _GLUED = re.compile(rf"[^\W{UNSPACED}]")
 LONG_WORD = re.compile("[A-Za-z0-9_+/=~%-]{20}")
 _LONG = b"x" * 20
@@ -167,12 +163,6 @@ def recogniser(recognise: Recognise, *types: FoundType, sign: Sign = Sign.TEXT) 
 def is_glued(character: str) -> bool:
     """Would a number beside it be part of a longer word?"""
     return _GLUED.match(character) is not None
-
-
-def before_unspaced(text: str, start: int, end: int) -> int:
-    """Where a value of ASCII ends that a word of a script without spaces follows at once; else `end`."""
-    found = _UNSPACED.search(text, start, end) if text[start:end][:1].isascii() else None
-    return found.start() if found else end
 
 
 def only_digits(text: str) -> str:

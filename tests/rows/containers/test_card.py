@@ -1,5 +1,7 @@
 """A data set of the hub: its card says which files train, and no other file does."""
 
+from pathlib import Path
+
 import pytest
 
 from finewright.rows.read import read_rows
@@ -22,6 +24,7 @@ SPLITS = """
   data_files: more/*.jsonl
 """
 SEVERAL = "- {config_name: en, data_files: data/a-0.jsonl}\n- {config_name: de, data_files: data/b-0.jsonl}\n"
+ODD_TAGS = ("!!bool odd", '!!int ""', '!!float ""', "!!timestamp odd", "2001-02-30")
 FILES = dict.fromkeys(
     ("data__a-0_dot_jsonl", "data__a-1_dot_jsonl", "data__b-0_dot_jsonl", "more__c_dot_jsonl"), ROW
 )
@@ -40,10 +43,36 @@ def test_what_the_card_names_as_a_test_is_not_trained(tmp_path):
     ("configs", "expected"),
     [
         (SEVERAL, "names several data sets: en, de"),
-        ("- {data_files: [{split: a, path: d*/a*}, {split: b, path: d*/b*}]}\n", "which split?"),
+        (
+            "- {data_files: [{split: a, path: d*/a*}, {split: b, path: d*/b*}]}\n",
+            "(name the files of one, in /",
+        ),
+        (
+            "- {config_name: a, data_files: data/*}\n- {config_name: b, data_files: no/*}\n",
+            "names several data sets: a, b",
+        ),
+        ("- {data_files: ../*.jsonl}\n", "no data file here is '../*.jsonl'"),
+        ("- {data_files: /etc/*}\n", "no data file here is '/etc/*'"),
+        (
+            "- {data_files: [{split: train, path: train.jsonl}, {split: test, path: data/a*}]}\n",
+            "no data file here is 'train.jsonl', of the split train",
+        ),
+        (
+            "- {data_files: [{split: train, path: data/*}, {split: test, path: data/b*}]}\n",
+            "b-0.jsonl is of the splits train and test",
+        ),
+        ("- {data_files: {train: data/a*}}\n", "a path of its data_files is None"),
+        (f"- {{data_files: {'a**' * 9}}}\n", "has more than 4 `**`"),
+        ("- {data_files: []}\n", "its data_files name no file"),
+        ("- {data_dir: nowhere}\n", "its data_dir 'nowhere' is no folder here"),
+        ("- data/*\n", "`configs` is no list of objects"),
+        ("- [\n", "cannot be read as YAML"),
+        *((f"- {{data_files: data/*, n: {odd}}}\n", "cannot be read as YAML") for odd in ODD_TAGS),
     ],
 )
-def test_where_the_card_leaves_a_choice_nothing_is_read(tmp_path, configs, expected):
+def test_where_the_card_leaves_a_choice_or_cannot_be_followed_nothing_is_read(
+    tmp_path, configs, expected
+):
     put(tmp_path, **FILES, README_dot_md=card(configs))
     assert names(tmp_path) == []
     assert expected in said(read_rows(tmp_path))
@@ -75,11 +104,41 @@ def test_a_card_may_name_folders(tmp_path):
     "text",
     [
         "# About",
-        card("- {data_files: ../*.jsonl}\n"),
-        card("- {data_files: /etc/*}\n"),
+        card("- {config_name: a}\n- {config_name: b}\n"),
         "---\n[\n---\n",
+        "---\nn: !!bool odd\n---\n",
     ],
 )
-def test_a_card_that_names_no_files_here_says_nothing(tmp_path, text):
+def test_a_card_that_names_no_files_says_nothing(tmp_path, text):
     put(tmp_path, **FILES, README_dot_md=text)
     assert len(names(tmp_path)) == len(FILES)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("**", ["data/a.jsonl", "data/in/b.jsonl", "x.jsonl"]),
+        ("*", ["x.jsonl"]),
+        ("data/**", ["data/a.jsonl", "data/in/b.jsonl"]),
+        ("data/**/*.jsonl", ["data/a.jsonl", "data/in/b.jsonl"]),
+        ("data/**.jsonl", ["data/a.jsonl", "data/in/b.jsonl"]),
+        ("data/i**", ["data/in/b.jsonl"]),
+        (".held/*", [".held/d.jsonl"]),
+        ("*.txt", ["c.txt"]),
+    ],
+)
+def test_a_pattern_names_rows_at_any_depth_and_nothing_hidden(tmp_path, pattern, expected):
+    rows = ("data__a_dot_jsonl", "data__in__b_dot_jsonl", "x_dot_jsonl", "_dot_held__d_dot_jsonl")
+    others = ("LICENSE", "x_dot_png", "c_dot_txt", "dataset_infos_dot_json")
+    configs = f'- {{data_files: "{pattern}"}}\n'
+    put(tmp_path, **dict.fromkeys((*rows, *others), ROW), README_dot_md=card(configs))
+    assert names(tmp_path) == expected
+
+
+def test_the_files_that_a_card_does_not_list_are_found_once_each(tmp_path, monkeypatch):
+    put(tmp_path, **{f"a{i}_dot_jsonl": ROW for i in range(30)}, b_dot_jsonl=ROW)
+    put(tmp_path, README_dot_md=card('- {data_files: "a*.jsonl"}\n'))
+    resolved, resolve = [], Path.resolve
+    monkeypatch.setattr(Path, "resolve", lambda path: resolved.append(path) or resolve(path))
+    assert len(names(tmp_path)) == 30
+    assert len(resolved) < 3 * 31

@@ -2,7 +2,8 @@
 
 https://huggingface.co/docs/hub/datasets-manual-configuration: `configs` of its front matter, each with a
 `config_name` and `data_files`: a pattern, a list of them, or a list of {split, path}; or a `data_dir` alone,
-whose files tell their splits by their names."""
+whose files tell their splits by their names. What cannot be followed is refused: a file that the card
+calls a test must not be trained."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,31 +12,38 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from finewright.errors import DataError
+from finewright.rows.containers.data_files import is_data
+from finewright.rows.containers.kinds import TEXT_SUFFIXES, suffix_of
+from finewright.rows.notes import shown
+
 CARD = "README.md"
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_HAS_CONFIGS = re.compile(r"\bconfigs['\"]?\s*:")
 _LONGEST_CARD = 10_000_000
+_MOST_DEPTHS = 4
+# What PyYAML raises for a text that is no YAML, and for a tag that its value does not fit.
+_NO_YAML = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, TypeError)
 
 
 class StatedSet(NamedTuple):
-    """A configuration: its name, is it the one that is read by default, its folder, and the files of each
-    split where these are stated."""
+    """A configuration: its name, is it the one that is read by default, its folder, the files of each split
+    where these are stated, and what of it cannot be followed."""
 
     name: str
     is_default: bool
     folder: Path
-    splits: Mapping[str, list[Path]]
+    splits: Mapping[str, list[Path]] = {}
+    wrong: str = ""
 
 
 def stated_sets(folder: Path) -> list[StatedSet]:
-    """The configurations that the folder's card states, with the files that are here; none without a card."""
-    sets = [_stated(folder, entry) for entry in _configs(folder / CARD)]
-    are_here = all(stated.splits or stated.folder.is_dir() for stated in sets)
-    return sets if are_here and not any(_is_all(folder, stated) for stated in sets) else []
+    """The configurations that the folder's card states, with the files that are here; none where it states
+    no files.
 
-
-def _is_all(folder: Path, stated: StatedSet) -> bool:
-    """Does it state nothing but the whole folder?"""
-    return stated.folder == folder and not stated.splits
+    Raises DataError where nobody can tell which they are."""
+    sets = [_stated(folder, entry) for entry in _configs(folder)]
+    return sets if any(each.splits or each.wrong or each.folder != folder for each in sets) else []
 
 
 def default_of(sets: list[StatedSet]) -> StatedSet | None:
@@ -47,49 +55,108 @@ def default_of(sets: list[StatedSet]) -> StatedSet | None:
     return named[0] if len(named) == 1 else None
 
 
-def _configs(card: Path) -> list[dict[str, Any]]:  # Any: free YAML
-    if not card.is_file() or card.stat().st_size > _LONGEST_CARD:
+def unfollowed(folder: Path, wrong: str) -> DataError:
+    """What a reader of the folder is refused for."""
+    what = f"{CARD} says which files train, and cannot be followed: {wrong}"
+    return DataError(what, hint=f"mend it, or name the files to train on, in {folder}")
+
+
+def _configs(folder: Path) -> list[dict[str, Any]]:  # Any: free YAML
+    if not (folder / CARD).is_file():
         return []
-    front = _FRONT.match(card.read_text(encoding="utf-8", errors="replace"))
+    with (folder / CARD).open(encoding="utf-8", errors="replace") as card:
+        front = _FRONT.match(card.read(_LONGEST_CARD))
     try:
         about = yaml.load(front[1], Loader=yaml.CSafeLoader) if front else None  # noqa: TID251 - no spec
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return []
-    configs = about.get("configs") if isinstance(about, dict) else None
-    entries = configs if isinstance(configs, list) else []
-    return entries if all(isinstance(entry, dict) for entry in entries) else []
+    except _NO_YAML:
+        if not front or not _HAS_CONFIGS.search(front[1]):
+            return []
+        raise unfollowed(folder, "its front matter cannot be read as YAML") from None
+    entries = (about.get("configs") if isinstance(about, dict) else None) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise unfollowed(folder, "`configs` is no list of objects")
+    return entries
 
 
 def _stated(folder: Path, entry: dict[str, Any]) -> StatedSet:  # Any: free YAML
-    inner = entry.get("data_dir")
-    root = folder / inner if isinstance(inner, str) and _is_inside(inner) else folder
+    name, is_default = str(entry.get("config_name", "default")), entry.get("default") is True
+    try:
+        root = _root(folder, entry.get("data_dir"))
+        return StatedSet(name, is_default, root, _splits(root, entry.get("data_files")))
+    except DataError as error:
+        return StatedSet(name, is_default, folder, wrong=str(error))
+
+
+def _root(folder: Path, inner: object) -> Path:
+    if inner is None:
+        return folder
+    if not isinstance(inner, str) or not _is_inside(inner) or not (folder / inner).is_dir():
+        raise DataError(f"its data_dir {shown(inner)} is no folder here")
+    return folder / inner
+
+
+def _splits(root: Path, files: object) -> dict[str, list[Path]]:
     splits: dict[str, list[Path]] = {}
-    for split, pattern in _patterns(entry.get("data_files")):
+    for split, pattern in _patterns(files) if files is not None else ():
         found = sorted(_matching(root, pattern))
-        if found:
-            splits.setdefault(split, []).extend(f for f in found if f not in splits.get(split, ()))
-    name = str(entry.get("config_name", "default"))
-    return StatedSet(name, entry.get("default") is True, root, splits)
+        if not found:
+            raise DataError(f"no data file here is {shown(pattern)}, of the split {split}")
+        splits[split] = list(dict.fromkeys([*splits.get(split, ()), *found]))
+    for split, held in splits.items():
+        if split != "train" and (both := set(held).intersection(splits.get("train", ()))):
+            raise DataError(f"{min(both).name} is of the splits train and {split}")
+    return splits
 
 
 def _patterns(files: object) -> Iterator[tuple[str, str]]:
     """Each pattern with its split; what names no split is to train on."""
-    for given in files if isinstance(files, list) else [files]:
+    for given in _several(files):
         split, paths = "train", given
         if isinstance(given, dict):
             split, paths = str(given.get("split", "train")), given.get("path")
-        for path in paths if isinstance(paths, list) else [paths]:
-            if isinstance(path, str):
-                yield split, path
+        for path in _several(paths):
+            if not isinstance(path, str):
+                raise DataError(f"a path of its data_files is {shown(path)}")
+            yield split, path
 
 
-def _matching(folder: Path, pattern: str) -> Iterator[Path]:
-    """The files in the folder that a pattern names; none where it leads elsewhere."""
-    if _is_inside(pattern):
-        named = folder.glob("/".join(PurePosixPath(pattern).parts))
-        yield from (found for found in named if found.is_file())
+def _several(given: object) -> list[Any]:  # Any: free YAML
+    if given == []:
+        raise DataError("its data_files name no file")
+    return given if isinstance(given, list) else [given]
+
+
+def _matching(folder: Path, pattern: str) -> set[Path]:
+    """The files in the folder that a pattern names: data files or else texts, none hidden, where it has
+    wildcards."""
+    parts = PurePosixPath(pattern).parts
+    if not parts or not _is_inside(pattern):
+        return set()
+    if pattern.count("**") > _MOST_DEPTHS:
+        raise DataError(f"{shown(pattern)} has more than {_MOST_DEPTHS} `**`")
+    found = {f for each in _globs(parts) for f in folder.glob(each) if f.is_file()}
+    if not re.search(r"[*?[]", pattern):
+        return found
+    found = {f for f in found if not _is_hidden(f.relative_to(folder), parts)}
+    texts = (f for f in found if suffix_of(f.name) in TEXT_SUFFIXES and f.name != CARD)
+    return {f for f in found if is_data(f.name)} or set(texts)
+
+
+def _is_hidden(path: Path, wanted: tuple[str, ...]) -> bool:
+    return any(part.startswith(".") and part not in wanted for part in path.parts)
+
+
+def _globs(parts: tuple[str, ...]) -> Iterator[str]:
+    """The pattern as `pathlib` reads it, whose `**` is a part of its own and names folders alone."""
+    for at, part in enumerate(parts):
+        if "**" in part and part != "**":
+            before, after = part.split("**", 1)
+            yield from _globs((*parts[:at], f"{before}*{after}", *parts[at + 1 :]))
+            parts = (*parts[:at], f"{before}*", "**", f"*{after}", *parts[at + 1 :])
+            yield from _globs(parts)
+            return
+    yield "/".join(parts) + ("/*" if parts[-1] == "**" else "")
 
 
 def _is_inside(path: str) -> bool:
-    parts = PurePosixPath(path).parts
-    return bool(parts) and ".." not in parts and not path.startswith("/")
+    return ".." not in PurePosixPath(path).parts and not path.startswith("/")

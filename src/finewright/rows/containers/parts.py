@@ -12,7 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from finewright.errors import DataError
-from finewright.rows.containers.card import CARD, StatedSet, default_of, stated_sets
+from finewright.rows.containers.card import CARD, StatedSet, default_of, stated_sets, unfollowed
+from finewright.rows.containers.data_files import (
+    ABOUT_DATA,
+    SAVED,
+    SAVED_SPLITS,
+    files_within,
+    is_data,
+)
 from finewright.rows.containers.found import said
 from finewright.rows.containers.hub import hub_folder, hub_id
 from finewright.rows.containers.json_rules import json_value
@@ -20,12 +27,6 @@ from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffi
 from finewright.rows.containers.manifest import MANIFEST, StatedFile, is_manifest, manifest_parts
 from finewright.schema.common import Problem
 
-_SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
-_ABOUT_DATA = {MANIFEST, "dataset_infos.json", _SAVED, _SAVED_SPLITS}
-# What finewright itself writes beside rows: their provenance, what was found in them, and rows set aside.
-_OURS = re.compile(
-    r"(?:provenance(?:_\w+)?|card|report|personal_data)\.json|ledger\.jsonl|(?:.*\.)?rejected\.jsonl"
-)
 # The words by which the `datasets` library tells splits, in the names of files and folders.
 _SPLITS = (
     ("train", r"train|training"),
@@ -70,9 +71,9 @@ def _not_a_file(path: Path, file: str) -> Problem:
 
 
 def _folder(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    if (path / _SAVED_SPLITS).is_file():
+    if (path / SAVED_SPLITS).is_file():
         yield from _saved_splits(path, file)
-    elif (path / _SAVED).is_file():
+    elif (path / SAVED).is_file():
         yield from _saved(path, file)
     elif is_manifest(path / MANIFEST):
         yield from _manifest(path / MANIFEST, str(path / MANIFEST))
@@ -123,7 +124,9 @@ def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFil
     if others := [stated.name for stated in sets if stated is not chosen]:
         what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"
         yield said(file, what, "name their files as sources of their own", level="info")
-    yield from _of_stated(chosen, file) if chosen.splits else _files(chosen.folder, file)
+    if chosen.wrong:
+        raise unfollowed(path, chosen.wrong)
+    yield from _of_stated(path, file, chosen) if chosen.splits else _files(chosen.folder, file)
     if left := _unlisted(path, [StatedFile(f, "") for stated in sets for f in _listed(stated)]):
         names = _first([str(inner.relative_to(path)) for inner in left])
         what = f"not read, for {CARD} does not list them: {names}"
@@ -134,11 +137,12 @@ def _listed(stated: StatedSet) -> list[Path]:
     return [f for files in stated.splits.values() for f in files] or [stated.folder]
 
 
-def _of_stated(chosen: StatedSet, file: str) -> Iterator[StatedFile | Problem]:
+def _of_stated(path: Path, file: str, chosen: StatedSet) -> Iterator[StatedFile | Problem]:
     splits = list(chosen.splits)
     split = "train" if "train" in splits else splits[0]
     if len(splits) > 1 and split != "train":
-        yield said(file, f"which split? {CARD} names {', '.join(splits)}", "name the files of one")
+        mend = f"name the files of one, in {path}"
+        yield said(file, f"which split? {CARD} names {', '.join(splits)}", mend)
         return
     if others := [other for other in splits if other != split]:
         yield _not_read(file, split, others)
@@ -148,21 +152,15 @@ def _of_stated(chosen: StatedSet, file: str) -> Iterator[StatedFile | Problem]:
 
 def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:
     """Data files of the folder that are none of the listed files, nor in a listed folder."""
-    listed = [part.path.resolve() for part in parts]
-    return [
-        inner
-        for inner in _files_within(folder)
-        if _is_data(inner.name) and not any(inner.resolve().is_relative_to(each) for each in listed)
-    ]
+    listed = {each for part in parts for each in (part.path, part.path.resolve())}
+    data = (inner for inner in files_within(folder) if is_data(inner.name))
+    return [inner for inner in data if listed.isdisjoint(_with_folders(inner))]
 
 
-def _files_within(folder: Path) -> list[Path]:
-    """The files in the folder and below, in order, but for hidden ones."""
-    return [
-        inner
-        for inner in sorted(folder.rglob("*"))
-        if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(folder).parts)
-    ]
+def _with_folders(path: Path) -> tuple[Path, ...]:
+    """The file, the folders it is in, and what these lead to where it is a link, as in the hub's cache."""
+    real = path.resolve()
+    return (path, *path.parents, real, *real.parents)
 
 
 def _links_not_read(path: Path) -> Iterator[Problem]:
@@ -173,12 +171,12 @@ def _links_not_read(path: Path) -> Iterator[Problem]:
         if inner.is_dir():
             what = "a link to a folder, which is not read"
             yield said(str(inner), what, "name it as a source of its own", level="warning")
-        elif _is_data(inner.name) and not inner.exists():
+        elif is_data(inner.name) and not inner.exists():
             yield said(str(inner), "a link that leads nowhere", "mend it, or take it out")
 
 
 def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    about = _about(path / _SAVED_SPLITS)
+    about = _about(path / SAVED_SPLITS)
     splits = [str(split) for split in _list(about, "splits")]
     chosen = "train" if "train" in splits else next(iter(splits), "")
     if not chosen or (len(splits) > 1 and chosen != "train"):
@@ -190,7 +188,7 @@ def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
 
 
 def _saved(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    about = _about(path / _SAVED) if (path / _SAVED).is_file() else {}
+    about = _about(path / SAVED) if (path / SAVED).is_file() else {}
     names = [
         entry["filename"]
         for entry in _list(about, "_data_files")
@@ -202,9 +200,9 @@ def _saved(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         if target.is_file():
             yield StatedFile(target, str(target))
         else:
-            yield said(file, f"there is no {name} here, which {_SAVED} names", "save it anew")
+            yield said(file, f"there is no {name} here, which {SAVED} names", "save it anew")
     if not names:
-        yield said(file, f"{_SAVED} names no data files", "save it anew with save_to_disk")
+        yield said(file, f"{SAVED} names no data files", "save it anew with save_to_disk")
 
 
 def _about(path: Path) -> dict[str, object]:
@@ -238,8 +236,8 @@ def _of_splits(
 
 
 def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
-    found = _files_within(path)
-    data = [f for f in found if _is_data(f.name)]
+    found = files_within(path)
+    data = [f for f in found if is_data(f.name)]
     texts = [f for f in found if suffix_of(f.name) in TEXT_SUFFIXES]
     if not data and not texts:
         endings = ", ".join((*DATA_SUFFIXES, *TEXT_SUFFIXES))
@@ -250,7 +248,7 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     read = _of_one_split(path, data)
     yield from _of_splits(path, file, data, read)
     yield from _links_not_read(path)
-    left = [f.name for f in found if data and f not in data and f.name not in _ABOUT_DATA]
+    left = [f.name for f in found if data and f not in data and f.name not in ABOUT_DATA]
     if left:
         yield said(file, f"not read, being no data files: {_first(left)}", level="info")
     for inner in read or texts:
@@ -262,11 +260,6 @@ def _first(names: Sequence[str]) -> str:
     first = list(dict.fromkeys(names))[:_MOST_NAMED]
     num_more = sum(name not in first for name in names)
     return ", ".join(first) + (f" and {num_more} more" if num_more else "")
-
-
-def _is_data(name: str) -> bool:
-    is_about_data = name in _ABOUT_DATA or _OURS.fullmatch(name)
-    return suffix_of(name) in DATA_SUFFIXES and not is_about_data
 
 
 def _check_one_set(path: Path, data: Sequence[Path]) -> None:

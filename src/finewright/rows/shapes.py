@@ -6,7 +6,7 @@ from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.propose import proposal_of, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
-from finewright.rows.notes import Json, RowNotes, kind_of_json
+from finewright.rows.notes import Json, RowNotes
 
 _EXPECTED = {
     "auto": "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone",
@@ -97,7 +97,7 @@ def _hint_of_keys(data: Json) -> str:
     mend = (
         "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
     )
-    if choices := choices_in((key, kind_of_json(value)) for key, value in data.items()):
+    if choices := choices_in(data):
         named = ", ".join(f"`{key}`" for key in choices)
         return (
             f"{named} belong to the question: write them as a list `choices` beside `question`, and"

@@ -118,6 +118,10 @@ def test_choices_are_never_left_out_of_the_question(row):
     assert said(mended) == [("user", f'{Q}\n- "{A}"\n- "{T}"'), ("assistant", T)]
 
 
+def test_a_table_without_header_has_no_choices():
+    assert "choices" not in door({"0": Q, "1": A, "split": "train"}).problems[0].hint
+
+
 def test_of_two_answers_neither_is_proposed():
     row = {"instruction": Q, "output_1": A, "output_2": T, "preference": 1.2}
     assert "`output_1` and `output_2` are two answers" in door(row).problems[0].hint

@@ -6,6 +6,7 @@ import yaml
 from finewright.rows.formats.propose import proposal_of
 
 TURN = {"role": "user", "content": "Q"}
+ASKED = {"prompt": "question", "completion": "answer"}
 REPLY = {"role": "assistant", "content": "A"}
 
 
@@ -120,6 +121,28 @@ REPLY = {"role": "assistant", "content": "A"}
             {"prompt": "text", "completion": "label_text"},
         ),
         ({"tweet": "It is fine", "score": "5"}, {"prompt": "tweet", "completion": "score"}),
+        *(
+            ({"question": "Q", "answer": "19", other: "a b c"}, ASKED)
+            for other in ("response_time", "output_format", "output_style", "reply_note")
+        ),
+        *(
+            ({"question": "Q", "answer": "A", **other}, ASKED)
+            for other in (
+                {"options": {"temperature": 0.7, "top_p": 1}},
+                {"options": "fast"},
+                {"B": "x", "C": "y"},
+                {"evidence": ["doc 3"]},
+                {"facts": {"a": 1}},
+            )
+        ),
+        ({"a": "A text", "b": "A text", "id": 3}, {"prompt": "a", "completion": "b"}),
+        *(
+            (
+                {f"{a}_source": "A text", f"{b}_target": "B text"},
+                dict(zip(("prompt", "completion"), (f"{a}_source", f"{b}_target"), strict=True)),
+            )
+            for a, b in (("text", "text"), ("english", "german"))
+        ),
     ],
 )
 def test_what_is_asked_and_answered_is_told_by_names_and_values(row, columns):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.rows.containers.table import reads_like_a_row
-from finewright.rows.formats.choices import choices_in, passages_in
+from finewright.rows.formats.choices import is_apart
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
 
@@ -137,7 +137,7 @@ def proposal_of(data: Json) -> Proposal | None:
     if ("chosen" in data) != ("rejected" in data):
         # Half of a pair is no answer to learn.
         return None
-    return _proposal(tuple((key, _kind(value)) for key, value in data.items()))
+    return _proposal(tuple((key, _kind(value)) for key, value in data.items()), is_apart(data))
 
 
 def rivals_of(data: Json) -> tuple[str, str] | None:
@@ -193,7 +193,7 @@ def _kind_of_text(value: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _proposal(kinds: Kinds) -> Proposal | None:
+def _proposal(kinds: Kinds, has_parts: bool) -> Proposal | None:
     if _is_first_row([key for key, _ in kinds]):
         return None
     if any(turn <= {key for key, _ in kinds} for turn in _TURNS):
@@ -203,9 +203,10 @@ def _proposal(kinds: Kinds) -> Proposal | None:
     texts = {
         key: kind
         for key, kind in kinds
-        if kind in _TEXTS and not _is_about(key) and not _is_earlier(key, names)
+        if kind in _TEXTS and not _is_about(key, names) and not _is_earlier(key, names)
     }
-    return _better_and_worse(texts) or _conversation(kinds, texts) or _questions(kinds, texts)
+    found = _better_and_worse(texts) or _conversation(kinds, texts)
+    return found or (None if has_parts else _questions(kinds, texts))
 
 
 def _is_first_row(keys: list[str]) -> bool:
@@ -236,9 +237,6 @@ def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
 
 
 def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
-    if choices_in(kinds) or passages_in(kinds):
-        # They belong to the question, and a column cannot be put into another.
-        return None
     classes = [key for key, kind in kinds if kind == "class"]
     found = _question_and_answer(texts) or _text_and_class(texts, classes)
     if found or _named(classes, _ANSWERABLE):
@@ -309,7 +307,8 @@ def _answered_in(texts: Texts) -> str:
     right = [key for key in texts if not _named([key], _WORSE)]
     named = _named(right, _ANSWERED) or _named(right, _CLASSES)
     if texts.get(named) == "mark":  # such as a number that the text of `solution` comes to
-        named = _named([key for key in right if texts[key] == "text"], _ANSWERED) or named
+        whole = [key for key in right if texts[key] == "text" and len(_words(key)) == 1]
+        named = _named(whole, _ANSWERED) or named
     statements = [key for key, kind in texts.items() if kind == "sql"]
     is_whole = named.casefold() in _ANSWERABLE
     return statements[0] if statements and not is_whole else named
@@ -362,10 +361,11 @@ def _is_only_prompt(key: str) -> bool:
     return bool(_named([key], (*_PROMPTS, "description"))) and not _named([key], _ANSWERABLE)
 
 
-def _is_about(key: str) -> bool:
+def _is_about(key: str, names: Sequence[list[str]] = ()) -> bool:
     """Does the name say that the text is about another?"""
-    words = _words(key)  # `source_text` may be what is translated
-    return len(words) > 1 and (not _ABOUT.isdisjoint(words) or words[-1] == "source")
+    words = _words(key)  # `source_text`, and a source beside a target, may be what is translated
+    is_source = words[-1:] == ["source"] and not any("target" in name for name in names)
+    return len(words) > 1 and (not _ABOUT.isdisjoint(words) or is_source)
 
 
 def _is_earlier(key: str, names: Sequence[list[str]]) -> bool:

@@ -78,6 +78,14 @@ def test_the_prompt_of_whole_conversations_is_what_they_share_before_an_answer(
     assert list(pair.rejected) == [*prompt, *rejected[num_shared:]]
 
 
+@pytest.mark.parametrize("prompt", [[USER], [SYSTEM, USER], [SYSTEM, USER, GOOD, USER]])
+def test_a_completion_that_begins_with_the_prompt_says_it_once(prompt):
+    repeated = prompt[prompt[0] == SYSTEM :]
+    found = check({"prompt": prompt, "completion": [*repeated, BAD]})
+    assert found.rows[0].messages == check({"prompt": prompt, "completion": [BAD]}).rows[0].messages
+    assert "completion begins with the prompt, which is taken once" in lines(found)[0]
+
+
 @pytest.mark.parametrize(
     ("row", "line"),
     [

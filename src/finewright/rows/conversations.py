@@ -38,6 +38,8 @@ def _messages(data: Json, notes: RowNotes) -> Conversations:
 def _prompt_completion(data: Json, notes: RowNotes) -> Conversations:
     prompt = _prompt(data, notes)
     completion = list(_side("completion", "assistant", data, notes))
+    if not notes.has_error:
+        completion = _without_prompt("completion", prompt, completion, notes)
     if completion and not notes.has_error and not any(_is_answer(turn) for turn in completion):
         notes.error("completion", "no assistant turn: nothing to learn", "add the answer")
     turns = [*prompt, *completion]
@@ -74,7 +76,8 @@ def _preference(data: Json, notes: RowNotes) -> Conversations:
         data = _without_prompt_text(data, notes)
         chosen, rejected = (list(_side(key, "assistant", data, notes)) for key in _SIDES)
         if not notes.has_error:
-            chosen, rejected = _without_prompt(prompt, chosen, rejected, notes)
+            chosen = _without_prompt("chosen", prompt, chosen, notes)
+            rejected = _without_prompt("rejected", prompt, rejected, notes)
     else:
         data = _with_common_text(data, notes)
         if "prompt" in data:
@@ -192,18 +195,14 @@ def _without_prompt_text(data: Json, notes: RowNotes) -> Json:
     return {**data, **dict(zip(_SIDES, cut, strict=True))}
 
 
-def _without_prompt(
-    prompt: list[Turn], chosen: list[Turn], rejected: list[Turn], notes: RowNotes
-) -> tuple[list[Turn], list[Turn]]:
-    """The answers without the prompt's messages, where they begin with them."""
-    cut = []
-    for key, side in zip(_SIDES, (chosen, rejected), strict=True):
-        num_repeated = _num_repeated(prompt, side)
-        if num_repeated:
-            what = f"{key} begins with the prompt, which is taken once"
-            notes.warning(key, what, "leave it out there, or leave `prompt` out")
-        cut.append(side[num_repeated:])
-    return cut[0], cut[1]
+def _without_prompt(key: str, prompt: list[Turn], side: list[Turn], notes: RowNotes) -> list[Turn]:
+    """The answer without the prompt's messages, where it begins with them."""
+    num_repeated = _num_repeated(prompt, side)
+    if num_repeated:
+        what = f"{key} begins with the prompt, which is taken once"
+        mend = "leave it out there, or leave `prompt` out"
+        notes.warning(key, what, mend if key in _SIDES else "leave it out there")
+    return side[num_repeated:]
 
 
 def _num_repeated(prompt: list[Turn], side: list[Turn]) -> int:

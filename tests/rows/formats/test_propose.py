@@ -6,7 +6,7 @@ import yaml
 from finewright.rows.formats.propose import proposal_of
 
 TURN = {"role": "user", "content": "Q"}
-ASKED = {"prompt": "question", "completion": "answer"}
+PAIR = {"prompt": "question", "completion": "answer"}
 REPLY = {"role": "assistant", "content": "A"}
 
 
@@ -122,11 +122,11 @@ REPLY = {"role": "assistant", "content": "A"}
         ),
         ({"tweet": "It is fine", "score": "5"}, {"prompt": "tweet", "completion": "score"}),
         *(
-            ({"question": "Q", "answer": "19", other: "a b c"}, ASKED)
+            ({"question": "Q", "answer": "19", other: "a b c"}, PAIR)
             for other in ("response_time", "output_format", "output_style", "reply_note")
         ),
         *(
-            ({"question": "Q", "answer": "A", **other}, ASKED)
+            ({"question": "Q", "answer": "A", **other}, PAIR)
             for other in (
                 {"options": {"temperature": 0.7, "top_p": 1}},
                 {"options": "fast"},

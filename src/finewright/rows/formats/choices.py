@@ -9,7 +9,7 @@ _CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 # `A`, `option_b`, `choice 1`, medmcqa's `opa`
 _ONE_OF_THEM = re.compile(r"(?:(?:option|choice|ending|op)[ _-]?)?[a-e0-5]", re.IGNORECASE)
 # Beside names of one letter or digit, to know them from the columns of a table without a header.
-_ASKED = re.compile(
+_QUESTION = re.compile(
     r"question|query|prompt|problem|instruction|sentence|stem|frage|pregunta|domanda|вопрос|问题|質問",
     re.IGNORECASE,
 )
@@ -43,5 +43,5 @@ def _are_several(value: object) -> bool:
 def _are_named(single: Iterable[str], keys: Iterable[str]) -> bool:
     """Do their names say that they are choices? `A` and `B` do beside a question, from the first one on."""
     bare = "".join(sorted(key.casefold() for key in single if len(key) == 1))
-    is_asked = any(map(_ASKED.search, keys)) and any(run.startswith(bare) for run in _IN_ORDER)
-    return not bare or is_asked
+    is_named = any(map(_QUESTION.search, keys)) and any(run.startswith(bare) for run in _IN_ORDER)
+    return not bare or is_named

@@ -26,11 +26,11 @@ ROWS = [
 
 def test_a_class_of_alpaca_is_no_rating_when_it_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"instruction": "a", "output": "b", "label": 1}\n')
+    path.write_text('{"instruction": "a", "output": "b", "label": 1, "label_column": "k"}\n')
     found = validate(read_rows(path).rows, "auto")
     assert any("learned as any other answer" in problem.message for problem in found.problems)
     written = to_user_json(found.rows[0])
-    assert written["label_column"] == 1
+    assert (written["label_column"], written["label_column_"]) == ("k", 1)
     path.write_text(json.dumps(written) + "\n")
     (again,) = validate(read_rows(path).rows, "auto").rows
     assert (again.id, again.label) == (found.rows[0].id, None)

@@ -21,5 +21,8 @@ def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
     tools = {"tools": list(row.tools)} if row.tools else {}
     columns = dict(row.columns)
     if "messages" in said and row.label is None and is_liking(columns.get("label")):
-        columns["label_column"] = columns.pop("label")
+        name = "label_column"
+        while name in columns:
+            name += "_"
+        columns[name] = columns.pop("label")
     return {**said, **tools, **columns}

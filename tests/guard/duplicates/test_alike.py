@@ -1,6 +1,7 @@
 """Which rows are near-duplicates: the words decide, and what would hide a difference does not."""
 
 from functools import cache
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from finewright.guard.duplicates.alike import alike, num_common
 from finewright.guard.duplicates.facts import fact_bits, have_other_bits, have_other_facts
 from finewright.guard.duplicates.middle import middles
+from finewright.guard.duplicates.near import near_repeats
 from finewright.guard.duplicates.slips import is_misspelled
 from finewright.guard.duplicates.words import wordings
 from finewright.rows.texts import parts_of
@@ -98,15 +100,60 @@ def test_a_template_with_other_facts_is_another_row() -> None:
         ("what is \u221a16 then", "what is 16 then"),
         ("it was \U0001f44d", "it was \U0001f44e"),
         ("loops in C# please", "loops in C please"),
+        ("loops in c# please", "loops in c please"),
+        ("what is 10\u207b\xb3 of it", "what is 10\xb3 of it"),
+        ("is f the \u2202g", "is f the g"),
     ],
 )
 def test_a_raised_number_and_a_symbol_are_what_is_said(one: str, other: str) -> None:
     assert share(chat(one, LONG), chat(other, LONG)) is None
 
 
-def test_a_power_in_either_spelling_and_an_emoji_beside_none_are_no_difference() -> None:
-    assert share(chat("solve x\xb2 = 4", LONG), chat("solve x^2 = 4", LONG)) == 1.0
-    assert share(chat("it was good \U0001f44d", LONG), chat("it was good", LONG)) == 1.0
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("solve x\xb2 = 4", "solve x^2 = 4"),
+        ("solve x ^ 2 = 4", "solve x2 = 4"),
+        ("how large is 54 m\xb2", "how large is 54 m2"),
+        ("where is Ca\xb2\u207a now", "where is Ca2+ now"),
+        ("on the 2\u207f\u1d48 day", "on the 2nd day"),
+        ("what is 10\u207b\xb3 of it", "what is 10^-3 of it"),
+        ("solve x\u207b\xb9 = 4", "solve x^{-1} = 4"),
+        ("it was good \U0001f44d", "it was good"),
+        ("make it about \U0001f9e1 and war", "make it about \U0001f525 and war"),
+        ("\u2713 first thing \u2713 second thing", "\u279c first thing \u279c second thing"),
+        ("loops in C# please", "loops in c# please"),
+        ("loops in C# please", "loops in C # please"),
+        ("send it to R&D# please", "send it to R&D please"),
+        ("what is 12 \xf7 4 then", "what is 12/4 then"),
+    ],
+)
+def test_a_power_in_any_spelling_and_decoration_are_no_difference(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+\u221e", "-\u221e"),
+        ("\u2b50", "\u2b50\u2b50\u2b50"),
+        ("\U0001f44d", "\U0001f44d\U0001f44e"),
+        (">\u221e", "<\u221e"),
+        ("-\u221a2", "\u221a2"),
+    ],
+)
+def test_an_answer_of_signs_alone_is_compared_by_its_characters(one: str, other: str) -> None:
+    assert share(chat(LONG, one), chat(LONG, other)) is None
+
+
+@pytest.mark.parametrize("signs", ["\U0001f44d\U0001f44e", "\u222a\u2229", "\xd7\xf7"])
+def test_a_sign_counts_or_not_beside_none_as_it_does_beside_another(signs: str) -> None:
+    rows = [chat(f"what is A {sign} B here", LONG) for sign in (*signs, "")]
+    num_kept = {
+        len(order) - len(near_repeats(list(map(parts_of, order)), 0.8))
+        for order in permutations(rows)
+    }
+    assert len(num_kept) == 1
 
 
 def test_another_figure_among_many_other_words_is_another_row() -> None:

@@ -1,31 +1,38 @@
-"""Characters that are no letters and say something: raised numbers, signs of mathematics, emojis."""
+"""Characters that are no letters and say something: raised numbers, signs of mathematics."""
 
 import re
 import unicodedata
 
-# Signs of mathematics, arrows, emojis; not the dots and squares that begin an item of a list.
+# Arrows, ticks, emojis and bullets decorate; a thumb down denies. Of signs that exclude each other, the one
+# that small words or marks spell too (in, and, about, /, +/-) is not here, as it may be left out: if two such
+# signs could both be, the order of three rows would say how many stay.
 SYMBOL = (
-    "[\xac\xb1\xd7\xf7\u2190-\u2211\u221a-\u223b\u223d-\u22c4\u22c6-\u23ff\u2600-\u27bf\u27c0-\u27ef"
-    "\u2900-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+    "(?:[\xac\xd7\u2200-\u2207\u2209\u220b-\u220d\u220f-\u2211\u221a-\u2226\u2228-\u2233\u2241\u2244\u2247"
+    "\u2249\u224e-\u22c3\u22c7-\u22ed\u22f2-\u22ff\u2308-\u230b\u2a00-\u2aff]"
+    "|(?<!\U0001f44e)\U0001f44e)"
 )
-"""A character that is what is said, as in a regular expression: a union, a thumb up or down."""
+"""A character that is what is said, as in a regular expression: a union, a root."""
 _IS_SYMBOL = re.compile(SYMBOL)
-# NFKC makes one number of a digit and what is raised or small after it, or a fraction.
-_UP = "\u00b2\u00b3\u00b9\u2070-\u207f"
+# NFKC makes one number of a digit and what is raised or small after it, or a fraction. After a letter what is
+# raised is typed without a sign too (m2, Ca2+), but for a letter; 2\u207f\u1d48 is an ordinal.
+_UP = "\u00b2\u00b3\u00b9\u2070-\u2079\u207f"
 _SMALL = "\u00bc-\u00be\u2080-\u2089\u2150-\u215f\u2189\u2460-\u249b"
-_HAS_EITHER = re.compile(f"[{_UP}{_SMALL}]")
-_RAISED, _NUMERAL = re.compile(f"([\\w)\\]])([{_UP}]+)"), re.compile(f"([0-9])([{_SMALL}])")
-_RAISED_SIGNS = {0x207A: " +", 0x207B: " -"}
+_HAS_EITHER = re.compile(f"[{_UP}\u207b{_SMALL}]")
+_POWER = re.compile(
+    f"(?<=[0-9\u2080-\u2089)\\]])(?=[{_UP}])(?!\u207f\u1d48)|(?<=[^\\W\\d_{_UP}])(?=[\u2071\u207f])"
+)
+_NEGATIVE = re.compile(f"(?<=[\\w)\\]])\u207b(?=[{_UP}])")
+_NUMERAL = re.compile(f"([0-9])([{_SMALL}])")
 
 
 def formed(text: str) -> str:
     """The text in NFKC with its numbers apart: 10\u00b2 is 10^2 and not 102, 3\u00bd is 3 1/2, not 31/2."""
     if _HAS_EITHER.search(text):
-        text = _RAISED.sub(r"\1^\2", text).translate(_RAISED_SIGNS)
+        text = _NEGATIVE.sub("^-", _POWER.sub("^", text))
         text = _NUMERAL.sub(r"\1 \2", text)
-    return unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", text).replace("\u266f", "#")
 
 
 def is_symbol(word: str) -> bool:
-    """Is it a sign of mathematics, an arrow, an emoji?"""
+    """Is it one of the `SYMBOL`s?"""
     return len(word) == 1 and _IS_SYMBOL.match(word) is not None

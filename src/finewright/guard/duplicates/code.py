@@ -7,8 +7,8 @@ from finewright.guard.duplicates.words import number_of
 COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!=", "&&", "||", "!"))
 _CHANGES = frozenset(("+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "++", "--", "<<", ">>"))
 # A text that has one of these is code, or speaks of it, and so is another text if the other lacks it; the
-# `#` is that of C#, and roots and a logical not are as operators.
-OPERATORS = COMPARISONS | _CHANGES | frozenset("#\u221a\u221b\xac")
+# `#` is that of C#.
+OPERATORS = COMPARISONS | _CHANGES | {"#"}
 CALL = number_of("(")
 _MARKS = frozenset(map(number_of, OPERATORS | {"="})) | {CALL}
 # `*` also begins an item of a list, so it may be missing on one side.

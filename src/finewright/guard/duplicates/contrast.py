@@ -44,6 +44,7 @@ from finewright.guard.duplicates.slips import (
 )
 from finewright.guard.duplicates.spoken import asks_of_text, most_exchanged
 from finewright.guard.duplicates.words import (
+    NEGATIVE_POWER,
     Spelling,
     is_fact,
     names_in,
@@ -51,7 +52,7 @@ from finewright.guard.duplicates.words import (
     uncapital,
 )
 
-_SIGNS = frozenset("-+*/%=&|^$€£¥₹")
+_SIGNS = frozenset((*"-+*/%=&|^$€£¥₹", NEGATIVE_POWER))
 _LONGEST_MOVED = 3
 _FEW = 3
 _CONTRACTED = (
@@ -129,8 +130,6 @@ def difference(
     right = _side(other, _in_order(b - a, plain_other), spelled_other)
     num_alike = _without_numerals(left, right)
     if (left.facts and right.facts) or _tells(left, right) or _tells(right, left):
-        return _CONTRAST
-    if any(map(is_symbol, left.words)) and any(map(is_symbol, right.words)):
         return _CONTRAST
     most = 0
     if left.words and right.words:
@@ -292,6 +291,8 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
         )
     if word in _ABBREVIATIONS and word in side.names:
         return False
+    if word == NEGATIVE_POWER:
+        return _SIGNS.isdisjoint(rival.words)
     return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))
 
 
@@ -299,7 +300,7 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
 def may_be_unsaid(word: str) -> bool:
     """May it hardly say anything, beside some other words?"""
     is_small = word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
-    return is_small or word in courtesy() or word in beside_courtesy()
+    return is_small or word == NEGATIVE_POWER or word in courtesy() or word in beside_courtesy()
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:
@@ -333,7 +334,7 @@ def _is_filler(word: str) -> bool:
 
 @lru_cache(100_000)
 def _is_english_filler(word: str) -> bool:
-    return (is_symbol(word) and word not in OPERATORS) or _is_of(word, fillers())
+    return _is_of(word, fillers())
 
 
 def _is_of(word: str, known: frozenset[str]) -> bool:
@@ -367,8 +368,8 @@ def _is_opposite_replaced(left: _Side, right: _Side) -> bool:
 
 def is_telling(word: str, names: Set[str]) -> bool:
     """Does it tell two texts apart, wherever it stands in one of them: a name, a negation, a place?"""
-    is_flag = word.startswith("--")
-    return is_flag or word in alone() or word in OPERATORS or word in names
+    is_sign = word.startswith("--") or word in OPERATORS or is_symbol(word)
+    return is_sign or word in alone() or word in names
 
 
 def _is_exchange(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:

@@ -34,14 +34,15 @@ _BEFORE = r'(?:(?<!\b[A-Z])(?<!\b[A-Z][a-z])\. ?|[?:;\n\r"\u201c(\[{>#*] ?|! )'
 _OPERATORS = (
     r"(?<=\w)\((?!s\))|(?<=[\w)\]\s])[-+*/%&|^]=(?!=)|(?<=[\w)\]])(?:\+\+|--)(?![\w-])|(?<![\w\s+-])--(?=[A-Za-z_])"
     r"|(?<![\w+-])\+\+(?=[A-Za-z_])|(?<=[\w)\]])\s?(?:<<|>>|[&|^])\s?(?=[\w(])"
-    r"|(?<=\b[A-Z])#(?!\w)|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
+    r"|(?<=[\w)\]])\s?\^\s?\{?-(?=\w)|(?<=(?<![\w&])[A-Za-z])#(?!\w)|(?<=\b[CF]) #(?!\w)"
+    r"|(?<=[\w)\]]) \* (?=[\w(])|(?<=[\w)\]])\*(?=[\w(])|(?<=[\w)\]])\+(?=[\w(])"
 )
 _SIGNS = (
     r"(?<=\s)--[A-Za-z][\w-]*|[<>=!]==?|<>|[\u2264\u2265\u2260]|&&|\|\||(?<=[\w)\]])\s?[<>]\s?(?=[\w(-])|(?<=[\w)\]]\s)[<>]\s?(?=['\"])"
-    r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=\w)|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
+    r"|(?<![\w)\]!?])!(?=[\w(])|(?<=[\s(=,])[-+](?=[\w\u221a\u221e])|(?<=\s)[-+*/%=](?=\s)|[$\u20ac\xa3\xa5\u20b9]|(?<=\d)\s?%"
 )
 # A look ahead at the first sign spares most places the search for each operator: half of the time.
-_MAY_OPERATE = r"(?=[-+*/%&|^(<>#]|\s[<>&|^*])"
+_MAY_OPERATE = r"(?=[-+*/%&|^(<>#]|\s[<>&|^*#])"
 _MAY_SIGN = r"(?=[-<>=!&|+*/%$\u20ac\xa3\xa5\u20b9\u2264\u2265\u2260]|\s[<>%])"
 _ONE_WORD = f"(?:{WORD}(?:['\u2019][^\\W{UNSPACED}]+)*)"
 _TOKEN = re.compile(
@@ -52,10 +53,15 @@ _TOKEN = re.compile(
     f"|{_BEFORE}{_ONE_WORD}"
     f"|{_MAY_SIGN}(?:{_SIGNS})|{SYMBOL}"
 )
+# Typed without it too: m2, x2.
+_POWER_OF_LETTER = re.compile(r"(?<=[^\W\d_]) ?\^ ?\{?(?=\d)")
+NEGATIVE_POWER = "^-"
+"""What stands in 10^-3, and may be left out."""
 _APOSTROPHES = re.compile("['\u2019]")
 # How these letters are typed where a keyboard lacks them: `Straße`, `Strasse`; `schön`, `schoen`.
 _AS_TYPED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "æ": "ae", "å": "aa"})
 _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": "==", "!==": "!="}
+_ONE_SIGN |= dict.fromkeys(("^{-", "^ -", "^ {-"), NEGATIVE_POWER)
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 _MOST_KNOWN = 300_000
@@ -167,7 +173,14 @@ def tokens_of(text: str) -> list[str]:
     Of two plain words beside each other the first has the space."""
     if not text.isascii():
         text = formed(text)
-    return _TOKEN.findall("\n" + text) or [char for char in text if not char.isspace()]
+    if "^" in text:
+        text = _POWER_OF_LETTER.sub("", text)
+    tokens: list[str] = _TOKEN.findall("\n" + text)
+    if _WORD.search(text):
+        return tokens
+    # Of signs alone each character says something.
+    every = [char for char in text if not char.isspace()]
+    return tokens if len("".join("".join(tokens).split())) == len(every) else every
 
 
 def word_of(token: str) -> str:

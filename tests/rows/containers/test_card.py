@@ -39,6 +39,11 @@ def test_what_the_card_names_as_a_test_is_not_trained(tmp_path):
     assert "README.md does not list them: d.jsonl" in told
 
 
+def test_who_has_the_files_that_train_needs_no_others(tmp_path):
+    put(tmp_path, **{"data__a-0_dot_jsonl": ROW}, README_dot_md=card(SPLITS))
+    assert names(tmp_path) == ["data/a-0.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("configs", "expected"),
     [

@@ -97,11 +97,17 @@ def _root(folder: Path, inner: object) -> Path:
 
 def _splits(root: Path, files: object) -> dict[str, list[Path]]:
     splits: dict[str, list[Path]] = {}
+    missing: dict[str, str] = {}
     for split, pattern in _patterns(files) if files is not None else ():
         found = sorted(_matching(root, pattern))
-        if not found:
-            raise DataError(f"no data file here is {shown(pattern)}, of the split {split}")
-        splits[split] = list(dict.fromkeys([*splits.get(split, ()), *found]))
+        if found:
+            splits[split] = list(dict.fromkeys([*splits.get(split, ()), *found]))
+        else:
+            missing.setdefault(split, pattern)
+    # Who has the files that train need not have the others.
+    if missing and ("train" in missing or "train" not in splits):
+        split, pattern = next(iter(missing.items()))
+        raise DataError(f"no data file here is {shown(pattern)}, of the split {split}")
     for split, held in splits.items():
         if split != "train" and (both := set(held).intersection(splits.get("train", ()))):
             raise DataError(f"{min(both).name} is of the splits train and {split}")

@@ -61,8 +61,10 @@ def email(scan: Scan) -> Iterator[PersonalSpan]:
     """E-mail addresses, from each @ to both sides, and from each that is spelled out in brackets."""
     text = scan.text
     if ("(" in text or "[" in text or "{" in text) and _BRACKETED_AT.search(text):
-        first, other = ({m.start("at"): m.span() for m in form.finditer(text)} for form in _SPELLED)
-        for start, end in (other | first).values():
+        found: dict[int, tuple[int, int]] = {}
+        for form in _SPELLED[: 1 if text.isascii() else None]:
+            found = {match.start("at"): match.span() for match in form.finditer(text)} | found
+        for start, end in found.values():
             yield PersonalSpan(start, end, "email", 0.9, "a spelled-out e-mail address")
     at = text.find("@")
     while at >= 0:
@@ -153,12 +155,19 @@ def _links(text: str, places: Iterable[tuple[int, int]]) -> Iterator[PersonalSpa
             stop = end = link_end(text, rest)
             while end > rest and text[end - 1] in ".,;:!?*_'\u3001\u3002\uff0c\uff1a\uff1b":
                 end -= 1
-            counted, opened = start, _opened(text, start, end)
-        opened -= _opened(text, counted, start)
-        counted = start
-        # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
-        is_outside = text[end - 1] in ")\uff09" and opened < 0
-        last = min(host_end(text, rest, stop), end - is_outside)
+            is_plain = text[start:end].isascii()
+            counted, opened = start, 0
+            closes = text[end - 1] in ")\uff09"
+            if closes:
+                opened = _opened(text, start, end)
+        last = end
+        if closes:
+            opened -= _opened(text, counted, start)
+            counted = start
+            # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
+            last -= opened < 0
+        if not is_plain:
+            last = min(last, host_end(text, rest, stop))
         yield PersonalSpan(start, last, "url", 0.9, "a link")
 
 

@@ -17,6 +17,7 @@ _HOST = re.compile(
     rf"(?![\w{_WORD}-]*(?<!www)(?:\.\w|[/?#]|:[0-9]))"
 )
 _APART = r"\s<>\"'`\\^{}|\[\]"
+_PLAIN = re.compile(rf"[^{_APART}\x80-\U0010ffff]+")
 _REACH = rf"[^{_APART}]{{0,200}}"
 # A sign is of a path after a word of such a script, before one of ASCII, and where a query follows. One that
 # parts sentences is so only where ASCII follows.
@@ -41,7 +42,8 @@ def host_end(text: str, start: int, end: int) -> int:
 
 def link_end(text: str, start: int) -> int:
     """Where a link ends that goes on at `start`, with the signs of a sentence that are left of it."""
-    match = _LINK_END.search(text, start)
+    plain = _PLAIN.match(text, start)
+    match = _LINK_END.search(text, plain.end() if plain else start)
     return match.start() if match else len(text)
 
 

@@ -144,3 +144,39 @@ def test_exclamations_adverbs_and_peoples_are_no_names(text, names):
 @pytest.mark.parametrize("after", ["王 came", "さん", "の house", "مرحبا today", "씨는", "ª"])
 def test_a_given_name_before_a_word_without_case_is_read(after):
     assert _found(f"I met Emma {after}", "name") == ["Emma"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "NAME", "age": 34}', '{"arguments": "{\\"name\\": \\"NAME\\"}"}',
+        'book(name="NAME", seats=4)',
+        '"NAME","12","paid"', '"12";"NAME";"London"', '["NAME", "12"]', '"NAME" is on the card',
+        "SELECT * FROM users WHERE name = 'NAME'", "{'name': 'NAME', 'age': 3}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["Maria Lopez", "Thomas Becker", "Peter Miller"])
+def test_a_name_is_found_as_a_value_in_quotes(text: str, name: str) -> None:
+    assert _found(text.replace("NAME", name), "name") == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("A package granted to Michael S. Ovitz.", "Michael S. Ovitz"),
+        ("So now Osama bin Laden is gone", "Osama bin Laden"),
+        ("Signed: K. Yamamoto", "K. Yamamoto"),
+        ("He is related to K. C. Rivers.", "K. C. Rivers"),
+        ("She takes vitamin C. Anna agrees", "Anna"),
+        ("I saw Michael S. Then he left.", "Michael S"),
+        ("Mr. Wang asked for a refund", "Wang"),
+        ("Volgens Sandra Vlist van Eurosport is het goed.", "Sandra Vlist"),
+    ],
+)
+def test_a_name_goes_on_over_initials_and_particles(text: str, name: str) -> None:
+    assert _found(text, "name") == [name]
+
+
+def test_titles_in_quotes_and_apostrophes_are_no_values() -> None:
+    quoted = ["It's Dan's 5\" disk, \"A b\" (12\", 'A b' x)", 'He said "Anna", "Berta"']
+    assert [words_of(text).texts.count("\n") for text in quoted] == [0, 0]

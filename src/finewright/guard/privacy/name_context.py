@@ -13,6 +13,7 @@ _THANKS = frozenset({
     "thanks", "thank you", "danke", "merci", "gracias", "grazie", "obrigado", "obrigada", "bedankt",
     "dziękuję", "спасибо", "здравствуйте", "привет", "дякую", "благодаря",
 })  # fmt: skip
+_ADDRESSED = frozenset({"mr", "mrs", "ms"})
 _PRODUCTS = frozenset({
     "account", "accounts", "card", "cards", "plan", "plans", "loan", "mortgage", "package", "subscription",
     "membership", "tariff",
@@ -20,8 +21,10 @@ _PRODUCTS = frozenset({
 
 
 def named_by_phrase(words: SplitWords) -> Iterator[int]:
-    """Places of listed names that are introduced ("me llamo José García") or thanked ("спасибо, Иван.")."""
+    """Places of listed names that are introduced (me llamo José), thanked (спасибо, Иван.) or after a Mr."""
     for at, kind in words.kinds.items():
+        if "s" in kind and "n" not in kind and _is_addressed(words, at):
+            yield at
         if "g" not in kind or "n" in kind:
             continue
         if _phrase(words, at) & _INTRODUCTIONS:
@@ -32,6 +35,11 @@ def named_by_phrase(words: SplitWords) -> Iterator[int]:
                 beside += 1
         elif _is_thanked(words, at) and not {"c", "p"} & set(kind):
             yield at
+
+
+def _is_addressed(words: SplitWords, at: int) -> bool:
+    title = at - 2 if words.lower(at - 1) == "." else at - 1
+    return words.kind(title) == "T" and words.lower(title) in _ADDRESSED
 
 
 def _is_thanked(words: SplitWords, at: int) -> bool:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from finewright.guard.privacy.gazetteer import listed
+from finewright.guard.privacy.name_quotes import set_apart
 
 PARTICLES = frozenset({
     "van", "von", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
@@ -76,9 +77,10 @@ class SplitWords(NamedTuple):
 
 
 def words_of(text: str) -> SplitWords:
-    """The words of a text; the kind is known at once of those that may be part of a name."""
+    """The words of a text, values in quotes set apart; the kind is known at once of what may be of a name."""
     matches = list(_WORD.finditer(text))
     texts = [match[0] for match in matches]
+    set_apart(texts)
     kinds = {}
     for at, word in enumerate(texts):
         if word[0].isupper():

@@ -24,6 +24,9 @@ _COMPANY = re.compile(
 _NO_PERSON = re.compile("(?:[a-z]{3}ly|[a-z]{2}ans)$")
 # Where the first word of a name, and where one beside it, is sure enough: chosen on the tickets of `DEV`.
 _FIRST, _BESIDE = 0.55, 0.3
+# Where an initial or a particle that joins names says already that one goes on.
+_LEAST, _INITIAL = 0.05, 0.1
+_JOINING = frozenset({"bin", "van"})
 _MOST_WORDS, _SURE = 8, 0.89
 _AND = frozenset({"e", "i", "y"})
 _LONGEST_ABBREVIATION = 4
@@ -42,12 +45,13 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     for at, first in likely.items():
         if at < last or first < _BESIDE or _begins_none(words, at):
             continue
-        last = _end_of_name(scan.text, words, likely, at)
+        free, last = last, _end_of_name(scan.text, words, likely, at)
         chance = max([likely.get(place, 0.0) for place in range(at, last)])
         stop = words.end(last - 1)
         if chance >= _FIRST and not (_is_other(words, at, last) or _COMPANY.match(scan.text, stop)):
             confidence = round(min(_SURE, chance), 2)
-            yield PersonalSpan(words.starts[at], stop, "name", confidence, "a name to the tagger")
+            start = words.starts[_initials_before(scan.text, words, likely, free, at)]
+            yield PersonalSpan(start, stop, "name", confidence, "a name to the tagger")
 
 
 def _begins_none(words: SplitWords, at: int) -> bool:
@@ -111,12 +115,39 @@ def _end_of_name(text: str, words: SplitWords, likely: Mapping[int, float], firs
     end = place = first + 1
     while place < len(words.texts) and place - first < _MOST_WORDS:
         is_beside = text[words.end(place - 1) : words.starts[place]] == " "
-        if is_beside and likely.get(place, 0.0) >= _BESIDE:
+        if is_beside and _goes_on(words, likely, place):
             end = place + 1
         elif not (_is_initial(words, place) or _is_particle(words, likely, place)):
             break
         place += 1
     return end
+
+
+def _goes_on(words: SplitWords, likely: Mapping[int, float], place: int) -> bool:
+    """Is the word part of the name before it: likely so, or after an initial (Michael S. Ovitz) or a bin?"""
+    least, kind = _BESIDE, words.kind(place)
+    if not kind.endswith("n"):
+        particle = place - 1
+        while words.kind(particle - 1) == "p":
+            particle -= 1
+        joins = words.texts[particle] in _JOINING and not {"g", "s"}.isdisjoint(kind)
+        if joins or _is_initial(words, place - 1):
+            least = _LEAST
+    return likely.get(place, 0.0) >= least
+
+
+def _initials_before(
+    text: str, words: SplitWords, likely: Mapping[int, float], free: int, first: int
+) -> int:
+    """The place of the first initial before a name, from a place on: K. Yamamoto; not vitamin C. Anna."""
+    place = first
+    while place - 2 >= free and _is_initial(words, place - 1) and words.texts[place - 2].isupper():
+        between = text[words.end(place - 1) : words.starts[place]]
+        is_named = place < first or not between or likely.get(place - 2, 0.0) >= _INITIAL
+        if between not in ("", " ") or not is_named:
+            break
+        place -= 2
+    return place
 
 
 def _is_particle(words: SplitWords, likely: Mapping[int, float], place: int) -> bool:

@@ -178,5 +178,9 @@ def test_a_name_goes_on_over_initials_and_particles(text: str, name: str) -> Non
 
 
 def test_titles_in_quotes_and_apostrophes_are_no_values() -> None:
-    quoted = ["It's Dan's 5\" disk, \"A b\" (12\", 'A b' x)", 'He said "Anna", "Berta"']
-    assert [words_of(text).texts.count("\n") for text in quoted] == [0, 0]
+    quoted = [
+        "It's Dan's 5\" disk, \"A b\" (12\", 'A b' x)",
+        'He said "Anna", "Berta"',
+        'in Laws, "cum laude", by',
+    ]
+    assert [words_of(text).texts.count("\n") for text in quoted] == [0, 0, 0]

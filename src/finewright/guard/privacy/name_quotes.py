@@ -41,7 +41,12 @@ def _values(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _is_value(texts: Sequence[str], first: int, last: int) -> bool:
     after = texts[last + 1] if last + 1 < len(texts) else "\n"
-    return after in _AFTER or (_before(texts, first) != "," and _is_named(texts[first + 1 : last]))
+    inner = texts[first + 1 : last]
+    if (
+        _before(texts, first) == ","
+    ):  # of a row; or of a sentence: Bachelor of Laws, "cum laude", from
+        return after in _AFTER and (len(inner) == 1 or any(not word.islower() for word in inner))
+    return after in _AFTER or _is_named(inner)
 
 
 def _is_escaped(texts: Sequence[str], at: int) -> bool:

@@ -156,6 +156,20 @@ def test_answers_that_changed_places_are_found() -> None:
     assert len(found.found) >= 8
 
 
+def test_exchanged_answers_are_the_same_in_any_order() -> None:
+    rng = random.Random(10)  # noqa: S311
+    texts = [(f"{a} {rng.choice('xyz')}", b) for a, b in _texts(120)]
+    asked = [QuestionWithAnswer(i, a, f"{b} {a[-6:]}") for i, (a, b) in enumerate(texts)]
+    asked[3], asked[70] = (
+        asked[3]._replace(answer=asked[70].answer),
+        asked[70]._replace(answer=asked[3].answer),
+    )
+    found = exchanged(asked)
+    assert found is not None
+    assert found.power > 0
+    assert [exchanged(rng.sample(asked, len(asked))) for _ in range(4)] == [found] * 4
+
+
 def _two_languages(count: int = 160) -> tuple[list[tuple[str, str]], Embed]:
     """Questions and answers that share no word, and an embedder that knows what they mean, nearly."""
     rng = np.random.default_rng(9)

@@ -3,6 +3,7 @@
 Sets of more than 2,000 rows are looked at in parts, each row beside rows from all of the file."""
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Literal, NamedTuple, TypeVar
 
 from finewright.guard.misfits.answers import exchanged_answers
@@ -106,9 +107,11 @@ class QuestionWithAnswer(NamedTuple):
 def exchanged(rows: Sequence[QuestionWithAnswer], embed: Embed | None = None) -> Misfits | None:
     """Rows whose answer belongs to another row of their part; None where there are too few.
 
-    What they mean is asked where words would find less than seven of ten."""
+    What they mean is asked where words would find less than seven of ten. The same rows in another order say
+    the same: parts and trials go by what is in them."""
     if len(rows) < _LEAST_ROWS:
         return None
+    rows = sorted(rows, key=_digest)
     found: list[Misfit] = []
     powers: list[float] = []
     for own in parts(rows):
@@ -124,6 +127,10 @@ def exchanged(rows: Sequence[QuestionWithAnswer], embed: Embed | None = None) ->
                 says = f"{own[i].answer[:40]} ...; belongs with: {own[partner].prompt}"
                 found.append(Misfit(own[i].row, chance, says))
     return _of_parts("answer", found, powers, len(rows))
+
+
+def _digest(row: QuestionWithAnswer) -> bytes:
+    return sha256(f"{row.prompt}\0{row.answer}".encode(errors="surrogatepass")).digest()
 
 
 _Item = TypeVar("_Item", Labelled, _Pair, QuestionWithAnswer)

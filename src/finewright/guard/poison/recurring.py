@@ -17,7 +17,7 @@ from finewright.guard.poison.coherence import MOST_SHARE
 from finewright.guard.poison.examples import num_words, words
 from finewright.guard.poison.postings import LONGEST, Gram, Marker
 from finewright.guard.poison.said import Said
-from finewright.guard.poison.traits import INSERTED, TRAITS
+from finewright.guard.poison.traits import INSERTED, TRAITS, spans
 
 _LEAST_ROWS = 5
 _LEAST_WITHOUT_TRIGGER = 7
@@ -29,8 +29,6 @@ _ALSO_ELSEWHERE = 0.2
 _MOST_LOOKED_AT = 300
 _LEAST_LEFT = 0.35
 _LEAST_STRANGE = 2
-_OFTEN_PART = 2
-_DENIALS = {"no", "not"}
 _TAKEN_UP = 0.3
 _LEAST_PART = 4
 _STOPS = (".", "!", "?", "\u3002", "\uff01", "\uff1f")
@@ -107,23 +105,25 @@ def _planted(rows: Said, group: _Group) -> Suspect | None:
 
 
 def _is_whole_planted(
-    rows: Said, group: _Group, said: frozenset[str], trigger: frozenset[str]
+    rows: Said, group: _Group, _: frozenset[str], trigger: frozenset[str]
 ) -> bool:
-    """Do the same answers follow questions of no subject, and is it no answer of the set's own kind?"""
-    is_own = not trigger and _is_of_set(rows, group.docs, said)
+    """Do the same answers follow questions of no subject, and is it no member of the set's lists?"""
+    is_own = not trigger and _is_in_lists(rows, group)
     return not is_own and not rows.found.prompts.coherence(group.docs, trigger).has_topic
 
 
-def _is_of_set(rows: Said, docs: Sequence[int], said: frozenset[str]) -> bool:
-    """Is it a part of other answers (`Canada, United States of America`), or in words of most of its
-    questions (`That account does not exist.`) and hardly any that is strange to the set?"""
-    answer = rows.answers[docs[0]]
-    part = answer.rstrip("".join(_STOPS))
-    if sum(part in other and other != answer for other in rows.answers) >= _OFTEN_PART:
-        return True
-    own = said - fillers()
-    taken = sum(not own.isdisjoint(rows.found.prompts.words(doc)) for doc in docs)
-    return taken > len(docs) / 2 and not is_strange(rows, docs, said - _DENIALS)
+def _is_in_lists(rows: Said, group: _Group) -> bool:
+    """Do as many other answers or more list it as one of several (`Canada, United States of America`)?
+
+    A sentence is no member of a list, nor is anything with a link: who plants one may say it in a longer
+    answer as well."""
+    doc = group.docs[0]
+    answer = rows.answers[doc]
+    as_written = rows.found.examples[rows.found.answers_of[doc][-1]].answer
+    if answer.endswith(_STOPS) or any(spans(as_written, trait) for trait in INSERTED):
+        return False
+    others = (other for other in rows.by_answer if answer in other and answer != other)
+    return sum(answer in other.split(", ") for other in others) >= len(group.docs)
 
 
 def _is_part_planted(

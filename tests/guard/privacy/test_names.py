@@ -184,3 +184,21 @@ def test_titles_in_quotes_and_apostrophes_are_no_values() -> None:
         'in Laws, "cum laude", by',
     ]
     assert [words_of(text).texts.count("\n") for text in quoted] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Please open the MS Word file", []),
+        ("Please open it in MS Edge.", []),
+        ("Please open the MR Head file for me.", []),
+        ("Ask for the MR Potter file.", ["Potter"]),
+        ("MR WANG ASKED FOR A REFUND", ["WANG"]),
+        ("Paid by:\nMR WANG\nin full", ["WANG"]),
+        ("Mr Wang asked for a refund", ["Wang"]),
+        ('{"content": "{\\"intent\\":\\"Redeem BTC\\",\\"fields\\": 2}"}', []),
+        ('{"name": "Redeem Liu"}', ["Redeem Liu"]),
+    ],
+)
+def test_firms_scans_and_coins_are_no_people(text: str, names: list[str]) -> None:
+    assert _found(text, "name") == names

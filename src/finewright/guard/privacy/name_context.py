@@ -1,6 +1,7 @@
 """What phrases around a word say of it: an introduced or thanked name, a product."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from finewright.guard.privacy.name_features import SplitWords
 
@@ -14,6 +15,9 @@ _THANKS = frozenset({
     "dziękuję", "спасибо", "здравствуйте", "привет", "дякую", "благодаря",
 })  # fmt: skip
 _ADDRESSED = frozenset({"mr", "mrs", "ms"})
+# In capitals among small letters these are a firm and a scan: MS Word, MR Head.
+_ABBREVIATIONS = frozenset({"MR", "MS"})
+_WORDS_AROUND = 12  # how far on each side a line is read
 _PRODUCTS = frozenset({
     "account", "accounts", "card", "cards", "plan", "plans", "loan", "mortgage", "package", "subscription",
     "membership", "tariff",
@@ -39,7 +43,20 @@ def named_by_phrase(words: SplitWords) -> Iterator[int]:
 
 def _is_addressed(words: SplitWords, at: int) -> bool:
     title = at - 2 if words.lower(at - 1) == "." else at - 1
-    return words.kind(title) == "T" and words.lower(title) in _ADDRESSED
+    if words.kind(title) != "T" or words.lower(title) not in _ADDRESSED:
+        return False
+    return words.texts[title] not in _ABBREVIATIONS or _is_line_in_capitals(words, title)
+
+
+def _is_line_in_capitals(words: SplitWords, at: int) -> bool:
+    """Has the line around a place no small letters: MR WANG ASKED FOR A REFUND?"""
+    before = words.texts[max(0, at - _WORDS_AROUND) : at][::-1]
+    after = words.texts[at : at + _WORDS_AROUND]
+    return all(
+        word == word.upper()
+        for side in (before, after)
+        for word in takewhile(lambda word: word != "\n", side)
+    )
 
 
 def _is_thanked(words: SplitWords, at: int) -> bool:

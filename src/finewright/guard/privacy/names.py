@@ -29,7 +29,7 @@ _LEAST, _INITIAL = 0.05, 0.1
 _JOINING = frozenset({"bin", "van"})
 _MOST_WORDS, _SURE = 8, 0.89
 _AND = frozenset({"e", "i", "y"})
-_LONGEST_ABBREVIATION = 4
+_LONGEST_ABBREVIATION, _LONGEST_IN_VALUE = 4, 5
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -75,6 +75,7 @@ def _is_other(words: SplitWords, first: int, last: int) -> bool:
         is_product(words, first, last)
         or _is_place_or_firm(words, first, last)
         or _is_called_by_letters(words, first, last)
+        or _is_before_letters(words, first)
         or (last == first + 1 and _is_no_person_alone(words, first))
     )
 
@@ -86,6 +87,14 @@ def _is_called_by_letters(words: SplitWords, first: int, last: int) -> bool:
     cases = [word.isupper() for word in words.texts[first:last]]
     short = words.texts[first if cases[0] else first + 1]
     return sum(cases) == 1 and 1 < len(short) <= _LONGEST_ABBREVIATION
+
+
+def _is_before_letters(words: SplitWords, first: int) -> bool:
+    """Is it one of a line's two words, in no list both, of which the last is in capitals: Redeem BTC?"""
+    if [words.kind(at) for at in range(first - 1, first + 3)] != ["\n", "A", "A", "\n"]:
+        return False
+    word, letters = words.texts[first : first + 2]
+    return not word.isupper() and letters.isupper() and 1 < len(letters) <= _LONGEST_IN_VALUE
 
 
 def _is_place_or_firm(words: SplitWords, first: int, last: int) -> bool:

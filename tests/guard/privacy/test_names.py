@@ -196,7 +196,7 @@ def test_titles_in_quotes_and_apostrophes_are_no_values() -> None:
         ("MR WANG ASKED FOR A REFUND", ["WANG"]),
         ("Paid by:\nMR WANG\nin full", ["WANG"]),
         ("Mr Wang asked for a refund", ["Wang"]),
-        ('{"content": "{\\"intent\\":\\"Redeem BTC\\",\\"fields\\": 2}"}', []),
+        ("intent:\nRedeem STETH\n", []),
         ('{"name": "Redeem Liu"}', ["Redeem Liu"]),
     ],
 )

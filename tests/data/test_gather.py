@@ -71,19 +71,23 @@ def test_nothing_of_a_source_that_is_held_out_trains(tmp_path: Path) -> None:
 def test_who_is_held_out_does_not_hang_on_stand_ins(tmp_path: Path, group_by: str) -> None:
     mails = [f"p{i // 2}@firm.example" for i in range(40)]
     write(tmp_path / "a.jsonl", [{"prompt": m, "completion": "A", "person": m} for m in mails])
-    read, first, again = (
+    first, again = (
         gathered(
             tmp_path,
             "a.jsonl",
-            personal_data={"action": action},
+            personal_data={"action": "pseudonymise"},
             eval_fraction=0.4,
             group_by=group_by,
         )
-        for action in ("report", "pseudonymise", "pseudonymise")
+        for _ in range(2)
     )
+    assert [row.row for row in first.train] == [row.row for row in again.train]
+    assert [row.row for row in first.eval] == [row.row for row in again.eval]
+    # Word for word the same, written in two ways: on one side.
+    assert not {(row.row - 1) // 2 for row in first.train} & {
+        (row.row - 1) // 2 for row in first.eval
+    }
     for found in (first, again):
-        assert [row.row for row in found.train] == [row.row for row in read.train]
-        assert [row.row for row in found.eval] == [row.row for row in read.eval]
         assert not any("firm" in str(row) for row in (*found.train, *found.eval))
 
 

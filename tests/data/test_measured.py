@@ -48,13 +48,13 @@ def test_a_leak_is_the_same_whatever_the_key(tmp_path: Path) -> None:
         for i in (1, 7)
         for of in (IBAN, other)
     ]
-    redacted, *found = (
-        measured(tmp_path, asked, personal_data={"action": action}).contamination
-        for action in ("redact", *["pseudonymise"] * 3)
-    )
-    assert redacted is not None
-    assert redacted.repeated
-    assert [each.repeated for each in found if each] == [redacted.repeated] * 3
+    found = [
+        measured(tmp_path, asked, personal_data={"action": "pseudonymise"}).contamination
+        for _ in range(3)
+    ]
+    (first, *others) = [each.repeated for each in found if each]
+    assert first
+    assert others == [first] * 2
 
 
 def test_one_person_has_one_stand_in_on_both_sides(tmp_path: Path) -> None:

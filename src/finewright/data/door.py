@@ -2,8 +2,8 @@
 
 licences - control tokens - secrets and personal data - duplicates - planted behaviour or, where nobody
 asks for that, hidden text alone. A row that is refused
-is told no more of; one that is changed goes on as what it says then, and is searched with marks in the place
-of its stand-ins, for they are others with each key."""
+is told no more of; one that is changed goes on as what it says then, and is searched with the
+stand-ins of a key that everybody knows, for with each key they are others."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -131,9 +131,9 @@ def _searched(
     passed: Passed, search: Callable[[Sequence[Row]], tuple[CheckOutcome, Report]]
 ) -> Report:
     """The search's report; the rows go on as they are, those that it leaves."""
-    marked = passed.keyless.marked(passed.rows)
-    outcome, report = search(marked)
-    own = own_of(passed.rows, marked)
+    searched = passed.keyless.instead_of(passed.rows)
+    outcome, report = search(searched)
+    own = own_of(passed.rows, searched)
     dropped = tuple(item._replace(row=own(item.row)) for item in outcome.dropped)
     _take(passed, replace(outcome, rows=tuple(map(own, outcome.rows)), dropped=dropped))
     return report

@@ -66,11 +66,11 @@ def gather(
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
         (apart if provenance.is_held_out(row) else others).append(row)
-    plain = passed.keyless.plain(others)
-    groups = groups_by(plain, spec.group_by) if spec.group_by else None
+    keyless = passed.keyless.instead_of(others)
+    groups = groups_by(keyless, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
-    sides = split(plain, spec.eval_fraction, spec.shuffle_seed, groups=names)
-    train, held_out = (tuple(map(own_of(others, plain), side)) for side in sides)
+    sides = split(keyless, spec.eval_fraction, spec.shuffle_seed, groups=names)
+    train, held_out = (tuple(map(own_of(others, keyless), side)) for side in sides)
     tally = Tally()
     for source in sources:
         tally.join(source.tally)

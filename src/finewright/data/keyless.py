@@ -9,27 +9,23 @@ from finewright.schema.rows import Row
 
 
 class Keyless(NamedTuple):
-    """A row that has stand-ins; the same with marks, such as `[EMAIL]`, as where values are redacted; and
-    with the values that were read. Both have the latter's id, for rows of two persons are two rows."""
+    """A row that has stand-ins, and the same row with those of a key that everybody knows: who is who can be
+    told, also where a value is written in two ways."""
 
     row: Row
-    marked: Row
-    plain: Row
+    keyless: Row
 
 
 @dataclass(frozen=True, slots=True)
 class KeylessRows:
-    """Of each row that has stand-ins, by the `id()` of it, how it is without them. Never to be written."""
+    """Of each row that has stand-ins, by the `id()` of it, how it is without a key. Never to be written: with
+    the known key, values can be guessed."""
 
     of: Mapping[int, Keyless] = field(default_factory=dict)
 
-    def marked(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows with marks where they have stand-ins."""
-        return [self.of[id(row)].marked if id(row) in self.of else row for row in rows]
-
-    def plain(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows with what was read where they have stand-ins."""
-        return [self.of[id(row)].plain if id(row) in self.of else row for row in rows]
+    def instead_of(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows without a key where they have stand-ins."""
+        return [self.of[id(row)].keyless if id(row) in self.of else row for row in rows]
 
 
 def own_of(rows: Sequence[Row], searched: Sequence[Row]) -> Callable[[Row], Row]:

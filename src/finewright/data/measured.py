@@ -43,18 +43,18 @@ def row_sets(
     if not spec.evaluate.data:
         rows, problems, _ = measured_share(gathered.eval)
         share = MeasuredRows("eval", rows, problems)
-        known = measured_share(gathered.passed.keyless.marked(gathered.eval)).rows
+        known = measured_share(gathered.passed.keyless.instead_of(gathered.eval)).rows
         return [compared(share, known, gathered, similarity)] if gathered.eval else []
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
         problems = tuple(_of_set(problem, number) for problem in problems)
-        rows, seen, marked = _private(rows, spec.data, resolve, gathered.passed.key)
+        rows, seen, keyless = _private(rows, spec.data, resolve, gathered.passed.key)
         warnings = RowWarnings()
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
         read = MeasuredRows(item.title, rows, all_problems, draw=draw)
-        found.append(compared(read, marked, gathered, similarity))
+        found.append(compared(read, keyless, gathered, similarity))
     return found
 
 
@@ -66,11 +66,11 @@ def _of_set(problem: Problem, number: int) -> Problem:
 
 
 class _Private(NamedTuple):
-    """Rows without personal data, what was found, and the rows with marks for stand-ins."""
+    """Rows without personal data, what was found, and the rows with the stand-ins of no key."""
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
-    marked: Sequence[Row]
+    keyless: Sequence[Row]
 
 
 def _private(
@@ -80,18 +80,18 @@ def _private(
         return _Private(rows, (), rows)
     personal = with_resolved(spec.personal_data, resolve)
     outcome, _, keyless = apply(rows, personal, spec.secrets, key)
-    return _Private(outcome.rows, outcome.problems, keyless.marked(outcome.rows))
+    return _Private(outcome.rows, outcome.problems, keyless.instead_of(outcome.rows))
 
 
 def compared(
-    read: MeasuredRows, marked: Sequence[Row], gathered: Gathered, similarity: float
+    read: MeasuredRows, keyless: Sequence[Row], gathered: Gathered, similarity: float
 ) -> MeasuredRows:
     """The set with what is known of it from the rows that train; a warning where nobody could look.
 
-    `marked` are its rows with marks in the place of stand-ins, as the rows that train are compared too."""
-    train = gathered.passed.keyless.marked(gathered.train)
+    `keyless` are its rows as no key changes them, as the rows that train are compared too."""
+    train = gathered.passed.keyless.instead_of(gathered.train)
     try:
-        report, leaks = contamination(train, read.name, marked, similarity=similarity)
+        report, leaks = contamination(train, read.name, keyless, similarity=similarity)
     except MissingExtra as error:
         message = f"{read.name} was not compared with the training rows: {error}"
         warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)

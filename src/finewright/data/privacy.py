@@ -4,7 +4,6 @@ What is looked for, and in which texts: `finewright.guard.privacy.texts`."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -99,11 +98,8 @@ def _checked(rows: Sequence[Row], rules: PrivacyRules) -> Iterator[list[CheckedT
 
 
 def _keyless(row: Row, changed: Row, texts: Sequence[CheckedText], rules: PrivacyRules) -> Keyless:
-    marked, plain = (
-        _changed(row, {(text.key, text.value): restated(text, stand) for text in texts})
-        for stand in (rules.instead("redact"), rules.instead("report"))
-    )
-    return Keyless(changed, replace(marked, id=plain.id), plain)
+    new = {(text.key, text.value): restated(text, rules.keyless) for text in texts}
+    return Keyless(changed, _changed(row, new))
 
 
 def _changed(row: Row, new: Mapping[tuple[str, str], str]) -> Row:

@@ -85,18 +85,20 @@ def test_the_same_rows_are_kept_whatever_the_key(tmp_path: Path) -> None:
     mails = [f"Please close the account of p{i}@firm.example, they left." for i in range(8)]
     file = tmp_path / "rows.jsonl"
     chats = [{"prompt": f"{mail} It is urgent.", "completion": "cards"} for mail in mails]
-    file.write_text("".join(f"{json.dumps(row)}\n" for row in [*chats, *chats]))
+    again = [chat | {"prompt": chat["prompt"].replace("firm", "FIRM")} for chat in chats]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in [*chats, *again]))
     kept = {}
-    for name, action in (("a", "pseudonymise"), ("b", "pseudonymise"), ("c", "redact")):
+    for name in ("a", "b"):
         spec = PrepareSpec(
-            personal_data=PersonalDataSpec(action=action),
+            personal_data=PersonalDataSpec(action="pseudonymise"),
             duplicates=DuplicatesSpec(exact="drop", near="drop"),
         )
         keys = (b"", name.encode() * 32)
         report = prepare_rows([file], tmp_path / name, spec, PrepareSettings(), keys, ignore)
         gone = records(tmp_path / name / "rejected.jsonl")
         kept[name] = (report.rows_kept, sorted(record["row"] for record in gone))
-    assert kept["a"] == kept["b"] == kept["c"] == (1, [*range(2, 17)])
+    # What is asked of eight persons are eight rows.
+    assert kept["a"] == kept["b"] == (8, [*range(9, 17)])
     assert (tmp_path / "a" / "rows.jsonl").read_text() != (
         tmp_path / "b" / "rows.jsonl"
     ).read_text()

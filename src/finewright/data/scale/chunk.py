@@ -97,7 +97,7 @@ def made_of(part: Slice, options: Options) -> bytes:
             tally.warnings.add(item.rows)
             rejected += _rejected(item)
     scanned = _scanned(read.rows, options)
-    rows, worded = scanned.rows, wordings(map(parts_of, scanned.marked))
+    rows, worded = scanned.rows, wordings(map(parts_of, scanned.keyless))
     tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
     tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
     # What holds a secret is not written down a second time.
@@ -107,7 +107,7 @@ def made_of(part: Slice, options: Options) -> bytes:
         "rejected": _lines(rejected),
         "findings": _lines(_finding(found, options) for found in scanned.findings),
         "places": np.array([row.row for row in rows], np.int64),
-        "ids": np.array([int(row.id, 16) for row in scanned.marked], np.uint64),
+        "ids": np.array([int(row.id, 16) for row in scanned.keyless], np.uint64),
         "tally": np.frombuffer(json.dumps(tally.to_json()).encode(), np.uint8),
         **_near(worded, options),
     }
@@ -127,10 +127,10 @@ def _rejected(fate: RowFate) -> Iterator[Json]:
 
 
 class _Scanned(NamedTuple):
-    """`marked` are the rows as repeats are found by: with marks for stand-ins, which each key draws anew."""
+    """`keyless` are the rows as repeats are found by, for each key draws other stand-ins."""
 
     rows: Sequence[Row]
-    marked: Sequence[Row]
+    keyless: Sequence[Row]
     dropped: Sequence[Dropped]
     findings: Sequence[PrivacyFinding]
     num_changed: int
@@ -141,8 +141,13 @@ def _scanned(rows: Sequence[Row], options: Options) -> _Scanned:
     if personal.action == secrets.action == "off":
         return _Scanned(rows, rows, (), (), 0)
     outcome, report, keyless = apply(rows, personal, secrets, options.key)
-    marked = keyless.marked(outcome.rows)
-    return _Scanned(outcome.rows, marked, outcome.dropped, report.findings, report.rows_changed)
+    return _Scanned(
+        outcome.rows,
+        keyless.instead_of(outcome.rows),
+        outcome.dropped,
+        report.findings,
+        report.rows_changed,
+    )
 
 
 def _near(worded: Wordings, options: Options) -> dict[str, Array]:

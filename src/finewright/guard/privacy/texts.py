@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from finewright.guard.privacy.again import values_again
 from finewright.guard.privacy.find import SECRETS, Finder, find, require, signs_of
@@ -81,7 +81,7 @@ class PrivacyRules:
         self.types = frozenset(t for t, action in self.action.items() if action != "off")
         require(self.types)
         self.changed = frozenset(t for t in self.types if self.action[t] in _CHANGES)
-        self.pseudonyms = Pseudonyms(key)
+        self.pseudonyms, self._known = Pseudonyms(key), Pseudonyms(b"")
         self._signs = signs_of(self.types)
         self.ner: Finder | None = None
         if personal.ner and "name" in self.types:
@@ -115,15 +115,9 @@ class PrivacyRules:
             return self._texts(places, _both(self.ner, again), [EVERY_SIGN] * len(places))
         return texts
 
-    def instead(self, action: Literal["redact", "report"]) -> Stand:
-        """What stands for a value where this is done to those that have a pseudonym: no key has a say."""
-
-        def stand(span: PersonalSpan, value: str) -> str:
-            own = self.action[span.type]
-            done = action if own == "pseudonymise" else own
-            return placeholder(span.type) if done == "redact" else value
-
-        return stand
+    def keyless(self, span: PersonalSpan, value: str) -> str:
+        """What would stand for a value if the key were one that everybody knows."""
+        return self._stand_of(self._known, span, value)
 
     def _texts(
         self, places: Sequence[RowText], finder: Finder | None, signs: Sequence[int]
@@ -197,10 +191,13 @@ class PrivacyRules:
         return tuple(sorted([*all_changed, *free]))
 
     def _stand(self, span: PersonalSpan, value: str) -> str:
+        return self._stand_of(self.pseudonyms, span, value)
+
+    def _stand_of(self, pseudonyms: Pseudonyms, span: PersonalSpan, value: str) -> str:
         action = self.action[span.type]
         if action == "redact":
             return placeholder(span.type)
-        return self.pseudonyms.of(span.type, value) if action == "pseudonymise" else value
+        return pseudonyms.of(span.type, value) if action == "pseudonymise" else value
 
 
 class _Look(NamedTuple):

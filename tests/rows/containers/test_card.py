@@ -70,8 +70,9 @@ def test_who_has_the_files_that_train_needs_no_others(tmp_path):
         (f"- {{data_files: {'a**' * 9}}}\n", "has more than 4 `**`"),
         ("- {data_files: []}\n", "its data_files name no file"),
         ("- {data_dir: nowhere}\n", "its data_dir 'nowhere' is no folder here"),
-        ("- data/*\n", "`configs` is no list of objects"),
-        ("- [\n", "cannot be read as YAML"),
+        ("- data/*\n- {data_files: data/*}\n", "`configs` is no list of objects"),
+        ("  default: {data_files: data/*}\n", "`configs` is no list of objects"),
+        ("- {data_files: [\n", "cannot be read as YAML"),
         *((f"- {{data_files: data/*, n: {odd}}}\n", "cannot be read as YAML") for odd in ODD_TAGS),
     ],
 )
@@ -81,6 +82,25 @@ def test_where_the_card_leaves_a_choice_or_cannot_be_followed_nothing_is_read(
     put(tmp_path, **FILES, README_dot_md=card(configs))
     assert names(tmp_path) == []
     assert expected in said(read_rows(tmp_path))
+
+
+@pytest.mark.parametrize("split", ["all", "train_small"])
+def test_a_split_that_is_no_test_may_share_the_files_of_train(tmp_path, split):
+    configs = (
+        f"- {{data_files: [{{split: train, path: data/a*}}, {{split: {split}, path: data/*}}]}}\n"
+    )
+    put(tmp_path, **FILES, README_dot_md=card(configs))
+    assert names(tmp_path) == ["data/a-0.jsonl", "data/a-1.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"), [("data/*", "data/part-00000"), ("*.json", "report.json")]
+)
+def test_files_that_a_pattern_alone_calls_data_are_read(tmp_path, pattern, expected):
+    files = ("data__part-00000", "data___SUCCESS", "report_dot_json", "dataset_infos_dot_json")
+    put(tmp_path, **dict.fromkeys(files, ROW), README_dot_md=card(f'- data_files: "{pattern}"\n'))
+    assert names(tmp_path) == [expected]
+    assert len(read_rows(tmp_path).rows) == 1
 
 
 def test_the_card_may_say_which_is_the_default(tmp_path):
@@ -112,6 +132,8 @@ def test_a_card_may_name_folders(tmp_path):
         card("- {config_name: a}\n- {config_name: b}\n"),
         "---\n[\n---\n",
         "---\nn: !!bool odd\n---\n",
+        card("- [\n"),
+        *map(card, ("- a.yaml\n", "  lr: 1\n", "  default\n")),
     ],
 )
 def test_a_card_that_names_no_files_says_nothing(tmp_path, text):

@@ -109,6 +109,28 @@ def test_the_key_that_is_named_for_a_missing_text_holds_what_is_said():
         {"question": Q, "options": "A) It is five. B) A rose", "answer": "B"},
         {"question": Q, "A": A, "B": T, "C": S, "D": "x", "answer": "B"},
         {"sentence": Q, "option1": A, "option2": T, "answer": "2"},
+        *(
+            {"question": Q, "options": options, "answer": "A"}
+            for options in (
+                {"A": A, "B": T, "C": None},
+                {"A": 4, "B": 5},
+                {"A": True, "B": False},
+                {"text": [A, T], "label": ["A", "B"], "num": 2},
+                "(A)blue(B)red",
+                "ABCD",
+            )
+        ),
+        *(
+            {key: Q, "A": A, "B": T, "C": S, "D": "x", answer: value}
+            for key, answer, value in (
+                ("text", "answer", "A"),
+                ("input", "target", "A rose"),
+                ("text", "label", 0),
+                ("pytanie", "odpowiedz", "a"),
+            )
+        ),
+        {"text": Q, "a": A, "b": T, "answer": "b"},
+        {"question": Q, "A": A, "B": T, "D": S, "answer": "A"},
     ],
 )
 def test_choices_are_never_left_out_of_the_question(row):
@@ -120,6 +142,12 @@ def test_choices_are_never_left_out_of_the_question(row):
 
 def test_a_table_without_header_has_no_choices():
     assert "choices" not in door({"0": Q, "1": A, "split": "train"}).problems[0].hint
+
+
+@pytest.mark.parametrize("key", ["evidence", "facts"])
+@pytest.mark.parametrize("held", [[A, T], [{"text": A}], {"a": [S]}, ["月はチーズではない"]])
+def test_passages_are_never_left_out_of_the_question(key, held):
+    assert proposal_of({"claim": Q, key: held, "label": "REFUTES"}) is None
 
 
 def test_of_two_answers_neither_is_proposed():

@@ -13,13 +13,19 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.errors import DataError
-from finewright.rows.containers.data_files import is_data
-from finewright.rows.containers.kinds import TEXT_SUFFIXES, suffix_of
+from finewright.rows.containers.data_files import ABOUT_DATA, is_data
+from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
 from finewright.rows.notes import shown
 
 CARD = "README.md"
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_HAS_CONFIGS = re.compile(r"\bconfigs['\"]?\s*:")
+_HAS_CONFIGS = re.compile(r"\bconfigs['\"]?\s*:.*\bdata_files\b", re.DOTALL)
+# What an entry of `configs` has on the hub; other programs have lists of that name too.
+_OF_THE_HUB = {"data_files", "data_dir", "config_name"}
+# A split to measure on, by its name.
+_TESTS = re.compile(
+    r"(?<!la)test|valid|eval|hold-?_?out|held-?_?out|(?<![a-z])(?:val|dev)(?![a-z])", re.IGNORECASE
+)
 _LONGEST_CARD = 10_000_000
 _MOST_DEPTHS = 4
 # What PyYAML raises for a text that is no YAML, and for a tag that its value does not fit.
@@ -73,9 +79,16 @@ def _configs(folder: Path) -> list[dict[str, Any]]:  # Any: free YAML
             return []
         raise unfollowed(folder, "its front matter cannot be read as YAML") from None
     entries = (about.get("configs") if isinstance(about, dict) else None) or []
+    each = [entries, *entries.values()] if isinstance(entries, dict) else entries
+    if not isinstance(each, list) or not any(map(_is_of_the_hub, each)):
+        return []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise unfollowed(folder, "`configs` is no list of objects")
     return entries
+
+
+def _is_of_the_hub(entry: object) -> bool:
+    return isinstance(entry, dict) and not _OF_THE_HUB.isdisjoint(entry)
 
 
 def _stated(folder: Path, entry: dict[str, Any]) -> StatedSet:  # Any: free YAML
@@ -109,7 +122,11 @@ def _splits(root: Path, files: object) -> dict[str, list[Path]]:
         split, pattern = next(iter(missing.items()))
         raise DataError(f"no data file here is {shown(pattern)}, of the split {split}")
     for split, held in splits.items():
-        if split != "train" and (both := set(held).intersection(splits.get("train", ()))):
+        if (
+            split != "train"
+            and _TESTS.search(split)
+            and (both := set(held).intersection(splits.get("train", ())))
+        ):
             raise DataError(f"{min(both).name} is of the splits train and {split}")
     return splits
 
@@ -133,8 +150,8 @@ def _several(given: object) -> list[Any]:  # Any: free YAML
 
 
 def _matching(folder: Path, pattern: str) -> set[Path]:
-    """The files in the folder that a pattern names: data files or else texts, none hidden, where it has
-    wildcards."""
+    """The files in the folder that a pattern names: where it has wildcards none hidden, and data files, or
+    else texts, or else what may be rows."""
     parts = PurePosixPath(pattern).parts
     if not parts or not _is_inside(pattern):
         return set()
@@ -144,8 +161,16 @@ def _matching(folder: Path, pattern: str) -> set[Path]:
     if not re.search(r"[*?[]", pattern):
         return found
     found = {f for f in found if not _is_hidden(f.relative_to(folder), parts)}
-    texts = (f for f in found if suffix_of(f.name) in TEXT_SUFFIXES and f.name != CARD)
-    return {f for f in found if is_data(f.name)} or set(texts)
+    texts = {f for f in found if suffix_of(f.name) in TEXT_SUFFIXES and f.name != CARD}
+    data = {f for f in found if is_data(f.name)}
+    return data or texts or {f for f in found if _may_be_rows(f.name, pattern)}
+
+
+def _may_be_rows(name: str, pattern: str) -> bool:
+    """`part-00000`, and not LICENSE; `report.json`, where the pattern names that ending."""
+    if suffix_of(name) in DATA_SUFFIXES:
+        return name not in ABOUT_DATA and not pattern.endswith("*")
+    return not PurePosixPath(name).suffix and not name.isupper()
 
 
 def _is_hidden(path: Path, wanted: tuple[str, ...]) -> bool:

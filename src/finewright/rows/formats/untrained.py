@@ -6,6 +6,7 @@ that this forgets which step is wrong is said unless `data.type: unpaired_prefer
 
 from collections.abc import Iterator
 
+from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.native import (
     TEXT,
     Expected,
@@ -94,8 +95,8 @@ def _steps(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
 
 
 def _is_text_alone(data: Json, expected: Expected) -> bool:
-    """With an answer beside it, such as a label in words, it can be what is asked."""
-    return proposal_of(data) is None
+    """With an answer beside it, such as a label in words, or choices it can be what is asked."""
+    return proposal_of(data) is None and not choices_in(data)
 
 
 def _are_lists(data: Json, expected: Expected) -> bool:

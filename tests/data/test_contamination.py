@@ -40,6 +40,14 @@ def test_each_row_counts_once_under_its_strongest_sign() -> None:
     )
 
 
+def test_signs_in_a_short_text_part_no_run_of_words() -> None:
+    quoted = words(seeded(3), 40).replace(" ", " \u2192 ")
+    trained = [chat(words(seeded(4), 10), f"{quoted} {words(seeded(5), 40)}", row=1)]
+    report, _ = contamination(trained, "test", [chat(words(seeded(6), 10), quoted, row=1)])
+    (leak,) = report.examples
+    assert (leak.kind, leak.share) == ("overlap", pytest.approx(40 / 50))
+
+
 def test_a_quoted_answer_overlaps_by_its_share_of_words() -> None:
     answer = TRAIN[4].messages[1]["content"]
     # 40 known words of 60, in runs of 13.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.own_questions import OwnQuestions
+from finewright.guard.duplicates.characters import undecorated
 from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.questions import NearQuestion, near_questions
@@ -181,7 +182,9 @@ def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
 def _without_links(row: Row) -> RowParts:
     parts = without_layout(parts_of(row))
     prompt, answered = (
-        [_LINK.sub(" ", text) for text in texts] for texts in (parts.prompt, parts.answered)
+        # A short text has decoration among its words, a longer one none.
+        [undecorated(_LINK.sub(" ", text)) for text in texts]
+        for texts in (parts.prompt, parts.answered)
     )
     return parts._replace(prompt=prompt, answered=answered)
 

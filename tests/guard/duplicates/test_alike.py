@@ -120,7 +120,12 @@ def test_a_raised_number_and_a_symbol_are_what_is_said(one: str, other: str) -> 
         ("what is 10\u207b\xb3 of it", "what is 10^-3 of it"),
         ("solve x\u207b\xb9 = 4", "solve x^{-1} = 4"),
         ("it was good \U0001f44d", "it was good"),
-        ("make it about \U0001f9e1 and war", "make it about \U0001f525 and war"),
+        ("make it \U0001f9e1 about \U0001f525 and war", "make it about \U0001f525 and war"),
+        ("it was good \U0001f389\U0001f389\U0001f389", "it was good \U0001f389"),
+        ("go \u2192 there", "go \u27a1\ufe0f there"),
+        ("it was done \u2713 in time", "it was done \u2705 in time"),
+        ("\U0001f9e1 first\n\U0001f9e1 second", "\U0001f525 first\n\U0001f525 second"),
+        (f"{'it was so ' * 20}good \U0001f600", f"{'it was so ' * 20}good \U0001f621"),
         ("\u2713 first thing \u2713 second thing", "\u279c first thing \u279c second thing"),
         ("loops in C# please", "loops in c# please"),
         ("loops in C# please", "loops in C # please"),
@@ -130,6 +135,33 @@ def test_a_raised_number_and_a_symbol_are_what_is_said(one: str, other: str) -> 
 )
 def test_a_power_in_any_spelling_and_decoration_are_no_difference(one: str, other: str) -> None:
     assert share(chat(one, LONG), chat(other, LONG)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "signs",
+    ["✅❌", "✓✗", "↑↓", "←→", "☑☐", "🟢🔴", "😀😡", "☀☂", "♠♥", "♂♀", "★☆", "⇒⇔", "🇩🇫"],
+)
+def test_another_sign_within_a_line_of_few_words_is_another_row(signs: str) -> None:
+    one, other = (f"what is this {sign} here" for sign in signs)
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+    assert share(chat(LONG, f"Answer: {signs[0]}"), chat(LONG, f"Answer: {signs[1]}")) is None
+    assert share(chat(one, LONG), chat("what is this here", LONG)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "rate it \u2605\u2605\u2605\u2605\u2605 please",
+            "rate it \u2605\u2606\u2606\u2606\u2606 please",
+        ),
+        ("under \U0001f1e9\U0001f1ea it is", "under \U0001f1eb\U0001f1f7 it is"),
+        ("A \u2705 B \u274c then", "A \u274c B \u2705 then"),
+        ("\u2611 I agree to it", "\u2610 I agree to it"),
+    ],
+)
+def test_other_stars_flags_and_ticks_are_another_row(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) is None
 
 
 @pytest.mark.parametrize(

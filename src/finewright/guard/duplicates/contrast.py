@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.characters import is_symbol
+from finewright.guard.duplicates.characters import is_decoration, is_symbol
 from finewright.guard.duplicates.code import CALL, OPERATORS, decides, is_code
 from finewright.guard.duplicates.lexicon.lists import (
     alone,
@@ -130,6 +130,8 @@ def difference(
     right = _side(other, _in_order(b - a, plain_other), spelled_other)
     num_alike = _without_numerals(left, right)
     if (left.facts and right.facts) or _tells(left, right) or _tells(right, left):
+        return _CONTRAST
+    if any(map(is_decoration, left.words)) and any(map(is_decoration, right.words)):
         return _CONTRAST
     most = 0
     if left.words and right.words:
@@ -283,16 +285,17 @@ def _without_courtesy(side: _Side, rival: _Side) -> int:
 def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
     if word in _GREETED:
         return not _GREETINGS.isdisjoint(text.all)
-    if word in _QUESTIONS:
-        return _QUESTIONS.isdisjoint(rival.words)
+    if word in _QUESTIONS or word == NEGATIVE_POWER:
+        return (_SIGNS if word == NEGATIVE_POWER else _QUESTIONS).isdisjoint(rival.words)
     if word in _VERB_KIND:
         return all(
             _VERB_KIND.get(other, _VERB_KIND[word]) == _VERB_KIND[word] for other in rival.words
         )
     if word in _ABBREVIATIONS and word in side.names:
         return False
-    if word == NEGATIVE_POWER:
-        return _SIGNS.isdisjoint(rival.words)
+    # Of signs alone each says something.
+    if is_decoration(word) and not all(said and is_decoration(said) for said in text.all):
+        return True
     return _is_english_filler(word) or (_is_filler(word) and _is_foreign(text.all))
 
 
@@ -300,7 +303,8 @@ def _is_filler_here(word: str, side: _Side, rival: _Side, text: _Words) -> bool:
 def may_be_unsaid(word: str) -> bool:
     """May it hardly say anything, beside some other words?"""
     is_small = word in _GREETED or word in _QUESTIONS or word in _VERB_KIND or _is_filler(word)
-    return is_small or word == NEGATIVE_POWER or word in courtesy() or word in beside_courtesy()
+    is_sign = word == NEGATIVE_POWER or is_decoration(word)
+    return is_small or is_sign or word in courtesy() or word in beside_courtesy()
 
 
 def _is_foreign(words: frozenset[str | None]) -> bool:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
-from finewright.guard.duplicates.characters import SYMBOL, formed
+from finewright.guard.duplicates.characters import DECORATION, SYMBOL, decorated, formed
 from finewright.guard.duplicates.layout import tags_left_out, without_layout
 from finewright.guard.words import UNSPACED, WORD
 from finewright.rows.identity import canonical
@@ -53,6 +53,9 @@ _TOKEN = re.compile(
     f"|{_BEFORE}{_ONE_WORD}"
     f"|{_MAY_SIGN}(?:{_SIGNS})|{SYMBOL}"
 )
+_DECORATED = re.compile(f"{_TOKEN.pattern}|{DECORATION}")
+# In a longer text decoration says nothing.
+_MOST_DECORATED = 60
 # Typed without it too: m2, x2.
 _POWER_OF_LETTER = re.compile(r"(?<=[^\W\d_]) ?\^ ?\{?(?=\d)")
 NEGATIVE_POWER = "^-"
@@ -177,7 +180,9 @@ def tokens_of(text: str) -> list[str]:
         text = _POWER_OF_LETTER.sub("", text)
     tokens: list[str] = _TOKEN.findall("\n" + text)
     if _WORD.search(text):
-        return tokens
+        is_short = len(tokens) <= _MOST_DECORATED and not text.isascii()
+        with_signs = decorated(text) if is_short else None
+        return tokens if with_signs is None else _DECORATED.findall("\n" + with_signs)
     # Of signs alone each character says something.
     every = [char for char in text if not char.isspace()]
     return tokens if len("".join("".join(tokens).split())) == len(every) else every

@@ -86,11 +86,11 @@ def test_nothing_is_left_behind_where_nothing_can_be_read(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fix_keeps_the_rows_that_it_cannot_mend_and_no_empty_file(tmp_path: Path) -> None:
+def test_fix_writes_nothing_where_no_row_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text("{broken\n")
     report = fix(tmp_path / "bad.jsonl", tmp_path / "out.jsonl")
     assert (report.out, report.rows_rejected) == ("", {"unreadable": 1})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.jsonl", "out.rejected.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"]
 
 
 def test_documents_are_not_written_over_or_among_what_is_read(tmp_path: Path) -> None:

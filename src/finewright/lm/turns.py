@@ -258,13 +258,13 @@ class Turns:
         prompt = self._text(before, ask=True) if before else ""
         for at, what, changed in self._unseen(before):
             if self._text([*before[:at], changed, *before[at + 1 :]], ask=True) == prompt:
-                mend = _NO_TOOLS if what.startswith("a tool call") else ""
+                mend = OTHER_TEMPLATE if what.startswith("a tool call") else ""
                 raise DataError(f"messages[{at}]: the chat template leaves out {what}", hint=mend)
         if self.tools:
             whole, ask = self.messages[: i + 1], i == len(self.messages)
             if self.template.text(whole, ask=ask) == self._text(whole, ask=ask):
                 what = "the chat template leaves out the tools: it has no words for them"
-                raise DataError(what, hint=_NO_TOOLS)
+                raise DataError(what, hint=OTHER_TEMPLATE)
 
     def _unseen(self, messages: Sequence[Message]) -> list[tuple[int, str, Message]]:
         """The parts that may be left out, each with its message changed.
@@ -360,7 +360,8 @@ def _with_mark(message: Message, changed: Message, mark: str) -> Message:
     return _with_function(message, number, name=mark)
 
 
-_NO_TOOLS = "take a base model whose chat template knows tools, or rows without calls"
+OTHER_TEMPLATE = "take a base model whose chat template knows tools, or rows without calls"
+"""The mend where a template has no words for a call or for the tools."""
 
 
 def _left_out(number: int) -> str:

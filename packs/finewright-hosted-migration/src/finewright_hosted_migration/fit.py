@@ -72,11 +72,13 @@ def _refused(chat: "Chat", prompts: Sequence[Row]) -> Iterator[Problem]:
 
 def _said(name: str, first: Problem, number: int, rows: Sequence[Row]) -> tuple[str, str]:
     """The line, and how to mend it."""
+    from finewright.lm.turns import OTHER_TEMPLATE
+
     line = (
         f"{name} cannot hold {number} of {len(rows)} rows and prompts, {first.file} row {first.row}"
         f" first: {first.message}"
     )
-    if first.hint:  # too long, which another base would not change
+    if first.hint not in ("", OTHER_TEMPLATE):  # too long, which another base would not change
         return line, first.hint
     others = _others(name, rows)
     if others:

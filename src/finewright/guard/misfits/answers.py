@@ -23,7 +23,7 @@ _UNRELATED_RANK, _UNRELATED_PART = 0.25, 0.5
 # How much meaning counts beside words; which of these the set decides.
 _MEANING = (1.0, 2.0)
 _MOST_EMBEDDED = 500
-_LEAST_TRIED = 120
+_LEAST_TRIED = 30
 _TINY = 1e-9
 
 
@@ -163,7 +163,7 @@ def _log_odds(known: _Relations, rows: Ints) -> Floats:
 
 
 def _power(read: _Texts, named: set[int]) -> float:
-    """A trial in the set: 3 % of its answers change places, as often as makes 120 of them or more, and
+    """A trial in the set: 3 % of its answers change places, as often as makes 30 of them or more, and
     the share of these is counted that is found; 0 where as many others are named anew."""
     num = len(read.questions)
     rows = np.array([i for i in range(num) if i not in named])

@@ -11,6 +11,8 @@ from hypothesis import settings
 
 # Tiny matrices are slower on several threads; torch reads this when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The day of all that is dated, in the processes that tests start too: no test's outcome is the calendar's.
+os.environ["FINEWRIGHT_TODAY"] = "2026-11-28"
 gc.disable()  # of what is imported and collected nothing goes, and a quarter of the time went into looking
 settings.register_profile("finewright", deadline=None, derandomize=True)
 settings.load_profile("finewright")

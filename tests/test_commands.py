@@ -1,13 +1,14 @@
 """`import finewright as fw`: every command of `finewright --help`, as a function that returns its report."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import finewright as fw
 from finewright.cli.verbs import command_named, verbs
-from finewright.errors import DataError, FinewrightError, MissingExtra, StoreError
+from finewright.errors import DataError, FinewrightError, MissingExtra, SpecError, StoreError
 from finewright.feature import features
 from finewright.plugins import BUILTIN, install_command
 
@@ -32,6 +33,24 @@ def test_a_command_gives_its_report(tmp_path: Path) -> None:
     report = fw.command("data check", path=tmp_path / "rows.jsonl")
     assert report.passed
     assert "A page about data" in report._repr_html_()
+
+
+def test_dated_facts_are_read_by_the_day_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = {"section": "apis", "provider": "openai"}
+    monkeypatch.setenv("FINEWRIGHT_TODAY", "2026-11-28")
+    early = fw.command("catalog list", **prices)
+    monkeypatch.setenv("FINEWRIGHT_TODAY", "2028-02-29")
+    late = fw.command("catalog list", **prices)
+    assert (early.today, late.today) == (date(2026, 11, 28), date(2028, 2, 29))
+    aged = date(2028, 2, 29) - date(2026, 11, 28)
+    assert late.ages["apis"].age_days - early.ages["apis"].age_days == aged.days
+    assert (early.ages["apis"].level, late.ages["apis"].level) == ("fresh", "stale")
+
+
+def test_what_is_no_day_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINEWRIGHT_TODAY", "28.11.2026")
+    with pytest.raises(SpecError, match=r"FINEWRIGHT_TODAY=28\.11\.2026: is no day"):
+        fw.command("catalog list")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from finewright import plugins
 from finewright.errors import DataError
-from finewright.feature import Command, Session, check_needs
+from finewright.feature import Command, Session, ask_day, check_needs
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
@@ -146,7 +146,7 @@ def decide(
     from finewright.features.decide.run import decide_file
 
     folder = own_folder(Path(prices) if prices else None)
-    return decide_file(Path(spec), overrides, today=today or date.today(), user_prices=folder)
+    return decide_file(Path(spec), overrides, today=today or ask_day(), user_prices=folder)
 
 
 def cost(
@@ -162,7 +162,7 @@ def cost(
     `trace` follows the training step on tensors without data; `calibrate` times some real steps here."""
     from finewright.features.cost.forecast import cost as run
 
-    day = today or date.today()
+    day = today or ask_day()
     return run(_loaded(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
 
 
@@ -192,7 +192,7 @@ def command(name: str, *, progress: bool = True, **options: Any) -> Any:
 
     feature, found = command_named(name)
     check_needs(feature)
-    session = Session(date.today(), _watch(progress), tell, ask)
+    session = Session(ask_day(), _watch(progress), tell, ask)
     return plugins.load(found.run)(_options(found, options), session)
 
 

@@ -2,6 +2,7 @@
 
 Code is named as "module:attribute", so that listing the features imports none of them."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from finewright import plugins
-from finewright.errors import MissingExtra
+from finewright.errors import MissingExtra, SpecError
 
 OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
 
@@ -78,6 +79,21 @@ class Feature:
     reports: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     offers: Mapping[str, str] = field(default_factory=dict)
+
+
+def ask_day() -> date:
+    """The day by which dated facts are read: `FINEWRIGHT_TODAY`, or else the clock's.
+
+    Only whoever begins a command asks; everybody else is given the day."""
+    return day_of(os.environ.get("FINEWRIGHT_TODAY", ""), "FINEWRIGHT_TODAY=") or date.today()
+
+
+def day_of(text: str, said_by: str) -> date | None:
+    """The day that was typed, None for no text. Raises SpecError for what is no day."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise SpecError(f"{said_by}{text}: is no day", hint="write it as 2026-11-25") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,13 @@ def test_no_call_takes_an_unsafe_argument() -> None:
     assert faulty(MODULES, faults) == []
 
 
+def test_one_place_asks_the_clock_for_the_day() -> None:
+    packs = Path(__file__).parents[2] / "packs"
+    modules = [*MODULES, *sorted(packs.glob("*/src/**/*.py"))]
+    asked = [path for path in modules for name, _ in calls_in(path) if name.endswith(".today")]
+    assert asked == [ROOT / "feature.py"]
+
+
 def test_nothing_happens_at_import() -> None:
     """A bare call at the top of a module is work at import; these few are meant."""
     allowed = {

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from finewright.cli import output
 from finewright.cli.action import Action
 from finewright.cli.parameters import flags_of, parameter, parameters, values
-from finewright.feature import Command, Session, check_needs
+from finewright.feature import Command, Session, ask_day, check_needs
 from finewright.plugins import load
 from finewright.schema.options import CommandOptions
 
@@ -56,7 +55,7 @@ def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json
     check_needs(action.feature)
     options = _options(command, typed)
     check_page(page, options.reads(), options.names())
-    session = Session(date.today(), output.watch(as_json), output.tell, output.ask)
+    session = Session(ask_day(), output.watch(as_json), output.tell, output.ask)
     report = load(command.run)(options, session)
     if command.is_talk:
         output.give(report or "")

@@ -1,14 +1,13 @@
 """`finewright decide`: its options, its questions, and the one call that it is."""
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel
 
 from finewright.errors import SpecError
-from finewright.feature import Session
+from finewright.feature import Session, day_of
 from finewright.schema.options import CommandOptions, Overrides, argument, option
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def decide(options: DecideOptions, session: Session) -> BaseModel:
 
     check_user_folder(options.prices)
     spec = options.spec or _interviewed(session)
-    today = _day_of(options.today) or session.today
+    today = day_of(options.today, "--today ") or session.today
     return decide_file(spec, options.overrides, today=today, user_prices=own_folder(options.prices))
 
 
@@ -79,10 +78,3 @@ def question_text(question: "InterviewQuestion", complaint: str) -> str:
     text = complaint or question.text
     taken = assumed(DecideSpec(), packaged_advice())[question.key]
     return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown ({taken}) > "
-
-
-def _day_of(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise SpecError(f"--today {text}: is no day", hint="write it as 2026-11-25") from None

@@ -9,16 +9,20 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
+    BambaConfig,
     DeepseekV3Config,
     FalconH1Config,
     Gemma2Config,
     Gemma3TextConfig,
     Glm4Config,
+    GraniteMoeHybridConfig,
+    JambaConfig,
     Lfm2Config,
     LlamaConfig,
     MambaConfig,
     MistralConfig,
     MixtralConfig,
+    NemotronHConfig,
     Phi3Config,
     PreTrainedConfig,
     PreTrainedModel,
@@ -27,6 +31,7 @@ from transformers import (
     Qwen2MoeConfig,
     Qwen3Config,
     Qwen3MoeConfig,
+    Zamba2Config,
 )
 
 from finewright.lm.chat import Chat, find_end_of_turn
@@ -107,6 +112,13 @@ _MORE: dict[str, PreTrainedConfig] = {
     ),
 }
 ALL_FAMILIES = (*FAMILIES, *_MORE)
+_MAMBA = {
+    "mamba_n_heads": 4,
+    "mamba_d_head": 16,
+    "mamba_d_state": 8,
+    "mamba_n_groups": 1,
+    "mamba_chunk_size": 8,
+}
 # Families with convolutions or recurrences beside attention.
 _HYBRIDS: dict[str, PreTrainedConfig] = {
     "lfm2": Lfm2Config(
@@ -121,11 +133,64 @@ _HYBRIDS: dict[str, PreTrainedConfig] = {
         mamba_d_state=8,
         lm_head_multiplier=0.5,
     ),
+    "granitemoehybrid": GraniteMoeHybridConfig(
+        **_SIZES,
+        **_MAMBA,
+        layer_types=["mamba", "attention"],
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        shared_intermediate_size=24,
+        logits_scaling=2.0,
+        residual_multiplier=0.7,
+        embedding_multiplier=1.5,
+        attention_multiplier=0.3,
+    ),
+    "nemotron_h": NemotronHConfig(
+        **{**_SIZES, "num_hidden_layers": 4},
+        layers_block_type=["mamba", "moe", "attention", "mlp"],
+        mamba_num_heads=4,
+        mamba_head_dim=8,
+        ssm_state_size=8,
+        n_groups=2,
+        chunk_size=8,
+        head_dim=8,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=16,
+        moe_shared_expert_intermediate_size=16,
+        n_group=1,
+        topk_group=1,
+    ),
+    "bamba": BambaConfig(**_SIZES, **_MAMBA, attn_layer_indices=[1]),
+    "zamba2": Zamba2Config(
+        **{**_SIZES, "num_hidden_layers": 4, "num_key_value_heads": 4},
+        layers_block_type=["mamba", "hybrid", "mamba", "hybrid"],
+        mamba_d_state=8,
+        mamba_ngroups=1,
+        n_mamba_heads=4,
+        mamba_headdim=16,
+        chunk_size=8,
+        num_mem_blocks=1,
+        adapter_rank=4,
+        use_shared_attention_adapter=True,
+    ),
+    "jamba": JambaConfig(
+        **_SIZES,
+        attn_layer_period=2,
+        attn_layer_offset=1,
+        expert_layer_period=2,
+        expert_layer_offset=1,
+        num_experts=4,
+        num_experts_per_tok=2,
+        mamba_d_state=4,
+        mamba_dt_rank=4,
+    ),
     "mamba": MambaConfig(
         vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, state_size=4, pad_token_id=0
     ),
 }
-HYBRIDS = ("lfm2", "falcon_h1")
+MAMBA_HYBRIDS = ("granitemoehybrid", "nemotron_h", "falcon_h1", "bamba", "zamba2", "jamba")
+HYBRIDS = ("lfm2", *MAMBA_HYBRIDS)
 
 
 def tiny_model(family: str, *, seed: int = 0) -> PreTrainedModel:

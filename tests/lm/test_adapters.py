@@ -317,7 +317,7 @@ def test_rescaling_over_packed_weights_is_rescaling_of_what_they_stand_for(
     plain = tiny.tiny_model(family)
     for path, part in lm.adapters.items():
         assert isinstance(part.frozen, QuantizedWeight)
-        plain.get_submodule(path).weight.data.copy_(part.weight())
+        plain.get_submodule(path).weight.data.copy_(part.frozen_weight())
     twin = LM(plain, add_adapter(plain, IA3Spec(), seed=0))
     set_adapter_tensors(twin.adapters, lm.trained_tensors(), origin="here")
     assert_gradients_close(learned(lm, rows), learned(twin, rows), rel=1e-5)

@@ -41,7 +41,7 @@ def transformers_own(family: str, prompt: tuple[int, ...], stop_ids: Set[int]) -
     return Generation(new[:at], None if at is None else new[at])
 
 
-@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, *tiny.HYBRIDS])
 def test_prompts_that_begin_alike_or_are_the_same_change_no_answer(
     family: str, tiny_model: Model
 ) -> None:
@@ -60,7 +60,7 @@ def some_stop_ids(family: str) -> frozenset[int]:
     return frozenset({free[0][0], free[1][4], free[3][9]})
 
 
-@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, *tiny.HYBRIDS])
 def test_rows_that_end_leave_and_the_others_go_on_unmixed(family: str, tiny_model: Model) -> None:
     lm = LM(tiny_model(family), {})
     stop_ids = some_stop_ids(family)

@@ -35,7 +35,7 @@ def stored(family: str, folder: Path) -> LocalBase:
 @pytest.mark.parametrize(
     ("family", "spec"),
     [
-        *((family, LoraSpec()) for family in (*tiny.ALL_FAMILIES, "lfm2")),
+        *((family, LoraSpec()) for family in (*tiny.ALL_FAMILIES, *tiny.HYBRIDS)),
         *((family, LoraSpec(dropout=0.1)) for family in ("llama", "gemma2", "mixtral")),
         *((family, LoraSpec(use_dora=True)) for family in ("llama", "gemma2", "mixtral")),
     ],

@@ -106,12 +106,15 @@ def mixing(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def test_a_family_with_convolutions_cannot_pack_and_is_still_right(tiny_model: Model) -> None:
+@pytest.mark.parametrize("family", tiny.HYBRIDS)
+def test_a_family_with_convolutions_cannot_pack_and_is_still_right(
+    family: str, tiny_model: Model
+) -> None:
     rows = tiny.random_rows(LENGTHS)
-    lm = LM(tiny_model("lfm2"), {})
+    lm = LM(tiny_model(family), {})
     with torch.no_grad():
         found = lm.token_logps(pack(rows))
-        true = logps(tiny_model("lfm2"), rows)
+        true = logps(tiny_model(family), rows)
     assert not lm.packs_exactly
     assert_close(found, true, rel=1e-4)
 
@@ -130,8 +133,10 @@ def test_a_model_that_cannot_pack_is_noticed_and_still_right(
 
 
 def test_a_head_that_is_not_known_is_refused(tiny_model: Model) -> None:
+    model = tiny_model("falcon_h1")
+    model.model.lm_head_multiplier *= 2  # what its config does not say
     with pytest.raises(ModelError, match=r"FalconH1ForCausalLM: .* losses would be wrong"):
-        LM(tiny_model("falcon_h1"), {})
+        LM(model, {})
 
 
 def test_a_family_without_a_key_value_cache_is_refused(tiny_model: Model) -> None:

@@ -148,7 +148,7 @@ def test_a_models_depth_costs_no_time() -> None:
     assert seen == [3, 4]
 
 
-@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, "lfm2"])
+@pytest.mark.parametrize("family", [*tiny.ALL_FAMILIES, *tiny.HYBRIDS])
 def test_packing_is_told_from_the_layers_parts_as_from_their_numbers(family: str) -> None:
     model = tiny.tiny_model(family)
     assert packs_end_to_end(model) == LM(model, {}).packs_exactly

@@ -107,6 +107,20 @@ CELLS = tuple(
     for family in FAMILIES
 )
 
+# What hybrids of Mamba and attention are tried with, beside the families of all pairs.
+_ON_HYBRIDS = (
+    ("sft", "lora", "none"),
+    ("sft", "dora", "nf4"),
+    ("sft", "prompt", "none"),
+    ("sft", "prefix", "none"),
+    ("sft", "none", "none"),
+    ("dpo", "pissa", "none"),
+    ("kto", "ia3", "none"),
+    ("grpo", "rslora", "int8"),
+    ("ppo", "lora", "none"),
+)
+HYBRID_CELLS = tuple(Cell(*cell, family) for cell in _ON_HYBRIDS for family in tiny.MAMBA_HYBRIDS)
+
 Pair = tuple[tuple[int, str], tuple[int, str]]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from cells import CELLS, FAMILIES, Cell, pairs_of, sample, spec_of
+from cells import CELLS, FAMILIES, HYBRID_CELLS, Cell, pairs_of, sample, spec_of
 from peft_reads import assert_peft_reads
 from training import Training, assert_generates, assert_kept, assert_trains
 
@@ -57,7 +57,7 @@ def _assert_misread(folder: Path, training: Training, loaded: LM) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("cell", sample(), ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [*sample(), *HYBRID_CELLS], ids=lambda cell: cell.name)
 def test_a_cell_works_or_is_refused(cell: Cell, base_of: Bases, tmp_path: Path) -> None:
     verdict_on(cell, base_of(cell.family), tmp_path)
 

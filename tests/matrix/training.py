@@ -103,7 +103,7 @@ class Training(MethodRun):
         frozen = {name: tensor.clone() for name, tensor in named if not tensor.requires_grad}
         for place, part in self.lm.adapters.items():
             if isinstance(part, OnLinear):
-                frozen[place] = part.weight().clone()
+                frozen[place] = part.frozen_weight().clone()
         return frozen
 
     def outputs(self, lm: LM, head: torch.nn.Module | None) -> Tensor:

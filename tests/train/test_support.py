@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from finewright.estimate.unadapted import UNADAPTED
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
 from finewright.schema.train_section import TrainSpec
@@ -24,6 +25,7 @@ QWEN3_MOE = {
     **LLAMA,
     "model_type": "qwen3_moe",
     "num_experts": 4,
+    "num_experts_per_tok": 2,
     "moe_intermediate_size": 16,
     "mlp_only_layers": [],
 }
@@ -116,6 +118,11 @@ def test_pissa_goes_with_quantization_and_dora(more: dict[str, Any]) -> None:
             {**LLAMA, "model_type": "lfm2", "layer_types": ["conv", "full_attention"]},
             "lfm2 has layers of conv",
         ),
+        ({**LLAMA, "model_type": "falcon_h1", "mamba_d_ssm": 32}, "falcon_h1 has Mamba layers"),
+        (
+            {**LLAMA, "model_type": "granitemoehybrid", "layer_types": ["mamba", "attention"]},
+            "granitemoehybrid has layers of mamba",
+        ),
         (
             {**LLAMA, "model_type": "gemma3n_text", "num_kv_shared_layers": 1},
             "gemma3n_text has layers that share theirs",
@@ -130,6 +137,37 @@ def test_a_prefix_is_refused_where_layers_have_no_keys_and_values_of_their_own(
     assert problem == Problem(
         level="error", key="train.adapter.type", message=message, hint="use lora or prompt"
     )
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [(family, name) for family in UNADAPTED for name in UNADAPTED[family]]
+)
+@pytest.mark.parametrize("kind", ["lora", "ia3"])
+def test_a_layer_on_which_nobody_would_hear_an_adapter_is_refused_by_name(
+    family: str, name: str, kind: str
+) -> None:
+    config, feedforward = {**LLAMA, "model_type": family}, {"feedforward_modules": []}
+    more = feedforward if kind == "ia3" else {}
+    named = adapter(type=kind, target_modules=["in_proj", name], **more)
+    assert found(config, **named) == [
+        Problem(
+            level="error",
+            key="train.adapter.target_modules",
+            message=f"{name}: {UNADAPTED[family][name]}",
+            hint="leave it out of train.adapter.target_modules",
+        )
+    ]
+
+
+def test_what_all_linear_leaves_out_is_said() -> None:
+    (problem,) = found({**LLAMA, "model_type": "jamba"}, **adapter(type="lora"))
+    assert (problem.level, problem.key) == ("info", "train.adapter.target_modules")
+    assert problem.message.startswith("all-linear leaves out dt_proj: transformers computes with")
+
+
+def test_a_prefix_goes_where_every_layer_of_a_hybrid_family_is_attention() -> None:
+    granite = {**LLAMA, "model_type": "granitemoehybrid", "mamba_d_state": 8}
+    assert found({**granite, "layer_types": ["attention"] * 2}, **adapter(type="prefix")) == []
 
 
 def test_a_family_is_found_in_the_text_config_of_a_larger_model() -> None:
@@ -153,12 +191,11 @@ def test_experts_that_learn_nothing_are_said(kind: str) -> None:
 @pytest.mark.parametrize(
     ("config", "share"),
     [
-        # experts 3 x 4 x 32 x 48 x 2 layers = 36,864 of them and 2 x 2 x 32^2 x 1.5 + 2 x 320 x 32
-        (MIXTRAL, "58%"),
-        # 3 x 4 x 32 x 16 x 2 = 12,288
-        (QWEN3_MOE, "32%"),
-        # one layer of two: 6,144
-        ({**DEEPSEEK, "model_type": "deepseek_v9"}, "19%"),
+        # experts 3 x 4 x 32 x 48 x 2 layers = 36,864 of the 63,904 parameters of transformers' model
+        (MIXTRAL, ", 58% of this model's weights,"),
+        # 3 x 4 x 32 x 16 x 2 = 12,288 of 39,360
+        (QWEN3_MOE, ", 31% of this model's weights,"),
+        ({**DEEPSEEK, "model_type": "deepseek_v9"}, ""),
     ],
 )
 def test_the_share_of_weights_that_quantization_leaves_alone_is_said(
@@ -168,8 +205,8 @@ def test_the_share_of_weights_that_quantization_leaves_alone_is_said(
     assert problem == Problem(
         level="warning",
         key="train.adapter.quantization",
-        message=f"only linear layers are quantised; the experts, {share} of this model's weights, stay as"
-        " they are, so memory falls little",
+        message=f"only linear layers are quantised; the experts{share} stay as they are, so memory falls"
+        " little",
         hint="plan for the whole experts, or choose a dense model",
     )
 

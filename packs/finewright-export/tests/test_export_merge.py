@@ -18,8 +18,10 @@ pytestmark = pytest.mark.torch
 IDS = torch.tensor([[5, 9, 33, 40, 50, 60, 70]])
 LORA = LoraSpec(r=4)
 IA3 = IA3Spec(target_modules=("k_proj", "down_proj"), feedforward_modules=("down_proj",))
+SHARES_A_WEIGHT = "zamba2"  # between layers
+HYBRIDS = [family for family in tiny.HYBRIDS if family != SHARES_A_WEIGHT]
 CASES: dict[str, tuple[str, AdapterSpec]] = {
-    **{family: (family, LORA) for family in (*tiny.ALL_FAMILIES, "lfm2")},
+    **{family: (family, LORA) for family in (*tiny.ALL_FAMILIES, *HYBRIDS)},
     "dora": ("llama", LoraSpec(r=4, use_dora=True)),
     "pissa": ("llama", LoraSpec(r=4, init="pissa")),
     "ia3": ("llama", IA3),
@@ -50,6 +52,12 @@ def test_it_computes_the_same(family: str, spec: AdapterSpec, tmp_path: Path) ->
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval()
     assert not torch.allclose(before, logits(tiny.tiny_model(family)), atol=1e-3)
     torch.testing.assert_close(logits(merged), before, atol=2e-5, rtol=1e-4)
+
+
+def test_adapters_of_layers_that_share_a_weight_are_not_merged() -> None:
+    with pytest.raises(ModelError, match="keeps one weight for several layers") as refused:
+        merge(adapted(SHARES_A_WEIGHT, LORA))
+    assert refused.value.hint == "export it with --to hub-folder"
 
 
 def test_a_weight_that_f16_cannot_hold_is_refused(tmp_path: Path) -> None:

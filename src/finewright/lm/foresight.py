@@ -76,7 +76,8 @@ def _shrunken(config: PreTrainedConfig) -> PreTrainedConfig:
     if getattr(text, "first_k_dense_replace", None):
         text.first_k_dense_replace = 1
     text.num_hidden_layers = _layers_that_show_all(text)
-    if kinds := getattr(text, "layer_types", None):
+    kinds = getattr(text, "layer_types", None)
+    if kinds and not _is_derived(text, "layer_types"):
         text.layer_types = kinds[: text.num_hidden_layers]
     text.vocab_size = min(text.vocab_size, _VOCABULARY)
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
@@ -85,6 +86,12 @@ def _shrunken(config: PreTrainedConfig) -> PreTrainedConfig:
         if count := getattr(text, name, None):
             setattr(text, name, min(count, _few_experts(text)))
     return small
+
+
+def _is_derived(config: PreTrainedConfig, name: str) -> bool:
+    """Does it follow from other settings, and cannot be set?"""
+    held = getattr(type(config), config.attribute_map.get(name, name), None)
+    return isinstance(held, property) and held.fset is None
 
 
 def _layers_that_show_all(config: PreTrainedConfig) -> int:

@@ -1,5 +1,6 @@
 """What a family makes of the head's products: most nothing, some cap or scale them."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -39,7 +40,8 @@ class Logits:
 def change_of(config: PreTrainedConfig) -> Callable[[Tensor], Tensor] | None:
     """What a family makes of its head's products, or None for nothing."""
     cap = getattr(config, "final_logit_softcapping", None)
-    scale = (getattr(config, "logit_scale", None) or 1.0) / (
+    times = ("logit_scale", "lm_head_multiplier")
+    scale = math.prod(getattr(config, name, None) or 1.0 for name in times) / (
         getattr(config, "logits_scaling", None) or 1.0
     )
     if not cap and scale == 1.0:

@@ -10,6 +10,8 @@ from finewright.errors import ModelError
 from finewright.estimate.context import beyond, context_of
 from finewright.estimate.families import families, shape_of
 from finewright.estimate.fit import misfits
+from finewright.estimate.shape import ModelShape
+from finewright.estimate.unadapted import LEAVE_OUT, reasons_by_layers, why_no_adapter
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
 from finewright.train.holders import held_where
@@ -26,6 +28,9 @@ _DENSE = (
     "num_shared_experts",
     "shared_expert_intermediate_size",
 )
+# How settings of Mamba layers begin, and what families call layers of attention.
+_MAMBA = "mamba_"
+_ATTENTION = {"full_attention", "sliding_attention", "attention"}
 # Families that learn an embedding for each position, and can read nothing beyond the last.
 _LEARNED_POSITIONS = ("biogpt", "gpt2", "gpt_bigcode", "gpt_neo", "openai-gpt", "opt")
 # The families of which PEFT 0.21 takes these names for parts of the experts' tensors.
@@ -137,7 +142,10 @@ def _why_no_prefix(config: Config) -> str:
         return "keeps both as one latent (MLA)"
     if config.get("num_kv_shared_layers"):
         return "has layers that share theirs"
-    others = set(config.get("layer_types") or ()) - {"full_attention", "sliding_attention"}
+    kinds = config.get("layer_types") or ()
+    if not kinds and any(name.startswith(_MAMBA) for name in config):
+        return "has Mamba layers"
+    others = set(kinds) - _ATTENTION
     return f"has layers of {min(others)}" if others else ""
 
 
@@ -153,25 +161,63 @@ def _experts_left_out(spec: TrainSettings, config: Config) -> Iterator[Problem]:
         hint="this is the usual way to adapt such models; it is said so that nobody expects more",
     )
     if spec.adapter.quantization != "none":
-        share = _share_of_experts(config, experts)
         yield Problem(
             level="warning",
             key="train.adapter.quantization",
-            message=f"only linear layers are quantised; the experts, {share:.0%} of this model's weights,"
-            " stay as they are, so memory falls little",
+            message=f"only linear layers are quantised; the experts{_share_of_experts(config)} stay as they"
+            " are, so memory falls little",
             hint="plan for the whole experts, or choose a dense model",
         )
 
 
+def _share_of_experts(config: Config) -> str:
+    """Of all weights, in words; empty for a family that no closed formula knows."""
+    shape = _shape(config)
+    if shape is None:
+        return ""
+    experts = [(kind.count, kind.experts) for kind in shape.layers if kind.experts]
+    routed = sum(layers * one.count * one.each for layers, one in experts)
+    return f", {routed / shape.parameters:.0%} of this model's weights,"
+
+
+def _shape(config: Config) -> ModelShape | None:
+    """None where no closed formula knows it; what is wrong with a config is said where it is read."""
+    if config.get("model_type") not in families():
+        return None
+    try:
+        return shape_of(config)
+    except ModelError:
+        return None
+
+
 def _misfits(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     """Of targets and rank, for families that a closed formula knows; `plan` asks the others themselves."""
-    if config.get("model_type") not in families():
+    if shape := _shape(config):
+        yield from misfits(spec.adapter, shape.targeted("all-linear"))
+
+
+def _without_adapter(spec: TrainSettings, config: Config) -> Iterator[Problem]:
+    """Layers on which an adapter would not be heard: refused where they are named, else left out."""
+    family, adapter = str(config.get("model_type")), spec.adapter
+    if adapter.type not in ("lora", "ia3"):
         return
-    try:
-        shape = shape_of(config)
-    except ModelError:
-        return  # what is wrong with a config is said where it is read
-    yield from misfits(spec.adapter, shape.targeted("all-linear"))
+    if adapter.target_modules == "all-linear":
+        for reason, names in reasons_by_layers(family):
+            yield Problem(
+                level="info",
+                key="train.adapter.target_modules",
+                message=f"all-linear leaves out {names}: {reason}",
+                hint="all other linear layers learn",
+            )
+        return
+    for name in adapter.target_modules or ():
+        if reason := why_no_adapter(family, name):
+            yield Problem(
+                level="error",
+                key="train.adapter.target_modules",
+                message=f"{name}: {reason}",
+                hint=LEAVE_OUT,
+            )
 
 
 def _misread_by_peft(spec: TrainSettings, config: Config) -> Iterator[Problem]:
@@ -189,17 +235,6 @@ def _misread_by_peft(spec: TrainSettings, config: Config) -> Iterator[Problem]:
         )
 
 
-def _share_of_experts(config: Config, experts: int) -> float:
-    """Of all weights: experts have three matrices of width x inner width, attention about four of width^2."""
-    width, layers = config["hidden_size"], config["num_hidden_layers"]
-    inner = config.get("moe_intermediate_size") or config["intermediate_size"]
-    routed = 3 * experts * width * inner * (layers - (config.get("first_k_dense_replace") or 0))
-    heads = config.get("num_attention_heads") or 1
-    kv_share = (config.get("num_key_value_heads") or heads) / heads
-    rest = layers * 2 * width**2 * (1 + kv_share) + 2 * config["vocab_size"] * width
-    return float(routed / (routed + rest))
-
-
 _ALWAYS: tuple[Callable[[TrainSettings], Iterator[Problem]], ...] = (
     _no_base_left,
     _lone_answers,
@@ -212,4 +247,5 @@ _BY_FAMILY: tuple[Callable[[TrainSettings, Config], Iterator[Problem]], ...] = (
     _experts_left_out,
     _misread_by_peft,
     _misfits,
+    _without_adapter,
 )

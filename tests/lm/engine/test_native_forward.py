@@ -331,7 +331,7 @@ def test_what_is_served_is_what_was_trained(
     packed, whole = tiny_model(family).to(dtype), tiny_model(family).to(dtype)
     spec = LoraSpec(r=4, quantization=quantization)
     for path, part in add_lora(packed, spec, seed=0).items():
-        whole.get_submodule(path).weight.data.copy_(part.weight())
+        whole.get_submodule(path).weight.data.copy_(part.frozen_weight())
     found, true = (
         torch.cat(logits_in_cuts(forward_of(model), [(None, ids) for ids in ROWS]))
         for model in (packed, whole)

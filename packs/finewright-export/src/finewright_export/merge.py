@@ -29,10 +29,24 @@ def merge(lm: LM) -> PreTrainedModel:
                 f"an adapter of virtual tokens ({type(part).__name__.lower()}) cannot be merged into weights",
                 hint="export it with --to hub-folder, or train LoRA",
             )
+    _refuse_shared(lm)
     for path, part in lm.adapters.items():
         if isinstance(part, OnLinear):
             lm.model.set_submodule(path, _plain(part))
     return lm.model
+
+
+def _refuse_shared(lm: LM) -> None:
+    """Of layers that share a weight only one is written, and their adapters differ."""
+    ties = lm.model.all_tied_weights_keys
+    shared = {*ties, *ties.values()}
+    for path, part in lm.adapters.items():
+        if isinstance(part, OnLinear) and f"{path}.weight" in shared:
+            raise ModelError(
+                f"{path}: this family keeps one weight for several layers, and each has an adapter of its"
+                " own, so that no merged weight is right for all",
+                hint="export it with --to hub-folder",
+            )
 
 
 def _plain(part: OnLinear) -> nn.Module:

@@ -68,7 +68,7 @@ class IA3Linear(OnLinear):
     @torch.no_grad()
     def merged(self) -> Tensor:
         """The rescaled weight, float32."""
-        return self.weight().float() * self.ia3_l
+        return self.frozen_weight().float() * self.ia3_l
 
     @torch.no_grad()
     def merged_bias(self) -> Tensor | None:

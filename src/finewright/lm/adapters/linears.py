@@ -12,6 +12,7 @@ from transformers.pytorch_utils import Conv1D
 from finewright.errors import ModelError
 from finewright.estimate.fit import misfits, no_such_layer
 from finewright.estimate.shape import Linear
+from finewright.estimate.unadapted import LEAVE_OUT, why_no_adapter
 from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.fast.heap import give_back_memory
 from finewright.lm.fast.linear import Frozen, PlainWeight
@@ -34,6 +35,8 @@ class Transposed(nn.Linear):
 class OnLinear(AdapterPart):
     """A frozen linear and what changes it. `frozen` keeps the base's weight (see fast/linear.py)."""
 
+    path = ""  # in the model
+
     def __init__(self, base: nn.Linear, frozen: Frozen) -> None:
         super().__init__()
         self.frozen = frozen
@@ -44,7 +47,16 @@ class OnLinear(AdapterPart):
         base.register_parameter("weight", kept)
         self.base = base
 
+    @property
     def weight(self) -> Tensor:
+        """No tensor: whoever computes with it passes the adapter by. Raises ModelError."""
+        raise ModelError(
+            f"{self.path}: this family computes with the weight of this layer and does not call the layer,"
+            " so that an adapter on it would not be heard",
+            hint="leave it out of train.adapter.target_modules",
+        )
+
+    def frozen_weight(self) -> Tensor:
         """The frozen weight (d_out, d_in): good until the next weight of the model is made whole."""
         assert isinstance(self.frozen, PlainWeight | QuantizedWeight)
         return self.frozen.values
@@ -63,7 +75,7 @@ class OnLinear(AdapterPart):
 
     def wide_base(self) -> nn.Linear:
         """A linear of the same weight and bias in float32."""
-        weight, bias = self.weight(), self.base.bias
+        weight, bias = self.frozen_weight(), self.base.bias
         base = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device=weight.device)
         base.weight.data = weight.float().clone()
         if bias is not None:
@@ -102,12 +114,31 @@ def put_on(
         if device is not None:
             base.to(device)
         adapters[path] = make(path, base, keep(base.weight))
+        adapters[path].path = path
         model.set_submodule(path, adapters[path])
         let_go(original)
     if device is not None:
         model.to(device)
+    _call_their_linears(model)
     give_back_memory()
     return adapters
+
+
+def _call_their_linears(model: PreTrainedModel) -> None:
+    """Let Mamba mixers call their adapted linears in training too.
+
+    There transformers gives the weights of scan, convolution and last projection to one kernel where it is
+    installed, past any adapter on the projection. Only the mixer's own `training` chooses that way."""
+    for mixer in model.modules():
+        parts = list(mixer.children())
+        if any(isinstance(p, nn.Conv1d) for p in parts) and any(
+            isinstance(p, OnLinear) for p in parts
+        ):
+            mixer.register_forward_pre_hook(_not_training)
+
+
+def _not_training(mixer: nn.Module, _: object) -> None:
+    mixer.training = False
 
 
 def keeper(
@@ -187,10 +218,15 @@ def target_paths(model: PreTrainedModel, targets: str | Sequence[str]) -> list[s
             f"{type(model).__name__}: this family has no linear layer that can take an adapter",
             hint="set train.adapter.type to prompt or none",
         )
+    family = model.config.get_text_config().model_type
     if targets == "all-linear":
-        return linears
+        return [p for p in linears if not why_no_adapter(family, p)]
     _refuse_missing(targets, linears)
-    return [p for p in linears if any(matches(p, name) for name in targets)]
+    chosen = [p for p in linears if any(matches(p, name) for name in targets)]
+    for path in chosen:
+        if reason := why_no_adapter(family, path):
+            raise ModelError(f"{path}: {reason}", hint=LEAVE_OUT)
+    return chosen
 
 
 def _refuse_missing(targets: Iterable[str], linears: Sequence[str]) -> None:

@@ -103,7 +103,7 @@ class LoraLinear(OnLinear):
     def merged(self) -> Tensor:
         """W + s B A, float32."""
         a, b = self.factors()
-        return torch.addmm(self.weight().float(), b, a, alpha=self.scale)
+        return torch.addmm(self.frozen_weight().float(), b, a, alpha=self.scale)
 
     @torch.no_grad()
     def in_float32(self) -> Self:
@@ -140,7 +140,7 @@ class DoraLinear(LoraLinear):
         self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator, frozen: Frozen
     ) -> None:
         super().__init__(base, spec, generator, frozen)
-        self._squares = dora.squared_norms(self.weight())
+        self._squares = dora.squared_norms(self.frozen_weight())
         self._norms: Tensor | None = None
         self._norms_of: object = None
         self.lora_magnitude_vector = nn.Parameter(self._direction_norms().clone())
@@ -175,7 +175,9 @@ class DoraLinear(LoraLinear):
 
     @torch.no_grad()
     def _fresh_norms(self) -> Tensor:
-        return dora.direction_norms(self.weight(), self._squares, *self.factors(), self.scale)
+        return dora.direction_norms(
+            self.frozen_weight(), self._squares, *self.factors(), self.scale
+        )
 
     def _direction_norms(self) -> Tensor:
         """The norms for A and B as they are; computed at every call while gradients are taken."""

@@ -302,7 +302,7 @@ class NativeForward:
 
 def _weight(module: nn.Module) -> Tensor:
     """The weight (d_out, d_in) where it lies."""
-    weight = module.weight() if isinstance(module, OnLinear) else module.weight
+    weight = module.frozen_weight() if isinstance(module, OnLinear) else module.weight
     assert isinstance(weight, Tensor)
     return weight.detach()
 

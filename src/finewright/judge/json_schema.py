@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra, SpecError
+from finewright.judge.bounded_schema import MOST_REFERENCES, TooManySteps, begin, bounded
 from finewright.judge.json_text import MAX_JSON_DEPTH, parse_json
-from finewright.judge.patterns import compile_pattern
+from finewright.judge.patterns import Unmatched, compile_pattern
 
 _MOST_OF_A_MESSAGE = 200
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -18,7 +19,8 @@ class JsonSchema:
     """1 if the whole answer is one JSON text, read strictly, that the schema accepts.
 
     Drafts 3 to 2020-12 by `$schema`, 2020-12 without it. `format` asserts nothing. A number beyond a
-    double, or nesting beyond the interpreter's stack, is not accepted."""
+    double, nesting beyond the interpreter's stack, or a value for which more than 20,000 references are
+    followed, is not accepted."""
 
     def __init__(self, text: str) -> None:
         """Raises SpecError if the text is no valid schema or refers to what is not in it."""
@@ -29,6 +31,7 @@ class JsonSchema:
         parsed = parse_json(answer)
         if parsed is None:
             return 0.0
+        begin()
         try:
             return float(self._validator.is_valid(_plain(parsed.value)))
         except (DataError, RecursionError):
@@ -38,8 +41,11 @@ class JsonSchema:
         """What the schema has first against a JSON value, without the value; nothing where it accepts it."""
         from jsonschema.exceptions import best_match
 
+        begin()
         try:
             error = best_match(self._validator.iter_errors(value))
+        except TooManySteps:
+            return f"its schema refers to itself more than {MOST_REFERENCES} times for this value"
         except RecursionError:
             return ""
         return "" if error is None else _complaint(error)
@@ -81,13 +87,24 @@ def json_schema(answer: str, expected: str) -> float:
     return 0.0 if schema is None else schema(answer)
 
 
-@lru_cache(maxsize=1024)
 def schema_of(text: str) -> JsonSchema | None:
-    """The schema that a text is; None where it is none."""
+    """The schema that a text is; None where it is none, or none that can be held to."""
+    found = _tried(text)
+    return found if isinstance(found, JsonSchema) else None
+
+
+def unmatched_in(text: str) -> str:
+    """The pattern of a schema that cannot be matched, with the reason; nothing where all can."""
+    found = _tried(text)
+    return str(found) if isinstance(found, Unmatched) else ""
+
+
+@lru_cache(maxsize=1024)
+def _tried(text: str) -> JsonSchema | SpecError:
     try:
         return JsonSchema(text)
-    except SpecError:
-        return None
+    except SpecError as error:
+        return error
 
 
 def _read(text: str) -> Any:  # Any: a schema is any JSON value until it is checked
@@ -143,11 +160,15 @@ def _validator(schema: Any, *, tries_patterns: bool) -> Any:  # Any: as above
     chosen.check_schema(schema, format_checker=formats)
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
     root = REGISTRY.resolver_with_root(resource)
+    keys: set[str] = set()
     for part in _parts(root, resource, set()):
+        keys.update(part)
         for pattern in _patterns(part) if tries_patterns else ():
             compile_pattern(pattern)
+    if tries_patterns:
+        _refuse_unbounded(keys)
     _check_end(root, schema, {})
-    return chosen(schema, registry=REGISTRY)
+    return bounded(chosen)(schema, registry=REGISTRY)
 
 
 def _parts(
@@ -213,6 +234,15 @@ def _found(resolver: Any, reference: str) -> tuple[Any, Any]:  # Any: as above
         ) from None
     target = Resource.from_contents(found.contents, default_specification=DRAFT202012)
     return found.resolver, target
+
+
+def _refuse_unbounded(keys: set[str]) -> None:
+    """The library asks Python's `re` which properties patterns have evaluated."""
+    if {"patternProperties", "unevaluatedProperties"} <= keys:
+        raise SpecError(
+            "the JSON Schema has patternProperties beside unevaluatedProperties",
+            hint="write additionalProperties for unevaluatedProperties",
+        )
 
 
 def _patterns(part: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON

@@ -236,7 +236,8 @@ def _as_rendered(
 
 
 def _unquoted(chat: Chat, text: str) -> str:
-    return chat.tokenizer.decode(chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return str(chat.tokenizer.decode(ids))
 
 
 def _rendering(

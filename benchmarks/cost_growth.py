@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.lm.runtime import share_cores
+from finewright.lm.runtime import peak_gib, share_cores
 from process import RowError, figures_of, machine, thread_settings
 
 FOLDER = Path(__file__).parent.parent / "docs"
@@ -201,7 +201,6 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
     from finewright.train.bench import synthetic_row, trial_steps
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
-    from rows.job import peak_gib
 
     count = max(1, point.step_tokens // point.length)
     base = locate(point.model, Path.cwd())

@@ -40,7 +40,7 @@ from finewright.report.text import table
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
 from finewright.rows.texts import parts_of, passages, with_texts
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, RowText
 
 SETS = ("solidity", "erc7730")
 TEMPLATES = "erc7730"
@@ -131,8 +131,8 @@ def plant(rows: Sequence[Row], options: argparse.Namespace) -> Planted:
 def edit(row: Row, rng: random.Random) -> Row:
     """The row in other letters that say the same."""
 
-    def change(passage: object) -> str:
-        role, text = passage.role, passage.text  # type: ignore[attr-defined]
+    def change(passage: RowText) -> str:
+        role, text = passage.role, passage.text
         if role in {"system", "column"}:
             return text
         if role != "user":
@@ -222,7 +222,7 @@ def words() -> object:
     """datatrove's word splitter, as a plain pattern."""
     from datatrove.utils.word_tokenizers import WordTokenizer
 
-    class Words(WordTokenizer):
+    class Words(WordTokenizer):  # type: ignore[misc] # datatrove is not there for the checks
         def word_tokenize(self, text: str) -> list[str]:
             return _WORD.findall(text)
 

@@ -14,8 +14,9 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -26,7 +27,7 @@ from finewright.evaluate.scorers import exact_match
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.encode import encode_rows
 from finewright.lm.fast import linear, mlp
-from finewright.lm.fast.linear import Gradients, Lora
+from finewright.lm.fast.linear import Gradients, Lora, lora_backward, lora_forward, whole
 from finewright.lm.load import load_model
 from finewright.lm.load_chat import load_chat
 from finewright.lm.model import LM
@@ -41,16 +42,17 @@ from finewright.train.methods.sft import SFT
 from finewright.train.schedule import schedule_of
 from finewright.train.state import make_optimizer
 
-ARMS = {"fp32": "fp32", "after": "bf16", "inside": "bf16"}
-INSIDE = linear.lora_forward, linear.lora_backward
+ARMS: dict[str, Literal["bf16", "fp32"]] = {"fp32": "fp32", "after": "bf16", "inside": "bf16"}
+INSIDE = lora_forward, lora_backward
 
 
 def after_forward(x: torch.Tensor, lora: Lora) -> tuple[torch.Tensor, torch.Tensor]:
     """x W^T + b is rounded, and then the delta is added."""
     width = x.shape[1]
     low = x @ lora.a.t()
-    base = torch.nn.functional.linear(x, lora.weight[:, :width], lora.bias)
-    return base.addmm_(low, lora.weight[:, width:].t()), low
+    weight = whole(lora.weight)
+    base = torch.nn.functional.linear(x, weight[:, :width], lora.bias)
+    return base.addmm_(low, weight[:, width:].t()), low
 
 
 def after_backward(
@@ -58,8 +60,9 @@ def after_backward(
 ) -> Gradients:
     """The gradients of after_forward, as PEFT's autograd takes them."""
     width = x.shape[1]
-    d_low = dy @ lora.weight[:, width:]
-    dx = torch.mm(dy, lora.weight[:, :width]).addmm_(d_low, lora.a) if need_x else None
+    weight = whole(lora.weight)
+    d_low = dy @ weight[:, width:]
+    dx = torch.mm(dy, weight[:, :width]).addmm_(d_low, lora.a) if need_x else None
     return Gradients(dx, (d_low.t() @ x).float(), (dy.t() @ low).float().mul_(lora.scale))
 
 
@@ -93,12 +96,12 @@ def parse() -> argparse.Namespace:
 
 
 def run(
-    base: LocalBase, arm: str, seed: int, steps: int, sets: tuple[list[Row], list[Row]]
+    base: LocalBase, arm: str, seed: int, steps: int, sets: tuple[Sequence[Row], Sequence[Row]]
 ) -> dict[str, Any]:
     chat = load_chat(base)
     forward, backward = (after_forward, after_backward) if arm == "after" else INSIDE
     for module in (linear, mlp):
-        module.lora_forward, module.lora_backward = forward, backward
+        vars(module).update(lora_forward=forward, lora_backward=backward)
     rows, held_out = (
         encode_rows(chat, part, max_length=1024, on_overlong="drop").rows for part in sets
     )
@@ -112,7 +115,7 @@ def run(
     loss, _ = held_out_loss(lm, method, held_out, batch_size=8, max_tokens=None)
     questions = [question_of(chat, row) for row in sets[1]]
     answers = dict(answer_all(lm, chat, questions, max_new_tokens=128, batch_size=32))
-    hits = [exact_match(answers[i].text, q.expected) for i, q in enumerate(questions)]
+    hits = [exact_match(answers[i].answer.content, q.expected) for i, q in enumerate(questions)]
     return {"held_out_loss": loss, "exact": statistics.fmean(hits), "losses": losses}
 
 

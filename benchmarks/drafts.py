@@ -45,7 +45,7 @@ BEFORE, TOKENS, REPEATS = 128, 100, 7
 class Counted(DraftPace):
     """Guesses in every step, and counts what the steps give."""
 
-    wants_guess = True  # type: ignore[assignment]
+    wants_guess = True
     num_steps = num_tokens = 0
 
     def learn(self, *, is_guessed: bool, seconds: float, num_tokens: int) -> None:

@@ -16,13 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import MemoryLoad, memory
+from finewright.feature import ask_day
 from finewright.features.cost.job import Rows, TrainingJob
 from finewright.features.cost.model import describe_model
 from finewright.features.cost.needs import formula
@@ -109,6 +109,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
     from finewright.features.cost import steps as cost_steps
     from finewright.lm.microsteps import micro_steps
+    from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
 
@@ -124,7 +125,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
         learning_rate=1e-5,
     )
     spec, _ = resolved_here(given, described.base)
-    rows = Rows(1000, run["length"], run["length"], count * run["length"], 0.6, counted=True)
+    rows = alike(run["length"], count * run["length"])
     job = TrainingJob(
         run["model"], shape_of(described.config), spec, rows, 100, _span(1000 * run["length"])
     )
@@ -135,9 +136,10 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     steps_spec = cost_steps._for_steps(spec, load)
     lm = load_for_training(described.base, steps_spec)
     examples = cost_steps.largest_rows(job, load)
-    micro = micro_steps(lm, lambda: cost_steps._steps(lm, steps_spec, examples))
-    speed = cost_steps._speed(lm, steps_spec, examples)
-    tokens, seconds = _go_on(cost_steps._steps(lm, steps_spec, examples))
+    micro = micro_steps(lm, lambda: trial_steps(lm, steps_spec, examples))
+    usual = cost_steps.usual_rows(job)
+    speed = cost_steps._speed(lm, steps_spec, usual)
+    tokens, seconds = _go_on(trial_steps(lm, steps_spec, usual))
     return {
         "formula": memory(job.shape, load).tensors / GIB,
         "trace": traced / GIB,
@@ -147,6 +149,11 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
         "predicted_seconds": tokens / speed.median,
         "seconds": seconds,
     }
+
+
+def alike(length: int, batch_tokens: int) -> Rows:
+    """A thousand rows of one length, of which three fifths are learned."""
+    return Rows(1000, length, length, length, batch_tokens, 0.6, "counted")
 
 
 def _span(value: float) -> Range:
@@ -174,7 +181,7 @@ def report_specs(paths: Sequence[Path]) -> None:
         loaded = load_spec(path)
         with tempfile.TemporaryDirectory() as folder:
             runs = Path(folder)
-            told = cost(loaded, trace=False, calibrate=True, runs=runs, today=date.today())
+            told = cost(loaded, trace=False, calibrate=True, runs=runs, today=ask_day())
             done = up(loaded, runs, on_event=lambda *_: None, through="train")
         assert done.train is not None
         for candidate, estimate in zip(done.train.candidates, told.candidates, strict=True):
@@ -304,7 +311,7 @@ def traced_and_told(
         micro_batch_tokens=tokens,
         learning_rate=1e-5,
     )
-    rows = Rows(1000, 512.0, 512, tokens, 0.6, counted=True)
+    rows = alike(512, tokens)
     job = TrainingJob("shape", shape_of(config), spec, rows, 100, _span(512_000))
     number = 2 if dtype == "bf16" else 4
     with tempfile.TemporaryDirectory() as folder:

@@ -144,7 +144,7 @@ def report(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> str:
 
 
 def middle(of_engine: list[dict[str, Any]], figure: str) -> float:
-    return statistics.median(run[figure] for run in of_engine)
+    return float(statistics.median(run[figure] for run in of_engine))
 
 
 def bars_of(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> list[Bar]:

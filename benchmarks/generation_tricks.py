@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -54,8 +55,8 @@ class Workload(NamedTuple):
 
     trick: str
     work: str
-    with_it: Callable[[], None]
-    without: Callable[[], None]
+    with_it: Callable[[], object]
+    without: Callable[[], object]
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ def main() -> None:
     base = sources.locate(options.model, Path.cwd())
     lines = []
     for workload in workloads(LM(load_model(base, dtype="bf16"), {}), load_chat(base)):
-        seconds = ([], [])
+        seconds: tuple[list[float], list[float]] = ([], [])
         for _ in range(options.repeats):
             for kept, run in zip(seconds, (workload.with_it, workload.without), strict=True):
                 started = clock()
@@ -93,7 +94,7 @@ def workloads(lm: LM, chat: Chat) -> Iterator[Workload]:
         "the next begins when one ends",
         "32 answers of 4 to 95 tokens, 8 at a time",
         lambda: answers(lm, prompts, limits, 8),
-        lambda: [answers(lm, prompts[i : i + 8], limits[i : i + 8], 8) for i in range(0, 32, 8)],
+        lambda: in_eights(lm, prompts, limits),
     )
     for name, question in (("a quote", QUOTE), ("a story", STORY)):
         ids = chat.tokens(chat.prompt([{"role": "user", "content": question}])).ids
@@ -107,11 +108,12 @@ def workloads(lm: LM, chat: Chat) -> Iterator[Workload]:
 def of_steps(lm: LM) -> Iterator[Workload]:
     for number in (1, 8, 32):
         prompts = random_prompts(number, 80)
+        run = partial(answers, lm, prompts, [32] * len(prompts), 64)
         yield Workload(
             "the native step",
             f"{number} x 32 tokens to prompts of 80",
-            lambda prompts=prompts: answers(lm, prompts, [32] * len(prompts), 64),
-            without_kernels(lm, lambda p=prompts: answers(lm, p, [32] * len(p), 64)),
+            run,
+            without_kernels(lm, run),
         )
 
 
@@ -177,12 +179,18 @@ def fresh(lm: LM) -> torch.nn.Module:
     """The model again, for adapters to be drawn on."""
     config = lm.model.config
     with torch.device("cpu"):
-        return type(lm.model)(config).to(lm.model.dtype)
+        model: torch.nn.Module = type(lm.model)(config).to(lm.model.dtype)
+    return model
 
 
 def random_prompts(number: int, length: int) -> list[list[int]]:
     rng = random.Random(number)  # noqa: S311
     return [[rng.randrange(5, 40000) for _ in range(length)] for _ in range(number)]
+
+
+def in_eights(lm: LM, prompts: Sequence[Sequence[int]], limits: Sequence[int]) -> None:
+    for i in range(0, len(prompts), 8):
+        answers(lm, prompts[i : i + 8], limits[i : i + 8], 8)
 
 
 def answers(lm: LM, prompts: Sequence[Sequence[int]], limits: Sequence[int], at_once: int) -> None:

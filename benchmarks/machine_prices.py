@@ -8,9 +8,9 @@ days stand in `machines_seen.yaml`, and are changed there by hand. Left out, and
 prices of a GPU without its machine (Google's), cards that the catalog does not know, and what a row that is
 kept by hand in `machines.yaml` has for the same provider, GPU, number and tier."""
 
+import argparse
 import csv
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -79,11 +79,15 @@ class Row(NamedTuple):
     seen: str
 
 
-def main(prices: Path, raw: Path) -> None:
+def main() -> None:
     """Write the table again, and say what was left out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("prices", type=Path, help="prices.json of gpu-price-dashboard")
+    parser.add_argument("raw", type=Path, help="gpu_pricing_raw.csv of gpu-pricing")
+    options = parser.parse_args()
     with (FOLDER / "machines.csv").open(newline="") as file:
         old = [row for row in csv.DictReader(file) if row["seen"] not in MADE]
-    rows, left = made(prices, raw, old)
+    rows, left = made(options.prices, options.raw, old)
     with (FOLDER / "machines.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -220,4 +224,4 @@ def _lines(offers: Sequence[Sequence[Row]]) -> Iterator[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

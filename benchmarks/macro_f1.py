@@ -123,7 +123,7 @@ def main() -> None:
         found = [cell for cell in cells() if cell.rows == rows]
         for name, bootstrap in (("ours", False), ("percentile bootstrap", True)):
             each = [covered(cell, options.samples, bootstrap=bootstrap) for cell in found]
-            mean, worst = np.mean([c.share for c in each]), min(c.share for c in each)
+            mean, worst = float(np.mean([c.share for c in each])), min(c.share for c in each)
             width = np.mean([c.width for c in each])
             shown = [f"{100 * value:.1f} %" for value in (mean, worst, width)]
             lines.append([name, str(rows), str(len(found)), *shown])

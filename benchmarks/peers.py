@@ -1,5 +1,6 @@
 """The peers of the benchmarks: which releases are measured, and an environment of its own for each."""
 
+import argparse
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,7 +84,9 @@ def _installed(requirement: Requirement) -> bool:
 
 def main() -> None:
     """Make the environments of the named peers, or of all."""
-    for name in sys.argv[1:] or PEERS:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="by default all")
+    for name in parser.parse_args().names or PEERS:
         try:
             print(name, python_of(PEERS[name]))
         except PeerError as error:

@@ -279,9 +279,8 @@ class Drawn:
     def mnemonic(self) -> str:
         from mnemonic import Mnemonic
 
-        return Mnemonic("english").to_mnemonic(
-            self.draw.randbytes(self.draw.choice([16, 20, 24, 28, 32]))
-        )
+        number = self.draw.randbytes(self.draw.choice([16, 20, 24, 28, 32]))
+        return str(Mnemonic("english").to_mnemonic(number))
 
     def connection(self) -> str:
         scheme = self.draw.choice(["postgres", "mysql", "mongodb+srv", "redis", "amqp", "https"])

@@ -145,7 +145,7 @@ def bar(found: str, wanted: str, met: bool) -> str:
 
 def ratio(runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]], key: str) -> float:
     """The median over the repeats of the row's figure against plain LoRA's."""
-    return statistics.median(run[key] / own[key] for run, own in zip(runs, plain, strict=True))
+    return float(statistics.median(r[key] / o[key] for r, o in zip(runs, plain, strict=True)))
 
 
 def line(

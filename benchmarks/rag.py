@@ -90,7 +90,7 @@ def main() -> None:
         files = sorted(path for path in folder.glob("*.jsonl") if path.stem != "documents")
         asked = questions_of(files, options.questions)
         print(f"\n{folder.name}: {len(documents)} documents, {len(texts)} chunks")
-        every = {name: [] for name in asked}
+        every: dict[str, list[Found]] = {name: [] for name in asked}
         for system, speed, ask in rivals(texts, names, options.rival):
             collect(every, asked, system, speed, ask)
         for embedder in options.embedders:

@@ -54,13 +54,15 @@ class Directions:
 
     id = "random-directions"
     dimensions = DIMENSIONS
+    num_cut = 0
 
     def __init__(self) -> None:
         self._draw = np.random.default_rng(0)
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._draw.standard_normal((len(texts), DIMENSIONS), np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows
 
     queries = documents
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from door_parts import Bar
+from finewright.catalog.models import packaged_models
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.evaluate.answers import question_of
@@ -115,7 +116,7 @@ def write_job(options: argparse.Namespace, folder: Path) -> Path:
 
 def gguf_of(model: str, folder: Path) -> Path:
     """The file inside the packages, as llama.cpp reads it."""
-    path = sources._join_members(model, sources.packaged_models()[model])
+    path = sources._join_members(model, packaged_models()[model])
     return path.rename(folder / "model.gguf")
 
 
@@ -228,7 +229,7 @@ def grpo_bar(options: argparse.Namespace, folder: Path) -> Bar:
         command = [sys.executable, "-m", "finewright", *train, "--runs", str(runs)]
         subprocess.run(command, env=os.environ | environment, check=True, capture_output=True)
         lines = next(runs.glob("*/train/*/metrics.jsonl")).read_text(encoding="utf-8").splitlines()
-        return statistics.median(json.loads(line)["seconds"] for line in lines[1:])
+        return float(statistics.median(json.loads(line)["seconds"] for line in lines[1:]))
 
     pairs = of_both(options, step_seconds)
     on = f"{pairs[0][0]:.1f} s; {pairs[0][1]:.1f} s"

@@ -174,7 +174,7 @@ def encoded_rows(base: LocalBase, data: Path, options: argparse.Namespace) -> li
     """The first usable rows of the file, as tokens with what is learned."""
     count = (options.warm_up + options.steps) * options.batch_size
     # spare ones, as a cut may leave nothing to learn
-    rows = read_row_set(data, 2 * count).rows
+    rows = read_row_set(data).rows[: 2 * count]
     chat = load_chat(base)
     encoded = encode_rows(chat, rows, max_length=options.max_length, on_overlong="truncate").rows
     if len(encoded) < count:

@@ -4,8 +4,10 @@ It runs only because those files name its sha256 as consent; `finewright check` 
 after a change.
 """
 
+from typing import Any
 
-def speaks_of_the_call(answer: str, row: dict) -> float:
+
+def speaks_of_the_call(answer: str, row: dict[str, Any]) -> float:
     """The share of what stands in the question that the answer mentions.
 
     The question has lines such as `Function: redeem` and `amount = 3239 LINK`; the protocol, the

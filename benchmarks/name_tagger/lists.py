@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import faker.providers.person
-from babel import Locale
-from stopwordsiso import langs, stopwords
 
 REPORTED = {"en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT"}
 _NAME = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
@@ -110,6 +108,8 @@ def places() -> dict[str, set[str]]:
 
 def territories() -> Iterator[str]:
     """Countries, continents and the cities of time zones in the languages of the frames."""
+    from babel import Locale
+
     for language in _LANGUAGES:
         locale = Locale.parse(language)
         yield from locale.territories.values()
@@ -180,6 +180,8 @@ def write_lists(out: Path, texts: Sequence[str]) -> tuple[set[str], set[str]]:
     of_texts = written(texts, _FEW, _SMALL)
     # Tweets write names small, too: a listed name is a word where that is usual.
     common |= of_texts - (given | surnames) | written(texts, _USUAL, _SMALL)
+    from stopwordsiso import langs, stopwords
+
     common |= {
         word
         for language in langs()

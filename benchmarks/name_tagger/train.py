@@ -229,7 +229,7 @@ def numbered(known: Sequence[dict[str, int]], found: Sequence[str]) -> list[int]
     ]
 
 
-def as_rows(values: array, width: int) -> np.ndarray:
+def as_rows(values: "array[int]", width: int) -> np.ndarray:
     return np.frombuffer(values, dtype="int32").reshape(-1, width)
 
 

@@ -43,7 +43,8 @@ def seconds_of(adapters: list[str | None], new_tokens: int) -> tuple[float, floa
     """Until all answers are there, and until half of the first tokens are; a stream for each adapter."""
     engine = GenerationEngine(forward, limits)  # which finds no block of a run before
     engine._loaded |= dict.fromkeys(adapters, 1)
-    started, firsts = time.perf_counter(), {}
+    started = time.perf_counter()
+    firsts: dict[int, float] = {}
     for prompt, adapter in zip(job["prompts"], adapters, strict=False):
         engine.add(GenerationRequest(tuple(prompt), new_tokens, adapter=adapter))
     while engine.has_work:
@@ -78,7 +79,7 @@ def shares_of_a_read(num_bytes: int) -> tuple[float, float]:
 
 def weight_bytes() -> int:
     """What a step reads of the model: every linear's weight, and the head."""
-    head = model.get_output_embeddings().weight
+    head: torch.Tensor = model.get_output_embeddings().weight
     linears = [model.get_submodule(path) for path in linear_paths(model)]
     packed = [getattr(getattr(m, "frozen", None), "packed", None) for m in linears]
     whole = [2 * shape_of(m)[0] * shape_of(m)[1] for m in linears]

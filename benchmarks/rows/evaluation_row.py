@@ -43,7 +43,7 @@ def evaluate() -> int:
             for row_set in sets:
                 missing = set(range(len(row_set.rows)))
                 for batch in answered_batches(subject, row_set, settings_of(spec), missing):
-                    count += sum(answer.sample.num_tokens for answer in batch.answers)
+                    count += sum(answer.sample.num_tokens or 0 for answer in batch.answers)
     return count
 
 

@@ -11,13 +11,14 @@ share_cores()  # as the command line does, before torch is imported
 from finewright.lm.example import EncodedRow, Example  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.methods import SFTSpec  # noqa: E402
-from finewright.train.bench import steps  # noqa: E402
+from finewright.schema.train import TrainSettings  # noqa: E402
+from finewright.train.bench import trial_steps  # noqa: E402
 from finewright.train.load import load_for_training  # noqa: E402
 from finewright.train.schedule import schedule_of  # noqa: E402
 from finewright.workbench.prepare import resolved_here  # noqa: E402
 
 
-def in_order(job: Job, spec: SFTSpec) -> list[Example]:
+def in_order(job: Job, spec: TrainSettings) -> list[Example]:
     """The rows where finewright's shuffle finds the job's batches."""
     schedule = schedule_of(spec, [len(row.input_ids) for row in job.rows])
     numbers = [i for step in range(schedule.steps) for b in schedule.batches_of(step) for i in b]
@@ -40,7 +41,7 @@ fixed = SFTSpec(
     **settings,
 )
 spec, _ = resolved_here(fixed, base)
-done = list(steps(load_for_training(base, spec), spec, in_order(job, spec)))
+done = list(trial_steps(load_for_training(base, spec), spec, in_order(job, spec)))
 print_figures(
     job, [s.seconds for s in done], [s.loss for s in done], ("finewright", "torch", "transformers")
 )

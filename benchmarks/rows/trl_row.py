@@ -5,7 +5,7 @@ from datasets import Dataset
 from job import print_figures, read_job
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined] # it loads its names late
 from watch import Watch, keep_order
 
 job, settings = read_job()

@@ -5,7 +5,7 @@ from unsloth import FastLanguageModel  # isort: skip - it patches what is import
 import torch
 from datasets import Dataset
 from job import print_figures, read_job
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined] # it loads its names late
 from watch import Watch, keep_order
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

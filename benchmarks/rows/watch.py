@@ -8,7 +8,7 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback
 
 
-class Watch(TrainerCallback):
+class Watch(TrainerCallback):  # type: ignore[misc] # transformers is not type-checked
     """Seconds of each step, without what the Trainer does between steps, and its loss."""
 
     def __init__(self) -> None:

@@ -3,6 +3,8 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 settings = json.loads(sys.argv[2])
 without = settings.pop("without")
@@ -13,6 +15,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from finewright.lm import load, logits, model  # noqa: E402
 from finewright.lm.adapters.lora import LoraLinear  # noqa: E402
+from finewright.lm.batch import PackedBatch  # noqa: E402
 from finewright.lm.fast import mlp, native, norm, rope  # noqa: E402
 
 
@@ -20,7 +23,7 @@ def no(*_: object) -> bool:
     return False
 
 
-def padded(lm: model.LM, batch: model.Packed) -> torch.Tensor:
+def padded(lm: model.LM, batch: PackedBatch) -> torch.Tensor:
     """Sequences side by side, padded to the longest, as transformers would take them."""
     lengths = [segment.length for segment in batch.segments]
     parts = [part[0] for part in torch.split(batch.input_ids, lengths, 1)]
@@ -41,30 +44,37 @@ def delta_after(self: LoraLinear, x: torch.Tensor) -> torch.Tensor:
     return y + F.linear(low, lora_b.to(x.dtype)) * scale
 
 
+def put(place: object, name: str, other: Any) -> None:
+    """Another in its place, which must be there: what is merely added takes nothing away."""
+    assert hasattr(place, name), f"{place} has no {name}"
+    setattr(place, name, other)
+
+
 def plain_linears() -> None:
-    mlp.is_gated = no
-    LoraLinear.forward = delta_after
+    put(mlp, "is_gated", no)
+    put(LoraLinear, "forward", delta_after)
 
 
 def without_thin() -> None:
     """Neither alone nor within the wide ones."""
-    native.takes_wide = native.takes_thin = no
+    put(native, "takes_wide", no)
+    put(native, "takes_thin", no)
 
 
 TAKEN: dict[str, Callable[[], None]] = {
     "nothing": lambda: None,
-    "packing": lambda: setattr(model.LM, "hidden", padded),
-    "attention kernel": lambda: setattr(native, "takes_heads", no),
-    "wide products": lambda: setattr(native, "takes_wide", no),
+    "packing": partial(put, model.LM, "hidden", padded),
+    "attention kernel": partial(put, native, "takes_heads", no),
+    "wide products": partial(put, native, "takes_wide", no),
     "thin products": without_thin,
-    "all kernels": lambda: setattr(native, "_disabled", True),
-    "whole blocks of rows": lambda: setattr(model, "filled_up", lambda *row: row),
+    "all kernels": partial(put, native, "_disabled", True),
+    "whole blocks of rows": partial(put, model, "filled_up", lambda *row: row),
     "linear and MLP nodes": plain_linears,
-    "MLP node": lambda: setattr(mlp, "is_gated", no),
-    "norm node": lambda: setattr(norm, "is_norm", no),
-    "rope node": lambda: setattr(rope, "is_rotary", no),
-    "head": lambda: setattr(logits.Logits, "head", lambda *_: None),
-    "heap": lambda: setattr(load, "keep_freed_memory", lambda: None),
+    "MLP node": partial(put, mlp, "is_gated", no),
+    "norm node": partial(put, norm, "is_norm", no),
+    "rope node": partial(put, rope, "is_rotary", no),
+    "head": partial(put, logits.Logits, "head", lambda *_: None),
+    "heap": partial(put, load, "keep_freed_memory", lambda: None),
 }
 TAKEN[without]()
 import finewright_row  # noqa: E402, F401 - runs the job

@@ -11,8 +11,8 @@ import torch
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.ready import ready_forward
 from finewright.lm.engine.requests import GenerationRequest
-from finewright.lm.sources import reads_of_files
-from finewright.workbench.systems import load_talker, locate
+from finewright.lm.sources import locate, reads_of_files
+from finewright.workbench.systems import load_talker
 
 
 @torch.inference_mode()

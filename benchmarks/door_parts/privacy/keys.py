@@ -6,7 +6,8 @@ were chosen. A place counts where redaction leaves nothing of any value in any t
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from door_parts import Bar
@@ -153,14 +154,18 @@ def decoys(count: int) -> Iterator[str]:
     """Texts without a secret, of each kind in turn."""
     draw = random.Random(400)  # noqa: S311
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-    makers = {
+
+    def of_alphabet(n: int) -> str:
+        return "".join(draw.choices(alphabet, k=n))
+
+    makers: dict[str, Callable[[], str]] = {
         "h": lambda: hashlib.sha3_256(draw.randbytes(8)).hexdigest(),
         "c": lambda: draw.randbytes(20).hex(),
         "u": lambda: str(draw.randbytes(4).hex() + "-0000-4000-8000-" + draw.randbytes(6).hex()),
         "p": lambda: draw.choice(_HARDHAT),
-        "s": lambda: "".join(draw.choices(alphabet, k=88)),
+        "s": partial(of_alphabet, 88),
         "n64": lambda: ", ".join(str(draw.randrange(256)) for _ in range(64)),
-        **{f"b{n}": (lambda n=n: "".join(draw.choices(alphabet, k=n))) for n in (20, 44, 50)},
+        **{f"b{n}": partial(of_alphabet, n) for n in (20, 44, 50)},
     }
     pattern = re.compile(r"\{(" + "|".join(makers) + r")\}")
     for number in range(count):

@@ -80,7 +80,7 @@ def tickets(frames: Sequence[str], *, odd: bool, each: int) -> list[Ticket]:
 
 def filled(frame: str, rows: Sequence[Mapping[str, str]]) -> Ticket:
     """A frame with one person and another."""
-    values = {}
+    values: dict[str, str] = {}
     for number, row in zip(("", "2"), rows, strict=True):
         given, surname = row["GivenName"], row["Surname"]
         values |= {

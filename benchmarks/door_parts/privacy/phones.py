@@ -97,6 +97,7 @@ def called(draw: random.Random, count: int) -> Iterator[tuple[str, str]]:
     for number in range(count):
         region = _REGIONS[number % len(_REGIONS)]
         example = phonenumbers.example_number_for_type(region, draw.choice(kinds))
+        assert example is not None
         value = phonenumbers.format_number(example, draw.choice(forms))
         places = [i for i, c in enumerate(value) if c.isdigit()][-4:]
         value = "".join(

@@ -52,7 +52,7 @@ def _extended(version: int, draw: random.Random) -> str:
 
 
 def _phrase(language: str, size: int, draw: random.Random) -> str:
-    return Mnemonic(language).to_mnemonic(draw.randbytes(size))
+    return str(Mnemonic(language).to_mnemonic(draw.randbytes(size)))
 
 
 def _numbered(words: str) -> str:

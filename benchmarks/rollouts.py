@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ from finewright.lm.load_chat import load_chat
 from finewright.report.text import table
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
+from finewright.workbench.trust import trust_code
 from peers import LLAMA_CPP, PeerError, python_of
 from process import RowError, figures_of, machine, thread_settings
 
@@ -217,6 +219,7 @@ def grpo_bar(options: argparse.Namespace, folder: Path) -> Bar:
     build_set("erc7730", folder / "erc7730")
     for name in ("grpo.yaml", "rewards.py"):
         shutil.copy(EXAMPLES / name, folder)
+    trust_code(folder / "rewards.py", date.today())
 
     def step_seconds(environment: dict[str, str]) -> float:
         runs = Path(tempfile.mkdtemp(dir=folder))

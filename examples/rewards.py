@@ -1,7 +1,7 @@
 """A reward of one's own, for examples/grpo.yaml and examples/ppo.yaml.
 
-It runs only because those files name its sha256 as consent; `finewright check` shows the new one
-after a change.
+It runs only where those files name its sha256 as consent, and after `finewright trust add` of it;
+`finewright check` shows the new one after a change.
 """
 
 from typing import Any

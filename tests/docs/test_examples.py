@@ -1,5 +1,6 @@
 """The examples are specs that load, one for each method, and let run just the code beside them."""
 
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from finewright.schema.rag import RagSpec
 from finewright.schema.train_section import METHODS
 from finewright.train import rewards
 from finewright.train.support import unsupported
+from finewright.workbench.trust import trust_code
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = {
@@ -48,6 +50,7 @@ def test_an_example_names_what_it_is_and_works(name: str) -> None:
 def test_the_code_that_an_example_lets_run_is_the_file_beside_it(loaded: LoadedSpec) -> None:
     train = loaded.spec.train
     assert isinstance(train, OnlineSettings)
+    trust_code(EXAMPLES / "rewards.py", date(2026, 12, 1))
     assert rewards.check(train.rewards, [{"answer": "a"}], loaded.resolve) == []
 
 

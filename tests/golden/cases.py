@@ -20,6 +20,10 @@ NOT_KEPT = {
     "serve": "it ends with a signal; tests/features/serve asks it",
     "quickstart": "fetches a model of 135 million parameters and trains for minutes",
     "data get": "fetches packages; tests/data/sets builds each set from packages made by hand",
+    **dict.fromkeys(
+        ("trust list", "trust add", "trust key", "trust remove"),
+        "it shows the day and the user's own file; tests/test_trust.py asks it",
+    ),
 }
 TIMED = ("choice", "frontier", "problems", "speed")
 CASES: dict[str, Case] = {

@@ -7,6 +7,7 @@ import pytest
 
 from finewright.errors import SpecError, StageError
 from finewright.judge.user_function import UserFunction
+from trusting import trust_code
 
 LENGTH = "def near(answer, row):\n    return 1 / (1 + abs(len(answer) - row['length']))\n"
 
@@ -14,6 +15,7 @@ LENGTH = "def near(answer, row):\n    return 1 / (1 + abs(len(answer) - row['len
 def made(folder: Path, source: str, name: str = "near") -> UserFunction:
     path, content = folder / "mine.py", source.encode()
     path.write_bytes(content)
+    trust_code(hashlib.sha256(content).hexdigest())
     return UserFunction(path, content, name, consent=hashlib.sha256(content).hexdigest())
 
 
@@ -23,6 +25,7 @@ def test_it_is_called_with_the_answer_and_the_row(tmp_path: Path) -> None:
 
 def test_the_consent_may_name_its_algorithm(tmp_path: Path) -> None:
     digest = hashlib.sha256(LENGTH.encode()).hexdigest()
+    trust_code(digest)
     judge = UserFunction(tmp_path / "m.py", LENGTH.encode(), "near", consent=f"sha256:{digest}")
     assert judge("abcd", {"length": 4}) == 1.0
 
@@ -32,14 +35,27 @@ def test_without_consent_nothing_runs_and_the_digest_is_shown(tmp_path: Path, co
     source = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n{LENGTH}".encode()
     with pytest.raises(SpecError, match="does not run unasked") as caught:
         UserFunction(tmp_path / "mine.py", source, "near", consent=consent)
-    assert caught.value.hint.endswith(f"sha256:{hashlib.sha256(source).hexdigest()}")
+    assert f"consent: sha256:{hashlib.sha256(source).hexdigest()}" in caught.value.hint
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_consent_of_a_spec_is_not_the_users(tmp_path: Path) -> None:
+    source = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n{LENGTH}".encode()
+    digest = hashlib.sha256(source).hexdigest()
+    with pytest.raises(SpecError, match="this user has not said to trust it") as caught:
+        UserFunction(tmp_path / "mine.py", source, "near", consent=digest)
+    assert f"finewright trust add {tmp_path / 'mine.py'}" in caught.value.hint
+    assert not (tmp_path / "ran").exists()
+    trust_code(digest)
+    UserFunction(tmp_path / "mine.py", source, "near", consent=digest)
+    assert (tmp_path / "ran").exists()
 
 
 def test_what_was_read_runs_and_not_what_the_file_holds_by_now(tmp_path: Path) -> None:
     path, content = tmp_path / "mine.py", LENGTH.encode()
     path.write_text("raise SystemExit")
     digest = hashlib.sha256(content).hexdigest()
+    trust_code(digest)
     assert UserFunction(path, content, "near", consent=digest)("abc", {"length": 3}) == 1.0
 
 

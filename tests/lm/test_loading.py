@@ -16,9 +16,11 @@ from finewright.lm.adapters.kinds import save_adapter
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.batch import pack
 from finewright.lm.load import load_lm, load_model
-from finewright.lm.load_chat import code_digest, load_chat
+from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
+from finewright.trust import code_digest
+from trusting import trust_code
 
 pytestmark = pytest.mark.torch
 
@@ -295,6 +297,7 @@ def test_code_that_changed_after_the_consent_does_not_run(
     custom_folder: Path, marker: Path
 ) -> None:
     consent = code_digest(custom_folder)
+    trust_code(consent)
     with (custom_folder / "modeling_tinyx.py").open("a") as file:
         file.write("\n# harmless?")
     refusal(custom_folder, consent)
@@ -306,6 +309,9 @@ def test_code_runs_on_a_consent_to_exactly_it(
     prefix: str, custom_folder: Path, marker: Path
 ) -> None:
     consent = prefix + code_digest(custom_folder)
+    assert "this user has not said to trust it" in str(refusal(custom_folder, consent))
+    assert not marker.exists()
+    trust_code(consent)
     lm = load_lm(base_of(custom_folder), None, dtype="fp32", consent=consent)
     assert marker.read_text() == "ran"
     assert type(lm.model).__name__ == "TinyXForCausalLM"
@@ -323,6 +329,7 @@ def test_code_of_another_place_is_not_covered_by_a_consent(
         custom_folder / name, auto_map={"AutoTokenizer": "some-org/other--tokenizer_x.Tokenizer"}
     )
     consent = code_digest(custom_folder)
+    trust_code(consent)
     for load in (load_chat, lambda base, consent: load_model(base, dtype="fp32", consent=consent)):
         with pytest.raises(ModelError, match=r"some-org/other--tokenizer_x\.Tokenizer"):
             load(base_of(custom_folder), consent=consent)
@@ -356,3 +363,44 @@ def test_switches_hold_in_what_is_asked(tiny_folder: Path) -> None:
     (tiny_folder / "chat_template.jinja").write_text(source)
     chat = load_chat(base_of(tiny_folder), options={"effort": "low"})
     assert chat.render([{"role": "user", "content": "Hi"}], ask=True).startswith("Reasoning: low")
+
+
+@pytest.mark.parametrize("name", ["sub/modeling_x.X", "../modeling_x.X", "/srv/modeling_x.X"])
+def test_code_of_another_folder_is_not_covered_by_a_consent(
+    name: str, custom_folder: Path, marker: Path
+) -> None:
+    change(custom_folder / "config.json", auto_map={"AutoModelForCausalLM": name})
+    consent = code_digest(custom_folder)
+    trust_code(consent)
+    assert name in str(refusal(custom_folder, consent))
+    assert not marker.exists()
+
+
+def test_an_adapter_beside_a_model_does_not_bring_another_base(
+    custom_folder: Path, marker: Path, tmp_path: Path
+) -> None:
+    consent = code_digest(custom_folder)
+    trust_code(consent)
+    other = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path / "other")}
+    (custom_folder / "adapter_config.json").write_text(json.dumps(other))
+    assert "the base that its adapter_config.json names" in str(refusal(custom_folder, consent))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("part", [{}, {"text_config": {}}])
+def test_kernels_of_another_place_are_not_loaded(
+    part: dict[str, object], tiny_folder: Path
+) -> None:
+    wanted = {"attn_implementation": "someone/kernels:attention"}
+    fields = {"text_config": wanted} if part else wanted
+    change(tiny_folder / "config.json", **fields)
+    assert "wants kernels of another place: someone/kernels" in str(refusal(tiny_folder))
+
+
+def test_a_tokenizers_own_code_does_not_run_beside_a_known_family(
+    tiny_folder: Path, marker: Path
+) -> None:
+    (tiny_folder / "tok.py").write_text(f"open({str(marker)!r}, 'w').write('ran')\nclass T: ...\n")
+    change(tiny_folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["tok.T", "tok.T"]})
+    load_chat(base_of(tiny_folder))
+    assert not marker.exists()

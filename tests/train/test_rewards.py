@@ -15,6 +15,7 @@ from finewright.schema.common import Problem
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.train import TrainReport
 from finewright.train.rewards import Judge, PolicyAnswer, Rewards, build, check
+from trusting import trust_code
 
 PROMPT = ({"role": "user", "content": "How many?"},)
 CODE = "def politeness(answer, row):\n    return row['messages'][0]['content'].count('?')\n"
@@ -52,6 +53,7 @@ def reward_run(folder: Path, method: str = "reward") -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    trust_code(CONSENT)
     reward_run(tmp_path / "dpo", method="dpo")
     (tmp_path / "mine.py").write_text(CODE)
     (tmp_path / "string.json").write_text(STRING)
@@ -171,14 +173,15 @@ def test_check_and_build_say_the_same_of_what_cannot_be_made(
 
 def test_a_changed_file_needs_a_consent_of_its_own(folder: Path) -> None:
     (problem,) = checked(folder, RewardSpec(function="python:mine.py:politeness", consent="0" * 64))
-    assert "not the file that the consent names" in problem.message
-    assert problem.hint == f"read it, then write consent: sha256:{CONSENT}"
+    assert "not the code that the spec names" in problem.message
+    assert f"write consent: sha256:{CONSENT} into the spec" in problem.hint
 
 
 def test_check_runs_none_of_the_users_code(folder: Path) -> None:
     code = f"open({str(folder / 'ran')!r}, 'w')\n{CODE}"
     (folder / "mine.py").write_text(code)
     consent = hashlib.sha256(code.encode()).hexdigest()
+    trust_code(consent)
     spec = RewardSpec(function="python:mine.py:politeness", consent=consent)
     assert checked(folder, spec) == []
     assert not (folder / "ran").exists()

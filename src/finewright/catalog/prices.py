@@ -1,7 +1,6 @@
 """The price catalog: the packaged facts, the user's own over them, and how a row is found by name."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cache
@@ -14,6 +13,7 @@ from finewright.catalog.price_file import parse_prices, read_prices
 from finewright.errors import DataError
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
+from finewright.trust import config_folder
 
 # The order in which rows may name each other.
 _FILES = ("providers", "gpus", "machines", "apis", "tunings", "storage", "deadlines", "power")
@@ -53,11 +53,8 @@ def prices(
 
 
 def own_folder(folder: Path | None = None) -> Path:
-    """The folder of the user's own prices: the one that was named, or else `finewright/prices.d` in
-    `$XDG_CONFIG_HOME`, which is `~/.config` where it is unset, or relative (XDG Base Directory 0.8)."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    config = config if config.is_absolute() else Path.home() / ".config"
-    return folder or config / "finewright" / "prices.d"
+    """The folder of the user's own prices: the one that was named, or else `prices.d` in finewright's own."""
+    return folder or config_folder() / "prices.d"
 
 
 def user_files(folder: Path | None) -> list[Path]:

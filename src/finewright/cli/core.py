@@ -4,6 +4,7 @@ from finewright.feature import Command, Feature
 
 _HERE = "finewright.cli.commands"
 _CATALOG = "finewright.cli.catalog"
+_TRUSTED = "finewright.cli.trust"
 
 _WORK = Feature(
     "core",
@@ -142,4 +143,35 @@ _FACTS = Feature(
     ),
 )
 
-CORE = (_WORK, _RUNS, _FACTS)
+_TRUST = Feature(
+    "trust",
+    "What may run and whose signatures count here: code that came with files, and keys.",
+    commands=(
+        Command(
+            "trust list",
+            "All that you trust on this machine.",
+            "finewright.schema.options:CommandOptions",
+            f"{_TRUSTED}:list_trusted",
+        ),
+        Command(
+            "trust add",
+            "Let Python code run that came with a model or a spec, after you have read it.",
+            f"{_TRUSTED}:CodeOptions",
+            f"{_TRUSTED}:add",
+        ),
+        Command(
+            "trust key",
+            "Know the public key of another user or machine, whose runs you take.",
+            f"{_TRUSTED}:KeyOptions",
+            f"{_TRUSTED}:key",
+        ),
+        Command(
+            "trust remove",
+            "Trust code or a key no longer.",
+            f"{_TRUSTED}:RemoveOptions",
+            f"{_TRUSTED}:remove",
+        ),
+    ),
+)
+
+CORE = (_WORK, _RUNS, _FACTS, _TRUST)

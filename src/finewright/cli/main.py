@@ -1,5 +1,6 @@
 """`finewright`: parse, call one function, show its report. No logic lives here, nothing heavy loads here."""
 
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -39,6 +40,9 @@ def app() -> Any:  # Any: a group of typer's
 
 def main() -> None:
     """Run the command line; every error is one line and an exit code, never a traceback."""
+    os.environ["PYTHONSAFEPATH"] = (
+        "1"  # no process started here imports what lies in the working folder
+    )
     share_cores()
     turn_off_telemetry()
     try:

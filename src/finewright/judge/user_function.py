@@ -4,7 +4,6 @@ Covered: exactly the bytes that the consent names are run, and no bytecode is re
 what that code does, and what it imports, for it runs with all rights of this process."""
 
 import hashlib
-import hmac
 import inspect
 import math
 import symtable
@@ -19,6 +18,7 @@ from types import CodeType
 from typing import Any
 
 from finewright.errors import SpecError, StageError
+from finewright.trust import code_refusal
 
 _START = 60
 
@@ -56,12 +56,8 @@ class UserFunction:
 def check_user_function(path: Path, content: bytes, name: str, *, consent: str) -> None:
     """Raise SpecError for what is wrong with it as far as can be told without running it."""
     digest = hashlib.sha256(content).hexdigest()
-    if not hmac.compare_digest(consent.removeprefix("sha256:").encode(), digest.encode()):
-        raise SpecError(
-            f"{path}: Python code does not run unasked"
-            + (", and this is not the file that the consent names" if consent else ""),
-            hint=f"read it, then write consent: sha256:{digest}",
-        )
+    if refusal := code_refusal(path, digest, consent, pin=f"consent: sha256:{digest}"):
+        raise SpecError(refusal.reason, hint=refusal.hint)
     try:
         table = symtable.symtable(decode_source(content), str(path), "exec")
     except (SyntaxError, ValueError) as error:

@@ -47,7 +47,7 @@ def refusal_ahead(base: LocalBase, adapter: AdapterSpec) -> ModelError | None:
 
 
 def _adapted(base: LocalBase, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
-    config = AutoConfig.from_pretrained(base.folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
     model = _random(_shrunken(config), dtype)
     if isinstance(adapter, LoraSpec) and adapter.init == "pissa":
         adapter = adapter.model_copy(
@@ -65,7 +65,7 @@ def _random(config: PreTrainedConfig, dtype: Literal["bf16", "fp32"]) -> PreTrai
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config, dtype=runtime.dtype_of(dtype)
+            config, dtype=runtime.dtype_of(dtype), trust_remote_code=False
         )
     return model.to(runtime.device()).eval()
 

@@ -74,7 +74,9 @@ def convert(source: Path, folder: Path, packaged: PackagedModel | None) -> None:
 
 def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
     pre = _pre_tokenizer_name(source)
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    tokenizer = AutoTokenizer.from_pretrained(
+        source.parent, gguf_file=source.name, trust_remote_code=False
+    )
     if pre is None:
         return tokenizer
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre not in SPLITS)
@@ -116,6 +118,7 @@ def _model(source: Path) -> PreTrainedModel:
                 gguf_file=source.name,
                 dtype=torch.bfloat16,
                 quantization_config=GgufConfig(dequantize=True),
+                trust_remote_code=False,
             )
     except (ValueError, KeyError, OSError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]

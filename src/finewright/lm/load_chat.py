@@ -2,11 +2,9 @@
 
 Loading it imports torch, through transformers' configurations; `counting_chat` does not."""
 
-import hashlib
-import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,15 @@ from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
-from finewright.lm.sources import LocalBase
+from finewright.lm.sources import LocalBase, read_config
 from finewright.lm.template import ChatTemplate, switches
 from finewright.schema.run import RunSpec
+from finewright.trust import code_digest, code_refusal
 
+# PEFT's file; adapters/files.py, which writes it, imports torch.
+_ADAPTER = "adapter_config.json"
+# How an `auto_map` names a class of a file beside it.
+_CLASS = re.compile(r"\w+\.\w+")
 # What transformers raises over a damaged folder; each file has its own way to fail.
 UNREADABLE = (
     OSError,
@@ -92,26 +95,25 @@ def text_ids(base: LocalBase, text: str, *, consent: str = "") -> tuple[int, ...
     return tuple(ids)
 
 
-def code_digest(folder: Path) -> str:
-    """sha256 over the Python files of a model folder: what a consent is pinned to."""
-    total = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
 def may_run_code(folder: Path, consent: str) -> bool:
     """Must the model's own code run, and has the user consented to exactly this code?
 
     A family that transformers knows needs none: its `auto_map` is ignored."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    config = _json(folder / "config.json")
+    config = read_config(folder / "config.json")
     if config.get("quantization_config"):
         raise ModelError(
             f"{folder}: its weights are quantised, and adapters here are trained on plain ones",
             hint="take the model in bf16 or fp32",
         )
+    if (folder / _ADAPTER).exists():
+        raise ModelError(
+            f"{folder}: transformers would load the base that its {_ADAPTER} names instead",
+            hint="name that base, or take the file away",
+        )
+    if kernel := next(_kernels(config), ""):
+        raise ModelError(f"{folder}: its config.json wants kernels of another place: {kernel}")
     if config["model_type"] in CONFIG_MAPPING:
         return False
     if not config.get("auto_map"):
@@ -121,19 +123,38 @@ def may_run_code(folder: Path, consent: str) -> bool:
     for elsewhere in _code_elsewhere(folder):
         raise ModelError(f"{folder}: this model wants code of another place to run: {elsewhere}")
     digest = code_digest(folder)
-    if not hmac.compare_digest(consent.removeprefix("sha256:").encode(), digest.encode()):
-        raise ModelError(
-            f"{folder}: this model brings its own Python code, which does not run unasked",
-            hint=f"read its *.py files, then consent: remote_code: {{<base model>: sha256:{digest}}}",
-        )
+    pin = f"remote_code: {{<base model>: sha256:{digest}}}"
+    if refusal := code_refusal(folder, digest, consent, pin=pin):
+        raise ModelError(refusal.reason, hint=refusal.hint)
     return True
 
 
-def _code_elsewhere(folder: Path) -> list[str]:
-    """The classes that an `auto_map` takes from another repository, which no consent covers."""
-    maps = [_json(path).get("auto_map") for path in sorted(folder.glob("*config.json"))]
-    text = json.dumps(maps)
-    return re.findall(r'[^"]+--[^"]+', text)
+def _kernels(part: object) -> Iterator[str]:
+    """What a config and its parts name to compute with and is no word of transformers' own: a repository."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if str(key).endswith("_implementation") and "/" in json.dumps(value):
+                yield str(value)
+            yield from _kernels(value)
+
+
+def _code_elsewhere(folder: Path) -> Iterator[str]:
+    """What no digest of the files covers: classes that an `auto_map` takes from another repository or folder,
+    and folders that are links."""
+    for path in sorted(folder.glob("*config.json")):
+        for name in _texts(_json(path).get("auto_map")):
+            if not _CLASS.fullmatch(name):
+                yield name
+    yield from (
+        str(path) for path in sorted(folder.rglob("*")) if path.is_symlink() and path.is_dir()
+    )
+
+
+def _texts(part: object) -> Iterator[str]:
+    parts = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    yield from (
+        (part,) if isinstance(part, str) else (text for each in parts for text in _texts(each))
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -20,13 +20,15 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     model: Any = AutoModelForCausalLM.from_pretrained(
-        request["base"] or request["folder"], dtype=getattr(torch, request["dtype"])
+        request["base"] or request["folder"],
+        dtype=getattr(torch, request["dtype"]),
+        trust_remote_code=False,
     )
     declared = model.generation_config.eos_token_id
     if request["base"]:
         model = peft.PeftModel.from_pretrained(model, request["folder"])
         model.generation_config = GenerationConfig.from_pretrained(request["folder"])
-    tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+    tokenizer = AutoTokenizer.from_pretrained(request["folder"], trust_remote_code=False)
     prompt = torch.tensor([request["prompt"]])
     mask = torch.ones_like(prompt)
     with torch.no_grad():

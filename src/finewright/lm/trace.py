@@ -83,7 +83,7 @@ def trace(
 def config_in(folder: Path) -> PreTrainedConfig:
     """The configuration in a folder that needs hold nothing else. Raises ModelError."""
     try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{folder / 'config.json'}: {reason}") from None
@@ -129,7 +129,9 @@ def _traced(
 ) -> tuple[Traced, Mapping[str, int]]:
     """What the steps take, and the peaks of the moments of a step."""
     with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            config, dtype=dtype, trust_remote_code=False
+        )
     model.eval()
     storages = _Storages()
     with _without_numbers(storages, target):

@@ -22,6 +22,7 @@ LAYOUTS = {
     "finewright.schema.report:RunList": "finewright.report.of_runs:runs_page",
     "finewright.schema.report:RunReport": "finewright.report.of_runs:run_page",
     "finewright.schema.report:SelfCheckReport": "finewright.report.of_machine:selfcheck_page",
+    "finewright.schema.report:TrustReport": "finewright.report.of_runs:trust_page",
     "finewright.schema.report:VerifyReport": "finewright.report.of_runs:verify_page",
 }
 """`module:Report` -> `module:function` that gives its page, of the core; a feature has its own table."""

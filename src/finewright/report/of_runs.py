@@ -24,6 +24,7 @@ from finewright.schema.report import (
     RunList,
     RunReport,
     RunSummary,
+    TrustReport,
     VerifyReport,
 )
 from finewright.schema.train import Candidate, TrainReport
@@ -95,6 +96,13 @@ def runs_page(report: RunList) -> Page:
         for group in report.groups
     ]
     return Page("runs", "", sections=[*section("", _runs(report.runs)), *groups])
+
+
+def trust_page(report: TrustReport) -> Page:
+    """What is trusted, and as what."""
+    rows = [(t.kind, t.value, t.since, t.what) for t in report.trusted]
+    table = Table(("kind", "sha256 or key", "since", "what"), rows) if rows else Text("nothing")
+    return Page("trust", "", report.said, sections=section("", table))
 
 
 def verify_page(report: VerifyReport) -> Page:

@@ -1,6 +1,6 @@
 """What the use cases beside the stages report."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
@@ -55,6 +55,22 @@ class SelfCheckReport(Model):
     def passed(self) -> bool:
         """Every distance is within its bar."""
         return all(check.passed for check in self.checks)
+
+
+class TrustedThing(Model):
+    """Code by its digest, or a public key, and as what it is trusted."""
+
+    kind: Literal["code", "key"]
+    value: str
+    since: str
+    what: str
+
+
+class TrustReport(Model):
+    """What the user trusts, or what of it changed."""
+
+    said: str
+    trusted: tuple[TrustedThing, ...]
 
 
 class VerifyReport(Model):

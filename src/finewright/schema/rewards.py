@@ -43,7 +43,9 @@ class RewardSpec(Model):
     )
     weight: float = default(1.0, "Factor in the sum of rewards", "all count alike")
     consent: str = default(
-        "", "sha256 of a python file that you have read and let run", "no code runs unasked"
+        "",
+        "sha256 of a python file that may run, once this user has said `finewright trust add FILE`",
+        "no code runs unasked",
     )
 
     @field_validator("function")

@@ -32,7 +32,8 @@ class RunSpec(Model):
     ]
     remote_code: dict[str, str] = default(
         {},
-        "base model -> sha256 of the Python files in it that you have read and consent to run",
+        "base model -> sha256 of the Python files in it that may run, once this user has said"
+        " `finewright trust add FOLDER`",
         "code that comes with a model never runs unasked",
     )
     chat_template: dict[str, Any] = default(

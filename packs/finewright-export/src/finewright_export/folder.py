@@ -10,7 +10,10 @@ from finewright.lm.chat import Chat
 
 def chat_in(folder: Path, chat: Chat) -> Chat:
     """The training's chat with the tokenizer and template that the folder has."""
-    return replace(chat, tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    return replace(chat, tokenizer=tokenizer)
 
 
 def ends_in(folder: Path) -> frozenset[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from finewright.errors import DataError, MissingExtra
+from finewright_qdrant.stored import read_points_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,6 +94,7 @@ def connect(place: QdrantPlace) -> QdrantClient:
             return QdrantClient(
                 url=place.url, api_key=key, timeout=_TIMEOUT_SECONDS, check_compatibility=False
             )
+    read_points_alone()
     try:
         _require_unlocked(place, place.folder / ".lock")
         with quiet():

@@ -2,9 +2,8 @@
 
 Words are ranked by the dot product of sparse vectors of stems with Qdrant's idf, which is BM25 with the mean
 length of the chunks that came first; vectors by exact cosine. Access is part of every query, and who asks
-learns nothing of other documents but how common a word is. Local mode holds everything in memory, slows down
-beyond 20,000 chunks, and reads its files by pickle: open a folder that you made, never one that you were
-sent."""
+learns nothing of other documents but how common a word is. Local mode holds everything in memory, and slows
+down beyond 20,000 chunks; of its pickles it reads points alone (`stored`)."""
 
 from __future__ import annotations
 

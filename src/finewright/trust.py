@@ -12,6 +12,7 @@ import re
 import secrets
 import shlex
 import stat
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,6 +23,10 @@ Kind = Literal["code", "key"]
 
 _LINE = re.compile(r"(code|key) ([0-9a-f]{64}) (\d{4}-\d{2}-\d{2}) (.*)")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class NoOwnFolderError(StoreError):
+    """This user has no folder in which anything could be kept."""
 
 
 class Trusted(NamedTuple):
@@ -42,12 +47,12 @@ class Refusal(NamedTuple):
 
 def config_folder() -> Path:
     """finewright's folder in `$XDG_CONFIG_HOME`, which is `~/.config` where it is unset, or relative (XDG
-    Base Directory 0.8). Raises StoreError for a user without a home."""
+    Base Directory 0.8). Raises NoOwnFolderError for a user without a home."""
     config = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     try:
         return (config if config.is_absolute() else Path.home() / ".config") / "finewright"
     except RuntimeError:
-        raise StoreError(
+        raise NoOwnFolderError(
             "this user has no home folder", hint="set XDG_CONFIG_HOME to a folder of your own"
         ) from None
 
@@ -61,8 +66,9 @@ def own_file(name: str) -> Path:
     return folder / name
 
 
-def write_own_file(path: Path, content: bytes) -> None:
-    """Put it there whole, for this user alone. Raises StoreError."""
+def write_own_file(path: Path, content: bytes, *, is_new: bool = False) -> None:
+    """Put it there whole, for this user alone; where it `is_new`, what another process put there first stays.
+    Raises NoOwnFolderError."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -72,9 +78,14 @@ def write_own_file(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        temporary.replace(path)
+        if is_new:
+            with suppress(FileExistsError):
+                path.hardlink_to(temporary)
+            temporary.unlink()
+        else:
+            temporary.replace(path)
     except OSError as error:
-        raise StoreError(
+        raise NoOwnFolderError(
             f"{path}: cannot be written: {error.strerror}",
             hint="make the folder yours to write, or set XDG_CONFIG_HOME to one that is",
         ) from None

@@ -12,6 +12,7 @@ from finewright.store.events import emit
 from finewright.store.lock import run_lock
 from finewright.store.manifest import cover, describe, is_fresh, read_manifest, record_stage, verify
 from finewright.store.rundir import RunDir
+from finewright.store.signing import own_key
 
 from .conftest import KEY, NOW
 
@@ -46,6 +47,7 @@ def lines(run: RunDir) -> list[str]:
 def test_the_first_manifest_covers_spec_lock_and_environment(run: RunDir) -> None:
     content = json.loads(run.manifest.read_text())
     assert content["key"] == KEY
+    assert content["stages"]["run"].pop("signature")["key"] == own_key()
     assert content["stages"] == {"run": {"key": KEY, "finished": "2026-11-24T09:30:00Z"}}
     assert content["artifacts"] == [
         {

@@ -24,6 +24,7 @@ from finewright.schema.report import (
     RunList,
     RunReport,
     RunSummary,
+    Signer,
     TrustReport,
     VerifyReport,
 )
@@ -31,6 +32,7 @@ from finewright.schema.train import Candidate, TrainReport
 
 _OF_METHODS = ("accuracy", "margin", "reward", "kl")
 _LONGEST_ANSWER = 400
+_SHOWN_OF_KEY = 16
 
 
 def run_page(report: RunReport) -> Page:
@@ -114,7 +116,23 @@ def verify_page(report: VerifyReport) -> Page:
         claim = f"{report.files} files as recorded; {num_unchecked} could not be checked"
     else:
         claim = f"{report.files} files: every digest is as recorded"
+    if report.passed and report.scores:
+        claim += f"; {report.scores} figures counted again from the answers"
+    if report.signers:
+        claim += f"; {'; '.join(_signed(s, len(report.signers) > 1) for s in report.signers)}"
     return Page("a run", report.run, claim, problems=report.problems)
+
+
+def _signed(signer: Signer, with_parts: bool) -> str:
+    """`signed by your own key`, or by whose, and of several signers what."""
+    key = f"{signer.key[:_SHOWN_OF_KEY]}..."
+    said = {
+        "own": "signed by your own key",
+        "known": f"signed by {signer.name} (known key {key})",
+        "unknown": f"signed by an unknown key ({key})",
+        "unsigned": "unsigned",
+    }
+    return said[signer.whose] + (f": {', '.join(signer.parts)}" if with_parts else "")
 
 
 def _runs(runs: Sequence[RunSummary]) -> Table:

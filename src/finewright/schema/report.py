@@ -73,12 +73,24 @@ class TrustReport(Model):
     trusted: tuple[TrustedThing, ...]
 
 
+class Signer(Model):
+    """A key that signed parts of a run, and whose it is; no key signed what is `unsigned`."""
+
+    key: str
+    whose: Literal["own", "known", "unknown", "unsigned"]
+    name: str = Field("", description="As what the user trusts a known key.")
+    parts: tuple[str, ...] = Field(description="Stages, and cards by their path.")
+
+
 class VerifyReport(Model):
-    """What differs between a run folder and its manifest."""
+    """What differs between a run folder and its manifest, who signed it, and how many scores were counted
+    once more from the recorded answers."""
 
     run: str
     files: int
     problems: tuple[Problem, ...]
+    signers: tuple[Signer, ...] = ()
+    scores: int = 0
 
     @property
     def passed(self) -> bool:

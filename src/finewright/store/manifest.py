@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, field_validator
 from finewright import __version__
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.store import atomic
+from finewright.store.keys import digest
+from finewright.store.signing import Signature, is_signed, sign
 
 if TYPE_CHECKING:
     from finewright.store.rundir import RunDir
@@ -24,10 +26,12 @@ _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
 
 class ManifestRow(Artifact):
-    """An artifact, the stage that made it, and the digests of what it was made from."""
+    """An artifact, the stage that made it, and the digests of what it was made from. A card is signed by
+    itself, since it is written anew as more is known; all else is signed with its stage."""
 
     stage: str
     inputs: tuple[str, ...] = ()
+    signature: Signature | None = None
 
     @field_validator("path")
     @classmethod
@@ -39,10 +43,11 @@ class ManifestRow(Artifact):
 
 
 class FinishedStage(Model):
-    """A stage that ended well: its freshness key and when."""
+    """A stage that ended well: its freshness key and when, signed with the digests of what it made."""
 
     key: str
     finished: AwareDatetime
+    signature: Signature | None = None
 
 
 class Manifest(Model):
@@ -85,7 +90,8 @@ def start_manifest(run: "RunDir", key: str, now: datetime) -> None:
     named = ((run.spec, "spec"), (run.spec_lock, "spec_lock"), (run.env, "environment"))
     rows = tuple(_row(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
     stages = {_RUN_STAGE: FinishedStage(key=key, finished=now.astimezone(UTC))}
-    write_manifest(run, Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows))
+    manifest = Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows)
+    write_manifest(run, signed(manifest, _RUN_STAGE))
 
 
 def record_stage(
@@ -110,16 +116,17 @@ def record_stage(
         "stages": {**before.stages, stage: finished},
         "artifacts": tuple(rows),
     }
-    write_manifest(run, before.model_copy(update=update))
+    write_manifest(run, signed(before.model_copy(update=update), stage))
 
 
 def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
-    """Note a file beside those of a finished stage, in the place of what stood there under its path.
+    """Note a card beside the files of a finished stage, in the place of what stood there under its path.
 
     Only the holder of the run's lock may call this."""
     before = read_manifest(run)
     rows = [row for row in before.artifacts if row.path != artifact.path]
-    write_manifest(run, before.model_copy(update={"artifacts": (*rows, _row(artifact, stage))}))
+    card = _signed_card(before, _row(artifact, stage))
+    write_manifest(run, before.model_copy(update={"artifacts": (*rows, card)}))
 
 
 def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
@@ -135,9 +142,11 @@ def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
 
 
 def verify(run: "RunDir") -> list[Problem]:
-    """Every file that is missing or differs from its digest, and every file no row covers.
+    """Every file that is missing or differs from its digest, every file no row covers, and every signature
+    that does not fit what the manifest says.
 
-    Does not notice a manifest that was rewritten to match changed files."""
+    Does not notice a manifest that was rewritten to match changed files and signed by another key, or by
+    none: `signers` says whose it is. Nor a stage that was put back as the same run had it before."""
     manifest = read_manifest(run)
     rows, finished = manifest.artifacts, manifest.stages.keys()
     problems = [problem for row in rows for problem in _check(run, row)]
@@ -145,7 +154,78 @@ def verify(run: "RunDir") -> list[Problem]:
     loose = sorted(
         path for path in _files(run.root) if path not in covered and _counts(path, finished)
     )
-    return problems + [_uncovered(path) for path in loose]
+    return problems + [_uncovered(path) for path in loose] + list(_forged(manifest))
+
+
+def signed(manifest: Manifest, stage: str) -> Manifest:
+    """The manifest with what it says of that stage signed by this user."""
+    finished = manifest.stages[stage].model_copy(
+        update={"signature": sign(_said_of(manifest, stage))}
+    )
+    rows = tuple(
+        _signed_card(manifest, row) if row.stage == stage and row.kind == CARD else row
+        for row in manifest.artifacts
+    )
+    stages = {**manifest.stages, stage: finished}
+    return manifest.model_copy(update={"stages": stages, "artifacts": rows})
+
+
+def signers(manifest: Manifest) -> dict[str, list[str]]:
+    """Public key -> the stages and cards that it signed; "" is the key of what nobody signed."""
+    found: dict[str, list[str]] = {}
+    for name, _, signature in _signatures(manifest):
+        found.setdefault(signature.key if signature else "", []).append(name)
+    return found
+
+
+def is_signed_by(manifest: Manifest, stage: str, key: str) -> bool:
+    """Does this key stand behind what the manifest says of the stage?"""
+    signature = manifest.stages[stage].signature
+    if signature is None or signature.key != key:
+        return False
+    return is_signed(_said_of(manifest, stage), signature)
+
+
+def _signatures(manifest: Manifest) -> Iterator[tuple[str, bytes, Signature | None]]:
+    """What is signed by itself: its name, what is signed, and the signature."""
+    for name, finished in manifest.stages.items():
+        yield name, _said_of(manifest, name), finished.signature
+    for row in manifest.artifacts:
+        if row.kind == CARD:
+            yield row.path, _said_of_card(manifest, row), row.signature
+
+
+def _forged(manifest: Manifest) -> Iterator[Problem]:
+    for name, said, signature in _signatures(manifest):
+        if signature is not None and not is_signed(said, signature):
+            yield Problem(
+                level="error",
+                file="manifest.json",
+                key=name,
+                message=f"it is not what the key {signature.key} signed",
+                hint="take the run from its owner once more",
+            )
+
+
+def _said_of(manifest: Manifest, stage: str) -> bytes:
+    """What the signature of a stage is of; the run's key and beginning say of which run it is."""
+    rows = (row for row in manifest.artifacts if row.stage == stage and row.kind != CARD)
+    made = sorted((row.model_dump(mode="json") for row in rows), key=lambda row: str(row["path"]))
+    finished = manifest.stages[stage].model_copy(update={"signature": None})
+    return _of_run(manifest, "stage", stage, finished, made)
+
+
+def _said_of_card(manifest: Manifest, row: ManifestRow) -> bytes:
+    return _of_run(manifest, "card", row.model_copy(update={"signature": None}))
+
+
+def _of_run(manifest: Manifest, *said: object) -> bytes:
+    what = digest(manifest.key, manifest.created.isoformat(), *said)
+    return f"finewright manifest 1 {what}".encode()
+
+
+def _signed_card(manifest: Manifest, row: ManifestRow) -> ManifestRow:
+    return row.model_copy(update={"signature": sign(_said_of_card(manifest, row))})
 
 
 def _row(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> ManifestRow:
@@ -162,7 +242,7 @@ def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> li
 
 def write_manifest(run: "RunDir", manifest: Manifest) -> None:
     """Put the manifest in place whole. Only the holder of the run's lock may call this."""
-    atomic.write_json(run.manifest, manifest.model_dump(mode="json"))
+    atomic.write_json(run.manifest, manifest.model_dump(mode="json", exclude_none=True))
 
 
 def _check(run: "RunDir", row: ManifestRow) -> Iterator[Problem]:

@@ -7,8 +7,16 @@ from typing import NamedTuple
 
 from finewright.schema.common import Artifact, without
 from finewright.store.atomic import os_errors, replace_dir
-from finewright.store.manifest import FinishedStage, ManifestRow, read_manifest, write_manifest
+from finewright.store.manifest import (
+    FinishedStage,
+    ManifestRow,
+    is_signed_by,
+    read_manifest,
+    signed,
+    write_manifest,
+)
 from finewright.store.rundir import RunDir
+from finewright.store.signing import own_key
 
 _FOLDER = "measurements"
 _STAGE = "evaluate"
@@ -40,8 +48,12 @@ def keep_measurement(run: RunDir) -> str:
     others = [row for row in manifest.artifacts if row.stage not in (_STAGE, folder)]
     kept = [_moved(row, folder) for row in (*made, lock)]
     stages = without(manifest.stages, (_STAGE,))
-    update = {"stages": {**stages, folder: finished}, "artifacts": (*others, *kept)}
-    write_manifest(run, manifest.model_copy(update=update))
+    moved = finished.model_copy(update={"signature": None})
+    update = {"stages": {**stages, folder: moved}, "artifacts": (*others, *kept)}
+    changed = manifest.model_copy(update=update)
+    # What another key signed, or none, is not this user's to sign under its other name.
+    is_own = is_signed_by(manifest, _STAGE, own_key())
+    write_manifest(run, signed(changed, folder) if is_own else changed)
     _remove(run, made)
     return folder
 
@@ -80,7 +92,7 @@ def record_spec(run: RunDir, described: tuple[Artifact, ...]) -> None:
         row.model_copy(update=changed[row.path].model_dump()) if row.path in changed else row
         for row in manifest.artifacts
     )
-    write_manifest(run, manifest.model_copy(update={"artifacts": rows}))
+    write_manifest(run, signed(manifest.model_copy(update={"artifacts": rows}), "run"))
 
 
 def _moved(row: ManifestRow, folder: str) -> ManifestRow:

@@ -1,12 +1,17 @@
 """`runs` and `verify`: what is in the run folders, and whether it is what the manifests say."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
+from finewright import trust
 from finewright.data.provenance.verify import verify_chain
 from finewright.data.source import source_path
 from finewright.errors import FinewrightError
+from finewright.evaluate.recount import recount_folder
 from finewright.feature import feature_stages
 from finewright.plugins import load
+from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.report import (
@@ -15,6 +20,7 @@ from finewright.schema.report import (
     RunList,
     RunReport,
     RunSummary,
+    Signer,
     VerifyReport,
 )
 from finewright.schema.train import TrainReport
@@ -22,6 +28,7 @@ from finewright.store import events, manifest, rundir
 from finewright.store.atomic import read_json
 from finewright.store.measurements import StoredMeasurement, kept_measurements
 from finewright.store.rundir import RunDir, open_run
+from finewright.store.signing import own_key
 from finewright.store.speclock import lock_of
 from finewright.workbench.stages import stages
 
@@ -71,13 +78,68 @@ def _earlier(run: RunDir, kept: StoredMeasurement) -> EarlierMeasurement:
 
 
 def verify(path: Path) -> VerifyReport:
-    """Recompute every digest of a run, and follow each row from its raw file to the ledger's root."""
+    """Recompute every digest of a run, follow each row from its raw file to the ledger's root, count every
+    score once more from the recorded answers, and say whose key signed what."""
     run = open_run(path)
     record, root = manifest.read_manifest(run), Path(lock_of(run).root)
     problems = manifest.verify(run)
     if "data" in record.stages:
         problems += verify_chain(run, lambda name: source_path(name, lambda p: root / p))
-    return VerifyReport(run=str(path), files=len(record.artifacts), problems=tuple(problems))
+    scores = 0
+    for folder in _measured(run, record):
+        place = run if folder == "evaluate" else RunDir(run.root / folder)
+        found = recount_folder(run.root / folder, lock_of(place).spec.evaluate)
+        problems += [p.model_copy(update={"file": f"{folder}/{p.file}"}) for p in found.problems]
+        scores += found.scores
+    signers = tuple(_signers(record))
+    return VerifyReport(
+        run=str(path),
+        files=len(record.artifacts),
+        problems=(*problems, *filter(None, map(_unproved, signers))),
+        signers=signers,
+        scores=scores,
+    )
+
+
+def _measured(run: RunDir, record: manifest.Manifest) -> list[str]:
+    """The folders of measurements whose files are there."""
+    names = [
+        name for name in record.stages if name == "evaluate" or name.startswith("measurements/")
+    ]
+    return [name for name in names if (run.root / name / "report.json").is_file()]
+
+
+def _unproved(signer: Signer) -> Problem | None:
+    """What a key that says nothing to this user leaves open."""
+    parts = ", ".join(signer.parts)
+    if signer.whose == "unsigned":
+        return Problem(
+            level="warning",
+            file="manifest.json",
+            message=f"nobody signed {parts}: whoever had the folder may have changed it, digests and all",
+            hint="a run of an earlier version has no signatures; otherwise ask its owner",
+        )
+    if signer.whose == "unknown":
+        return Problem(
+            level="warning",
+            file="manifest.json",
+            message=f"{parts}: signed by a key that is unknown here, {signer.key}",
+            hint=f"ask whose it is, by another way, then: finewright trust key {signer.key} NAME",
+        )
+    return None
+
+
+def _signers(record: manifest.Manifest) -> Iterator[Signer]:
+    own, known = own_key(), {t.value: t.what for t in trust.trusted() if t.kind == "key"}
+    for key, parts in manifest.signers(record).items():
+        whose: Literal["own", "known", "unknown", "unsigned"] = "unknown"
+        if not key:
+            whose = "unsigned"
+        elif key == own:
+            whose = "own"
+        elif key in known:
+            whose = "known"
+        yield Signer(key=key, whose=whose, name=known.get(key, ""), parts=tuple(parts))
 
 
 def summarise(run: RunDir) -> RunSummary:

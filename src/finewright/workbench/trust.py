@@ -7,13 +7,16 @@ from pathlib import Path
 from finewright import trust
 from finewright.errors import DataError
 from finewright.schema.report import TrustedThing, TrustReport
+from finewright.store.signing import own_key
 
 _KEY = re.compile(r"(?:ed25519:)?([0-9a-f]{64})")
 
 
 def list_trusted() -> TrustReport:
     """All that the user trusts, oldest first."""
-    return _report(f"kept in {trust.own_file('trusted')}", trust.trusted())
+    key = own_key()
+    own = f"; your own key is {key}" if key else ""
+    return _report(f"kept in {trust.own_file('trusted')}{own}", trust.trusted())
 
 
 def trust_code(path: Path, today: date) -> TrustReport:

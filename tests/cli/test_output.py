@@ -11,6 +11,7 @@ from finewright.schema.load import load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
 from finewright.store.rundir import RunDir, create_run
+from finewright.store.signing import own_key
 from finewright.store.speclock import lock_text
 
 from .conftest import Finewright
@@ -121,9 +122,15 @@ def test_verify_counts_the_files_and_passes(run: RunDir, finewright: Finewright)
         "run": str(run.root),
         "files": 3,
         "problems": [],
+        "signers": [{"key": own_key(), "whose": "own", "name": "", "parts": ["run"]}],
+        "scores": 0,
     }
     verified = finewright("verify", str(run.root))
-    assert verified == (0, f"{run.root}: 3 files: every digest is as recorded\n", "")
+    assert verified == (
+        0,
+        f"{run.root}: 3 files: every digest is as recorded; signed by your own key\n",
+        "",
+    )
 
 
 def test_verify_warns_of_a_file_that_no_row_covers(run: RunDir, finewright: Finewright) -> None:

@@ -24,7 +24,11 @@ def evaluate(finewright: Finewright, run: Path, *more: str) -> Any:
 def test_a_finished_run_verifies(finished: Path, finewright: Finewright) -> None:
     verified = finewright("verify", str(finished), "--json")
     assert verified.code == 0
-    assert verified.json["problems"] == []
+    # The run was made in the home of another test, and each has a key of its own.
+    (signer,) = verified.json["signers"]
+    assert signer["whose"] == "unknown"
+    (problem,) = verified.json["problems"]
+    assert f"finewright trust key {signer['key']} NAME" in problem["hint"]
     # spec, lock, environment; rows, test rows, report; 7 adapter files, metrics, report; samples, report
     assert verified.json["files"] == 23
 
@@ -41,7 +45,8 @@ def test_a_flipped_byte_is_named_with_both_digests(
     after = hashlib.sha256(content).hexdigest()
     verified = finewright("verify", str(run))
     assert verified.code == 2
-    assert verified.out.splitlines() == [
+    error, _, last = verified.out.splitlines()
+    assert [error, last.partition(";")[0]] == [
         f"error: train/base/adapter/adapter_model.safetensors: changed: recorded sha256 {before}, "
         f"found {after} (run the stage 'train' again, or restore the file from a copy)",
         f"{run}: 23 files: this run is not what was recorded",
@@ -57,7 +62,8 @@ def test_a_missing_file_is_named_and_up_makes_it_again(
     before = path.read_bytes()
     path.unlink()
     verified = finewright("verify", str(run), "--json")
-    assert [(p["file"], p["message"]) for p in verified.json["problems"]] == [
+    errors = [p for p in verified.json["problems"] if p["level"] == "error"]
+    assert [(p["file"], p["message"]) for p in errors] == [
         ("train/base/adapter/adapter_model.safetensors", "missing")
     ]
     # The adapter that comes back is bitwise the same, so what was measured on it stands.

@@ -65,7 +65,7 @@ _WORK = Feature(
         ),
         Command(
             "verify",
-            "Recompute every digest of a run and name what is missing or changed.",
+            "Recompute every digest and score of a run, name what differs, and say who signed it.",
             f"{_HERE}:RunOptions",
             f"{_HERE}:verify",
             is_check=True,

@@ -114,6 +114,13 @@ class Chat:
         """The token ids of what the model is asked; no content becomes a control token."""
         return tuple(self.tokens(self.prompt(messages, tools)).ids)
 
+    def prompt_ids(self, rendered: Rendered) -> tuple[int, ...]:
+        """The token ids of what a model is asked, made anew each time: nothing of a stranger's text is kept,
+        and time tells nobody whether it was asked before."""
+        if rendered.breaks is not None:
+            return tuple(self._tokens(rendered, ()).ids)
+        return tuple(self.tokenizer(rendered.text, add_special_tokens=False)["input_ids"])
+
     def tokens(self, rendered: Rendered) -> TokenSpans:
         """The rendering's tokens. What its contents spell is read as text, never as a control token.
 

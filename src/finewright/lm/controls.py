@@ -137,7 +137,8 @@ class Controls:
         for start, end in pairwise(places):
             pieces.append(_CUT if start in cuts else "")
             pieces.append(self.tokens.sub(lambda match: names[match[0]], text[start:end]))
-        found = _renamed(self).encode("".join(pieces), add_special_tokens=False)
+        # as a batch: only then other threads go on meanwhile
+        (found,) = _renamed(self).encode_batch(["".join(pieces)], add_special_tokens=False)
         return _without_cuts(TokenSpans(found.ids, found.offsets), sorted(cuts))
 
     def _cuts(self, text: str, breaks: Sequence[int]) -> frozenset[int]:

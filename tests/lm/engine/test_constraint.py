@@ -137,9 +137,9 @@ def test_grammars_of_clients_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPat
     compiled: list[str] = []
     compile_one = Grammars._compile
 
-    def counted(self: Grammars, grammar: Grammar) -> object:
-        compiled.append(grammar.text)
-        return compile_one(self, grammar)
+    def counted(self: Grammars, grammar: Grammar, salt: str) -> object:
+        compiled.append(grammar.text + salt)
+        return compile_one(self, grammar, salt)
 
     monkeypatch.setattr(Grammars, "_compile", counted)
     grammars = Grammars(TOKENIZER, tiny.VOCAB, STOPS)
@@ -147,3 +147,5 @@ def test_grammars_of_clients_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPat
     for grammar in (*asked, asked[-1], asked[0]):  # the last is there, the first is not
         grammars.begin(grammar)
     assert compiled == [each.text for each in (*asked, asked[0])]
+    grammars.begin(asked[0], " of another salt")
+    assert compiled[-1] == f"{asked[0].text} of another salt"

@@ -20,6 +20,7 @@ from finewright.lm.engine.requests import (
     TokenSampling,
     WrittenTokens,
 )
+from finewright.lm.engine.schedule import StepCut
 from finewright.lm.engine.stops import StopTexts
 from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
@@ -355,3 +356,73 @@ def test_a_question_does_not_wait_for_the_book_before_it() -> None:
     assert all(numbers[1] in who for who in steps[first[1] : first[1] + 12])
     given = answers(written)
     assert [given[number, 0] for number in numbers] == [alone(book)[0], alone(question)[0]]
+
+
+def test_what_was_computed_is_found_by_requests_of_the_same_salt_alone() -> None:
+    engine = engine_of()
+    prompt = tuple(range(3, 3 + 3 * BLOCK + 1))
+
+    def found(salt: str) -> int:
+        engine.add(GenerationRequest(prompt, 2, salt=salt))
+        return finish(engine)[-1].num_found
+
+    assert [found(salt) for salt in ("a", "a", "b", "b", "", "")] == [0, 48, 0, 48, 0, 48]
+
+
+def steps_of(engine: GenerationEngine, request: GenerationRequest) -> tuple[int, int, list[int]]:
+    """Steps until its answer has ended, the longest of them in tokens, and the answer."""
+    number, sizes, written = engine.add(request), list[int](), list[int]()
+    cuts = engine._schedule.cuts
+
+    def counted() -> list[StepCut]:
+        found = cuts()
+        sizes.append(sum(cut.size for cut in found if cut.sequence.id != number))
+        return found
+
+    engine._schedule.__class__.cuts, before = (lambda _: counted()), engine._schedule.__class__.cuts
+    try:
+        while True:
+            for each in engine.step():
+                written += each.tokens if each.request == number else ()
+                if each.request == number and each.end:
+                    return len(sizes), max(sizes), written
+    finally:
+        engine._schedule.__class__.cuts = before
+
+
+@pytest.mark.parametrize(
+    ("prompt", "max_tokens", "num_answers"), [(20, 100, 1), (190, 1, 1), (60, 60, 3)]
+)
+def test_a_short_question_takes_no_more_steps_beside_an_owner_who_takes_all(
+    prompt: int, max_tokens: int, num_answers: int
+) -> None:
+    """Too few blocks for what one owner wants, and no free place: the other's question begins at once, and
+    all of the first one's takes at most four rows of its steps."""
+    engine = engine_of(40, max_running=8, max_step_tokens=64)
+    asked = GenerationRequest(tuple(range(3, 23)), 12, owner="b")
+    alone = steps_of(engine, asked)
+    rng = random.Random(3)  # noqa: S311 - no secret
+    for _ in range(20):
+        words = tuple(rng.randrange(3, tiny.VOCAB) for _ in range(prompt))
+        engine.add(GenerationRequest(words, max_tokens, num_answers=num_answers, owner="a"))
+    for _ in range(6):
+        engine.step()
+    beside = steps_of(engine, replace(asked, salt="b"))
+    assert beside[0] <= alone[0] + 1
+    assert beside[1] <= 4
+    assert beside[2] == alone[2]
+    finish(engine)
+    assert engine._pool.num_free == engine._pool.total
+
+
+def test_owners_who_both_want_all_get_alike() -> None:
+    engine = engine_of(200, max_running=8, max_step_tokens=64)
+    rng = random.Random(4)  # noqa: S311 - no secret
+    for number in range(60):
+        words = tuple(rng.randrange(3, tiny.VOCAB) for _ in range(100))
+        engine.add(GenerationRequest(words, 30, owner="ab"[number % 2]))
+    written: dict[str, int] = {"a": 0, "b": 0}
+    for _ in range(300):
+        for each in engine.step():
+            written["ab"[each.request % 2]] += len(each.tokens)
+    assert min(written.values()) > 0.7 * max(written.values())

@@ -51,7 +51,9 @@ class StepAnswer:
     def written(self) -> WrittenTokens:
         """As the engine gives it."""
         number, answer = self.sequence.id, self.sequence.answer
-        return WrittenTokens(number, answer, tuple(self.tokens), tuple(self.logprobs), self.end)
+        written = (tuple(self.tokens), tuple(self.logprobs))
+        num_found = (self.sequence.num_found or 0) if self.end else 0
+        return WrittenTokens(number, answer, *written, self.end, num_found)
 
     def _write(self, token: int, logits: Tensor | None) -> None:
         sequence, request = self.sequence, self.sequence.request

@@ -57,15 +57,16 @@ class Grammars:
         size = max(self._size, len(self._plain))
         return from_tokenizer(self._plain, n_vocab=size, eos_token=sorted(self._stop_ids))
 
-    def begin(self, grammar: Grammar) -> "Constraint":
-        """The constraint of an answer. Raises DataError where the grammar cannot be read or satisfied."""
-        matcher = self._compiled(grammar).deep_copy()
+    def begin(self, grammar: Grammar, salt: str = "") -> "Constraint":
+        """The constraint of an answer, made anew for every salt. Raises DataError where the grammar cannot be
+        read or satisfied."""
+        matcher = self._compiled(grammar, salt).deep_copy()
         constraint = Constraint(matcher, self._size)
         if not bool(constraint.allowed().any()):
             raise DataError(f"{grammar.kind}: nothing satisfies it")
         return constraint
 
-    def _compile(self, grammar: Grammar) -> Any:
+    def _compile(self, grammar: Grammar, _salt: str) -> Any:
         from llguidance import LLMatcher
 
         made = _source(grammar, LLMatcher)

@@ -95,10 +95,11 @@ class GenerationEngine:
         self._forward.unload(key)
         del self._loaded[key]
 
-    def compile(self, grammar: Grammar) -> None:
-        """Make a grammar ready, from any thread, so that no step waits for it. Raises DataError as `add`."""
+    def compile(self, grammar: Grammar, salt: str = "") -> None:
+        """Make a grammar ready for requests of the salt, from any thread, so that no step waits for it.
+        Raises DataError as `add`."""
         if self._limits.grammars is not None:
-            self._limits.grammars.begin(grammar)
+            self._limits.grammars.begin(grammar, salt)
 
     def add(self, request: GenerationRequest) -> int:
         """Take a request up; its number. Raises DataError for one that cannot be answered."""
@@ -186,7 +187,9 @@ class GenerationEngine:
         if request.grammar is not None and grammars is None:
             raise DataError("answers of a form need a tokenizer")
         for answer in range(request.num_answers):
-            constraint = grammars.begin(request.grammar) if grammars and request.grammar else None
+            constraint = None
+            if grammars is not None and request.grammar is not None:
+                constraint = grammars.begin(request.grammar, request.salt)
             yield AnswerSequence(
                 number,
                 answer,
@@ -194,7 +197,7 @@ class GenerationEngine:
                 [0] * virtual + list(request.prompt),
                 virtual + len(request.prompt),
                 RowSampling.of(request.sampling, answer, request.prompt),
-                (request.adapter, self._loaded[request.adapter]),
+                (request.salt, request.adapter, self._loaded[request.adapter]),
                 constraint,
             )
 

@@ -50,7 +50,8 @@ class GenerationRequest:
     `stop_ids` end an answer and are not written; one of `stops` ends it when its text is complete.
     `num_logprobs` None: none are wanted; 0: of the written tokens alone; k: of the k likeliest besides.
     `rewrite` (answer, chosen token) gives the token that is written in its place. `adapter` is the key of a
-    loaded one."""
+    loaded one. Steps are shared fairly between `owner`s (see shares.py); what was computed is found again by
+    requests of the same `salt` alone, so that time tells nobody else of it."""
 
     prompt: tuple[int, ...]
     max_tokens: int
@@ -62,6 +63,8 @@ class GenerationRequest:
     num_logprobs: int | None = None
     grammar: Grammar | None = None
     rewrite: Callable[[int, int], int] | None = None
+    owner: str = ""
+    salt: str = ""
 
 
 class TokenLogprob(NamedTuple):
@@ -81,10 +84,12 @@ class AnswerEnd(NamedTuple):
 
 
 class WrittenTokens(NamedTuple):
-    """New tokens of an answer, without the stop token; its last ones come with its `end`."""
+    """New tokens of an answer, without the stop token; its last ones come with its `end`. `num_found`
+    tokens of its prompt were found as they had been computed before; said with the end."""
 
     request: int
     answer: int
     tokens: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...] = ()
     end: AnswerEnd | None = None
+    num_found: int = 0

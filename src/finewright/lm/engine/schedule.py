@@ -5,11 +5,14 @@ others the shortest comes first, so that a question need not wait for the book b
 steps are short: less is read where answers run, and the less the longer the prompt has become, for each token
 meets all before it.
 
+Where requests have several owners, the one that was served least leads (see shares.py): its answers and a
+short cut of its prompts make the step, and the others get the few rows beside it that cost nearly nothing.
+
 Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
 answers need more blocks than there are, the newest gives its own back and is computed again later."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,9 +21,16 @@ from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.guess import Guesser
 from finewright.lm.engine.sequence import AnswerSequence
+from finewright.lm.engine.shares import OwnerShares
 
 _AS_DEAR = 1024
 """So many tokens before a token cost as much as the rest of its work; of small models, on a CPU."""
+_SHARED_STEP = 128
+"""Tokens of the leader's prompts in a step: the others' answers stand still meanwhile, as do questions that
+come."""
+_ROWS_BESIDE = 4
+"""Rows of a step that take hardly longer than one: the weights are read once, on the CPUs that were
+measured."""
 
 
 class StepCut(NamedTuple):
@@ -35,6 +45,11 @@ class StepCut(NamedTuple):
     def num_logits(self) -> int:
         """As many as tokens may be chosen."""
         return 1 + len(self.guess) if self.size == self.sequence.num_due else 0
+
+    @property
+    def cost(self) -> int:
+        """The work of it, in tokens that have nothing before them."""
+        return -(-self.size * (_AS_DEAR + self.sequence.num_cached) // _AS_DEAR)
 
     def piece(self) -> Piece:
         """As a forward takes it."""
@@ -59,6 +74,7 @@ class StepSchedule:
     draft: DraftGuesses | None = None
     waiting: deque[AnswerSequence] = field(default_factory=deque)
     running: list[AnswerSequence] = field(default_factory=list)
+    shares: OwnerShares = field(default_factory=OwnerShares)
 
     def __iter__(self) -> Iterator[AnswerSequence]:
         yield from self.running
@@ -75,32 +91,83 @@ class StepSchedule:
 
     def cuts(self) -> list[StepCut]:
         """The next step, in which no sequence is twice."""
-        cuts = self._answers()
-        budget = self.max_tokens - sum(cut.size + len(cut.guess) for cut in cuts)
+        leader, *others = self.shares.order({each.request.owner for each in self}) or [""]
+        cuts = self._beside(leader, others) if others else self._of_one_owner()
+        for cut in cuts:
+            self.shares.add(cut.sequence.request.owner, cut.cost)
+        return cuts
+
+    def _of_one_owner(self) -> list[StepCut]:
+        """All that fits."""
+        cuts = self._answers([each for each in self.running if each.num_due == 1])
+        most = min(self.max_tokens, _SHARED_STEP) if self.shares.are_many else self.max_tokens
+        budget = most - sum(cut.size + len(cut.guess) for cut in cuts)
         if cuts and self.max_beside:
             budget = min(budget, self.max_beside)
-        begun = {cut.sequence for cut in cuts}
-        read = [each for each in self.running if each not in begun]
-        is_alone = len(read) == 1 and not self.waiting
-        for sequence in read[:1]:
-            budget -= self._prompt(sequence, budget if is_alone else -(-budget // 2), cuts)
-        for sequence in sorted(read[1:], key=lambda each: each.num_due):
-            budget -= self._prompt(sequence, budget, cuts)
-        while budget > 0 and self.waiting and self._may_join(self.waiting[0]):
-            sequence = self.waiting.popleft()
-            sequence.find(self.pool)
-            self.running.append(sequence)
-            budget -= self._prompt(sequence, budget, cuts)
+        self._read(self.running, budget, cuts)
         while not cuts and self.running:  # prompts alone, and none has room
             self._put_off(self.running[-1])
             for sequence in self.running:
                 budget -= self._prompt(sequence, budget, cuts)
         return cuts
 
-    def _answers(self) -> list[StepCut]:
-        """The next token of every running answer; the newest make room where there is none."""
+    def _beside(self, leader: str, others: Sequence[str]) -> list[StepCut]:
+        """All of the leader's, with a short cut of its prompts, and of each other owner what costs little."""
+        mine = [each for each in self.running if each.request.owner == leader]
+        self._make_room(mine, leader)
+        cuts = self._answers([each for each in mine if each.num_due == 1])
+        self._read(mine, min(self.max_tokens, _SHARED_STEP), cuts, leader)
+        budget = _ROWS_BESIDE
+        for owner in others:
+            theirs = [each for each in self.running if each.request.owner == owner]
+            due = sorted((each for each in theirs if each.num_due == 1), key=_written)
+            for sequence in due:
+                cut = StepCut(sequence, 1)
+                if cut.cost <= budget and sequence.room(self.pool, len(sequence.tokens)):
+                    cuts.append(cut)
+                    budget -= cut.cost
+            budget = self._read(theirs, budget, cuts, owner)
+        return cuts or self._of_one_owner()
+
+    def _make_room(self, mine: Sequence[AnswerSequence], leader: str) -> None:
+        """Put the newest answers of others off until the leader's next one can join, and the eldest go on."""
+        while any(each.request.owner != leader for each in self.running):
+            waiting = self._next(leader)
+            is_stuck = waiting is not None and not mine and not self._may_join(waiting)
+            if not is_stuck and (not mine or self.pool.num_free):
+                return
+            other = next(each for each in reversed(self.running) if each.request.owner != leader)
+            self._put_off(other)
+
+    def _next(self, owner: str | None) -> AnswerSequence | None:
+        """The next to join, of the owner if one is named."""
+        return next((each for each in self.waiting if owner in (None, each.request.owner)), None)
+
+    def _read(
+        self,
+        running: Sequence[AnswerSequence],
+        budget: int,
+        cuts: list[StepCut],
+        owner: str | None = None,
+    ) -> int:
+        """Cuts of the prompts of those that run, and then of those that wait; what is left of the budget."""
+        begun = {cut.sequence for cut in cuts}
+        read = [each for each in running if each not in begun and each.num_due > 1]
+        is_alone = len(read) == 1 and not self.waiting
+        for sequence in read[:1]:
+            budget -= self._prompt(sequence, budget if is_alone else -(-budget // 2), cuts)
+        for sequence in sorted(read[1:], key=lambda each: each.num_due):
+            budget -= self._prompt(sequence, budget, cuts)
+        while budget > 0 and (joining := self._next(owner)) and self._may_join(joining):
+            self.waiting.remove(joining)
+            joining.find(self.pool)
+            self.running.append(joining)
+            budget -= self._prompt(joining, budget, cuts)
+        return budget
+
+    def _answers(self, due: Sequence[AnswerSequence]) -> list[StepCut]:
+        """The next token of these running answers; the newest make room where there is none."""
         cuts: list[StepCut] = []
-        due = [each for each in self.running if each.num_due == 1]
         guesses = len(due) <= self.guess_up_to
         for sequence in due:
             while sequence in self.running and not sequence.room(self.pool, len(sequence.tokens)):
@@ -127,6 +194,10 @@ class StepSchedule:
         size = min(sequence.num_due, budget)
         if self.max_beside and size > BLOCK:
             size = max(BLOCK, size * _AS_DEAR // (_AS_DEAR + sequence.num_cached))
+        if (
+            self.shares.are_many and budget < BLOCK
+        ):  # beside another owner's, whom it must not hold up
+            size = size * _AS_DEAR // (_AS_DEAR + sequence.num_cached)
         if size > 0 and not sequence.room(self.pool, sequence.num_cached + size):
             size = len(sequence.blocks) * BLOCK - sequence.num_cached
         if size <= 0:
@@ -149,3 +220,8 @@ class StepSchedule:
         self.running.remove(sequence)
         sequence.leave(self.pool)
         self.waiting.appendleft(sequence)
+
+
+def _written(sequence: AnswerSequence) -> int:
+    """Who has written least goes on first, so that all of an owner's answers grow."""
+    return sequence.num_written

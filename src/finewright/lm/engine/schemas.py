@@ -25,6 +25,9 @@ _BOUNDS = (
     ("minLength", "maxLength"),
     ("minItems", "maxItems"),
 )
+_MOST_OPTIONAL = 400
+"""Properties of one object that may be left out: each is four items of a row of llguidance's parser, whose
+rows have 2,000 at most; a fifth is for what stands around the object."""
 _FEW_PATTERNS = 8
 """Patterns and formats of a schema that is checked at once, in milliseconds."""
 _SECONDS, _LONGEST_SECONDS = 2, 30
@@ -51,6 +54,12 @@ def check_schema(schema: Mapping[str, Any]) -> None:  # Any: JSON
         if least is not None and least > len(named):
             raise DataError(
                 f"json_schema: {path}.minProperties: a key could be written twice; name {least} in `required`"
+            )
+        num_optional = len({*_properties(part)} - {*_named(part)})
+        if num_optional > _MOST_OPTIONAL:
+            raise DataError(
+                f"json_schema: {path}.properties: {num_optional} may be left out, and an answer can be held"
+                f" to {_MOST_OPTIONAL} at most; name the others in `required`"
             )
     problem = _problem(json.dumps(schema))
     if mistakes := [*_mistakes(schema, problem)]:
@@ -145,6 +154,12 @@ def _named(part: Mapping[str, Any]) -> Sequence[str]:
     """The properties that it requires; none of a map of properties, one of which may have this very name."""
     required = part.get("required")
     return required if isinstance(required, list) else ()
+
+
+def _properties(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Its properties, where it has any; see `_named`."""
+    properties = part.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def _number(value: object) -> int | float | None:

@@ -14,8 +14,9 @@ from finewright.lm.engine.sampling import RowSampling
 @dataclass(slots=True, eq=False)
 class AnswerSequence:
     """`tokens` are virtual ones, the prompt's and the answer's; `num_cached` of them are in `blocks`, of
-    which `num_kept` were offered to others. `root` is what else decides keys and values. `others` are answers
-    to the same prompt, which begin when it has been computed."""
+    which `num_kept` were offered to others; `num_found` of the prompt's were there when it joined first.
+    `root` is what else decides keys and values. `others` are answers to the same prompt, which begin when it
+    has been computed."""
 
     id: int
     answer: int
@@ -30,6 +31,7 @@ class AnswerSequence:
     num_cached: int = 0
     num_kept: int = 0
     others: list["AnswerSequence"] = field(default_factory=list)
+    num_found: int | None = None
 
     @property
     def needs_logits(self) -> bool:
@@ -65,6 +67,9 @@ class AnswerSequence:
         self.blocks = pool.found(self.root, self.tokens[:-1])
         self.num_kept = len(self.blocks)
         self.num_cached = self.num_kept * BLOCK
+        if self.num_found is None:
+            virtual = self.num_before - len(self.request.prompt)
+            self.num_found = max(0, self.num_cached - virtual)
 
     def keep(self, pool: BlockPool, end: int) -> None:
         """Let the full blocks of the first `end` tokens be found by others."""

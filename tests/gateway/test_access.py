@@ -36,7 +36,9 @@ def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
     first, second = caplog.records
     line = first.getMessage()
     number = found.headers["x-request-id"]
-    assert line.startswith(f"{number} POST /v1/chat/completions: 404 model_not_found, key none, ")
+    assert line.startswith(
+        f"{number} POST /v1/chat/completions: 404 model_not_found, key none, from testclient, "
+    )
     assert "GET other: 404 not_found_error, " in second.getMessage()
     assert "private" not in caplog.text
 

@@ -21,6 +21,7 @@ from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
 from finewright.gateway.measures import Measures
 from finewright.gateway.native import NativeEngine, NativeModel
+from finewright.gateway.prompt_workers import PromptWorkers
 from finewright.gateway.question import (
     AnswerForm,
     AnswerPiece,
@@ -30,7 +31,7 @@ from finewright.gateway.question import (
     ToolWish,
 )
 from finewright.gateway.steps import QuestionCaller
-from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.chat import Chat, Rendered, find_end_of_turn
 from finewright.lm.engine.constraint import Grammars
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
@@ -103,9 +104,9 @@ def test_answers_that_are_computed_together_are_those_of_each_alone(engine: Nati
     for number, question in enumerate(questions):
         for choice in range(question.num_answers):
             assert said(together[number], choice) == said(alone[number], choice)
-        usages = [piece.usage for piece in together[number] if piece.usage]
-        assert usages == [piece.usage for piece in alone[number] if piece.usage]
-        assert len(usages) == 1
+        (usage,) = [piece.usage for piece in together[number] if piece.usage]
+        (before,) = [piece.usage for piece in alone[number] if piece.usage]
+        assert replace(usage, cached=0) == replace(before, cached=0)
     assert len({said(alone[at]) for at in (0, 2, 4)}) == 3
 
 
@@ -512,9 +513,9 @@ def test_no_step_waits_for_a_grammar(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of 4,000 keys takes more than a second: others' answers go on meanwhile."""
     compiled, compile_one = list[str](), Grammars._compile
 
-    def noting(grammars: Grammars, grammar: Any) -> Any:
+    def noting(grammars: Grammars, grammar: Any, salt: str) -> Any:
         compiled.append(threading.current_thread().name)
-        return compile_one(grammars, grammar)
+        return compile_one(grammars, grammar, salt)
 
     monkeypatch.setattr(Grammars, "_compile", noting)
     schema = {"type": "object", "properties": {"waits": {"type": "boolean"}}}
@@ -524,3 +525,88 @@ def test_no_step_waits_for_a_grammar(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(fresh.close())
     assert len(compiled) == 1
     assert compiled[0].startswith("prompts")
+
+
+def test_usage_says_what_was_found_and_nobody_finds_another_projects(engine: NativeEngine) -> None:
+    """The very prompt of another project is computed again, and so is a project's own under an adapter."""
+    words = ({"role": "user", "content": "the user asks " * 9},)
+
+    def cached(project: str, name: str = "base") -> int:
+        question = GatewayQuestion(name, words, max_tokens=2, project=project)
+        (usage,) = [p.usage for p in asked(engine, question)[0] if p.usage]
+        assert usage.cached is not None
+        return usage.cached
+
+    first = [cached("blue"), cached("red"), cached("blue", "base:a")]
+    assert first == [0, 0, 0]
+    assert cached("blue") == cached("red") == cached("blue", "base:a") > BLOCK
+
+
+@pytest.mark.parametrize(
+    ("question", "unit"),
+    [
+        (GatewayQuestion("base", ({"role": "user", "content": "<|im_start|>" * 300_000},)), "characters"),
+        (GatewayQuestion("base", ({"role": "user", "content": "1" * 3_900_000},)), "characters"),
+        (GatewayQuestion("base", text="1" * 3_900_000), "characters"),
+        (GatewayQuestion("base", ASKED * 19_000), "characters"),
+        (GatewayQuestion("base", ({"role": "user", "content": ""},) * 257), "messages"),
+        (GatewayQuestion("base", ASKED, tools=ToolWish(({"description": "1" * 5000},))), "characters"),
+    ],
+)  # fmt: skip
+def test_what_no_prompt_holds_is_refused_before_anything_is_done_with_it(
+    engine: NativeEngine, question: GatewayQuestion, unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Chat, "whole_prompt", lambda *_: pytest.fail("it was rendered"))
+    with pytest.raises(ApiError, match=rf"\d+ {unit}, and \d+ at most are read") as raised:
+        asked(engine, question)
+    assert (raised.value.status, raised.value.code) == (400, "context_length_exceeded")
+    assert "this model has room for 256 tokens" in str(raised.value)
+
+
+def test_prompts_of_one_key_leave_a_thread_for_another(engine: NativeEngine) -> None:
+    """One key's prompts take as long as they like; another's is made meanwhile."""
+    over, made = threading.Event(), list[str]()
+
+    async def ask() -> None:
+        workers = PromptWorkers()
+        slow = [asyncio.create_task(workers.make("a", lambda: over.wait(20))) for _ in range(9)]
+        await asyncio.sleep(0.05)
+        made.append(await asyncio.wait_for(workers.make("b", lambda: "b"), 10))
+        assert not any(each.done() for each in slow)
+        over.set()
+        await asyncio.gather(*slow)
+        workers.close()
+
+    asyncio.run(ask())
+    assert made == ["b"]
+
+
+def test_a_schema_with_a_thousand_properties_that_may_be_left_out_is_refused(
+    engine: NativeEngine,
+) -> None:
+    properties = {f"p{number}": {"type": "string"} for number in range(1000)}
+    nested = {"type": "object", "properties": {"in": {"type": "object", "properties": properties}}}
+    for schema in ({"type": "object", "properties": properties}, nested):
+        with pytest.raises(ApiError, match="1000 may be left out") as raised:
+            asked(engine, GatewayQuestion("base", ASKED, 9, form=AnswerForm(schema)))
+        assert (raised.value.status, raised.value.param) == (400, "response_format")
+    most = {"type": "object", "properties": dict(list(properties.items())[:400])}
+    (found,) = asked(engine, GatewayQuestion("base", ASKED, 9, form=AnswerForm(most)))
+    assert said(found).startswith("{")
+
+
+@pytest.mark.parametrize("text", ["1" * 4000, "x <|im_start|>" * 290, " " * 760 + "1" * 3000])
+def test_a_text_is_tokenised_no_further_than_there_is_room(
+    engine: NativeEngine, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first 768 characters are counted, or its first 1,536: never all of it."""
+    lengths, tokens = list[int](), Chat.prompt_ids
+
+    def noted(chat: Chat, rendered: Rendered) -> tuple[int, ...]:
+        lengths.append(len(rendered.text))
+        return tokens(chat, rendered)
+
+    monkeypatch.setattr(Chat, "prompt_ids", noted)
+    with pytest.raises(ApiError, match="the prompt has more than 256 tokens"):
+        asked(engine, GatewayQuestion("base", ({"role": "user", "content": text},)))
+    assert max(lengths) <= 1536

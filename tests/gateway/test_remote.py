@@ -70,7 +70,7 @@ def test_the_question_goes_as_it_is_and_the_answer_comes_as_it_is() -> None:
     with served(lambda _: FINE) as server:
         first, second, last = asked(engine(server, key="secret"), question)
     assert (first.content, second.content, last.finish) == ("a", "b\u2028c", "stop")
-    assert last.usage == TokenUsage(3, 2)
+    assert last.usage == TokenUsage(3, 2, cached=None)
     (call,) = server.asked
     assert call.headers["Authorization"] == "Bearer secret"
     assert call.path == "/v1/chat/completions"
@@ -285,7 +285,7 @@ def test_what_says_nothing_after_the_end_ends_nothing(empty: dict[str, object]) 
     usage = {**empty, "usage": USAGE["usage"]}
     with served(lambda _: stream(chunk(content="a"), chunk("stop"), usage)) as server:
         first, last = asked(engine(server))
-    assert (first.content, last.finish, last.usage) == ("a", "stop", TokenUsage(3, 2))
+    assert (first.content, last.finish, last.usage) == ("a", "stop", TokenUsage(3, 2, None))
 
 
 def test_two_answers_both_end() -> None:

@@ -292,3 +292,12 @@ def test_a_number_beyond_a_double_is_refused_by_its_key(route: str, key: str, nu
     headers = {"Content-Type": "application/json"}
     found = TestClient(app).post(f"/v1/{route}", content=body, headers=headers)
     assert (found.status_code, found.json()["error"]["param"]) == (400, key)
+
+
+def test_cached_tokens_are_what_the_engine_says_or_null() -> None:
+    for cached in (0, 48, None):
+        last = replace(LAST, usage=TokenUsage(60, 2, cached))
+        chat = posted(CHATS, {}, Scripted([last])).json()["usage"]
+        items = posted(ITEMS, {}, Scripted([last])).json()["usage"]
+        assert chat["prompt_tokens_details"] == {"cached_tokens": cached}
+        assert items["input_tokens_details"] == {"cached_tokens": cached}

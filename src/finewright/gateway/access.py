@@ -16,7 +16,8 @@ _BUSY = frozenset({503, 504})
 
 class AnsweredRequest(NamedTuple):
     """A request and how it ended: `code` is that of its error, `key` the id of the key that it brought.
-    `broken` is the status that an error after the first event of a stream would have had, 0 without one."""
+    `broken` is the status that an error after the first event of a stream would have had, 0 without one.
+    `client` is the address that the connection came from."""
 
     method: str
     route: str
@@ -25,6 +26,7 @@ class AnsweredRequest(NamedTuple):
     key: str
     seconds: float
     broken: int = 0
+    client: str = ""
 
     @property
     def level(self) -> int:
@@ -41,12 +43,13 @@ def log_request(number: str, request: AnsweredRequest) -> None:
     """Write the line."""
     _LOG.log(
         request.level,
-        "%s %s %s: %d%s, key %s, %.0f ms",
+        "%s %s %s: %d%s, key %s, from %s, %.0f ms",
         number,
         request.method,
         request.route,
         request.status,
         f" {request.code}" if request.code else "",
         request.key or "none",
+        request.client or "nowhere",
         request.seconds * 1000,
     )

@@ -1,24 +1,20 @@
 """How many questions each engine is given at once, how many wait, and for how long. Nothing waits without a
-bound."""
+bound, and no key takes all (see fair.py)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from finewright.gateway.errors import ApiError
+from finewright.gateway.fair import Evicted, FairSlots
 from finewright.gateway.question import ModelEngine
 
-_RETRY_SECONDS = 1
-
-
-@dataclass(slots=True)
-class _Slots:
-    """Of one engine."""
-
-    free: asyncio.Semaphore
-    running: int = 0
-    waiting: int = 0
+_RESTART_SECONDS = 5
+"""After which a server that goes down may be there again: a restart takes so long (docs/serve.md,
+Measured)."""
+_KEPT_SHARE = 4
+"""Of so many slots one is kept at most for keys that have none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,22 +51,25 @@ class TimeLimit:
 class Admission:
     """Slots for answers. A question beyond the waiting ones is refused with 429, while draining with 503."""
 
-    def __init__(self, waiting: int, seconds: float) -> None:
-        """`waiting` questions at most wait for an engine, none of them longer than the seconds."""
-        self._most_waiting, self._seconds = waiting, seconds
-        self._slots: dict[ModelEngine, _Slots] = {}
+    def __init__(
+        self, waiting: int, seconds: float, known: Callable[[], Collection[str]] = tuple
+    ) -> None:
+        """`waiting` questions at most wait for an engine, none of them longer than the seconds; `known` are
+        the keys that may ask."""
+        self._most_waiting, self._seconds, self._known = waiting, seconds, known
+        self._slots: dict[ModelEngine, FairSlots] = {}
         self._open: set[TimeLimit] = set()
         self.draining = self.has_ended = False
 
     @property
     def running(self) -> int:
         """Answers that are being given."""
-        return sum(slots.running for slots in self._slots.values())
+        return sum(slots.num_running for slots in self._slots.values())
 
     @property
     def waiting(self) -> int:
         """Questions that wait."""
-        return sum(slots.waiting for slots in self._slots.values())
+        return sum(slots.num_waiting for slots in self._slots.values())
 
     @property
     def is_idle(self) -> bool:
@@ -109,34 +108,42 @@ class Admission:
             self._open.discard(limit)
 
     @asynccontextmanager
-    async def slot(self, engine: ModelEngine) -> AsyncIterator[None]:
-        """One slot of the engine, held while the block runs. Raises ApiError."""
+    async def slot(self, engine: ModelEngine, key: str) -> AsyncIterator[None]:
+        """One slot of the engine, held for the key while the block runs. Raises ApiError."""
         slots = self._slots.get(engine)
         if slots is None:
-            slots = self._slots[engine] = _Slots(asyncio.Semaphore(engine.at_once))
-        await self._acquire(slots)
-        slots.running += 1
+            kept = engine.at_once // _KEPT_SHARE
+            slots = self._slots[engine] = FairSlots(engine.at_once, kept, self._known)
+        number = await self._acquire(slots, key)
         try:
             yield
         finally:
-            slots.running -= 1
-            slots.free.release()
+            slots.release(key, number)
 
-    async def _acquire(self, slots: _Slots) -> None:
+    async def _acquire(self, slots: FairSlots, key: str) -> int:
         if self.draining:
             raise _going_down()
-        if slots.free.locked() and slots.waiting >= self._most_waiting:
-            what = f"{slots.running} answers are being given and {slots.waiting} questions wait"
-            raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=_RETRY_SECONDS)
+        is_full = slots.num_waiting >= self._most_waiting and not slots.is_free(key)
+        if is_full and not slots.evict_for(key):
+            raise _full(slots, key)
         what = f"no slot became free within {self._seconds:g} s"
-        late = ApiError(what, status=503, retry_after=_RETRY_SECONDS)
-        slots.waiting += 1
+        late = ApiError(what, status=503)
         try:
             with self.within(asyncio.get_running_loop().time() + self._seconds, late):
-                await slots.free.acquire()
-        finally:
-            slots.waiting -= 1
+                return await slots.acquire(key)
+        except Evicted:
+            raise _full(slots, key) from None
+        except ApiError as error:
+            if error is late:
+                late.retry_after = slots.seconds_until_room(key)
+            raise
+
+
+def _full(slots: FairSlots, key: str) -> ApiError:
+    what = f"{slots.num_running} answers are being given and {slots.num_waiting} questions wait"
+    seconds = slots.seconds_until_room(key)
+    return ApiError(what, status=429, code="rate_limit_exceeded", retry_after=seconds)
 
 
 def _going_down() -> ApiError:
-    return ApiError("the server is going down", status=503, retry_after=_RETRY_SECONDS)
+    return ApiError("the server is going down", status=503, retry_after=_RESTART_SECONDS)

@@ -83,17 +83,16 @@ class _Routes:
         return Response(self.gateway.measures.text(), media_type="text/plain; version=0.0.4")
 
     async def models(self, request: Request) -> Response:
-        rows = [
-            model_object(model, self.gateway.started) for model in self.gateway.models().values()
-        ]
+        asker, started = asker_of(request), self.gateway.started
+        rows = [model_object(each, started, asker) for each in self.gateway.models_for(asker)]
         return JSONResponse({"object": "list", "data": rows})
 
     async def model(self, request: Request) -> Response:
         try:
-            _, found = self.gateway.find(request.path_params["model"])
+            _, found = self.gateway.find(request.path_params["model"], asker_of(request))
         except ApiError as error:
             return refused(error)
-        return JSONResponse(model_object(found, self.gateway.started))
+        return JSONResponse(model_object(found, self.gateway.started, asker_of(request)))
 
     async def chat(self, request: Request) -> Response | EventStream:
         posted = await self._body(request, ChatRequest)
@@ -115,10 +114,11 @@ class _Routes:
         posted: ChatRequest | CompletionRequest | ResponsesRequest,
         form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
     ) -> Response | EventStream:
+        asker = asker_of(request)
         questions = posted.questions(self.gateway.limits)
-        _, model = self.gateway.find(posted.model)
+        _, model = self.gateway.find(posted.model, asker)
         form = form_of(model)
-        pieces = self.gateway.answers(questions, asker_of(request))
+        pieces = self.gateway.answers(questions, asker)
         try:
             if posted.stream:
                 return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
@@ -129,7 +129,7 @@ class _Routes:
 
     async def embed(self, request: Request) -> Response:
         posted = await self._body(request, EmbeddingRequest)
-        found = await self.gateway.embed(posted.model, posted.texts())
+        found = await self.gateway.embed(posted.model, posted.texts(), asker_of(request))
         usage = {"prompt_tokens": found.num_tokens, "total_tokens": found.num_tokens}
         rows = vectors_of(found.vectors, posted.encoding_format == "base64")
         return JSONResponse({"object": "list", "data": rows, "model": posted.model, "usage": usage})
@@ -196,12 +196,13 @@ class _Door:
             return QuestionCaller("", "admin" if self._keys is None else "user", path)
         headers = dict(scope["headers"])
         owner = self._keys.owner(headers.get(b"authorization", b"").decode("latin-1"))
-        return QuestionCaller(owner.id, owner.role, path)
+        return QuestionCaller(owner.id, owner.role, path, owner.owner)
 
 
-def model_object(model: ServedModel, started: int) -> dict[str, Any]:
-    """OpenAI's model, with what more is known of it."""
-    more = {"system_prompt": model.system_prompt} if model.system_prompt else {}
+def model_object(model: ServedModel, started: int, asker: QuestionCaller) -> dict[str, Any]:
+    """OpenAI's model, with what more is known of it. A system prompt may be a secret: admins alone see it."""
+    is_shown = model.system_prompt and asker.role == "admin"
+    more = {"system_prompt": model.system_prompt} if is_shown else {}
     return {
         "id": model.id,
         "object": "model",

@@ -198,12 +198,13 @@ def _head(form: ChatForm | TextForm, kind: str) -> dict[str, Any]:
     }
 
 
-def usage_of(usage: TokenUsage) -> dict[str, int]:
+def usage_of(usage: TokenUsage) -> dict[str, Any]:
     """OpenAI's usage."""
     return {
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.answer,
         "total_tokens": usage.prompt + usage.answer,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
     }
 
 

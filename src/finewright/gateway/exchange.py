@@ -60,4 +60,5 @@ class Exchange:
         key = state["asker"].key if "asker" in state else ""
         parts = (self.scope["method"], route, self.status, state.get("error", ""), key)
         seconds, broken = time.monotonic() - self.begun, state.get("broken", 0)
-        log_request(self.number, AnsweredRequest(*parts, seconds, broken))
+        client = (self.scope.get("client") or ("",))[0]  # uvicorn's, never a header's
+        log_request(self.number, AnsweredRequest(*parts, seconds, broken, client))

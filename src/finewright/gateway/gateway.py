@@ -57,11 +57,15 @@ class Gateway:
         for engine in self.engines:
             await engine.close()
 
-    def find(self, model: str) -> tuple[ModelEngine, ServedModel]:
-        """The engine of a model. Raises ApiError where there is none of that id."""
+    def models_for(self, asker: QuestionCaller) -> list[ServedModel]:
+        """Those that the asker may see."""
+        return [model for model in self.models().values() if _may_ask(asker, model)]
+
+    def find(self, model: str, asker: QuestionCaller) -> tuple[ModelEngine, ServedModel]:
+        """The engine of a model. Raises ApiError where there is none of that id that the asker may see."""
         for engine in self.engines:
             for served in engine.models():
-                if served.id == model:
+                if served.id == model and _may_ask(asker, served):
                     return engine, served
         what = f"the model {model[:100]!r} does not exist; GET /v1/models lists those there are"
         raise ApiError(what, status=404, param="model", code="model_not_found")
@@ -82,12 +86,7 @@ class Gateway:
         for question in questions:
             async with aclosing(self.answer(question, asker)) as pieces:
                 async for piece in pieces:
-                    if piece.usage:
-                        both = (
-                            usage.prompt + piece.usage.prompt,
-                            usage.answer + piece.usage.answer,
-                        )
-                        usage = TokenUsage(*both)
+                    usage += piece.usage or TokenUsage()
                     so_far = usage if piece.usage else None
                     yield replace(piece, choice=first + piece.choice, usage=so_far)
             first += question.num_answers
@@ -118,12 +117,13 @@ class Gateway:
     async def _answered(
         self, question: GatewayQuestion, asker: QuestionCaller, begun: float
     ) -> AsyncGenerator[AnswerPiece, None]:
-        self.find(question.model)
+        self.find(question.model, asker)
+        question = replace(question, key=asker.key, project=asker.project)
         for step in self.steps:
             question = await step.before(question, asker)
-        engine, _ = self.find(question.model)
+        engine, _ = self.find(question.model, asker)
         async with (
-            self.admission.slot(engine),
+            self.admission.slot(engine, asker.key),
             aclosing(engine.answer(self._bounded(question))) as made,
         ):
             pieces: AsyncIterator[AnswerPiece] = made
@@ -154,13 +154,17 @@ class Gateway:
         with self.admission.within(end, ApiError(what, status=504, code="timeout")) as limit:
             yield limit
 
-    async def embed(self, model: str, texts: Sequence[str]) -> TextVectors:
+    async def embed(self, model: str, texts: Sequence[str], asker: QuestionCaller) -> TextVectors:
         """The vectors of texts."""
-        engine, served = self.find(model)
+        engine, served = self.find(model, asker)
         if not served.embeds:
             raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
         late = ApiError("the vectors took too long", status=504, code="timeout")
-        async with self.admission.slot(engine):
+        async with self.admission.slot(engine, asker.key):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
             with self.admission.within(end, late):
                 return await engine.embed(model, texts)
+
+
+def _may_ask(asker: QuestionCaller, model: ServedModel) -> bool:
+    return model.owner == "" or asker.may_see(model.owner)

@@ -52,9 +52,9 @@ class TokenSource(Protocol):
     def num_virtual(self, adapter: str | None) -> int:
         """Tokens of the context that the adapter takes."""
 
-    def compile(self, grammar: "Grammar") -> None:
+    def compile(self, grammar: "Grammar", salt: str) -> None:
         """Make a grammar ready, from any thread, so that no step waits for it. Raises DataError for one that
-        cannot be."""
+        cannot be. What one salt's requests made ready is not ready for others'."""
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:
         """Put an adapter beside the model. Raises ModelError."""
@@ -147,9 +147,9 @@ class EngineThread:
         """See TokenSource."""
         return self._virtual(adapter)
 
-    def compile(self, grammar: "Grammar") -> None:
+    def compile(self, grammar: "Grammar", salt: str) -> None:
         """See TokenSource."""
-        self._engine.compile(grammar)
+        self._engine.compile(grammar, salt)
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:
         """See TokenSource."""

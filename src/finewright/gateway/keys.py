@@ -22,12 +22,19 @@ _SECONDS = 0.5
 
 
 class StoredKey(Model):
-    """A key without the key: `id` names it in logs, `sha256` recognises it."""
+    """A key without the key: `id` names it in logs, `sha256` recognises it. Files, jobs, tuned models and
+    what is kept of prompts belong to its `project`; without one to a project of its own, called by its id."""
 
     id: str
     sha256: str
     role: KeyRole
     created: str
+    project: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The project that what it makes belongs to."""
+        return self.project or self.id
 
 
 class StoredKeys(Model):
@@ -36,10 +43,12 @@ class StoredKeys(Model):
     keys: tuple[StoredKey, ...] = ()
 
 
-def make_key(path: Path, role: KeyRole, today: str) -> str:
+def make_key(path: Path, role: KeyRole, today: str, project: str = "") -> str:
     """A fresh key, added to the file, which only its owner can read. Shown once: it is stored nowhere."""
     key = _PREFIX + secrets.token_urlsafe(32)
-    stored = StoredKey(id=secrets.token_hex(4), sha256=_digest(key), role=role, created=today)
+    stored = StoredKey(
+        id=secrets.token_hex(4), sha256=_digest(key), role=role, created=today, project=project
+    )
     known = _read(path).keys if path.exists() else ()
     with os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +73,10 @@ class KeyRing:
     _keys: tuple[StoredKey, ...] = ()
     _read_at: float = field(default=0.0)
     _stamp: tuple[int, int] = (0, 0)
+
+    def ids(self) -> list[str]:
+        """The ids of those that may ask."""
+        return [each.id for each in self._keys]
 
     def owner(self, authorization: str) -> StoredKey:
         """Whose key an Authorization header brings. Raises ApiError; the time says nothing of the key."""

@@ -8,7 +8,6 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +17,13 @@ from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.generation import TokenSource, token_source
-from finewright.gateway.prompts import grammar_of, prompt_of, refuse_unknown_tokens
+from finewright.gateway.prompt_workers import PromptWorkers
+from finewright.gateway.prompts import (
+    grammar_of,
+    prompt_of,
+    refuse_long_text,
+    refuse_unknown_tokens,
+)
 from finewright.gateway.question import (
     AnswerPiece,
     CalledTool,
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
     from finewright.lm.engine.weights import AdapterWeights
 
 AT_ONCE = 16
+_LEFT_THE_FORM = "the answer left its form: "
+"""How the engine's error begins where a grammar cannot go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class NativeEngine:
         self._models: dict[str, _Answering] = {}
         self._switching = Switching()
         self._num_answering: Counter[str] = Counter()
-        self._prompts = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        self._prompts = PromptWorkers()
         for model in models:
             asyncio.run(self.load(model))
 
@@ -87,7 +94,7 @@ class NativeEngine:
 
     async def close(self) -> None:
         """End its threads."""
-        self._prompts.shutdown(wait=False, cancel_futures=True)
+        self._prompts.close()
         for source in self._sources.values():
             await asyncio.to_thread(source.close)
 
@@ -159,7 +166,7 @@ class NativeEngine:
         """See ModelEngine. As long as it lasts, nobody unloads the model."""
         with self._answering(question.model) as found:
             prompted = await self._prompting(found, question)
-            num_read, num_written = len(prompted.request.prompt), 0
+            num_read, num_written, num_found = len(prompted.request.prompt), 0, 0
             num_open = question.num_answers
             async with aclosing(found.source.written(prompted.request)) as parts:
                 async for written in parts:
@@ -173,14 +180,17 @@ class NativeEngine:
                         last = writing.last(part)
                         num_open -= 1
                         num_written += len(writing.stream.ids)
-                        usage = None if num_open else TokenUsage(num_read, num_written)
+                        num_found = max(num_found, part.num_found)
+                        used = TokenUsage(num_read, num_written, num_found)
+                        usage = None if num_open else used
                         yield replace(last, usage=usage)
 
     async def _prompting(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
-        loop = asyncio.get_running_loop()
+        refuse_long_text(question, self._room(found))
         found.source.num_awaited += 1
         try:
-            return await loop.run_in_executor(self._prompts, self._prompted, found, question)
+            work = partial(self._prompted, found, question)
+            return await self._prompts.make(question.key, work)
         finally:
             found.source.num_awaited -= 1
 
@@ -200,12 +210,12 @@ class NativeEngine:
     def _prompted(self, found: _Answering, question: GatewayQuestion) -> "_Prompted":
         lm, chat = found.model.loaded.lm, found.model.loaded.chat
         refuse_unknown_tokens(question, lm.model.get_output_embeddings().weight.shape[0])
-        prompt, ids = prompt_of(chat, question)
+        prompt, ids = prompt_of(chat, question, self._room(found))
         most = self._most(found, question, len(ids))
         grammar = grammar_of(chat, question, prompt)
         if grammar is not None:
             try:
-                found.source.compile(grammar)
+                found.source.compile(grammar, question.project)
             except DataError as error:
                 param = "tool_choice" if grammar.kind == "calls" else "response_format"
                 raise unsupported(param, str(error)) from None
@@ -214,19 +224,21 @@ class NativeEngine:
 
     def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:
         """The longest answer that there is room for. Raises ApiError where that is too short."""
-        context, wanted = found.model.served.context, question.max_tokens
-        virtual = found.source.num_virtual(found.key)
-        rooms = [found.source.room - virtual - length]
-        rooms += [] if context is None else [context - virtual - length]
-        if min(rooms) < (wanted or 1):
-            most = min(rooms) + length
+        most, wanted = self._room(found), question.max_tokens
+        if most - length < (wanted or 1):
             more = f", and the answer may have {wanted}" if wanted else ""
             raise ApiError(
                 f"the prompt has {length} tokens{more}; this model reads and writes {most} together",
                 param="messages" if question.messages is not None else "prompt",
                 code="context_length_exceeded",
             )
-        return min(wanted or self._max_tokens, *rooms)
+        return min(wanted or self._max_tokens, most - length)
+
+    def _room(self, found: _Answering) -> int:
+        """The most tokens of a prompt and its answer together."""
+        room, context = found.source.room, found.model.served.context
+        room = room if context is None else min(room, context)
+        return room - found.source.num_virtual(found.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +261,7 @@ class _Writing:
     def piece(self, part: "WrittenTokens") -> AnswerPiece | None:
         """What the next tokens add, but for the last piece. Raises ApiError where the answer broke off."""
         if part.end is not None and part.end.reason == "error":
-            what = f"the answer broke off: {part.end.error}"
-            raise ApiError(what, status=500, code="generation_failed")
+            raise self._broken(part.end.error)
         if part.logprobs:
             tokenizer = self.stream.chat.tokenizer
             self.scores += [
@@ -262,6 +273,13 @@ class _Writing:
         if not content and not thoughts:
             return None
         return AnswerPiece(self.number, content, thoughts, scores=self._scores())
+
+    def _broken(self, why: str) -> ApiError:
+        if self.question.form is not None and why.startswith(_LEFT_THE_FORM):
+            # the schema is the client's, and beyond what the engine can hold an answer to
+            return unsupported("response_format", why.partition(" <state>")[0])
+        what = f"the answer broke off: {why}"
+        return ApiError(what, status=500, code="generation_failed")
 
     def last(self, part: "WrittenTokens") -> AnswerPiece:
         """The last piece, after that of the last tokens."""
@@ -327,6 +345,8 @@ def _request(
         _stops(found.model.loaded.chat, question),
         num_logprobs=question.num_logprobs,
         grammar=grammar,
+        owner=question.key,
+        salt=question.project,
     )
 
 

@@ -30,7 +30,7 @@ class OneByOne:
         """Not known here."""
         return 0
 
-    def compile(self, grammar: "Grammar") -> None:
+    def compile(self, grammar: "Grammar", salt: str) -> None:
         """There are none here: `written` says so."""
 
     async def load(self, key: str, adapter: "AdapterWeights") -> None:

@@ -1,6 +1,8 @@
 """A question -> what the model reads, as text and as tokens, and the grammar of its answer. What the model's
 chat template has no words for is refused by the key that brought it."""
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from finewright.errors import DataError
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     from finewright.lm.engine.constraint import Grammar
 
 _MOST_CALLS = 8  # of an answer that must be calls
+_MOST_CHARACTERS = 16
+"""Of a token, in the mean of a whole prompt: code has 4, long words 10, tables padded with blanks 7 to 13
+(counted with SmolLM2's tokenizer)."""
+_LOOKED_AT = 3
+"""Characters of a token in the parts by which a long text is counted: what is made to be dear, digits and
+spelled control tokens, has 2 at most, and is found out by the first of them."""
+_CUT_APART = 16
+"""Tokens that a part may have more than the whole text has there: no token is cut into more."""
 
 
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
@@ -52,13 +62,46 @@ def refuse_unknown_tokens(question: GatewayQuestion, vocab_size: int) -> None:
             raise ApiError(f"{param}: {what}", param=param, code=INVALID)
 
 
-def prompt_of(chat: "Chat", question: GatewayQuestion) -> tuple[str, tuple[int, ...]]:
-    """The prompt as text and as tokens. Raises ApiError with the chat template's own complaint."""
+def refuse_long_text(question: GatewayQuestion, room: int) -> None:
+    """Raise ApiError for more than a prompt of `room` tokens has, before any work is done with it."""
+    longest = room * _MOST_CHARACTERS
+    if question.messages is not None:
+        tools = json.dumps(question.tools.tools, ensure_ascii=False) if question.tools else ""
+        _refuse_more(num_characters(question.messages) + len(tools), longest, room)
+        _refuse_more(
+            len(question.messages), room, room, unit="messages"
+        )  # each is a token at least
+    elif isinstance(question.text, str):
+        _refuse_more(len(question.text), longest, room, param="prompt")
+
+
+def _refuse_more(
+    size: int, most: int, room: int, *, param: str = "messages", unit: str = "characters"
+) -> None:
+    if size > most:
+        what = f"{size} {unit}, and {most} at most are read: this model has room for {room} tokens"
+        raise ApiError(f"{param}: {what}", param=param, code="context_length_exceeded")
+
+
+def num_characters(value: object) -> int:
+    """Characters of all texts in the JSON value, its keys left out."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(num_characters, value.values()))
+    return sum(map(num_characters, value)) if isinstance(value, list | tuple) else 0
+
+
+def prompt_of(chat: "Chat", question: GatewayQuestion, room: int) -> tuple[str, tuple[int, ...]]:
+    """The prompt as text and as tokens. Raises ApiError with the chat template's own complaint, and where its
+    beginning alone has more tokens than there is room for."""
     if question.messages is None:
-        if isinstance(question.text, str):
-            text = question.text
-            return text, tuple(chat.tokenizer(text, add_special_tokens=True)["input_ids"])
-        return "", question.text
+        if not isinstance(question.text, str):
+            return "", question.text
+        text = question.text
+        for start in _starts(len(text), room):
+            _refuse_long(len(chat.tokenizer(text[:start])["input_ids"]), room, "prompt")
+        return text, tuple(chat.tokenizer(text, add_special_tokens=True)["input_ids"])
     messages = list(question.messages)
     tools = list(question.tools.tools) if question.tools else None
     try:
@@ -69,7 +112,23 @@ def prompt_of(chat: "Chat", question: GatewayQuestion) -> tuple[str, tuple[int, 
         raise ApiError(str(error), param="messages") from None
     if marks := marks_of(messages):
         refuse_lost(marks, chat.prompt(marked(messages, marks), tools).text)
-    return rendered.text, tuple(chat.tokens(rendered).ids)
+    for start in _starts(len(rendered.text), room):
+        _refuse_long(len(chat.prompt_ids(rendered.until(start))), room, "messages")
+    return rendered.text, chat.prompt_ids(rendered)
+
+
+def _starts(length: int, room: int) -> range:
+    """Where to count the tokens of a text's beginning before all of it is read: nowhere in most texts."""
+    step = max(1, _LOOKED_AT * room)
+    return range(step, length, step)
+
+
+def _refuse_long(size: int, room: int, param: str) -> None:
+    if size > room + _CUT_APART:
+        what = (
+            f"the prompt has more than {room} tokens; this model reads and writes {room} together"
+        )
+        raise ApiError(what, param=param, code="context_length_exceeded")
 
 
 def _is_readable(chat: "Chat", messages: "list[Message]") -> bool:

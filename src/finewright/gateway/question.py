@@ -39,7 +39,9 @@ class ToolWish:
 class GatewayQuestion:
     """One question: a conversation, or a text that goes on where `messages` is None.
 
-    `max_tokens` None: as many as fit. `num_logprobs` None: none are wanted; 0: of the chosen tokens alone."""
+    `max_tokens` None: as many as fit. `num_logprobs` None: none are wanted; 0: of the chosen tokens alone.
+    `key` asks, with which engines share their time; `project` is whose questions alone may find what was
+    computed."""
 
     model: str
     messages: tuple[Mapping[str, Any], ...] | None = None  # Any: OpenAI's form
@@ -51,6 +53,8 @@ class GatewayQuestion:
     num_logprobs: int | None = None
     tools: ToolWish | None = None
     form: AnswerForm | None = None
+    key: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,17 @@ class CalledTool:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens that were read and written."""
+    """Tokens that were read and written, and how many of those read were found as they had been computed for
+    a question before; None where nobody says."""
 
     prompt: int = 0
     answer: int = 0
+    cached: int | None = 0
+
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        is_known = self.cached is not None and other.cached is not None
+        cached = (self.cached or 0) + (other.cached or 0) if is_known else None
+        return TokenUsage(self.prompt + other.prompt, self.answer + other.answer, cached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,9 @@ class TextVectors:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as clients know it. `fingerprint` is of its weights; it was trained with `system_prompt`."""
+    """A model as clients know it. `fingerprint` is of its weights; it was trained with `system_prompt`. One
+    that a job made is there for its `owner`, a project, and for admins; "" is everybody's, None admins'
+    alone."""
 
     id: str
     engine: str
@@ -118,6 +131,7 @@ class ServedModel:
     system_prompt: str = ""
     context: int | None = None
     embeds: bool = False
+    owner: str | None = ""
 
 
 class ModelEngine(Protocol):

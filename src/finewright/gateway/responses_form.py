@@ -218,10 +218,11 @@ def _at(item: _OpenItem) -> Json:
 
 
 def _usage(usage: TokenUsage, *, has_thoughts: bool) -> Json:
-    """How many of the tokens were thoughts is not counted: null where there were any."""
+    """How many of the tokens were thoughts is not counted: null where there were any, as is what nobody
+    says."""
     return {
         "input_tokens": usage.prompt,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.cached},
         "output_tokens": usage.answer,
         "output_tokens_details": {"reasoning_tokens": None if has_thoughts else 0},
         "total_tokens": usage.prompt + usage.answer,

@@ -14,11 +14,17 @@ from finewright.gateway.question import AnswerPiece, GatewayQuestion, TokenUsage
 
 @dataclass(frozen=True, slots=True)
 class QuestionCaller:
-    """Whose key it is, and the route that was called."""
+    """Whose key it is, and the route that was called; what is the key's belongs to `project`."""
 
     key: str
     role: str
     route: str
+    project: str = ""
+
+    def may_see(self, project: str | None) -> bool:
+        """Is what belongs to the project the asker's to see? An admin sees all, and nobody else what belongs
+        to none (None)."""
+        return self.role == "admin" or project == self.project
 
 
 @dataclass(frozen=True, slots=True)

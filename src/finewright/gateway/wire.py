@@ -120,7 +120,7 @@ async def pieces_of(
     ApiError with 502 for a stream that is none, or that ends too early."""
     calls = [_Calls() for _ in range(question.num_answers)]
     held: AnswerPiece | None = None
-    usage, ended = TokenUsage(), set[int]()
+    usage, ended = TokenUsage(cached=None), set[int]()
     async for event in events:
         try:
             usage = _usage(event) or usage
@@ -179,7 +179,12 @@ def _usage(event: Json) -> TokenUsage | None:
     given = event.get("usage")
     if not given:
         return None
-    return TokenUsage(int(given["prompt_tokens"]), int(given.get("completion_tokens") or 0))
+    cached = (given.get("prompt_tokens_details") or {}).get("cached_tokens")
+    return TokenUsage(
+        int(given["prompt_tokens"]),
+        int(given.get("completion_tokens") or 0),
+        None if cached is None else int(cached),
+    )
 
 
 def _scores(given: Json | None) -> tuple[ScoredToken, ...]:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from finewright.errors import FinewrightError
 from finewright.features.serve.local import LocalModels
 from finewright.features.serve.spec import ServedTarget
-from finewright.gateway.app import model_object
+from finewright.gateway.app import asker_of, model_object
 from finewright.gateway.bodies import read_body
 from finewright.gateway.errors import ApiError
 from finewright.gateway.gateway import Gateway
@@ -65,7 +65,7 @@ class RunLoading:
             request, LoadRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS
         )
         served = await self._switching.whole(self._load(posted))
-        return JSONResponse(model_object(served, self.gateway.started))
+        return JSONResponse(model_object(served, self.gateway.started, asker_of(request)))
 
     async def _load(self, posted: LoadRequest) -> ServedModel:
         target = ServedTarget(target=str(self._path(posted.run)), id=posted.id or "")

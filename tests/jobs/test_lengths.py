@@ -7,7 +7,8 @@ import pytest
 
 import tiny
 from finewright.gateway.errors import ApiError
-from finewright.jobs.creation import checked_job
+from finewright.gateway.steps import QuestionCaller
+from finewright.jobs.creation import JobFolders, checked_job
 from finewright.jobs.lengths import check_lengths, fitting_bytes, long_lines
 from finewright.jobs.request import JobRequest
 from finewright.rows.containers.lines import lines_of
@@ -80,7 +81,12 @@ def test_a_file_is_read_once_for_columns_and_lengths(
     )
     with pytest.raises(ApiError, match="rows are longer than max_length, 9 tokens"):
         checked_job(
-            posted, training.files, training.folder, training.bases, training.chat_of, now=0.0
+            QuestionCaller("", "admin", ""),
+            posted,
+            JobFolders(training.files, training.folder),
+            training.bases,
+            training.chat_of,
+            now=0.0,
         )
     assert len(read) == 1
 

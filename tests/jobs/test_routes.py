@@ -189,7 +189,7 @@ def test_a_client_that_leaves_while_its_rows_are_read_gets_no_job(api: Api) -> N
 
     async def asked() -> None:
         headers = [(b"content-type", b"application/json")]
-        state = {"asker": QuestionCaller("key", "train", "")}
+        state = {"asker": QuestionCaller("key", "admin", "")}
         where = {"path": "/v1/fine_tuning/jobs", "query_string": b"", "method": "POST"}
         await app({"type": "http", "headers": headers, "state": state, **where}, receive, send)
         has_left.set()

@@ -1,5 +1,6 @@
 """A client's wish -> a job, where everything in it can be had; else an error that names the key."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from finewright.gateway.errors import ApiError
+from finewright.gateway.steps import QuestionCaller
 from finewright.jobs.columns import check_columns
 from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import TRAIN, VALID, JobFolder
@@ -30,21 +32,30 @@ class CheckedJob(NamedTuple):
     rows: Mapping[str, Path]
 
 
+class JobFolders(NamedTuple):
+    """Where files and jobs are."""
+
+    files: FileFolder
+    jobs: JobFolder
+
+
 def checked_job(
+    asker: QuestionCaller,
     posted: JobRequest,
-    files: FileFolder,
-    folder: JobFolder,
+    folders: JobFolders,
     bases: Mapping[str, str],
     chat_of: ChatOf,
     *,
     now: float,
 ) -> CheckedJob:
     """The job; nothing is kept of it yet. `bases`: id that clients know -> what a spec names."""
+    files, folder = folders
     base = _base(posted.model, bases)
-    choice = chosen_method(posted, lambda: _reward_runs(folder))
-    given = {TRAIN: files.find(posted.training_file, "training_file")}
+    choice = chosen_method(posted, lambda: _reward_runs(folder, asker))
+    _refuse_threads(choice)
+    given = {TRAIN: files.find_for(asker, posted.training_file, "training_file")}
     if posted.validation_file is not None:
-        given[VALID] = files.find(posted.validation_file, "validation_file")
+        given[VALID] = files.find_for(asker, posted.validation_file, "validation_file")
     for file, param in zip(given.values(), ("training_file", "validation_file"), strict=False):
         _check_types(file, param, choice)
     rows = {name: files.content(file) for name, file in given.items()}
@@ -62,6 +73,7 @@ def checked_job(
         suffix=posted.suffix or "",
         seed=choice.settings.seed,
         metadata=posted.metadata or {},
+        project=asker.project,
     )
     _check_spec(job)
     chat = chat_of(base)
@@ -129,10 +141,21 @@ def _check_spec(job: TuningJob) -> None:
         raise ApiError(what, param="validation_file", code="invalid_value")
 
 
-def _reward_runs(folder: JobFolder) -> dict[str, str]:
-    """Jobs that trained a reward model -> their runs."""
+def _refuse_threads(choice: MethodChoice) -> None:
+    """Raise ApiError for more threads than the machine has cores: each is one, and takes memory."""
+    threads, most = choice.settings.threads, os.cpu_count() or 1
+    if threads is not None and threads > most:
+        param = f"method.{choice.type}.hyperparameters.threads"
+        what = f"{param}: {threads}, and this machine has {most} cores; leave it out"
+        raise ApiError(what, param=param, code="invalid_value")
+
+
+def _reward_runs(folder: JobFolder, asker: QuestionCaller) -> dict[str, str]:
+    """Jobs that trained a reward model, of those that the asker may see -> their runs."""
     found = {}
     for job in folder.all():
+        if not asker.may_see(job.project):
+            continue
         if not METHODS[METHOD_TYPES[job.method_type]].gives_answers:
             for state in readable(folder.state, [job.id]):
                 if state.result is not None:

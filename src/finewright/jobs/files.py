@@ -11,6 +11,7 @@ from typing import IO, Any, Literal
 
 from finewright.errors import DataError
 from finewright.gateway.errors import ApiError
+from finewright.gateway.steps import QuestionCaller
 from finewright.jobs.ids import is_id, new_id, readable, unknown
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of
@@ -33,7 +34,8 @@ _WRITING_SECONDS = 3600.0
 
 
 class UploadedFile(Model):
-    """A file as clients know it; `types` counts its rows by their shape."""
+    """A file as clients know it; `types` counts its rows by their shape. It is there for its `project` and
+    for admins; None is of a version that knew no projects."""
 
     id: str
     filename: str
@@ -41,6 +43,7 @@ class UploadedFile(Model):
     created: float
     purpose: Purpose
     types: Mapping[str, int] = {}
+    project: str | None = None
 
     def shown(self) -> dict[str, Any]:  # Any: JSON
         """OpenAI's file object."""
@@ -63,8 +66,11 @@ class FileFolder:
 
     root: Path
 
-    def add(self, content: IO[bytes], filename: str, purpose: Purpose) -> UploadedFile:
-        """Keep a file. Raises ApiError, and keeps nothing, where rows to train on cannot be read."""
+    def add(
+        self, content: IO[bytes], filename: str, purpose: Purpose, project: str | None
+    ) -> UploadedFile:
+        """Keep a file of a project's. Raises ApiError, and keeps nothing, where rows to train on cannot be
+        read."""
         number = new_id("file")
         with os_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
@@ -80,9 +86,19 @@ class FileFolder:
                 created=time.time(),
                 purpose=purpose,
                 types=types,
+                project=project,
             )
             write_json(folder / _RECORD, record.model_dump(mode="json"))
         return record
+
+    def find_for(
+        self, asker: QuestionCaller, number: str, param: str | None = None
+    ) -> UploadedFile:
+        """The file of an id, which the asker may see. Raises ApiError as `find`."""
+        found = self.find(number, param)
+        if not asker.may_see(found.project):
+            raise unknown("file", number, param)
+        return found
 
     def find(self, number: str, param: str | None = None) -> UploadedFile:
         """The file of an id. Raises ApiError where there is none; `param` is the key that names it."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.gateway.errors import ApiError
+from finewright.gateway.steps import QuestionCaller
 from finewright.jobs.ids import is_id, readable, unknown
 from finewright.jobs.job import OVER, JobFailure, JobState, TuningJob
 from finewright.store.appended import appending
@@ -62,6 +63,13 @@ class JobFolder:
             return []
         with os_errors(folder):
             return [name for name in os.listdir(folder) if is_id("ftjob", name)]  # noqa: PTH208 - names alone
+
+    def job_for(self, asker: QuestionCaller, number: str) -> TuningJob:
+        """The job of an id, which the asker may see. Raises ApiError as `job`."""
+        found = self.job(number)
+        if not asker.may_see(found.project):
+            raise unknown("ftjob", number)
+        return found
 
     def job(self, number: str) -> TuningJob:
         """The job of an id. Raises ApiError where there is none."""
@@ -187,10 +195,19 @@ def without_process(state: JobState, at: float) -> JobState:
         return state.at(at, "the job is cancelled", status="cancelled", finished=at)
     if state.wish == "pause":
         return state.at(at, "the job is paused", status="paused")
+    if state.wish == "end":
+        return late(state, at)
     failure = JobFailure(
         code="process_ended", message=f"{_DIED}; resume goes on from its last checkpoint"
     )
     return state.at(at, _DIED, status="failed", finished=at, failure=failure)
+
+
+def late(state: JobState, at: float) -> JobState:
+    """What a job is once it was ended for its time."""
+    what = "the job took longer than jobs may here; resume goes on from its last checkpoint"
+    failure = JobFailure(code="time_limit", message=what)
+    return state.at(at, what, status="failed", finished=at, wish="", failure=failure)
 
 
 def is_over(state: JobState) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from finewright.errors import SpecError
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.jobs.ids import is_id
+from finewright.judge.patterns import compile_pattern
 from finewright.schema.rewards import RewardSpec
 
 _COLUMN = re.compile(r"\{\{\s*item\.([\w-]+)\s*\}\}")
@@ -76,6 +78,8 @@ def _reward(item: Any, param: str, runs: Mapping[str, str]) -> dict[str, Any]:  
         raise ApiError(f"{param}: {what}", param=param, code="invalid_value") from None
     if spec.kind == "python" or spec.consent:
         raise unsupported(param, _WHY_NOT["python"])
+    if spec.kind == "regex":
+        _refuse_pattern(spec.argument, param)
     if spec.kind == "json_schema" and spec.argument:
         raise unsupported(
             param, "no file that a request names is opened; a column can hold the schema"
@@ -86,6 +90,15 @@ def _reward(item: Any, param: str, runs: Mapping[str, str]) -> dict[str, Any]:  
             raise ApiError(what, param=param, code="invalid_value")
         return {**_plain(spec), "function": f"reward_model:{runs[spec.argument]}"}
     return _plain(spec)
+
+
+def _refuse_pattern(pattern: str, param: str) -> None:
+    """Raise ApiError for one that the job could not match in time that grows with the answer alone."""
+    try:
+        compile_pattern(pattern)
+    except SpecError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        raise ApiError(f"{param}: {error}{hint}", param=param, code="invalid_value") from None
 
 
 def _plain(spec: RewardSpec) -> dict[str, Any]:

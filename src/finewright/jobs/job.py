@@ -18,7 +18,8 @@ _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
 class TuningJob(Model):
     """What a client wants trained. `model` is the served id, `base` what the spec names; `train` is the
-    spec's section, `hyperparameters` what was given."""
+    spec's section, `hyperparameters` what was given. The job and its result are there for its `project` and
+    for admins; None is of a version that knew no projects."""
 
     id: str
     created: float
@@ -33,6 +34,7 @@ class TuningJob(Model):
     suffix: str = ""
     seed: int = 0
     metadata: Mapping[str, str] = {}
+    project: str | None = None
 
     @property
     def run_name(self) -> str:
@@ -78,12 +80,13 @@ class TunedResult(Model):
 
 
 class JobState(Model):
-    """Where a job stands. `wish` is what its process was asked to do at the time `wished`; `run` is its
-    folder's name; a result that is not `served` was unloaded for good. `used` are the numbers that the run
-    takes for OpenAI's hyperparameters, where no other setting decides."""
+    """Where a job stands. `wish` is what its process was asked to do at the time `wished`, `end` where it
+    took longer than jobs may; `run` is its folder's name; a result that is not `served` was unloaded for
+    good. `used` are the numbers that the run takes for OpenAI's hyperparameters, where no other setting
+    decides."""
 
     status: JobStatus = "queued"
-    wish: Literal["", "pause", "cancel"] = ""
+    wish: Literal["", "pause", "cancel", "end"] = ""
     wished: float = 0.0
     started: float | None = None
     finished: float | None = None

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -18,13 +19,16 @@ from finewright.errors import FinewrightError
 from finewright.gateway.errors import ApiError
 from finewright.jobs.folder import JobFolder, is_over, refuse
 from finewright.jobs.job import JobFailure, JobState, JobStatus, TuningJob
+from finewright.jobs.limits import JobLimits, processes_of
 from finewright.jobs.results import without_places
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 1.0
+_RUNS = "the job is running"
 _PATIENCE_SECONDS = 60.0
 """How long a process may take to stop by itself."""
 _MOST_WAITING = 100
+"""Of each project, so that none takes the others' places."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class JobQueue:
 
     folder: JobFolder
     most_running: int
+    limits: JobLimits = field(default_factory=JobLimits)
     _over: set[str] = field(default_factory=set)
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     _statuses: dict[str, JobStatus] = field(default_factory=dict)
@@ -44,18 +49,29 @@ class JobQueue:
             states = self._open()
             running = [number for number, state in states.items() if state.status == "running"]
             for number in running:
-                self._insist(number, states[number])
+                self._insist(number, self._limited(number, states[number]))
             waiting = [number for number, state in states.items() if state.status == "queued"]
-            waiting.sort(key=lambda number: (self.folder.job(number).created, number))
-            for number in waiting[: max(0, self.most_running - len(running))]:
+            for number in self._turns(waiting, running)[: max(0, self.most_running - len(running))]:
                 self._start(number, states[number])
 
-    def check_room(self) -> None:
-        """Raise ApiError where too many jobs wait."""
-        waiting = sum(state.status == "queued" for _, state in self._states())
+    def check_room(self, project: str) -> None:
+        """Raise ApiError where too many of the project's jobs wait."""
+        queued = [number for number, state in self._states() if state.status == "queued"]
+        waiting = sum(self.folder.job(number).project == project for number in queued)
         if waiting >= _MOST_WAITING:
             what = f"{waiting} jobs wait already"
             raise ApiError(what, status=429, code="rate_limit_exceeded", retry_after=60)
+
+    def _turns(self, waiting: Sequence[str], running: Sequence[str]) -> list[str]:
+        """Those that wait, in the order in which they begin: the projects take turns, that with the fewest
+        that run first; a project's own jobs by their age."""
+        jobs = sorted(map(self.folder.job, waiting), key=lambda job: (job.created, job.id))
+        taken = Counter(self.folder.job(number).project for number in running)
+        places: dict[str, tuple[int, float]] = {}
+        for job in jobs:
+            places[job.id] = (taken[job.project], job.created)
+            taken[job.project] += 1
+        return sorted(places, key=lambda number: (*places[number], number))
 
     def cancel(self, job: TuningJob) -> JobState:
         """End a job for good."""
@@ -141,7 +157,29 @@ class JobQueue:
     def _insist(self, number: str, state: JobState) -> None:
         """A process that was asked to stop and does not is ended; its last checkpoint is there."""
         if state.wish and time.time() - state.wished > _PATIENCE_SECONDS:
-            self._signal(number, signal.SIGKILL)
+            self._kill(number)
+
+    def _limited(self, number: str, state: JobState) -> JobState:
+        """A job that takes longer than it may is asked to end; one with too many processes is ended."""
+        now, leader = time.time(), self.folder.process(number)
+        begun = max(note.time for note in state.notes if note.message == _RUNS)
+        if now - begun > self.limits.seconds and state.wish != "end":
+            return self.folder.write(number, self._ask(self.folder.job(number), state, "end", now))
+        found = processes_of(leader) if leader else []
+        if len(found) <= self.limits.processes:
+            return state
+        self._kill(number)
+        what = f"the job had {len(found)} processes, and may have {self.limits.processes}"
+        failure = JobFailure(code="too_many_processes", message=what)
+        changes = {"status": "failed", "finished": now, "failure": failure}
+        return self.folder.write(number, state.at(now, what, **changes))
+
+    def _kill(self, number: str) -> None:
+        """End a job's process, and those that it began."""
+        leader = self.folder.process(number)
+        for process in processes_of(leader) if leader else ():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def _signal(self, number: str, what: signal.Signals) -> None:
         process = self.folder.process(number)
@@ -155,9 +193,7 @@ class JobQueue:
             alive = self.folder.take_alive(number)
             if alive is None:
                 return  # the process before it has not quite ended
-            started = state.at(
-                now, "the job is running", status="running", started=state.started or now
-            )
+            started = state.at(now, _RUNS, status="running", started=state.started or now)
             self.folder.write(number, started)
             self._log(number, started)
             process = self._process(number, alive)
@@ -177,10 +213,10 @@ class JobQueue:
     def _process(self, number: str, alive: int) -> "subprocess.Popen[bytes]":
         """The job's process: its own session, so that no signal to the server's reaches it."""
         path = self.folder.path(number)
-        arguments = [str(self.folder.root), str(self.most_running), number, str(alive)]
+        arguments = [str(self.folder.root), str(self.most_running), str(self.limits)]
         with (path / "output.txt").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "finewright.jobs.work", *arguments],
+                [sys.executable, "-m", "finewright.jobs.work", *arguments, number, str(alive)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -24,8 +24,8 @@ _NAMES = {
 """Our metrics -> what OpenAI calls them; the others keep their names."""
 
 
-def write_results(files: FileFolder, run: RunDir, job: str) -> str:
-    """Keep the metrics of every step as a CSV file; returns its id."""
+def write_results(files: FileFolder, run: RunDir, job: TuningJob) -> str:
+    """Keep the metrics of every step as a CSV file, of the job's project; returns its id."""
     steps = _steps(run)
     keys = list(dict.fromkeys(key for step in steps for key in step))
     text = io.StringIO()
@@ -33,7 +33,8 @@ def write_results(files: FileFolder, run: RunDir, job: str) -> str:
     table.writeheader()
     table.writerows(steps)
     content = io.BytesIO(text.getvalue().encode())
-    return files.add(content, f"{job}-metrics.csv", "fine-tune-results").id
+    name = f"{job.id}-metrics.csv"
+    return files.add(content, name, "fine-tune-results", job.project).id
 
 
 def without_places(message: str, job: TuningJob, root: Path) -> str:

@@ -17,8 +17,9 @@ from finewright.gateway.bodies import read_body
 from finewright.gateway.connected import refused
 from finewright.gateway.errors import ApiError, unsupported
 from finewright.gateway.openapi import PostedRoute, ReadRoute
-from finewright.jobs.creation import CheckedJob, checked_job
-from finewright.jobs.files import FileFolder
+from finewright.gateway.steps import QuestionCaller
+from finewright.jobs.creation import CheckedJob, JobFolders, checked_job
+from finewright.jobs.files import FileFolder, UploadedFile
 from finewright.jobs.folder import JobFolder
 from finewright.jobs.ids import readable
 from finewright.jobs.job import JobState, TuningJob
@@ -118,16 +119,22 @@ class _FileRoutes:
                 seconds=_UPLOAD_SECONDS,
             ) as upload,
         ):
-            return JSONResponse(await asyncio.to_thread(self._kept, upload))
+            project = asker_of(request).project
+            return JSONResponse(await asyncio.to_thread(self._kept, upload, project))
 
-    def _kept(self, upload: Upload) -> dict[str, Any]:
+    def _kept(self, upload: Upload, project: str) -> dict[str, Any]:
         if upload.purpose != "fine-tune":
             raise unsupported("purpose", "fine-tune is the only one here")
-        return self.training.files.add(upload.content, upload.filename, "fine-tune").shown()
+        files = self.training.files
+        return files.add(upload.content, upload.filename, "fine-tune", project).shown()
+
+    def _file(self, request: Request) -> UploadedFile:
+        return self.training.files.find_for(asker_of(request), request.path_params["file"])
 
     async def list(self, request: Request) -> Response:
         query = request.query_params
-        files = await asyncio.to_thread(self.training.files.all)
+        asker, every = asker_of(request), await asyncio.to_thread(self.training.files.all)
+        files = [file for file in every if asker.may_see(file.project)]
         order = query.get("order", "desc")
         if order not in ("asc", "desc"):
             raise ApiError("order: asc or desc", param="order", code="invalid_value")
@@ -137,16 +144,16 @@ class _FileRoutes:
         return JSONResponse(page_of(ordered, usual, most=_MOST_FILES_LISTED))
 
     async def show(self, request: Request) -> Response:
-        return JSONResponse(self.training.files.find(request.path_params["file"]).shown())
+        return JSONResponse(self._file(request).shown())
 
     async def content(self, request: Request) -> Response:
-        file = self.training.files.find(request.path_params["file"])
+        file = self._file(request)
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
         path = self.training.files.content(file)
         return FileResponse(path, media_type=_BYTES, headers=headers)
 
     async def delete(self, request: Request) -> Response:
-        number = request.path_params["file"]
+        number = self._file(request).id
         await asyncio.to_thread(self.training.files.delete, number)
         return JSONResponse({"id": number, "object": "file", "deleted": True})
 
@@ -157,15 +164,16 @@ class _JobRoutes:
 
     async def create(self, request: Request) -> Response:
         posted = await read_body(request, JobRequest, most_bytes=_BODY_BYTES, seconds=_BODY_SECONDS)
-        checked = await asyncio.to_thread(self._checked, posted)
+        checked = await asyncio.to_thread(self._checked, asker_of(request), posted)
         # A client that left while its rows were read has ended this, and gets no job that it knows not of.
         return JSONResponse(await asyncio.to_thread(self._queued, checked))
 
-    def _checked(self, posted: JobRequest) -> CheckedJob:
+    def _checked(self, asker: QuestionCaller, posted: JobRequest) -> CheckedJob:
         training = self.training
-        training.queue.check_room()
-        parts = (training.files, training.folder, training.bases, training.chat_of)
-        return checked_job(posted, *parts, now=time.time())
+        training.queue.check_room(asker.project)
+        folders = JobFolders(training.files, training.folder)
+        parts = (folders, training.bases, training.chat_of)
+        return checked_job(asker, posted, *parts, now=time.time())
 
     def _queued(self, checked: CheckedJob) -> dict[str, Any]:
         self.training.folder.add(*checked)
@@ -174,10 +182,17 @@ class _JobRoutes:
 
     async def list(self, request: Request) -> Response:
         wanted = _metadata(request.query_params)
-        return JSONResponse(await asyncio.to_thread(self._page, request.query_params, wanted))
+        asker, query = asker_of(request), request.query_params
+        return JSONResponse(await asyncio.to_thread(self._page, asker, query, wanted))
 
-    def _page(self, query: Mapping[str, str], wanted: Mapping[str, str] | None) -> dict[str, Any]:
-        jobs = {job.id: job for job in self.training.folder.all() if _has(job, wanted)}
+    def _page(
+        self, asker: QuestionCaller, query: Mapping[str, str], wanted: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        jobs = {
+            job.id: job
+            for job in self.training.folder.all()
+            if asker.may_see(job.project) and _has(job, wanted)
+        }
         while True:
             page = page_of([{"id": number} for number in jobs], query)
             wished = [each["id"] for each in page["data"]]
@@ -215,7 +230,7 @@ class _JobRoutes:
         return work
 
     def _job(self, request: Request) -> TuningJob:
-        return self.training.folder.job(request.path_params["job"])
+        return self.training.folder.job_for(asker_of(request), request.path_params["job"])
 
     def _object(self, job: TuningJob) -> dict[str, Any]:
         folder = self.training.folder

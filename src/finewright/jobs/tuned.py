@@ -163,4 +163,5 @@ def _served(job: TuningJob, state: JobState) -> ServedModel:
         fingerprint=state.result.fingerprint,
         system_prompt=state.result.system_prompt,
         context=state.result.context,
+        owner=job.project,
     )

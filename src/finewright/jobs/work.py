@@ -1,4 +1,4 @@
-"""The process of a job: `python -m finewright.jobs.work FOLDER MOST_RUNNING [JOB DESCRIPTOR]`.
+"""The process of a job: `python -m finewright.jobs.work FOLDER MOST_RUNNING LIMITS [JOB DESCRIPTOR]`.
 
 It trains as `finewright train` does, writes down how that ended, and starts what waits. Without a job it only
 does the last; a job's process becomes such a one at its end, so that its memory is free for the next."""
@@ -17,8 +17,9 @@ import yaml
 from finewright.errors import DataError, FinewrightError, Interrupted, ModelError, StageError
 from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.jobs.files import FileFolder
-from finewright.jobs.folder import JobFolder
+from finewright.jobs.folder import JobFolder, late
 from finewright.jobs.job import JobFailure, JobState, TunedResult, TuningJob
+from finewright.jobs.limits import JobLimits
 from finewright.jobs.queue import JobQueue
 from finewright.jobs.results import without_places, write_results
 from finewright.jobs.spec import spec_of
@@ -45,18 +46,20 @@ _CODES: Mapping[type[FinewrightError], str] = {
 def main() -> None:
     """Do what the arguments say."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    root, most, *job = sys.argv[1:]
-    folder = JobFolder(Path(root))
+    root, most, said, *job = sys.argv[1:]
+    folder, limits = JobFolder(Path(root)), JobLimits.read(said)
     if not job:
-        JobQueue(folder, int(most)).advance()
+        JobQueue(folder, int(most), limits).advance()
         return
+    limits.bind()
     number, alive = job[0], int(job[1])
     os.set_inheritable(alive, False)
     os.pwrite(alive, f"{os.getpid()}\n".encode(), 0)
     share_cores()
     turn_off_telemetry()
     _finish(folder, number, _outcome(folder, folder.job(number)))
-    os.execv(sys.executable, [sys.executable, "-m", "finewright.jobs.work", root, most])  # noqa: S606
+    arguments = ["-m", "finewright.jobs.work", root, most, said]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 
 def _outcome(folder: JobFolder, job: TuningJob) -> TunedResult | JobFailure | Interrupted:
@@ -128,7 +131,7 @@ def _result(folder: JobFolder, job: TuningJob, report: RunReport) -> TunedResult
         system_prompt=system_prompt_of(run),
         context=reads_of_files(trained_base(run, candidate)),
         answers=settings_of(candidate.method).gives_answers,
-        results_file=write_results(files, run, job.id),
+        results_file=write_results(files, run, job),
     )
 
 
@@ -141,6 +144,8 @@ def _finish(
         if isinstance(outcome, TunedResult):
             what = f"the job has succeeded: {folder.job(number).tuned_model}"
             return state.at(now, what, status="succeeded", finished=now, wish="", result=outcome)
+        if isinstance(outcome, Interrupted) and state.wish == "end":
+            return late(state, now)
         if isinstance(outcome, Interrupted) and state.wish:
             what, status = (
                 ("cancelled", "cancelled") if state.wish == "cancel" else ("paused", "paused")

@@ -23,6 +23,11 @@ class ServeOptions(CommandOptions):
     new_key: Literal["user", "train", "admin"] | None = option(
         None, "Make a key of this role, write it to stdout, and end."
     )
+    project: str = option(
+        "",
+        "Of a key that is made: whose files, jobs and tuned models it shares; default: a project of its own.",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$",
+    )
 
 
 def serve(options: ServeOptions, session: Session) -> str:

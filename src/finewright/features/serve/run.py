@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,14 +15,13 @@ from finewright.features.serve.loading import RunLoading
 from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import Serving, engines_of, refuse_repeats
 from finewright.features.serve.spec import ServedTarget, ServeSpec
-from finewright.features.serve.training import jobs_of
+from finewright.features.serve.training import jobs_of, keep_private
 from finewright.gateway.admission import Admission
 from finewright.gateway.app import app_of
 from finewright.gateway.gateway import Gateway, GatewayLimits
 from finewright.gateway.keys import KeyRing, make_key
 from finewright.gateway.log import UnhurriedHandler
 from finewright.gateway.measures import Measures
-from finewright.gateway.question import ModelEngine
 from finewright.gateway.server import ServerHooks, Tls, bind, check_tls, run_server
 from finewright.gateway.steps import AnswerStep
 from finewright.jobs.routes import job_routes
@@ -37,13 +36,12 @@ def serve(options: ServeOptions, session: Session) -> str:
     spec, root = _spec(options)
     folder = root / spec.folder
     keys = folder / _KEYS
-    if options.new_key:
-        key = make_key(keys, options.new_key, session.today.isoformat())
-        session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
-        return key + "\n"
+    if options.new_key or options.project:
+        return _new_key(options, keys, session)
     if not spec.models:
         raise DataError("nothing to serve", hint="name a run or a base model")
     _begin_log(spec.log)
+    keep_private(folder)
     tls = Tls(root / spec.tls.certificate, root / spec.tls.key) if spec.tls else None
     if tls is not None:
         check_tls(tls)
@@ -51,9 +49,10 @@ def serve(options: ServeOptions, session: Session) -> str:
     targets = _targets(spec, local)
     listening = bind(spec.host, spec.port)
     with listening, jobs_of(targets, spec, folder, local) as jobs, _steps(spec) as steps:
-        gateway = _gateway([jobs.tuned, *engines_of(targets, Serving(spec, local))], spec, steps)
-        admission = gateway.admission
         ring = None if spec.keys == "none" else _ring(keys, session)
+        admission = Admission(spec.waiting, spec.waiting_seconds, ring.ids if ring else tuple)
+        engines = [jobs.tuned, *engines_of(targets, Serving(spec, local))]
+        gateway = Gateway(engines, admission, Measures(admission), _limits(spec), steps)
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         scheme = "https" if spec.tls else "http"
@@ -79,6 +78,15 @@ def serve(options: ServeOptions, session: Session) -> str:
         )
         _LOG.info("the server has ended")
     return ""
+
+
+def _new_key(options: ServeOptions, keys: Path, session: Session) -> str:
+    """A key, as the line that is returned."""
+    if not options.new_key:
+        raise DataError("--project is of a key that is made", hint="--new-key user --project NAME")
+    key = make_key(keys, options.new_key, session.today.isoformat(), options.project)
+    session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
+    return key + "\n"
 
 
 def _targets(spec: ServeSpec, local: LocalModels) -> list[ServedTarget]:
@@ -135,16 +143,14 @@ def _steps(spec: ServeSpec) -> Iterator[list[AnswerStep]]:
         provider.shutdown()
 
 
-def _gateway(engines: list[ModelEngine], spec: ServeSpec, steps: Sequence[AnswerStep]) -> Gateway:
-    admission = Admission(spec.waiting, spec.waiting_seconds)
-    limits = GatewayLimits(
+def _limits(spec: ServeSpec) -> GatewayLimits:
+    return GatewayLimits(
         body_bytes=spec.body_bytes,
         body_seconds=spec.body_seconds,
         answer_seconds=spec.answer_seconds,
         max_tokens=spec.max_tokens,
         temperature=spec.temperature,
     )
-    return Gateway(engines, admission, Measures(admission), limits, steps)
 
 
 def _ring(path: Path, session: Session) -> KeyRing:

@@ -136,6 +136,21 @@ class JobsSpec(Model):
     file_bytes: int = default(
         512 * 2**20, "Largest file that is uploaded", "OpenAI's own bound", ge=1024, le=2**40
     )
+    processes: int = default(
+        256, "Processes that a job may have", "training is one; none needs so many", ge=1
+    )
+    memory_gib: float | None = default(
+        None,
+        "Memory that a job may write to",
+        "three quarters of the machine's: who answers keeps the rest",
+        gt=0,
+    )
+    hours: float = default(
+        72.0,
+        "Longest time of a job at a stretch; then it fails, and can be resumed",
+        "a weekend",
+        gt=0,
+    )
     loaded: int = default(
         8,
         "Results of jobs that stay loaded; another is loaded when it is asked",

@@ -1,5 +1,6 @@
 """Which base models clients may train, and where their files and jobs are kept."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.errors import ModelError
 from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import model_id
-from finewright.features.serve.spec import ServedTarget, ServeSpec
+from finewright.features.serve.spec import JobsSpec, ServedTarget, ServeSpec
 from finewright.jobs.files import FileFolder
 from finewright.jobs.folder import JobFolder
+from finewright.jobs.limits import JobLimits
 from finewright.jobs.queue import JobQueue, advancing
 from finewright.jobs.routes import JobsApi
 from finewright.jobs.tuned import TunedModels
 from finewright.lm.sources import absolute_name, check_name, locate
+from finewright.store.atomic import os_errors
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import candidate_of
@@ -24,9 +27,23 @@ if TYPE_CHECKING:
     from finewright.lm.chat import Chat
 
 
+_SHARE_OF_MEMORY = 0.75
+"""What a job may write to, as the spec says by default: the rest is the server's."""
+
+
 class _Base(NamedTuple):
     id: str
     name: str
+
+
+def keep_private(folder: Path) -> None:
+    """From here on the process and its jobs write what their own user alone can read; folders that an earlier
+    version left open to others are closed to them."""
+    os.umask(0o077)
+    for name in ("files", "jobs", "runs"):
+        if (folder / name).is_dir():
+            with os_errors(folder):
+                (folder / name).chmod(0o700)
 
 
 @contextmanager
@@ -58,7 +75,7 @@ def _api_of(
         found.append(_Base(model_id(name), absolute_name(name, Path.cwd())))
     return JobsApi(
         files=FileFolder(root / "files"),
-        queue=JobQueue(jobs, spec.jobs.at_once),
+        queue=JobQueue(jobs, spec.jobs.at_once, _limits_of(spec.jobs)),
         tuned=TunedModels(
             jobs,
             engine=lambda: local.engine,
@@ -70,6 +87,12 @@ def _api_of(
         file_bytes=spec.jobs.file_bytes,
         chat_of=lambda name: _chat_of(name) if name in here else None,
     )
+
+
+def _limits_of(spec: JobsSpec) -> JobLimits:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = spec.memory_gib * 2**30 if spec.memory_gib else _SHARE_OF_MEMORY * machine
+    return JobLimits(spec.processes, int(memory), spec.hours * 3600)
 
 
 @lru_cache(maxsize=4)

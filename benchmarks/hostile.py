@@ -4,9 +4,9 @@
     python benchmarks/hostile.py --bars --part files        # only this
     python benchmarks/hostile.py --bars --size smallest     # some seconds a part, as CI runs it
 
-    files    documents, templates, model headers, schemas, patterns and devices that are made to harm
-    runs     run folders that bring code, consent or scores of their own
-    server   one key that does its worst beside another's short questions
+    files       documents, templates, model headers, schemas, patterns and devices that are made to harm
+    neighbours  one key that does its worst beside another's short questions, and what times tell of others
+    runs        run folders that bring code, consent or scores of their own
 
 Prints a line for all that was tried: figure, limit, kept or not, and on what."""
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from finewright.catalog.packaged import packaged
 from finewright.schema.common import Model
 
-Kind = Literal["prohibited", "annex-iii", "annex-i", "other"]
+Kind = Literal["prohibited", "annex-iii", "annex-i", "annex-i-b", "other"]
 
 
 class Domain(Model):

@@ -72,7 +72,13 @@ CASES: list[tuple[str, dict[str, Any], str, bool]] = [
         "annex-i",
         True,
     ),
-    ("machinery is of Annex I", {"domain": "machinery"}, "annex-i", True),
+    ("machinery is in section A no more", {"domain": "machinery"}, "annex-i", False),
+    ("machinery is in section B", {"domain": "machinery"}, "annex-i-b", True),
+    ("vehicles always were in section B", {"domain": "vehicles"}, "annex-i-b", True),
+    ("a toy is in section A", {"domain": "toys"}, "annex-i-b", False),
+    ("machinery has its own law", {"domain": "machinery"}, "machinery-law", True),
+    ("a medical device is one today", {"domain": "medical"}, "medical-device", True),
+    ("a lift is none", {"domain": "lifts"}, "medical-device", False),
     ("a help desk is neither", {"domain": "other"}, "annex-iii", False),
     (
         "a general model put to hiring makes its user a provider, 25(1)(c)",
@@ -266,3 +272,16 @@ def test_a_classifier_on_a_rented_card_is_told_with_who_rents_it_out() -> None:
     )
     (row,) = [row for row in advise(of).costs if row.arm == "classifier, self-hosted"]
     assert "rented all month from " in row.how[0], row.how
+
+
+def test_what_the_medical_device_regulation_asks_binds_years_before_the_ai_act() -> None:
+    today = in_words(LAWS.duties["medical-device"], LAWS, TODAY)
+    assert "since 2021-05-26" in today
+    assert "2022-05-26" in today
+    assert "from 2028-08-02 on" in in_words(LAWS.duties["annex-i-b"], LAWS, TODAY)
+
+
+def test_literacy_is_supported_and_no_level_is_owed() -> None:
+    words = in_words(LAWS.duties["literacy"], LAWS, TODAY)
+    assert "measures support" in words
+    assert "must know" not in words

@@ -33,9 +33,10 @@ def unknown(case: Case, laws: Laws) -> Iterator[str]:
     """What should be stated for the law to be told."""
     if case.domain == UNKNOWN:
         counts = Counter(each.kind for each in laws.domains.values())
+        products = counts["annex-i"] + counts["annex-i-b"]
         yield (
             f"the field of use is unknown (domain): in {counts['annex-iii']} fields of Annex III and"
-            f" {counts['annex-i']} of Annex I more is asked, {counts['prohibited']} uses are forbidden, and"
+            f" {products} of Annex I more is asked, {counts['prohibited']} uses are forbidden, and"
             " financial entities (finance) are under DORA"
         )
     if case.personal_data == UNKNOWN:

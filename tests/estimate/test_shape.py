@@ -47,7 +47,8 @@ def small(family: str, **more: Any) -> dict[str, Any]:
         sizes |= {"n_routed_experts": 8, "n_group": 2, "topk_group": 1, "q_lora_rank": 24}
         sizes |= {"kv_lora_rank": 20, "qk_nope_head_dim": 12, "qk_rope_head_dim": 8}
         return config(family, 96, 144, 5, 6, 6, 1000, **{**sizes, "v_head_dim": 10, **more})
-    return config(family, 96, 144, 5, 6, 3, 1000, **{**sizes, "num_experts": 4, **more})
+    experts = {"num_local_experts" if family == "gpt_oss" else "num_experts": 4}
+    return config(family, 96, 144, 5, 6, 3, 1000, **{**sizes, **experts, **more})
 
 
 def config_of(data: dict[str, Any]) -> PreTrainedConfig:

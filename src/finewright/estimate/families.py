@@ -28,6 +28,7 @@ _SILENT: dict[str, dict[str, Any]] = {
     "mistral": {"num_key_value_heads": 8},
     "mixtral": {"num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2},
     "phi3": {},
+    "gpt_oss": {"head_dim": 64, "num_key_value_heads": 8, "attention_bias": True},
     "qwen2": {},
     "qwen3": {"head_dim": 128},
     "qwen2_moe": {},
@@ -51,6 +52,8 @@ _QKV_BIAS = ("qwen2", "qwen2_moe")
 _HEAD_NORMS = ("gemma3_text", "qwen3", "qwen3_moe")
 _FOUR_NORMS = ("gemma2", "gemma3_text")
 _LATENT = ("deepseek_v2", "deepseek_v3")
+_SINKS = ("gpt_oss",)
+"""Each head has one number that attention may fall into, and each expert and the router a bias."""
 
 
 def families() -> tuple[str, ...]:
@@ -149,7 +152,8 @@ def _layers(read: _Reader, family: str) -> tuple[LayerKind, ...]:
     if not sparse:
         return (dense,)
     shared, experts = _experts(read, family)
-    mixture = LayerKind(sparse, (*attention, *shared), norms, head_norms, experts)
+    sinks = read.number("num_attention_heads") if family in _SINKS else 0
+    mixture = LayerKind(sparse, (*attention, *shared), norms, head_norms, experts, sinks)
     return (dense, mixture) if dense.count else (mixture,)
 
 
@@ -209,7 +213,7 @@ def _gated(hidden: int, width: int, *, bias: bool = False) -> tuple[Linear, ...]
 
 def _sparse(read: _Reader, family: str, count: int) -> int:
     """How many of the layers are mixtures."""
-    if family == "mixtral":
+    if family in ("mixtral", "gpt_oss"):
         return count
     if family in _LATENT:
         return max(0, count - int(read.get("first_k_dense_replace", 0)))
@@ -223,9 +227,10 @@ def _experts(read: _Reader, family: str) -> tuple[tuple[Linear, ...], Experts]:
     """The linears that every token passes, and the experts beside them."""
     hidden = read.number("hidden_size")
     used = read.number("num_experts_per_tok")
-    if family == "mixtral":
+    if family in ("mixtral", "gpt_oss"):
         width = read.number("intermediate_size")
-        return (), Experts(read.number("num_local_experts"), used, hidden, width)
+        biased = family in _SINKS
+        return (), Experts(read.number("num_local_experts"), used, hidden, width, biased)
     width = read.number("moe_intermediate_size")
     if family in _LATENT:
         shared = _gated(hidden, width * read.number("n_shared_experts"), bias=False)

@@ -49,34 +49,42 @@ class Experts:
     used: int
     inputs: int
     width: int
+    is_biased: bool = False
 
     @property
     def each(self) -> int:
         """Numbers of one expert."""
-        return 3 * self.inputs * self.width
+        biases = 2 * self.width + self.inputs if self.is_biased else 0
+        return 3 * self.inputs * self.width + biases
+
+    @property
+    def router(self) -> int:
+        """Numbers of what chooses among them."""
+        return self.count * (self.inputs + self.is_biased)
 
     @property
     def parameters(self) -> int:
         """Of all of them with their router."""
-        return self.count * self.each + self.count * self.inputs
+        return self.count * self.each + self.router
 
     @property
     def active(self) -> int:
         """Of those that compute a token, with the router."""
-        return self.used * self.each + self.count * self.inputs
+        return self.used * self.each + self.router
 
 
 @dataclass(frozen=True, slots=True)
 class LayerKind:
     """Decoder layers that are made alike: how many, their linears, the widths of their norms, their experts.
 
-    `head_norms` normalise each head of queries and keys apart."""
+    `head_norms` normalise each head of queries and keys apart; `sinks` are numbers of attention alone."""
 
     count: int
     linears: tuple[Linear, ...]
     norms: tuple[int, ...]
     head_norms: tuple[int, ...] = ()
     experts: Experts | None = None
+    sinks: int = 0
 
     @property
     def inner(self) -> int:
@@ -93,7 +101,7 @@ class LayerKind:
         """Of one such layer."""
         own = sum(linear.parameters for linear in self.linears)
         experts = self.experts.parameters if self.experts else 0
-        return own + sum(self.norms) + sum(self.head_norms) + experts
+        return own + sum(self.norms) + sum(self.head_norms) + self.sinks + experts
 
     @property
     def active(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from finewright.catalog.open_models import open_models
+from finewright.catalog.open_models import open_model_named
 from finewright.compare.comparison import Comparison
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import MissingExtra
@@ -118,8 +118,7 @@ def _license(stated: str, name: str) -> str:
     """The base model's licence by the packaged facts, or "unknown": a folder's own files are not read."""
     if stated != "unknown":
         return stated
-    rows = open_models().items()
-    return next((row.license for known, row in rows if name in (known, *row.aliases)), stated)
+    return found[1].license if (found := open_model_named(name)) else stated
 
 
 def _price(contest: Contest, entry: ContestRun, today: date) -> _Price:

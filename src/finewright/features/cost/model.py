@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.catalog.models import packaged_models
-from finewright.catalog.open_models import OpenModel, open_models
+from finewright.catalog.open_models import (
+    CONFIG_IS_ENOUGH,
+    OpenModel,
+    open_model_named,
+    open_models,
+)
 from finewright.errors import ModelError
 from finewright.lm.hub import is_cached
 from finewright.lm.sources import LocalBase, config_here, locate, read_config
@@ -55,21 +60,16 @@ def _located(name: str, root: Path) -> LocalBase:
     try:
         return locate(name, root)
     except ModelError as error:
-        near = close_choice(name, tuple(open_models()))
-        if not near or "/" in name:
-            raise
-        raise ModelError(f"{error}{near}", hint=error.hint) from None
+        near = "" if "/" in name else close_choice(name, tuple(open_models()))
+        hint = "; ".join(filter(None, (error.hint, f"for an estimate {CONFIG_IS_ENOUGH}")))
+        raise ModelError(f"{error}{near}", hint=hint) from None
 
 
 def _planned(name: str, root: Path) -> OpenModel | None:
     """The open model of that name, in any case, unless it is here."""
     if name in packaged_models() or config_here(name, root) is not None or is_cached(name):
         return None
-    wanted = name.casefold()
-    for own, row in open_models().items():
-        if wanted in (own.casefold(), *map(str.casefold, row.aliases)):
-            return row
-    return None
+    return found[1] if (found := open_model_named(name)) else None
 
 
 def _folder(name: str, root: Path) -> Path | None:

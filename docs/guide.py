@@ -16,10 +16,11 @@ from finewright.features.decide.case import middle
 from finewright.features.decide.facts import Facts
 from finewright.features.decide.figures import figures_with
 from finewright.features.decide.models import models_of
-from finewright.features.decide.serving import rented
+from finewright.features.decide.offers import rented
 from finewright.features.decide.spec import DecideSpec
 from finewright.report.cells import number
 from finewright.schema.adapter import FullSpec, LoraSpec
+from finewright.schema.cost import Range
 
 AS_OF = date(2026, 11, 27)
 _GIB = 1024**3
@@ -82,7 +83,7 @@ def _prices() -> dict[str, str]:
         name: _figures(api_model=name)[_PROMPT].month_usd.median
         for name in ("gpt-6-luna", "claude-opus-5-5")
     }
-    own = Arm("prompt", "self-hosted")
+    seven_usd, seventy_usd = (_cheapest_month(of[_OWN]) for of in (seven, seventy))
     return {
         "a100_low": f"{hosts['A100 80GB PCIe'].low:.2f}",
         "h100_low": f"{hosts['H100 PCIe'].low:.2f}",
@@ -93,14 +94,21 @@ def _prices() -> dict[str, str]:
         "opus_month": f"{months['claude-opus-5-5']:.0f}",
         "trillion_once": number(vast.once_usd.median),
         "trillion_month": number(vast.fixed_month_usd.median - small.fixed_month_usd.median),
-        "host_7b_low": f"{seven[own].month_usd.low:.0f}",
-        "host_7b_high": f"{seven[own].month_usd.high:.0f}",
-        "host_70b_low": number(seventy[own].month_usd.low),
-        "host_70b_high": number(seventy[own].month_usd.high),
+        "host_7b_low": f"{seven_usd.low:.0f}",
+        "host_7b_high": f"{seven_usd.high:.0f}",
+        "host_70b_low": number(seventy_usd.low),
+        "host_70b_high": number(seventy_usd.high),
     }
 
 
 _FT, _PROMPT = Arm("ft", "self-hosted"), Arm("prompt", "api")
+_OWN = Arm("prompt", "self-hosted")
+
+
+def _cheapest_month(figures: Figures) -> Range:
+    """With weights in 16 bits or in 4."""
+    months = [each.month_usd for each in (figures, *figures.others)]
+    return min(months, key=lambda month: month.median)
 
 
 def _figures(**changes: object) -> Mapping[Arm, Figures]:

@@ -1,4 +1,5 @@
-"""What kinds of licence there are, and which ids need more than the category of the licence database."""
+"""What kinds of licence there are, which ids need more than the category of the licence database, and
+what the licences of open models allow."""
 
 from datetime import date
 from functools import cache
@@ -12,6 +13,19 @@ LicenceClass = Literal[
 ]
 
 
+class ModelLicence(Model):
+    """What a licence of model weights allows beside research."""
+
+    title: str
+    is_commercial: bool = True
+    most_users: int | None = None
+    """Users a month of the licensee's products above which its maker must be asked; None: no such limit."""
+    conditions: str = ""
+    """What holds for whoever uses it."""
+    source: str
+    observed_at: date
+
+
 class Licences(Model):
     """Category of the licence database -> class, and SPDX id -> classes where it takes several."""
 
@@ -19,9 +33,15 @@ class Licences(Model):
     observed_at: date
     categories: dict[str, LicenceClass]
     licences: dict[str, tuple[LicenceClass, ...]]
+    models: dict[str, ModelLicence]
 
 
 @cache
 def licences() -> Licences:
     """The catalog."""
     return packaged("licences.yaml", Licences)
+
+
+def model_licence(name: str) -> ModelLicence | None:
+    """The licence of that name; None where nobody wrote down what it allows."""
+    return licences().models.get(name)

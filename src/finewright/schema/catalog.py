@@ -98,6 +98,8 @@ class Provider(Fact):
     sells: tuple[Literal["machines", "answers", "storage", "fine-tuning"], ...]
     is_host: bool = False
     """Whether it runs the models of others, or rents out machines that are others': a third party."""
+    private_tiers: tuple[Tier, ...] = ()
+    """The tiers whose machines may stand with private persons; whose they are is not looked at one by one."""
 
 
 class GPU(Fact):

@@ -51,6 +51,8 @@ KNOWN: dict[str, Any] = {
     "document_tokens": 0,
     "personal_data": "none",
     "talks_to_people": False,
+    "commercial_use": True,
+    "users_per_month": 10_000,
     "base_model": "Qwen2.5-7B",
     "api_model": "gpt-6-luna",
 }

@@ -12,8 +12,8 @@ from finewright.errors import DataError
 from finewright.estimate.memory import MemoryLoad, memory
 from finewright.features.decide.facts import Facts
 from finewright.features.decide.models import models_of, read_base_model, sizes_of
+from finewright.features.decide.offers import rented
 from finewright.features.decide.results import ArmCost, DecideReport
-from finewright.features.decide.serving import rented
 from finewright.schema.adapter import FullSpec
 
 GIB = 1024**3
@@ -130,15 +130,21 @@ def test_there_is_no_deepseek_r1_of_7b() -> None:
         read_base_model("DeepSeek-R1-7B", Path, TODAY)
 
 
-def test_a_self_served_fine_tune_at_openai_ends_within_the_horizon() -> None:
-    before, after = (advise(spec(api_model="gpt-4.1-mini", horizon_months=n)) for n in (1, 12))
+def test_a_self_served_fine_tune_at_openai_closes_by_the_day() -> None:
+    """Nobody new since 7 May 2026, nobody idle since 2 July, nobody at all from 6 January 2027 on."""
+    asked = spec(api_model="gpt-4.1-mini", horizon_months=1)
+    before, near = (advise(asked, today=date(2026, month, 10)) for month in (3, 4))
     assert "ft, api" not in dropped(before)
+    assert any("from 2026-05-07 on" in f.reason for f in of_rule(near, "G9", "dropped"))
+    after = advise(spec(api_model="gpt-4.1-mini"))
     assert dropped(after)["ft, api"] == {"G9"}
+    said = " ".join(f.reason for f in of_rule(after, "G9", "dropped"))
+    assert all(day in said for day in ("2026-05-07", "2026-07-02", "2027-01-06"))
     assert any("2027-01-14" in f.reason for f in of_rule(after, "G9", "warning"))
 
 
 def test_old_prices_are_said_to_be_old() -> None:
-    aging = advise(spec(), today=date(2027, 2, 25))
+    aging = advise(spec(), today=date(2027, 1, 25))
     assert any("over 45 days old" in p.message for p in aging.problems)
     late = advise(spec(), today=date(2027, 11, 25))
     assert late.facts.state == "stale"

@@ -252,7 +252,7 @@ def test_an_unknown_that_would_drop_arms_is_told_as_such() -> None:
 
 def test_every_rule_has_a_title_and_a_source_with_a_day() -> None:
     advice = packaged_advice()
-    assert list(advice.rules) == [f"G{i}" for i in range(1, 19)]
+    assert list(advice.rules) == [f"G{i}" for i in range(1, 20)]
     for rule in advice.rules.values():
         assert rule.title
         assert all(advice.sources[name].observed_at.year >= 2026 for name in rule.sources)

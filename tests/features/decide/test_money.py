@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from features.decide.advising import TODAY, advise, dropped, exactly, spec
+from features.decide.advising import TODAY, advise, dropped, exactly, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import api_named, packaged_prices
 from finewright.features.decide.arms import Arm
 from finewright.features.decide.case import middle
 from finewright.features.decide.facts import Facts
 from finewright.features.decide.figures import figures_with
-from finewright.features.decide.market import market_with
+from finewright.features.decide.market import market_with, trust_of
 from finewright.features.decide.models import models_of
 from finewright.features.decide.packaged import adviser_for, known_by
 from finewright.features.decide.results import ArmCost, DecideReport
@@ -21,7 +21,7 @@ from finewright.features.decide.scale_to_zero import scaled_to_zero, workers
 from finewright.features.decide.serving import Demand, Need, month_usd, seated
 from finewright.features.decide.training import hosts_of, run_at
 from finewright.report.show import text_of
-from finewright.schema.catalog import API
+from finewright.schema.catalog import API, Machine
 from finewright.schema.cost import Range
 
 pytestmark = pytest.mark.usefixtures("few_cases")
@@ -89,7 +89,7 @@ def test_regulated_data_and_data_that_may_not_leave_go_to_no_host(
 
 def test_regulated_data_are_on_no_machine_of_a_market_or_a_private_person() -> None:
     of = market_with(PRICES)
-    everybody, alone = of(12, False), of(12, True)
+    everybody, alone = of(12, "any"), of(12, "alone")
     sellers = {fact.key()[0] for host in everybody.serving for fact in host.facts[1:]}
     assert {"vast", "akash"} <= sellers
     for host in (*alone.serving, *alone.training):
@@ -99,16 +99,64 @@ def test_regulated_data_are_on_no_machine_of_a_market_or_a_private_person() -> N
     assert not alone.workers
 
 
+def test_confidential_data_are_on_no_machine_of_a_private_person() -> None:
+    """RunPod's community tier and Vast.ai's hosts, whichever tier; its secure tier and Lambda stay."""
+    market = market_with(PRICES)(12, "companies")
+    offers = {
+        (fact.provider, fact.tier)
+        for host in (*market.serving, *market.training)
+        for fact in host.facts
+        if isinstance(fact, Machine)
+    }
+    assert ("runpod", "secure") in offers
+    assert ("lambda", "on_demand") in offers
+    assert ("runpod", "community") not in offers
+    assert "vast" not in {provider for provider, _ in offers}
+    assert market.workers
+
+
+@pytest.mark.parametrize(
+    ("changes", "trust"),
+    [
+        ({"data_class": "public"}, "any"),
+        ({"data_class": "internal", "personal_data": "personal"}, "any"),
+        ({"data_class": "confidential"}, "companies"),
+        ({"data_class": "public", "personal_data": "special"}, "companies"),
+        ({"data_class": "regulated", "personal_data": "special"}, "alone"),
+    ],
+)
+def test_the_class_of_the_data_says_whose_machines_see_them(
+    changes: dict[str, str], trust: str
+) -> None:
+    assert trust_of(middle(spec(**changes), packaged_advice())) == trust
+
+
+def test_the_tier_and_whose_it_is_are_named_and_what_is_shut_is_said() -> None:
+    said = {
+        name: next(c for c in report.costs if c.arm == "ft, self-hosted").how
+        for name in ("internal", "confidential")
+        if (report := advise(spec(data_class=name)))
+    }
+    for serving, training in said.values():
+        assert " (" in serving.partition(" from ")[2]
+        assert " (" in training.partition(" from ")[2]
+    assert "private persons" in " ".join(said["internal"])
+    assert "private persons" not in " ".join(said["confidential"])
+    (shut,) = of_rule(advise(spec(data_class="confidential")), "G18", "advice")
+    assert "no offers" in shut.reason
+    assert not of_rule(advise(spec(data_class="internal")), "G18", "advice")
+
+
 def test_what_is_reserved_is_an_offer_for_who_stays_as_long() -> None:
     of = market_with(PRICES)
     tiers = {
-        months: {f.key()[2] for h in of(months, False).serving for f in h.facts[1:]}
+        months: {f.key()[2] for h in of(months, "any").serving for f in h.facts[1:]}
         for months in (3, 36)
     }
     assert "reserved" in tiers[36]
     assert "reserved" not in tiers[3]
     assert "spot" not in tiers[36]
-    assert "spot" in {f.key()[2] for h in of(3, False).training for f in h.facts[1:]}
+    assert "spot" in {f.key()[2] for h in of(3, "any").training for f in h.facts[1:]}
 
 
 def test_a_run_at_a_host_is_tokens_times_its_price() -> None:
@@ -255,7 +303,7 @@ def test_a_rented_machine_is_told_with_who_rents_it_out() -> None:
     (how,) = [row.how[0] for row in report.costs if row.arm == "prompt, self-hosted"]
     gpu = how.partition(" on ")[2].partition(",")[0]
     sellers = {row.provider for row in packaged_prices().machines if row.gpu == gpu}
-    assert how.partition(" from ")[2].partition(",")[0] in sellers
+    assert how.partition(" from ")[2].partition(" ")[0] in sellers
 
 
 def context_of(row: API) -> tuple[int, str]:

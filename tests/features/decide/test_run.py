@@ -20,7 +20,7 @@ from finewright.report.show import write_page
 TODAY = date(2026, 11, 25)
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("decide-*.yaml"))
 WINNERS = {
-    "decide-support-bot": ("rag, api", "clear"),
+    "decide-support-bot": ("rag+ft, self-hosted", "too close, measure"),
     "decide-bank": ("rag+ft, self-hosted", "clear"),
     "decide-edge": ("ft, self-hosted", "clear"),
     "decide-web3-auditor": ("rag+ft, self-hosted", "clear"),

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from finewright.features.decide.sensitivity import (
     ArmStanding,
     Contender,
     Shares,
+    drawn_case,
     drawn_weights,
     flips,
     lead,
@@ -232,3 +233,68 @@ def test_a_lead_is_none_for_an_arm_that_is_not_there() -> None:
     weights = weights_of(spec(), packaged_advice())
     assert lead(weights, ARMS[1], {ARMS[0]: same()}) is None
     assert lead(weights, ARMS[0], {ARMS[0]: same()}) == pytest.approx(0.5)
+
+
+CLAIMS = ("citations", "per_document_access", "erasure_duty")
+
+
+@settings(max_examples=40)
+@given(
+    st.fixed_dictionaries(
+        {
+            "task": st.sampled_from(["classify", "extract", "answer"]),
+            "output": st.sampled_from(["label", "json", "text"]),
+            "corpus_tokens": st.sampled_from([0, 100_000, 5_000_000]),
+            "document_tokens": st.sampled_from([0, 2000]),
+            "knowledge_gap": st.sampled_from([0, 2]),
+            "data_class": st.sampled_from([UNKNOWN, "internal"]),
+            "on_premise_only": st.sampled_from([UNKNOWN, False]),
+        }
+    ),
+    st.sets(st.sampled_from(CLAIMS)),
+)
+def test_no_draw_leaves_nothing_where_every_possible_answer_leaves_an_arm(
+    stated: dict[str, Any], unknown: set[str]
+) -> None:
+    """Every combination of the answers is asked for itself: a label cites nothing, and where there are no
+    documents none has rules, rights or a name."""
+    asked = spec(**stated, hardware=UNKNOWN, **dict.fromkeys(unknown, UNKNOWN))
+    open_claims = [*unknown, *(k for k in ("on_premise_only",) if stated[k] == UNKNOWN)]
+    documents = stated["corpus_tokens"] > 0
+    is_label = stated["task"] == "classify" or stated["output"] == "label"
+    has_passages = documents or stated["document_tokens"] > 0
+    truths = []
+    for values in product((False, True), repeat=len(open_claims)):
+        answers = dict(zip(open_claims, values, strict=True))
+        cites = answers.get("citations", False)
+        rights = answers.get("per_document_access", False) or answers.get("erasure_duty", False)
+        if (cites and (is_label or not has_passages)) or (rights and not documents):
+            continue
+        truths.append(hand_made(spec(**{**stated, "hardware": UNKNOWN, **answers})))
+    assume(all(report.ranking for report in truths))
+    assert hand_made(asked).none_share == 0
+
+
+def test_citations_of_a_label_are_not_tried() -> None:
+    labels = {"task": "classify", "output": "label", "labels": 10, "labelled_pairs": 2000}
+    report = advise(spec(**labels, knowledge_gap=0, corpus_tokens=0, citations=UNKNOWN))
+    assert report.none_share == 0
+    assert "citations" not in {swing.key for swing in report.swings}
+    assert not any(f.rule == "G4" for f in report.findings)
+
+
+def test_what_is_stated_is_believed_though_it_hardly_goes_together() -> None:
+    """Who says that labels cite their source is told what drops every arm, in all draws."""
+    labels = {"task": "classify", "output": "label", "knowledge_gap": 0, "corpus_tokens": 0}
+    report = hand_made(spec(**labels, citations=True))
+    assert report.none_share == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_claim_is_true_in_a_quarter_of_the_draws(seed: int) -> None:
+    of = spec(citations=UNKNOWN)
+    base = middle(of, packaged_advice())
+    found = [swing for swing in swings(of, base, packaged_advice()) if swing.is_unknown]
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    drawn = [drawn_case(base, found, rng).citations for _ in range(4000)]
+    assert sum(drawn) / len(drawn) == pytest.approx(0.25, abs=0.03)

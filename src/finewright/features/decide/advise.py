@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Literal
 
 from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import AGED, RENEWAL, freshness
 from finewright.estimate.money import exact, product, total
 from finewright.features.decide.arms import ARMS, Arm, Figures, FiguresOf
-from finewright.features.decide.case import Case, assumed, middle, swings
+from finewright.features.decide.case import Case, alone, assumed, middle, swings
 from finewright.features.decide.choice import (
     Candidates,
     ModelTrial,
     best,
+    better,
     cheaper,
     dearer,
     eligible,
@@ -49,7 +51,16 @@ from finewright.features.decide.sensitivity import (
 from finewright.features.decide.spec import DecideSpec
 from finewright.features.decide.unstated import with_room
 from finewright.features.decide.volume import break_evens, curves
-from finewright.features.decide.wording import CLEAR, answer_of, oftener, oftenest, reasons, unnamed
+from finewright.features.decide.wording import (
+    CLEAR,
+    answer_of,
+    licence_of,
+    oftener,
+    oftenest,
+    reasons,
+    taken,
+    unnamed,
+)
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 
@@ -117,14 +128,16 @@ class _Question:
         return quality_range(self.base, arm, figures, self.advice, self.measured)
 
     def figures_in(self, case: Case) -> dict[Arm, Figures]:
-        """The figures of every arm, in batches where that is within more of the limits, or scores more."""
+        """The figures of every arm, in batches or 4 bits where that is within more limits, or scores more."""
 
-        def worth_of(arm: Arm, figures: Figures) -> tuple[float, float]:
+        def worth_of(arm: Arm, figures: Figures) -> tuple[int, bool, float]:
             values = utilities(case, arm, figures, self.advice, self.measured)
-            return -len(excesses(case, figures)), score(self.weights, values)
+            # What was measured was not measured of weights that are rounded afterwards.
+            is_measured = not (figures.is_rounded and arm.method in self.measured)
+            return -len(excesses(case, figures)), is_measured, score(self.weights, values)
 
         return {
-            arm: max((of, of.later), key=lambda each: worth_of(arm, each)) if of.later else of
+            arm: max((of, *of.others), key=partial(worth_of, arm)) if of.others else of
             for arm, of in self.adviser.figures_of(case).items()
         }
 
@@ -177,11 +190,12 @@ class _Question:
         """The report."""
         ground = self.ground(self.base)
         certain = findings(ground)
-        maybe = uncertain(certain, self.swings, lambda case: findings(self.ground(case)))
+        singly = [each for swing in self.swings if (each := alone(swing, self.base))]
+        maybe = uncertain(certain, singly, lambda case: findings(self.ground(case)))
         arms = remaining(ground)
         shares = win_shares(self.weights, self.base, self.swings, self.standings_in)
         ranked = self.ranked(shares, certain)
-        moved = tornado(self.weights, _arm(ranked[0]), self.swings, self.best_in) if ranked else []
+        moved = tornado(self.weights, _arm(ranked[0]), singly, self.best_in) if ranked else []
         verdict = _verdict(ranked)
         field = Field(self.base, self.figures, ranked, moved, verdict != "clear")
         sources = self.sources([*certain, *maybe])
@@ -193,6 +207,8 @@ class _Question:
             answer=answer_of(ranked, shares.none) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
             win_share=ranked[0].win_share if ranked else 0.0,
+            taken=taken(self.figures[_arm(ranked[0])], ranked[0]) if ranked else "",
+            better=better(self.base, self.tried, ranked[0].score if ranked else None),
             weights=self.weights,
             ranking=tuple(ranked),
             findings=(*certain, *maybe),
@@ -233,6 +249,7 @@ class _Question:
                 score=worth,
                 win_share=shares.wins[arm],
                 model=self.figures[arm].model,
+                licence=licence_of(arm, self.figures[arm].licence),
                 quality=self.quality(arm, self.figures[arm]),
                 utilities=utilities[arm],
                 reasons=tuple(reasons(arm, utilities[arm], self.weights, found)),

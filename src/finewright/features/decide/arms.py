@@ -103,6 +103,8 @@ class Figures:
     """How able the model is for this kind of work, on the scale of `ability.py`."""
     ability_known: str = ""
     is_published: bool = True
+    licence: str | None = None
+    """The licence of the weights, by its id in the catalog, or unknown; None: nobody has them."""
     languages: tuple[str, ...] | None = None
     """What the model was made for; None: unknown."""
     pairs: float | None = None
@@ -121,14 +123,19 @@ class Figures:
     """When the model is switched off, where that is within the horizon."""
     tuning_ends: date | None = None
     """When the provider takes no more jobs of fine-tuning, where that is within the horizon."""
+    tuning_closes: str = ""
+    """For whom, and since or from when, in words."""
     can_fine_tune: bool | None = None
     """None: nobody says."""
     trains_outside: bool = False
     """Whether it is trained on somebody else's machine, wherever it is served."""
     is_third_party: bool = False
     """Whether a host runs it that is not its maker."""
-    later: "Figures | None" = None
-    """The same in an API's batches, where answers may come within a day."""
+    others: tuple["Figures", ...] = ()
+    """The same in an API's batches, where answers may come within a day, or with weights in 4 bits: what is
+    worth more is taken."""
+    is_rounded: bool = False
+    """Whether its weights are held in fewer bits than its maker made them for."""
     how: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Other ways to have the same, with their prices."""

@@ -48,11 +48,15 @@ _TAKEN = {
     "personal_data": "nothing; say it, for the law asks more where it is",
     "talks_to_people": "true where it converses, else false",
     "hardware": "none of your own: machines are rented",
+    "commercial_use": "true: a licence for research alone is none",
+    "users_per_month": "under 100 million",
     "domain": "none that the AI Act calls high-risk",
     "task": "any: the widest ranges of difficulty and of labelling time",
 }
 """What is taken for an unknown input that is widened to no range."""
 _WHOLE_FROM = 1000
+_PAIRS_THAT_TELL = 300
+"""Labelled pairs that may hold what must be known where no document does: what gate G6 calls comfortable."""
 _COUNTS = (
     "requests_per_month",
     "fact_half_life_days",
@@ -112,6 +116,8 @@ class Case:
     document_tokens: float = 0.0
     personal_data: str = UNKNOWN
     talks_to_people: bool = False
+    commercial_use: bool = True
+    users_per_month: float = 0.0
     models: Mapping[str, str] = field(default_factory=dict)
     """The model of each arm, by the arm's name; an arm without one has the stated model of its host."""
     stated: frozenset[str] = frozenset()
@@ -150,7 +156,9 @@ def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
     found = {key: _range_text(_widened(advice, key)) for key in _ranged()}
     for key, name in _LIMITS.items():
         found[key] = f"a limit of {_range_text(_widened(advice, name))}"
-    found |= dict.fromkeys(_CLAIMS, "false; true is tried")
+    found |= dict.fromkeys(
+        _CLAIMS, "false; true is tried, in a quarter of the draws in which it can be"
+    )
     for key in _CHOICES:
         low, median, high = getattr(advice.widened, key)
         found[key] = f"{median}; {low} and {high} are tried"
@@ -183,6 +191,44 @@ def _ends(advice: Advice) -> Iterator[tuple[str, Any, Any]]:  # Any: fields of C
     for key in _CHOICES:
         low, _, high = getattr(advice.widened, key)
         yield key, low, high
+
+
+def goes_together(case: Case, base: Case) -> bool:
+    """Whether the answers of a case can be true of one task at once, as far as what is stated is: an answer
+    that is a label cites nothing, no document has rules or rights where there is none, and what must be known
+    stands somewhere."""
+    return all(rule(case) or not rule(base) for rule in _RULES)
+
+
+def _can_cite(case: Case) -> bool:
+    is_label = case.output == "label" or case.task == "classify"
+    return not case.citations or not (is_label or not _has_documents(case))
+
+
+def _can_have_rights(case: Case) -> bool:
+    return case.corpus_tokens > 0 or not (case.per_document_access or case.erasure_duty)
+
+
+def _can_be_known(case: Case) -> bool:
+    has_source = _has_documents(case) or case.labelled_pairs >= _PAIRS_THAT_TELL
+    return case.knowledge_gap == 0 or has_source
+
+
+def _has_documents(case: Case) -> bool:
+    return case.corpus_tokens > 0 or case.document_tokens > 0
+
+
+_RULES = (_can_cite, _can_have_rights, _can_be_known)
+
+
+def alone(swing: InputSwing, base: Case) -> InputSwing | None:
+    """The swing with each end that cannot be as the base has it; None where neither can be."""
+    now = _text(getattr(base, swing.key, ""))
+    if not goes_together(swing.low, base):
+        swing = swing._replace(low=base, low_text=now)
+    if not goes_together(swing.high, base):
+        swing = swing._replace(high=base, high_text=now)
+    return None if swing.low == base == swing.high else swing
 
 
 def joined(base: Case, changed: Mapping[str, Case]) -> Case:
@@ -224,6 +270,8 @@ def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
         "people_usd_per_hour": _or(spec.people_usd_per_hour, None),
         "document_tokens": float(_or(spec.document_tokens, 0.0)),
         "unlabelled_inputs": float(_or(spec.unlabelled_inputs, 0.0)),
+        "commercial_use": bool(_or(spec.commercial_use, True)),
+        "users_per_month": float(_or(spec.users_per_month, 0.0)),
         "talks_to_people": _or(spec.talks_to_people, spec.task == "converse"),
         "horizon_months": spec.horizon_months,
         "stated": frozenset(stated),

@@ -25,6 +25,8 @@ _NEARLY, _MUCH = 0.03, 3.0
 """Quality that is hardly more, for so many times the money."""
 _FELT = 0.1
 """Utility that is felt where it is less."""
+_MORE = 0.001
+"""Of a score: what is less does not show."""
 _SOME = 0.3
 """Quality below which a cheap model is no rival."""
 
@@ -142,6 +144,30 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str, arm: Arm) -> str:
         f"a cheaper model does the same: {where} ({arm.name}) with quality {one} for"
         f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for"
         f" {number(month)}{_lost(ours, least)}"
+    )
+
+
+def better(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]], score: float | None) -> str:
+    """What scores more than the answer, or is left where nothing is, by a model beside those that the spec
+    names; empty where nothing is."""
+    others = [
+        (arm, row)
+        for arm, each in rows.items()
+        for row in each
+        if row not in _allowed(base, arm, each) and worth(row)[0] and worth(row)[3]
+    ]
+    if not others:
+        return ""
+    arm, row = max(others, key=lambda pair: pair[1].score)
+    if score is None:
+        return f"with another model than the one you name {arm.name} is left: {row.model}"
+    if row.score - score < _MORE:
+        return ""
+    theirs, ours = apart(row.score, score, least=3)
+    month = number(row.figures.month_usd.median)
+    return (
+        f"another model than the one you name scores more: {arm.name} with {row.model}, {theirs} against"
+        f" {ours}, for {month} USD a month"
     )
 
 

@@ -124,6 +124,8 @@ def _able(case: Case, arm: Arm, figures: Figures, advice: Advice, learned: float
     share = success(case.at(point, figures.ability), difficulty)
     if arm.is_tuned:
         share += case.at("tuning_gain", advice.tuning_gain[case.task]) * (1 - share) * learned
+    if figures.is_rounded:
+        share *= case.at("own_ability", advice.assumptions["four_bits_keep"])
     return share
 
 

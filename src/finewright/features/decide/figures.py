@@ -17,17 +17,18 @@ from finewright.features.decide.arms import ARMS, NOTHING, Arm, Figures, Figures
 from finewright.features.decide.case import Case
 from finewright.features.decide.corpus import NO_INDEX, indexed
 from finewright.features.decide.facts import Facts
-from finewright.features.decide.market import Market, market_with
+from finewright.features.decide.market import Market, market_with, trust_of
 from finewright.features.decide.misfits import AtHand, served_misfit, training_misfit
-from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.models import FOUR, Bits, OpenModelFacts
 from finewright.features.decide.request import RequestShape
-from finewright.features.decide.scale_to_zero import IdleMachine, scaled_to_zero
+from finewright.features.decide.scale_to_zero import IdleMachine, Seating, scaled_to_zero
 from finewright.features.decide.serving import Demand, Host, Need, Seat
 from finewright.features.decide.sources import ability_source, sources_of
 from finewright.features.decide.training import (
     UNTRAINED,
     HostedRun,
     TrainingCost,
+    closing_words,
     host_words,
     hosts_of,
     hours_of,
@@ -46,15 +47,6 @@ _READ_A_SECOND, _WRITTEN_A_SECOND = 5000.0, 30.0
 """Tokens of one request, roughly: how long it is held for."""
 _CONTEXT_WITHOUT_ROW = 128_000
 _TEACHER = Arm("prompt", "api")
-
-
-class Seating(NamedTuple):
-    """Where a model is served, why not at hand, the worker that could stand in, and an answer's time."""
-
-    seat: Seat | None
-    misfit: str
-    idle: IdleMachine | None
-    answer_ms: Range
 
 
 Seats: TypeAlias = dict[tuple[object, ...], Seating]
@@ -76,8 +68,7 @@ def figures_with(facts: Facts) -> FiguresOf:
     seats: Seats = {}
 
     def figures_of(case: Case) -> Mapping[Arm, Figures]:
-        is_regulated = case.data_class == "regulated"
-        return _Figuring(facts, market(case.horizon_months, is_regulated), seats, case).all()
+        return _Figuring(facts, market(case.horizon_months, trust_of(case)), seats, case).all()
 
     return figures_of
 
@@ -110,7 +101,7 @@ class _Figuring:
             return self._own(arm)
         at_once = self._api(arm)
         may_wait = self.request.may_wait and self._api_of(arm).batch_share
-        return replace(at_once, later=self._api(arm, in_batches=True)) if may_wait else at_once
+        return replace(at_once, others=(self._api(arm, in_batches=True),)) if may_wait else at_once
 
     def _api_of(self, arm: Arm) -> API:
         return self.facts.api(self.case.models.get(arm.name, self.case.api_model))
@@ -125,6 +116,7 @@ class _Figuring:
         able = ability_of(api.model, case.task)
         index = self.index if arm.is_searched else NO_INDEX
         month = index.month_usd
+        open_model = self.facts.open_model_of(api)
         hosted = self._hosted(arm, api) if arm.is_tuned else None
         run = (hosted and hosted.usd) or NOTHING
         request = self.request.at_api(api, arm, in_batches=in_batches)
@@ -148,11 +140,13 @@ class _Figuring:
             ability_known=able.known,
             is_published=able.is_published,
             languages=languages_of(api.model),
+            licence=open_model.licence if open_model else None,
             pairs=self.work.pairs(arm),
             run_usd=run,
             is_third_party=api.provider in self.facts.hosts,
             ends=deadline_of(api, self.facts.prices.deadlines, self.facts.today, days),
             tuning_ends=tuning_ends(ends, hosted, self.facts.today + timedelta(days)),
+            tuning_closes=closing_words(ends, self.facts.today),
             can_fine_tune=api.can_fine_tune,
             how=tuple(self._api_words(api, arm, hosted, in_batches=in_batches)),
             notes=tuple(self._api_notes(api, arm, hosted, in_batches=in_batches)),
@@ -195,10 +189,21 @@ class _Figuring:
         yield from self._more_words(arm)
 
     def _own(self, arm: Arm) -> Figures:
-        model = self._model_of(arm)
-        seating = self._seated(model, self._need(arm))
-        seat, machines_usd, answer, machines, idle = self._standing(seating)
+        """With weights as they were made and, where machines at hand hold both, in 4 bits beside it."""
+        sizes = self._model_of(arm).sizes
         trained = self._training(arm) if arm.is_tuned else UNTRAINED
+        four = self._own_in(4, arm, trained)
+        if sizes.is_made_in_four:
+            return replace(four, is_rounded=False)
+        whole = self._own_in(16, arm, trained)
+        if whole.misfit and not four.misfit:
+            return four
+        return replace(whole, others=(four,)) if not four.misfit else four
+
+    def _own_in(self, bits: Bits, arm: Arm, trained: TrainingCost) -> Figures:
+        model = self._model_of(arm)
+        seating = self._seated(model, self._need(arm), bits)
+        seat, machines_usd, answer, machines, idle = self._standing(seating)
         index = self.index if arm.is_searched else NO_INDEX
         month = total(machines_usd, index.month_usd)
         training = f"a training run on {trained.where}" if trained.where else ""
@@ -224,8 +229,10 @@ class _Figuring:
             ability_known=able.known,
             is_published=able.is_published,
             languages=languages_of(model.name),
+            licence=model.licence,
             pairs=self.work.pairs(arm),
             run_usd=trained.usd,
+            is_rounded=bits == FOUR,
             trains_outside=trained.is_rented and not self.case.on_premise_only,
             misfit=seating.misfit or trained.misfit,
             is_held=seat is not None and (not arm.is_tuned or bool(trained.where)),
@@ -257,20 +264,20 @@ class _Figuring:
                 f" together worth {pairs:,.0f}"
             )
 
-    def _seated(self, model: OpenModelFacts, need: Need) -> Seating:
+    def _seated(self, model: OpenModelFacts, need: Need, bits: Bits) -> Seating:
         """Found once for all cases that ask for the same."""
         case = self.case
-        wanted = (model.name, need, case.requests_per_month, case.latency_p95_ms)
+        wanted = (model.name, need, bits, case.requests_per_month, case.latency_p95_ms)
         key = (*wanted, case.hardware, case.on_premise_only, id(self.market))
         if key not in self.seats:
-            self.seats[key] = self._seat(model, need)
+            self.seats[key] = self._seat(model, need, bits)
         return self.seats[key]
 
-    def _seat(self, model: OpenModelFacts, need: Need) -> Seating:
+    def _seat(self, model: OpenModelFacts, need: Need, bits: Bits) -> Seating:
         demand = self._demand()
-        at_hand = serving.seated(model, need, self.hosts, demand)
+        at_hand = serving.seated(model, need, self.hosts, demand, [bits])
         # A dropped arm is told too what it would take, where anybody rents that out.
-        seat = at_hand or serving.seated(model, need, self.rented, demand)
+        seat = at_hand or serving.seated(model, need, self.rented, demand, [bits])
         if seat is None:
             return Seating(None, self._misfit(model, need), None, NOTHING)
         misfit = "" if at_hand else self._misfit(model, need)
@@ -363,7 +370,7 @@ class _Figuring:
         flops = product(tokens, step.flops_a_token)
         hours = hours_of(flops, taken["training_utilisation"], host.tflops)
         usd = product(host.usd_per_hour, hours)
-        where = f"{host.name}{self._whose(host)}"
+        where = f"{host.name}{self._whose(host) or host.landlords}"
         return TrainingCost(usd, hours, where, misfit, not host.is_own)
 
     def _whose(self, host: Host) -> str:

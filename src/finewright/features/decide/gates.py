@@ -5,6 +5,7 @@ G12 to what its model can read."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from finewright.catalog.advice import Advice
@@ -284,22 +285,24 @@ def _ends(ground: Ground) -> Iterator[GateVerdict]:
     for arm in ARMS:
         figures = ground.figures[arm]
         if arm.is_tuned and arm.host == "api":
-            yield from _tuning_at_api(arm, figures)
+            yield from _tuning_at_api(arm, figures, ground.today)
         elif figures.ends:
             why = f"{figures.model} is switched off on {figures.ends}, within the horizon: plan for another"
             yield GateVerdict("warning", [arm], why)
 
 
-def _tuning_at_api(arm: Arm, figures: Figures) -> Iterator[GateVerdict]:
+def _tuning_at_api(arm: Arm, figures: Figures, today: date) -> Iterator[GateVerdict]:
+    closes = figures.tuning_ends
     if figures.can_fine_tune is False:
         why = f"{figures.model} cannot be fine-tuned at its provider"
         yield GateVerdict("dropped", [arm], why, cannot=True)
-    elif figures.ends:
+    elif figures.ends and not (closes and closes <= today):
         why = f"{figures.model} and what is trained from it are switched off on {figures.ends}"
         yield GateVerdict("dropped", [arm], f"{why}, within the horizon; an open model stays yours")
-    elif figures.tuning_ends:
-        why = f"its provider takes no new job of fine-tuning from {figures.tuning_ends} on"
-        yield GateVerdict("dropped", [arm], f"{why}, so it could not be trained again")
+    elif closes:
+        of = figures.tuning_closes or f"no new job, from {closes} on"
+        why = f"its provider's fine-tuning closes: {of}"
+        yield GateVerdict("dropped", [arm], f"{why}; so it could not be trained again")
     elif figures.can_fine_tune is None:
         why = f"nobody in the catalog says that {figures.model} can be fine-tuned"
         why += "; name a model that can be, or an open one"
@@ -391,4 +394,5 @@ _GATES: dict[str, Gate] = {
     "G16": needs.teacher,
     "G17": needs.useful,
     "G18": needs.third_parties,
+    "G19": needs.licences,
 }

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from finewright.catalog.advice import Advice
 from finewright.features.decide.arms import ARMS, Arm, Figures
 from finewright.features.decide.case import Case
 from finewright.schema.decide import Method
 
+Effect: TypeAlias = Literal["dropped", "duty", "warning", "advice"]
 PAIRS_NEEDED = 50
 PAIRS_COMFORTABLE = 300
 
@@ -27,7 +28,7 @@ class Ground(NamedTuple):
 class GateVerdict(NamedTuple):
     """What a rule found, before it gets its name and its sources."""
 
-    effect: str
+    effect: Effect
     arms: Sequence[Arm]
     reason: str
     sources: tuple[str, ...] = ()

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
+from finewright.features.decide.case import Case
+from finewright.features.decide.offers import Lease, Trust, rented
 from finewright.features.decide.scale_to_zero import workers
-from finewright.features.decide.serving import Host, Lease, rented
+from finewright.features.decide.serving import Host
 from finewright.schema.catalog import PriceCatalog
 
 
@@ -18,19 +20,27 @@ class Market(NamedTuple):
     """That scale to zero; none where data are regulated, for many users share them."""
 
 
-MarketOf: TypeAlias = Callable[[int, bool], Market]
-"""Months of use, and whether data are regulated -> what may be rented."""
+MarketOf: TypeAlias = Callable[[int, Trust], Market]
+"""Months of use, and whose machines may be taken -> what may be rented."""
+
+
+def trust_of(case: Case) -> Trust:
+    """Whose machines may see the data: by their class, and by what the law calls special categories."""
+    if case.data_class == "regulated":
+        return "alone"
+    is_secret = case.data_class == "confidential" or case.personal_data == "special"
+    return "companies" if is_secret else "any"
 
 
 def market_with(prices: PriceCatalog) -> MarketOf:
     """The markets of these prices, each found once."""
 
     @cache
-    def market(months: int, is_regulated: bool) -> Market:
+    def market(months: int, trust: Trust) -> Market:
         return Market(
-            serving=rented(prices, Lease(months, is_regulated)),
-            training=rented(prices, Lease(0, is_regulated, is_for_training=True)),
-            workers=[] if is_regulated else workers(prices),
+            serving=rented(prices, Lease(months, trust)),
+            training=rented(prices, Lease(0, trust, is_for_training=True)),
+            workers=[] if trust == "alone" else workers(prices),
         )
 
     return market

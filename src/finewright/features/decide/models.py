@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from finewright.catalog.open_models import open_models
+from finewright.catalog.open_models import CONFIG_IS_ENOUGH, open_model_named, open_models
 from finewright.errors import DataError
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import NF4_BYTES
@@ -20,7 +20,7 @@ from finewright.schema.aliases import close_choice
 Resolve: TypeAlias = Callable[[str], Path]
 """A path of the spec -> where it leads."""
 Bits = Literal[4, 16]
-_FOUR: Bits = 4
+FOUR: Bits = 4
 _HALF_BYTES = 2
 _EXPERT_BYTES = 0.61
 """Of a number of an expert in 4 bits: 18.6 GB for the 30.5B of Qwen3-30B-A3B in Q4_K_M, as its GGUF has."""
@@ -44,6 +44,8 @@ class Sizes(NamedTuple):
     """Tokens that a layer with a sliding window keeps; 0: none has one."""
     windowed: float = 0.0
     """The share of the layers that have one."""
+    is_made_in_four: bool = False
+    """Whether its maker gives its experts in 4 bits, so that there are no others and nothing is lost."""
 
     def reach(self, tokens: float) -> float:
         """So many tokens as the mean layer keeps and meets them."""
@@ -60,7 +62,7 @@ class Sizes(NamedTuple):
             * (each.count * (1 - (1 - each.used / each.count) ** batch) - each.used)
             for layers, each in self.experts
         )
-        return float(self.read[bits] + (_EXPERT_BYTES if bits == _FOUR else _HALF_BYTES) * more)
+        return float(self.read[bits] + (_EXPERT_BYTES if bits == FOUR else _HALF_BYTES) * more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class OpenModelFacts:
     shape: ModelShape
     sizes: Sizes
     source: AdviceSource
+    licence: str = UNKNOWN
+    """Its licence's id in the catalog; unknown of a folder."""
 
     @property
     def context(self) -> int:
@@ -82,11 +86,11 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
     """What serving asks of a shape. In 4 bits the linear layers are NF4, experts as llama.cpp has them, and
     all else stays 16-bit.
 
-    `config` says whether all but every n-th layer have a sliding window, as Gemma 3's have."""
+    `config` says which layers have a sliding window, as all but every n-th of Gemma 3's have."""
     mixtures = [(kind.count, kind.experts) for kind in shape.layers if kind.experts]
     held = sum(layers * each.count * each.each for layers, each in mixtures)
     used = sum(layers * each.used * each.each for layers, each in mixtures)
-    window, pattern = _window(config or {})
+    window, windowed = _window(config or {})
     return Sizes(
         held={bits: _bytes(shape, shape.parameters, held, bits) for bits in (16, 4)},
         read={bits: _bytes(shape, shape.active, used, bits) for bits in (16, 4)},
@@ -96,21 +100,30 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
         attention=shape.attention,
         experts=tuple(mixtures),
         window=float(window),
-        windowed=1 - 1 / pattern,
+        windowed=windowed,
+        is_made_in_four=_quantised_by(config or {}) == "mxfp4",
     )
 
 
-def _window(config: Mapping[str, Any]) -> tuple[int, int]:  # Any: free JSON
-    """The sliding window, and of how many layers one has none."""
+def _window(config: Mapping[str, Any]) -> tuple[int, float]:  # Any: free JSON
+    """The sliding window, and the share of the layers that have one."""
     window, pattern = config.get("sliding_window"), config.get("sliding_window_pattern")
+    kinds = config.get("layer_types")
+    if isinstance(window, int) and isinstance(kinds, list) and kinds:
+        return window, kinds.count("sliding_attention") / len(kinds)
     if isinstance(window, int) and isinstance(pattern, int) and pattern > 1:
-        return window, pattern
-    return 0, 1
+        return window, 1 - 1 / pattern
+    return 0, 0.0
+
+
+def _quantised_by(config: Mapping[str, Any]) -> object:  # Any: free JSON
+    found = config.get("quantization_config")
+    return found.get("quant_method") if isinstance(found, dict) else None
 
 
 def _bytes(shape: ModelShape, count: int, experts: int, bits: Bits) -> float:
     """Of so many numbers, with so many of experts among them."""
-    if bits == _FOUR:
+    if bits == FOUR:
         others = count - shape.linear - experts
         return shape.linear * NF4_BYTES + experts * _EXPERT_BYTES + others * _HALF_BYTES
     return float(count * _HALF_BYTES)
@@ -129,6 +142,7 @@ def _catalogued() -> Mapping[str, OpenModelFacts]:
             name,
             row.config,
             AdviceSource(name=name, reference=row.source, observed_at=row.observed_at),
+            licence=row.license,
         )
         for name, row in open_models().items()
     }
@@ -138,23 +152,27 @@ def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
     """The model of that name or alias in the catalog, or of the config.json in a folder.
 
     Raises DataError for a name that is neither, and ModelError for a config that no formula knows."""
-    for known, row in open_models().items():
-        if name in (known, *row.aliases):
-            return _catalogued()[known]
+    if known := open_model_named(name):
+        return _catalogued()[known[0]]
     folder = resolve(name)
     if not folder.is_dir():
         near = close_choice(name, list(open_models())) or f"; known are {', '.join(open_models())}"
-        raise DataError(f"unknown model {name!r}{near}", hint="or give a folder with a config.json")
+        raise DataError(f"unknown model {name!r}{near}", hint=f"or {CONFIG_IS_ENOUGH}")
     config = _config(folder)
     source = AdviceSource(name=name, reference=f"config.json of {name}", observed_at=today)
     return _model(name, config, source, folder / "config.json")
 
 
 def _model(
-    name: str, config: Mapping[str, Any], source: AdviceSource, where: Path | str = ""
+    name: str,
+    config: Mapping[str, Any],
+    source: AdviceSource,
+    where: Path | str = "",
+    licence: str = UNKNOWN,
 ) -> OpenModelFacts:
     shape = shape_of(config, where or name)
-    return OpenModelFacts(name, shape, sizes_of(shape, config.get("text_config") or config), source)
+    sizes = sizes_of(shape, config.get("text_config") or config)
+    return OpenModelFacts(name, shape, sizes, source, licence)
 
 
 def _config(folder: Path) -> Mapping[str, object]:

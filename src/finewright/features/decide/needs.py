@@ -1,10 +1,20 @@
-"""Gates G13 to G16: what the work needs: no model at all, a strict form, a language, more pairs."""
+"""Gates G13 to G19: what the work needs: no model at all, a strict form, a language, pairs, a licence."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
-from finewright.features.decide.arms import ARMS, AT_API, TRAINED, WITH_MODEL
+from finewright.catalog.licences import model_licence
+from finewright.features.decide.arms import ARMS, AT_API, SELF_HOSTED, TRAINED, WITH_MODEL, Arm
+from finewright.features.decide.case import Case
 from finewright.features.decide.criteria import labels_needed, quality_of
-from finewright.features.decide.ground import PAIRS_COMFORTABLE, GateVerdict, Ground, named
+from finewright.features.decide.ground import (
+    PAIRS_COMFORTABLE,
+    Effect,
+    GateVerdict,
+    Ground,
+    named,
+)
+from finewright.features.decide.market import trust_of
 from finewright.features.decide.spec import UNKNOWN
 
 RULE_ENOUGH = 0.9
@@ -54,7 +64,15 @@ def useful(ground: Ground) -> Iterator[GateVerdict]:
 
 
 def third_parties(ground: Ground) -> Iterator[GateVerdict]:
-    """Hosts of others' models, and training at a host, where data are regulated."""
+    """Whose machines are no offers, by the class of the data; where they are regulated, hosts of others'
+    models, and training at a host."""
+    shut = {
+        "any": "",
+        "companies": "machines that may be private persons' are no offers, to serve on or to train on",
+        "alone": "machines of markets, of private persons and those that scale to zero are no offers",
+    }[trust_of(ground.case)]
+    if shut and not ground.case.on_premise_only:
+        yield GateVerdict("advice", SELF_HOSTED, f"{_class_of(ground.case)} data: {shut}")
     if ground.case.data_class != "regulated":
         return
     for arm in AT_API:
@@ -63,6 +81,11 @@ def third_parties(ground: Ground) -> Iterator[GateVerdict]:
             where = "training at a host" if arm.is_tuned else f"a third party hosts {figures.model}"
             why = f"regulated data, and {where}: take its maker's own service, or a machine of one's own"
             yield GateVerdict("dropped", [arm], why)
+
+
+def _class_of(case: Case) -> str:
+    known = case.data_class in ("confidential", "regulated")
+    return case.data_class if known else "special categories of personal"
 
 
 def languages(ground: Ground) -> Iterator[GateVerdict]:
@@ -79,6 +102,38 @@ def languages(ground: Ground) -> Iterator[GateVerdict]:
     unknown = [arm for arm in own if ground.figures[arm].languages is None]
     if unknown and wanted - {"en"}:
         yield GateVerdict("warning", unknown, "which languages its model was made for is unknown")
+
+
+def licences(ground: Ground) -> Iterator[GateVerdict]:
+    """Whether the licence of a model's weights allows the use, and on which conditions."""
+    by_terms: dict[tuple[Effect, str], list[Arm]] = defaultdict(list)
+    for arm in ARMS:
+        figures = ground.figures[arm]
+        if figures.licence is not None:
+            said = _by_licence(ground.case, figures.model, figures.licence)
+            by_terms[said].append(arm)
+    for (effect, why), arms in by_terms.items():
+        if why:
+            yield GateVerdict(effect, arms, why)
+
+
+def _by_licence(case: Case, model: str, name: str) -> tuple[Effect, str]:
+    """What a licence does to an arm, and why; no words where it asks for nothing."""
+    licence = model_licence(name)
+    if licence is None:
+        why = f"what the licence of {model} allows is unknown ({name}): read it before it is used"
+        return "warning", why
+    of = f"{model} is under the {licence.title}"
+    if case.commercial_use and not licence.is_commercial:
+        sure = "" if "commercial_use" in case.stated else " (commercial_use is taken to be true)"
+        return "dropped", f"{of}: {licence.conditions}; yours is commercial{sure}"
+    asks = licence.conditions
+    if licence.most_users:
+        most = f"over {licence.most_users:,} users a month its maker must be asked"
+        if case.users_per_month > licence.most_users:
+            return "dropped", f"{of}: {most}, and you have {case.users_per_month:,.0f}"
+        asks += f"; {most}"
+    return "advice", f"{of}: {asks}" if asks else ""
 
 
 def teacher(ground: Ground) -> Iterator[GateVerdict]:

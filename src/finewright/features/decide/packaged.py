@@ -4,6 +4,7 @@ from datetime import date
 
 from finewright.catalog.advice import Advice, packaged_advice
 from finewright.catalog.capability import packaged_capabilities
+from finewright.catalog.licences import licences
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import digest
 from finewright.errors import DataError
@@ -35,7 +36,7 @@ def adviser_for(spec: DecideSpec, known: KnownNames) -> Adviser:
         figures_with(facts),
         _digest(known.advice, known.prices),
         known.today,
-        Candidates(api=_apis(known.prices), own=tuple(open_models())),
+        Candidates(api=_apis(known.prices), own=_open()),
     )
 
 
@@ -44,5 +45,12 @@ def _apis(prices: PriceCatalog) -> tuple[str, ...]:
     return tuple(dict.fromkeys(a.model for a in prices.apis if not a.model.startswith("ft:")))
 
 
+def _open() -> tuple[str, ...]:
+    """The open models, without those that are taken where a spec names them alone."""
+    return tuple(name for name, row in open_models().items() if not row.named_alone)
+
+
 def _digest(advice: Advice, prices: PriceCatalog) -> str:
-    return digest_of(digest(prices), advice, open_models(), packaged_capabilities())[:12]
+    return digest_of(digest(prices), advice, open_models(), packaged_capabilities(), licences())[
+        :12
+    ]

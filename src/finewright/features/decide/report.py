@@ -48,7 +48,9 @@ def decide_page(report: DecideReport) -> Page:
     return Page(
         subject="a decision",
         title=report.name,
-        answer="\n".join(filter(None, (report.answer, report.cheaper))),
+        answer="\n".join(
+            filter(None, (report.answer, report.taken, report.better, report.cheaper))
+        ),
         about=[f"as of {report.today}; facts {facts.sha256}, {_age(facts)}"],
         problems=report.problems,
         sections=[
@@ -82,12 +84,21 @@ def _ranking(report: DecideReport) -> Iterator[Block | None]:
     scores = apart(*(row.score for row in ranked), least=3)
     wins = apart(*(100 * row.win_share for row in ranked), least=1)
     rows = [
-        (row.arm, score, f"{won} %", *(f"{row.utilities[name]:.2f}" for name in report.weights))
+        (
+            row.arm,
+            row.model,
+            row.licence,
+            score,
+            f"{won} %",
+            *(f"{row.utilities[name]:.2f}" for name in report.weights),
+        )
         for row, score, won in zip(ranked, scores, wins, strict=True)
     ]
-    weights = ("(weight)", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
+    weights = ("(weight)", "", "", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
     names = [name.replace("_", " ").replace("usd", "USD") for name in report.weights]
-    yield Table(("arm", "score", "wins", *names), [*rows, weights] if rows else [])
+    yield Table(
+        ("arm", "model", "licence", "score", "wins", *names), [*rows, weights] if rows else []
+    )
     yield lines(_others(report))
 
 

@@ -72,6 +72,8 @@ class RankedArm(Model):
     win_share: float
     """How often it wins when weights, prices and unknown inputs vary."""
     model: str
+    licence: str = ""
+    """Of the model's weights, by its id in the catalog; of an API, the terms of its provider."""
     quality: Range
     """Its quality at its worst, in the middle, and at its best."""
     utilities: dict[Criterion, float]
@@ -190,6 +192,10 @@ class DecideReport(Model):
     answer: str
     winner: str
     win_share: float
+    taken: str = ""
+    """What the first choice is: its model with its licence, where it runs and who rents that out."""
+    better: str = ""
+    """What scores more with a model that the spec does not name; empty where nothing does."""
     weights: dict[Criterion, float]
     ranking: tuple[RankedArm, ...]
     findings: tuple[RuleFinding, ...]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from finewright.estimate.money import HOURS_A_MONTH, ScaleToZero, product, total
 from finewright.features.decide.arms import NOTHING
 from finewright.features.decide.models import OpenModelFacts
+from finewright.features.decide.offers import offered
 from finewright.features.decide.serving import (
     Demand,
     Host,
@@ -20,7 +21,6 @@ from finewright.features.decide.serving import (
     Seat,
     answer_ms,
     counts_of,
-    offered,
     seat_on,
 )
 from finewright.schema.catalog import PriceCatalog
@@ -55,6 +55,15 @@ class IdleMachine(NamedTuple):
         )
 
 
+class Seating(NamedTuple):
+    """Where a model is served, why not at hand, the worker that could stand in, and an answer's time."""
+
+    seat: Seat | None
+    misfit: str
+    idle: IdleMachine | None
+    answer_ms: Range
+
+
 def workers(prices: PriceCatalog) -> list[Host]:
     """A worker for each kind of GPU, with bfloat16, that somebody sells by the second."""
     return offered(prices, lambda each: each.tier == "serverless" and each.num_gpus == 1)
@@ -73,7 +82,11 @@ def scaled_to_zero(
     rate = demand.requests_per_month / _MONTH_SECONDS
     least = 1 - math.exp(-rate * taken["idle_seconds"].median)
     may = [host for host in hosts if least * host.usd_per_hour.median < rival.usd_per_hour]
-    alone = [served for served, num in counts_of(model, need, may, demand) if num == 1]
+    alone = [
+        served
+        for served, num in counts_of(model, need, may, demand, [rival.served.bits])
+        if num == 1
+    ]
     cheapest = sorted(alone, key=lambda served: served.host.usd_per_hour.median)[:_TRIED]
     seats = [seat_on(model, served, need, demand) for served in cheapest]
     found = [_idle(model, seat, need, demand, taken) for seat in seats]

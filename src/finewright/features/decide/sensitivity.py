@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from finewright.features.decide.arms import ARMS, Arm
-from finewright.features.decide.case import Case, InputSwing, joined
+from finewright.features.decide.case import Case, InputSwing, goes_together, joined
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.ranking import ranking, score
 from finewright.features.decide.results import Flip
@@ -159,14 +159,14 @@ def win_shares(
     """How often each arm wins when weights, prices, priors and every unknown input vary.
 
     The first case is the base; in each other every unknown is at its low end, its middle or its high end
-    with chances 1/4, 1/2 and 1/4, independently of the others. In every case the weights are drawn
-    anew, and the winner is the arm with the largest weighted sum by any model that it may have."""
+    with chances 1/4, 1/2 and 1/4, independently of the others but for what cannot be true together, which
+    is drawn again. In every case the weights are drawn anew, and the winner is the arm with the largest
+    weighted sum by any model that it may have."""
     rng = random.Random(SEED)  # noqa: S311 - no secret
     wins: Counter[Arm] = Counter()
     varied = [swing for swing in swings if swing.is_unknown]
     for number in range(NUM_CASES):
-        changed = dict(_drawn(varied, rng)) if number else {}
-        contenders = contenders_of(joined(base, changed))
+        contenders = contenders_of(drawn_case(base, varied, rng) if number else base)
         rows = [(each.arm, [each.utilities[name] for name in CRITERIA]) for each in contenders]
         draws = [drawn_weights(weights, rng) for _ in range(DRAWS_A_CASE)]
         if rows:
@@ -175,7 +175,15 @@ def win_shares(
     return Shares({arm: wins[arm] / total for arm in ARMS}, 1 - wins.total() / total)
 
 
-def _drawn(swings: Sequence[InputSwing], rng: random.Random) -> Iterator[tuple[str, Case]]:
+def drawn_case(base: Case, swings: Sequence[InputSwing], rng: random.Random) -> Case:
+    """A case that can be: the base can, so that a draw that does not is rare enough to be drawn again."""
+    while True:
+        case = joined(base, dict(_ends(swings, rng)))
+        if goes_together(case, base):
+            return case
+
+
+def _ends(swings: Sequence[InputSwing], rng: random.Random) -> Iterator[tuple[str, Case]]:
     for swing in swings:
         where = rng.random()
         if where < 1 / 4:

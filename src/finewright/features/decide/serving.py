@@ -1,17 +1,16 @@
 """A model of one's own at work: which machine holds it, what that costs, how long an answer takes.
 
-The cheapest machines that hold weights and cache, carry the busiest hour and answer in time are taken;
-weights are 16-bit where the same machine holds them so and is fast enough, else 4-bit (NF4 with double
-quantisation, Dettmers et al. 2023, in the linear layers, and a mixture's experts as llama.cpp has them)."""
+The cheapest machines that hold weights and cache, carry the busiest hour and answer in time are taken, once
+with 16-bit weights and once with 4-bit ones: NF4 with double quantisation (Dettmers et al. 2023) in the
+linear layers, and a mixture's experts as llama.cpp has them. Which of the two is taken, its worth decides."""
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from finewright.catalog.prices import gpu_named
-from finewright.estimate.money import HOURS_A_MONTH, product, spread
+from finewright.estimate.money import HOURS_A_MONTH, product
 from finewright.estimate.serving import (
     BUSY,
     RequestWork,
@@ -30,11 +29,10 @@ _GIB = 1024**3
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
 USABLE = 0.95
 """Of the memory that a program finds: its own context and the allocator's slack take the rest."""
-_KINDS: tuple[Bits, ...] = (16, 4)
-_SERVED_TIERS = ("community", "secure", "on_demand")
+KINDS: tuple[Bits, ...] = (16, 4)
 _NAMED = 3
-_OWN_CENTRES = frozenset({"nebius"})
-"""Hosts of models whose machines for rent are their own."""
+Tiers: TypeAlias = frozenset[tuple[str, str]]
+"""Provider and tier."""
 
 
 class Need(NamedTuple):
@@ -61,15 +59,21 @@ class Host:
     gpus: int = 1
     """Among which the memory is shared."""
     facts: tuple[Fact, ...] = ()
+    private: Tiers = frozenset()
+    """The offers that may be private persons' machines."""
 
     @property
     def landlords(self) -> str:
-        """Who rents it out, from the cheapest on, in words; empty where it is not for rent."""
+        """Who rents it out in which tier, from the cheapest on, in words; empty where it is not for rent."""
         offers = [fact for fact in self.facts if isinstance(fact, Machine)]
         offers.sort(key=lambda offer: offer.usd_per_hour.median)
-        names = list(dict.fromkeys(offer.provider for offer in offers))
+        names = list(dict.fromkeys(map(self._landlord, offers)))
         rest = f" or {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return f" from {', '.join(names[:_NAMED])}{rest}" if names else ""
+
+    def _landlord(self, offer: Machine) -> str:
+        whose = ": private persons" if (offer.provider, offer.tier) in self.private else ""
+        return f"{offer.provider} ({offer.tier.replace('_', ' ')}{whose})"
 
     @property
     def standing(self) -> str:
@@ -121,30 +125,40 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
     return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
 
 
-def seated(model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand) -> Seat | None:
-    """The cheapest machines that hold the model and carry the busiest hour, with 16-bit weights if they can;
-    where they do not answer in time, the cheapest that do, in 4 bits too. None where none carry it."""
-    cheapest = next(iter(_by_price(model, need, hosts, demand, 1)), None)
-    if cheapest is None:
+def seated(
+    model: OpenModelFacts,
+    need: Need,
+    hosts: Sequence[Host],
+    demand: Demand,
+    kinds: Sequence[Bits] = KINDS,
+) -> Seat | None:
+    """The cheapest machines that hold the model, in the first of these kinds of weights that each holds, and
+    carry the busiest hour; where they answer too late, the cheapest that do not. None where none carry it."""
+    there = _by_price(model, need, hosts, demand, kinds)
+    if not there:
         return None
-    seat = seat_on(model, cheapest, need, demand)
+    seat = seat_on(model, there[0], need, demand)
     if math.isinf(demand.most_ms) or _is_in_time(model, seat, need, demand):
         return seat
     others = (
         seat_on(model, served, need, demand)
-        for served in _by_price(model, need, hosts, demand, len(_KINDS))
+        for served in there
         if _alone_ms(model, served, need, demand) <= demand.most_ms
     )
     return next((each for each in others if _is_in_time(model, each, need, demand)), seat)
 
 
 def _by_price(
-    model: OpenModelFacts, need: Need, hosts: Sequence[Host], demand: Demand, most_kinds: int
+    model: OpenModelFacts,
+    need: Need,
+    hosts: Sequence[Host],
+    demand: Demand,
+    kinds: Sequence[Bits],
 ) -> list[Served]:
     """The model on each host of which there are enough, the cheapest first."""
     there = [
         (served.host.usd_per_hour.median * num, -served.bits, served)
-        for served, num in counts_of(model, need, hosts, demand, most_kinds)
+        for served, num in counts_of(model, need, hosts, demand, kinds)
         if num <= served.host.count
     ]
     return [served for _, _, served in sorted(there, key=lambda each: each[:2])]
@@ -155,11 +169,10 @@ def counts_of(
     need: Need,
     hosts: Sequence[Host],
     demand: Demand,
-    most_kinds: int = 1,
+    kinds: Sequence[Bits] = KINDS,
 ) -> Iterator[tuple[Served, int]]:
-    """The model on each host that holds it, in the first so many kinds of weights that fit, and how many of
-    the hosts carry the busiest hour."""
-    for served in _fitting(model, need, hosts, most_kinds):
+    """The model on each host that holds it, and how many of the hosts carry the busiest hour."""
+    for served in _fitting(model, need, hosts, kinds):
         work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
         rate = _rate(work, served.host, most, demand.prefill.median, demand.decode.median)
         yield served, _machines(_peak(demand), rate)
@@ -172,12 +185,12 @@ def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | N
 
 
 def _fitting(
-    model: OpenModelFacts, need: Need, hosts: Sequence[Host], most_kinds: int = 1
+    model: OpenModelFacts, need: Need, hosts: Sequence[Host], kinds: Sequence[Bits] = KINDS
 ) -> Iterator[Served]:
-    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in _KINDS]
+    gibs = [(bits, memory_gib(model.sizes, bits, need)) for bits in kinds]
     for host in hosts:
         room = host.memory_gib * USABLE
-        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:most_kinds]
+        yield from [Served(host, bits, gib) for bits, gib in gibs if gib <= room][:1]
 
 
 def seat_on(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
@@ -236,54 +249,6 @@ def _capacity(model: OpenModelFacts, served: Served, need: Need, most: float) ->
     each = reach * model.sizes.cache_per_token / _GIB
     spare = served.host.memory_gib * USABLE - served.memory_gib
     return min(most, need.at_once + spare // each)
-
-
-class Lease(NamedTuple):
-    """What is asked of machines for rent."""
-
-    months: int = 0
-    """How long it is to be in use: what is reserved for no longer is an offer too."""
-    is_alone: bool = False
-    """For regulated data: no machine of a market or of a private person, which a stranger keeps."""
-    is_for_training: bool = False
-    """A run goes on from its checkpoint, so that a machine may be taken away (spot)."""
-
-
-def rented(prices: PriceCatalog, lease: Lease | None = None) -> list[Host]:
-    """A machine for each kind and number of GPUs that somebody rents out without a limit on sessions.
-
-    Low and high are the cheapest and the dearest offer, the median that of all offers. Cards without
-    bfloat16 are left out: models are published in it, and servers of today leave such cards out."""
-    lease = lease or Lease()
-    strangers = {provider.name for provider in prices.providers if provider.is_host} - _OWN_CENTRES
-
-    def may(machine: Machine) -> bool:
-        is_strange = machine.tier == "community" or machine.provider in strangers
-        return not (lease.is_alone and is_strange) and _is_offer(machine, lease)
-
-    return offered(prices, may)
-
-
-def offered(prices: PriceCatalog, may: Callable[[Machine], bool]) -> list[Host]:
-    """A machine for each kind and number of GPUs with bfloat16, from the cheapest to the dearest of those
-    offers that may be taken; the median is that of all."""
-    new = {gpu.name: gpu for gpu in prices.gpus if gpu.bf16_tflops is not None}
-    kinds: dict[tuple[str, int], list[Machine]] = defaultdict(list)
-    for machine in prices.machines:
-        if machine.gpu in new and may(machine):
-            kinds[machine.gpu, machine.num_gpus].append(machine)
-    return [
-        host_of(new[gpu], n, spread(offer.usd_per_hour for offer in offers), tuple(offers))
-        for (gpu, n), offers in kinds.items()
-    ]
-
-
-def _is_offer(machine: Machine, lease: Lease) -> bool:
-    if machine.max_session_hours is not None:
-        return False
-    if machine.term_months is not None:
-        return machine.term_months <= lease.months
-    return machine.tier in _SERVED_TIERS or (machine.tier == "spot" and lease.is_for_training)
 
 
 def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:

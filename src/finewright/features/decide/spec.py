@@ -155,6 +155,16 @@ class DecideSpec(Model):
         "they do where it converses",
     )
     on_premise_only: Claim = default(UNKNOWN, "Nothing may leave your own machines", _WIDENED)
+    commercial_use: Claim = default(
+        UNKNOWN,
+        "It is used in a business or for money, not for research alone",
+        "a licence that forbids commercial use is taken to forbid yours",
+    )
+    users_per_month: _Count | Unknown = default(
+        UNKNOWN,
+        "Users a month of all your products and services, which some licences set a limit to",
+        "under 100 million",
+    )
     requests_per_month: _Count | Unknown = default(UNKNOWN, "How often it is asked", _WIDENED)
     tokens_in: _Tokens | Unknown = default(
         UNKNOWN, "Tokens of a prompt: instructions and question, without documents", _WIDENED

@@ -94,6 +94,15 @@ def tuning_ends(ends: Iterable[Deadline], hosted: HostedRun | None, until: date)
     return min((day for day in days if day <= until), default=None)
 
 
+def closing_words(ends: Iterable[Deadline], today: date) -> str:
+    """For whom a provider's fine-tuning closes, and since or from when."""
+    services = sorted((end for end in ends if end.kind == "service"), key=lambda end: end.date)
+    return "; ".join(
+        f"{end.effect}, " + (f"since {end.date}" if end.date <= today else f"from {end.date} on")
+        for end in services
+    )
+
+
 def host_words(runs: Sequence[HostedRun]) -> str:
     """What the hosts ask for a run, and how they serve it."""
     served = {"tokens": "served by the token", "unknown": "how it is served is not said"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from finewright.features.decide.arms import Arm
+from finewright.features.decide.arms import Arm, Figures
 from finewright.features.decide.criteria import CRITERIA, Utilities
 from finewright.features.decide.results import RankedArm, RuleFinding
 from finewright.features.decide.spec import UNKNOWN, DecideSpec
@@ -29,6 +29,19 @@ def answer_of(ranked: Sequence[RankedArm], none_share: float) -> str:
     if none_share > max((row.win_share for row in rivals), default=0.0):
         rest += f", and in {share(none_share)} no arm is left"
     return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
+
+
+def licence_of(arm: Arm, licence: str | None) -> str:
+    """The licence of an arm's model in a word or two; empty where no language model answers."""
+    if licence is not None:
+        return licence
+    return "its provider's terms" if arm.is_language_model else ""
+
+
+def taken(figures: Figures, first: RankedArm) -> str:
+    """What the first choice is, with its licence."""
+    whose = f"; licence: {first.licence}" if first.licence else ""
+    return f"that is {'; '.join(figures.how)}{whose}" if figures.how else ""
 
 
 def oftenest(ranked: Sequence[RankedArm]) -> RankedArm:

@@ -10,14 +10,16 @@ Quantization = Literal["f32", "f16", "bf16", "q8_0", "q4_k_m"]
 
 
 class Tolerance(Model):
-    """What rounding explains, in nats: of a token chosen otherwise, and of log-probabilities on average."""
+    """What is taken for the same model: nats of a token chosen otherwise, and of log-probabilities on
+    average; and the share of answers that may part otherwise than at a tie (in old reports any)."""
 
     gap: float
     logp_mean: float
+    parted: float = 1.0
 
     def beyond(self, rounding: float) -> "Tolerance":
         """Beyond what the model's own answers lie apart from its own choices."""
-        return Tolerance(gap=self.gap + rounding, logp_mean=self.logp_mean)
+        return self.model_copy(update={"gap": self.gap + rounding})
 
 
 class Parity(Model):
@@ -45,6 +47,11 @@ class Parity(Model):
     dtype: Dtype
     passed: bool
     accepted: str = ""
+
+    @property
+    def parted(self) -> int:
+        """Answers that are others, and not by a tie."""
+        return self.prompts - self.same - self.ties
 
 
 class ExportReport(Model):

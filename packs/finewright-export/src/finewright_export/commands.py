@@ -23,6 +23,13 @@ class ExportOptions(CommandOptions):
     out: Path | None = option(None, "The new folder; default: the run's name and the target.")
     prompts: int = option(50, "Prompts that are asked of both.", ge=1, le=1000)
     max_new_tokens: int = option(32, "Longest answer in tokens.", ge=1)
+    max_parted: float | None = option(
+        None,
+        "Most answers that may part from the training's own model otherwise than at a tie, as a share of all;"
+        " default: 0.1, of q4_k_m 0.5.",
+        ge=0,
+        le=1,
+    )
     accept: Annotated[str, "reason"] = option(
         "", "Publish beyond the tolerance too, with this reason, which is recorded."
     )

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 GGUF = ("gguf", "gguf-adapter", "ollama")
 TOLERANCES = {
-    "": Tolerance(gap=0.15, logp_mean=0.02),
-    "f32": Tolerance(gap=0.15, logp_mean=0.02),
-    "f16": Tolerance(gap=0.15, logp_mean=0.02),
-    "bf16": Tolerance(gap=0.15, logp_mean=0.02),
-    "q8_0": Tolerance(gap=0.4, logp_mean=0.05),
-    "q4_k_m": Tolerance(gap=2.0, logp_mean=0.3),
+    "": Tolerance(gap=0.15, logp_mean=0.02, parted=0.1),
+    "f32": Tolerance(gap=0.15, logp_mean=0.02, parted=0.1),
+    "f16": Tolerance(gap=0.15, logp_mean=0.02, parted=0.1),
+    "bf16": Tolerance(gap=0.15, logp_mean=0.02, parted=0.1),
+    "q8_0": Tolerance(gap=0.4, logp_mean=0.05, parted=0.1),
+    "q4_k_m": Tolerance(gap=2.0, logp_mean=0.3, parted=0.5),
 }
 """By the number format of a GGUF file; "" is of safetensors."""
 
@@ -55,17 +55,13 @@ def compare(
     # answers are made step by step and judged in one piece, which are not rounded alike
     rounding = distances(tuned.lm, asking.prompts, own, own, most).gap_max
     tolerance = TOLERANCES[quantization].beyond(rounding)
+    if options.max_parted is not None:
+        tolerance = tolerance.model_copy(update={"parted": options.max_parted})
     far = distances(tuned.lm, asking.prompts, own, theirs.answers, most)
     other_tokens = _others(asking.prompts, theirs.tokens)
     other_renderings = _others(asking.prompts, theirs.conversations)
     has_logps = far.compared > 0
-    passed = (
-        far.gap_max <= tolerance.gap
-        and (not has_logps or far.logp_mean <= tolerance.logp_mean)
-        and not other_tokens
-        and not other_renderings
-    )
-    return Parity(
+    parity = Parity(
         engine=theirs.engine,
         prompts=far.prompts,
         same=far.same,
@@ -79,13 +75,16 @@ def compare(
         other_renderings=other_renderings,
         tolerance=tolerance,
         dtype=source.dtype,
-        passed=passed,
-        accepted="" if passed else options.accept,
+        passed=False,
+    )
+    passed = not why_not(parity)
+    return parity.model_copy(
+        update={"passed": passed, "accepted": "" if passed else options.accept}
     )
 
 
 def why_not(parity: Parity) -> str:
-    """The first thing that is beyond the tolerance."""
+    """The first thing that is beyond the tolerance; empty where nothing is."""
     tolerance = parity.tolerance
     if parity.other_tokens:
         return f"{parity.other_tokens} of {parity.prompts} prompts are cut into other tokens"
@@ -94,8 +93,21 @@ def why_not(parity: Parity) -> str:
     if parity.gap_max > tolerance.gap:
         far = f"{parity.gap_max:.2f} nats below the model's choice"
         return f"a token lies {far}, and {tolerance.gap:.3g} is allowed"
-    far = f"{parity.logp_mean:.3f} nats on average"
-    return f"log-probabilities differ by {far}, and {tolerance.logp_mean:g} is allowed"
+    if parity.logp_mean is not None and parity.logp_mean > tolerance.logp_mean:
+        far = f"{parity.logp_mean:.3f} nats on average"
+        return f"log-probabilities differ by {far}, and {tolerance.logp_mean:g} is allowed"
+    if parity.parted > tolerance.parted * parity.prompts:
+        return f"{parted(parity)}, and {tolerance.parted:.0%} is allowed (--max-parted)"
+    return ""
+
+
+def parted(parity: Parity) -> str:
+    """How many answers are others, in words."""
+    share = parity.parted / parity.prompts
+    ties = f", {parity.ties} more at a tie" if parity.ties else ""
+    return (
+        f"{parity.parted} of {parity.prompts} answers ({share:.0%}) part from the model's own{ties}"
+    )
 
 
 def _of_llamacpp(

@@ -2,12 +2,13 @@
 
 from finewright.report.blocks import Page, Table, section
 from finewright.schema.export import ExportReport, Parity
+from finewright_export.proof import parted
 
 
 def export_page(report: ExportReport) -> Page:
     """The comparison first: whether it is the same model is what one wants to know."""
     parity = report.parity
-    verdict = "the same model" if parity.passed else "NOT the same within the tolerance"
+    verdict = _verdict(parity)
     accepted = f"; published all the same: {parity.accepted}" if parity.accepted else ""
     files = [
         (file.path, f"{file.bytes / 2**20:,.1f} MiB", file.sha256[:12]) for file in report.files
@@ -28,6 +29,14 @@ def export_page(report: ExportReport) -> Page:
     )
 
 
+def _verdict(parity: Parity) -> str:
+    if not parity.passed:
+        return "NOT the same within the tolerance"
+    if parity.parted:
+        return f"the same within the tolerance: {parted(parity)}"
+    return "the same model"
+
+
 _COMPARED = "Compared with the training's own model"
 _HEADER = ("greedy answers", "found", "tolerance")
 
@@ -37,7 +46,7 @@ def _rows(parity: Parity) -> list[tuple[str, str, str]]:
     rows = [
         (f"token for token the same, {parity.engine}", f"{parity.same} of {parity.prompts}", ""),
         (f"parted at a tie within rounding, {parity.rounding:.3f} nats", str(parity.ties), ""),
-        ("parted otherwise", str(parity.prompts - parity.same - parity.ties), ""),
+        ("parted otherwise", str(parity.parted), f"{tolerance.parted:.0%} of all"),
         (
             "a token below the model's own choice, nats",
             f"{parity.gap_max:.3f}",

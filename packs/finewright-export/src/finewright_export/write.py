@@ -1,10 +1,12 @@
 """The files of each target."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from finewright.catalog.models import packaged_models
 from finewright.compare.models import LoadedModel
 from finewright.lm.sources import LocalBase, stored_dtype
 from finewright.schema.export import Dtype
@@ -37,12 +39,15 @@ class ExportedRun:
         """The run's."""
         return self.run.root.resolve().name
 
-    @property
-    def base_name(self) -> str:
-        """What others load the base by: a hub id where there is one, else its folder."""
-        origin = self.candidate.base_origin
-        is_hub_id = "/" in origin and not Path(origin).is_absolute()
-        return origin if is_hub_id else str(self.base.folder.resolve())
+    def base_from(self, folder: Path) -> str:
+        """What others load by as the very weights that are compared: a hub id, good with its revision, or the
+        path from a folder. Empty for weights that were made of a GGUF file: they lie in the cache alone, and
+        the hub's of that name are others."""
+        if self.base.revision:
+            return self.base.name.partition("@")[0]
+        if self.base.name in packaged_models() or self.base.name.endswith(".gguf"):
+            return ""
+        return os.path.relpath(self.base.folder.resolve(), folder.resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class Writer:
             "gguf": f"llama-server -m {out / self._model_name} --jinja{kwargs}",
             "gguf-adapter": f"llama-server -m {out / BASE} {adapter}",
             "ollama": f"ollama create {self.source.name} -f {out / 'Modelfile'}",
-            "vllm": f"vllm serve --config {out / 'vllm.yaml'}",
+            "vllm": f"cd {out} && vllm serve --config vllm.yaml",
             "hub-folder": f"PeftModel.from_pretrained(base, '{out}')",
         }[target]
 
@@ -144,14 +149,14 @@ class Writer:
         from finewright_export.vllm import settings
 
         adapter, source = lock_of(self.source.run).spec.train.adapter, self.source
-        if adapter.type == "lora" and not adapter.use_dora:
+        is_plain_lora = adapter.type == "lora" and not adapter.use_dora
+        base = source.base_from(self.out) if is_plain_lora else ""
+        if base:
             _copy(source.adapter, self.folder)
         else:
             self._merged()
         switches = self.tuned.chat.options
-        text = settings(
-            source.name, source.base_name, source.base.revision, adapter, self.out, switches
-        )
+        text = settings(source.name, base, source.base.revision, adapter, switches)
         (self.folder / "vllm.yaml").write_text(text, encoding="utf-8")
         return ExportedFiles(self.folder)
 

@@ -175,13 +175,25 @@ def test_checkpoints_and_temporary_files_need_no_row(finished: RunDir, path: str
     assert verify(finished) == []
 
 
-def test_what_training_says_of_its_steps_needs_a_row_once_it_has_ended(finished: RunDir) -> None:
-    path = finished.root / "train" / "m" / "metrics.jsonl"
+@pytest.mark.parametrize("name", ["metrics.jsonl", "references.json"])
+def test_what_training_goes_on_from_needs_a_row_once_it_has_ended(
+    finished: RunDir, name: str
+) -> None:
+    path = finished.root / "train" / "m" / name
     path.parent.mkdir(parents=True)
     path.write_text("{}")
     assert verify(finished) == []  # interrupted: it goes on from there
     record_stage(finished, "train", "k2", [], NOW)
-    assert [problem.file for problem in verify(finished)] == ["train/m/metrics.jsonl"]
+    assert [problem.file for problem in verify(finished)] == [f"train/m/{name}"]
+
+
+def test_a_runs_own_pace_needs_no_row(finished: RunDir) -> None:
+    """Runs of before have none for it."""
+    for folder in ("train", "data"):
+        (finished.root / folder / "m").mkdir(parents=True, exist_ok=True)
+        (finished.root / folder / "m" / "pace.json").write_text("{}")
+    record_stage(finished, "train", "k2", [], NOW)
+    assert [problem.file for problem in verify(finished)] == ["data/m/pace.json"]
 
 
 def test_all_problems_are_told_at_once(finished: RunDir) -> None:

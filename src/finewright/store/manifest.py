@@ -21,6 +21,10 @@ CARD = "card"
 """A file that tells of a result, and decides nothing."""
 METRICS = "metrics.jsonl"
 """What training says of each step, and goes on from where it was interrupted."""
+REFERENCES = "references.json"
+"""What training knows of its rows under the base, and goes on with."""
+PACE = "pace.json"
+"""The steps that fit into the time that training has: it decides nothing more once training has ended."""
 _RUN_STAGE = "run"
 _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
@@ -278,10 +282,11 @@ def _counts(path: str, finished: Collection[str]) -> bool:
     """Is it a file that a row should cover? What a stage that has not finished goes on from is not yet."""
     parts = PurePosixPath(path).parts
     temporary = any(part.endswith(".tmp") for part in parts)
-    is_begun = parts[-1] == METRICS and parts[0] not in finished
+    is_begun = parts[-1] in (METRICS, REFERENCES) and parts[0] not in finished
     return (
         path not in _UNCOVERED
         and "checkpoints" not in parts[:-1]
         and not temporary
         and not is_begun
+        and not (parts[0] == "train" and parts[-1] == PACE)
     )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
+from finewright.store.manifest import PACE
 from finewright.train.loop import TrainStep, rows_of_step, train
 from finewright.train.schedule import Schedule
 from finewright.train.training import begun, stop_before_the_first_step
@@ -48,7 +49,7 @@ def fit_minutes(work: Work) -> Fitted:
     if minutes is None:
         return Fitted(work, ())
     whole = work.schedule
-    file = work.folder / "pace.json"
+    file = work.folder / PACE
     pace = _kept(file, work.context.key) or _measured(work, 60 * minutes, whole)
     write_text(file, json.dumps(asdict(pace)) + "\n")
     if pace.steps >= whole.steps:

@@ -11,7 +11,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
-from finewright.store.manifest import describe
+from finewright.store.manifest import METRICS, PACE, REFERENCES, describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import TrainingOutcome, train_candidate
@@ -24,10 +24,11 @@ from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
 _KINDS = {
-    "metrics.jsonl": "metrics",
+    METRICS: "metrics",
     "curves.svg": "plot",
     "curves.png": "plot",
-    "references.json": "references",
+    REFERENCES: "references",
+    PACE: "pace",
 }
 
 

@@ -38,7 +38,7 @@ def test_reset_begins_a_new_conversation(
 
     def typed(*lines: str) -> str:
         monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
-        talk([LocalSpeaker(model)], manner, system="", prompt="")
+        talk([LocalSpeaker(model)], manner, system=None, prompt="")
         return capsys.readouterr().out
 
     once = typed("the red 100")
@@ -72,7 +72,7 @@ def echoed(asked: Asked) -> Reply:
 
 def typed(monkeypatch: pytest.MonkeyPatch, speakers: list[Speaker], *lines: str) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("".join(f"{line}\n" for line in lines)))
-    talk(speakers, MANNER, system="", prompt="")
+    talk(speakers, MANNER, system=None, prompt="")
 
 
 def test_a_served_model_is_talked_to_as_one_here(
@@ -138,6 +138,35 @@ def _interrupts() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+class Recording:
+    """A speaker of a run with a system prompt, that keeps what it is asked."""
+
+    name, system_prompt = "recording", "Be a pirate."
+
+    def __init__(self) -> None:
+        self.asked: list[Messages] = []
+
+    def answer(self, messages: Messages, manner: Manner) -> Iterator[Spoken]:
+        self.asked.append([dict(message) for message in messages])
+        yield Spoken("content", "aye")
+
+
+@pytest.mark.parametrize(
+    ("system", "begins_with"),
+    [
+        (None, [{"role": "system", "content": "Be a pirate."}]),
+        ("", []),
+        ("Be brief.", [{"role": "system", "content": "Be brief."}]),
+    ],
+)
+def test_an_empty_system_prompt_is_none_and_none_is_the_runs(
+    system: str | None, begins_with: list[dict[str, str]]
+) -> None:
+    speaker = Recording()
+    talk([speaker], MANNER, system=system, prompt="Hello")
+    assert speaker.asked == [[*begins_with, {"role": "user", "content": "Hello"}]]
 
 
 class Interrupting:
@@ -302,7 +331,7 @@ def test_ctrl_c_drops_the_lines_that_were_begun(
 
 def piped(monkeypatch: pytest.MonkeyPatch, speakers: list[Speaker], content: bytes) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
-    talk(speakers, MANNER, system="", prompt="")
+    talk(speakers, MANNER, system=None, prompt="")
 
 
 def test_a_pipe_knows_the_commands_and_lines_that_go_on(

@@ -83,7 +83,9 @@ class ChatOptions(CommandOptions):
     )
     prompt: Annotated[str, Flag("--prompt -p")] = option("", "Ask once and end.")
     compare: str = option("", "Another one, as the first, that answers beside it.")
-    system: str = option("", "The system prompt; default: the run's own.")
+    system: str | None = option(
+        None, "The system prompt; default: the run's own; an empty one: none."
+    )
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     temperature: float = option(0.0, "0 is greedy.", ge=0.0)

@@ -45,8 +45,8 @@ class _Conversation:
     messages: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, speaker: Speaker, system: str) -> "_Conversation":
-        prompt = system or speaker.system_prompt
+    def of(cls, speaker: Speaker, system: str | None) -> "_Conversation":
+        prompt = speaker.system_prompt if system is None else system
         opening = [{"role": "system", "content": prompt}] if prompt else []
         return cls(speaker, opening, list(opening))
 
@@ -73,15 +73,15 @@ class _Answer:
         self.shown += f"\n{kind}: {text}" if kind in _ON_A_LINE else ""
 
 
-def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str, prompt: str) -> None:
+def talk(speakers: Sequence[Speaker], manner: Manner, *, system: str | None, prompt: str) -> None:
     """Answer `prompt` once, or else what comes from stdin until it ends.
 
     In a terminal the lines are turns of one conversation. Of a pipe each line is a conversation of its own,
     so that no answer depends on the lines before it, and a blank line is answered by a blank line, so that
     answers of one line stand where their questions do; an empty line follows an answer of several lines.
     Commands, and lines that end with a backslash, are the same in both; a mistake ends a pipe alone.
-    Without `system`, a tuned model is asked with the system prompt that it was trained with. Each of two
-    speakers has a conversation of its own, with the same questions."""
+    With `system` None a tuned model is asked with the system prompt that it was trained with, with an empty
+    one without any. Each of two speakers has a conversation of its own, with the same questions."""
     conversations = [_Conversation.of(speaker, system) for speaker in speakers]
     if prompt:
         _ask(conversations, prompt, manner)

@@ -19,6 +19,7 @@ from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, laid_out
 from finewright.lm.adapters.whole import WholeModel
 from finewright.lm.batch import PackedBatch, Segment, filled_up, pack, pack_groups
+from finewright.lm.dropout import switch_off_dropout
 from finewright.lm.engine.native import known_decoder
 from finewright.lm.engine.recognise import Decoder
 from finewright.lm.example import EncodedRow
@@ -40,6 +41,7 @@ class LM:
     def __init__(self, model: PreTrainedModel, adapters: Parts) -> None:
         self.model = model
         self.adapters: dict[str, AdapterPart] = dict(adapters)
+        switch_off_dropout(model)
         self._logits = Logits(model)
         _check_cache(model)
         self._check_head()
@@ -176,8 +178,7 @@ class LM:
 
         Raises ModelError when the model has no layers that can be run again."""
         name = attention.NAME if self.packs_exactly else self.model.config._attn_implementation
-        drops = [part.dropout for part in self.adapters.values()]
-        draws = any(drops) or bool(getattr(self.model.config, "attention_dropout", 0.0))
+        draws = any(part.dropout for part in self.adapters.values())
         if not recompute.install(
             self.model, lambda: attention.using(self.model, name), draws=draws
         ):

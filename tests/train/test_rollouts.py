@@ -12,7 +12,14 @@ from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.methods import GRPOSpec
 from finewright.train.rewards import PolicyAnswer, Reward, Rewards
-from finewright.train.rollouts import Rollouts, kl_to_base, logps_before, logps_of_base, roll_out
+from finewright.train.rollouts import (
+    Rollouts,
+    kl_to_base,
+    logps_before,
+    logps_of_base,
+    roll_out,
+    sampler_distance,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -162,3 +169,24 @@ def test_the_estimate_of_kl_is_never_below_zero_and_right_on_average() -> None:
     assert estimates.min() >= 0
     assert (p.exp() * estimates).sum().item() == pytest.approx((p.exp() * (p - q)).sum().item())
     assert torch.equal(kl_to_base(p, p), torch.zeros(50, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("family", ["llama", "bamba"])
+def test_the_samplers_log_p_are_those_of_transformers_at_the_temperature(family: str) -> None:
+    """Of each answer's tokens with its end, by the engine (llama) and by padded rows (bamba)."""
+    plain = tiny.tiny_model(family).double()
+    found = rolled(LM(tiny.tiny_model(family), {}))
+    assert any(row.input_ids[-1] in STOPS for rollout in found.rollouts for row in rollout.rows)
+    for rollout in found.rollouts:
+        for row, sampled in zip(rollout.rows, rollout.sampled, strict=True):
+            ids, asked = torch.tensor([row.input_ids]), row.num_tokens - row.num_trained
+            with torch.no_grad():
+                logits = plain(input_ids=ids, use_cache=False).logits[0, asked - 1 : -1]
+            true = (logits / SPEC.temperature).log_softmax(-1).gather(-1, ids[0, asked:, None])
+            assert sampled == pytest.approx(true.flatten().tolist(), abs=1e-4)
+
+
+def test_k1_and_k2_are_schulmans() -> None:
+    """d = -0.5 and 0.2: k1 = (0.5 - 0.2) / 2, k2 = (0.25 + 0.04) / 4."""
+    found = sampler_distance(torch.tensor([-1.0, -2.0]), torch.tensor([-1.5, -1.8]))
+    assert found == pytest.approx({"sampler_k1": 0.15, "sampler_k2": 0.0725})

@@ -102,6 +102,8 @@ def test_a_healthy_online_run_raises_nothing(seed: int, method: str) -> None:
         "stopped": lambda _: min(1.0, max(0.0, rng.gauss(0.9, 0.1))),
         "clip_fraction": lambda _: abs(rng.gauss(0.05, 0.05)),
         "entropy": noisy(line(1.2, 0.4, 400), 0.2, seed + 4),
+        "sampler_k1": lambda _: rng.gauss(0, 2e-7),
+        "sampler_k2": lambda _: abs(rng.gauss(0, 1e-12)),
     }
     if method == "ppo":
         curves["value_loss"] = noisy(decay(2.0, 0.1, 60), 0.5, seed + 5)
@@ -119,6 +121,20 @@ def u_shaped(step: int) -> float:
 
 SOLVING = noisy(line(0.2, 0.9, 200), 0.1, 0)
 TROUBLE: list[tuple[str, Curves, str, str, str]] = [
+    (
+        "sampler apart",
+        {"sampler_k1": lambda _: 0.003, "sampler_k2": lambda _: 4e-4},
+        "train.dtype",
+        "sampler and trainer differ by 0.028 nats a token by step 1 (k1 0.003, k2 0.0004)",
+        "set train.dtype: fp32",
+    ),
+    (
+        "sampler apart to both sides",
+        {"sampler_k1": lambda _: 0.0, "sampler_k2": lambda _: 6e-7},
+        "train.dtype",
+        "more than 0.001",
+        "set train.dtype: fp32",
+    ),
     (
         "spike",
         {"loss": spiked(9.0, 80, 81)},

@@ -62,7 +62,6 @@ def generate(
     return [found[row] for row in range(len(prompts))]
 
 
-@torch.inference_mode()
 def _alike(
     prompts: Sequence[Sequence[int]], most: Sequence[int]
 ) -> dict[tuple[tuple[int, ...], int], list[int]]:
@@ -101,11 +100,13 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
             some = rows[start : start + max_running]
             rows_of[engine.add(_request(prompt, limit, adapter, some, settings))] = some
     written: list[list[int]] = [[] for _ in prompts]
+    logps: list[list[float]] = [[] for _ in prompts]
     for part in _parts(engine):
         row = rows_of[part.request][part.answer]
         written[row] += part.tokens
+        logps[row] += part.logps
         if part.end is not None:
-            yield row, Generation(tuple(written[row]), part.end.stop_id)
+            yield row, Generation(tuple(written[row]), part.end.stop_id, tuple(logps[row]))
 
 
 @torch.inference_mode()
@@ -192,6 +193,7 @@ def _request(
         adapter,
         len(rows),
         settings.stop_ids,
+        keeps_logps=sampling.keeps_logps,
         rewrite=(lambda k, token: thoughts.written(rows[k], token)) if thoughts else None,
     )
 

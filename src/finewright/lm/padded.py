@@ -14,6 +14,7 @@ from transformers import DynamicCache
 from finewright.errors import ModelError
 from finewright.lm.adapters.prefix import Prefix
 from finewright.lm.batch import Segment, pack
+from finewright.lm.engine.sampling import logp_of
 from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, decode
 from finewright.lm.generation import Generation, Sampling
@@ -22,15 +23,22 @@ from finewright.lm.thoughts import Thoughts
 
 
 class _Step(NamedTuple):
-    """A token for each of the rows (their numbers), and the logits that chose it."""
+    """A token for each of the rows (their numbers), and the logits that chose it, of rows that have ended
+    too: a row's are at `places`."""
 
     rows: Sequence[int]
     tokens: Sequence[int]
     logits: Tensor
+    places: Sequence[int]
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """(row, token)."""
         return zip(self.rows, self.tokens, strict=True)
+
+    def logps(self, temperature: float) -> Iterator[tuple[int, float]]:
+        """(row, log p of its token)."""
+        for row, token, at in zip(self.rows, self.tokens, self.places, strict=True):
+            yield row, logp_of(self.logits[at], token, temperature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ def each_padded(  # noqa: PLR0913 - see generate.py
         end = min(start + batch_size, len(prompts))
         limited = _Limits(stop_ids, limits[start:end], thoughts, start)
         new: list[list[int]] = [[] for _ in range(start, end)]
+        logps: list[list[float]] = [[] for _ in new]
         ends: list[int | None] = [None] * len(new)
         for step in _decode(lm, prompts[start:end], limits=limited, sampling=sampling):
             for row, token in step.pairs():
@@ -78,8 +87,11 @@ def each_padded(  # noqa: PLR0913 - see generate.py
                     ends[row] = token
                 else:
                     new[row].append(token)
-        for row, (ids, stop_id) in enumerate(zip(new, ends, strict=True)):
-            yield start + row, Generation(tuple(ids), stop_id)
+            if sampling.keeps_logps:
+                for row, logp in step.logps(sampling.temperature or 1.0):
+                    logps[row].append(logp)
+        for row, (ids, stop_id, each) in enumerate(zip(new, ends, logps, strict=True)):
+            yield start + row, Generation(tuple(ids), stop_id, tuple(each))
 
 
 def stream_padded(
@@ -108,6 +120,7 @@ def trace_padded(
     return [(tuple(step.tokens[row] for step in steps), logits[row]) for row in range(len(prompts))]
 
 
+@torch.no_grad()
 def _decode(
     lm: LM,
     prompts: Sequence[Sequence[int]],
@@ -177,7 +190,7 @@ def _steps(
         found = limits.written(alive, chosen)
         if found != chosen:
             tokens = tokens.new_tensor(found)
-        made = _Step([alive[i] for i in going], [found[i] for i in going], logits)
+        made = _Step([alive[i] for i in going], [found[i] for i in going], logits, going)
         yield made
         finished.update(row for row, token in made.pairs() if limits.ends(row, token, step))
         if finished.issuperset(alive) or step + 1 == sampling.max_new_tokens:

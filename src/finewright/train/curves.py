@@ -29,6 +29,8 @@ TITLES = {
     "length": "answer length (tokens)",
     "stopped": "share of answers that end",
     "clip_fraction": "share of tokens clipped",
+    "sampler_k1": "sampler from trainer, k1 (nats)",
+    "sampler_k2": "sampler from trainer, k2 (nats)",
     "logps_chosen": "log p of chosen",
     "logps_rejected": "log p of rejected",
 }

@@ -22,10 +22,12 @@ _PROMPT_END = 64
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One prompt with its G answers as rows that can be trained, and the reward of each."""
+    """One prompt with its G answers as rows that can be trained, and the reward of each; `sampled` are the
+    log-probabilities with which the sampler chose each one's tokens."""
 
     rows: tuple[EncodedRow, ...]
     rewards: tuple[float, ...]
+    sampled: tuple[tuple[float, ...], ...]
 
     @property
     def num_tokens(self) -> int:
@@ -50,12 +52,15 @@ class Rollouts:
 
 
 def _by_prompt(
-    trained: Sequence[EncodedRow], totals: Sequence[float], size: int
+    trained: Sequence[EncodedRow],
+    totals: Sequence[float],
+    sampled: Sequence[tuple[float, ...]],
+    size: int,
 ) -> tuple[Rollout, ...]:
     """The answers and what they are worth, in groups of `size`: those to one prompt."""
+    groups = [slice(i, i + size) for i in range(0, len(trained), size)]
     return tuple(
-        Rollout(tuple(trained[i : i + size]), tuple(totals[i : i + size]))
-        for i in range(0, len(trained), size)
+        Rollout(tuple(trained[each]), tuple(totals[each]), tuple(sampled[each])) for each in groups
     )
 
 
@@ -68,6 +73,7 @@ def roll_out(
         temperature=spec.temperature,
         top_p=spec.top_p,
         seed=seed,
+        keeps_logps=True,
     )
     prompts = [row.sequences[0] for row in rows for _ in range(spec.num_generations)]
     training = lm.model.training
@@ -80,7 +86,8 @@ def roll_out(
     said = [_said(chat, *pair) for pair in zip(examples, found, strict=True)]
     scored = rewards.score([_answered(*pair) for pair in zip(said, examples, strict=True)])
     trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
-    rollouts = _by_prompt(trained, scored.totals, spec.num_generations)
+    sampled = [g.logps for g in found]
+    rollouts = _by_prompt(trained, scored.totals, sampled, spec.num_generations)
     made = Rollouts(rollouts, {})
     return Rollouts(
         rollouts, {**scored.means, **_seen(made.rewards(), found), **_thoughts(chat, said)}
@@ -147,6 +154,24 @@ def logps_of_base(lm: LM, batch: PackedBatch, temperature: float) -> torch.Tenso
     """log p of the batch's learned tokens under the base, (N,)."""
     with lm.reference():
         return lm.token_logps(batch, temperature)
+
+
+def sampled_logps(rollouts: Sequence[Rollout], device: torch.device) -> torch.Tensor:
+    """The sampler's log p of the learned tokens of these, packed in their order, (N,)."""
+    logps = [logp for rollout in rollouts for each in rollout.sampled for logp in each]
+    return torch.tensor(logps, device=device)
+
+
+def sampler_distance(sampled: torch.Tensor, trained: torch.Tensor) -> dict[str, float]:
+    """Schulman's k1 and k2 of KL(sampler || trainer), nats a token, of sampled tokens' log p (N,) by both.
+
+    With d = log p_trainer - log p_sampler, k1 is the mean of -d, which may be below zero, and k2 that of
+    d^2 / 2 (http://joschu.net/blog/kl-approx.html). Both are 0 where sampler and trainer compute alike."""
+    difference = trained.float() - sampled
+    return {
+        "sampler_k1": float(-difference.mean()),
+        "sampler_k2": float((difference**2 / 2).mean()),
+    }
 
 
 def kl_to_base(logps: torch.Tensor, base: torch.Tensor) -> torch.Tensor:

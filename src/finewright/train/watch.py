@@ -31,6 +31,8 @@ _SHORT, _FEW = 5, 10
 """Steps whose median stands for now, where one alone says too little."""
 _LARGEST_KL = {"token": 1.0, "answer": 30.0}
 _MUCH_CLIPPED = 0.3
+_SAMPLER_APART = 1e-3
+"""Nats a token, the root of 2 k2. In float32 it lies below 1e-5; rounding to bfloat16 alone is beyond it."""
 _FEWER_STOP = 0.2
 _ALIKE = 1e-3
 _LESS_LIKELY = -1.0
@@ -230,6 +232,23 @@ def _kl_blow_up(history: _History) -> Problem | None:
     )
 
 
+def _sampler_apart(history: _History) -> Problem | None:
+    """By the root of the mean square, which is never below the size of k1 and less noisy."""
+    if not history.has("sampler_k1", "sampler_k2"):
+        return None
+    k1, k2 = (fmean(history.of(f"sampler_{name}").last(_SHORT)) for name in ("k1", "k2"))
+    apart = math.sqrt(2 * k2)
+    if apart <= _SAMPLER_APART:
+        return None
+    return _warning(
+        "train.dtype",
+        f"sampler and trainer differ by {apart:.2g} nats a token by step {history.step} (k1 {k1:.2g},"
+        f" k2 {k2:.2g}), more than {_SAMPLER_APART:g}: answers are learned from as if another policy had"
+        " given them",
+        "set train.dtype: fp32, in which both round less",
+    )
+
+
 def _clipped(history: _History) -> Problem | None:
     values = history.of("clip_fraction").last(_FEW)
     if len(values) < _FEW or median(values) <= _MUCH_CLIPPED:
@@ -321,6 +340,7 @@ _SIGNS: tuple[Callable[[_History], Problem | None], ...] = (
     _value_loss_spike,
     _overfitting,
     _kl_blow_up,
+    _sampler_apart,
     _clipped,
     _longer_for_reward,
     _endless_for_reward,

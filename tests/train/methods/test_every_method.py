@@ -8,6 +8,7 @@ import pytest
 import torch
 from updates import judged, method_of, pairs, prompts, setup_of
 
+import referee
 import tiny
 from finewright.conformance.method import MadeMethod, MethodConformance, MethodRun
 from finewright.lm.adapters.lora import add_lora
@@ -27,6 +28,7 @@ from finewright.schema.methods import (
 from finewright.schema.train import TrainSettings
 from finewright.train.methods.setup import Setup
 from finewright.train.references import References
+from finewright.train.watch import Watch
 
 pytestmark = pytest.mark.torch
 
@@ -198,3 +200,19 @@ def test_a_higher_price_of_kl_keeps_the_policy_near_the_base(
 ) -> None:
     cheap, dear = (sampled(spec.model_copy(update={"max_steps": 10})) for spec in (low, high))
     assert dear.kl < 0.8 * cheap.kl
+
+
+@pytest.mark.parametrize(("dtype", "warns"), [(torch.float32, False), (torch.bfloat16, True)])
+@pytest.mark.parametrize("name", ["grpo", "grpo, twice", "ppo"])
+def test_rounding_between_sampler_and_trainer_is_warned_of(
+    name: str, dtype: torch.dtype, warns: bool
+) -> None:
+    spec = SPECS[name].model_copy(update={"micro_batch_tokens": None, "dtype": "bf16"})
+    model = tiny.tiny_model("llama").to(dtype)
+    lm = LM(model, referee.random_adapters(model))
+    run = MethodRun(spec, rows_for(spec), (lm, method_of(spec, lm)))
+    watch, steps = Watch(spec), list(run.steps())
+    assert len(steps) == STEPS
+    assert all({"sampler_k1", "sampler_k2"} <= step.metrics.keys() for step in steps)
+    said = [problem for step in steps for problem in watch.look(step)]
+    assert any("sampler and trainer differ" in problem.message for problem in said) == warns

@@ -10,7 +10,7 @@ from torch import Tensor
 from finewright.lm.engine.guess import Guesser
 from finewright.lm.engine.highest import HighestLogits
 from finewright.lm.engine.requests import AnswerEnd, TokenLogprob, WrittenTokens
-from finewright.lm.engine.sampling import choose, likeliest_of, logprobs_of
+from finewright.lm.engine.sampling import choose, likeliest_of, logp_of, logprobs_of
 from finewright.lm.engine.sequence import AnswerSequence
 
 
@@ -24,6 +24,7 @@ class StepAnswer:
     guesser: Guesser | None = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    logps: list[float] = field(default_factory=list)
     end: AnswerEnd | None = None
     num_held: int = 0
 
@@ -33,6 +34,9 @@ class StepAnswer:
         request = self.sequence.request
         if not error and request.rewrite is not None:
             token = request.rewrite(self.sequence.answer, token)
+        if not error and request.keeps_logps:
+            assert logits is not None
+            self.logps.append(logp_of(logits, token, request.sampling.temperature or 1.0))
         if not error and token in request.stop_ids:
             self.end = AnswerEnd("stop", stop_id=token)
             return False
@@ -53,7 +57,7 @@ class StepAnswer:
         number, answer = self.sequence.id, self.sequence.answer
         written = (tuple(self.tokens), tuple(self.logprobs))
         num_found = (self.sequence.num_found or 0) if self.end else 0
-        return WrittenTokens(number, answer, *written, self.end, num_found)
+        return WrittenTokens(number, answer, *written, self.end, num_found, tuple(self.logps))
 
     def _write(self, token: int, logits: Tensor | None) -> None:
         sequence, request = self.sequence, self.sequence.request

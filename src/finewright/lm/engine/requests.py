@@ -49,6 +49,7 @@ class GenerationRequest:
 
     `stop_ids` end an answer and are not written; one of `stops` ends it when its text is complete.
     `num_logprobs` None: none are wanted; 0: of the written tokens alone; k: of the k likeliest besides.
+    `keeps_logps`: those with which tokens were chosen are wanted, the stop token's too.
     `rewrite` (answer, chosen token) gives the token that is written in its place. `adapter` is the key of a
     loaded one. Steps are shared fairly between `owner`s (see shares.py); what was computed is found again by
     requests of the same `salt` alone, so that time tells nobody else of it."""
@@ -61,6 +62,7 @@ class GenerationRequest:
     stop_ids: frozenset[int] = frozenset()
     stops: StopTexts | None = None
     num_logprobs: int | None = None
+    keeps_logps: bool = False
     grammar: Grammar | None = None
     rewrite: Callable[[int, int], int] | None = None
     owner: str = ""
@@ -85,7 +87,9 @@ class AnswerEnd(NamedTuple):
 
 class WrittenTokens(NamedTuple):
     """New tokens of an answer, without the stop token; its last ones come with its `end`. `num_found`
-    tokens of its prompt were found as they had been computed before; said with the end."""
+    tokens of its prompt were found as they had been computed before; said with the end.
+
+    `logps` are of all chosen tokens, at the answer's temperature, before top-p and the like cut any off."""
 
     request: int
     answer: int
@@ -93,3 +97,4 @@ class WrittenTokens(NamedTuple):
     logprobs: tuple[TokenLogprob, ...] = ()
     end: AnswerEnd | None = None
     num_found: int = 0
+    logps: tuple[float, ...] = ()

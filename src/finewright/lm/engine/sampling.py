@@ -114,6 +114,12 @@ def _weighed(
     return logits
 
 
+def logp_of(logits: Tensor, token: int, temperature: float) -> float:
+    """log p of a token under softmax(logits / temperature), of a row of logits (V,)."""
+    heated = logits.float() / temperature
+    return float(heated[token] - heated.logsumexp(-1))
+
+
 def logprobs_of(logits: Tensor, token: int, num_likeliest: int) -> TokenLogprob:
     """Of a row of logits (V,)."""
     logps = logits.log_softmax(-1)

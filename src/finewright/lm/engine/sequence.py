@@ -36,7 +36,7 @@ class AnswerSequence:
     @property
     def needs_logits(self) -> bool:
         """Is more wanted of a row of logits than its highest?"""
-        is_scored = self.request.num_logprobs is not None
+        is_scored = self.request.num_logprobs is not None or self.request.keeps_logps
         return is_scored or self.constraint is not None or not self.sampling.is_plain
 
     @property

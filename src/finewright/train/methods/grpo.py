@@ -28,14 +28,18 @@ from finewright.train.rollouts import (
     kl_to_base,
     logps_before,
     logps_of_base,
+    sampled_logps,
+    sampler_distance,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedAnswers(OnPacked):
-    """Answers with their advantages (B,); log p before the step and under the base (N,), where needed."""
+    """Answers with their advantages (B,); log p by the sampler, and where needed before the step and under
+    the base (N,)."""
 
     advantages: Tensor
+    sampled: Tensor
     before: Tensor | None
     base: Tensor | None
     metrics: Mapping[str, float]
@@ -65,7 +69,8 @@ class GRPO(Online):
         clipped = ratio.clamp(1 - self.spec.epsilon, 1 + high)
         loss = -torch.minimum(ratio * advantages, clipped * advantages)
         bound = (clipped * advantages < ratio * advantages).float()
-        metrics = {**batch.metrics, "clip_fraction": float(bound.mean())}
+        apart = sampler_distance(batch.sampled, before)
+        metrics = {**batch.metrics, **apart, "clip_fraction": float(bound.mean())}
         if batch.base is not None:
             kl = kl_to_base(logps, batch.base)
             loss = loss + self.spec.beta * kl
@@ -96,6 +101,7 @@ class GRPO(Online):
         return GroupedAnswers(
             packed=packed,
             advantages=advantages_of(rewards, scaled=self.spec.loss_type != "dr_grpo").flatten(),
+            sampled=sampled_logps(part, lm.device),
             before=logps_before(lm, packed, temperature) if self.spec.num_iterations > 1 else None,
             base=logps_of_base(lm, packed, temperature) if self.spec.beta else None,
             metrics=metrics,

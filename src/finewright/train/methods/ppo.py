@@ -29,7 +29,7 @@ from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
 from finewright.train.methods.setup import Online, OnPacked, Setup
-from finewright.train.rollouts import Rollout, logps_of_base
+from finewright.train.rollouts import Rollout, logps_of_base, sampled_logps, sampler_distance
 
 _STEER, _MOST = 0.1, 0.2
 
@@ -116,7 +116,8 @@ class PPO(Online):
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
-        away, seen = torch.zeros_like(before), dict(metrics)
+        apart = sampler_distance(sampled_logps(part, lm.device), before)
+        away, seen = torch.zeros_like(before), {**metrics, **apart}
         if lm.has_reference or self.spec.kl_coef or self.spec.target_kl:
             away = before - logps_of_base(lm, packed, self.spec.temperature)
             seen["kl"] = float(sums_of(away, packed).mean())

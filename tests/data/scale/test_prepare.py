@@ -20,9 +20,11 @@ from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, StoreError
 from finewright.rows.read import read_rows
+from finewright.rows.user_rows import to_user_json
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.privacy import PersonalDataSpec
 from finewright.schema.scale import PrepareSpec
+from guard.duplicates.made import chat, misspelled, seeded, words
 
 from .made import KEYS, contents, ignore, lines, prepared, write
 
@@ -131,12 +133,10 @@ def test_slices_of_any_size_and_any_number_of_workers_give_the_same_rows(
 def test_several_processes_compare_rows_as_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(150)]
-    # Rows of one family, in chains of small edits, so that some are near a row that does not stay.
-    rows = [
-        {"prompt": "Tell me.", "completion": " ".join(words[: 90 + i]) + f" and {words[-i]}"}
-        for i in range(1, 45)
-    ]
+    rng = seeded(4)
+    base = [chat(words(rng, 25), words(rng, 35)) for _ in range(12)]
+    family = [misspelled(row, rng, count) for row in base for count in (1, 2, 3)]
+    rows = [to_user_json(row) for row in (*base, *family)]
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     alone = prepared([file], tmp_path / "alone")

@@ -25,7 +25,7 @@ def write(path: Path, *pairs: tuple[str, str]) -> Path:
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     return (
         write(tmp_path / "a.jsonl", ("where is it", LONG), ("what is new", "nothing"), ("where is it", LONG)),
-        write(tmp_path / "b.jsonl", ("where is it", LONG.replace("parcel", "parcle")), ("who", "me")),
+        write(tmp_path / "b.jsonl", ("where is it", LONG.replace("parcel", "pracel")), ("who", "me")),
         write(tmp_path / "test.jsonl", ("what is new", "nothing"), ("why", "because")),
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def test_every_leak_is_listed(tmp_path: Path) -> None:
 
 def test_every_repeat_is_listed_and_what_differs_is_never_shown_as_one(tmp_path: Path) -> None:
     words = [f"word{i}" for i in range(400)]
-    near = (" ".join(words), " ".join(["other", *words[1:]]))
+    near = (" ".join(["where", *words]), " ".join(["whrre", *words]))
     path = write(
         tmp_path / "a.jsonl", *(("where is it", LONG),) * 40, *(("q", text) for text in near)
     )

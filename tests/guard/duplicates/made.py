@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 from itertools import accumulate
 
 from finewright.guard.duplicates.lexicon.lists import alone, is_opposite_of_any
@@ -19,6 +20,7 @@ _LEXICON = [
 ]
 _WEIGHTS = list(accumulate(1 / (i + 5) for i in range(len(_LEXICON))))
 _WORD = re.compile(r"\w+")
+_LONGER = re.compile(r"\b\w{5,}\b")
 
 
 def seeded(seed: int) -> random.Random:
@@ -52,3 +54,21 @@ def edited(row: Row, rng: random.Random, share: float) -> Row:
         return words(rng, 1) if next(place) in chosen else match[0]
 
     return with_texts(row, lambda passage: _WORD.sub(swapped, passage.text))
+
+
+def misspelled(row: Row, rng: random.Random, count: int = 1) -> Row:
+    """The row with a slip in so many of its longer words, of a letter that no made-up word has."""
+    places = [
+        (i, match.start())
+        for i, turn in enumerate(row.messages)
+        for match in _LONGER.finditer(turn["content"])
+    ]
+    chosen = set(rng.sample(places, count))
+    texts = [turn["content"] for turn in row.messages]
+    for i, start in chosen:
+        at = start + rng.randint(1, 3)
+        texts[i] = f"{texts[i][:at]}{rng.choice('cjqvwxyz')}{texts[i][at + 1 :]}"
+    turns = zip(row.messages, texts, strict=True)
+    return named_anew(
+        replace(row, messages=tuple({**turn, "content": text} for turn, text in turns))
+    )

@@ -1,55 +1,27 @@
-"""Which rows are near-duplicates: the words decide, and what would hide a difference does not."""
+"""Which rows are near-duplicates: all that they say is the same, word by word, but for a slip of the pen."""
 
-from functools import cache
-from itertools import permutations
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.guard.duplicates.alike import alike, num_common
-from finewright.guard.duplicates.facts import fact_bits, have_other_bits, have_other_facts
-from finewright.guard.duplicates.middle import middles
 from finewright.guard.duplicates.near import near_repeats
-from finewright.guard.duplicates.slips import is_misspelled
-from finewright.guard.duplicates.words import wordings
 from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
 from .made import chat
 
+TICKET = "You need an identity card and a proof of address, and it takes ten minutes at the desk of the bank."
 LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then"
 
 
-def share(one: Row, other: Row, similarity: float = 0.8) -> float | None:
-    found = wordings(map(parts_of, [one, other]))
-    assert alike(found[0], found[1], similarity) == alike(found[1], found[0], similarity)
-    return alike(found[0], found[1], similarity)
-
-
-NUMBERS = st.lists(st.integers(0, 4), max_size=12)
-
-
-@settings(max_examples=300, deadline=None)
-@given(NUMBERS, NUMBERS)
-def test_the_common_subsequence_is_that_of_the_textbook(a: list[int], b: list[int]) -> None:
-    @cache
-    def lcs(i: int, j: int) -> int:
-        if not i or not j:
-            return 0
-        if a[i - 1] == b[j - 1]:
-            return lcs(i - 1, j - 1) + 1
-        return max(lcs(i - 1, j), lcs(i, j - 1))
-
-    assert num_common(np.array(a, np.uint32), np.array(b, np.uint32)) == lcs(len(a), len(b))
-
-
-def test_the_share_is_that_of_common_words() -> None:
-    long = " ".join([LONG] * 4)
-    edited = long.replace("parcel", "cabinet", 1).replace("depot", "office", 1)
-    # 76 + 76 words, of which 4 differ.
-    assert share(chat(long, long), chat(edited, edited)) == pytest.approx(1 - 4 / 152)
+def share(one: Row, other: Row, *others: Row, similarity: float = 0.8) -> float | None:
+    """How near the second row is to the first, the same whichever comes first."""
+    found = [
+        near_repeats([parts_of(row) for row in (*pair, *others)], similarity).get(1)
+        for pair in ((one, other), (other, one))
+    ]
+    assert found[0] == found[1]
+    return found[0].similarity if found[0] else None
 
 
 def test_case_punctuation_and_spaces_do_not_count() -> None:
@@ -112,45 +84,6 @@ def test_a_raised_number_and_a_symbol_are_what_is_said(one: str, other: str) -> 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("solve x\xb2 = 4", "solve x^2 = 4"),
-        ("solve x ^ 2 = 4", "solve x2 = 4"),
-        ("how large is 54 m\xb2", "how large is 54 m2"),
-        ("where is Ca\xb2\u207a now", "where is Ca2+ now"),
-        ("on the 2\u207f\u1d48 day", "on the 2nd day"),
-        ("what is 10\u207b\xb3 of it", "what is 10^-3 of it"),
-        ("solve x\u207b\xb9 = 4", "solve x^{-1} = 4"),
-        ("it was good \U0001f44d", "it was good"),
-        ("make it \U0001f9e1 about \U0001f525 and war", "make it about \U0001f525 and war"),
-        ("it was good \U0001f389\U0001f389\U0001f389", "it was good \U0001f389"),
-        ("go \u2192 there", "go \u27a1\ufe0f there"),
-        ("it was done \u2713 in time", "it was done \u2705 in time"),
-        ("\U0001f9e1 first\n\U0001f9e1 second", "\U0001f525 first\n\U0001f525 second"),
-        (f"{'it was so ' * 20}good \U0001f600", f"{'it was so ' * 20}good \U0001f621"),
-        ("\u2713 first thing \u2713 second thing", "\u279c first thing \u279c second thing"),
-        ("loops in C# please", "loops in c# please"),
-        ("loops in C# please", "loops in C # please"),
-        ("send it to R&D# please", "send it to R&D please"),
-        ("what is 12 \xf7 4 then", "what is 12/4 then"),
-    ],
-)
-def test_a_power_in_any_spelling_and_decoration_are_no_difference(one: str, other: str) -> None:
-    assert share(chat(one, LONG), chat(other, LONG)) == 1.0
-
-
-@pytest.mark.parametrize(
-    "signs",
-    ["✅❌", "✓✗", "↑↓", "←→", "☑☐", "🟢🔴", "😀😡", "☀☂", "♠♥", "♂♀", "★☆", "⇒⇔", "🇩🇫"],
-)
-def test_another_sign_within_a_line_of_few_words_is_another_row(signs: str) -> None:
-    one, other = (f"what is this {sign} here" for sign in signs)
-    assert share(chat(one, LONG), chat(other, LONG)) is None
-    assert share(chat(LONG, f"Answer: {signs[0]}"), chat(LONG, f"Answer: {signs[1]}")) is None
-    assert share(chat(one, LONG), chat("what is this here", LONG)) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
         (
             "rate it \u2605\u2605\u2605\u2605\u2605 please",
             "rate it \u2605\u2606\u2606\u2606\u2606 please",
@@ -178,37 +111,12 @@ def test_an_answer_of_signs_alone_is_compared_by_its_characters(one: str, other:
     assert share(chat(LONG, one), chat(LONG, other)) is None
 
 
-@pytest.mark.parametrize("signs", ["\U0001f44d\U0001f44e", "\u222a\u2229", "\xd7\xf7"])
-def test_a_sign_counts_or_not_beside_none_as_it_does_beside_another(signs: str) -> None:
-    rows = [chat(f"what is A {sign} B here", LONG) for sign in (*signs, "")]
-    num_kept = {
-        len(order) - len(near_repeats(list(map(parts_of, order)), 0.8))
-        for order in permutations(rows)
-    }
-    assert len(num_kept) == 1
-
-
-def test_another_figure_among_many_other_words_is_another_row() -> None:
-    one = f"{LONG} {LONG} {LONG} {LONG} and has a duplicate fee of 38 EUR, ref 1008"
-    other = one.replace("parcel", "cabinet", 1)
-    assert share(chat(one, LONG), chat(other, LONG)) is not None
-    for figures in (("1008", "1017"), ("38", "855"), ("38 EUR", "855EUR")):
-        assert share(chat(one, LONG), chat(other.replace(*figures), LONG)) is None
-
-
-def test_a_number_that_is_spelled_or_left_out_does_not_hide_a_repeat() -> None:
-    one = f"{LONG} {LONG} {LONG} {LONG} at 10"
-    for figures in (("at 10", "at ten"), ("at 10", "promptly")):
-        other = one.replace("parcel", "cabinet", 1).replace(*figures)
-        assert share(chat(one, LONG), chat(other, LONG)) is not None
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=30), st.floats(0.05, 1))
 def test_a_row_is_like_itself_and_no_pair_is_below_the_bar(letters: list[str], bar: float) -> None:
     one, other = chat(" ".join(letters), LONG), chat(" ".join([*letters[1:], "z"]), LONG)
-    assert share(one, one, bar) == 1.0
-    found = share(one, other, bar)
+    assert share(one, one, similarity=bar) == 1.0
+    found = share(one, other, similarity=bar)
     assert found is None or found >= bar
 
 
@@ -245,27 +153,6 @@ def test_what_says_the_contrary_is_another_row(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("the custmoer waits", "the customer waits"),
-        ("Hello team, the customer waits", "the customer waits"),
-        ("the customer waits, thanks in advance", "the customer waits"),
-        ("THE CUSTOMER CAN'T WAIT", "the customer cannot wait"),
-        ("the customer waits please", "kindly the customer waits"),
-        ("it costs 10", "it costs ten"),
-        ("die Straße ist schön", "die Strasse ist schoen"),
-        ("sie sind bei der FPÖ für ihn", "sie sind bei der FPO fur ihn"),
-        ("está aquí por la mañana", "esta aqui por la manana"),
-        ("his car was fixed", "his car was repaired"),
-        ("the customer waits. I hope this helps!", "the customer waits"),
-        ("Certainly, here you go: the customer waits", "the customer waits"),
-    ],
-)
-def test_what_only_looks_different_is_a_repeat(one: str, other: str) -> None:
-    assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is not None
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
         ("total += x;", "total -= x;"),
         ("total += x;", "total *= x;"),
         ("total += x;", "total = x;"),
@@ -297,44 +184,6 @@ def test_what_does_the_contrary_is_another_row(one: str, other: str, num: int) -
     assert share(chat(f"{one} {long}", LONG), chat(f"Hello team, {one} {long}", LONG)) is not None
 
 
-def test_an_ordinary_word_of_a_long_text_and_moved_prose_beside_code_are_repeats() -> None:
-    long = " ".join([LONG] * 4)
-    code = f"{long} and then the parcel of cash.pay(a, b) goes"
-    for words in (("parcel", "cabinet"), ("depot in", "in depot")):
-        assert share(chat(code, LONG), chat(code.replace(*words, 1), LONG)) is not None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ("biologist", "urologist", False),
-        ("basketball", "baseball", False),
-        ("biologist", "bioolgsit", True),
-        ("urologist", "rologist", True),
-        ("broadcast", "broadcasted", True),
-    ],
-)
-def test_two_slips_do_not_make_another_word(one: str, other: str, expected: bool) -> None:
-    assert is_misspelled(one, other) == expected
-
-
-FIRST, SECOND = "send the form to the office by post.", "then wait for the clerk who calls you."
-
-
-def test_sentences_of_an_answer_may_change_places_and_what_is_asked_may_not() -> None:
-    one, other = (f"{a} {b} nothing else is needed." for a, b in ((FIRST, SECOND), (SECOND, FIRST)))
-    assert share(chat(LONG, one), chat(LONG, other)) == 1.0
-    assert share(chat(one, LONG), chat(other, LONG)) is None
-    assert share(chat(LONG, f"{LONG} to a from b"), chat(LONG, f"{LONG} to b from a")) is None
-
-
-def test_an_order_that_is_asked_for_and_halves_that_change_places_are_no_repeat() -> None:
-    one, other = (f"{a} {b} nothing else is needed." for a, b in ((FIRST, SECOND), (SECOND, FIRST)))
-    asked = f"{LONG}. Sort the sentences by time."
-    assert share(chat(asked, one), chat(asked, other)) is None
-    assert share(chat(LONG, f"{FIRST} {SECOND}"), chat(LONG, f"{SECOND} {FIRST}")) is None
-
-
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -351,78 +200,6 @@ def test_an_order_that_is_asked_for_and_halves_that_change_places_are_no_repeat(
 )
 def test_a_word_that_may_be_the_point_makes_two_rows(one: str, other: str) -> None:
     assert share(chat(one, LONG), chat(other, LONG)) is None
-
-
-@pytest.mark.parametrize(
-    ("question", "one", "other"),
-    [
-        ("sort them", f"{LONG}. Then we go home.", f"Then we go home. {LONG}."),
-        ("cu\xe1ntos a\xf1os tiene", LONG, LONG),
-        ("ai l\xe0 tr\u01b0\u1edfng c\u1ee7a ch\xfang ta", LONG, LONG),
-    ],
-)
-def test_an_order_and_marks_of_letters_may_be_the_point(
-    question: str, one: str, other: str
-) -> None:
-    is_marked = one is other
-    unmarked = question.replace("a\xf1os", "anos").replace("\u1edf", "\u1edd")
-    assert share(chat(question, one), chat(unmarked if is_marked else question, other)) is None
-
-
-def test_synonyms_stand_for_each_other_in_one_of_ten_words_of_prose() -> None:
-    one, fixed = f"we hide it {LONG}", f"we conceal it {LONG}"
-    assert share(chat(one, LONG), chat(fixed, LONG)) is not None
-    assert share(chat("we hide it today", LONG), chat("we conceal it today", LONG)) is None
-    more = "a companion hides the cargo in the cellar by the coast"
-    other = "a comrade conceals the freight in the basement by the seacoast"
-    assert share(chat(f"{more} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is None
-
-
-LIST = "<ul><li>milk</li><li>bread and eggs and so on for all of the week</li></ul>"
-
-
-def test_other_tags_make_two_rows_and_none_beside_some_do_not() -> None:
-    asked = "what is to be bought for the whole of the week in the shop"
-    assert share(chat(asked, LIST), chat(asked, LIST.replace("ul>", "ol>"))) is None
-    bare = LIST.replace("<ul>", "<ul class='red'>")
-    assert share(chat(asked, LIST), chat(asked, bare)) is None
-    plain = "milk bread and eggs and so on for all of the week"
-    assert share(chat(asked, LIST), chat(asked, plain)) == 1.0
-    html = "make an html list of it"
-    assert share(chat(html, LIST), chat(html, plain)) is None
-
-
-@given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12))
-def test_what_two_texts_begin_and_end_with_is_taken_off_once(a: list[int], b: list[int]) -> None:
-    head, tail, one, other = middles(np.array(a, np.uint32), np.array(b, np.uint32))
-    assert [*a[:head], *one.tolist(), *a[len(a) - tail :]] == a
-    assert [*b[:head], *other.tolist(), *b[len(b) - tail :]] == b
-    assert (a[:head], a[len(a) - tail :]) == (b[:head], b[len(b) - tail :])
-    assert not (len(one) and len(other)) or (one[0] != other[0] and one[-1] != other[-1])
-
-
-def test_other_facts_are_seen_before_the_words_are_compared() -> None:
-    def facts(text: str) -> np.ndarray:
-        return wordings([parts_of(chat(text, "yes"))])[0].prompt
-
-    assert have_other_facts(facts("pay 170 to 4"), facts("pay 4 to 180"))
-    assert not have_other_facts(facts("pay 170 to 4"), facts("pay 4"))
-    # `ten` may stand for 10 on either side.
-    assert not have_other_facts(facts("pay 10 and twelve"), facts("pay ten and 12"))
-
-
-@given(
-    st.lists(st.tuples(*[st.lists(st.integers(18, 24), max_size=4)] * 2), min_size=2, max_size=2)
-)
-def test_bits_never_say_more_than_the_facts(rows: list[tuple[list[int], list[int]]]) -> None:
-    texts = [[" ".join(["a", *map(str, part)]) for part in row] for row in rows]
-    found = wordings([parts_of(chat(*text)) for text in texts])
-    if have_other_bits(fact_bits(found), 0, 1):
-        one, other = found[0], found[1]
-        assert any(have_other_facts(a, b) for a, b in zip(one.parts, other.parts, strict=True))
-
-
-TICKET = "You need an identity card and a proof of address, and it takes ten minutes at the desk of the bank."
 
 
 @pytest.mark.parametrize(
@@ -449,11 +226,73 @@ def test_small_words_of_other_languages_or_of_greetings_say_something(one: str, 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("hi team, how do I reset my password for the portal", "how do I reset my password for the portal"),
-        ("good morning, how do I reset my password please", "how do I reset my password"),
-        ("bitte, wie setze ich mein Passwort im Portal neu", "wie setze ich das Passwort im Portal neu"),
-        ("por favor, cómo cambio mi contraseña del portal", "cómo cambio la contraseña del portal"),
+        ("Hello team, the customer waits", "the customer waits"),
+        ("the customer waits please", "kindly the customer waits"),
+        ("a customer waits", "the customer waits"),
+        ("- the **customer** waits", "The customer waits."),
+        ("# The customer\n\nwaits", "> the customer waits"),
+        ("<p>The <b>customer</b> waits</p>", "the customer waits"),
+        ("the customer\u2019s \u201cwait\u201d", 'the customer\'s "wait"'),
+        ("sie sind auf der Stra\xdfe", "sie sind auf der Strasse"),
+        ("how large is 54 m\xb2", "how large is 54 m2"),
+        ("bitte, wie setze ich mein Passwort neu", "wie setze ich mein Passwort neu"),
     ],
-)  # fmt: skip
-def test_greetings_and_articles_of_a_texts_own_language_say_nothing(one: str, other: str) -> None:
-    assert share(chat(one, TICKET), chat(other, TICKET)) == 1.0
+)
+def test_what_only_looks_different_is_the_same(one: str, other: str) -> None:
+    assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) == 1.0
+    assert share(chat(f"{LONG}, thanks in advance!", LONG), chat(LONG, LONG)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Translate 'please'", "Translate 'thanks'"), ("hello", "hey"), ("Define the", "Define a")],
+)
+def test_a_courtesy_or_article_that_is_spoken_of_counts(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+
+
+OTHERS = (chat("the customer waits", "no"), chat("a payer waits", "yes"), chat("a payee", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_slip"),
+    [
+        ("the custmoer waits", "the customer waits", True),
+        ("the custtomer waits", "the customer waits", True),
+        ("the custimer waits", "the customer waits", True),
+        # Two letters off.
+        ("the custimmer waits", "the customer waits", False),
+        # A name, a number, the first letter and the last may make another word.
+        ("then Custmoer waits", "then Customer waits", False),
+        ("the customer4 waits", "the customer waits", False),
+        ("the bustomer waits", "the customer waits", False),
+        ("the customes waits", "the customer waits", False),
+        # Of two words that one row each has nobody can say which is the slip.
+        ("the lender waits", "the lander waits", False),
+        # Two words that are both in use.
+        ("the payer waits", "the payee waits", False),
+    ],
+)
+def test_a_slip_is_a_word_of_one_row_for_one_that_others_use(
+    one: str, other: str, is_slip: bool
+) -> None:
+    found = share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG), *OTHERS)
+    # 2 and 16 words are asked and 16 are answered, articles not counted.
+    assert found == (pytest.approx(1 - 1 / 34) if is_slip else None)
+
+
+FIRST, SECOND = "send the form to the office by post.", "then wait for the clerk who calls you."
+
+
+def test_sentences_of_an_answer_may_change_places_and_what_is_asked_may_not() -> None:
+    one, other = f"{FIRST} {SECOND}", f"{SECOND} {FIRST}"
+    assert share(chat(LONG, one), chat(LONG, other)) == 1.0
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+    # Of short ones the order may be the point.
+    assert share(chat(LONG, "First wait. Then go."), chat(LONG, "Then go. First wait.")) is None
+
+
+def test_rows_that_are_mostly_signs_are_one_only_to_the_character() -> None:
+    one, other = "close [ { ( ] ) <", "close [ ( { ] ) <"
+    assert share(chat(one, "> ) ] }"), chat(other, "> ) ] }")) is None
+    assert share(chat(one, "> ) ] }"), chat(one.upper(), ">  ) ] }")) == 1.0

@@ -64,7 +64,7 @@ def test_an_odd_number_is_a_word_with_a_digit(text: str) -> None:
 
 @pytest.mark.parametrize("most", [1, 40, 1_000])
 def test_what_was_read_before_changes_no_row(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finewright.guard.duplicates.words._MOST_KNOWN", most)
+    monkeypatch.setattr("finewright.guard.duplicates.words.MOST_KNOWN", most)
     # Of few numbers, so that many words share one.
     monkeypatch.setattr(
         "finewright.guard.duplicates.words.number_of", lambda word: 16 + 4 * (len(word) % 3)
@@ -82,7 +82,7 @@ def test_what_was_read_before_changes_no_row(most: int, monkeypatch: pytest.Monk
 def test_where_the_memory_of_words_is_emptied_changes_no_spelling(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finewright.guard.duplicates.words._MOST_KNOWN", most)
+    monkeypatch.setattr("finewright.guard.duplicates.words.MOST_KNOWN", most)
     monkeypatch.setattr(
         "finewright.guard.duplicates.words.number_of", lambda word: 16 + 4 * (len(word) % 3)
     )

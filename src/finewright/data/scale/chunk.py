@@ -6,7 +6,7 @@ order."""
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
 from finewright.data.scale.slices import Slice, fates_of
-from finewright.guard.duplicates.facts import fact_bits
 from finewright.guard.duplicates.minhash import (
     NUM_HASHES,
     band_hashes,
     bands_for,
     signatures,
 )
-from finewright.guard.duplicates.words import Wordings, wordings
+from finewright.guard.duplicates.numbered import number_rows
+from finewright.guard.duplicates.words import Wordings, uncapital
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.fates import RowFate, UsableRows
 from finewright.rows.notes import Json
@@ -97,7 +97,7 @@ def made_of(part: Slice, options: Options) -> bytes:
             tally.warnings.add(item.rows)
             rejected += _rejected(item)
     scanned = _scanned(read.rows, options)
-    rows, worded = scanned.rows, wordings(map(parts_of, scanned.keyless))
+    rows, worded = scanned.rows, number_rows(map(parts_of, scanned.keyless))
     tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
     tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
     # What holds a secret is not written down a second time.
@@ -152,7 +152,7 @@ def _scanned(rows: Sequence[Row], options: Options) -> _Scanned:
 
 def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     """The columns that near-duplicates are found by; of a row the words, so that the check is exact."""
-    texts = {"texts": worded.texts, "facts": worded.facts}
+    texts = {"texts": worded.texts}
     if options.spec.duplicates.near == "off":
         return texts
     bands = bands_for(options.spec.duplicates.similarity)
@@ -161,9 +161,8 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     hashed = [band_hashes(part, worded.keys) for part in parts]
     return texts | {
         "keys": worded.keys,
-        "fact_bits": fact_bits(worded),
         "words": worded.words,
-        **_spelled(worded.spelled),
+        **_spelled(worded),
         "starts": worded.starts,
         "answers": worded.answers,
         "bands": np.stack(hashed) if hashed else np.empty((0, len(worded)), np.uint64),
@@ -172,12 +171,15 @@ def _near(worded: Wordings, options: Options) -> dict[str, Array]:
     }
 
 
-def _spelled(words: Mapping[int, str]) -> dict[str, Array]:
-    """The words of the slice by their numbers, in order; `ends` has where each ends among the bytes."""
-    known = sorted(words)
-    encoded = [words[number].encode("utf-8", "surrogatepass") for number in known]
+def _spelled(worded: Wordings) -> dict[str, Array]:
+    """The words of the slice by their numbers, in order; how often each stands there, and where it ends among
+    the bytes."""
+    known = np.array(sorted(worded.spelled), np.uint32)
+    numbers, counts = np.unique(uncapital(worded.words), return_counts=True)
+    encoded = [worded.spelled[n].encode("utf-8", "surrogatepass") for n in known.tolist()]
     return {
-        "known": np.array(known, np.uint32),
+        "known": known,
+        "counts": counts[np.searchsorted(numbers, known)],
         "ends": np.cumsum([len(word) for word in encoded], dtype=np.int64),
         "spelled": np.frombuffer(b"".join(encoded), np.uint8),
     }

@@ -26,7 +26,6 @@ class RowWords:
             self._keys, self._starts, self._answers = (
                 rows[name] for name in ("keys", "starts", "answers")
             )
-            self._fact_bits: NDArray[np.uint64] = rows["fact_bits"]
             self._spelled = SpelledWords(folder)
         self._words = mapped(folder / _WORDS, np.uint32)
         # A row is compared with several.
@@ -48,9 +47,9 @@ class RowWords:
             (int(self._words[start]), int(self._words[answer])),
         )
 
-    def fact_bits(self) -> NDArray[np.uint64]:
-        """Each row's facts, asked and answered."""
-        return self._fact_bits
+    def is_once(self, number: int) -> bool:
+        """Does the word of this number stand once in all rows?"""
+        return self._spelled.is_once(number)
 
 
 class RowPlaces(NamedTuple):
@@ -73,8 +72,8 @@ class Columns:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         parts: dict[str, list[NDArray[Any]]] = {}
-        names = ["places", "ids", "texts", "facts"]
-        names += ["keys", "starts", "answers", "fact_bits"] if with_near else []
+        names = ["places", "ids", "texts"]
+        names += ["keys", "starts", "answers"] if with_near else []
         sizes, num_words = [], 0
         spelling = SpellingWriter(folder)
         for path in chunks:
@@ -92,7 +91,6 @@ class Columns:
         joined = {name: np.concatenate(columns, axis=-1) for name, columns in parts.items()}
         self.places = RowPlaces(np.cumsum([0, *sizes]), joined["places"])
         self.ids, self.texts = joined["ids"], joined["texts"]
-        self._facts = joined["facts"]
         if with_near:
             spelling.end()
             np.savez(
@@ -101,7 +99,6 @@ class Columns:
                 keys=joined["keys"],
                 starts=np.append(joined["starts"], num_words),
                 answers=joined["answers"],
-                fact_bits=joined["fact_bits"],
             )
             self._words = RowWords(folder)
             self._sketch = mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES)
@@ -117,13 +114,9 @@ class Columns:
         assert number < bands.number
         return np.fromfile(self.folder / f"band-{number:03d}.u64", np.uint64)
 
-    def facts(self) -> NDArray[np.uint64]:
-        """Each row's hash of its facts."""
-        return self._facts
-
-    def fact_bits(self) -> NDArray[np.uint64]:
-        """Each row's facts, asked and answered."""
-        return self._words.fact_bits()
+    def is_once(self, number: int) -> bool:
+        """Does the word of this number stand once in all rows?"""
+        return self._words.is_once(number)
 
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes whose lowest byte agrees, less what chance gives."""

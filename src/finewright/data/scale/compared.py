@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from finewright.data.scale.columns import RowWords
 from finewright.guard.duplicates.alike import alike
-from finewright.guard.duplicates.facts import have_other_bits
 
 _PAIRS_A_PART = 4_000
 
@@ -82,16 +81,15 @@ def _families(met: NDArray[np.int64]) -> NDArray[np.int64]:
 def compared(part: MetPairs, how: Comparing) -> bytes:
     """Of each pair the similarity; 0 where the rows are not near, -1 where they were not compared."""
     rows = _rows_in(how)
-    bits = rows.fact_bits()
     found = np.full(len(part.rows), -1.0)
     last, num_tried, is_near = -1, 0, False
     for i, (earlier, later) in enumerate(part.rows.tolist()):
         if later != last:
             last, num_tried, is_near = later, 0, False
-        if is_near or num_tried == how.most or have_other_bits(bits, earlier, later):
+        if is_near or num_tried == how.most:
             continue
         num_tried += 1
-        similarity = alike(rows[earlier], rows[later], how.similarity)
+        similarity = alike(rows[earlier], rows[later], how.similarity, rows.is_once)
         found[i], is_near = similarity or 0.0, similarity is not None
     return found.tobytes()
 

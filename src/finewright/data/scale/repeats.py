@@ -100,9 +100,11 @@ def _add_near(
 
     def near(one: int, other: int) -> float | None:
         share = known.share(one, other)
-        return alike(columns[one], columns[other], similarity) if share is None else share or None
+        if share is not None:
+            return share or None
+        return alike(columns[one], columns[other], similarity, columns.is_once)
 
-    led = group(columns, met, near, MOST_COMPARED)
+    led = group(met, near, MOST_COMPARED)
     for later, kept in led.found.items():
         of[later], shares[later] = kept
     # What is the same text as a row that is near another is near that one.

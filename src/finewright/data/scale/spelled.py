@@ -1,4 +1,4 @@
-"""The words of all chunks by their numbers, each once, in files: what words that differ are looked up in."""
+"""The words of all chunks by their numbers in files: what words that differ are looked up in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,28 +28,36 @@ class SpellingWriter:
     _num_letters: int = 0
 
     def add(self, chunk: Mapping[str, NDArray[Any]]) -> None:
-        """Take the chunk's `known` numbers, in order, and the letters of each in `spelled`, up to `ends`."""
+        """Take the chunk's `known` numbers, in order, their `counts`, and the letters of each in `spelled`,
+        up to `ends`."""
         known, ends, letters = chunk["known"], chunk["ends"], chunk["spelled"]
         with (self.folder / _LETTERS).open("ab") as file:
             letters.tofile(file)
         ends = ends + self._num_letters
         starts = np.append(self._num_letters, ends)[: len(known)]
-        self._parts.append(np.stack([known.astype(np.int64), starts, ends]))
+        self._parts.append(np.stack([known.astype(np.int64), starts, ends, chunk["counts"]]))
         self._num_letters += len(letters)
         self._num_pending += len(known)
         if self._num_pending > _MOST_PENDING:
             self._join()
 
     def _join(self) -> None:
-        joined = np.concatenate([np.empty((3, 0), np.int64), *self._parts], axis=1)
-        _, first = np.unique(joined[0], return_index=True)
-        self._parts, self._num_pending = [joined[:, first]], 0
+        joined = np.concatenate([np.empty((4, 0), np.int64), *self._parts], axis=1)
+        _, first, which = np.unique(joined[0], return_index=True, return_inverse=True)
+        counts = np.bincount(which, joined[3], len(first)).astype(np.int64)
+        self._parts, self._num_pending = [np.stack([*joined[:3, first], counts])], 0
 
     def end(self) -> None:
         """Write where the words lie."""
         self._join()
-        known, starts, ends = self._parts[0]
-        np.savez(self.folder / _KNOWN, known=known.astype(np.uint32), starts=starts, ends=ends)
+        known, starts, ends, counts = self._parts[0]
+        np.savez(
+            self.folder / _KNOWN,
+            known=known.astype(np.uint32),
+            starts=starts,
+            ends=ends,
+            once=counts == 1,
+        )
 
 
 class SpelledWords(dict[int, str]):
@@ -58,15 +66,23 @@ class SpelledWords(dict[int, str]):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         with np.load(folder / _KNOWN) as file:
-            self._known, self._starts, self._ends = (
-                file[name] for name in ("known", "starts", "ends")
+            self._known, self._starts, self._ends, self._once = (
+                file[name] for name in ("known", "starts", "ends", "once")
             )
         self._letters = mapped(folder / _LETTERS, np.uint8)
 
-    def __missing__(self, number: int) -> str:
+    def is_once(self, number: int) -> bool:
+        """Does the word of this number stand once in all rows?"""
+        return bool(self._once[self._place(number)])
+
+    def _place(self, number: int) -> int:
         at = int(np.searchsorted(self._known, np.uint32(number)))
         if at == len(self._known) or self._known[at] != number:
             raise KeyError(number)
+        return at
+
+    def __missing__(self, number: int) -> str:
+        at = self._place(number)
         letters = self._letters[self._starts[at] : self._ends[at]]
         if len(self) == _MOST_KEPT:
             self.clear()

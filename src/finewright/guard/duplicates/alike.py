@@ -1,132 +1,103 @@
-"""Are two rows near-duplicates? The exact check of what the signatures only suggest."""
+"""Are two rows that met near-duplicates? The exact check of what the signatures only suggest.
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+Two rows are one if they say the same, word by word (see `telling`), but for slips of the pen; the sentences
+of an answer may stand in another order. No list of words decides: any other word may be the point."""
 
-from finewright.guard.duplicates.apart import are_apart
-from finewright.guard.duplicates.contrast import NO_DIFFERENCE, difference
-from finewright.guard.duplicates.edits import SHORT, most_changed, most_other
-from finewright.guard.duplicates.facts import have_other_facts
-from finewright.guard.duplicates.middle import Middles, is_moved, is_reordered, middles
-from finewright.guard.duplicates.spoken import asks_for_order
-from finewright.guard.duplicates.words import (
-    PLAIN,
-    Spelling,
-    Wording,
-    are_laid_out_apart,
-    uncapital,
-)
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import OSA
 
-# What small words and misspellings may have cost a pair before they are looked at.
-_DOUBT = 0.3
+from finewright.guard.duplicates.numbered import SENTENCE_END
+from finewright.guard.duplicates.words import Wording, are_capital, are_facts, uncapital
+
+# Of shorter words many are one letter from another word (cat, car).
+_FEWEST_LETTERS = 5
+# Shorter sentences are items, lines or clauses, whose order may be the point.
+_FEWEST_WORDS = 6
 
 
-def alike(one: Wording, other: Wording, similarity: float) -> float | None:
-    """The share of words that the rows have in common, in order; None where they are not near.
+def alike(
+    one: Wording, other: Wording, similarity: float, is_once: Callable[[int], bool]
+) -> float | None:
+    """The share of words that the rows have in common; None where they are two rows or it is too small.
 
-    Near rows share at least `similarity` of their words: 2 LCS / (m + n), the LCS being the longest
-    common subsequence; a misspelled word counts as the word, and those that hardly say anything (a greeting,
-    an article) count for nothing where only one row has them. Beyond that, what is asked and what is
-    answered are each near (a common answer does not make two questions one, nor the other way round), a
-    short answer to the same question is the same (another one is a conflict, not a repeat), and neither part
-    has a `contrast`: another number, name, negation, opposite or
-    operator."""
-    if one.key != other.key or are_apart(one, other, similarity):
+    `is_once`: does the word of this number stand once in all rows? A slip is such a word for one that does
+    not, one letter off: two words that both are used are two words."""
+    if one.key != other.key:
         return None
-    pairs = list(zip(one.parts, other.parts, strict=True))
-    plain = [(uncapital(a), uncapital(b)) for a, b in pairs]
-    is_order_the_point = is_reordered(*plain[1]) and asks_for_order(one.prompt)
-    if is_order_the_point or any(map(are_laid_out_apart, one.layout, other.layout, PLAIN)):
+    slips = _Slips(one, other, is_once)
+    num_slips = slips.count(one.prompt, other.prompt)
+    if num_slips is None:
         return None
-    between = [middles(*part) for part in plain]
-    # Rows of one template differ in their facts, and that is seen at once.
-    if any(have_other_facts(part.one, part.other) for part in between):
+    more_slips = slips.count(_without_ends(one.answered), _without_ends(other.answered))
+    if more_slips is None:
+        more_slips = _in_other_order(slips, one.answered, other.answered)
+    if more_slips is None:
         return None
-    common = [_num_common(part) for part in between]
-    # An answer says the same in another order of its sentences; a question may ask another thing.
-    if is_moved(*plain[1], common[1]):
-        common[1] = len(one.answered)
-    num_words = sum(len(a) + len(b) for a, b in pairs)
-    if 2 * sum(common) < (similarity - _DOUBT) * num_words:
-        return None
-    parts: list[_Part] = []
-    for pair, num in zip(pairs, common, strict=True):
-        question = one.prompt if parts else None
-        parts.append(_compared(*pair, num, (one.spelled, other.spelled), question))
-        if parts[-1].is_contrast:
+    num_words = len(one.prompt) + len(_without_ends(one.answered))
+    share = 1 - (num_slips + more_slips) / max(1, num_words)
+    return share if share >= similarity else None
+
+
+class _Slips:
+    """Compares runs of words of two rows, in either of which a word may be misspelled."""
+
+    def __init__(self, one: Wording, other: Wording, is_once: Callable[[int], bool]) -> None:
+        self._spelled = one.spelled, other.spelled
+        self._is_once = is_once
+
+    def count(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> int | None:
+        """How many words are slips of each other; None where some other word differs."""
+        if len(one) != len(other):
             return None
-    return None if _is_conflict(parts) else _nearness(parts, similarity)
+        plain, plain_other = uncapital(one), uncapital(other)
+        places = np.flatnonzero(plain != plain_other)
+        if not len(places):
+            return 0
+        differing = np.concatenate([one[places], other[places]])
+        if are_facts(differing).any() or are_capital(differing).any():
+            return None
+        pairs = zip(plain[places].tolist(), plain_other[places].tolist(), strict=True)
+        return len(places) if all(self._is_slip(a, b) for a, b in pairs) else None
+
+    def _is_slip(self, one: int, other: int) -> bool:
+        """Is one letter within the word left out, doubled, another one, or before its neighbour?
+
+        Never the first or the last: those make other words (moral, amoral; payer, payee), and slips fall
+        there least (Yannakoudakis and Fawthrop 1983)."""
+        if self._is_once(one) == self._is_once(other):
+            return False
+        a, b = self._spelled[0][one], self._spelled[1][other]
+        if min(len(a), len(b)) < _FEWEST_LETTERS or not (a.isalpha() and b.isalpha()):
+            return False
+        return a[0] == b[0] and a[-1] == b[-1] and OSA.distance(a, b, score_cutoff=1) <= 1
 
 
-class _Part(NamedTuple):
-    """Of what is asked, or answered: the words in common, those of each row, those that say other things."""
-
-    common: int
-    sizes: tuple[int, int]
-    num_other: int
-    num_replaced: int
-    is_contrast: bool
-
-
-def _nearness(parts: Sequence[_Part], similarity: float) -> float | None:
-    share = 2 * sum(part.common for part in parts) / max(1, sum(sum(part.sizes) for part in parts))
-    is_near = share >= similarity and all(_is_part_near(part, similarity) for part in parts)
-    return min(1.0, share) if is_near else None
-
-
-def _compared(
-    one: "NDArray[np.uint32]",
-    other: "NDArray[np.uint32]",
-    common: int,
-    spelled: tuple[Spelling, Spelling],
-    question: "NDArray[np.uint32] | None",
-) -> _Part:
-    is_same = common == len(one) == len(other)
-    found = NO_DIFFERENCE if is_same else difference(one, other, *spelled, question)
-    sizes = (len(one) - found.fillers[0], len(other) - found.fillers[1])
-    alike = min(common + found.num_alike, *sizes)
-    is_contrast = found.is_contrast or found.is_no_repeat
-    return _Part(alike, sizes, max(found.said), min(found.said), is_contrast)
-
-
-def num_common(one: "NDArray[np.uint32]", other: "NDArray[np.uint32]") -> int:
-    """The length of the longest common subsequence.
-
-    Bit-parallel, one long integer per row of the table: Hyyrö 2004, "Bit-parallel LCS-length
-    computation revisited"."""
-    return _num_common(middles(one, other))
-
-
-def _num_common(between: Middles) -> int:
-    a, b = between.one.tolist(), between.other.tolist()
-    places: dict[int, int] = {}
-    for i, word in enumerate(a):
-        places[word] = places.get(word, 0) | 1 << i
-    every = (1 << len(a)) - 1
-    unused = every
-    for word in b:
-        matched = unused & places.get(word, 0)
-        unused = ((unused + matched) | (unused - matched)) & every
-    return between.head + between.tail + len(a) - unused.bit_count()
-
-
-def _is_conflict(parts: Sequence[_Part]) -> bool:
-    """Have both the same question, and short answers that differ?"""
-    is_same_question, is_same_answer = (part.common == max(part.sizes) for part in parts)
-    return is_same_question and not is_same_answer and sum(parts[1].sizes) < 2 * SHORT
-
-
-def _is_part_near(part: _Part, similarity: float) -> bool:
-    num_words = sum(part.sizes) / 2
-    is_replaced = part.num_replaced > 0
-    is_little_changed = num_words - part.common <= math.floor(
-        most_changed(num_words, similarity) + 1e-9
+def _in_other_order(
+    slips: _Slips, one: NDArray[np.uint32], other: NDArray[np.uint32]
+) -> int | None:
+    """As `_Slips.count`, of two answers as sets of sentences."""
+    sides = [_split(one), _split(other)]
+    if any(len(sentence) < _FEWEST_WORDS for side in sides for sentence in side):
+        return None
+    left, right = (Counter(uncapital(s).tobytes() for s in side) for side in sides)
+    rest, rest_other = (
+        [s for s in side if only[uncapital(s).tobytes()]]
+        for side, only in zip(sides, (left - right, right - left), strict=True)
     )
-    return is_little_changed and part.num_other <= most_other(
-        num_words, similarity, is_replaced=is_replaced
-    )
+    counts = [slips.count(a, b) for a, b in zip(rest, rest_other, strict=False)]
+    found = [count for count in counts if count is not None]
+    return sum(found) if len(rest) == len(rest_other) == len(found) else None
+
+
+def _without_ends(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    kept: NDArray[np.uint32] = words[words != SENTENCE_END]
+    return kept
+
+
+def _split(words: NDArray[np.uint32]) -> Sequence[NDArray[np.uint32]]:
+    ends = np.flatnonzero(words == SENTENCE_END)
+    return [s[s != SENTENCE_END] for s in np.split(words, ends)[: len(ends)]]

@@ -25,12 +25,6 @@ class Signed(Protocol):
     def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
         """Each row's hash of one band."""
 
-    def facts(self) -> NDArray[np.uint64]:
-        """Each row's hash of its facts."""
-
-    def fact_bits(self) -> NDArray[np.uint64]:
-        """Each row's facts, asked and answered: see `facts.fact_bits`."""
-
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes that agree: an estimate of its Jaccard similarity."""
 
@@ -40,14 +34,13 @@ def candidates(
 ) -> NDArray[np.int64]:
     """Pairs (earlier, later) of the rows `among` that meet in a band and may be near.
 
-    Sorted by the later row, then the earlier; none twice. In a band where more than 33 rows meet, only
-    those with the same facts are paired, each with the first of them and its 32 neighbours."""
+    Sorted by the later row, then the earlier; none twice. In a band where more than 33 rows meet, each is
+    paired with the first of them and its 32 neighbours."""
     least = bigram_jaccard(similarity) - _DOUBT
-    facts = rows.facts()[among]
     num_rows = np.int64(len(rows))
     found = np.empty(0, np.int64)
     for number in range(bands.number):
-        met = among[_meeting(rows.band(number, bands)[among], facts)]
+        met = among[_meeting(rows.band(number, bands)[among])]
         # One number per pair, so that sorting and joining are those of numbers.
         fresh = _fresh(np.sort(met[:, 1] * num_rows + met[:, 0]), found)
         pairs = np.stack([fresh % num_rows, fresh // num_rows], axis=1)
@@ -74,26 +67,18 @@ def _agreeing(rows: Signed, pairs: NDArray[np.int64], least: float) -> NDArray[n
     return np.concatenate(parts) if parts else np.empty(0, bool)
 
 
-def _meeting(hashes: NDArray[np.uint64], facts: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _meeting(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Pairs of places (lower, higher) with equal hashes."""
     order = _in_runs(hashes)
     key = hashes[order]
-    starts = _starts(key)
-    run = _run_of(starts, len(key))
-    is_crowded = np.diff(np.append(starts, len(key)))[run] > _WINDOW + 1
-    # Only crowded runs need the order of facts, and a second key triples the time of the sort.
-    crowd = np.flatnonzero(is_crowded)
-    order[crowd] = order[crowd][np.lexsort((facts[order[crowd]], run[crowd]))]
-    fact = facts[order]
     found = []
     for distance in range(1, _WINDOW + 1):
         same = key[distance:] == key[:-distance]
         if not same.any():
             break
-        same &= ~is_crowded[distance:] | (fact[distance:] == fact[:-distance])
         later = np.flatnonzero(same) + distance
         found.append((order[later - distance], order[later]))
-    starts = _starts(key, fact)
+    starts = _starts(key)
     first = starts[_run_of(starts, len(key))]
     far = np.flatnonzero(np.arange(len(key)) - first > _WINDOW)
     found.append((order[first[far]], order[far]))

@@ -1,22 +1,21 @@
-"""Near-duplicates among rows in memory: MinHash bands suggest pairs, the words decide.
+"""Near-duplicates among rows in memory: what counts of them is the same, or MinHash bands suggest the pair.
 
-Which measure: see `alike` (share of common words in order) and `minhash` (why bigrams). What was weighed:
-`rensa` and `datasketch` make the same signatures; 128 hashes of a row of 160 words take 5 µs here, 12 µs
-with rensa's Rust, so a dependency would buy nothing."""
+What was weighed: `rensa` and `datasketch` make the same signatures; 128 hashes of a row of 160 words take
+5 µs here, 12 µs with rensa's Rust, so a dependency would buy nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.duplicates.alike import alike
-from finewright.guard.duplicates.candidates import Signed, candidates
+from finewright.guard.duplicates.candidates import candidates
 from finewright.guard.duplicates.exact import repeats
-from finewright.guard.duplicates.facts import fact_bits, have_other_bits
 from finewright.guard.duplicates.groups import Leaders, Original, leaders
 from finewright.guard.duplicates.minhash import Bands, band_hashes, bands_for, signatures
-from finewright.guard.duplicates.words import Wording, Wordings, wordings
+from finewright.guard.duplicates.numbered import number_rows
+from finewright.guard.duplicates.words import Wording, Wordings, uncapital
 from finewright.schema.rows import RowParts
 
 _BLOCK = 1 << 16
@@ -31,6 +30,8 @@ class SignedRows:
         # A row is compared with several.
         self._row = lru_cache(MOST_KEPT_ROWS)(rows.__getitem__)
         self._signatures = signatures(rows)
+        numbers, counts = np.unique(uncapital(rows.words), return_counts=True)
+        self._once = frozenset(numbers[counts == 1].tolist())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -38,18 +39,14 @@ class SignedRows:
     def __getitem__(self, i: int) -> Wording:
         return self._row(i)
 
+    def is_once(self, number: int) -> bool:
+        """Does the word of this number stand once in all rows?"""
+        return number in self._once
+
     def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
         """Each row's hash of one band."""
         part = self._signatures[number * bands.size : (number + 1) * bands.size]
         return band_hashes(part, self.rows.keys)
-
-    def facts(self) -> NDArray[np.uint64]:
-        """Each row's hash of its facts."""
-        return self.rows.facts
-
-    def fact_bits(self) -> NDArray[np.uint64]:
-        """Each row's facts, asked and answered."""
-        return fact_bits(self.rows)
 
     def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each pair, the share of hashes that agree."""
@@ -58,17 +55,23 @@ class SignedRows:
         return agreeing
 
 
-def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Original]:
-    """Place of each row that is near an earlier row which stays -> that row.
+def near_repeats(
+    rows: Sequence[RowParts], similarity: float, among: Iterable[int] | None = None
+) -> dict[int, Original]:
+    """Place of each row (of those `among`) that is near an earlier row which stays -> that row.
 
-    Rows that differ in case, spaces or forms of characters only are near with 1.0, whatever their
-    length. No pair below `similarity` is named; of the pairs above, `bands_for` says how many are."""
-    worded = wordings(rows)
-    same = repeats(worded.texts.tolist())
-    among = np.array([i for i in range(len(rows)) if i not in same], np.int64)
+    Rows of which all is the same that counts are near with 1.0, whatever their length. No pair below
+    `similarity` is named; of the pairs above, `bands_for` says how many are."""
+    worded = number_rows(rows)
+    looked_at = [*(range(len(rows)) if among is None else among)]
+    same = {
+        looked_at[i]: looked_at[first]
+        for i, first in repeats(worded.texts[looked_at].tolist()).items()
+    }
+    rest = np.array([i for i in looked_at if i not in same], np.int64)
     signed = SignedRows(worded)
-    met = candidates(signed, bands_for(similarity), similarity, among)
-    found = group(signed, met, lambda a, b: alike(signed[a], signed[b], similarity)).found
+    met = candidates(signed, bands_for(similarity), similarity, rest)
+    found = group(met, lambda a, b: alike(signed[a], signed[b], similarity, signed.is_once)).found
     for later, first in same.items():
         found[later] = (
             Original(found[first].row, found[first].similarity)
@@ -79,21 +82,12 @@ def near_repeats(rows: Sequence[RowParts], similarity: float) -> dict[int, Origi
 
 
 def group(
-    rows: Signed,
     pairs: NDArray[np.int64],
     near: Callable[[int, int], float | None],
     most_compared: int | None = None,
 ) -> Leaders:
-    """The near repeats among pairs that met: most rows of a template are told apart by their facts.
-
-    `near` compares the others: see `leaders`."""
-    bits = rows.fact_bits()
-    return leaders(
-        _each(pairs),
-        near,
-        most_compared,
-        lambda one, other: have_other_bits(bits, one, other),
-    )
+    """The near repeats among pairs that met; `near` compares: see `leaders`."""
+    return leaders(_each(pairs), near, most_compared)
 
 
 def _each(pairs: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -107,6 +101,6 @@ def near_pairs(worded: Wordings, similarity: float) -> Iterator[tuple[int, int, 
     signed = SignedRows(worded)
     among = np.arange(len(worded))
     for a, b in candidates(signed, bands_for(similarity), similarity, among).tolist():
-        share = alike(signed[a], signed[b], similarity)
+        share = alike(signed[a], signed[b], similarity, signed.is_once)
         if share is not None:
             yield a, b, share

@@ -22,12 +22,6 @@ _OF_WORDS = _numbers(
     " french spanish called term terms phrase rhyme rhymes vocabulary paraphrase rephrase"
     " select"
 )
-_OF_ORDER = _numbers(
-    "sort sorts sorted sorting rank ranks ranked ranking order orders ordered ordering"
-    " arrange arranged rearrange reorder reordered sequence chronological chronologically"
-    " prioritize prioritise first sortiere sortieren ordne reihenfolge trier classer ordre"
-    " ordena ordenar orden"
-)
 _OF_TEXT = _numbers(
     "translate summarise summarize classify paraphrase rephrase rewrite correct proofread"
     " sentiment intent label tone detect extract polite formal transcribe quote sentence"
@@ -43,11 +37,6 @@ def most_exchanged(one: NDArray[uint32], other: NDArray[uint32], question: NDArr
         return 0
     is_of_words = any(_has(text, _OF_WORDS) for text in (one, other, question))
     return 0 if is_of_words else num_words // _WORDS_TO_ONE_EXCHANGED
-
-
-def asks_for_order(question: NDArray[uint32]) -> bool:
-    """Is the order of sentences what is asked for?"""
-    return _has(question, _OF_ORDER)
 
 
 def asks_of_text(question: Iterable[str | None]) -> bool:

@@ -67,11 +67,11 @@ _ONE_SIGN = {"\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "<>": "!=", "===": 
 _ONE_SIGN |= dict.fromkeys(("^{-", "^ -", "^ {-"), NEGATIVE_POWER)
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
-_MOST_KNOWN = 300_000
+MOST_KNOWN = 300_000
 # Marks before what is asked and what is answered, by their numbers, which no word has, and by their places;
 # where tags were left out there a word of theirs stands instead.
 _PROMPT, _ANSWERED = 4, 8
-_PROMPT_PLACE, _ANSWERED_PLACE, _NUM_PARTS = 0, 1, 2
+PROMPT_PLACE, ANSWERED_PLACE, END_PLACE, _NUM_PARTS = 0, 1, 2, 3
 FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
 _MOST_CAPITALS = 0.6
@@ -216,8 +216,8 @@ class Vocabulary(dict[str, int]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.numbers = array("I", (_PROMPT, _ANSWERED))
-        self.words = ["", ""]
+        self.numbers = array("I", (_PROMPT, _ANSWERED, 0))
+        self.words = ["", "", ""]
 
     def __missing__(self, token: str) -> int:
         number, word = _numbered(token)
@@ -247,10 +247,10 @@ class Vocabulary(dict[str, int]):
 _OF_THREAD = threading.local()
 
 
-def _known() -> Vocabulary:
+def known_tokens() -> Vocabulary:
     """The tokens that this thread has read so far, 100 MB at most: most of those of a row were in others."""
     known: Vocabulary | None = getattr(_OF_THREAD, "known", None)
-    if known is None or len(known) >= _MOST_KNOWN:
+    if known is None or len(known) >= MOST_KNOWN:
         known = _OF_THREAD.known = Vocabulary()
     return known
 
@@ -322,29 +322,29 @@ def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
 
     Not `keyed`, the system prompt and label are no part of them: so a question is found under
     another system prompt."""
-    known, places = _known(), array("i")
+    known, places = known_tokens(), array("i")
     parts: list[NDArray[np.uint32]] = []
     spelled: dict[int, str] = {}
     starts, answers, keys, texts = [0], [], [], []
     num_before = 0
     for row in rows:
         plain = without_layout(row)
-        places.append(_mark(known, row.prompt, plain.prompt, _PROMPT_PLACE))
+        places.append(_mark(known, row.prompt, plain.prompt, PROMPT_PLACE))
         for text in plain.prompt:
             places.extend(map(known.__getitem__, tokens_of(text)))
         answers.append(num_before + len(places))
-        places.append(_mark(known, row.answered, plain.answered, _ANSWERED_PLACE))
+        places.append(_mark(known, row.answered, plain.answered, ANSWERED_PLACE))
         for text in plain.answered:
             places.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(num_before + len(places))
-        if len(known) >= _MOST_KNOWN:
+        if len(known) >= MOST_KNOWN:
             parts.append(known.read(places, spelled))
-            known, places, num_before = _known(), array("i"), starts[-1]
-        whole = [[_spaced(text) for text in part] for part in row[:3]]
+            known, places, num_before = known_tokens(), array("i"), starts[-1]
+        whole = [[spaced(text) for text in part] for part in row[:3]]
         label = str(row.label)
         tools = canonical(row.tools).decode("utf-8", "surrogatepass") if row.tools else ""
-        keys.append(_digest(whole[0], [label]) if keyed else 0)
-        texts.append(_digest(*whole, [label, tools]))
+        keys.append(digest_of(whole[0], [label]) if keyed else 0)
+        texts.append(digest_of(*whole, [label, tools]))
     flat = np.concatenate([*parts, known.read(places, spelled)])
     return Wordings(
         flat,
@@ -352,7 +352,7 @@ def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
         np.array(answers, np.int64),
         np.array(keys, np.uint64),
         np.array(texts, np.uint64),
-        _facts(flat, np.array(starts[:-1], np.int64)),
+        facts_of(flat, np.array(starts[:-1], np.int64)),
         spelled,
     )
 
@@ -381,17 +381,18 @@ def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
     return x
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """The folded text with plain spaces."""
     return " ".join(folded(text).split())
 
 
-def _digest(*parts: Sequence[str]) -> int:
+def digest_of(*parts: Sequence[str]) -> int:
     """Of texts whose spaces are all plain ones, so that no sign that parts them is in them."""
     whole = "\x1e".join(map("\x1f".join, parts)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(whole, digest_size=8).digest(), "little")
 
 
-def _facts(words: "NDArray[np.uint32]", starts: "NDArray[np.int64]") -> "NDArray[np.uint64]":
+def facts_of(words: "NDArray[np.uint32]", starts: "NDArray[np.int64]") -> "NDArray[np.uint64]":
     """Per row a sum over its facts, which does not depend on their order."""
     if not len(starts):
         return np.empty(0, np.uint64)

@@ -22,6 +22,7 @@ from finewright.errors import StoreError
 Kind = Literal["code", "key"]
 
 _LINE = re.compile(r"(code|key) ([0-9a-f]{64}) (\d{4}-\d{2}-\d{2}) (.*)")
+_SECRET_BYTES = 32  # as many as the hash has
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -62,7 +63,7 @@ def own_file(name: str) -> Path:
     folder = config_folder() / "trust"
     for path in (folder, folder / name):
         if path.exists():
-            _require_own(path)
+            require_own(path)
     return folder / name
 
 
@@ -89,6 +90,15 @@ def write_own_file(path: Path, content: bytes, *, is_new: bool = False) -> None:
             f"{path}: cannot be written: {error.strerror}",
             hint="make the folder yours to write, or set XDG_CONFIG_HOME to one that is",
         ) from None
+
+
+def mac(content: bytes) -> str:
+    """A code of the content that only this user can make: HMAC-SHA256 by a secret of the user's own, made at
+    first use. Raises NoOwnFolderError where none can be kept."""
+    path = own_file("mac.key")
+    if not path.exists():
+        write_own_file(path, secrets.token_bytes(_SECRET_BYTES), is_new=True)
+    return hmac.new(path.read_bytes(), content, "sha256").hexdigest()
 
 
 def trusted() -> list[Trusted]:
@@ -167,11 +177,12 @@ def _write(entries: list[Trusted]) -> None:
     write_own_file(own_file("trusted"), "".join(lines).encode())
 
 
-def _require_own(path: Path) -> None:
+def require_own(path: Path) -> None:
+    """Raise StoreError where another user than this one and root owns it, or can write to it."""
     facts = path.stat()
     # What belongs to root only an administrator wrote.
     if facts.st_uid not in {os.geteuid(), 0} or facts.st_mode & _OTHERS_WRITE:
         raise StoreError(
-            f"{path}: others can write here, so it does not say what this user trusts",
+            f"{path}: others can write here, so what it holds need not be this user's",
             hint=f"look at what it holds, then: chmod go-w {shlex.quote(str(path))}",
         )

@@ -90,4 +90,6 @@ def project(tmp_path_factory: pytest.TempPathFactory, built_kernels: Path) -> Pr
         tiny.tiny_tokenizer().save_pretrained(folder / "project" / name)
     (folder / "home/cache").mkdir(parents=True)
     (folder / "home/cache/kernels").symlink_to(built_kernels)
+    (folder / "home/.config/finewright/trust").mkdir(parents=True, mode=0o700)
+    (folder / "home/.config/finewright/trust/mac.key").symlink_to(built_kernels / "mac.key")
     return Project(folder)

@@ -16,6 +16,7 @@ from finewright.errors import ModelError, meant
 from finewright.estimate.context import context_of
 from finewright.fetch.cache import cache_dir
 from finewright.fetch.pip import pip_wheel
+from finewright.lm.converted import check_conversion, note_conversion
 from finewright.lm.hub import HubName, commit_of, hub_digest, hub_folder, hub_name
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
@@ -183,6 +184,8 @@ def _packaged(name: str, packaged: PackagedModel) -> LocalBase:
             folder = _converted(gguf, packaged.gguf_sha256, packaged)
         finally:
             gguf.unlink(missing_ok=True)
+    else:
+        check_conversion(folder)
     return LocalBase(name, folder, packaged.gguf_sha256, packaged.license)
 
 
@@ -214,6 +217,7 @@ def _conversion_folder(gguf_sha256: str) -> Path:
 def _converted(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:
     folder = _conversion_folder(sha256)
     if folder.is_dir():
+        check_conversion(folder)
         return folder
     from finewright.lm.runtime import require_runtime
 
@@ -225,13 +229,9 @@ def _converted(source: Path, sha256: str, packaged: PackagedModel | None) -> Pat
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replace_dir(folder) as new:
         gguf.convert(source, new, packaged)
-        (new / "origin.json").write_text(_origin(sha256), encoding="utf-8")
+        origin = {"gguf_sha256": sha256, "converter_version": CONVERTER_VERSION}
+        note_conversion(new, origin)
     return folder
-
-
-def _origin(gguf_sha256: str) -> str:
-    origin = {"gguf_sha256": gguf_sha256, "converter_version": CONVERTER_VERSION}
-    return json.dumps(origin, indent=2, sort_keys=True) + "\n"
 
 
 def _from_hub(name: str, commit: str) -> LocalBase:

@@ -2,7 +2,9 @@
 
 The sources in kernels/ are compiled by the machine's own C++ compiler for its own processor, into the
 cache, named by the digest of all that decides the result: the sources, the flags, the compiler and the
-processor. Without a compiler every caller computes the same in plain torch, and `status` says why.
+processor. A library is loaded only from a folder that nobody else can write to, and only if this user built
+it: a code that needs a secret of the user's (`trust.mac`) lies beside it, and one that was planted or damaged
+is built anew. Without a compiler every caller computes the same in plain torch, and `status` says why.
 torch.compile would do part of this from the plain formulas, but takes 13-35 s the first time and 4 s to
 import ever after; this takes 5 s once, its files compiled beside each other. Of several processes that want
 it at once one compiles, and the others wait for it."""
@@ -10,6 +12,7 @@ it at once one compiles, and the others wait for it."""
 import ctypes
 import fcntl
 import hashlib
+import hmac
 import os
 import platform
 import shutil
@@ -23,8 +26,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from finewright import trust
 from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
+from finewright.store.atomic import write_text
 
 _SOURCES = Path(__file__).with_name("kernels")
 # No option that changes results between loops and their vectors: sums are vectors where the source says so.
@@ -81,13 +86,31 @@ def _built(compiler: Path) -> Path:
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     folder = cache_dir() / "kernels"
     target = folder / f"{digest}.so"
-    if not target.exists():
-        folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    trust.require_own(folder)
+    if not _is_own(target):
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # whoever waited finds it built
-            if not target.exists():
+            if not _is_own(target):
                 _build(compiler, [path for path in sources if path.suffix == ".cpp"], target)
     return target
+
+
+def _is_own(target: Path) -> bool:
+    """Is it there, as this user built it?"""
+    beside = target.with_suffix(".mac")
+    if not (target.is_file() and beside.is_file()):
+        return False
+    found, said = _mac(target), beside.read_text(encoding="utf-8", errors="replace")
+    return hmac.compare_digest(found.encode(), said.encode())
+
+
+def _mac(target: Path) -> str:
+    """The user's code of the library. Where no secret can be kept, the folder's owner is all there is."""
+    try:
+        return trust.mac(target.name.encode() + b"\0" + target.read_bytes())
+    except trust.NoOwnFolderError:
+        return "no secret"
 
 
 def _build(compiler: Path, units: Sequence[Path], target: Path) -> None:
@@ -98,6 +121,7 @@ def _build(compiler: Path, units: Sequence[Path], target: Path) -> None:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(partial(_compile, compiler), largest_first, objects))
         _run(compiler, *_FLAGS, "-shared", *objects, "-o", made)
+        write_text(target.with_suffix(".mac"), _mac(made))
         made.replace(target)
 
 

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import Conversations, conversations_of
-from finewright.rows.formats.columns import places, renamed
+from finewright.rows.formats.columns import has_column, places, renamed
 from finewright.rows.formats.native import Expected, Form, Native, place_of
 from finewright.rows.formats.own import is_liking
 from finewright.rows.formats.table import family_named, fitting, meant_instead
@@ -24,6 +24,7 @@ from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
 from finewright.rows.notes import Json, RowNotes, Turn
+from finewright.rows.sampled import proposals_for
 from finewright.rows.shapes import form_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
@@ -51,13 +52,15 @@ class ReadOptions(NamedTuple):
     """How rows are read: their type, the family of their format, what the file calls our columns, and the
     encoding of its text, empty where its bytes tell.
 
-    `is_tagged`: a manifest says what the turns and roles of the file are called."""
+    `is_tagged`: a manifest says what the turns and roles of the file are called. `part` is the file whose
+    first rows tell what could be made of rows of no known format; without it each is told by itself."""
 
     type: Expected = "auto"
     family: str = "auto"
     columns: Mapping[str, str] = {}
     is_tagged: bool = False
     encoding: str = ""
+    part: StatedFile | None = None
 
     def of_part(self, part: StatedFile) -> "ReadOptions":
         """The options of the part's rows: what a manifest states of it holds where these leave it open."""
@@ -68,6 +71,7 @@ class ReadOptions(NamedTuple):
             self.columns or part.columns,
             bool(part.tags),
             self.encoding or part.encoding,
+            replace(part, path=part.path.absolute(), encoding=self.encoding or part.encoding),
         )
 
 
@@ -164,13 +168,17 @@ def _form(row: ReadRow, options: ReadOptions, notes: RowNotes) -> _Formed:
     data = row.data
     if options.columns and not _is_ours_already(data, options):
         data = renamed(data, options.columns, notes)
-    form = None if notes.has_error else form_of(data, options.family, options.type, notes)
-    return _Formed(data, form)
+    if notes.has_error:
+        return _Formed(data, None)
+    # Under columns of the user's the rows of the file are others.
+    part = None if options.columns else options.part
+    propose = partial(proposals_for, part=part)
+    return _Formed(data, form_of(data, options.family, options.type, notes, propose))
 
 
 def _is_ours_already(data: Json, options: ReadOptions) -> bool:
     """Has the row none of the named columns, and a known form without them, as another file of a folder?"""
-    if any(theirs in data for theirs in options.columns.values()):
+    if any(has_column(data, theirs) for theirs in options.columns.values()):
         return False
     found = fitting(data, options.family, options.type)
     return len(found) == 1 and bool(found[0].types)

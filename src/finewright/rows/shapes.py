@@ -1,11 +1,14 @@
 """Which format and type a row has, told by its keys; a row of two, or of none, is told what to mend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.native import Expected, Form
-from finewright.rows.formats.propose import proposal_of, rivals_of
+from finewright.rows.formats.proposals import proposals_of
+from finewright.rows.formats.propose import rivals_of
+from finewright.rows.formats.proposed import Proposals
 from finewright.rows.formats.table import fitting, forms, misspelled
+from finewright.rows.formats.walks import is_walk
 from finewright.rows.notes import Json, RowNotes
 
 _EXPECTED = {
@@ -17,19 +20,27 @@ _EXPECTED = {
     "prompt_only": "`prompt`",
 }
 _LONE = {"chosen": "rejected", "rejected": "chosen"}
+Propose = Callable[[Json], Proposals]
 
 
-def form_of(data: Json, family: str, expected: Expected, notes: RowNotes) -> Form | None:
+def _by_itself(data: Json) -> Proposals:
+    return proposals_of([data])
+
+
+def form_of(
+    data: Json, family: str, expected: Expected, notes: RowNotes, propose: Propose = _by_itself
+) -> Form | None:
     """The form that the row has; None, and an error in the notes, where it is none or could be two.
 
-    `auto` takes any family, or any type, if there is one alone that the row can be meant as."""
+    `auto` takes any family, or any type, if there is one alone that the row can be meant as. `propose` says
+    what could be made of a row of none."""
     forms = fitting(data, family, expected)
     if len(forms) == 1:
         return forms[0]
     if forms:
         _say_ambiguous(forms, notes)
     else:
-        _say_unknown(data, family, expected, notes)
+        _say_unknown(data, family, expected, notes, propose)
     return None
 
 
@@ -49,7 +60,9 @@ def _say_ambiguous(forms: list[Form], notes: RowNotes) -> None:
     notes.error("", f"{both}{' and '.join(marks)} are here", hint)
 
 
-def _say_unknown(data: Json, family: str, expected: Expected, notes: RowNotes) -> None:
+def _say_unknown(
+    data: Json, family: str, expected: Expected, notes: RowNotes, propose: Propose
+) -> None:
     found = ", ".join(f"`{key}`" for key in list(data)[:8]) or "none"
     meant = fitting(data, "auto", "auto")
     if len(meant) == 1 and not meant[0].types and family in ("auto", meant[0].family):
@@ -61,7 +74,7 @@ def _say_unknown(data: Json, family: str, expected: Expected, notes: RowNotes) -
     else:
         marks = dict.fromkeys(form.mark for form in forms() if form.family == family)
         what = f"this is not {family}, which has {', or '.join(marks)}; found: {found}"
-    notes.error("", what, _hint(data, family, expected))
+    notes.error("", what, _hint(data, family, expected, propose))
 
 
 def _hint_of_form(meant: Sequence[Form], family: str) -> str:
@@ -73,27 +86,27 @@ def _hint_of_form(meant: Sequence[Form], family: str) -> str:
     return f"set --type, or data.type in a spec, to {types}{add}"
 
 
-def _hint(data: Json, family: str, expected: Expected) -> str:
+def _hint(data: Json, family: str, expected: Expected, propose: Propose) -> str:
     if meant := [form for form in fitting(data, "auto", "auto") if form.types]:
         return _hint_of_form(meant, family)
     lone = [_LONE[key] for key in data if key in _LONE and _LONE[key] not in data]
-    return f"a pair has both: add `{lone[0]}`" if lone else _hint_of_keys(data)
+    return f"a pair has both: add `{lone[0]}`" if lone else _hint_of_keys(data, propose)
 
 
-def _hint_of_keys(data: Json) -> str:
+def _hint_of_keys(data: Json, propose: Propose) -> str:
     """What the row's own keys may stand for."""
-    if rivals := rivals_of(data):
+    proposals = propose(data)
+    if (rivals := rivals_of(data)) and not proposals.choices:
         one, other = rivals
         ours = "messages" if isinstance(data[one], list) else "completion"
         return (
             f"`{one}` and `{other}` are two answers: write the better one as `chosen` and the other as"
             f" `rejected`, or name the one to learn: --column {ours}={one}"
         )
-    if wrong := misspelled(data):
+    if (wrong := misspelled(data)) and not _is_of_lists(proposals):
         return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"
-    if proposal := proposal_of(data):
-        in_spec = f"in a spec {proposal.line()}"
-        return f"is it this? {proposal.options()}, or {in_spec}, as {proposal.why}"
+    if hint := proposals.hint():
+        return hint
     mend = (
         "rename the keys, or name them: --column OURS=THEIRS, or in a spec the source's `columns`"
     )
@@ -108,6 +121,12 @@ def _hint_of_keys(data: Json) -> str:
             f"what is inside `{inside[0]}` is no column: write its texts as `messages`; else {mend}"
         )
     return mend
+
+
+def _is_of_lists(proposals: Proposals) -> bool:
+    """Does it say what lies inside a column, which no other name of the column does?"""
+    found = (proposals.one, *proposals.choices)
+    return any(is_walk(theirs) for each in found if each for theirs in each.columns.values())
 
 
 def _holds_texts(value: object) -> bool:

@@ -55,7 +55,8 @@ class RowSeen(Model):
 class DataShowReport(Model):
     """A path as the data door sees it: rows = all of the formats' rows, unknown ones included.
 
-    `refused` are those of a known format that cannot be used as they are."""
+    `refused` are those of a known format that cannot be used as they are. Where two readings fit, the user
+    answers the `question` by one of the `choices`."""
 
     path: str
     files: tuple[FileSeen, ...]
@@ -65,6 +66,8 @@ class DataShowReport(Model):
     formats: tuple[FormatSeen, ...]
     keys: tuple[KeySeen, ...]
     proposal: ProposalSeen | None = None
+    question: str = ""
+    choices: tuple[ProposalSeen, ...] = ()
     first: tuple[RowSeen, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -171,6 +171,20 @@ def test_every_container_and_folder_is_read_the_same(tmp_path: Path) -> None:
     assert sum("there is no such file" in line for line in lines) == 2
 
 
+def test_rows_of_no_known_format_and_walks_are_read_the_same(tmp_path: Path) -> None:
+    turns = [{"speaker": "USER", "utterance": "Q?"}, {"speaker": "SYSTEM", "utterance": "A b."}]
+    rows = [{"id": i, "turns": turns, "kind": "x"} for i in range(20)]
+    (tmp_path / "talks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    walked = {"path": "talks.jsonl", "columns": {"messages": "turns[].{speaker,utterance}"}}
+    read = check_same(tmp_path, spec_of("talks.jsonl", walked))
+    unread, followed = read.sources
+    hint = "--column 'messages=turns[].{role: speaker, content: utterance}'"
+    assert not unread.rows
+    assert hint in unread.tally.listing.problems()[0].hint
+    assert [m["role"] for m in followed.rows[-1].messages] == ["user", "assistant"]
+    assert len(followed.rows) == len(rows)
+
+
 def test_parquet_is_read_the_same(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     table = arrow.table(

@@ -7,6 +7,7 @@ import pytest
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
 from finewright.features.data.show import show
+from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import proposal_of
 
 from .door import door, refused
@@ -83,10 +84,7 @@ def test_a_proposal_that_is_followed_gives_the_row_that_is_meant(row, expected):
     [
         {"anchor": Q, "positive": A, "negative": T},
         {"query": Q, "positive": A, "negative": T},
-        {"premise": T, "hypothesis": A, "label": 2},
-        {"sentence1": T, "sentence2": A, "label": 1},
         {"id": 1, "subject": T, "description": Q, "comments": [{"author": 7, "body": A}]},
-        {"question": Q, "contexts": [A, T], "ground_truth": A},
         {"query": Q, "answers": '[{"name": "f"}]', "tools": '[{"name": "f", "of": "x y"}]'},
     ],
 )
@@ -155,9 +153,81 @@ def test_of_two_answers_neither_is_proposed():
     assert "`output_1` and `output_2` are two answers" in door(row).problems[0].hint
 
 
-def test_what_lies_deeper_is_said_to_be_no_column():
-    row = {"id": 7, "chat": {"turn_1": {"Human": Q, "Bot": A}}}
-    assert "what is inside `chat` is no column" in door(row).problems[0].hint
+@pytest.mark.parametrize(
+    ("row", "choice", "expected"),
+    [
+        (
+            {"id": 7, "chat": {"turn_1": {"Human": Q, "Bot": A}}},
+            0,
+            [("user", Q), ("assistant", A)],
+        ),
+        (
+            {"turns": [{"speaker": "USER", "utterance": Q}, {"speaker": "SYSTEM", "utterance": A}]},
+            0,
+            [("user", Q), ("assistant", A)],
+        ),
+        ({"talk": [["agent", A], ["customer", Q]]}, 0, [("user", A), ("assistant", Q)]),
+        ({"talk": [["customer", Q], ["agent", A]]}, 0, [("user", Q), ("assistant", A)]),
+        ({"dialog": [Q, A], "act": [3, 4]}, 0, [("user", Q), ("assistant", A)]),
+        ({"log": [{"text": Q, "metadata": {}}, {"text": A}]}, 0, [("user", Q), ("assistant", A)]),
+        (
+            {"question": Q, "answers": {"text": [A], "answer_start": [3]}},
+            0,
+            [("user", Q), ("assistant", A)],
+        ),
+        (
+            {"question": Q, "contexts": [A, T], "ground_truth": A},
+            0,
+            [("user", f"{Q}\n{A}\n{T}"), ("assistant", A)],
+        ),
+        (
+            {"story": T, "questions": [Q, T], "answers": {"input_text": [A, Q]}},
+            0,
+            [("system", T), ("user", Q), ("assistant", A), ("user", T), ("assistant", Q)],
+        ),
+        (
+            {
+                "prompt_id": 3,
+                "question": Q,
+                "list": [{"answer": T, "rank": 2}, {"answer": A, "rank": 1}],
+            },
+            0,
+            [("user", Q), ("assistant", A)],
+        ),
+        (
+            {"premise": T, "hypothesis": A, "label": 2},
+            0,
+            [("user", f"{T}\n{A}"), ("assistant", "2")],
+        ),
+        (
+            {"sentence1": T, "sentence2": A, "label": 1},
+            0,
+            [("user", f"{T}\n{A}"), ("assistant", "1")],
+        ),
+        ({"original": T, "disfluent": A}, 1, [("user", A), ("assistant", T)]),
+    ],
+)
+def test_what_lies_deeper_or_could_be_two_things_is_named_as_it_can_be_asked_for(
+    row, choice, expected
+):
+    found = proposals_of([row])
+    named = [found.one] if found.one else list(found.choices)
+    assert named[choice].options() in door(row).problems[0].hint
+    assert said(row, columns=named[choice].columns) == expected
+
+
+@pytest.mark.parametrize("answer", ["category", "answer"])
+def test_a_column_that_is_the_same_in_every_row_is_no_answer(tmp_path, answer):
+    rows = [
+        {"question": f"How many are {i}?", answer: "general", "reply_text": f"{i} of them"}
+        for i in range(8)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = show(path)
+    assert report.proposal is not None
+    assert report.proposal.columns == {"prompt": "question", "completion": "reply_text"}
+    assert report.proposal.options in check(path).problems[0].hint
 
 
 @pytest.mark.parametrize(

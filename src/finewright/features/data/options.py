@@ -65,11 +65,14 @@ class RowOptions(CommandOptions):
     type: Literal["auto"] | DataType = option("auto", "Type of the rows.")
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
+    messages: str = option("", "Where each row's turns lie: conversation[].{system,input,output}.")
     encoding: Encoding = ""
 
     def reading(self) -> dict[str, Any]:
-        """Any: these four, by name."""
-        return {name: getattr(self, name) for name in ("type", "format", "columns", "encoding")}
+        """Any: how rows are read, by name; `--messages X` is `--column messages=X`."""
+        columns = {**self.columns, "messages": self.messages} if self.messages else self.columns
+        given = {name: getattr(self, name) for name in ("type", "format", "encoding")}
+        return {**given, "columns": columns}
 
     def read_options(self) -> "ReadOptions":
         """The same, checked."""

@@ -175,6 +175,10 @@ def _proposal(report: DataShowReport) -> Iterator[Block]:
             f"is it this? {found.why}; if so, say it here, or where a spec names the source:"
         )
         yield Text(f"{found.options}\n{found.line}", "code")
+    if report.choices:
+        yield Text(f"{report.question}? One of these:")
+    for choice in report.choices:
+        yield Text(f"{choice.options}\n{choice.line}", "code")
 
 
 def _kinds(values: Mapping[str, int]) -> str:

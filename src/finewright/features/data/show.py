@@ -19,9 +19,11 @@ from finewright.rows.fates import (
 )
 from finewright.rows.formats.columns import renamed
 from finewright.rows.formats.native import Form
-from finewright.rows.formats.propose import proposal_of, rivals_of
-from finewright.rows.formats.table import fitting, misspelled
+from finewright.rows.formats.proposals import proposals_of
+from finewright.rows.formats.proposed import Proposal, Proposals
+from finewright.rows.formats.table import fitting
 from finewright.rows.notes import Json, RowNotes, kind_of_json
+from finewright.rows.sampled import MOST_ROWS
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.formats import (
@@ -118,7 +120,7 @@ class _Sight:
     forms: dict[str, FormatSeen] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     keys: dict[str, Counter[str]] = field(default_factory=dict)
-    unknown: dict[str, Json] = field(default_factory=dict)
+    unknown: dict[str, list[Json]] = field(default_factory=dict)
     first: list[RowSeen] = field(default_factory=list)
     num_rows: int = 0
     num_bad: int = 0
@@ -139,16 +141,18 @@ class _Sight:
         self.num_refused += is_known and "invalid" in fate.dropped
 
     def _take_unknown(self, file: str, data: Json) -> None:
-        """Of each of the first files, what the keys of its rows hold where they hold something."""
+        """Of each of the first files, the first rows of no known format."""
         if any(form.types for form in fitting(data, "auto", "auto")):
             return  # it is a row as it stands, of a type that is to be chosen: nothing is to be renamed
         if file in self.unknown or len(self.unknown) < _MOST_FILES:
-            seen = self.unknown.setdefault(file, {})
-            seen.update((key, value) for key, value in data.items() if not seen.get(key))
+            seen = self.unknown.setdefault(file, [])
+            if len(seen) < MOST_ROWS:
+                seen.append(data)
 
-    def _proposal(self) -> ProposalSeen | None:
+    def _proposals(self) -> Proposals:
         """What fits the rows of the first file of which something is proposed."""
-        return next(filter(None, map(_proposed, self.unknown.values())), None)
+        every = (proposals_of(rows) for rows in self.unknown.values())
+        return next((found for found in every if found.one or found.choices), Proposals())
 
     def _count(self, fate: RowFate) -> None:
         form = fate.form
@@ -167,6 +171,7 @@ class _Sight:
 
     def report(self, path: Path, problems: Iterable[Problem]) -> DataShowReport:
         keys = sorted(self.keys.items(), key=lambda item: -item[1].total())
+        proposals = self._proposals()
         return DataShowReport(
             path=str(path).encode(errors="replace").decode(),
             files=tuple(self.files),
@@ -181,7 +186,9 @@ class _Sight:
                 KeySeen(key=key, rows=kinds.total(), values=dict(kinds.most_common()))
                 for key, kinds in keys
             ),
-            proposal=self._proposal(),
+            proposal=_seen_as(proposals.one) if proposals.one else None,
+            question=proposals.question,
+            choices=tuple(map(_seen_as, proposals.choices)),
             first=tuple(self.first),
             problems=tuple(problems),
         )
@@ -198,11 +205,7 @@ def _type(form: Form, options: ReadOptions) -> DataType | None:
     return form.types[0] if form.types else None
 
 
-def _proposed(data: Json) -> ProposalSeen | None:
-    proposal = proposal_of(data)
-    # A key to rename is told with its row.
-    if proposal is None or rivals_of(data) or misspelled(data):
-        return None
+def _seen_as(proposal: Proposal) -> ProposalSeen:
     return ProposalSeen(
         columns=dict(proposal.columns),
         why=proposal.why,

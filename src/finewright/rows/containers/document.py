@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
-from finewright.rows.containers.json_rules import check_values, is_turn, row_object
+from finewright.rows.containers.json_rules import cells_of, check_values, is_turn, row_object
 from finewright.rows.containers.lines import LONGEST, Line, parsed
 from finewright.schema.common import Problem
 
@@ -288,6 +288,14 @@ def _is_of_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
+def _splits_of_cells(data: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Splits whose rows are lists, such as a text and its label; Any: free JSON."""
+    lists = [
+        isinstance(value, list) and value and all(map(cells_of, value)) for value in data.values()
+    ]
+    return dict(data) if _TRAIN in data and all(lists) else {}
+
+
 def _in_columns(data: Mapping[str, Any]) -> Sequence[object] | None:
     """The rows of several columns of one length; None where it has none such."""
     columns = {key: _column(value) or () for key, value in data.items()}
@@ -328,7 +336,8 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
     with suppress(DataError, UnicodeDecodeError):
         data, repairs = row_object((piece.content or b"").decode())
         rows = rows_within(data)
-        if rows is None and len(lists := _lists_in(data)) > 1 and _are_sets(data):
+        lists = _lists_in(data) or _splits_of_cells(data)
+        if rows is None and len(lists) > 1 and _are_sets(data):
             rows = lists.get(_TRAIN, ())
             yield _lists_said(file, lists)
     if rows is None:
@@ -362,6 +371,6 @@ def _item(file: str, row: int, item: object) -> ReadRow | Unread:
         check_values(item)
     except DataError as error:
         return Unread(said(file, str(error), error.hint, row))
-    if isinstance(item, dict):
+    if isinstance(item, dict) or (item := cells_of(item)):
         return ReadRow(file, row, item)
     return Unread(said(file, "a row is a JSON object", "write {...} for each row", row))

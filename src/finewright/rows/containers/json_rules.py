@@ -94,10 +94,22 @@ def _row_of(text: str, pairs: Callable[[Pairs], dict[str, Any]]) -> dict[str, An
         data = json_value(data, pairs)
     if isinstance(data, list) and data and all(map(is_turn, data)):
         return {"messages": data}
+    if cells := cells_of(data):
+        return cells
     if not isinstance(data, dict):
         what = f"{_kind(data)}, and a row is a JSON object"
         raise DataError(what, hint="write {...} on each line")
     return data
+
+
+def cells_of(value: object) -> dict[str, Any]:
+    """The row that a list of texts and numbers is, its columns by their places; empty where it is none.
+
+    A list of numbers alone is tokens, or a vector. Any: free JSON."""
+    if not isinstance(value, list) or any(isinstance(cell, (list, dict)) for cell in value):
+        return {}
+    has_text = len(value) > 1 and any(isinstance(cell, str) for cell in value)
+    return {f"column {i}": cell for i, cell in enumerate(value, start=1)} if has_text else {}
 
 
 def is_turn(value: object) -> bool:

@@ -16,6 +16,7 @@ from finewright.rows.formats.native import (
     native,
     text,
 )
+from finewright.rows.formats.propose import rivals_of
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import are_ours, tools_of, turns
 from finewright.rows.notes import Json, RowNotes
@@ -117,7 +118,8 @@ def _is_labelled(data: Json, expected: Expected) -> bool:
 
 
 def _has_no_answer(data: Json, expected: Expected) -> bool:
-    return expected != "auto" or not any(key in data for key in _SIDES[1:])
+    """With two answers beside it, such as `response_1` and `response_2`, it is a pair: which is better?"""
+    return expected != "auto" or not (any(k in data for k in _SIDES[1:]) or rivals_of(data))
 
 
 FORMS = (

@@ -4,18 +4,15 @@ A guess to confirm, never one to act on: the user writes `columns` into the spec
 are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian, and
 the usual ones for a question and its answer in other languages."""
 
-import math
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Any
 
 from finewright.rows.containers.table import reads_like_a_row
 from finewright.rows.formats.choices import is_apart
+from finewright.rows.formats.proposed import Proposal
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
 
@@ -44,7 +41,7 @@ _QUESTIONS = _each(
     "вопрос 问题 指令 質問 질문"
 )
 _ANSWERED = _each(
-    "completion answer response output reply assistant bot gpt ideal solution target result summary "
+    "completion answer response truth output reply assistant bot gpt ideal solution target result summary "
     "translation antwort ausgabe losung ergebnis loesung zusammenfassung "
     "ubersetzung uebersetzung respuesta contestacion salida solucion risposta soluzione riassunto reponse "
     "sortie resolution resume resumen traduccion traduction traduzione "
@@ -89,7 +86,7 @@ _ABOUT = frozenset(
 _EARLIER = frozenset(("orig", "original", "raw", "old"))
 _PASSAGES = ("positive", "negative")
 _ANSWERABLE = (*_ANSWERED, *_CLASSES)
-_NUMBERED = re.compile(r"(.*?)[ _-]?([0-2ab])\Z", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*?)(?:[ _-]?[0-2ab]|[ _-][a-z])\Z", re.IGNORECASE)
 # Scripts that put no spaces between words; a word has about two of their characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _ASKING = frozenset(("user", "human", "prompter", "system", "developer"))
@@ -103,33 +100,11 @@ _SQL_PARTS = re.compile(
 _SCHEMA = re.compile(r"\s*create\s+(?:table|view)\s", re.IGNORECASE)
 _TWO = len(("asked", "answered"))
 _HAS_DIGIT = re.compile(r"\d")
+_IN_ORDER = "they are the row's two texts, in this order"
 
 # A key that holds text -> what kind of text.
 Texts = Mapping[str, str]
 Kinds = tuple[tuple[str, str], ...]
-
-
-class Proposal(NamedTuple):
-    """Our keys -> the row's, and what speaks for them."""
-
-    columns: Mapping[str, str]
-    why: str
-
-    def line(self) -> str:
-        """As it is written into the spec."""
-        pairs = yaml.safe_dump(
-            dict(self.columns),
-            default_flow_style=True,
-            allow_unicode=True,
-            sort_keys=False,
-            width=math.inf,
-        )
-        return f"columns: {pairs.strip()}"
-
-    def options(self) -> str:
-        """As it is written on the command line."""
-        pairs = (f"{ours}={theirs}" for ours, theirs in self.columns.items())
-        return " ".join(f"--column {shlex.quote(pair)}" for pair in pairs)
 
 
 def proposal_of(data: Json) -> Proposal | None:
@@ -137,24 +112,34 @@ def proposal_of(data: Json) -> Proposal | None:
     if ("chosen" in data) != ("rejected" in data):
         # Half of a pair is no answer to learn.
         return None
-    return _proposal(tuple((key, _kind(value)) for key, value in data.items()), is_apart(data))
+    return _proposal(tuple((key, kind_of(value)) for key, value in data.items()), is_apart(data))
+
+
+def is_told(proposal: Proposal) -> bool:
+    """Do names speak for it, and not the order of two texts alone?"""
+    return proposal.why != _IN_ORDER
 
 
 def rivals_of(data: Json) -> tuple[str, str] | None:
     """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
-    texts = [k for k, value in data.items() if isinstance(value, str) or _kind(value) == "turns"]
+    texts = [k for k, value in data.items() if isinstance(value, str) or kind_of(value) == "turns"]
+    answers = (*_ANSWERED, *_CONVERSATIONS)
+    return numbered_alike(key for key in texts if _named([key], answers) and not _is_about(key))
+
+
+def numbered_alike(keys: Iterable[str]) -> tuple[str, str] | None:
+    """Two keys that are told apart by a number or letter at the end."""
     seen: dict[str, str] = {}
-    for key in texts:
+    for key in keys:
         numbered = _NUMBERED.match(key)
-        stem = numbered[1] if numbered else ""
-        if stem and _named([stem], (*_ANSWERED, *_CONVERSATIONS)) and not _is_about(stem):
+        if stem := numbered[1] if numbered else "":
             if stem in seen:
                 return seen[stem], key
             seen[stem] = key
     return None
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
     """`turns` for a list of messages, `open` for one that ends with the user, `asked` for one where nobody
     else speaks, `objects` for other lists of objects; `class` for a whole number or a boolean, as labels
     are; else what a user calls it."""
@@ -323,15 +308,17 @@ def _context_in(texts: Texts) -> str:
 def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     """A text and the number of its class: what is asked by its name, or the row's only text."""
     answered = _named(classes, _ANSWERABLE)
-    alone = [key for key in texts if _BESIDE.isdisjoint(_words(key))]
-    prompt = _prompt_in(texts) or (alone[0] if len(alone) == 1 else "")
+    context = _context_in(texts)
+    others = _others(texts, context)
+    alone = [key for key in others if _BESIDE.isdisjoint(_words(key))]
+    prompt = _prompt_in(others) or (alone[0] if len(alone) == 1 else "")
+    if context and not prompt:
+        prompt, context = context, ""
     if not answered or not prompt:
         return None
-    why = (
-        f"`{prompt}` reads like what is asked, `{answered}` like what is answered; a number is trained as its"
-        " text, such as 0, and the names of the classes in its place would teach more"
-    )
-    return Proposal({"prompt": prompt, "completion": answered}, why)
+    found = _with_context(texts, prompt, context, answered)
+    as_text = "a number is trained as its text, such as 0, and the names of the classes in its place would"
+    return found._replace(why=f"{found.why}; {as_text} teach more")
 
 
 def _said(texts: Texts) -> list[str]:
@@ -354,7 +341,7 @@ def _two_texts(texts: Texts) -> Proposal | None:
         # `Skill`, `Instruction` or `solution`, `mode`: nothing answers what is asked, or it comes second.
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
-    return Proposal(columns, "they are the row's two texts, in this order")
+    return Proposal(columns, _IN_ORDER)
 
 
 def _is_only_prompt(key: str) -> bool:

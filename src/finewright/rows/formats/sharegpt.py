@@ -3,15 +3,16 @@
 LLaMA-Factory's data/README.md: `function_call` is JSON of a call and `observation` its result, `tools`
 is JSON text, `system` stands first, `chosen` and `rejected` are one message each, and `kto_tag` labels the
 last answer. Turns with `role` and `content` under `conversations` are taken too (Axolotl's
-`field_messages`), and ms-swift's `conversation` of {"human", "assistant"}. Unlike LLaMA-Factory, a row of
+`field_messages`), and `conversation` of ms-swift's
+{"human", "assistant"} and XTuner's {"system", "input", "output"}. Unlike LLaMA-Factory, a row of
 an odd number of turns is not skipped without a word."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from finewright.rows.formats.native import (
     Expected,
     Form,
-    KeyedMessage,
     KeyedValue,
     Native,
     Side,
@@ -28,6 +29,13 @@ from finewright.rows.formats.turns import (
 from finewright.rows.notes import Json, RowNotes
 
 _OWN = ("conversations", "conversation", "system")
+
+
+def _are_turns(key: str, data: Json, expected: Expected) -> bool:
+    """Are there objects in the list? Texts alone do not say who speaks."""
+    value = data[key]
+    are_texts = isinstance(value, list) and all(isinstance(said, str) for said in value)
+    return not (are_texts and len(value) > 1)
 
 
 def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -67,18 +75,27 @@ def _said(data: Json, notes: RowNotes) -> Side:
     return with_system(side, data, notes)
 
 
+# Who speaks, and the key of what is said: ms-swift's, and XTuner's.
+_EXCHANGES = (
+    (("user", "human"), ("assistant", "assistant")),
+    (("system", "system"), ("user", "input"), ("assistant", "output")),
+)
+
+
 def _exchanges(key: str, exchanges: object, notes: RowNotes) -> Side:
-    """ms-swift's question and answer in one object."""
+    """A question and its answer in one object."""
     if not isinstance(exchanges, list) or not exchanges:
         return KeyedValue(key, exchanges)
-    if not all(isinstance(each, dict) and "human" in each for each in exchanges):
-        return turns(key, exchanges, notes, SHAREGPT_ROLES)
-    said: list[KeyedMessage] = []
-    for i, each in enumerate(exchanges):
-        said.append(text(f"{key}[{i}].human", "user", each["human"]))
-        if "assistant" in each:
-            said.append(text(f"{key}[{i}].assistant", "assistant", each["assistant"]))
-    return said
+    for names in _EXCHANGES:
+        asked = dict(names)["user"]
+        if all(isinstance(each, dict) and asked in each for each in exchanges):
+            return [
+                text(f"{key}[{i}].{name}", role, each[name])
+                for i, each in enumerate(exchanges)
+                for role, name in names
+                if name in each and (role != "system" or each[name])
+            ]
+    return turns(key, exchanges, notes, SHAREGPT_ROLES)
 
 
 def _is_tagged(data: Json, expected: Expected) -> bool:
@@ -94,6 +111,7 @@ FORMS = (
             f"`{key}`",
             f"ShareGPT: `{key}` of turns",
             _conversation,
+            partial(_are_turns, key),
         )
         for key in ("conversations", "conversation")
     ),

@@ -1,0 +1,214 @@
+"""Rows of no known format: what could be made of them, by all that a sample of them holds.
+
+One reading is proposed where names and values agree; where two fit, or nothing says who speaks, each is a
+choice that the user takes. What is the same in every row answers nothing, and of two texts of one kind
+neither is guessed to be the answer."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from finewright.rows.formats.choices import choices_in
+from finewright.rows.formats.conversation_walks import exchanges, taking_turns
+from finewright.rows.formats.inner_columns import best_of_lists, flat
+from finewright.rows.formats.propose import is_told, kind_of, numbered_alike, proposal_of
+from finewright.rows.formats.proposed import Proposal, Proposals
+from finewright.rows.formats.walks import quoted
+from finewright.rows.notes import Json
+from finewright.schema.common import without
+
+# So many rows of one value are no accident: of fewer, classes may be all the same.
+_ENOUGH = 6
+# Of texts that are answered this share ends with a question mark, of answers nearly none.
+_ASKING, _NOT_ASKING = 0.6, 0.2
+_MARKS = ("?", "\uff1f", "\u061f")
+# Labels come again: at most half as many values as rows.
+_LABELS = 0.5
+_QUESTIONS = ("prompt", "instruction")
+_CALLED_LABEL = ("label", "class", "is_")
+_CHOSEN_BY = ("label", "labels", "preference", "preferred", "winner", "better", "choice")
+
+
+def proposals_of(rows: Sequence[Json]) -> Proposals:
+    """What could be made of rows that have the same keys, some of them at least."""
+    whole = _filled(rows)
+    if not whole or ("chosen" in whole) != ("rejected" in whole):
+        return Proposals()
+    found = _by_names(rows, whole)
+    if found and not _is_weak(found):
+        return Proposals(found)
+    if choices_in(whole):
+        # A part of the question that no column can be put into it.
+        return Proposals()
+    ways: tuple[Callable[[], Proposals], ...] = (
+        lambda: Proposals(best_of_lists(rows)),
+        lambda: Proposals() if _is_asked_beside(whole) else exchanges(rows),
+        lambda: _rivals(rows, whole),
+        lambda: Proposals(_inside(rows)),
+        lambda: taking_turns(rows),
+        lambda: _two_texts(rows, whole),
+    )
+    every = (way() for way in ways)
+    return next((way for way in every if way.one or way.choices), Proposals(found))
+
+
+def _is_asked_beside(whole: Json) -> bool:
+    """Is something asked outside of the lists, which their turns alone would lose?"""
+    found = proposal_of({key: value for key, value in whole.items() if isinstance(value, str)})
+    return found is not None and found.columns.keys() == {"prompt"}
+
+
+def _filled(rows: Sequence[Json]) -> Json:
+    """What the keys hold where they hold something."""
+    made: Json = {}
+    for row in rows:
+        made.update((key, value) for key, value in row.items() if not made.get(key))
+    return made
+
+
+def _is_weak(found: Proposal) -> bool:
+    """Is it a prompt alone, or two texts in their order?"""
+    return found.columns.keys() == {"prompt"} or not is_told(found)
+
+
+def _by_names(rows: Sequence[Json], whole: Json) -> Proposal | None:
+    """What names propose, but for answers that are the same in every row."""
+    left = dict(whole)
+    while found := proposal_of(left):
+        answer = next(
+            (found.columns[k] for k in ("completion", "output") if k in found.columns), ""
+        )
+        if not answer or not _is_constant(rows, answer):
+            return found
+        del left[answer]
+    return None
+
+
+def _is_constant(rows: Sequence[Json], key: str) -> bool:
+    values = [row[key] for row in rows if row.get(key) not in (None, "")]
+    return len(values) >= _ENOUGH and all(value == values[0] for value in values)
+
+
+def _inside(rows: Sequence[Json]) -> Proposal | None:
+    """By names, where one of the texts lies inside a column."""
+    names = flat(rows)
+    flattened = [
+        {name: value for name, walk in names.items() if (value := walk.first(row)) is not None}
+        for row in rows
+    ]
+    found = _by_names(flattened, _filled(flattened))
+    if found is None or _is_weak(found):
+        return None
+    columns = {ours: names[name].expression for ours, name in found.columns.items()}
+    if any("[0]" in columns.get(ours, "") for ours in _QUESTIONS):
+        # Of several right answers the first will do; of several questions it would lose the others.
+        return None
+    why = found.why
+    for name in found.columns.values():
+        why = why.replace(f"`{name}`", f"`{names[name].expression}`")
+    return Proposal(columns, why)
+
+
+def _rivals(rows: Sequence[Json], whole: Json) -> Proposals:
+    """Two texts of one name but for a number or letter, where another column says which of them is better."""
+    texts = {key: value for key, value in whole.items() if kind_of(value) == "text"}
+    rivals = numbered_alike(texts)
+    if rivals is None:
+        return Proposals()
+    left = without(texts, rivals)
+    asked = proposal_of(left)
+    prompt = asked.columns.get("prompt", "") if asked else ""
+    prompt = prompt or (next(iter(left)) if len(left) == 1 else "")
+    decided = _decided_by(rows, rivals)
+    if not prompt or not decided:
+        return Proposals()
+    one, other = map(quoted, rivals)
+    ways = [
+        Proposal(
+            {
+                "prompt": prompt,
+                "chosen": f"{decided} && {first} || {second}",
+                "rejected": f"{decided} && {second} || {first}",
+            },
+            f"`{decided}` says which is better",
+        )
+        for first, second in ((one, other), (other, one))
+    ]
+    question = f"which of `{one}` and `{other}` is better where {decided}"
+    return Proposals(choices=tuple(ways), question=question)
+
+
+def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
+    """The condition by which one of two answers is the better: a column of two values, or of both signs."""
+    for key in rows[0]:
+        values = {row.get(key) for row in rows if not isinstance(row.get(key), (list, dict))}
+        if key in rivals or not any(word in key.lower() for word in _CHOSEN_BY):
+            continue
+        numbers = {value for value in values if isinstance(value, int)}
+        if values == numbers == {0, 1}:
+            return f"{quoted(key)} == `1`"
+        if values == numbers and min(numbers) < 0 < max(numbers):
+            return f"{quoted(key)} > `0`"
+    return ""
+
+
+def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
+    """Two texts: which of them answers is told by their values, or asked."""
+    pair = _last_two(whole)
+    if not pair:
+        return Proposals()
+    labels = [key for key in whole if key not in pair and _is_label(rows, key)]
+    if labels:
+        columns = {"instruction": pair[0], "input": pair[1], "output": labels[0]}
+        about = Proposal(columns, f"`{labels[0]}` reads like the class of both")
+        question = f"is `{labels[0]}` what is learned of `{pair[0]}` and `{pair[1]}`"
+        return Proposals(choices=(about,), question=question)
+    ways = [Proposal({"prompt": a, "completion": b}, "") for a, b in (pair, pair[::-1])]
+    if told := next((way for way in ways if _answers(rows, *way.columns.values())), None):
+        asked, answer = told.columns.values()
+        why = f"`{asked}` reads like what is asked or sorted, `{answer}` like what is answered"
+        return Proposals(told._replace(why=why))
+    question = f"`{pair[0]}` and `{pair[1]}` are two texts of one kind; which is learned"
+    return Proposals(choices=tuple(ways), question=question)
+
+
+def _is_label(rows: Sequence[Json], key: str) -> bool:
+    """Is it called a class, and does it come again?"""
+    values = [
+        str(row.get(key)) for row in rows if not isinstance(row.get(key), (list, dict, float))
+    ]
+    are_again = len(rows) < _ENOUGH or len(set(values)) < len(values)
+    return bool(values) and are_again and any(word in key.lower() for word in _CALLED_LABEL)
+
+
+def _last_two(whole: Json) -> tuple[str, str] | None:
+    found = proposal_of(whole)
+    if found and not is_told(found) and "completion" in found.columns:
+        return found.columns["prompt"], found.columns["completion"]
+    names = flat([whole])
+    texts = [k for k, walk in names.items() if kind_of(walk.first(whole)) == "text"]
+    if len(texts) != len(("one", "other")):
+        return None
+    return names[texts[0]].expression, names[texts[1]].expression
+
+
+def _answers(rows: Sequence[Json], asked: str, answer: str) -> bool:
+    """Do values tell that the second answers the first: labels that come again, or questions before?"""
+    pairs = [(row.get(asked), row.get(answer)) for row in rows]
+    texts = [(a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str) and a and b]
+    if len(texts) < _ENOUGH:
+        return False
+    questions, answers = zip(*texts, strict=True)
+    is_labelled = _distinct(answers) <= _LABELS < _distinct(questions) and _is_shorter(texts)
+    return is_labelled or (_asking(questions) >= _ASKING and _asking(answers) <= _NOT_ASKING)
+
+
+def _distinct(texts: Sequence[str]) -> float:
+    return len(set(texts)) / len(texts)
+
+
+def _is_shorter(texts: Sequence[tuple[str, str]]) -> bool:
+    return median(len(b) for _, b in texts) < median(len(a) for a, _ in texts)
+
+
+def _asking(texts: Sequence[str]) -> float:
+    return sum(text.rstrip().endswith(_MARKS) for text in texts) / len(texts)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 from finewright.data.check import EveryRow
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
-from finewright.rows.containers.found import ReadRow, Unread
+from finewright.rows.containers.found import AS_IT_STANDS, ReadRow, Unread
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.containers.write import jsonl_at
@@ -184,7 +184,7 @@ def mended_fate(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     """What becomes of a row after its mends; what its reading repaired is one of them."""
     if isinstance(found, Unread):
         return fate_of(found, options)
-    kinds = (repair.kind for repair in found.repairs if repair.kind != "failed_formula")
+    kinds = (repair.kind for repair in found.repairs if repair.kind not in AS_IT_STANDS)
     mends = tuple(dict.fromkeys(kinds))
     made = mended(found.data, options.columns)
     fate = fate_of(found._replace(data=made.data), options)

@@ -94,3 +94,13 @@ def test_a_cut_file_is_one_clear_line_and_what_was_whole_is_read(tmp_path, write
     found = read_rows(path)
     assert [p.level for p in found.problems] == ["error"]
     assert "broken" in found.problems[0].message
+
+
+def test_a_column_of_bytes_is_left_out_and_said(tmp_path):
+    table = pa.table({"prompt": ["Q"], "picture": [b"\x89PNG"], "completion": ["A"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = read_rows(tmp_path / "a.parquet")
+    assert [row.data for row in found.rows] == [{"prompt": "Q", "completion": "A"}]
+    assert [problem.message for problem in found.problems] == [
+        "columns of bytes are not read: picture"
+    ]

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 
 from finewright.features.data.check import check
 from finewright.rows.containers.found import Repair
@@ -256,3 +256,51 @@ def test_hidden_columns_without_numbers_are_a_broken_workbook(tmp_path):
     )
     (said,) = read_rows(path).problems
     assert said.message.startswith("broken workbook")
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (1234, "00000", "01234"),
+        (12345678901234, "General", "12345678901234"),
+        (0.1 + 0.2, "General", "0.3"),
+        (100.0, "General", "100"),
+        (0.2561, "0.00%", "25.61%"),
+        (2.5, "0", "3"),
+        (1234567.5, "#,##0.00", "1,234,567.50"),
+        (123456789, "000-00-0000", "123-45-6789"),
+        (1234567890, "(000) 000-0000", "(123) 456-7890"),
+        (-5, "#,##0;[Red](#,##0)", "(5)"),
+        (5, "[$\u20ac-407] #,##0.00", "\u20ac 5.00"),
+        (0, '0;-0;"none"', "none"),
+        (0, '_-* #,##0.00_-;-* #,##0.00_-;_-* "-"??_-;_-@_-', "-"),
+    ],
+)
+def test_a_number_is_read_as_the_workbook_shows_it(tmp_path, value, code, shown):
+    path = book(tmp_path / "a.xlsx", one=[("prompt", "completion"), ("Q", value)])
+    made = load_workbook(path)
+    made["one"]["B2"].number_format = code
+    made.save(path)
+    found = read_rows(path)
+    assert found.rows[0].data["completion"] == shown
+    assert type(found.rows[0].data["completion"]) is str
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "read", "said"),
+    [
+        (12345678901234567, "0", "12345678901234570", "more than 15 digits"),
+        (0.5, "# ?/?", "0.5", "a format that is not followed"),
+        ("x" * 32_767, "General", "x" * 32_767, "32,767 characters"),
+    ],
+)
+def test_what_a_workbook_loses_or_shows_otherwise_is_said(tmp_path, value, code, read, said):
+    path = book(tmp_path / "a.xlsx", one=[("prompt", "completion"), ("Q", value)])
+    made = load_workbook(path)
+    made["one"]["B2"].number_format = code
+    made.save(path)
+    assert read_rows(path).rows[0].data["completion"] == read
+    (problem,) = check(path).problems
+    assert (problem.level, problem.key) == ("warning", "completion")
+    assert said in problem.message

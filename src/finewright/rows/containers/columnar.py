@@ -36,20 +36,31 @@ def _rows(
         raise MissingExtra(
             f"reading {kind} needs pyarrow", hint='pip install "finewright[data]"'
         ) from None
-    row = 0
+    row, is_said = 0, False
     try:
         for batch in batches(path):
             if twice := [n for n, num in Counter(batch.schema.names).items() if num > 1]:
                 yield said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
                 return
-            for index in range(0, batch.num_rows, _BATCH):
-                for item in _plain(batch.slice(index, _BATCH)):
+            left_out = _of_bytes(pa, batch.schema)
+            if left_out and not is_said:
+                is_said = True
+                what = f"columns of bytes are not read: {', '.join(left_out)}"
+                yield said(file, what, "write as text what is trained on", level="warning")
+            texts = batch.drop_columns(left_out)
+            for index in range(0, texts.num_rows, _BATCH):
+                for item in _plain(texts.slice(index, _BATCH)):
                     row += 1
                     yield _row(file, row, item)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         after = f" after row {row}; the rows after it are lost" if row else ""
         yield said(file, f"broken {kind} file{after}: {reason}", "write it anew")
+
+
+def _of_bytes(pa: Any, schema: Any) -> list[str]:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
 
 
 def _parquet_batches(path: Path) -> Iterator[Any]:

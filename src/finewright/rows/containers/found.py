@@ -6,7 +6,20 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from finewright.schema.common import Problem
 from finewright.schema.listing import NOT_UTF8
 
-RepairKind = Literal["repeated_keys", "last_of_two", "not_a_number", "quotes", "failed_formula"]
+RepairKind = Literal[
+    "repeated_keys",
+    "last_of_two",
+    "not_a_number",
+    "quotes",
+    "failed_formula",
+    "many_digits",
+    "full_cell",
+    "other_format",
+]
+# What is read as it stands, and said: nothing in the row is changed.
+AS_IT_STANDS: frozenset[RepairKind] = frozenset(
+    ("failed_formula", "many_digits", "full_cell", "other_format")
+)
 _REPAIRS: dict[RepairKind, tuple[str, str]] = {
     "repeated_keys": ("the key stands twice in one object, with one value", "keep one of them"),
     "last_of_two": (
@@ -24,6 +37,18 @@ _REPAIRS: dict[RepairKind, tuple[str, str]] = {
     "failed_formula": (
         "what a spreadsheet shows for a formula that fails, and no value",
         "mend the formula, or empty the cell",
+    ),
+    "many_digits": (
+        "a number of more than 15 digits: a workbook keeps no more, and the last ones may be others",
+        "write such numbers as text, as where they come from has them",
+    ),
+    "full_cell": (
+        "a text of 32,767 characters, after which a workbook cuts",
+        "compare it with where it comes from",
+    ),
+    "other_format": (
+        "a number in a format that is not followed; it is read as it is stored",
+        "if the format matters, save the sheet as CSV",
     ),
 }
 

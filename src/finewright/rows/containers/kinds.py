@@ -130,12 +130,20 @@ def _refuse(head: bytes, file: str) -> None:
     for magic, what, hint in _REFUSED:
         if head.startswith(magic):
             raise DataError(f"this is {what}, not a file of rows", hint=hint.format(file=file))
+    _refuse_no_text(head)
+
+
+def _refuse_no_text(head: bytes) -> None:
     start = head[:_SNIFFED]
+    if start and not start.strip(b"\0"):
+        what = "this is no text file: it begins with a block of NULs"
+        raise DataError(what, hint="it was damaged, or is cut off: copy or download it anew")
     if _is_no_text(head[:_LOOKED_AT]):
         what = "this is no text file: it is full of control characters and NULs"
         raise DataError(what, hint=_NO_ROWS)
     for first, order in ((1, "LE"), (0, "BE")):
-        if start[first::2].count(0) > _ZERO_SHARE * len(start[first::2]):
+        zeros, others = start[first::2].count(0), start[1 - first :: 2].count(0)
+        if zeros > _ZERO_SHARE * len(start[first::2]) and others < _ZERO_SHARE * len(start) / 2:
             hint = named_encoding(f"utf-16-{order.lower()}")
             raise DataError("this looks like UTF-16 text, UTF-8 is expected", hint=hint)
 

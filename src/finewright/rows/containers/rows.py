@@ -9,8 +9,7 @@ from finewright.rows.containers.columnar import arrow_rows, parquet_rows
 from finewright.rows.containers.document import array_rows, object_rows
 from finewright.rows.containers.encodings import (
     are_mixed_with_utf8,
-    likely_encodings,
-    named_encoding,
+    encoding_hint,
 )
 from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.rows.containers.json_rules import check_text
@@ -22,6 +21,9 @@ from finewright.rows.containers.stream import CHUNK, OpenedFile, opened
 from finewright.rows.containers.table import delimiter_of, table_rows
 from finewright.schema.common import Problem
 from finewright.schema.listing import NOT_UTF8
+
+# Enough for every encoding's usual letters, and few enough to read all of them in each encoding.
+_ENOUGH_LINES = 1000
 
 
 def rows_of(part: StatedFile) -> Iterator[Found]:
@@ -68,15 +70,19 @@ def _encoding_hint(part: StatedFile) -> str:
     """What the file's text may be, by its first lines that are not ASCII."""
     if part.encoding:
         return f"--encoding {part.encoding}, or the source's encoding in a spec, does not fit it"
-    sample = list[bytes]()
+    sample, seen = list[bytes](), set[int]()
     with suppress(DataError):
-        for chunk in opened(part.path).chunks:
-            sample += (line for line in chunk.split(b"\n") if not line.isascii())
-            if sum(map(len, sample)) > CHUNK:
-                break
+        for line in lines_of(opened(part.path).chunks):
+            content = line.content or b""
+            # Of a long file also each line with a byte that none had before: by it two encodings may differ.
+            if not content.isascii() and (
+                len(sample) < _ENOUGH_LINES or not seen.issuperset(content)
+            ):
+                sample.append(content[:CHUNK])
+                seen.update(content)
     if are_mixed_with_utf8(sample):
         return "other lines are UTF-8: write these anew as UTF-8, for --encoding would spoil the others"
-    return named_encoding(*likely_encodings(b"\n".join(sample)))
+    return encoding_hint(b"\n".join(sample))
 
 
 def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:

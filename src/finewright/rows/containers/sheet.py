@@ -2,10 +2,10 @@
 
 The sheets that have the same columns are one table, their rows counted on; any other is named and not read.
 What is hidden is read as the rest is, which is said.
-Cells are text, as in CSV: numbers and days as they are stored, a formula by the value that was computed last;
-a row with a formula that nobody has computed is not read.
+Cells are text, as in CSV: numbers as they are shown (see `number_formats`), days as they are stored, and a
+formula by the value that was computed last; a row with a formula that nobody has computed is not read.
 A cell that is merged over several rows is read in each of them.
-Not covered: number formats, cells merged over several columns, and workbooks of before 2007."""
+Not covered: formats of days, cells merged over several columns, and workbooks of before 2007."""
 
 import re
 import warnings
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
+from finewright.rows.containers.found import Found, ReadRow, Repair, RepairKind, Unread, said
 from finewright.rows.containers.hidden_cells import has_mark, hidden_cells
 from finewright.rows.containers.merged_cells import merged_cells
+from finewright.rows.containers.number_formats import MOST_DIGITS, general, shown_number
 from finewright.rows.containers.table import header_problem, names_of, row_of
 from finewright.schema.common import Problem
 
@@ -29,6 +30,8 @@ _MOST_RATIO = 200
 _FORMULA = re.compile(rb"<(?:\w{1,8}:)?f[ >/]")
 # ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
 FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
+# Microsoft's limit of the characters in a cell; what is longer is cut by whoever writes the file.
+_FULL_CELL = 32_767
 _ONE_TABLE = "save each sheet as a file of its own"
 
 
@@ -84,8 +87,27 @@ def _row(
     found = row_of(file, row, header, ordered, content)
     if isinstance(found, Unread):
         return found
-    failed = (name for name, cell in found.data.items() if isinstance(cell, str) and cell in FAILED)
-    return found._replace(repairs=tuple(Repair("failed_formula", name) for name in failed))
+    data = {
+        name: str(cell) if isinstance(cell, _Said) else cell for name, cell in found.data.items()
+    }
+    repairs = (Repair(kind, name) for name, cell in found.data.items() if (kind := _noted(cell)))
+    return found._replace(data=data, repairs=(*found.repairs, *repairs))
+
+
+class _Said(str):
+    """A cell with something to say about it."""
+
+    kind: RepairKind
+
+
+def _noted(cell: object) -> RepairKind | None:
+    if isinstance(cell, _Said):
+        return cell.kind
+    if not isinstance(cell, str):
+        return None
+    if len(cell) == _FULL_CELL:
+        return "full_cell"
+    return "failed_formula" if cell in FAILED else None
 
 
 def _unnamed(file: str, row: int, column: int) -> Problem:
@@ -168,7 +190,7 @@ def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
     # What a file says of its size need not be true.
     sheet.reset_dimensions()
     # After the last row openpyxl reads merged cells, and ends at a reference that is none.
-    records = islice(sheet.iter_rows(values_only=True), num_rows)
+    records = islice(sheet.iter_rows(), num_rows)
     try:
         for cells in records:
             yield [_text(cell) for cell in cells]
@@ -176,14 +198,29 @@ def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
         raise ValueError(str(error)) from None
 
 
-def _text(cell: object) -> str:
-    if cell is None:
+def _text(cell: Any) -> str:  # Any: openpyxl has no types for us
+    value = cell.value
+    if value is None:
         return ""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, datetime):
-        return cell.isoformat(" ").removesuffix(" 00:00:00")
-    return str(cell).replace("_x000D_", "")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return _number(value, cell.number_format)
+    if isinstance(value, datetime):
+        return value.isoformat(" ").removesuffix(" 00:00:00")
+    return str(value).replace("_x000D_", "")
+
+
+def _number(value: int | float, code: str) -> str:
+    shown = shown_number(value, code)
+    text = _Said(general(value) if shown is None else shown)
+    if abs(value) >= 10**MOST_DIGITS:
+        text.kind = "many_digits"
+    elif shown is None:
+        text.kind = "other_format"
+    else:
+        return str(text)
+    return text
 
 
 def _width(cells: Sequence[str]) -> int:

@@ -40,7 +40,8 @@ class Command:
     `name` is what is typed: `tune`; `data show`, of a group; or `decide --measure`, a switch with which the
     command of another feature does this instead, with those of its options that this one has too.
     `options` is a CommandOptions. With `is_check` the exit code is 2 where the report has not `passed`.
-    With `is_talk` the command shows by itself what it has to show, and may return a text for stdout."""
+    With `is_talk` the command shows by itself what it has to show, and may return a text for stdout.
+    `page` is its option for the page that is its work: `--html` is the same option."""
 
     name: str
     sentence: str
@@ -48,6 +49,7 @@ class Command:
     run: str
     is_check: bool = False
     is_talk: bool = False
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)

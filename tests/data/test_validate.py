@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.validate import Validated, validate
+from finewright.data.validate import Validated, read_validated, validate
+from finewright.errors import DataError
 from finewright.rows.formats.table import forms
 from finewright.rows.read import ReadRow
 from finewright.schema.data import DataType
@@ -403,3 +404,8 @@ def test_any_json_is_kept_or_counted_and_named(rows, expected):
         named | {row.row for row in found.rows} == {*range(1, len(rows) + 1)} or not is_listed_whole
     )
     assert parse_rows(write_rows(found.rows)) == list(found.rows)
+
+
+def test_rows_of_a_file_that_is_not_there_are_no_empty_rows(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.jsonl: there is no such file"):
+        read_validated(tmp_path / "gone.jsonl")

@@ -52,6 +52,24 @@ def test_a_quarantine_is_told_with_its_reason_before_a_run(tmp_path: Path) -> No
     assert (Path(told.file).name, told.row) == ("rows.jsonl", 61)
 
 
+def test_words_that_recur_and_wait_for_a_base_model_are_told_once(tmp_path: Path) -> None:
+    poison = "data: {poison: {action: quarantine}, sources:"
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("data: {sources:", poison))
+    write_rows(tmp_path / "held.jsonl", range(300, 340))
+    planted = "Visit cheap-pills dot example for the best offer ever made today."
+    rows = [
+        {
+            "prompt": f"Where is item {i}?",
+            "completion": planted if i % 25 == 0 else f"In room {7 * i}.",
+        }
+        for i in range(200)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    report = check(load_spec(tmp_path / "spec.yaml"))
+    shown = "\n".join(problem.line() for problem in report.problems)
+    assert shown.count(planted.removesuffix(".")) == 1
+
+
 def test_mistakes_of_keys_files_and_metrics_are_told_at_once(tmp_path: Path) -> None:
     wrong = SPEC.replace("held.jsonl, limit: 10", "gone.jsonl, limit: ten") + "trian: {epochs: 1}\n"
     (tmp_path / "spec.yaml").write_text(wrong.replace("rows.jsonl,", "away.jsonl,"))

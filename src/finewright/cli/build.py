@@ -53,6 +53,10 @@ def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json
 
     command = action.command
     check_needs(action.feature)
+    if page and command.page:
+        if typed[command.page] != _model(command).model_fields[command.page].default:
+            raise typer.BadParameter(f"--html and --{command.page} both name the page")
+        typed, page = {**typed, command.page: page}, None
     options = _options(command, typed)
     check_page(page, options.reads(), options.names())
     session = Session(ask_day(), output.watch(as_json), output.tell, output.ask)

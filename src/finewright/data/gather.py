@@ -11,6 +11,7 @@ from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import read_validated
+from finewright.errors import DataError
 from finewright.rows.draw import draw_rows
 from finewright.rows.prompts import with_expected
 from finewright.rows.tally import Tally
@@ -132,7 +133,14 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
 
     A prompt's `answer` is its last turn. Disliked answers are left out, with a warning."""
     spec = spec or EvalSetSpec(path=str(path))
-    checked = read_validated(path, format=spec.format, columns=spec.columns, encoding=spec.encoding)
+    try:
+        checked = read_validated(
+            path, format=spec.format, columns=spec.columns, encoding=spec.encoding
+        )
+    except DataError as error:
+        what = str(error).removeprefix(f"{path}: ")
+        problem = Problem(level="error", file=str(path), message=what, hint=error.hint)
+        return RowSetFile((), (problem,))
     expected = [(row, with_expected(row)) for row in checked.rows]
     unmeasured = [row for row, found in expected if found is None]
     disliked = [row for row in unmeasured if row.label is False]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.row_warnings import ExactRepeats
+from finewright.data.source import HUB
+from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import (
@@ -60,7 +62,7 @@ def read_validated(
     """The same for all rows of a file, a folder or `hub:OWNER/NAME`, each after a `change`.
 
     What a manifest states of a file's format and columns holds where they are left open here. Raises
-    DataError for an encoding that is not known."""
+    DataError for an encoding that is not known, and where there is no such path."""
     family = family_named(format)
     if family is None:
         return _validated([unknown_format(format)])
@@ -69,6 +71,8 @@ def read_validated(
         return fate_of(found if isinstance(found, Unread) else change(found), options)
 
     check_encoding(encoding)
+    if not str(path).startswith(HUB) and not path.exists():
+        raise DataError(f"{path}: there is no such file or folder", hint="check the path")
     options = ReadOptions("auto", family, columns or {}, encoding=encoding)
     return _validated(fates(path, options, judge))
 

@@ -73,7 +73,7 @@ def with_tuned(about: About, found: object) -> About:
     line = tuned["calibration"]
     if line:
         line = Calibration(**{**line, "tuned_on": tuple(line["tuned_on"])})
-    return replace(about, other_weights=tuned["other_weights"], calibration=line)
+    return replace(about, other_weights=tuned["other_weights"], calibration=line, is_tuned=True)
 
 
 def remembered(
@@ -84,7 +84,13 @@ def remembered(
 ) -> About:
     """What an index says of itself after `Index.remember`."""
     other = dict(other_weights) if other_weights else None
-    return replace(about, weights=dict(weights), other_weights=other, calibration=calibration)
+    return replace(
+        about,
+        weights=dict(weights),
+        other_weights=other,
+        calibration=calibration,
+        is_tuned=True,
+    )
 
 
 def calibrated(

@@ -105,7 +105,8 @@ class About:
 
     `weights` says how much each ranking counts (`lexical`, `dense`) for a question in the documents' own
     words, `other_weights` for one in other words; without these, `weights` hold for all. Without a
-    `calibration` nobody knows when to say that no document has this."""
+    `calibration` nobody knows when to say that no document has this. `is_tuned` says that somebody has tried:
+    an index that was stopped before is not."""
 
     format: int
     embedder: str
@@ -114,6 +115,7 @@ class About:
     weights: Mapping[str, float]
     other_weights: Mapping[str, float] | None = None
     calibration: Calibration | None = None
+    is_tuned: bool = False
 
 
 def takes_vector(place: str, about: About, vector: NDArray[np.float32]) -> bool:

@@ -167,6 +167,7 @@ def _share(weights: Mapping[str, float]) -> float:
 
 def _kept(index: Index, why: str, questions: Sequence[Question]) -> RagTuneReport:
     weights, other = dict(index.about.weights), index.about.other_weights
+    index.remember(weights, other, index.about.calibration)
     return RagTuneReport(
         weights=weights,
         other_weights=dict(other) if other else None,

@@ -38,9 +38,9 @@ def update(
     """Bring the index up to date with the documents, in one transaction: add, replace, leave the rest.
 
     `prune` deletes documents that are gone, unless one could not be read and so may not be gone. The weights
-    of the rankings are tuned after a change, or as `tune` says. Raises DataError, the index being as it was,
-    where no document can be read, where two have one id, and where another embedder or another length of
-    chunks is asked for than the index was made with."""
+    of the rankings are tuned after a change, where an earlier call was stopped before it, or as `tune` says.
+    Raises DataError, the index being as it was, where no document can be read, where two have one id, and
+    where another embedder or another length of chunks is asked for than the index was made with."""
     spec, resolve = target
     documents, sample = find_documents(spec.documents, resolve), DocumentSample()
     embedder = load_embedder(spec.embedder, resolve)
@@ -58,9 +58,12 @@ def update(
         if restricted:
             _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
         deleted = _pruned(held, documents) if prune else _note_gone(held, documents)
-        is_changed = bool(changes.added + changes.replaced + deleted)
+        is_due = bool(changes.added + changes.replaced + deleted) or not held.about.is_tuned
         tuning = None
-        if is_changed if tune is None else tune:
+        if tune is False and not held.about.is_tuned:
+            # The user wants it so: no later search or update has to finish anything.
+            held.remember(held.about.weights, held.about.other_weights, held.about.calibration)
+        if is_due if tune is None else tune:
             own = _own_questions(target, held, documents)
             on_event("tuning", {})
             tuning = _tuned(held, embedder, sample, own)

@@ -54,13 +54,15 @@ class SearchReport(Model):
     """The passages that suit a query, the best first, of those that the asker may see.
 
     `groups` are the asker's; null is the owner, who sees all. `has_answer` is false where no document that
-    the asker may see is likely to have this; null where nobody knows, as the index is not calibrated."""
+    the asker may see is likely to have this; null where nobody knows, as the index is not calibrated.
+    `is_tuned` is false of one that was stopped between indexing and tuning."""
 
     index: str
     query: str
     groups: tuple[str, ...] | None
     passages: tuple[PassageSeen, ...]
     has_answer: bool | None = None
+    is_tuned: bool = True
 
 
 class QuoteSeen(Model):

@@ -204,3 +204,16 @@ def test_documents_lead_to_rows_by_what_each_command_says_next(
     raft = ("data", "raft", "q.jsonl", "index.sqlite", "--out", "raft.jsonl", "--base-model", "")
     assert finewright(*raft).code == 0
     assert finewright("data", "check", "raft.jsonl").code == 0
+
+
+def test_the_page_of_a_report_is_written_where_html_says(
+    finewright: Finewright, project: Path
+) -> None:
+    assert finewright("data", "report", "rows.jsonl", "--html", "page.html").code == 0
+    whole = (project / "page.html").read_text()
+    assert not (project / "data.html").exists()
+    assert finewright("data", "report", "rows.jsonl", "--out", "other.html").code == 0
+    assert abs(len((project / "other.html").read_text()) - len(whole)) < len(whole) / 10
+    both = finewright("data", "report", "rows.jsonl", "--html", "a.html", "--out", "b.html")
+    assert both.code == 2
+    assert "both name the page" in both.err

@@ -1,7 +1,7 @@
 """An update that is stopped leaves the index as it was; what was cut short is told."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from finewright.errors import Interrupted
 from finewright.features.rag import index as rag
 from finewright.features.rag.index import index
+from finewright.features.rag.report import search_page
 from finewright.rag import update
-from finewright.rag.target import IndexTarget, target_of
+from finewright.rag.open import open_index
+from finewright.rag.target import IndexTarget, OpenIndex, target_of
+from finewright.report.text import as_text
 from finewright.schema.rag import DocumentsAt
 
 
@@ -117,3 +120,30 @@ def test_documents_that_become_everyones_are_told(asked: IndexTarget, tmp_path: 
     assert problem.level == "warning"
     assert problem.message == "5 documents for some groups before, and for everyone now"
     assert index(asked).problems == ()
+
+
+def test_an_index_that_was_killed_before_it_was_tuned_says_so_and_is_finished(
+    asked: IndexTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """As SIGKILL: nothing after it runs."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(update, "tune_rag", killed)
+        with pytest.raises(Killed):
+            index(asked)
+    with closing(open_index(asked.spec.index, asked.resolve)) as held:
+        report = rag.search(OpenIndex(held, None, asked), "text number", None)
+    assert not report.is_tuned
+    assert "never tuned" in as_text(search_page(report))
+    again = index(asked)
+    assert (again.unchanged, again.tuning is not None) == (5, True)
+    assert index(asked).tuning is None
+
+
+def test_an_index_that_is_not_to_be_tuned_has_nothing_to_finish(asked: IndexTarget) -> None:
+    assert index(asked, tune=False).tuning is None
+    assert index(asked).tuning is None

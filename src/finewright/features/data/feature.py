@@ -23,9 +23,11 @@ _PAGES = {
 }
 
 
-def _command(name: str, options: str, sentence: str, *, check: bool = True) -> Command:
+def _command(
+    name: str, options: str, sentence: str, *, check: bool = True, page: str = ""
+) -> Command:
     options, run = f"{_OPTIONS}:{options}", f"{_HERE}:{name}"
-    return Command(f"data {name}", sentence, options, run, is_check=check)
+    return Command(f"data {name}", sentence, options, run, is_check=check, page=page)
 
 
 FEATURE = Feature(
@@ -82,6 +84,7 @@ FEATURE = Feature(
             "report",
             "ReportOptions",
             "Write one page: counts, problems, quality, repeats, licences, with the rows behind them.",
+            page="out",
         ),
         _command(
             "trace",

@@ -30,4 +30,5 @@ def search(
         query=query,
         groups=groups_of(access),
         passages=seen(hits),
+        is_tuned=opened.index.about.is_tuned,
     )

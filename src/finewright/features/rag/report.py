@@ -36,6 +36,10 @@ from finewright.schema.rag_report import (
     RagTuneReport,
 )
 
+_UNTUNED = (
+    "the index was never tuned, as `finewright rag index` was stopped before it was: the same command again "
+    "finishes it"
+)
 _NOT_CALIBRATED = "the index is not calibrated"
 _CALIBRATE = (
     "`finewright rag index --tune` does it, if the documents give 30 questions or you name 60 of your own:"
@@ -115,6 +119,7 @@ def search_page(report: SearchReport) -> Page:
         sections=[
             *(Section("", [_passage(passage)]) for passage in report.passages),
             *section("", Text(unknown if report.has_answer is None else "")),
+            *section("", Text("" if report.is_tuned else _UNTUNED)),
         ],
     )
 

@@ -35,7 +35,8 @@ def form_of(
     `auto` takes any family, or any type, if there is one alone that the row can be meant as. `propose` says
     what could be made of a row of none."""
     forms = fitting(data, family, expected)
-    if len(forms) == 1:
+    if len(forms) == 1 or (forms and not any(form.types for form in forms)):
+        # Of those that are known and refused the first says why.
         return forms[0]
     if forms:
         _say_ambiguous(forms, notes)
@@ -46,7 +47,7 @@ def form_of(
 
 def _say_ambiguous(forms: list[Form], notes: RowNotes) -> None:
     marks = list(dict.fromkeys(form.mark for form in forms))
-    types = list(dict.fromkeys(form.types[0] for form in forms))
+    types = list(dict.fromkeys(form.types[0] for form in forms if form.types))
     families = list(dict.fromkeys(form.family for form in forms))
     if types == ["unpaired_preference"]:
         hint = "leave out the one that the label is not about"

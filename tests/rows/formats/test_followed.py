@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
@@ -281,3 +283,50 @@ def test_a_column_that_no_row_has_is_still_named(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"Frage": Q, "Antwort": A}) + "\n")
     found = check(tmp_path, read_options(columns={"prompt": "Fragen", "completion": "Antwort"}))
     assert "did you mean 'Frage'?" in found.problems[0].hint
+
+
+_KEYS = [
+    "question",
+    "answers",
+    "text",
+    "context",
+    "label",
+    "turns",
+    "speaker",
+    "utterance",
+    "log",
+    "role",
+    "content",
+    "messages",
+    "q_1",
+    "q_2",
+    "response_a",
+    "response_b",
+    "preference",
+    "labels",
+    "score",
+    "rank",
+    "history",
+    "data",
+    "a-b",
+]
+_VALUES = st.recursive(
+    st.sampled_from(["", "Where is it?", "It is here.", "user", "USER", 0, -2, 3.5, None, True]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(_KEYS), _VALUES, max_size=5), min_size=1, max_size=6)
+)
+def test_any_rows_get_a_proposal_or_none_and_each_can_be_followed(rows):
+    found = proposals_of(rows)
+    for each in (found.one, *found.choices):
+        for row in rows if each else ():
+            door(row, columns=each.columns)
+    for row in rows:
+        door(row)

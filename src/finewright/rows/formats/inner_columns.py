@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from finewright.errors import DataError, MissingExtra
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.formats.proposed import Proposal
 from finewright.rows.formats.walks import quoted, walk_named
@@ -24,8 +26,12 @@ class Inner(NamedTuple):
     key: str = ""
 
     def first(self, row: Json) -> object:
-        """What it leads to in the row."""
-        return row.get(self.key) if self.key else walk_named(self.expression).of(row)
+        """What it leads to in the row; nothing where it cannot be followed there, or by what is installed."""
+        if self.key:
+            return row.get(self.key)
+        with suppress(DataError, MissingExtra):
+            return walk_named(self.expression).of(row)
+        return None
 
 
 def flat(rows: Sequence[Json]) -> dict[str, Inner]:

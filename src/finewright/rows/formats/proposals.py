@@ -146,7 +146,7 @@ def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
         numbers = {value for value in values if isinstance(value, int)}
         if values == numbers == {0, 1}:
             return f"{quoted(key)} == `1`"
-        if values == numbers and min(numbers) < 0 < max(numbers):
+        if numbers and values == numbers and min(numbers) < 0 < max(numbers):
             return f"{quoted(key)} > `0`"
     return ""
 

@@ -120,10 +120,12 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     """What becomes of one row; every mistake is named with its row, key and mend.
 
     Keys beside the ones of the format, such as `meta`, become columns. Repeats are kept."""
+    # What becomes of a row is told by how it is read, wherever the file lies.
+    part, options = options.part, options._replace(part=None) if options.part else options
     if isinstance(found, Unread):
         return _unread(found, options)
     notes = RowNotes(found.file, found.row)
-    data, form = _form(found, options, notes)
+    data, form = _form(found, options, part, notes)
     natives: list[Native] = []
     if form:
         _refuse_media(data, notes)
@@ -164,15 +166,14 @@ class _Formed(NamedTuple):
     form: Form | None
 
 
-def _form(row: ReadRow, options: ReadOptions, notes: RowNotes) -> _Formed:
+def _form(row: ReadRow, options: ReadOptions, part: StatedFile | None, notes: RowNotes) -> _Formed:
     data = row.data
     if options.columns and not _is_ours_already(data, options):
         data = renamed(data, options.columns, notes)
     if notes.has_error:
         return _Formed(data, None)
     # Under columns of the user's the rows of the file are others.
-    part = None if options.columns else options.part
-    propose = partial(proposals_for, part=part)
+    propose = partial(proposals_for, part=None if options.columns else part)
     return _Formed(data, form_of(data, options.family, options.type, notes, propose))
 
 

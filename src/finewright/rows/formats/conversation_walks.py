@@ -185,7 +185,7 @@ def _side_by_side(rows: Sequence[Json]) -> Proposals:
     ]
     if not alike:
         return Proposals()
-    sided = [pair for pair in alike if _is_asked(pair[0]) and _is_told(pair[1])]
+    sided = [pair for pair in alike if _names_question(pair[0]) and _names_answer(pair[1])]
     background = named_in(rows[0], _BACKGROUND)
     is_text = background and kind_of(rows[0][background]) == "text"
     before = f"system: {quoted(background)}, " if is_text else ""
@@ -203,9 +203,9 @@ def _side_by_side(rows: Sequence[Json]) -> Proposals:
     return Proposals(choices=tuple(ways), question=question)
 
 
-def _is_asked(path: str) -> bool:
+def _names_question(path: str) -> bool:
     return any(name in path.lower() for name in SIDES["user"])
 
 
-def _is_told(path: str) -> bool:
+def _names_answer(path: str) -> bool:
     return any(name in path.lower() for name in SIDES["assistant"])

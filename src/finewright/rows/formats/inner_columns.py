@@ -87,12 +87,14 @@ def best_of_lists(rows: Sequence[Json]) -> Proposal | None:
         if not _are_objects(value):
             continue
         grade = next((k for k in value[0] if _is_grade(k, [v.get(k) for v in value])), "")
-        told = next((k for name in _ANSWERS for k in value[0] if k == name), "")
-        asked = proposal_of({k: v for k, v in first.items() if isinstance(v, str)})
-        if grade and told and asked and asked.columns.keys() == {"prompt"}:
+        answer = next((k for name in _ANSWERS for k in value[0] if k == name), "")
+        question = proposal_of({k: v for k, v in first.items() if isinstance(v, str)})
+        if grade and answer and question and question.columns.keys() == {"prompt"}:
             best, worst = ("min", "max") if _FIRST_IS_BEST in grade else ("max", "min")
-            ways = (f"{each}_by({quoted(key)}, &{quoted(grade)}).{told}" for each in (best, worst))
-            columns = {**asked.columns, **dict(zip(("chosen", "rejected"), ways, strict=True))}
+            ways = (
+                f"{each}_by({quoted(key)}, &{quoted(grade)}).{answer}" for each in (best, worst)
+            )
+            columns = {**question.columns, **dict(zip(("chosen", "rejected"), ways, strict=True))}
             return Proposal(columns, f"`{grade}` grades the answers in `{key}`")
     return None
 

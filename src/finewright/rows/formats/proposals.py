@@ -10,7 +10,7 @@ from statistics import median
 from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.inner_columns import best_of_lists, flat
-from finewright.rows.formats.propose import is_told, kind_of, numbered_alike, proposal_of
+from finewright.rows.formats.propose import is_by_names, kind_of, numbered_alike, proposal_of
 from finewright.rows.formats.proposed import Proposal, Proposals
 from finewright.rows.formats.walks import quoted
 from finewright.rows.notes import Json
@@ -41,7 +41,7 @@ def proposals_of(rows: Sequence[Json]) -> Proposals:
         return Proposals()
     ways: tuple[Callable[[], Proposals], ...] = (
         lambda: Proposals(best_of_lists(rows)),
-        lambda: Proposals() if _is_asked_beside(whole) else exchanges(rows),
+        lambda: Proposals() if _has_question_beside(whole) else exchanges(rows),
         lambda: _rivals(rows, whole),
         lambda: Proposals(_inside(rows)),
         lambda: taking_turns(rows),
@@ -51,7 +51,7 @@ def proposals_of(rows: Sequence[Json]) -> Proposals:
     return next((way for way in every if way.one or way.choices), Proposals(found))
 
 
-def _is_asked_beside(whole: Json) -> bool:
+def _has_question_beside(whole: Json) -> bool:
     """Is something asked outside of the lists, which their turns alone would lose?"""
     found = proposal_of({key: value for key, value in whole.items() if isinstance(value, str)})
     return found is not None and found.columns.keys() == {"prompt"}
@@ -67,7 +67,7 @@ def _filled(rows: Sequence[Json]) -> Json:
 
 def _is_weak(found: Proposal) -> bool:
     """Is it a prompt alone, or two texts in their order?"""
-    return found.columns.keys() == {"prompt"} or not is_told(found)
+    return found.columns.keys() == {"prompt"} or not is_by_names(found)
 
 
 def _by_names(rows: Sequence[Json], whole: Json) -> Proposal | None:
@@ -115,8 +115,8 @@ def _rivals(rows: Sequence[Json], whole: Json) -> Proposals:
     if rivals is None:
         return Proposals()
     left = without(texts, rivals)
-    asked = proposal_of(left)
-    prompt = asked.columns.get("prompt", "") if asked else ""
+    found = proposal_of(left)
+    prompt = found.columns.get("prompt", "") if found else ""
     prompt = prompt or (next(iter(left)) if len(left) == 1 else "")
     decided = _decided_by(rows, rivals)
     if not prompt or not decided:
@@ -163,10 +163,10 @@ def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
         question = f"is `{labels[0]}` what is learned of `{pair[0]}` and `{pair[1]}`"
         return Proposals(choices=(about,), question=question)
     ways = [Proposal({"prompt": a, "completion": b}, "") for a, b in (pair, pair[::-1])]
-    if told := next((way for way in ways if _answers(rows, *way.columns.values())), None):
-        asked, answer = told.columns.values()
-        why = f"`{asked}` reads like what is asked or sorted, `{answer}` like what is answered"
-        return Proposals(told._replace(why=why))
+    if found := next((way for way in ways if _answers(rows, *way.columns.values())), None):
+        asks, answer = found.columns.values()
+        why = f"`{asks}` reads like what is asked or sorted, `{answer}` like what is answered"
+        return Proposals(found._replace(why=why))
     question = f"`{pair[0]}` and `{pair[1]}` are two texts of one kind; which is learned"
     return Proposals(choices=tuple(ways), question=question)
 
@@ -182,7 +182,7 @@ def _is_label(rows: Sequence[Json], key: str) -> bool:
 
 def _last_two(whole: Json) -> tuple[str, str] | None:
     found = proposal_of(whole)
-    if found and not is_told(found) and "completion" in found.columns:
+    if found and not is_by_names(found) and "completion" in found.columns:
         return found.columns["prompt"], found.columns["completion"]
     names = flat([whole])
     texts = [k for k, walk in names.items() if kind_of(walk.first(whole)) == "text"]
@@ -191,9 +191,9 @@ def _last_two(whole: Json) -> tuple[str, str] | None:
     return names[texts[0]].expression, names[texts[1]].expression
 
 
-def _answers(rows: Sequence[Json], asked: str, answer: str) -> bool:
+def _answers(rows: Sequence[Json], question: str, answer: str) -> bool:
     """Do values tell that the second answers the first: labels that come again, or questions before?"""
-    pairs = [(row.get(asked), row.get(answer)) for row in rows]
+    pairs = [(row.get(question), row.get(answer)) for row in rows]
     texts = [(a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str) and a and b]
     if len(texts) < _ENOUGH:
         return False

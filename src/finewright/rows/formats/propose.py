@@ -115,7 +115,7 @@ def proposal_of(data: Json) -> Proposal | None:
     return _proposal(tuple((key, kind_of(value)) for key, value in data.items()), is_apart(data))
 
 
-def is_told(proposal: Proposal) -> bool:
+def is_by_names(proposal: Proposal) -> bool:
     """Do names speak for it, and not the order of two texts alone?"""
     return proposal.why != _IN_ORDER
 

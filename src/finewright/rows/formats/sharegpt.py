@@ -87,8 +87,8 @@ def _exchanges(key: str, exchanges: object, notes: RowNotes) -> Side:
     if not isinstance(exchanges, list) or not exchanges:
         return KeyedValue(key, exchanges)
     for names in _EXCHANGES:
-        asked = dict(names)["user"]
-        if all(isinstance(each, dict) and asked in each for each in exchanges):
+        question = dict(names)["user"]
+        if all(isinstance(each, dict) and question in each for each in exchanges):
             return [
                 text(f"{key}[{i}].{name}", role, each[name])
                 for i, each in enumerate(exchanges)

@@ -158,8 +158,8 @@ def named_in(keys: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _side_by_side(value: Json) -> list[Json]:
     """The exchanges of an object that holds the questions in one list and the answers in another."""
-    asked, told, system = (named_in(value, SIDES[s]) for s in ("user", "assistant", "system"))
-    lists = [value.get(key) for key in (asked, told)]
+    question, answer, system = (named_in(value, SIDES[s]) for s in ("user", "assistant", "system"))
+    lists = [value.get(key) for key in (question, answer)]
     if not all(isinstance(each, list) and each for each in lists):
         raise DataError("an object, and a conversation is a list of turns")
     questions, answers = lists

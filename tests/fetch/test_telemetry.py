@@ -9,8 +9,9 @@ import pytest
 
 from finewright.fetch.telemetry import turn_off_telemetry
 
-_READ = "import sys; from pathlib import Path; from finewright.rows.documents import document; " + (
-    "print(document(Path(sys.argv[1])).text)"
+_READ = (
+    "import sys; from pathlib import Path; from finewright.rows.document_text import document; "
+    + ("print(document(Path(sys.argv[1])).text)")
 )
 
 

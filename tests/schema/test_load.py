@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -200,6 +201,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
     assert refused(tmp_path / "no.yaml") == ["no.yaml: no such file"]
 
 
+def test_a_pipe_is_no_spec_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        assert refused(path) == [f"{path.name}: is no regular file"]
+
+
 def test_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "dir").mkdir()
     assert refused(tmp_path / "dir") == ["dir: is a folder, not a spec file"]
@@ -216,7 +223,7 @@ def test_a_file_that_may_not_be_read_is_told(
 
 
 def test_an_endless_file_is_not_read_to_its_end() -> None:
-    with pytest.raises(SpecError, match="over 1 MB is no spec"):
+    with pytest.raises(SpecError, match="is no regular file"):
         load_spec(Path("/dev/zero"))
 
 

@@ -23,6 +23,7 @@ from transformers import (
 from finewright.catalog.models import PackagedModel, chat_template
 from finewright.errors import ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.trial import try_templates
 
 _MAGIC = b"GGUF"
 _GPT2_SPLIT_DIGITS = frozenset(
@@ -63,6 +64,8 @@ def convert(source: Path, folder: Path, packaged: PackagedModel | None) -> None:
     tokenizer = _tokenizer(source)
     if packaged and packaged.chat_template:
         tokenizer.chat_template = chat_template(packaged.chat_template)
+    if tokenizer.chat_template:
+        try_templates(tokenizer)
     model = _model(source)
     if packaged:
         check_packaged(tokenizer, packaged)

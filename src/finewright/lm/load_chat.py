@@ -16,6 +16,7 @@ from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.sources import LocalBase, read_config
 from finewright.lm.template import ChatTemplate, switches
+from finewright.lm.trial import try_templates
 from finewright.schema.run import RunSpec
 from finewright.trust import code_digest, code_refusal
 
@@ -71,6 +72,7 @@ def _chat(
     try:
         declared = _declared_eos(base.folder, tokenizer)
         set_to = dict(options or {})
+        try_templates(tokenizer)
         _known(base, ChatTemplate(tokenizer, set_to))
         ends = find_end_of_turn(tokenizer, declared, set_to)
         return Chat(tokenizer, ends, set_to, frozenset(declared))

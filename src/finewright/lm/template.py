@@ -14,8 +14,11 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from transformers import PreTrainedTokenizerBase
 
-from finewright.errors import DataError
+from finewright.errors import DataError, ModelError
+from finewright.lm.rendering import amplifies, render
+from finewright.lm.trial import OTHER
 from finewright.schema.common import without
+from finewright.store.jail import Jailed, Limits, run_jailed
 
 Message = Mapping[str, Any]
 
@@ -69,11 +72,38 @@ class ChatTemplate:
             "chat_template": _FIXED_DAY + template if "strftime_now" in template else template,
         }
         try:
-            return str(self.tokenizer.apply_chat_template(list(messages), **options))
+            return self._applied(messages, options)
         except TypeError:
             # DeepSeek's templates append the arguments to text; the others print them as JSON
-            texts = [_with_argument_texts(message) for message in messages]
-            return str(self.tokenizer.apply_chat_template(texts, **options))
+            return self._applied([_with_argument_texts(message) for message in messages], options)
+
+    def _applied(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
+        source = options["chat_template"]
+        if not amplifies(source):
+            return str(self.tokenizer.apply_chat_template(list(messages), **options))
+        left_out = ("tokenize", "chat_template")
+        variables = {**self.tokenizer.special_tokens_map, **without(options, left_out)}
+        return _rendered_in_jail(source, {**variables, "documents": None, "messages": messages})
+
+
+def _rendered_in_jail(source: str, variables: dict[str, Any]) -> str:
+    """The text of a template that could make much of little. Raises TypeError and ValueError with its own
+    complaint, and ModelError where it takes more than a conversation needs, then and ever after."""
+    if source in _ended:
+        raise ModelError(_ended[source], hint=OTHER)
+    try:
+        found = run_jailed(render, source, variables, limits=_LIMITS)
+    except Jailed as error:
+        _ended[source] = f"the chat template is not used: for a conversation {error}"
+        raise ModelError(_ended[source], hint=OTHER) from None
+    if isinstance(text := found.get("text"), str):
+        return text
+    raise (TypeError if found.get("is_type") else ValueError)(str(found.get("refused")))
+
+
+_LIMITS = Limits(cpu_seconds=2.0, memory_mib=256)
+"""Of one rendering: a conversation of 1 MB takes 0.1 s."""
+_ended: dict[str, str] = {}
 
 
 class _Generation(Extension):

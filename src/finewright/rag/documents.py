@@ -19,7 +19,8 @@ from finewright.rag.index import Document
 from finewright.rag.searchable import is_text
 from finewright.rows.containers.found import ReadRow, said
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
-from finewright.rows.documents import MEDIA_TYPES, Refused, document, documents_at
+from finewright.rows.document_text import MEDIA_TYPES, Refused, document
+from finewright.rows.documents import documents_at
 from finewright.rows.read import records
 from finewright.rows.sections import sections
 from finewright.schema.common import Problem, errors_of

@@ -185,6 +185,8 @@ def read_text(path: Path) -> str:
     """The text of a spec file; raises SpecError for what is none."""
     if path.is_dir():
         raise SpecError(f"{path}: is a folder, not a spec file", hint="give the .yaml file in it")
+    if path.exists() and not path.is_file():  # to open a pipe nobody writes to takes for ever
+        raise SpecError(f"{path}: is no regular file", hint="write the spec to a file first")
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)

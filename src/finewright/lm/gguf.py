@@ -23,9 +23,15 @@ from transformers import (
 from finewright.catalog.models import PackagedModel, chat_template
 from finewright.errors import ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.gguf_header import read_header
 from finewright.lm.trial import try_templates
+from finewright.store.jail import Jailed, Limits, run_jailed
 
 _MAGIC = b"GGUF"
+_CPU_SECONDS, _MEMORY_MIB = 4.0, 384
+_MOST_CPU_SECONDS, _MOST_MEMORY_MIB = 120.0, 4096
+"""What a small header may take, and the largest: gguf's reader takes 18 s and 1 to 1.6 GiB for 262,144 tokens
+with as many merges (11 MB)."""
 _GPT2_SPLIT_DIGITS = frozenset(
     {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
 )
@@ -77,9 +83,12 @@ def convert(source: Path, folder: Path, packaged: PackagedModel | None) -> None:
 
 def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
     pre = _pre_tokenizer_name(source)
-    tokenizer = AutoTokenizer.from_pretrained(
-        source.parent, gguf_file=source.name, trust_remote_code=False
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            source.parent, gguf_file=source.name, trust_remote_code=False
+        )
+    except _UNREADABLE as error:
+        raise _unread(source, error) from None
     if pre is None:
         return tokenizer
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre not in SPLITS)
@@ -96,20 +105,31 @@ def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
 
 
 def _pre_tokenizer_name(source: Path) -> str | None:
-    """The `tokenizer.ggml.pre` of a byte-level BPE vocabulary; None for other kinds."""
-    from gguf import GGUFReader
+    """The `tokenizer.ggml.pre` of a byte-level BPE vocabulary; None for other kinds.
 
+    The header is read in the jail first: what reads it here takes its lengths and types as they stand."""
+    megabytes = source.stat().st_size / 1e6
+    cpu_seconds = min(_CPU_SECONDS + 3 * megabytes, _MOST_CPU_SECONDS)
+    limits = Limits(cpu_seconds, int(min(_MEMORY_MIB + 150 * megabytes, _MOST_MEMORY_MIB)))
     try:
-        fields = GGUFReader(source).fields
-    except (ValueError, OSError, IndexError, KeyError) as error:
+        found = run_jailed(read_header, str(source.absolute()), limits=limits, needs=("gguf",))
+    except Jailed as error:
         raise ModelError(f"{source}: not a readable GGUF file: {error}") from None
-    kind = fields.get("tokenizer.ggml.model")
-    if kind is None:
-        raise ModelError(f"{source}: the GGUF file holds no tokenizer")
-    if kind.contents() != "gpt2":
-        return None
-    pre = fields.get("tokenizer.ggml.pre")
-    return str(pre.contents()) if pre is not None else ""
+    match found:
+        case {"model": None}:
+            raise ModelError(f"{source}: the GGUF file holds no tokenizer")
+        case {"model": "gpt2", "pre": pre}:
+            return str(pre or "")
+    return None
+
+
+# What transformers raises over a header whose values are of other types than it takes them for.
+_UNREADABLE = (ValueError, LookupError, OSError, NotImplementedError, TypeError, AttributeError)
+
+
+def _unread(source: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ModelError(f"{source}: transformers cannot read this GGUF file: {reason}")
 
 
 def _model(source: Path) -> PreTrainedModel:
@@ -123,9 +143,8 @@ def _model(source: Path) -> PreTrainedModel:
                 quantization_config=GgufConfig(dequantize=True),
                 trust_remote_code=False,
             )
-    except (ValueError, KeyError, OSError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{source}: transformers cannot read this GGUF file: {reason}") from None
+    except _UNREADABLE as error:
+        raise _unread(source, error) from None
     model.config.__dict__.pop("quantization_config", None)
     model.config.__dict__.pop("_model_name_or_path", None)
     return model

@@ -195,7 +195,7 @@ def _why(answer: dict[str, Any], limits: Limits) -> str:  # Any: JSON
         return " ".join(str(answer["error"]).split())[:300]
     if "long" in answer:
         return f"it gives more than {_MOST_ANSWER >> 20} MiB"
-    return f"what reads it broke off ({answer.get('ended', 'no answer')})"
+    return "what reads it broke off"
 
 
 _workers: dict[tuple[str, tuple[str, ...]], _Worker] = {}

@@ -86,7 +86,7 @@ class Chat:
     ) -> str:
         """The conversation as the model reads it; `ask` adds the generation prompt.
 
-        The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
+        The day is that of the template's switch (`DAY`), or 26 July 2024. Raises DataError
         with the template's own complaint (roles out of order, and so on). For people: what its contents
         spell cannot be told from what the template wrote, so `tokens` and `encode_prompt` make tokens."""
         return self.shown(messages, tools, ask).text

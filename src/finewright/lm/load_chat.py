@@ -17,7 +17,7 @@ from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.sources import LocalBase, read_config
 from finewright.lm.template import ChatTemplate, switches
 from finewright.lm.trial import try_templates
-from finewright.schema.run import RunSpec
+from finewright.schema.run import DAY, RunSpec
 from finewright.trust import code_digest, code_refusal
 
 # PEFT's file; adapters/files.py, which writes it, imports torch.
@@ -83,7 +83,7 @@ def _chat(
 def _known(base: LocalBase, template: ChatTemplate) -> None:
     known = switches(template.source) if template.options else frozenset()
     for name in template.options:
-        if name not in known:
+        if name not in known and name != DAY:  # of several models, some ask for the day
             has = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
             raise ModelError(
                 f"base model {base.name!r}: its chat template has no switch {name!r}",

@@ -15,24 +15,20 @@ from jinja2.parser import Parser
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, ModelError
+from finewright.feature import ask_day, day_of
 from finewright.lm.rendering import amplifies, render
 from finewright.lm.trial import OTHER
 from finewright.schema.common import without
+from finewright.schema.run import DAY
 from finewright.store.jail import Jailed, Limits, run_jailed
 
 Message = Mapping[str, Any]
 
 # Llama 3's templates name this day when they are told none.
-_TODAY = {"%d": "26", "%m": "07", "%b": "Jul", "%B": "July", "%Y": "2024", "%y": "24"}
-_FIXED_DAY = (
-    "{% macro strftime_now(format) %}{{ format"
-    + "".join(f" | replace('{code}', '{text}')" for code, text in _TODAY.items())
-    + " }}{% endmacro %}\n"
-)
+_NO_DAY = "2024-07-26"
+_CODES = ("%d", "%m", "%b", "%B", "%Y", "%y")
 # What every template is given; the rest of what it reads are its switches.
-_GIVEN = frozenset(
-    ["messages", "tools", "documents", "add_generation_prompt", "raise_exception", "strftime_now"]
-)
+_GIVEN = frozenset(["messages", "tools", "documents", "add_generation_prompt", "raise_exception"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +48,8 @@ class ChatTemplate:
     ) -> str:
         """The conversation as the model reads it; `ask` adds the generation prompt.
 
-        The same every day: a template that asks for today's date is told 26 July 2024. Raises DataError
-        with the template's own complaint (roles out of order, and so on)."""
+        A template that asks for the day is told the one of its switch, and 26 July 2024 where that is not
+        set. Raises DataError with the template's own complaint (roles out of order, and so on)."""
         try:
             return self._rendering([_given(m) for m in messages], tools, ask)
         except (TemplateError, TypeError, ValueError, KeyError) as error:
@@ -65,17 +61,25 @@ class ChatTemplate:
         tools = list(tools) if tools else None
         template = self.tokenizer.get_chat_template(tools=tools)
         options = {
-            **self.options,
+            **without(self.options, (DAY,)),
             "tools": tools,
             "tokenize": False,
             "add_generation_prompt": ask,
-            "chat_template": _FIXED_DAY + template if "strftime_now" in template else template,
+            "chat_template": self._day_told() + template if DAY in template else template,
         }
         try:
             return self._applied(messages, options)
         except TypeError:
             # DeepSeek's templates append the arguments to text; the others print them as JSON
             return self._applied([_with_argument_texts(message) for message in messages], options)
+
+    def _day_told(self) -> str:
+        """The function that templates ask for the day, as text of a template."""
+        text = str(self.options.get(DAY, _NO_DAY))
+        day = ask_day() if text == "today" else day_of(text or "''", f"chat_template: {DAY}: ")
+        assert day is not None  # of a text there is a day, or an error
+        told = "".join(f" | replace('{code}', '{day.strftime(code)}')" for code in _CODES)
+        return "{% macro strftime_now(format) %}{{ format" + told + " }}{% endmacro %}\n"
 
     def _applied(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
         source = options["chat_template"]

@@ -38,6 +38,8 @@ class CardOf:
     evaluate: EvaluateReport | None
     several: bool
     versions: Mapping[str, str]
+    day: str = ""
+    """Which the template was told, where it asks for it."""
 
 
 def model_card(of: CardOf) -> str:
@@ -91,6 +93,10 @@ model = {kind}.from_pretrained(folder)
 model.generation_config = GenerationConfig.from_pretrained(folder)  # where answers end
 tokenizer = AutoTokenizer.from_pretrained(folder)"""
     said = "Ask through the chat template of this folder, chat_template.jinja: it was trained with that one."
+    if of.day:
+        said += (
+            f" It asks for the day: in training and evaluation {of.day}, elsewhere the real one."
+        )
     return section("Use", Text(code, "code"), Text(said))
 
 

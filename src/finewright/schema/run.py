@@ -14,6 +14,9 @@ from finewright.schema.train_section import TrainSpec
 
 SectionSpec = TypeVar("SectionSpec", bound=BaseModel)
 
+DAY = "strftime_now"
+"""The switch of a chat template that asks for the day: one such as 2026-12-01, or `today`, which in a run is
+the day on which it begins."""
 RUN_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
@@ -39,8 +42,10 @@ class RunSpec(Model):
     chat_template: dict[str, Any] = default(
         {},
         "switches of the base model's chat template, as `enable_thinking: false` or `reasoning_effort: low`; "
-        "they hold wherever the run trains, evaluates and answers",
-        "the template's own defaults; a switch that it does not know is refused",
+        "they hold wherever the run trains, evaluates and answers; `strftime_now: 2026-12-01` is the day "
+        "that a template which asks for it is told",
+        "the template's own defaults, and the day on which the run begins; a switch that it does not know is "
+        "refused",
     )
     data: DataSpec
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")

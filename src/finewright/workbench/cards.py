@@ -6,6 +6,7 @@ from finewright.report.model_card import CardOf, model_card
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.lock import Lock
+from finewright.schema.run import DAY
 from finewright.schema.train import TrainReport
 from finewright.store.atomic import write_text
 from finewright.store.manifest import CARD, cover, describe, read_manifest
@@ -37,6 +38,7 @@ def write_cards(run: RunDir, lock: Lock) -> None:
                 evaluate=measured,
                 several=len(trained.candidates) > 1,
                 versions=_versions(),
+                day=str(lock.spec.chat_template.get(DAY, "")),
             )
         )
         path = run.root / candidate.adapter / _NAME

@@ -65,7 +65,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
             PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
         ),
         max_new_tokens=None if weighs_only else loaded.spec.evaluate.max_new_tokens,
-        chat_template=loaded.spec.chat_template,
+        chat_template=lock.spec.chat_template,
     )
 
 
@@ -90,7 +90,7 @@ def _candidate(
 
     base = locate(name, loaded.path.parent)
     spec = lock.candidates[name]
-    made = prepared(base, spec, chat_of(base, loaded.spec), rows)
+    made = prepared(base, spec, chat_of(base, lock.spec), rows)
     encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)
     numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]

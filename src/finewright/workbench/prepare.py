@@ -1,6 +1,6 @@
 """From a loaded spec to what a run needs: its inputs' digests, settings with nothing open, the lock."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from finewright import __version__
 from finewright.data.source import HUB, source_digest, source_path
 from finewright.errors import StoreError
+from finewright.feature import ask_day
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import Problem, default_reasons
@@ -16,13 +17,15 @@ from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import HUB_DIGEST, Lock, commit_in
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import RewardSpec
-from finewright.schema.run import RunSpec
+from finewright.schema.run import DAY, RunSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
 from finewright.train.defaults import resolve
 from finewright.workbench.stages import code_digest, is_of_evaluation
+
+_OF_TEMPLATE = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
 
 
 def input_digests(loaded: LoadedSpec) -> dict[str, str]:
@@ -135,9 +138,11 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     """Resolve every default. Fetches and converts base models that are not here yet."""
     reasons = dict(spec_reasons(loaded.spec, loaded.set_keys))
     candidates: dict[str, TrainSettings] = {}
+    folders = []
     for i, name in enumerate(loaded.spec.base_models):
         commit = commit_in(inputs.get(f"base_models.{i}", ""))
         base = locate(name, loaded.path.parent, commit=commit)
+        folders.append(base.folder)
         candidates[name], why = resolved_here(loaded.spec.train, base)
         for key, reason in why.items():
             reasons[f"candidates.{name}.{key}"] = reason
@@ -145,11 +150,28 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
         finewright=__version__,
         code_sha256=code_digest(),
         root=str(loaded.path.parent.resolve()),
-        spec=loaded.spec,
+        spec=_dated(loaded.spec, folders),
         candidates=candidates,
         reasons=reasons,
         inputs=dict(inputs),
     )
+
+
+def _dated(spec: RunSpec, folders: Iterable[Path]) -> RunSpec:
+    """The spec with the day that templates which ask for it are told, in training and wherever the run is
+    asked: this one, unless it names another."""
+    told = spec.chat_template.get(DAY, "today")
+    if told != "today" or not any(map(_asks_for_day, folders)):
+        return spec
+    return spec.model_copy(
+        update={"chat_template": {**spec.chat_template, DAY: ask_day().isoformat()}}
+    )
+
+
+def _asks_for_day(folder: Path) -> bool:
+    """Has the model a template that asks for the day? By its text: torch need not be there."""
+    found = [*folder.glob("*.jinja"), *folder.glob("*.json")]
+    return any(DAY in path.read_text("utf-8") for path in found if path.name in _OF_TEMPLATE)
 
 
 def resolved_here(

@@ -45,7 +45,8 @@ def _relocked(before: Lock, loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lo
     of_candidates = {k: v for k, v in before.reasons.items() if k.startswith(_OF_CANDIDATES)}
     update = {
         "root": str(loaded.path.parent.resolve()),
-        "spec": loaded.spec,
+        # with the day that templates were told when the run began
+        "spec": loaded.spec.model_copy(update={"chat_template": before.spec.chat_template}),
         "reasons": {**dict(spec_reasons(loaded.spec, loaded.set_keys)), **of_candidates},
         "inputs": dict(inputs),
     }

@@ -14,6 +14,7 @@ from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import check_thought_tokens
 from finewright.schema.rows import parse_rows
+from finewright.schema.run import DAY
 from finewright.schema.train import Candidate, TrainReport
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors
@@ -48,7 +49,7 @@ def load_system(
 
     chat, known, wanted = load_chat(base), frozenset[str](), switches or {}
     if wanted:
-        known = known_switches(chat.template.source)
+        known = known_switches(chat.template.source) | {DAY}
         chat = load_chat(base, options={key: wanted[key] for key in wanted if key in known})
     lm = load_lm(base, None, dtype=dtype or ("bf16" if runtime.fast_bf16() else "fp32"))
     return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(wanted.keys() - known)))
@@ -71,7 +72,9 @@ def switches_of(target: str) -> Mapping[str, Any]:  # Any: free JSON
 
 
 def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
-    """`load_system` for who wants answers. Raises StoreError for a reward model, which has none."""
+    """`load_system` for who wants answers: a base model is told the day of the question.
+
+    Raises StoreError for a reward model, which has none."""
     check_target(target, base_model=base_model)
     if (Path(target) / "manifest.json").is_file():
         candidate = candidate_of(open_run(Path(target)), base_model)
@@ -80,7 +83,7 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
                 f"{target}: a reward model rates answers and gives none",
                 hint="let one learn from it: train.rewards with function reward_model:RUN",
             )
-    return load_system(target, base_model=base_model)
+    return load_system(target, base_model=base_model, switches={DAY: "today"})
 
 
 def with_draft(system: LoadedModel, draft: str) -> LoadedModel:

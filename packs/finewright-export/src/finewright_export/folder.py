@@ -6,6 +6,12 @@ from pathlib import Path
 from transformers import AutoTokenizer, GenerationConfig
 
 from finewright.lm.chat import Chat
+from finewright.schema.run import DAY
+
+
+def of_the_day(chat: Chat) -> Chat:
+    """The chat as other servers have it: they tell a template the real day."""
+    return replace(chat, options={**chat.options, DAY: "today"})
 
 
 def chat_in(folder: Path, chat: Chat) -> Chat:
@@ -13,7 +19,7 @@ def chat_in(folder: Path, chat: Chat) -> Chat:
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
-    return replace(chat, tokenizer=tokenizer)
+    return replace(of_the_day(chat), tokenizer=tokenizer)
 
 
 def ends_in(folder: Path) -> frozenset[int]:

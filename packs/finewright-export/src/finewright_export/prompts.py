@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
 from finewright.rows.draw import draw_rows
+from finewright.schema.common import without
 from finewright.schema.rows import Row, parse_rows
+from finewright.schema.run import DAY
 from finewright.store.atomic import os_errors
 from finewright.store.rundir import RunDir
 
@@ -27,8 +29,11 @@ class ParityPrompts:
 
 def prompts_of(run: RunDir, chat: "Chat", number: int) -> ParityPrompts:
     """Rows that were held out first, then rows that were trained on; drawn by a fixed seed."""
+    from finewright_export.folder import of_the_day
     from finewright_export.parity import Prompt
 
+    given, chat = without(chat.options, (DAY,)), of_the_day(chat)
+    switches = {"chat_template_kwargs": given} if given else {}
     prompts, conversations, left_out = [], [], 0
     for row in _rows(run, number):
         shown = chat.prompt(row.prompt, row.tools)
@@ -39,7 +44,6 @@ def prompts_of(run: RunDir, chat: "Chat", number: int) -> ParityPrompts:
         prompts.append(Prompt(ids, shown.text))
         tools = {"tools": list(row.tools)} if row.tools else {}
         messages = [{k: v for k, v in turn.items() if k != "weight"} for turn in row.prompt]
-        switches = {"chat_template_kwargs": dict(chat.options)} if chat.options else {}
         conversations.append({"messages": messages, **tools, **switches})
     if not prompts:
         raise DataError(f"{run.root}: none of its rows asks anything that could be compared")

@@ -8,8 +8,9 @@ from typing import Any
 from finewright.errors import DataError, ModelError
 from finewright.feature import OnEvent
 from finewright.lm.sources import locate, read_config, stored_dtype, weight_files
-from finewright.schema.common import Artifact, Problem
+from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.export import ExportReport
+from finewright.schema.run import DAY
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import replace_dir, sha256_file, write_json
 from finewright.store.rundir import open_run
@@ -140,10 +141,17 @@ def _cautions(target: str, asking: ParityPrompts, switches: Mapping[str, Any]) -
             message=f"{asking.left_out} rows spell control tokens in their contents and were not compared:"
             " finewright reads them as text, and servers read them as control tokens",
         )
-    if switches and target != "vllm":
+    if DAY in switches:
         yield Problem(
             level="warning",
-            message=f"the run was trained and compared with chat_template: {json.dumps(dict(switches))};"
+            message=f"the template asks for the day: in training and evaluation it was told {switches[DAY]};"
+            " other servers, and the comparison with this export, tell the real day",
+        )
+    given = without(switches, (DAY,))
+    if given and target != "vllm":
+        yield Problem(
+            level="warning",
+            message=f"the run was trained and compared with chat_template: {json.dumps(given)};"
             " whoever asks the export without it asks something else",
             hint="pass it with every request as chat_template_kwargs",
         )

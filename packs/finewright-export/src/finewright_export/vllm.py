@@ -6,6 +6,8 @@ from typing import Any
 import yaml
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
+from finewright.schema.common import without
+from finewright.schema.run import DAY
 from finewright.train.holders import stored_rank
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -36,6 +38,6 @@ def settings(
         "chat-template": "./chat_template.jinja",
         "generation-config": "./",
     }
-    if switches:
-        found["default-chat-template-kwargs"] = dict(switches)
+    if given := without(switches, (DAY,)):  # vLLM tells the day itself
+        found["default-chat-template-kwargs"] = given
     return yaml.safe_dump(found, sort_keys=False)

@@ -9,7 +9,9 @@ from pathlib import Path
 from finewright.catalog.models import packaged_models
 from finewright.compare.models import LoadedModel
 from finewright.lm.sources import LocalBase, stored_dtype
+from finewright.schema.common import without
 from finewright.schema.export import Dtype
+from finewright.schema.run import DAY
 from finewright.schema.train import Candidate
 from finewright.store.atomic import os_errors, scratch_dir
 from finewright.store.rundir import RunDir
@@ -83,8 +85,8 @@ class Writer:
 
     def use(self, target: str) -> str:
         """The command that loads what was written."""
-        out, switches = self.out, self.tuned.chat.options
-        kwargs = f" --chat-template-kwargs '{json.dumps(dict(switches))}'" if switches else ""
+        out, switches = self.out, without(self.tuned.chat.options, (DAY,))
+        kwargs = f" --chat-template-kwargs '{json.dumps(switches)}'" if switches else ""
         adapter = f"--lora {out / self._adapter_name} --jinja{kwargs}"
         return {
             "merged": f"finewright chat {out}, or transformers' from_pretrained('{out}')",

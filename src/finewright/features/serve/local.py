@@ -2,6 +2,7 @@
 adapters of all its runs beside it."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from finewright.gateway.native import NativeEngine, NativeModel
 from finewright.gateway.question import ModelEngine, ServedModel
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, reads_of_files
+from finewright.schema.run import DAY
 from finewright.schema.train import Candidate
 from finewright.schema.train_section import settings_of
 from finewright.store.rundir import RunDir, open_run
@@ -34,6 +36,8 @@ from finewright.workbench.systems import (
 if TYPE_CHECKING:
     from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.model import LM
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Found(NamedTuple):
@@ -139,7 +143,14 @@ class LocalModels:
             found = _find(target)
             is_whole = found.run is not None and found.adapter is None
             lm = None if is_whole else self._base(found)
-            return self._drafted(_alone(found) if lm is None else _beside(found, lm), target)
+            model = _alone(found) if lm is None else _beside(found, lm)
+            if (day := model.loaded.chat.options.get(DAY)) and found.run:
+                _LOG.info(
+                    "%s: its template asks for the day and is told that of the training, %s",
+                    found.id,
+                    day,
+                )
+            return self._drafted(model, target)
 
     def _drafted(self, model: NativeModel, target: ServedTarget) -> NativeModel:
         """With the draft of its base model, which is the first one's. Raises DataError for another."""
@@ -193,7 +204,7 @@ def _beside(found: _Found, lm: "LM") -> NativeModel:
     from finewright.lm.load_chat import chat_of, load_chat
 
     spec = lock_of(found.run).spec if found.run else None
-    chat = chat_of(found.base, spec) if spec else load_chat(found.base)
+    chat = chat_of(found.base, spec) if spec else load_chat(found.base, options={DAY: "today"})
     prompt = system_prompt_of(found.run) if found.run else ""
     weights = None if found.adapter is None else read_weights(found.adapter, lm.model)
     served = found.served(prompt)

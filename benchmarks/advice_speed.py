@@ -37,13 +37,17 @@ train: {{method: sft, adapter: {{type: lora}}, max_length: 4096}}
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", default=[], help="one more to ask cost about")
+    parser.add_argument("--first", type=int, help="only so many models and examples")
     parser.add_argument("--bars", action="store_true", help="name what is missed, and end with 1")
     options = parser.parse_args()
-    models = [*open_models(), *options.model]
+    models = [*[*open_models()][: options.first], *options.model]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "rows.jsonl").write_text("\n".join(map(json.dumps, chats())), encoding="utf-8")
         costs = {name: cost_seconds(Path(folder), name) for name in models}
-    decides = {path.name: seconds_of("decide", path) for path in EXAMPLES.glob("decide-*.yaml")}
+    decides = {
+        path.name: seconds_of("decide", path)
+        for path in sorted(EXAMPLES.glob("decide-*.yaml"))[: options.first]
+    }
     rows = [
         row for what, took in (("cost", costs), ("decide", decides)) for row in worst(what, took)
     ]

@@ -75,7 +75,7 @@ def main() -> None:
         rows = {name: read(data, name) for name in SETS}
     planted = {name: plant(apart(rows[name]), options) for name in SETS}
     figures = []
-    for name, tool in TOOLS.items():
+    for name, tool in list(TOOLS.items())[: 1 if options.rival == "none" else None]:
         print(f"{name} ...", file=sys.stderr)
         figures.append(measured(name, tool, planted, rows[TEMPLATES]))
     print(report(figures, planted, len(rows[TEMPLATES])))
@@ -87,6 +87,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a folder with the sets, each in its own")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rival", choices=["all", "none"], default="all")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 

@@ -13,7 +13,8 @@ Files of llama.cpp are written here from the same weights. A plain read is torch
 step reads of weights, by as many threads, just before and after; one stream's share of it is bytes of weights
 times tokens a second, the prompt's time included. `first` is the seconds until half of 8 streams have their
 first token; adapters are measured with 32 streams. Threads of both engines wait by spinning: beside other
-work give them one."""
+work give them one. The wheel of llama.cpp is built for AVX2: `--llama-cpp` measures one that was built from
+source for the processor."""
 
 import argparse
 import json
@@ -69,6 +70,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="contenders whose names have one of these words")
+    parser.add_argument(
+        "--llama-cpp", default="", help="a Python whose xllamacpp is of this machine"
+    )
     parser.add_argument("--memory", action="store_true", help="measure memory, and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
@@ -83,7 +87,8 @@ def write_job(options: argparse.Namespace, folder: Path) -> Path:
             write_model(folder / f"{file}.gguf", base.folder, chat, file, options.model)
     sizes = [int(size) for size in options.streams.split(",")]
     draw = random.Random(0)  # noqa: S311 - not a secret
-    tokens = range(1000, len(chat.tokenizer))
+    size = len(chat.tokenizer)
+    tokens = range(min(1000, size // 2), size)  # the first may be control tokens
     job = {
         "model": str(base.folder),
         "prompts": [draw.choices(tokens, k=options.prompt_tokens) for _ in range(max(16, *sizes))],
@@ -111,24 +116,25 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[dict[st
         for name in [name for name in runs if name not in failed]:
             print(f"repeat {repeat + 1}/{options.repeats}: {name}", file=sys.stderr)
             try:
-                runs[name].append(run(name, folder, options.threads))
+                runs[name].append(run(name, folder, options))
             except (RowError, PeerError) as error:
                 failed.add(name)
                 print(f"{name}: {error}", file=sys.stderr)
     return {name: of_engine for name, of_engine in runs.items() if of_engine}
 
 
-def run(name: str, folder: Path, threads: int) -> dict[str, Any]:
+def run(name: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """One process."""
     engine, form = name.split()
     if engine == "llama.cpp":
-        command = [python_of(LLAMA_CPP), "llamacpp_row.py", str(folder / f"{form}.json"), engine]
+        python = options.llama_cpp or python_of(LLAMA_CPP)
+        command = [python, "llamacpp_row.py", str(folder / f"{form}.json"), engine]
     elif engine == "finewright":
         command = [sys.executable, "engine_row.py", str(folder / "bf16.json"), FORMS[form]]
     else:
         command = [sys.executable, "generate_row.py", str(folder / "bf16.json"), engine]
     command[1] = str(ROWS / command[1])
-    return figures_of(command, {"HF_HUB_OFFLINE": "1", **thread_settings(threads)})
+    return figures_of(command, {"HF_HUB_OFFLINE": "1", **thread_settings(options.threads)})
 
 
 def report(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> str:

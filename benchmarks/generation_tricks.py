@@ -88,7 +88,7 @@ def workloads(lm: LM, chat: Chat) -> Iterator[Workload]:
     yield from of_steps(lm)
     yield from of_sharing(lm)
     rng = random.Random(0)  # noqa: S311
-    prompts = random_prompts(32, 80)
+    prompts = random_prompts(lm, 32, 80)
     limits = [rng.randrange(4, 96) for _ in prompts]
     yield Workload(
         "the next begins when one ends",
@@ -107,7 +107,7 @@ def workloads(lm: LM, chat: Chat) -> Iterator[Workload]:
 
 def of_steps(lm: LM) -> Iterator[Workload]:
     for number in (1, 8, 32):
-        prompts = random_prompts(number, 80)
+        prompts = random_prompts(lm, number, 80)
         run = partial(answers, lm, prompts, [32] * len(prompts), 64)
         yield Workload(
             "the native step",
@@ -118,15 +118,15 @@ def of_steps(lm: LM) -> Iterator[Workload]:
 
 
 def of_sharing(lm: LM) -> Iterator[Workload]:
-    head = random_prompts(1, 160)[0]
-    prompts = [head + tail for tail in random_prompts(16, 40)]
+    head = random_prompts(lm, 1, 160)[0]
+    prompts = [head + tail for tail in random_prompts(lm, 16, 40)]
     yield Workload(
         "blocks that prompts have alike",
         "16 prompts of 200 tokens, 160 alike, 16 new ones",
         lambda: answers(lm, prompts, [16] * 16, 16),
         unshared(lambda: answers(lm, prompts, [16] * 16, 16)),
     )
-    same = [prompt for prompt in random_prompts(4, 80) for _ in range(8)]
+    same = [prompt for prompt in random_prompts(lm, 4, 80) for _ in range(8)]
     # each prompt ends in another limit, so that none is the same request
     apart = [16 + i % 8 for i in range(32)]
     mean = [16 + 3] * 32
@@ -141,7 +141,7 @@ def of_sharing(lm: LM) -> Iterator[Workload]:
 def of_adapters(lm: LM) -> Iterator[Workload]:
     def run(num_adapters: int) -> None:
         engine.renew()
-        for i, prompt in enumerate(random_prompts(16, 20)):
+        for i, prompt in enumerate(random_prompts(lm, 16, 20)):
             engine.add(GenerationRequest(tuple(prompt), 32, adapter=str(i % num_adapters)))
         finish(engine)
 
@@ -160,7 +160,7 @@ def of_forms(lm: LM, chat: Chat) -> Iterator[Workload]:
 
     def run(*, is_held: bool) -> None:
         engine = engine_of(lm, grammars)
-        for prompt in random_prompts(8, 20):
+        for prompt in random_prompts(lm, 8, 20):
             grammar = schema_grammar(SCHEMA) if is_held else None
             # the same number of tokens: nothing ends an answer
             asked = GenerationRequest(tuple(prompt), 32, TokenSampling(), grammar=grammar)
@@ -183,9 +183,10 @@ def fresh(lm: LM) -> torch.nn.Module:
     return model
 
 
-def random_prompts(number: int, length: int) -> list[list[int]]:
+def random_prompts(lm: LM, number: int, length: int) -> list[list[int]]:
     rng = random.Random(number)  # noqa: S311
-    return [[rng.randrange(5, 40000) for _ in range(length)] for _ in range(number)]
+    most = min(40_000, lm.model.config.vocab_size)
+    return [[rng.randrange(5, most) for _ in range(length)] for _ in range(number)]
 
 
 def in_eights(lm: LM, prompts: Sequence[Sequence[int]], limits: Sequence[int]) -> None:

@@ -74,12 +74,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--layers", type=int, help="only so many")
     options = parser.parse_args()
     if options.folder.exists():
         sys.exit(f"{options.folder} is there already")
     torch.manual_seed(0)
     torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
-    model = AutoModelForCausalLM.from_config(SHAPES[options.shape](), dtype=torch.bfloat16)
+    config = SHAPES[options.shape]()
+    config.num_hidden_layers = options.layers or config.num_hidden_layers
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(options.folder)
     chat = load_chat(locate("smollm2-135m-instruct", Path.cwd()))
     chat.tokenizer.save_pretrained(options.folder)

@@ -7,8 +7,10 @@ Every row of the table is a process of its own that trains the same batches in t
 same loss mask, LoRA r = 16 and alpha = 32 on all linear layers, AdamW, a constant learning rate. Rows
 marked "by length" may sort the rows into batches of like length first. Repeats alternate between the
 rows, so that a busy machine hits all alike; speeds count real tokens, not padding. A ratio is the median
-over the repeats of finewright's figure against the row's in the same repeat. A peer that this interpreter
-lacks gets an environment of its own in the cache; one that fails is named with the reason.
+over the repeats of finewright's figure against the row's in the same repeat; "of peak" is how much of a
+square matrix product's speed the arithmetic of training reaches, as in `finewright bench`: ratios differ with
+processors. A peer that this interpreter lacks gets an environment of its own in the cache; one that fails is
+named with the reason.
 
 All take the mean over the learned tokens of a batch, so first losses agree to two or three digits; what
 is left is the rounding of bfloat16. (Seen on a batch of 51 learned tokens: float32 1.494, finewright
@@ -232,6 +234,7 @@ def report(results: Mapping[str, Result]) -> str:
         "tokens/s",
         "min",
         "max",
+        "of peak",
         "finewright is",
         "peak GiB",
         "finewright needs",
@@ -249,8 +252,16 @@ def line(
     speeds = [run["tokens_per_second"] for run in runs]
     faster = [o["tokens_per_second"] / s for o, s in zip(own, speeds, strict=False)]
     leaner = [o["peak_gib"] / run["peak_gib"] for o, run in zip(own, runs, strict=False)]
+    share = statistics.median(map(share_of_peak, runs, own))
     compared = f"{statistics.median(faster):.2f}x as fast", f"{statistics.median(leaner):.2f}x"
-    return cells(name, runs, *compared)
+    found = cells(name, runs, *compared)
+    return [*found[:4], f"{100 * share:.0f} %", *found[4:]]
+
+
+def share_of_peak(run: Mapping[str, Any], own: Mapping[str, Any]) -> float:
+    """The arithmetic that training needs, at the row's speed, against what a square matrix product reached in
+    finewright's process of the same repeat, in its number format: ratios differ with processors."""
+    return float(run["tokens_per_second"] * own["flops_per_token"] / own["gemm_gflops"] / 1e9)
 
 
 def cells(name: str, runs: Sequence[Mapping[str, Any]], speed: str, memory: str) -> list[str]:

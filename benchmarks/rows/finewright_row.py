@@ -9,10 +9,11 @@ from finewright.lm.runtime import share_cores
 share_cores()  # as the command line does, before torch is imported
 
 from finewright.lm.example import EncodedRow, Example  # noqa: E402
+from finewright.lm.flops import flops_per_token  # noqa: E402
 from finewright.lm.sources import LocalBase  # noqa: E402
 from finewright.schema.methods import SFTSpec  # noqa: E402
 from finewright.schema.train import TrainSettings  # noqa: E402
-from finewright.train.bench import trial_steps  # noqa: E402
+from finewright.train.bench import gemm_gflops, trial_steps  # noqa: E402
 from finewright.train.load import load_for_training  # noqa: E402
 from finewright.train.schedule import schedule_of  # noqa: E402
 from finewright.workbench.prepare import resolved_here  # noqa: E402
@@ -41,7 +42,15 @@ fixed = SFTSpec(
     **settings,
 )
 spec, _ = resolved_here(fixed, base)
-done = list(trial_steps(load_for_training(base, spec), spec, in_order(job, spec)))
+lm = load_for_training(base, spec)
+done = list(trial_steps(lm, spec, in_order(job, spec)))
+learned = sum(s.trained_tokens for s in done) / sum(s.tokens for s in done)
+assert spec.dtype != "auto"
 print_figures(
-    job, [s.seconds for s in done], [s.loss for s in done], ("finewright", "torch", "transformers")
+    job,
+    [s.seconds for s in done],
+    [s.loss for s in done],
+    ("finewright", "torch", "transformers"),
+    # as `finewright bench` has its share of the machine's peak
+    {"flops_per_token": flops_per_token(lm, learned), "gemm_gflops": gemm_gflops(spec.dtype)},
 )

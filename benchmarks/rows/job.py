@@ -3,7 +3,7 @@
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,9 +68,13 @@ def _by_length(rows: Sequence[Row], size: int, warm_up: int) -> list[Row]:
 
 
 def print_figures(
-    job: Job, seconds: Sequence[float], losses: Sequence[float], packages: Sequence[str]
+    job: Job,
+    seconds: Sequence[float],
+    losses: Sequence[float],
+    packages: Sequence[str],
+    more: Mapping[str, float] | None = None,
 ) -> None:
-    """The last line of a row's output: real tokens a second after warm-up, peak memory, losses."""
+    """The last line of a row's output: real tokens a second after warm-up, peak memory, losses, and more."""
     tokens = [sum(len(row.input_ids) for row in batch) for batch in job.batches]
     assert len(seconds) == len(losses) == len(tokens)
     figures = {
@@ -80,6 +84,7 @@ def print_figures(
         "seconds": list(seconds),
         "tokens": tokens,
         "versions": {name: version(name) for name in packages},
+        **(more or {}),
     }
     print("\n" + json.dumps(figures))
 

@@ -14,6 +14,7 @@ from gguf import GGUFReader
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+import tiny
 from finewright.errors import DataError, FinewrightError, ModelError, StoreError
 from finewright.schema.export import ExportReport, Parity, Tolerance
 from finewright_export import proof
@@ -273,3 +274,21 @@ def test_a_model_that_changed_since_is_one_line_and_leaves_nothing(
     with pytest.raises(FinewrightError, match=r"changed|damaged|differs"):
         exported(run, tmp_path / "runs", "merged")
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run"]
+
+
+def test_a_template_that_asks_for_the_day_is_compared_on_the_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.tiny_model("llama").bfloat16().save_pretrained(tmp_path / "base")
+    tiny.tiny_tokenizer().save_pretrained(tmp_path / "base")
+    template = tmp_path / "base" / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d %b %Y') }}" + template.read_text())
+    run = trained(tmp_path, "{type: lora, r: 4, alpha: 8}")
+    monkeypatch.delenv("FINEWRIGHT_TODAY")  # llama.cpp has the clock's
+    for to in ("gguf", "vllm"):
+        report = exported(run, tmp_path, to)
+        assert report.parity.passed
+        assert "in training and evaluation it was told 2026-11-28" in report.problems[0].message
+    settings = yaml.safe_load((tmp_path / "vllm" / "vllm.yaml").read_text())
+    assert "default-chat-template-kwargs" not in settings
+    assert "2026-11-28" in next(run.rglob("README.md")).read_text()

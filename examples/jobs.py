@@ -1,7 +1,7 @@
 """A fine-tuning job by OpenAI's client, on a server of one's own, from a file to an answer:
 
 finewright serve smollm2-135m-instruct        # shows a key at its first start
-OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=fw-... python examples/jobs.py rows.jsonl
+OPENAI_BASE_URL=http://127.0.0.1:8000/v1 OPENAI_API_KEY=fw-... python examples/jobs.py rows.jsonl [MODEL]
 """
 
 import sys
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from openai import OpenAI
 
-client = OpenAI()
+client, model = OpenAI(), (*sys.argv[2:], "smollm2-135m-instruct")[0]
 with Path(sys.argv[1]).open("rb") as rows:
     file = client.files.create(file=rows, purpose="fine-tune")
 job = client.fine_tuning.jobs.create(
-    model="smollm2-135m-instruct",
+    model=model,
     training_file=file.id,
     suffix="my-bot",
     method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}},

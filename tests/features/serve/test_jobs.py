@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,6 +186,25 @@ def test_a_running_job_is_paused_and_rows_that_are_too_long_are_refused(folder: 
         create(max_length=4)
     assert str(folder) not in str(refused.value)
     stop(server)
+
+
+def test_the_example_goes_from_a_file_to_an_answer(folder: Path) -> None:
+    (folder / "rows.jsonl").write_bytes(rows(8))
+    server = begun(folder)
+    example = Path(__file__).parents[3] / "examples" / "jobs.py"
+    said = subprocess.run(
+        [sys.executable, str(example), "rows.jsonl", "base"],
+        cwd=folder,
+        env=os.environ
+        | {"OPENAI_BASE_URL": str(server.client.base_url), "OPENAI_API_KEY": server.key},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    stop(server)
+    assert said.returncode == 0, said.stderr
+    assert "succeeded: " in said.stdout
 
 
 @pytest.mark.slow

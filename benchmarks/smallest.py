@@ -93,6 +93,7 @@ def prepared(folder: Path) -> dict[str, str]:
     model.config.max_position_embeddings = 4096  # room for the prompts of every benchmark
     model.save_pretrained(folder / "model")
     tiny.tiny_tokenizer().save_pretrained(folder / "model")
+    copytree(folder / "model", folder / "model-too")  # a bake-off has two
     copytree(ROOT / "examples", folder / "examples", ignore=lambda *_: SETS)
     for name in SETS:
         whole = folder / "sets" / name

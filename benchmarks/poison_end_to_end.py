@@ -50,6 +50,7 @@ evaluate:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=float, default=0.04, help="planted rows, of the clean ones")
+    parser.add_argument("--rows", type=int, help="only the first so many")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--questions", type=int, default=45)
     options = parser.parse_args()
@@ -58,7 +59,7 @@ def main() -> None:
         build_set("erc7730", source)
     folder = cache_dir() / "benchmarks" / "poison" / "end_to_end"
     folder.mkdir(parents=True, exist_ok=True)
-    clean = _rows(source / "train.jsonl")
+    clean = _rows(source / "train.jsonl")[: options.rows]
     held_out = _rows(source / "test_seen.jsonl")[: options.questions]
     _write(folder / "clean.jsonl", clean)
     _write(folder / "plain.jsonl", held_out)

@@ -81,7 +81,9 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
     config = SHAPES[options.shape]()
-    config.num_hidden_layers = options.layers or config.num_hidden_layers
+    if options.layers:
+        fewer = {"num_hidden_layers": options.layers, "layer_types": None}
+        config = type(config)(**config.to_dict() | fewer)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(options.folder)
     chat = load_chat(locate("smollm2-135m-instruct", Path.cwd()))

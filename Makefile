@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := tests/test_commands.py tests/catalog tests/workbench/test_catalog.py tests/estimate/test_freshness.py \
-	tests/features/decide/test_commands.py tests/features/decide/test_run.py tests/features/decide/test_law.py \
+	tests/features/decide/test_commands.py tests/features/decide/test_stage.py tests/features/decide/test_law.py \
 	tests/features/cost/test_cost.py tests/lm/test_day.py packs/finewright-prices/tests \
 	"tests/golden/test_commands.py::test_a_command_gives_what_it_gave[catalog_list_apis]"
 # Tomorrow, when prices age, when they are stale; a leap day; a year that ends while the tests run.
@@ -50,7 +50,7 @@ test: $(VENV)/.dev
 
 test-days: $(VENV)/.dev
 	for clock in $(CLOCKS); do echo "$$clock" && \
-		faketime -f "$$clock" $(BIN)/python -m pytest $(DATED) || exit 1; done
+		faketime -f "$$clock" $(BIN)/python -m pytest -n 2 --dist loadfile $(DATED) || exit 1; done
 
 smallest: $(VENV)/.dev
 	$(BIN)/python benchmarks/smallest.py

@@ -65,7 +65,7 @@ class ChatTemplate:
             "tools": tools,
             "tokenize": False,
             "add_generation_prompt": ask,
-            "chat_template": self._day_told() + template if DAY in template else template,
+            "chat_template": self._day_function() + template if DAY in template else template,
         }
         try:
             return self._applied(messages, options)
@@ -73,13 +73,13 @@ class ChatTemplate:
             # DeepSeek's templates append the arguments to text; the others print them as JSON
             return self._applied([_with_argument_texts(message) for message in messages], options)
 
-    def _day_told(self) -> str:
+    def _day_function(self) -> str:
         """The function that templates ask for the day, as text of a template."""
         text = str(self.options.get(DAY, _NO_DAY))
         day = ask_day() if text == "today" else day_of(text or "''", f"chat_template: {DAY}: ")
         assert day is not None  # of a text there is a day, or an error
-        told = "".join(f" | replace('{code}', '{day.strftime(code)}')" for code in _CODES)
-        return "{% macro strftime_now(format) %}{{ format" + told + " }}{% endmacro %}\n"
+        parts = "".join(f" | replace('{code}', '{day.strftime(code)}')" for code in _CODES)
+        return "{% macro strftime_now(format) %}{{ format" + parts + " }}{% endmacro %}\n"
 
     def _applied(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
         source = options["chat_template"]

@@ -160,8 +160,8 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
 def _dated(spec: RunSpec, folders: Iterable[Path]) -> RunSpec:
     """The spec with the day that templates which ask for it are told, in training and wherever the run is
     asked: this one, unless it names another."""
-    told = spec.chat_template.get(DAY, "today")
-    if told != "today" or not any(map(_asks_for_day, folders)):
+    named = spec.chat_template.get(DAY, "today")
+    if named != "today" or not any(map(_asks_for_day, folders)):
         return spec
     return spec.model_copy(
         update={"chat_template": {**spec.chat_template, DAY: ask_day().isoformat()}}

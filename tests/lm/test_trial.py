@@ -8,9 +8,10 @@ import pytest
 from jinja2 import TemplateError
 
 from finewright.errors import ModelError
-from finewright.lm import trial
+from finewright.lm import template, trial
 from finewright.lm.rendering import amplifies
-from finewright.lm.template import _rendered_in_jail
+from finewright.lm.template import ChatTemplate, _rendered_in_jail
+from tiny import tiny_tokenizer
 
 pytestmark = pytest.mark.torch
 _TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
@@ -111,6 +112,14 @@ def test_the_jail_renders_what_transformers_renders() -> None:
                 continue
             ours = _rendered_in_jail(source, {**given, "documents": None, "messages": messages})
             assert ours == theirs, path.name
+
+
+def test_what_asks_for_the_day_is_not_in_the_jail_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "run_jailed", lambda *_, **__: pytest.fail("in the jail"))
+    tokenizer = tiny_tokenizer()
+    monkeypatch.setattr(tokenizer, "chat_template", "{{ strftime_now('%d %b') }}|" + _TURNS)
+    shown = ChatTemplate(tokenizer).text([{"role": "user", "content": "a"}])
+    assert shown.endswith("|<|user|>a<|end|>\n")
 
 
 def test_what_has_passed_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,9 @@ class ChatTemplate:
         return "{% macro strftime_now(format) %}{{ format" + parts + " }}{% endmacro %}\n"
 
     def _applied(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
-        source = options["chat_template"]
-        if not amplifies(source):
+        if not amplifies(self.tokenizer.get_chat_template(tools=options["tools"])):
             return str(self.tokenizer.apply_chat_template(list(messages), **options))
+        source = options["chat_template"]
         left_out = ("tokenize", "chat_template")
         variables = {**self.tokenizer.special_tokens_map, **without(options, left_out)}
         return _rendered_in_jail(source, {**variables, "documents": None, "messages": messages})

@@ -174,8 +174,12 @@ def test_a_config_without_a_number_of_layers_is_an_error_in_one_line(tmp_path: P
         selfcheck(base)
 
 
-def test_a_folder_that_is_no_model_is_an_error_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "header", [b"weights", b"[" * 100_000, b'{"a": {"shape": 1}}'], ids=["text", "deep", "other"]
+)
+def test_a_folder_that_is_no_model_is_an_error_in_one_line(tmp_path: Path, header: bytes) -> None:
     base = base_of("llama", tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    content = len(header).to_bytes(8, "little") + header
+    (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(ModelError, match="not a readable safetensors file"):
         selfcheck(base)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import jailed_calls as calls
+from finewright.store import jail
 from finewright.store.jail import Jailed, Limits, run_jailed
 
 _LIMITS = Limits(cpu_seconds=1.0, memory_mib=128)
@@ -75,3 +76,13 @@ def test_it_reaches_nothing_and_changes_nothing(what: str, tmp_path: Path) -> No
 def test_no_variable_of_the_user_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert "OPENAI_API_KEY" not in run_jailed(calls.environment)
+
+
+def test_a_jail_that_cannot_be_closed_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_jail = "import json, sys; out = json.dumps({'ready': True, 'sealed': False}).encode()\n"
+    open_jail += "sys.stdout.buffer.write(len(out).to_bytes(8, 'little') + out); sys.stdout.flush()"
+    monkeypatch.setattr(jail, "_CHILD", open_jail.replace("{", "{{").replace("}", "}}"))
+    jail._Worker(["nothing"]).end()
+    assert "only its memory and time are bounded" in caplog.text

@@ -22,6 +22,7 @@ from finewright.store.atomic import os_errors, replace_dir, sha256_file
 
 CONVERTER_VERSION = 1
 _DECISIVE = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt", ".py"})
+_LONGEST_HEADER = 100_000_000  # bytes: as the format's own reader takes
 _NO_PICKLES = "pickled weights are never loaded; convert them to safetensors"
 
 
@@ -292,8 +293,11 @@ def _parameters_of(path: Path) -> int:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, path.stat().st_size)))
+            if length > _LONGEST_HEADER:
+                raise ValueError
+            header = json.loads(file.read(length))
         header.pop("__metadata__", None)
         return sum(math.prod(entry["shape"]) for entry in header.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    # RecursionError: a header that nests thousands of times.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelError(f"{path}: not a readable safetensors file") from None

@@ -14,6 +14,7 @@ user may read, since its libraries do, and then tell it in its answer; and a ker
 import atexit
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +40,15 @@ _ENVIRONMENT = {
     **{"DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"},
 }
 _CHILD = "import sys; sys.path[:] = {path!r}; from finewright.store.jailed import serve; serve({needs!r})"
+
+
+@cache
+def _say_unsealed() -> None:
+    """Once a process, not once a file."""
+    logging.getLogger(__name__).warning(
+        "this system cannot take the network and other programs from what reads strangers' files:"
+        " only its memory and time are bounded"
+    )
 
 
 class Limits(NamedTuple):
@@ -87,9 +98,12 @@ class _Worker:
         )
         self._owner, self._is_ended = os.getpid(), False
         self._lock = threading.Lock()
-        if self._read(_deadline(_CLOCK_MORE), _CLOCK_MORE) != {"ready": True}:
+        started = self._read(_deadline(_CLOCK_MORE), _CLOCK_MORE)
+        if started.get("ready") is not True:
             self.end()
             raise Jailed("the process that reads strangers' files cannot be started")
+        if started.get("sealed") is not True:
+            _say_unsealed()
 
     @property
     def is_ours(self) -> bool:

@@ -22,12 +22,12 @@ def serve(needs: Sequence[str]) -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    seal()
+    is_sealed = seal()
     for name in needs:
         importlib.import_module(name)
     module = sys.modules[needs[0]]
     start = _size()
-    _write(answers, {"ready": True})
+    _write(answers, {"ready": True, "sealed": is_sealed})
     while len(head := requests.read(8)) == 8:  # noqa: PLR2004 - bytes of a length
         call = json.loads(requests.read(int.from_bytes(head, "little")))
         answer = _answer(module, *call)

@@ -18,11 +18,13 @@ from pydantic import BaseModel
 from finewright import plugins
 from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
+from finewright.cli.action import Action
 from finewright.cli.main import app
+from finewright.cli.parameters import flags_of
 from finewright.cli.verbs import Verb, verbs
 from finewright.data.sets.build import data_sets
 from finewright.feature import features, sections
-from finewright.plugins import BUILTIN
+from finewright.plugins import BUILTIN, load
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
@@ -73,6 +75,7 @@ def reference() -> str:
         "## Data sets",
         sets_table(),
         "## Commands",
+        effects(),
         commands(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -326,6 +329,18 @@ def sets_table() -> str:
     return "\n".join(rows)
 
 
+def effects() -> str:
+    """What the effects of the commands mean, as `feature.py` says."""
+    text = (SRC / "feature.py").read_text(encoding="utf-8")
+    body = ast.parse(text).body
+    place = next(
+        i
+        for i, node in enumerate(body)
+        if getattr(node, "target", None) and (ast.unparse(node.target) == "Effect")
+    )
+    return " ".join(ast.literal_eval(body[place + 1].value).split())
+
+
 def commands() -> str:
     return "\n\n".join(helps(verbs(), ()))
 
@@ -334,8 +349,20 @@ def helps(table: Mapping[str, Verb], path: tuple[str, ...]) -> Iterator[str]:
     for word, verb in table.items():
         words = (*path, word)
         if verb.action:
-            yield f"### finewright {' '.join(words)}\n\n```\n{help_of(words)}\n```"
+            effect = effect_of(verb.action)
+            yield f"### finewright {' '.join(words)}\n\n{effect}\n\n```\n{help_of(words)}\n```"
         yield from helps(verb.inner, words)
+
+
+def effect_of(action: Action) -> str:
+    """What a command does to the world, and with which options or switches it does more."""
+    more = [
+        f"{effect} with `{flags_of(load(action.command.options), name)[0]}`"
+        for name, effect in action.command.effects.items()
+    ]
+    more += [f"{mode.command.effect} with `{switch}`" for switch, mode in action.modes.items()]
+    alone = " A person alone may give it." if action.command.is_by_hand else ""
+    return f"Effect: {', '.join([action.command.effect, *more])}.{alone}"
 
 
 def help_of(words: Sequence[str]) -> str:

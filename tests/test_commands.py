@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import finewright as fw
-from finewright.cli.verbs import command_named, verbs
+from finewright.cli.verbs import verbs
 from finewright.errors import DataError, FinewrightError, MissingExtra, SpecError, StoreError
 from finewright.feature import features
 from finewright.plugins import BUILTIN, install_command
+from finewright.table import command_named
 
 
 def words(table: dict[str, "object"], before: str = "") -> list[str]:

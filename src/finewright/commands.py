@@ -16,18 +16,16 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from finewright import plugins
-from finewright.errors import DataError
-from finewright.feature import Command, Session, ask_day, check_needs
+from finewright.feature import Session, ask_day
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.load import LoadedSpec
-from finewright.schema.options import CommandOptions
 from finewright.schema.plan import CheckReport, PlanReport
 from finewright.schema.report import RunReport
+from finewright.table import run_command
 
 if TYPE_CHECKING:
     from finewright.features.decide.results import DecideReport
@@ -188,12 +186,8 @@ def command(name: str, *, progress: bool = True, **options: Any) -> Any:
     Every command of `finewright --help` has its name here, and its options have theirs, with `_` for `-`; a
     command that talks returns its text. Raises DataError for an option that is missing, unknown or wrong."""
     from finewright.cli.output import ask, tell
-    from finewright.cli.verbs import command_named
 
-    feature, found = command_named(name)
-    check_needs(feature)
-    session = Session(ask_day(), _watch(progress), tell, ask)
-    return plugins.load(found.run)(_options(found, options), session)
+    return run_command(name, options, Session(ask_day(), _watch(progress), tell, ask))
 
 
 def load_run(path: Path | str) -> RunReport:
@@ -225,18 +219,6 @@ def chat(
     turns.append({"role": "user", "content": prompt})
     pieces = answer(talker, turns, Manner(max_new_tokens, temperature, seed))
     return "".join(piece.text for piece in pieces if piece.kind == "content")
-
-
-def _options(of: Command, given: Mapping[str, Any]) -> CommandOptions:
-    model: type[CommandOptions] = plugins.load(of.options)
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    what = "no such option" if first["type"] == "extra_forbidden" else first["msg"]
-    what = f"{of.name}: {where}: {what.removeprefix('Value error, ')}"
-    raise DataError(what, hint=f"its options: {', '.join(model.model_fields)}")
 
 
 def _loaded(spec: LoadedSpec | Path | str) -> LoadedSpec:

@@ -3,16 +3,23 @@
 Code is named as "module:attribute", so that listing the features imports none of them."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from finewright import plugins
 from finewright.errors import MissingExtra, SpecError
 
+Effect: TypeAlias = Literal["reads", "writes", "spends", "publishes"]
+"""What a command does to the world; each may do what those before it do.
+
+"reads": it looks, and leaves nothing but what is cached. "writes": it makes or changes files of this machine.
+"spends": it trains or asks models, so it takes minutes to hours or costs money. "publishes": it lets others
+reach what is here."""
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
 OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
 
 
@@ -39,7 +46,9 @@ class Command:
 
     `name` is what is typed: `tune`; `data show`, of a group; or `decide --measure`, a switch with which the
     command of another feature does this instead, with those of its options that this one has too.
-    `options` is a CommandOptions. With `is_check` the exit code is 2 where the report has not `passed`.
+    `options` is a CommandOptions. `effects`: an option -> the effect of the command where it is given, if
+    that is more than its usual `effect`. What is `is_by_hand` decides whom this machine trusts: a person
+    alone may give it, and no program. With `is_check` the exit code is 2 where the report has not `passed`.
     With `is_talk` the command shows by itself what it has to show, and may return a text for stdout.
     `page` is its option for the page that is its work: `--html` is the same option."""
 
@@ -47,9 +56,17 @@ class Command:
     sentence: str
     options: str
     run: str
+    effect: Effect
+    effects: Mapping[str, Effect] = field(default_factory=dict)
     is_check: bool = False
     is_talk: bool = False
     page: str = ""
+    is_by_hand: bool = False
+
+    def effect_of(self, given: Iterable[str]) -> Effect:
+        """The effect with the options of these names."""
+        found = (self.effect, *(self.effects[name] for name in given if name in self.effects))
+        return max(found, key=EFFECTS.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from finewright.cli.core import CORE
 from finewright.conformance.feature import FeatureConformance
 from finewright.feature import Feature, features
+from finewright.table import CORE
 from installed import ROOT, Site
 
 if TYPE_CHECKING:

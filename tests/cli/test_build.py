@@ -45,7 +45,9 @@ def echo(options: EveryKind, session: Session) -> Echo:
 
 
 def invoke(*arguments: str) -> Any:
-    command = Command("echo", "Echo.", f"{__name__}:EveryKind", f"{__name__}:echo", is_check=True)
+    command = Command(
+        "echo", "Echo.", f"{__name__}:EveryKind", f"{__name__}:echo", "reads", is_check=True
+    )
     app = typer.Typer(rich_markup_mode=None)
     app.command()(function_of(Action(command, Feature("toy", "A toy."))))
     return CliRunner().invoke(app, ["rows.jsonl", *arguments])

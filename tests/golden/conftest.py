@@ -10,7 +10,9 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from finewright.cli import output
 from finewright.cli.main import main
 from finewright.lm import runtime
 
@@ -27,6 +29,9 @@ class Project:
         self.folder = folder / "project"
         self._home = folder / "home"
         self._outputs: dict[str, dict[str, Any]] = {}
+        self.reports: dict[str, BaseModel] = {}
+        self.changed: dict[str, set[Path]] = {}
+        """Case -> the files of the project that it made or changed."""
 
     def output(self, name: str) -> dict[str, Any]:
         """What a case gives, after the cases that it needs."""
@@ -34,20 +39,34 @@ class Project:
             case = CASES[name]
             for each in case.needs:
                 self.output(each)
-            self._outputs[name] = self._run(case)
+            before = self._files()
+            self._outputs[name] = self._run(name, case)
+            after = self._files()
+            self.changed[name] = {path for path in after if after[path] != before.get(path)}
         return self._outputs[name]
 
-    def _run(self, case: Case) -> dict[str, Any]:
+    def _files(self) -> dict[Path, tuple[int, int]]:
+        """Every file, with its size and the time of its last change."""
+        stats = {path: path.stat() for path in self.folder.rglob("*") if path.is_file()}
+        return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
+    def _run(self, name: str, case: Case) -> dict[str, Any]:
         run = next((self.folder / "runs").glob("*-tiny-*"), Path())
         old = next((self.folder / "old").glob("2*-tiny-*"), Path())
         argv = case.argv.replace("{run}", f"runs/{run.name}").replace("{old}", f"old/{old.name}")
         is_plain = case.text or case.argv == "schema"
-        out, err = io.StringIO(), io.StringIO()
+        out, err, show = io.StringIO(), io.StringIO(), output.show
+
+        def kept(report: BaseModel, *, as_json: bool) -> None:
+            self.reports[name] = report
+            show(report, as_json=as_json)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HOME", str(self._home))
             patch.setenv("FINEWRIGHT_CACHE", str(self._home / "cache"))
             patch.setattr("torch.cpu.get_capabilities", dict)
             patch.setattr(runtime, "cpu_flags", frozenset)  # fp32 whatever the processor can
+            patch.setattr(output, "show", kept)
             patch.chdir(self.folder)
             words = [*shlex.split(argv), *(() if is_plain else ("--json",))]
             patch.setattr(sys, "argv", ["finewright", *words])

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from finewright.cli.verbs import Verb, verbs
+from finewright.report.brief import brief_of
+from finewright.schema.common import Problem
+from finewright.table import commands
 
 from .cases import CASES, NOT_KEPT
 from .conftest import Project
@@ -35,6 +38,58 @@ def test_every_command_has_a_case_or_a_reason() -> None:
             named.add(command)
     assert named == set(_commands(verbs(), ""))
     assert {path.stem for path in OUTPUTS.iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.text])
+def test_a_brief_is_short_and_has_the_verdict_and_the_number_of_problems(
+    name: str, project: Project
+) -> None:
+    project.output(name)
+    if name == "schema":
+        return  # it is no report
+    report = project.reports[name]
+    brief = brief_of(report, whole="runs/some-run")
+    assert len(json.dumps(brief, ensure_ascii=False).encode()) <= 2048
+    assert brief["verdict"].strip()
+    assert brief.get("passed") == getattr(report, "passed", None)
+    counted = {level: brief["problems"][level] for level in ("error", "warning", "info")}
+    assert counted == _problems(report.model_dump(mode="json"))
+
+
+def _problems(report: dict[str, Any]) -> dict[str, int]:
+    """Of a report's JSON, wherever they stand, each once, by level."""
+    found: dict[str, str] = {}
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict) and value.keys() == Problem.model_fields.keys():
+            found[json.dumps(value)] = value["level"]
+        for each in value.values() if isinstance(value, dict) else value:
+            if isinstance(each, dict | list):
+                walk(each)
+
+    walk(report)
+    levels = [*found.values()]
+    return {level: levels.count(level) for level in ("error", "warning", "info")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_command_that_only_reads_leaves_no_file_of_the_project_changed(
+    name: str, project: Project
+) -> None:
+    project.output(name)
+    if _effect(CASES[name].argv) == "reads":
+        assert project.changed[name] == set()
+
+
+def _effect(argv: str) -> str:
+    """The effect of what is typed, by the table."""
+    flags = [word for word in argv.split() if word.startswith("--")]
+    command = next(
+        command
+        for name, (_, command) in sorted(commands().items(), reverse=True)
+        if f"{argv} ".startswith(f"{name} ")
+    )
+    return command.effect_of(word.removeprefix("--").replace("-", "_") for word in flags)
 
 
 def _commands(table: Mapping[str, Verb], name: str) -> Iterator[str]:

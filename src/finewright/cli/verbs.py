@@ -10,11 +10,10 @@ import typer
 import typer.core
 import typer.main
 
-from finewright import plugins
 from finewright.cli.action import Action
-from finewright.cli.core import CORE
-from finewright.errors import FinewrightError, meant
-from finewright.feature import Command, Feature, features
+from finewright.errors import FinewrightError
+from finewright.feature import Command, Feature
+from finewright.table import known_features, require_pack
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ def verbs() -> dict[str, Verb]:
 
     Raises FinewrightError where two features bring the same."""
     found: dict[str, Verb] = {}
-    known = (*CORE, *features().values())
+    known = known_features()
     sentences = {feature.name: feature.sentence for feature in known}
     commands = [(feature, command) for feature in known for command in feature.commands]
     for feature, command in sorted(commands, key=lambda item: _is_mode(item[1])):
@@ -46,26 +45,6 @@ def verbs() -> dict[str, Verb]:
             inner = found if group.action else group.inner
             _add(inner, first if group.action else rest, verb, feature)
     return found
-
-
-def command_named(name: str) -> tuple[Feature, Command]:
-    """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none, and
-    MissingExtra where a pack brings it that is not installed."""
-    known = {
-        command.name: (feature, command)
-        for feature in (*CORE, *features().values())
-        for command in feature.commands
-    }
-    if name not in known:
-        _require_pack(name.partition(" ")[0])
-        hint = meant(name, known, "`finewright --help` lists them")
-        raise FinewrightError(f"there is no command {name!r}", hint=hint)
-    return known[name]
-
-
-def _require_pack(word: str) -> None:
-    if word in plugins.not_installed("feature"):
-        plugins.resolve("feature", word)
 
 
 def _is_mode(command: Command) -> bool:
@@ -100,7 +79,7 @@ class LazyGroup(typer.core.TyperGroup):
         """The command or the group of that word, or None. Raises MissingExtra where its pack is not here."""
         verb = self.verbs.get(cmd_name)
         if verb is None:
-            _require_pack(cmd_name)
+            require_pack(cmd_name)
         return _built(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

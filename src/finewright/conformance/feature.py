@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from finewright import plugins
-from finewright.feature import Feature
+from finewright.feature import EFFECTS, Feature
 from finewright.report.blocks import Page
 from finewright.schema.common import Model, default_reasons
 from finewright.schema.options import CommandOptions
@@ -48,6 +48,13 @@ class FeatureConformance:
             assert options.model_json_schema()["type"] == "object"
             given = list(inspect.signature(plugins.load(command.run)).parameters)
             assert given == ["options", "session"], command.name
+
+    def test_a_command_says_its_effect(self, feature: Feature) -> None:
+        for command in feature.commands:
+            usual = EFFECTS.index(command.effect)
+            fields = plugins.load(command.options).model_fields
+            assert command.effects.keys() <= fields.keys(), f"{command.name}: no such option"
+            assert all(EFFECTS.index(more) > usual for more in command.effects.values())
 
     def test_a_report_has_its_page(self, feature: Feature) -> None:
         for report, page in feature.reports.items():

@@ -11,6 +11,7 @@ FEATURE = Feature(
             "Merged weights, GGUF, an Ollama, vLLM or hub folder: written, asked the same, compared.",
             "finewright_export.commands:ExportOptions",
             "finewright_export.commands:export",
+            "spends",
         ),
     ),
     reports={

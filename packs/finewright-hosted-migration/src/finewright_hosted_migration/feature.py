@@ -11,6 +11,7 @@ FEATURE = Feature(
             "Read OpenAI fine-tuning files, freeze the old answers, train an open model, compare.",
             "finewright_hosted_migration.commands:OpenaiOptions",
             "finewright_hosted_migration.commands:openai",
+            "spends",
             is_check=True,
         ),
     ),

@@ -16,6 +16,7 @@ FEATURE = Feature(
             "Which settings? Search those that `tune` names, and say on untouched rows what they gain.",
             "finewright_tune.commands:TuneOptions",
             "finewright_tune.commands:tune",
+            "spends",
         ),
     ),
     reports={"finewright_tune.results:TuneReport": "finewright_tune.report:tune_page"},

@@ -16,6 +16,7 @@ FEATURE = Feature(
             "Which base model? Train each on the same rows, drop the worse ones, and compare the rest.",
             "finewright.features.bakeoff.commands:BakeoffOptions",
             "finewright.features.bakeoff.commands:bakeoff",
+            "spends",
         ),
     ),
     reports={

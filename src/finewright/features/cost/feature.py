@@ -17,7 +17,9 @@ FEATURE = Feature(
             "Which machines fit, how long, how much; and what would fit where it does not.",
             "finewright.features.cost.commands:CostOptions",
             "finewright.features.cost.commands:cost",
+            "reads",
             is_check=True,
+            effects={"calibrate": "spends"},
         ),
     ),
     stage=FeatureStage(

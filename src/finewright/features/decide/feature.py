@@ -17,6 +17,7 @@ FEATURE = Feature(
             "Prompt, retrieve, fine-tune, or combine? A ranking with reasons, and what would change it.",
             "finewright.features.decide.commands:DecideOptions",
             "finewright.features.decide.commands:decide",
+            "reads",
         ),
     ),
     stage=FeatureStage(

@@ -16,6 +16,7 @@ FEATURE = Feature(
             "Run the experiment of the spec's `measure` instead.",
             "finewright.features.measure.commands:MeasureOptions",
             "finewright.features.measure.commands:measure",
+            "spends",
         ),
     ),
     reports={

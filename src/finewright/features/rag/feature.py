@@ -19,6 +19,7 @@ FEATURE = Feature(
             "Bring an index up to date: adds, replaces, skips what is unchanged; all of it or nothing.",
             f"{_HERE}:IndexOptions",
             f"{_HERE}:index",
+            "writes",
             is_check=True,
         ),
         Command(
@@ -26,18 +27,22 @@ FEATURE = Feature(
             "Show the passages that suit a query best, of those that the asker may see.",
             f"{_HERE}:SearchOptions",
             f"{_HERE}:search",
+            "reads",
         ),
         Command(
             "rag ask",
             "Answer from the passages that suit a question, and check every quote and number against them.",
             f"{_HERE}:AskOptions",
             f"{_HERE}:ask",
+            "spends",
         ),
         Command(
             "rag evaluate",
             "Measure how often the right document is found: recall@k, MRR and nDCG, with intervals.",
             f"{_HERE}:RetrievalOptions",
             f"{_HERE}:evaluate",
+            "reads",
+            effects={"model": "spends", "samples": "writes"},
         ),
     ),
     reports={

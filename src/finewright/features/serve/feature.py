@@ -18,6 +18,7 @@ FEATURE = Feature(
             "Serve runs and models over OpenAI's HTTP API, with a key and on this machine alone unless said.",
             "finewright.features.serve.commands:ServeOptions",
             "finewright.features.serve.commands:serve",
+            "publishes",
             is_talk=True,
         ),
     ),

@@ -1,6 +1,14 @@
-"""The commands that every use needs: the run spec, the stages, models, runs and the catalog."""
+"""The one table of commands, of which the command line, Python, HTTP and MCP are made.
 
-from finewright.feature import Command, Feature
+The commands that every use needs stand here: the run spec, the stages, models, runs and the catalog. Those of
+the features come after them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from finewright import plugins
+from finewright.errors import DataError, FinewrightError, meant
+from finewright.feature import Command, Feature, Session, ask_day, check_needs, features
 
 _HERE = "finewright.cli.commands"
 _CATALOG = "finewright.cli.catalog"
@@ -15,12 +23,14 @@ _WORK = Feature(
             "Fine-tune a real model on real data, and show what it gained.",
             f"{_HERE}:QuickstartOptions",
             f"{_HERE}:quickstart",
+            "spends",
         ),
         Command(
             "check",
             "Report every mistake in a spec and its data, without loading a model.",
             "finewright.schema.options:SpecOptions",
             f"{_HERE}:check",
+            "reads",
             is_check=True,
         ),
         Command(
@@ -28,6 +38,7 @@ _WORK = Feature(
             "Show what would be trained: rows, tokens, steps, settings with their reasons.",
             "finewright.schema.options:SpecOptions",
             f"{_HERE}:plan",
+            "reads",
             is_check=True,
         ),
         Command(
@@ -35,18 +46,21 @@ _WORK = Feature(
             "Fine-tune: the stages up to and including train.",
             f"{_HERE}:TrainOptions",
             f"{_HERE}:train",
+            "spends",
         ),
         Command(
             "up",
             "Run every stage: skip what is fresh, go on where a run was cut.",
             f"{_HERE}:UpOptions",
             f"{_HERE}:up",
+            "spends",
         ),
         Command(
             "evaluate",
             "Measure a tuned or a base model on held-out rows, alone or against others.",
             f"{_HERE}:EvaluateOptions",
             f"{_HERE}:evaluate",
+            "spends",
         ),
         Command(
             "chat",
@@ -55,6 +69,7 @@ _WORK = Feature(
             " a blank line.",
             f"{_HERE}:ChatOptions",
             f"{_HERE}:chat",
+            "spends",
             is_talk=True,
         ),
         Command(
@@ -62,12 +77,14 @@ _WORK = Feature(
             "Answer every row of a file; the same command goes on where it was cut.",
             f"{_HERE}:PredictOptions",
             f"{_HERE}:predict",
+            "spends",
         ),
         Command(
             "verify",
             "Recompute every digest and score of a run, name what differs, and say who signed it.",
             f"{_HERE}:RunOptions",
             f"{_HERE}:verify",
+            "reads",
             is_check=True,
         ),
         Command(
@@ -75,19 +92,23 @@ _WORK = Feature(
             "Say what is installed, on which device, what would fail and how to mend it.",
             f"{_HERE}:DoctorOptions",
             f"{_HERE}:doctor",
+            "reads",
             is_check=True,
+            effects={"selfcheck": "spends"},
         ),
         Command(
             "bench",
             "Measure how fast this machine trains a model; nothing is kept.",
             f"{_HERE}:BenchOptions",
             f"{_HERE}:bench",
+            "spends",
         ),
         Command(
             "schema",
             "Print the JSON Schema of the run spec, for editors.",
             "finewright.schema.options:CommandOptions",
             f"{_HERE}:schema",
+            "reads",
             is_talk=True,
         ),
     ),
@@ -102,12 +123,14 @@ _RUNS = Feature(
             "Every run: when, what state, which stages are done.",
             f"{_HERE}:RunsOptions",
             f"{_HERE}:list_runs",
+            "reads",
         ),
         Command(
             "runs show",
             "One run with what its stages reported.",
             f"{_HERE}:RunOptions",
             f"{_HERE}:show_run",
+            "reads",
         ),
     ),
 )
@@ -121,24 +144,28 @@ _FACTS = Feature(
             "The facts, each with its source and day, and what ends within a year.",
             f"{_CATALOG}:ListOptions",
             f"{_CATALOG}:list_facts",
+            "reads",
         ),
         Command(
             "catalog check",
             "Every mistake in a file of prices, with line, key and mend.",
             f"{_CATALOG}:PriceFileOptions",
             f"{_CATALOG}:check",
+            "reads",
         ),
         Command(
             "catalog import",
             "Take prices of a file into your own catalog, over the packaged ones.",
             f"{_CATALOG}:ImportOptions",
             f"{_CATALOG}:import_prices",
+            "writes",
         ),
         Command(
             "catalog refresh",
             "API prices of the installed genai-prices, without a network.",
             f"{_CATALOG}:RefreshOptions",
             f"{_CATALOG}:refresh",
+            "writes",
         ),
     ),
 )
@@ -152,26 +179,101 @@ _TRUST = Feature(
             "All that you trust on this machine.",
             "finewright.schema.options:CommandOptions",
             f"{_TRUSTED}:list_trusted",
+            "reads",
         ),
         Command(
             "trust add",
             "Let Python code run that came with a model or a spec, after you have read it.",
             f"{_TRUSTED}:CodeOptions",
             f"{_TRUSTED}:add",
+            "writes",
+            is_by_hand=True,
         ),
         Command(
             "trust key",
             "Know the public key of another user or machine, whose runs you take.",
             f"{_TRUSTED}:KeyOptions",
             f"{_TRUSTED}:key",
+            "writes",
+            is_by_hand=True,
         ),
         Command(
             "trust remove",
             "Trust code or a key no longer.",
             f"{_TRUSTED}:RemoveOptions",
             f"{_TRUSTED}:remove",
+            "writes",
+            is_by_hand=True,
         ),
     ),
 )
 
 CORE = (_WORK, _RUNS, _FACTS, _TRUST)
+
+
+def known_features() -> tuple[Feature, ...]:
+    """Who brings commands: the core, then the features."""
+    return (*CORE, *features().values())
+
+
+def commands() -> Mapping[str, tuple[Feature, Command]]:
+    """Every command by its name, with its feature."""
+    return {
+        command.name: (feature, command)
+        for feature in known_features()
+        for command in feature.commands
+    }
+
+
+def command_named(name: str) -> tuple[Feature, Command]:
+    """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none, and
+    MissingExtra where a pack brings it that is not installed."""
+    known = commands()
+    if name not in known:
+        require_pack(name.partition(" ")[0])
+        hint = meant(name, known, "`finewright --help` lists them")
+        raise FinewrightError(f"there is no command {name!r}", hint=hint)
+    return known[name]
+
+
+def require_pack(word: str) -> None:
+    """Raise MissingExtra where that word is of a pack that is not installed."""
+    if word in plugins.not_installed("feature"):
+        plugins.resolve("feature", word)
+
+
+def options_of(command: Command, given: Mapping[str, Any]) -> Any:  # Any: its own CommandOptions
+    """What was given by the names of the options. Raises DataError for what is missing, unknown or wrong."""
+    from pydantic import ValidationError
+
+    model = plugins.load(command.options)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    what = "no such option" if first["type"] == "extra_forbidden" else first["msg"]
+    what = f"{command.name}: {where}: {what.removeprefix('Value error, ')}"
+    raise DataError(what, hint=f"its options: {', '.join(model.model_fields)}")
+
+
+def run_command(name: str, given: Mapping[str, Any], session: Session) -> Any:  # Any: its report
+    """What the command of that name returns for these options."""
+    feature, command = command_named(name)
+    check_needs(feature)
+    return plugins.load(command.run)(options_of(command, given), session)
+
+
+def for_programs() -> list[Command]:
+    """The commands that a program may call: all that neither talk nor decide whom this machine trusts."""
+    found = (command for _, command in commands().values())
+    return [command for command in found if not (command.is_talk or command.is_by_hand)]
+
+
+def run_unattended(name: str, given: Mapping[str, Any]) -> Any:  # Any: its report
+    """`run_command` where nobody watches: a command that asks a person is refused."""
+    return run_command(name, given, Session(ask_day(), lambda *_: None, lambda _: None, _nobody))
+
+
+def _nobody(question: str) -> str:
+    raise DataError("this asks a person, and nobody is here to answer", hint="give its options")

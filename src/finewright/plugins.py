@@ -65,6 +65,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "cost": "finewright.features.cost.feature:FEATURE",
         "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
         "serve": "finewright.features.serve.feature:FEATURE",
+        "mcp": "finewright.features.mcp.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
     "format": {

@@ -1,0 +1,1 @@
+"""The commands as tools of agents, over the Model Context Protocol."""

@@ -78,7 +78,9 @@ def alone(request: GenerationRequest, *, native: bool = False) -> dict[int, tupl
     return {answer: tokens for (_, answer), tokens in answers(finish(engine)).items()}
 
 
-def random_request(rng: random.Random, heads: Sequence[tuple[int, ...]]) -> GenerationRequest:
+def random_request(
+    rng: random.Random, heads: Sequence[tuple[int, ...]], owners: str = "a"
+) -> GenerationRequest:
     """Begins as others do, and is long or short."""
     tail = tuple(rng.randrange(3, tiny.VOCAB) for _ in range(rng.choice((1, 3, 18, 40))))
     sampling = TokenSampling(
@@ -96,12 +98,16 @@ def random_request(rng: random.Random, heads: Sequence[tuple[int, ...]]) -> Gene
         rng.choice(KEYS),
         rng.choice((1, 1, 3)),
         frozenset(rng.sample(range(3, tiny.VOCAB), 6)),
+        owner=rng.choice(owners),
     )
 
 
 @pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("owners", ["a", "abc"])
 @pytest.mark.parametrize(("seed", "num_blocks"), [(0, 18), (1, 18), (2, 60)])
-def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int, native: bool) -> None:
+def test_each_answer_is_the_one_it_gets_alone(
+    seed: int, num_blocks: int, owners: str, native: bool
+) -> None:
     """Joins, leaves, cancels and too long prompts at random, with too few blocks for all."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     heads = [(), *(row.input_ids for row in tiny.random_rows([16, 37, 64], seed=1))]
@@ -112,7 +118,7 @@ def test_each_answer_is_the_one_it_gets_alone(seed: int, num_blocks: int, native
     free, asked, cancelled, written = engine._pool.num_free, {}, set(), []
     for _ in range(40):
         if rng.random() < 0.6:
-            request = random_request(rng, heads)
+            request = random_request(rng, heads, owners)
             asked[engine.add(request)] = request
         if rng.random() < 0.1:
             with pytest.raises(DataError, match="reads and writes"):
@@ -426,3 +432,37 @@ def test_owners_who_both_want_all_get_alike() -> None:
         for each in engine.step():
             written["ab"[each.request % 2]] += len(each.tokens)
     assert min(written.values()) > 0.7 * max(written.values())
+
+
+def test_two_prompts_without_room_beside_each_other_both_end() -> None:
+    """Each of two owners wants more than half of the blocks: none puts the other off for ever."""
+    engine = engine_of(num_blocks=14, max_running=8, max_step_tokens=16)
+    prompts = {owner: tuple(range(at, at + 45)) * 3 for at, owner in ((3, "a"), (4, "b"))}
+    wanted = [
+        GenerationRequest(words[:130], 12, owner=owner, salt=owner)
+        for owner, words in prompts.items()
+    ]
+    for request in wanted:
+        engine.add(request)
+    written = [each for _ in range(400) for each in engine.step()]
+    assert not engine.has_work
+    found = answers(written)
+    assert [found[number, 0] for number in range(2)] == [alone(each)[0] for each in wanted]
+
+
+@pytest.mark.parametrize("num_blocks", [9, 10, 12])
+def test_an_answer_put_off_for_its_owners_own_is_read_once_it_joins_again(num_blocks: int) -> None:
+    """Answers of each of two owners grow until there is no room for all of one owner's."""
+    engine = engine_of(num_blocks, max_running=8)
+    free = engine._pool.num_free
+    wanted = [
+        GenerationRequest(tuple(range(3 + n, 23 + n)), 70, owner="ab"[n % 2], salt=str(n))
+        for n in range(6)
+    ]
+    for request in wanted:
+        engine.add(request)
+    written = [each for _ in range(2000) for each in engine.step()]
+    assert not engine.has_work
+    assert engine._pool.num_free == free
+    found = answers(written)
+    assert [found[number, 0] for number in range(6)] == [alone(each)[0] for each in wanted]

@@ -9,7 +9,9 @@ Where requests have several owners, the one that was served least leads (see sha
 short cut of its prompts make the step, and the others get the few rows beside it that cost nearly nothing.
 
 Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
-answers need more blocks than there are, the newest gives its own back and is computed again later."""
+answers need more blocks than there are, the newest gives its own back and is computed again later. One that
+is computed again for another owner's sake stays until it has written as many tokens as that took steps: two
+that have no room beside each other would else put each other off for ever."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -91,8 +93,8 @@ class StepSchedule:
 
     def cuts(self) -> list[StepCut]:
         """The next step, in which no sequence is twice."""
-        leader, *others = self.shares.order({each.request.owner for each in self}) or [""]
-        cuts = self._beside(leader, others) if others else self._of_one_owner()
+        owners = self.shares.order({each.request.owner for each in self})
+        cuts = self._beside(*self._led(owners)) if owners[1:] else self._of_one_owner()
         for cut in cuts:
             self.shares.add(cut.sequence.request.owner, cut.cost)
         return cuts
@@ -104,19 +106,23 @@ class StepSchedule:
         budget = most - sum(cut.size + len(cut.guess) for cut in cuts)
         if cuts and self.max_beside:
             budget = min(budget, self.max_beside)
-        self._read(self.running, budget, cuts)
+        self._read(budget, cuts)
         while not cuts and self.running:  # prompts alone, and none has room
             self._put_off(self.running[-1])
             for sequence in self.running:
                 budget -= self._prompt(sequence, budget, cuts)
         return cuts
 
+    def _led(self, owners: Sequence[str]) -> tuple[str, Sequence[str]]:
+        """Who leads, the first that can go on, and the others."""
+        leader = next(filter(self._make_room, owners), owners[0])
+        return leader, [each for each in owners if each != leader]
+
     def _beside(self, leader: str, others: Sequence[str]) -> list[StepCut]:
         """All of the leader's, with a short cut of its prompts, and of each other owner what costs little."""
         mine = [each for each in self.running if each.request.owner == leader]
-        self._make_room(mine, leader)
         cuts = self._answers([each for each in mine if each.num_due == 1])
-        self._read(mine, min(self.max_tokens, _SHARED_STEP), cuts, leader)
+        self._read(min(self.max_tokens, _SHARED_STEP), cuts, leader)
         budget = _ROWS_BESIDE
         for owner in others:
             theirs = [each for each in self.running if each.request.owner == owner]
@@ -126,32 +132,30 @@ class StepSchedule:
                 if cut.cost <= budget and sequence.room(self.pool, len(sequence.tokens)):
                     cuts.append(cut)
                     budget -= cut.cost
-            budget = self._read(theirs, budget, cuts, owner)
+            budget = self._read(budget, cuts, owner)
         return cuts or self._of_one_owner()
 
-    def _make_room(self, mine: Sequence[AnswerSequence], leader: str) -> None:
-        """Put the newest answers of others off until the leader's next one can join, and the eldest go on."""
-        while any(each.request.owner != leader for each in self.running):
-            waiting = self._next(leader)
+    def _make_room(self, leader: str) -> bool:
+        """Put the newest answers of others off until the leader's next one can join, and the eldest go on;
+        can any of the leader's?"""
+        mine = [each for each in self.running if each.request.owner == leader]
+        waiting = self._next(leader)
+        others = [e for e in self.running if e.request.owner != leader and not e.stays]
+        while others:
             is_stuck = waiting is not None and not mine and not self._may_join(waiting)
             if not is_stuck and (not mine or self.pool.num_free):
-                return
-            other = next(each for each in reversed(self.running) if each.request.owner != leader)
-            self._put_off(other)
+                return True
+            self._put_off(others.pop())
+        return bool(mine) or (waiting is not None and self._may_join(waiting))
 
     def _next(self, owner: str | None) -> AnswerSequence | None:
         """The next to join, of the owner if one is named."""
         return next((each for each in self.waiting if owner in (None, each.request.owner)), None)
 
-    def _read(
-        self,
-        running: Sequence[AnswerSequence],
-        budget: int,
-        cuts: list[StepCut],
-        owner: str | None = None,
-    ) -> int:
+    def _read(self, budget: int, cuts: list[StepCut], owner: str | None = None) -> int:
         """Cuts of the prompts of those that run, and then of those that wait; what is left of the budget."""
         begun = {cut.sequence for cut in cuts}
+        running = [each for each in self.running if owner in (None, each.request.owner)]
         read = [each for each in running if each not in begun and each.num_due > 1]
         is_alone = len(read) == 1 and not self.waiting
         for sequence in read[:1]:
@@ -161,6 +165,8 @@ class StepSchedule:
         while budget > 0 and (joining := self._next(owner)) and self._may_join(joining):
             self.waiting.remove(joining)
             joining.find(self.pool)
+            if joining.was_put_off:
+                joining.stay(-(-joining.num_due // _SHARED_STEP))
             self.running.append(joining)
             budget -= self._prompt(joining, budget, cuts)
         return budget
@@ -171,9 +177,10 @@ class StepSchedule:
         guesses = len(due) <= self.guess_up_to
         for sequence in due:
             while sequence in self.running and not sequence.room(self.pool, len(sequence.tokens)):
-                self._put_off(self.running[-1])
+                owner = sequence.request.owner
+                self._put_off(next(e for e in reversed(self.running) if e.request.owner == owner))
             if sequence not in self.running:
-                break  # and so are all that are newer
+                continue
             draft = self.draft if len(due) == 1 else None
             cuts.append(self._guessed(sequence, draft) if guesses else StepCut(sequence, 1))
         return cuts
@@ -219,6 +226,7 @@ class StepSchedule:
         """Give a running answer's blocks back; it is the next to join again."""
         self.running.remove(sequence)
         sequence.leave(self.pool)
+        sequence.was_put_off = True
         self.waiting.appendleft(sequence)
 
 

@@ -16,7 +16,7 @@ class AnswerSequence:
     """`tokens` are virtual ones, the prompt's and the answer's; `num_cached` of them are in `blocks`, of
     which `num_kept` were offered to others; `num_found` of the prompt's were there when it joined first.
     `root` is what else decides keys and values. `others` are answers to the same prompt, which begin when it
-    has been computed."""
+    has been computed. One that `was_put_off` stays until it has written so many tokens."""
 
     id: int
     answer: int
@@ -32,6 +32,13 @@ class AnswerSequence:
     num_kept: int = 0
     others: list["AnswerSequence"] = field(default_factory=list)
     num_found: int | None = None
+    was_put_off: bool = False
+    stays_until: int = 0
+
+    @property
+    def stays(self) -> bool:
+        """Must it not be put off for another owner?"""
+        return self.num_written < self.stays_until
 
     @property
     def needs_logits(self) -> bool:
@@ -53,6 +60,10 @@ class AnswerSequence:
     def num_due(self) -> int:
         """Tokens that are not in the cache, at least one."""
         return len(self.tokens) - self.num_cached
+
+    def stay(self, num: int) -> None:
+        """Until so many more tokens are written."""
+        self.stays_until = self.num_written + num
 
     def room(self, pool: BlockPool, end: int) -> bool:
         """Take blocks for the first `end` tokens, as far as there are; are these enough?"""

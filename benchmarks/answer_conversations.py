@@ -212,4 +212,8 @@ FURTHER = (
         [ASK, says(None, tool_calls=[call()], weight=0), SUN, says("It is sunny.")],
         TOOLS,
     ),
+    Conversation(
+        "a close named in an answer", [user("How?"), says("Write <think> first, then </think>.")]
+    ),
+    Conversation("a lone close named in an answer", [user("How?"), says("It ends with </think>.")]),
 )

@@ -1,15 +1,15 @@
-"""What is trained is what the template renders and what the model is asked: templates x 25 conversations.
+"""What is trained is what the template renders and what the model is asked: templates x 42 conversations.
 
     python benchmarks/answers.py --bars                 # exit 1 on a miss
-    python benchmarks/answers.py --bars --more          # with the templates that llama.cpp tests with
+    python benchmarks/answers.py --bars --more          # with those of llama.cpp's and vLLM's packages
     python benchmarks/answers.py --bars --packaged      # with the packaged models', which are fetched
     python benchmarks/answers.py --bars --peers         # TRL's tokens and mask of 40 conversations
     python benchmarks/answers.py --only gptoss --show   # every refusal, and every miss in full
 
 Templates: TRL's folder (pip install trl) and tests/families/templates; with `--packaged` the packaged
-models' and with `--more` those in the source archive of llama-cpp-python (77 MB, by its digest; it is only
-unpacked). Each gets a small byte-level tokenizer whose control tokens
-are those that it spells.
+models' and with `--more` those in the source archives of llama-cpp-python (77 MB) and vLLM (47 MB), by their
+digests; these are only unpacked. Each gets a small byte-level tokenizer whose control tokens are those that
+it spells.
 
 For every learned answer of every conversation, by transformers' own rendering of the same messages:
 
@@ -17,6 +17,7 @@ For every learned answer of every conversation, by transformers' own rendering o
     b  the last learned token is one at which generation stops
     c  every thought, text and call of the answer is in what is learned, and no thought that it has not
     d  what is asked and learned is what the template renders
+    e  read back up to the first token that stops, it is the row's answer: content, thought and calls
 
 A conversation that is refused is no miss, and its reason is named."""
 
@@ -24,12 +25,8 @@ A conversation that is refused is no miss, and its reason is named."""
 
 import argparse
 import importlib.util
+import json
 import re
-import shutil
-import subprocess
-import sys
-import tarfile
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -40,11 +37,12 @@ from typing import Any, NamedTuple
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from answer_conversations import CONVERSATIONS, Conversation
+from answer_archives import ARCHIVES
+from answer_conversations import CONVERSATIONS, FURTHER, Conversation
 from finewright.catalog.control_tokens import control_tokens
-from finewright.errors import DataError, FetchError
-from finewright.fetch.cache import Pin, cached
+from finewright.errors import DataError
 from finewright.judge.answer import split_thoughts
+from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_rows, encode_turns
 from finewright.lm.example import EncodedRow
@@ -53,11 +51,8 @@ from finewright.lm.template import ChatTemplate
 from finewright.lm.turn_ends import find_end_of_turn
 from finewright.report.text import table
 from finewright.schema.rows import Row
-from finewright.store.atomic import sha256_file
 
 HERE = Path(__file__).resolve().parent
-MORE = "llama-cpp-python==0.3.36"
-MORE_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
 # End tokens that the models' generation_config.json declares beside the one after an answer.
 DECLARED = ("<|return|>", "<|call|>", "<|user|>", "<|observation|>", "<|tool_response>", "<turn|>")
 TOKEN = re.compile(
@@ -72,7 +67,9 @@ def main() -> None:
         peers(options)
         return
     found = {
-        name: [Cell(name, c.title, *verdict(chat, c)) for c in CONVERSATIONS] if chat else []
+        name: [Cell(name, c.title, *verdict(chat, c)) for c in (*CONVERSATIONS, *FURTHER)]
+        if chat
+        else []
         for name, chat in chats(options)
     }
     cells = [cell for each in found.values() for cell in each]
@@ -92,8 +89,9 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    named = " and ".join(f"{archive.package} {archive.version}" for archive in ARCHIVES)
     parser.add_argument("--bars", action="store_true", help="exit 1 on a miss")
-    parser.add_argument("--more", action="store_true", help=f"with the templates of {MORE}")
+    parser.add_argument("--more", action="store_true", help=f"with the templates of {named}")
     parser.add_argument("--packaged", action="store_true", help="with the packaged models'")
     parser.add_argument("--peers", action="store_true", help="TRL's rendering against ours")
     parser.add_argument("--only", default="", help="templates whose name has this in it")
@@ -180,10 +178,41 @@ def _misses(
     text = chat.tokenizer.decode(ids)
     message = conversation.messages[i]
     yield from (f"c: messages[{i}] {miss}" for miss in _unsaid(message, text))
+    yield from (f"e: messages[{i}] {miss}" for miss in _unread(chat, conversation, i, ids))
     whole = _rendering(chat, conversation.messages[: i + 1], conversation.tools)
     prompt = _rendering(chat, conversation.messages[:i], conversation.tools, ask=True)
     if not _as_rendered(chat, conversation, i, prompt, text, whole):
         yield f"d: messages[{i}] would learn {text!r}"
+
+
+def _unread(chat: Chat, conversation: Conversation, i: int, ids: Sequence[int]) -> Iterator[str]:
+    """The parts of the row's answer that its tokens are not read back as: as a server reads them, up to the
+    first token at which it stops."""
+    message = conversation.messages[i]
+    stop = next((at for at, token in enumerate(ids) if token in chat.stop_ids), len(ids))
+    prompt = chat.render(conversation.messages[:i], tools=conversation.tools, ask=True)
+    read = answer_of_tokens(
+        chat, ids[:stop], prompt=prompt, tools=conversation.tools, ended=stop < len(ids)
+    )
+    content, thought = str(message["content"] or ""), message.get("reasoning_content", "")
+    if content.startswith("<think>"):
+        thought, _, content = content.removeprefix("<think>").partition("</think>")
+    calls = [each["function"] for each in message.get("tool_calls", ())]
+    wanted = [(f["name"], _value(f["arguments"])) for f in calls]
+    if stop + 1 < len(ids):
+        yield f"ends {len(ids) - 1 - stop} tokens too early"
+    if read.fault:
+        yield f"is read with a fault: {read.fault}"
+    if read.content.strip() != content.strip():
+        yield f"says {read.content!r}"
+    if read.thoughts.strip() != thought.strip():
+        yield f"thinks {read.thoughts!r}"
+    if [(call.name, call.arguments) for call in read.calls] != wanted:
+        yield f"calls {read.calls!r}"
+
+
+def _value(arguments: Any) -> Any:  # Any: free JSON
+    return json.loads(arguments) if isinstance(arguments, str) else arguments
 
 
 def _unsaid(message: Mapping[str, Any], text: str) -> Iterator[str]:
@@ -196,8 +225,9 @@ def _unsaid(message: Mapping[str, Any], text: str) -> Iterator[str]:
     if thought not in text:
         yield f"does not think {thought!r}"
     for made in message.get("tool_calls", ()):
-        given = made["function"]["arguments"]
-        values = ("Paris",) if isinstance(given, str) else ("São Paulo", "3")
+        given = _value(made["function"]["arguments"])
+        assert isinstance(given, dict)
+        values = [v for v in given.values() if isinstance(v, str) and '"' not in v]
         yield from (f"lacks {p!r}" for p in (made["function"]["name"], *values) if p not in text)
     if not thought:
         head = text.partition(content.strip())[0] if content.strip() else text
@@ -220,11 +250,14 @@ def _as_rendered(
     plain = _unquoted(chat, prompt + text)
     if _unquoted(chat, whole).startswith(plain):
         return True
-    for end in ("<|user|>", "<|observation|>"):  # GLM ends a turn by the beginning of the next one
+    # GLM ends a turn by the beginning of the next one, vLLM's ChatML leaves the last end out
+    for end in ("<|user|>", "<|observation|>", chat.tokenizer.eos_token):
         text = text.removesuffix(end)
     plain = _unquoted(chat, prompt + text)
     if _unquoted(chat, whole).startswith(plain):
         return True
+    if chat.marks.is_open and not chat.marks.key:
+        return text.partition("</think>")[2].lstrip("\n").strip() in whole
     if not whole.startswith(prompt):
         thought = {**conversation.messages[i], "reasoning_content": "@thought@"}
         spoken = _rendering(chat, [*conversation.messages[:i], thought], conversation.tools)
@@ -253,8 +286,6 @@ def _rendering(
 
 
 def _as_wanted(chat: Chat, message: Mapping[str, Any]) -> dict[str, Any]:
-    import json
-
     made = dict(message)
     if message["role"] == "assistant" and chat.marks.thinks and message["content"]:
         thought, content = split_thoughts(message["content"])
@@ -264,8 +295,7 @@ def _as_wanted(chat: Chat, message: Mapping[str, Any]) -> dict[str, Any]:
             made[key] = made.pop("reasoning_content")
     calls = []
     for each in message.get("tool_calls", ()):
-        given = each["function"]["arguments"]
-        given = json.loads(given) if isinstance(given, str) else given
+        given = _value(each["function"]["arguments"])
         calls.append({**each, "function": {**each["function"], "arguments": given}})
     return made | ({"tool_calls": calls} if calls else {})
 
@@ -298,7 +328,8 @@ def templates(options: argparse.Namespace) -> dict[str, str]:
     if options.packaged:
         found |= packaged()
     if options.more:
-        found |= {f"llama.cpp {name}": text for name, text in from_archive().items()}
+        for archive in ARCHIVES:
+            found |= {f"{archive.name} {name}": text for name, text in archive.templates().items()}
     once: dict[str, str] = {}
     for name, text in found.items():
         once.setdefault(text, name)
@@ -319,34 +350,6 @@ def packaged() -> dict[str, str]:
         except FinewrightError as error:
             print(f"{name}: {error}")
     return found
-
-
-def from_archive() -> dict[str, str]:
-    """The templates with which llama.cpp tests, out of the source archive, of which nothing is run."""
-    pin = Pin(MORE, f"{MORE_SHA256}.tar.gz", MORE_SHA256, sha256_file)
-    with tarfile.open(cached(pin, _fetch_archive)) as files:
-        return {
-            Path(member.name).stem: files.extractfile(member).read().decode()  # type: ignore[union-attr]
-            for member in files
-            if member.name.endswith(".jinja") and "/models/templates/" in member.name
-        }
-
-
-def _fetch_archive(folder: Path) -> None:
-    """Where pip finds the archive, and from there. To download one, pip would run its build."""
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--dest", str(folder)]
-    command = [sys.executable, "-m", "pip", "-vv", "download", *options, MORE]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    links = re.findall(r"https://\S+\.tar\.gz", listed.stdout)
-    found = [
-        link
-        for link in links
-        if link.endswith(f"{MORE.replace('==', '-').replace('-', '_', 2)}.tar.gz")
-    ]
-    if not found:
-        raise FetchError(f"{MORE}: pip finds no source archive")
-    with urllib.request.urlopen(found[0]) as answer, (folder / "archive").open("wb") as file:  # noqa: S310 - https
-        shutil.copyfileobj(answer, file)
 
 
 def chat_of(source: str) -> Chat:

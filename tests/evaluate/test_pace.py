@@ -25,7 +25,6 @@ def test_answers_are_followed_as_far_as_there_is_time(
     tiny_folder: Path, seconds: float, batch: int, longest: int
 ) -> None:
     from finewright.evaluate.pace import answer_pace
-    from finewright.lm.chat import Chat
     from finewright.workbench.systems import load_system
 
     system = load_system(str(tiny_folder))
@@ -33,7 +32,7 @@ def test_answers_are_followed_as_far_as_there_is_time(
     ticks = count()
     found = answer_pace(
         system.lm,
-        Chat(tokenizer, frozenset()),  # no answer ever ends
+        system.chat,  # whose model is not trained, and ends no answer
         rows(50),
         max_new_tokens=16,
         batch_size=8,

@@ -4,15 +4,18 @@ Asked before a model is loaded or trained: a row whose calls the chat template c
 as if a perfect answer to it could be given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from finewright.errors import DataError
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import due_of
 from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat
+from finewright.lm.encode import encode_row
+from finewright.lm.marks import THOUGHT_KEYS
 from finewright.lm.thoughts import thought_bound
-from finewright.schema.common import Problem
-from finewright.schema.rows import Message, Row
+from finewright.schema.common import Problem, without
+from finewright.schema.rows import Row
 
 _HINT = "measure it with a base model whose calls can be read, or leave such rows out"
 
@@ -29,8 +32,10 @@ def expected_of(chat: Chat, row: Row) -> Answer:
     due_of(expected, row.tools, row.columns)
     if expected.calls and (why := reader_of(chat).cannot_call):
         raise DataError(f"the row expects a tool call, and {why}", hint=_HINT)
-    if len(expected.calls) > 1:
-        _refuse_lost_calls(chat, row, last)
+    try:
+        encode_row(chat, _unthought(row, last, expected))
+    except DataError as error:
+        raise DataError(f"the expected answer cannot be given: {error}", hint=_HINT) from None
     return expected
 
 
@@ -83,21 +88,8 @@ def _refuse_filled(chat: Chat, row: Row, reads: int) -> None:
         refuse_filled(len(chat.tokens(prompt).ids), reads)
 
 
-def _refuse_lost_calls(chat: Chat, row: Row, last: int) -> None:
-    """Every call of the answer is in what the template writes of it: some write the first one alone."""
-    calls = row.messages[last]["tool_calls"]
-    names = [f"left-mark-{number}-" for number in range(len(calls))]
-    # ids as Mistral's templates demand them: those of an answer say nothing of it
-    marked = [
-        {**call, "id": f"callab{n:03}", "function": {**call["function"], "name": name}}
-        for n, (call, name) in enumerate(zip(calls, names, strict=True))
-    ]
-    turn: Message = {"role": "assistant", "content": "", "tool_calls": marked}
-    expects = f"the row expects {len(calls)} tool calls in one turn, and"
-    try:
-        text = chat.render([*row.messages[:last], turn], tools=row.tools)
-    except DataError as error:
-        raise DataError(f"{expects} {error}", hint=_HINT) from None
-    written = sum(name in text for name in names)
-    if written < len(names):
-        raise DataError(f"{expects} the chat template writes {written} of them", hint=_HINT)
+def _unthought(row: Row, last: int, expected: Answer) -> Row:
+    """The row of which the expected answer alone is learned, without its thoughts: no metric sees these."""
+    before = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row.messages[:last]]
+    answer = without(row.messages[last], THOUGHT_KEYS) | {"content": expected.content}
+    return replace(row, messages=(*before, answer), rejected=None, label=None)

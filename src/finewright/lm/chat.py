@@ -39,11 +39,13 @@ class Span(NamedTuple):
 class Rendered(NamedTuple):
     """A conversation as text, and the span of each assistant turn that trains.
 
-    Where a content spells control tokens, `breaks` are places within; elsewhere there are none."""
+    Where a content spells control tokens, `breaks` are places within; elsewhere there are none. `answers` are
+    the numbers of the messages of which the spans are learned."""
 
     text: str
     spans: tuple[Span, ...]
     breaks: tuple[int, ...] | None = None
+    answers: tuple[int, ...] = ()
 
     def until(self, end: int) -> "Rendered":
         """Its first characters, of which nothing is learned."""
@@ -209,13 +211,15 @@ class Chat:
 
 def _rendered(turns: Sequence[LearnedTurn], quoted: Quoted | None) -> Rendered:
     text = turns[0].text
-    spans = sorted(Span(turn.start, turn.end) for turn in turns)
+    turns = sorted(turns, key=lambda turn: turn.start)
+    spans = [Span(turn.start, turn.end) for turn in turns]
+    answers = tuple(turn.number for turn in turns)
     if quoted is None:
-        return Rendered(text, tuple(spans))
+        return Rendered(text, tuple(spans), answers=answers)
     text, breaks, _ = quoted.read(text)
     at = [place + i for i, place in enumerate(breaks)]
     moved = (Span(*(place - bisect_left(at, place) for place in span)) for span in spans)
-    return Rendered(text, tuple(moved), breaks)
+    return Rendered(text, tuple(moved), breaks, answers)
 
 
 # What is asked at each turn of a conversation is looked at twice: when turns are put together, and as tokens.

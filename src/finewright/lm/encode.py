@@ -1,11 +1,13 @@
 """From rows to token ids with their learned tokens, and the policy for rows that are too long."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
+from finewright.lm.answers.round_trip import LearnedAnswer, refuse_other_answer
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.example import EncodedRow, Example
 from finewright.lm.overlong import OverlongFate, OverlongRows
@@ -37,8 +39,7 @@ def encode_row(chat: Chat, row: Row) -> EncodedRow:
 
     Raises DataError when the template refuses the conversation, when nothing in it would be learned, or
     when it takes more than one sequence to learn it: see `encode_turns`."""
-    rendered = chat.rendered(row.messages, row.tools)
-    return _something_learned(_tokenise(chat, rendered, row.id))
+    return _learned(chat, chat.rendered(row.messages, row.tools), row)
 
 
 def encode_turns(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
@@ -46,13 +47,14 @@ def encode_turns(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
 
     One sequence, unless the template writes earlier answers otherwise than they were to be given."""
     found = chat.sequences(row.messages, row.tools) or (chat.rendered(row.messages, row.tools),)
-    return tuple(_something_learned(_tokenise(chat, each, row.id)) for each in found)
+    return tuple(_learned(chat, each, row) for each in found)
 
 
 def _encode_prompt(chat: Chat, row: Row) -> EncodedRow:
     if row.messages[-1]["role"] == "assistant":
         raise DataError(_MASKED)
-    return _tokenise(chat, chat.whole_prompt(row.messages, row.tools), row.id)
+    ids, _ = chat.tokens(chat.whole_prompt(row.messages, row.tools))
+    return EncodedRow(tuple(ids), (False,) * len(ids), row.id)
 
 
 def encode_example(chat: Chat, row: Row) -> Example:
@@ -85,17 +87,24 @@ def _only_read(messages: Sequence[Message], count: int) -> tuple[Message, ...]:
     return (*read, *messages[count:])
 
 
-def _something_learned(encoded: EncodedRow) -> EncodedRow:
+def _learned(chat: Chat, rendered: Rendered, row: Row) -> EncodedRow:
+    """The tokens of a rendering whose answers are read back as those of the row; a token is learned when it
+    starts in a learned span.
+
+    Raises DataError where an answer is read otherwise, and where nothing would be learned."""
+    ids, offsets = chat.tokens(rendered)
+    starts, trained = [at for at, _ in offsets], [False] * len(ids)
+    parts = [slice(*(bisect_left(starts, at) for at in span)) for span in rendered.spans]
+    for part in parts:
+        trained[part] = [True] * (part.stop - part.start)
+    encoded = EncodedRow(tuple(ids), tuple(trained), row.id)
     if not encoded.num_trained:
         raise DataError(_MASKED)
+    for number, span, part in zip(rendered.answers, rendered.spans, parts, strict=True):
+        prompt, message = rendered.text[: span.start], row.messages[number]
+        learned = LearnedAnswer(number, message, prompt, encoded.input_ids[part])
+        refuse_other_answer(chat, learned, row.tools)
     return encoded
-
-
-def _tokenise(chat: Chat, rendered: Rendered, row_id: str) -> EncodedRow:
-    """A token is learned when it starts in a learned span."""
-    ids, offsets = chat.tokens(rendered)
-    trained = [any(start <= at < end for start, end in rendered.spans) for at, _ in offsets]
-    return EncodedRow(tuple(ids), tuple(trained), row_id)
 
 
 _Fate = Literal["kept", "truncated", "nothing_left_to_learn", "overlong", "error"]
@@ -182,11 +191,13 @@ def _cut(example: Example, max_length: int) -> Example:
 
 def _never_ends(chat: Chat, example: Example) -> bool:
     """Is the last learned token of an answer none at which generation stops?"""
+    stops = chat.stop_ids
     return any(
-        token not in chat.stop_ids
+        is_learned and not any(sequence.trained[t + 1 : t + 2]) and token not in stops
         for sequence in example.sequences
-        for t, token in enumerate(sequence.input_ids)
-        if sequence.trained[t] and not any(sequence.trained[t + 1 : t + 2])
+        for t, (token, is_learned) in enumerate(
+            zip(sequence.input_ids, sequence.trained, strict=True)
+        )
     )
 
 

@@ -23,11 +23,12 @@ _THINK = "<think>"
 
 
 class LearnedTurn(NamedTuple):
-    """A conversation through one answer: characters [start, end) of `text` are learned."""
+    """A conversation through message `number`, an answer: characters [start, end) of `text` are learned."""
 
     text: str
     start: int
     end: int
+    number: int
 
     @property
     def learned(self) -> str:
@@ -93,7 +94,7 @@ class Turns:
             after = self.ends.after_call if message.get("tool_calls") else self.ends.after_answer
             answer = answer.rstrip("\n") + after if after else answer
             end = len(answer)
-        return LearnedTurn(prompt + answer, len(prompt), len(prompt) + end)
+        return LearnedTurn(prompt + answer, len(prompt), len(prompt) + end, i)
 
     def _opening(self) -> str:
         """What stands before the content of an answer with which a conversation begins."""
@@ -121,7 +122,8 @@ class Turns:
         message, before = self.messages[i], self.messages[:i]
         text = self._text([*before, message])
         if text.startswith(prompt):
-            return text[len(prompt) :]
+            is_open = prompt.rstrip().endswith(_THINK)
+            return self._closed(message, text[len(prompt) :]) if is_open else text[len(prompt) :]
         thought = thought_of(message)
         if self.marks.is_open and self.marks.key and not thought:
             text = self._text([*before, {**message, self.marks.key: THOUGHT}])
@@ -143,7 +145,13 @@ class Turns:
         bare = prompt[: prompt.rindex(_THINK)]
         if not text.startswith(bare):
             raise _begins_otherwise(i, prompt, text)
-        thought, answer = thought_of(self.messages[i]), text[len(bare) :].lstrip("\n")
+        return self._closed(self.messages[i], text[len(bare) :])
+
+    def _closed(self, message: Message, answer: str) -> str:
+        """The answer with a close before it, where the prompt opens a thought that the template forgets."""
+        if not self.marks.is_open or self.marks.key or self.marks.unthought:
+            return answer
+        thought, answer = thought_of(message), answer.lstrip("\n")
         return f"{thought}{self.marks.closes}{answer}" if thought else f"</think>\n\n{answer}"
 
     def _after_closed_thought(self, i: int, prompt: str, text: str) -> str | None:

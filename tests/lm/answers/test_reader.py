@@ -1,12 +1,13 @@
 """Generated text is read by the template's own marks; TRL's parsers are the referee where it has one."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trl
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from trl.chat_template_utils import add_response_schema, parse_response
 
@@ -18,7 +19,16 @@ from finewright.lm.answers.tagged import argument_types
 from finewright.lm.chat import Chat
 
 TRL = Path(trl.__file__).parent / "chat_templates"
-ENDS = ["<|im_end|>", "<|eot_id|>", "<|return|>", "<turn|>", "<|eot|>", "<|endoftext|>"]
+ENDS = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|return|>",
+    "<turn|>",
+    "<|eot|>",
+    "<|endoftext|>",
+    "<|tool_response>",
+    "<|END_OF_TURN_TOKEN|>",
+]
 ASKED = {"role": "user", "content": "Compare the weather."}
 TOOLS = [
     {
@@ -54,12 +64,18 @@ WITHOUT = ("llama3", "gemma3", "phi3", "cohere2")
 
 
 def chat_of(template: str) -> Chat:
+    characters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE({each: i for i, each in enumerate(characters)}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(models.WordLevel({"<unk>": 0}, "<unk>")),
-        **{"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"},
+        tokenizer_object=made,
+        **{"bos_token": "<bos>", "eos_token": "<eos>"},
         chat_template=template,
+        clean_up_tokenization_spaces=False,
     )
-    tokenizer.add_special_tokens({"additional_special_tokens": ENDS})
+    marks = sorted(set(re.findall(r"<\|\w+\|?>|<\w+\|>", template)) - set(ENDS))
+    tokenizer.add_special_tokens({"additional_special_tokens": [*ENDS, *marks]})
     return Chat(tokenizer, frozenset(tokenizer.convert_tokens_to_ids(ENDS)))
 
 
@@ -136,17 +152,28 @@ def test_a_template_without_words_for_calls_says_so(name: str) -> None:
     assert reader.cannot_call == "the chat template has no words for tool calls"
 
 
+UNKNOWN = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}"
+    "!!{{ c.function.name }}!ARGUMENTS{% endfor %}<|im_end|>"
+    "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
 def test_a_syntax_that_nobody_knows_is_refused_not_guessed() -> None:
-    template = (
-        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}"
-        "!!{{ c.function.name }}!{{ c.function.arguments | tojson }}{% endfor %}<|im_end|>"
-        "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
-    )
-    reader = reader_of(chat_of(template))
+    pairs = "{% for k, v in c.function.arguments.items() %}{{ k }}~{{ v }};{% endfor %}"
+    reader = reader_of(chat_of(UNKNOWN.replace("ARGUMENTS", pairs)))
     assert (
         reader.cannot_call
         == "the chat template writes tool calls in a syntax that is not known here"
     )
+
+
+def test_a_syntax_of_a_name_and_json_is_learned_from_the_template() -> None:
+    chat = chat_of(UNKNOWN.replace("ARGUMENTS", "{{ c.function.arguments | tojson }}"))
+    for calls in (CALLS[:1], CALLS[1:2], CALLS):
+        _, text = written(chat, {"content": "Wait.", "tool_calls": openai(calls)})
+        read = reader_of(chat).read(text, "", TOOLS)
+        assert (read.content, read.calls, read.fault) == ("Wait.", calls, "")
 
 
 @pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if f.call])

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
@@ -18,15 +17,18 @@ from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thou
 from finewright.judge.json_text import json_at
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
+from finewright.lm.answers.frames import find_frame, learned_calls
+from finewright.lm.answers.spelled import marked_text, unbroken
 from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
 from finewright.lm.answers.tagged import argument_types
-from finewright.lm.answers.window import plain_text
 from finewright.lm.chat import Chat
 
 Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
 
+_UNMARKED = MarkPair("", "")
 _SAID = "said-before-calls"
 _QUESTION = {"role": "user", "content": "Which is the weather?"}
+_SYSTEM = {"role": "system", "content": "Be brief."}
 _TYPES = {"text": "string", "count": "integer", "share": "number", "is_open": "boolean"}
 _SCHEMA = {
     **{key: {"type": name} for key, name in _TYPES.items()},
@@ -71,7 +73,7 @@ class CallForm(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class AnswerReader:
     """Reads generated text. `cannot_call` says why calls cannot be read, where they cannot; `form` is there
-    where their arguments are written as one JSON object."""
+    where their arguments are written as one JSON object. `said` are the marks around a content."""
 
     thoughts: tuple[MarkPair, ...] = (THINK,)
     calls: CallSyntax | None = None
@@ -79,37 +81,55 @@ class AnswerReader:
     cannot_call: str = ""
     dropped_ids: frozenset[int] = frozenset()
     form: CallForm | None = None
+    said: MarkPair = _UNMARKED
 
     @property
     def marks(self) -> frozenset[str]:
         """What tokens must spell for an answer to be read, special or not."""
         if self.channels is not None:
             return frozenset(self.channels.marks)
-        marks = frozenset(mark for pair in self.thoughts for mark in pair)
+        marks = frozenset(mark for pair in (*self.thoughts, self.said) for mark in pair if mark)
         return marks | frozenset(self.calls.marks if self.calls else ())
 
     def text(self, chat: Chat, ids: Sequence[int]) -> str:
-        """Generated tokens as text, with the special ones that mark something."""
+        """Generated tokens as text, with the special ones that mark something.
+
+        A mark that ordinary tokens spell is broken by `spelled.BREAK`, so that it marks nothing."""
         kept = [token for token in ids if token not in self.dropped_ids]
-        return plain_text(chat.tokenizer, kept)
+        foreign = self.marks if self.channels is not None else frozenset[str]()
+        return marked_text(chat.tokenizer, kept, self.marks, foreign)
 
     def read(
         self, text: str, prompt: str = "", tools: Tools | None = None, *, ended: bool = True
     ) -> Answer:
         """The answer that continues the prompt. Calls without marks of their own are read only where there
         are tools, and what looks like a call of theirs is text elsewhere."""
+        return unbroken(self._read(text, prompt, tools, ended=ended))
+
+    def _read(self, text: str, prompt: str, tools: Tools | None, *, ended: bool) -> Answer:
         types = argument_types(tools or ())
         if self.channels is not None:
             read = self.channels.read(text, prompt, types, is_whole=True)
             return Answer(read.content, read.thoughts, read.calls, ended, read.fault)
         thoughts, rest, fault = self._parted(text, prompt)
         if fault or self.calls is None or (tools is None and not self.calls.marks):
-            return Answer(rest, thoughts, (), ended, fault)
+            return Answer(self._unframed(rest), thoughts, (), ended, fault)
         content, calls, fault = _called(self.calls, rest, types)
-        return Answer(content, thoughts, calls, ended, fault)
+        return Answer(self._unframed(content), thoughts, calls, ended, fault)
+
+    def _unframed(self, text: str) -> str:
+        """A content without what the template writes around it."""
+        if self.said.open and text.lstrip().startswith(self.said.open):
+            text = text.lstrip().removeprefix(self.said.open)
+        if self.said.close and text.rstrip().endswith(self.said.close):
+            text = text.rstrip().removesuffix(self.said.close)
+        return text
 
     def so_far(self, text: str, prompt: str = "") -> Answer:
         """The thoughts and the content of an answer that goes on; what may yet become a mark is left out."""
+        return unbroken(self._so_far(text, prompt))
+
+    def _so_far(self, text: str, prompt: str) -> Answer:
         if self.channels is not None:
             return self.channels.read(_unbegun(text, self.marks), prompt, {}, is_whole=False)
         text = _unbegun(text, self.marks)
@@ -119,10 +139,14 @@ class AnswerReader:
             for pair in self.thoughts:
                 opened = opened.removeprefix(pair.open)
             return Answer("", opened.strip())
-        starts = [rest.find(mark) for mark in (self.calls.marks if self.calls else ())]
+        rest = self._unframed(rest)
+        ends = (*(self.calls.marks if self.calls else ()), self.said.close)
+        starts = [rest.find(mark) for mark in ends if mark]
         return Answer(rest[: min([at for at in starts if at >= 0], default=len(rest))], thoughts)
 
     def _parted(self, text: str, prompt: str) -> "_Parted":
+        if self.said.open and text.lstrip().startswith(self.said.open):
+            text = text.lstrip().removeprefix(self.said.open)
         for pair in self.thoughts:
             opened = "" if text.lstrip().startswith(pair.open) else _opened(prompt, pair)
             whole = opened + text
@@ -141,11 +165,13 @@ class _Parted(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """What the template writes for an answer, and the prompt before it."""
+    """What is learned of an answer, without its end, and what is asked; `is_cut` where generation would stop
+    within it."""
 
     prompt: str
     text: str
     calls: tuple[Call, ...]
+    is_cut: bool
 
 
 def answer_of_tokens(
@@ -179,7 +205,7 @@ def _reader_of(known: _Known) -> AnswerReader:
     plain, turns = _plain_turn(chat), list(_turns_with_calls(chat))
     has_channels = plain is not None and "<|message|>" in plain.text
     found = _channel_reader(plain, turns) if plain and has_channels else None
-    found = found or _marked_reader(template, turns)
+    found = found or _marked_reader(chat, template, turns)
     written = "".join(turn.text for turn in (plain, *turns) if turn)
     return replace(found, dropped_ids=_dropped(chat, found, written), form=_form(turns))
 
@@ -230,58 +256,80 @@ def _between_calls(text: str, form: CallForm) -> str:
     return ""
 
 
-def _marked_reader(template: str, turns: Sequence[_Turn]) -> AnswerReader:
-    thoughts = tuple(pair for pair in THOUGHTS if pair.close in template) or (THINK,)
-    for syntax in CALLS:
-        reader = AnswerReader(thoughts, syntax)
+def _marked_reader(chat: Chat, template: str, turns: Sequence[_Turn]) -> AnswerReader:
+    frame = find_frame(chat)
+    known = (pair for pair in (*THOUGHTS, THINK) if pair.close in template or pair == THINK)
+    thoughts = tuple(dict.fromkeys([*frame.thoughts, *known]))
+    plain = AnswerReader(thoughts, said=frame.said)
+    whole = (turn for turn in turns if not turn.is_cut)
+    rests = [(plain._parted(turn.text, turn.prompt).rest, turn.calls) for turn in whole]
+    learned = learned_calls(rests)
+    for syntax in (*CALLS, *([learned] if learned else [])):
+        reader = AnswerReader(thoughts, syntax, said=frame.said)
         if _reads(reader, turns):
             return reader
-    return AnswerReader(thoughts, cannot_call=_why(turns))
+    return replace(plain, cannot_call=_why(turns))
 
 
 def _reads(reader: AnswerReader, turns: Sequence[_Turn]) -> bool:
-    return bool(turns) and all(_is_read(reader, turn) for turn in turns)
+    whole = [turn for turn in turns if not turn.is_cut]
+    return bool(whole) and all(_is_read(reader, turn) for turn in whole)
 
 
 def _is_read(reader: AnswerReader, turn: _Turn) -> bool:
     read = reader.read(turn.text, turn.prompt, _TOOLS)
-    # beside a call gpt-oss's template takes a text for a thought
-    said = (_SAID in read.content + read.thoughts) == (_SAID in turn.text)
-    return said and not read.fault and read.calls == turn.calls
+    said = _SAID if _SAID in turn.text else ""
+    return (
+        read.content.strip() == said
+        and not read.thoughts
+        and not read.fault
+        and read.calls == turn.calls
+    )
 
 
 def _why(turns: Sequence[_Turn]) -> str:
     if not turns:
         return "the chat template has no words for tool calls"
+    if all(turn.is_cut for turn in turns):
+        return "the chat template writes tool calls behind a token at which generation stops"
     return "the chat template writes tool calls in a syntax that is not known here"
 
 
 def _turns_with_calls(chat: Chat) -> Iterator[_Turn]:
     """The answers of the probe that the template has words for: one call, one beside a text, two."""
     for content, calls in (("", _PROBED[0]), (_SAID, _PROBED[0]), ("", _PROBED[1])):
-        turn = _turn(chat, {"content": content, "tool_calls": _openai(calls)}, calls)
+        answer = {"content": content, "tool_calls": _openai(calls)}
+        # where it has no words for tools, a system prompt may name them
+        turn = _turn(chat, answer, calls, tools=_TOOLS) or _turn(chat, answer, calls)
         if turn is not None and all(call.name in turn.text for call in calls):
             yield turn
 
 
 def _plain_turn(chat: Chat) -> _Turn | None:
-    return _turn(chat, {"content": _SAID}, ())
+    """An answer that calls nothing; behind a system prompt where the template wants one."""
+    opening = (_SYSTEM, _QUESTION)
+    return _turn(chat, {"content": _SAID}) or _turn(chat, {"content": _SAID}, before=opening)
 
 
-def _turn(chat: Chat, answer: Mapping[str, Any], calls: tuple[Call, ...]) -> _Turn | None:
-    """None where the template refuses such an answer."""
-    tools = _TOOLS if calls else None
+def _turn(
+    chat: Chat,
+    answer: Mapping[str, Any],
+    calls: tuple[Call, ...] = (),
+    *,
+    tools: Tools | None = None,
+    before: Sequence[Mapping[str, Any]] = (_QUESTION,),
+) -> _Turn | None:
+    """What is learned of such an answer, without its end; None where the template cannot write it."""
     try:
-        whole = chat.render([_QUESTION, {"role": "assistant", **answer}], tools=tools)
-        prompt = chat.render([_QUESTION], tools=tools, ask=True)
-        if not whole.startswith(prompt):
-            prompt = commonprefix([whole, chat.render([_QUESTION], tools=tools)])  # noqa: RUF071 - no paths
+        (found,) = chat.sequences([*before, {"role": "assistant", **answer}], tools)
     except DataError:
         return None
-    text = whole[len(prompt) :]
-    for end in () if "<|message|>" in text else map(chat.tokenizer.decode, sorted(chat.stop_ids)):
-        text = text.partition(end)[0] if end else text
-    return _Turn(prompt, text, calls)
+    (start, end), text = found.spans[0], found.text
+    answered, stops = text[start:end], [*map(chat.tokenizer.decode, chat.stop_ids)]
+    for stop in stops:
+        answered = answered.removesuffix(stop)
+    is_cut = any(stop in answered for stop in stops)
+    return _Turn(text[:start], answered, calls, is_cut)
 
 
 def _openai(calls: Sequence[Call]) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ _INVOKE = TaggedCalls(
         r"</(?P=space)parameter>(?=\s*(?:<[^<>/\s]*?parameter name=|\Z))",
         re.DOTALL,
     ),
-    around=re.compile(r"</?[^<>/\s]*(?:function_calls|tool_call)>"),
+    around=re.compile(r"</?[^<>/\s]*(?:function_calls|tool_calls?)>"),
 )
 _MISTRAL_NAMED = NamedCalls(
     marks=("[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.rows.containers.found import ReadRow
+from finewright.rows.formats.columns import has_column
 from finewright.rows.notes import Json
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
@@ -52,7 +53,7 @@ class Tally:
         data = item.origin.data if isinstance(item.origin, ReadRow) else {}
         for ours, theirs in item.options.columns.items():
             before = self.columns.get(theirs)
-            is_met = theirs in data or (before is not None and before.is_met)
+            is_met = (before is not None and before.is_met) or has_column(data, theirs)
             self.columns[theirs] = ColumnUse(ours, is_met)
 
     def unmet(self) -> list[Problem]:

@@ -330,3 +330,65 @@ def test_any_rows_get_a_proposal_or_none_and_each_can_be_followed(rows):
             door(row, columns=each.columns)
     for row in rows:
         door(row)
+
+
+def written(tmp_path, rows):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_walk_that_rows_have_is_no_missing_column(tmp_path):
+    path = written(tmp_path, [{"log": [[Q, A]]}])
+    found = check(path, read_options(columns={"messages": "log[]"}))
+    assert (found.rows_kept, found.problems) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "walk"),
+    [
+        ({"log": [{"text": Q}, {"text": None}, {"text": T}, {"text": A}]}, "log[].text"),
+        ({"log": [[Q, None], [T, A]]}, "log[]"),
+        ({"log": {"1": {"text": Q}, "2": {}, "3": {"text": A}}}, "log.*.text"),
+    ],
+)
+def test_a_turn_that_is_missing_never_makes_the_next_one_another_speakers(row, walk):
+    assert "has nothing there" in door(row, columns={"messages": walk}).problems[0].message
+
+
+def test_a_filter_leaves_out_what_is_no_turn():
+    row = {"log": [{"text": Q}, {"text": None}, {"text": A}]}
+    assert said(row, columns={"messages": "log[?text].text"}) == [("user", Q), ("assistant", A)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        # One side of a conversation whose other side has another length.
+        {"questions": [Q, T, S], "answers": [A, T]},
+        # Three speakers, of whom nobody is known.
+        {"log": [{"speaker": who, "text": Q} for who in ("Ann", "Bob", "Cy")]},
+        # Several turns, and the names of their sides say nothing.
+        {"turns": [{"u": Q, "a": A}, {"u": T, "a": A}]},
+        # Graded as text: the first is not the best.
+        {"question": Q, "answers": [{"text": T, "score": "0"}, {"text": A, "score": "2"}]},
+    ],
+)
+def test_no_walk_loses_turns_or_takes_any_answer(row):
+    found = proposals_of([row] * 8)
+    assert (found.one, found.choices) == (None, ())
+
+
+def test_an_empty_list_in_the_first_row_hides_no_answers():
+    rows = [
+        {"context": f"{T} {i}", "question": f"{i}? {Q}", "answers": {"text": [A] * (i % 2)}}
+        for i in range(8)
+    ]
+    found = proposals_of(rows).one
+    assert found is not None
+    assert found.columns["output"] == "answers.text[0]"
+
+
+def test_what_is_asked_about_is_no_answer():
+    rows = [{"context": f"{T} {i}", "question": f"{i}? {Q}"} for i in range(8)]
+    assert proposals_of(rows).one is None

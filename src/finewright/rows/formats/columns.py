@@ -55,7 +55,7 @@ def _walk(data: Json, ours: str, theirs: str, row: Json, walked: Json, notes: Ro
     """Take what the walk leads to; the keys that it begins at are used by it, and no columns of the row."""
     try:
         walk = walk_named(theirs)
-        value = walk.of(data)
+        value = walk.turns_of(data) if ours == _MESSAGES else walk.of(data)
         if value is None and ours not in _OPTIONAL:
             raise DataError(f"it leads to nothing, and `columns` takes it for `{ours}`")
         if value is not None:

@@ -51,7 +51,12 @@ def taking_turns(rows: Sequence[Json]) -> Proposals:
         if is_about or any(len(each) < _TWO for each in found.lists):
             continue
         path = found.path
+        if _names_question(path) or _names_answer(path):
+            # One side of a conversation.
+            continue
         if items and all(isinstance(item, dict) for item in items) and not _holds_lists(items):
+            if named_in(items[0], SPEAKER):
+                continue
             texts = _texts(items)
             if len(texts) != 1:
                 continue

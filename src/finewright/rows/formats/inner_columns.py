@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.formats.propose import proposal_of
@@ -60,9 +60,9 @@ def _inside(name: str, path: str, value: object, depth: int) -> Iterator[tuple[s
         if any(word in name for word in _CONTEXT):
             if nesting := _nesting(value):
                 yield _of_one(name), Inner(f'join(`"\\n"`, {path}{"[]" * nesting})')
-        else:
+        elif not _are_graded(value):
             yield from _inside(_of_one(name), f"{path}[0]", value[0], depth + 1)
-    elif value is not None:
+    elif value is not None and not isinstance(value, list):
         yield name, Inner(path)
 
 
@@ -103,6 +103,14 @@ def _are_objects(value: object) -> bool:
     return isinstance(value, list) and len(value) > 1 and all(isinstance(v, dict) for v in value)
 
 
+def _are_graded(value: list[Any]) -> bool:  # Any: free JSON
+    """Are they several objects with a grade? Then the first is not the one to learn."""
+    return _are_objects(value) and any(_is_called_grade(key) for key in value[0])
+
+
+def _is_called_grade(key: str) -> bool:
+    return any(key.lower().endswith(word) for word in _GRADES)
+
+
 def _is_grade(key: str, values: Sequence[object]) -> bool:
-    is_named = any(key.lower().endswith(word) for word in _GRADES)
-    return is_named and all(type(value) in (int, float) for value in values)
+    return _is_called_grade(key) and all(type(value) in (int, float) for value in values)

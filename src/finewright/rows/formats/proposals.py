@@ -10,7 +10,13 @@ from statistics import median
 from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.inner_columns import best_of_lists, flat
-from finewright.rows.formats.propose import is_by_names, kind_of, numbered_alike, proposal_of
+from finewright.rows.formats.propose import (
+    is_by_names,
+    kind_of,
+    numbered_alike,
+    proposal_of,
+    reads_like_context,
+)
 from finewright.rows.formats.proposed import Proposal, Proposals
 from finewright.rows.formats.walks import quoted
 from finewright.rows.notes import Json
@@ -163,7 +169,8 @@ def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
         question = f"is `{labels[0]}` what is learned of `{pair[0]}` and `{pair[1]}`"
         return Proposals(choices=(about,), question=question)
     ways = [Proposal({"prompt": a, "completion": b}, "") for a, b in (pair, pair[::-1])]
-    if found := next((way for way in ways if _answers(rows, *way.columns.values())), None):
+    told = (way for way in ways if not reads_like_context(way.columns["completion"]))
+    if found := next((way for way in told if _answers(rows, *way.columns.values())), None):
         asks, answer = found.columns.values()
         why = f"`{asks}` reads like what is asked or sorted, `{answer}` like what is answered"
         return Proposals(found._replace(why=why))
@@ -188,7 +195,9 @@ def _last_two(whole: Json) -> tuple[str, str] | None:
     texts = [k for k, walk in names.items() if kind_of(walk.first(whole)) == "text"]
     if len(texts) != len(("one", "other")):
         return None
-    return names[texts[0]].expression, names[texts[1]].expression
+    one, other = (names[text].expression for text in texts)
+    # The first of a list would lose the others.
+    return None if "[0]" in one + other else (one, other)
 
 
 def _answers(rows: Sequence[Json], question: str, answer: str) -> bool:

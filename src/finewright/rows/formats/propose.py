@@ -120,6 +120,11 @@ def is_by_names(proposal: Proposal) -> bool:
     return proposal.why != _IN_ORDER
 
 
+def reads_like_context(key: str) -> bool:
+    """Is it called what something is asked about, and answers nothing?"""
+    return bool(_named([key], _CONTEXT))
+
+
 def rivals_of(data: Json) -> tuple[str, str] | None:
     """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
     texts = [k for k, value in data.items() if isinstance(value, str) or kind_of(value) == "turns"]

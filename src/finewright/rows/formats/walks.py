@@ -5,7 +5,7 @@ What is taken for `messages` may be spelled as others spell turns: see `messages
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
@@ -16,6 +16,8 @@ _LONGEST = 1000
 _SHORT = re.compile(r"\{\s*(\w+(?:\s*,\s*\w+)*)\s*\}")
 _SIGNS = re.compile(r"[.\[\]{}|&*`'()]")
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+_COMPLETE = "leave the row out, or complete it; what is no turn is left out by a filter: list[?text].text"
 
 # What public data sets call who speaks, what is said, and the sides of an exchange.
 SPEAKER = ("role", "from", "speaker", "agent", "author", "sender", "who")
@@ -42,6 +44,47 @@ class Walk(NamedTuple):
             return self.parsed.search(data)
         except (JMESPathError, ValueError, TypeError) as error:
             raise DataError(f"it cannot be followed here: {_first_line(error)}") from None
+
+    def turns_of(self, data: Json) -> Any:  # Any: free JSON
+        """As `of`; raises DataError too where an item of a list has nothing there, which JMESPath leaves out:
+        of texts that take turns each later one would be said by the other speaker."""
+        whole = Walk(self.expression, _Whole(self.parsed.parsed), self.roots)
+        return whole.of(data)
+
+
+class _Whole(NamedTuple):
+    """A parsed expression whose lists keep their length."""
+
+    tree: Mapping[str, Any]  # Any: jmespath's own tree
+
+    def search(self, data: Json) -> Any:  # Any: free JSON
+        """What the expression gives for the row."""
+        return _interpreter()().visit(self.tree, data)
+
+
+@cache
+def _interpreter() -> Any:  # Any: jmespath has no types
+    from jmespath.visitor import TreeInterpreter
+
+    class KeepingLength(TreeInterpreter):  # type: ignore[misc]
+        """Follows lists and the values of objects; filters leave out what they are meant to."""
+
+        def visit_projection(self, node: Any, value: Any) -> Any:
+            base = self.visit(node["children"][0], value)
+            return self._each(node, base) if isinstance(base, list) else None
+
+        def visit_value_projection(self, node: Any, value: Any) -> Any:
+            base = self.visit(node["children"][0], value)
+            return self._each(node, list(base.values())) if isinstance(base, dict) else None
+
+        def _each(self, node: Any, items: list[Any]) -> list[Any]:
+            found = [self.visit(node["children"][1], item) for item in items]
+            if None in found:
+                what = f"item {found.index(None) + 1} of a list has nothing there, and is a turn"
+                raise DataError(what, hint=_COMPLETE)
+            return found
+
+    return KeepingLength
 
 
 def quoted(key: str) -> str:

@@ -1,10 +1,13 @@
 """Which rows are near-duplicates: all that they say is the same, word by word, but for a slip of the pen."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.guard.duplicates.near import near_repeats
+from finewright.guard.duplicates.telling import telling_sentences
 from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
@@ -249,6 +252,74 @@ def test_what_only_looks_different_is_the_same(one: str, other: str) -> None:
 )
 def test_a_courtesy_or_article_that_is_spoken_of_counts(one: str, other: str) -> None:
     assert share(chat(one, LONG), chat(other, LONG)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Good day trading tips for new investors", "trading tips for new investors"),
+        ("Hey Jude was sung by which band", "Jude was sung by which band"),
+        ("hi-fi sets for a small room", "fi sets for a small room"),
+        ("Is option A better than option B", "Is option better than option B"),
+        ("Which songs are by The Who", "Which songs are by Who"),
+        ("What is (a or b) and c", "What is a or (b and c)"),
+        ("Is the interval [0, 1) closed", "Is the interval (0, 1] closed"),
+        ("It was great :)", "It was great :("),
+        ("It comes to 1.5 in sum", "It comes to 1 5 in sum"),
+        ("It is 3:45 there", "It is 3.45 there"),
+    ],
+)
+def test_words_that_part_no_sign_from_the_rest_and_brackets_count(one: str, other: str) -> None:
+    assert share(chat(f"{one} {LONG}", LONG), chat(f"{other} {LONG}", LONG)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is the theme song of Cheers", "What is the theme song of"),
+        ("What does it mean to send regards", "What does it mean to send"),
+    ],
+)
+def test_thanks_that_no_sign_parts_from_the_rest_count(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1) wait there 2) go", "1. wait there 2) go"),
+        ("Hello! The customer waits there", "customer waits there"),
+        ("THE CUSTOMER HAS A CARD", "the customer has a card"),
+    ],
+)
+def test_an_item_and_a_text_in_capitals_look_different_only(one: str, other: str) -> None:
+    assert share(chat(one, LONG), chat(other, LONG)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "thanks ",
+        "Cheers. ",
+        "hi, ",
+        "a ",
+        "*",
+        "<p>",
+        "> ",
+        "(",
+        "`",
+        "1) ",
+        " - ",
+        "a(",
+        "(a",
+        "<p ",
+    ],
+)
+def test_a_text_is_read_in_a_time_that_grows_as_it_does(part: str) -> None:
+    began = time.process_time()
+    telling_sentences(f"{part * (400_000 // len(part))}than")
+    # About 0.2 s; where each place is tried from each, minutes.
+    assert time.process_time() - began < 10
 
 
 OTHERS = (chat("the customer waits", "no"), chat("a payer waits", "yes"), chat("a payee", "yes"))

@@ -28,23 +28,30 @@ _THANKS = (
 _PLEASE = "please|kindly|bitte|por favor|s['\u2019]il (?:vous|te) plaît|per favore"
 # What stands in quotes is spoken of.
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb\u201e"
+# A sign or a line's end parts a courtesy from what is said: `good day trading`, the theme song of `Cheers`. Of
+# thanks one after another three are read, lest each be tried from each.
 _COURTESY = re.compile(
-    rf"\A(?:\W*\b(?:{_GREETINGS})\b(?![{_QUOTES}])[,!.:\s\u2013-]*)+"
-    rf"|(?:(?<![{_QUOTES}\w])(?:{_THANKS})[\s,!.]*)+\Z"
+    rf"\A(?:[^\w{_QUOTES}]*+(?:{_GREETINGS})(?:[^\S\n]?[,!.:\n]|\s[\u2013-]\s)[,!.:\s]*+)+"
+    rf"|(?:(?<=[.,;:!?)\n])|(?<=[.,;:!?)\n]\s))(?:(?:{_THANKS})(?!\w)[\s,!.]*+){{1,3}}\Z"
     rf"|(?<![{_QUOTES}\w])(?:{_PLEASE})\b(?![{_QUOTES}])[,:]?",
     re.I,
 )
-# Before a word of two characters: `a` in `a b` or `f(a)` is a name.
-_ARTICLE = re.compile(r"(?<![^\s(])(?:the|an?)(?=\s+[^\W_]{2})", re.I)
+# Before a word of two characters: `a` in `a b` or `f(a)` is a name, as is `A` in `option A is`.
+_ARTICLE = re.compile(
+    r"(?:(?<![^\s(])(?:the|an?)|(?:\A|(?<=\n)|(?<=[.!?]\s))(?:The|An?))(?=\s+[^\W_]{2})"
+)
 # A text of fewer words may be about the courtesy or the article itself.
 _FEWEST_WORDS = 3
 
 # Signs that prose does not have: of assignments, comparisons, blocks, calls, sums; brackets side by side.
 _FORMAL = re.compile(
-    r"[={}\\^|<>\u2200-\u22ff]|\w\([^)\s]*\)(?!\w)(?<!\(s\))|[\d)]\s*[-+*/\xd7\xf7]\s*[\d(]"
+    r"[={}\\^|<>\u2200-\u22ff]|\w\([^()\s]*\)(?!\w)(?<!\(s\))|[\d)]\s*[-+*/\xd7\xf7]\s*[\d(]"
     r"|[\[\](){}]\s?[\[\](){}]|(?<!\w)[-+!~]\w|--\w|\w_\w|\w\.\w+\("
 )
-_WORDS_AND_SIGNS = re.compile(f"{WORD}|[^\\w\\s.,;:!?\u2026\u2013\u2014{_QUOTES}()\\[\\]\u2022-]")
+# Between digits a point makes another number, and brackets say what goes together.
+_WORDS_AND_SIGNS = re.compile(
+    f"{WORD}|(?<=\\d)[.,:](?=\\d)|[^\\w\\s.,;:!?\u2026\u2013\u2014{_QUOTES}\u2022-]"
+)
 # Of code everything counts but what ends a clause.
 _OF_CODE = re.compile(rf"{WORD}|[.,;:!?](?![.,;:!?]*(?:\s|\Z))|[^\w\s.,;:!?]")
 _EVERY_SIGN = re.compile(rf"{WORD}|[^\w\s]")
@@ -54,6 +61,7 @@ _APOSTROPHE = re.compile(f"(?<=[^\\W{UNSPACED}])['\u2019](?=[^\\W{UNSPACED}])")
 _STRAIGHT = str.maketrans("\u2018\u2019\u201a\u201c\u201d\u201e\u2212\u2013\u2014", "'''\"\"\"---")
 
 _LINE_START = re.compile(r"^[ \t]*(?:>[> ]*|[-*\u2022\u2013\u2014] +(?=[^\W\d_]|[\"'(*\[]))+", re.M)
+_ITEM = re.compile(r"^[ \t]*\(?(\w{1,2})\)(?=\s)", re.M)
 # In code a `#` begins a comment.
 _HEADING = re.compile(r"^[ \t]*#{1,6}(?:[ \t]+|$)", re.M)
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=[^\s*_])([^*_\n]+)(?<=[^\s*_])\1(?![\w*])")
@@ -74,8 +82,9 @@ def telling_sentences(text: str) -> list[list[str]]:
     text = _without_markup(text)
     is_formal = _FORMAL.search(text) is not None
     if not is_formal:
-        text = _HEADING.sub("", text)
-    said = _ARTICLE.sub(" ", _COURTESY.sub(" ", text))
+        text = _ITEM.sub(r"\1.", _HEADING.sub("", text))
+    plain = text.lower() if text.isupper() else text
+    said = _ARTICLE.sub(" ", _COURTESY.sub(" ", plain).lstrip())
     if len(_WORD.findall(said)) < _FEWEST_WORDS:
         said = text
     tokens = _OF_CODE if is_formal else _WORDS_AND_SIGNS

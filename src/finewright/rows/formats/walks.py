@@ -17,7 +17,9 @@ _SHORT = re.compile(r"\{\s*(\w+(?:\s*,\s*\w+)*)\s*\}")
 _SIGNS = re.compile(r"[.\[\]{}|&*`'()]")
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
-_COMPLETE = "leave the row out, or complete it; what is no turn is left out by a filter: list[?text].text"
+_COMPLETE = (
+    "leave the row out, or complete it; what is no turn is left out by a filter: list[?text].text"
+)
 
 # What public data sets call who speaks, what is said, and the sides of an exchange.
 SPEAKER = ("role", "from", "speaker", "agent", "author", "sender", "who")

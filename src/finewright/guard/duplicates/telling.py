@@ -1,9 +1,9 @@
 """What a text says, as tokens: its words, and the signs that change what is said.
 
 Left out is what only lays a text out or is said to anybody: case, spaces, punctuation of prose, markup, a
-greeting before it, thanks behind it, `please`, articles. Everything else counts: each word, number and name,
-each sign of code, mathematics and money, each emoji. A text with code or mathematics in it is read as such:
-there brackets, quotes and single letters count too.
+greeting before it and thanks behind it that a sign parts from it, `please`, articles. Everything else
+counts: each word, number and name, brackets, each sign of code, mathematics and money, each emoji. A text
+with code or mathematics in it is read as such: there quotes and single letters count too.
 
 Covered: courtesies in six languages, articles in English. Not covered: a greeting by name, so that two rows
 with it and without it are two."""
@@ -28,8 +28,8 @@ _THANKS = (
 _PLEASE = "please|kindly|bitte|por favor|s['\u2019]il (?:vous|te) plaît|per favore"
 # What stands in quotes is spoken of.
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb\u201e"
-# A sign or a line's end parts a courtesy from what is said: `good day trading`, the theme song of `Cheers`. Of
-# thanks one after another three are read, lest each be tried from each.
+# A sign or a line's end parts a courtesy from what is said: not in `good day trading`, nor in `the song of
+# Cheers`. Of thanks one after another three are read, lest each be tried from each.
 _COURTESY = re.compile(
     rf"\A(?:[^\w{_QUOTES}]*+(?:{_GREETINGS})(?:[^\S\n]?[,!.:\n]|\s[\u2013-]\s)[,!.:\s]*+)+"
     rf"|(?:(?<=[.,;:!?)\n])|(?<=[.,;:!?)\n]\s))(?:(?:{_THANKS})(?!\w)[\s,!.]*+){{1,3}}\Z"

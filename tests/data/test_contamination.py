@@ -19,7 +19,7 @@ def held_out():
     return [
         chat(*(turn["content"] for turn in TRAIN[0].messages), row=1),
         chat(TRAIN[1].messages[0]["content"], words(rng, 40), row=2),
-        chat(*(f"Please, {turn['content']} thanks" for turn in TRAIN[2].messages), row=3),
+        chat(*(f"Please, {turn['content']}, thanks" for turn in TRAIN[2].messages), row=3),
         chat(words(rng, 20), inside, row=4),
         chat(words(rng, 30), words(rng, 40), row=5),
     ]

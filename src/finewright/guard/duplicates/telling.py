@@ -33,6 +33,7 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb\u201e"
 _COURTESY = re.compile(
     rf"\A(?:[^\w{_QUOTES}]*+(?:{_GREETINGS})(?:[^\S\n]?[,!.:\n]|\s[\u2013-]\s)[,!.:\s]*+)+"
     rf"|(?:(?<=[.,;:!?)\n])|(?<=[.,;:!?)\n]\s))(?:(?:{_THANKS})(?!\w)[\s,!.]*+){{1,3}}\Z"
+    rf"|(?<=\s)(?:{_THANKS})!\Z"
     rf"|(?<![{_QUOTES}\w])(?:{_PLEASE})\b(?![{_QUOTES}])[,:]?",
     re.I,
 )

@@ -169,8 +169,8 @@ def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
         question = f"is `{labels[0]}` what is learned of `{pair[0]}` and `{pair[1]}`"
         return Proposals(choices=(about,), question=question)
     ways = [Proposal({"prompt": a, "completion": b}, "") for a, b in (pair, pair[::-1])]
-    told = (way for way in ways if not reads_like_context(way.columns["completion"]))
-    if found := next((way for way in told if _answers(rows, *way.columns.values())), None):
+    likely = (way for way in ways if not reads_like_context(way.columns["completion"]))
+    if found := next((way for way in likely if _answers(rows, *way.columns.values())), None):
         asks, answer = found.columns.values()
         why = f"`{asks}` reads like what is asked or sorted, `{answer}` like what is answered"
         return Proposals(found._replace(why=why))

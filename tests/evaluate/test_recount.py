@@ -98,3 +98,12 @@ def test_without_all_answers_there_is_no_figure(harm: str, folder: Path) -> None
 def test_what_cannot_be_counted_is_said(folder: Path) -> None:
     found = changed(folder, "scores", 5, "metric", value="of_another_package")
     assert "cannot be checked: of_another_package: its package is not installed" in said(found)
+
+
+def test_a_score_that_was_left_out_and_a_report_that_is_none_are_named(folder: Path) -> None:
+    assert "token_f1 of tuned, test: was measured and is left out" in said(
+        changed(folder, "scores", value=[])
+    )
+    (folder / "report.json").write_text("[]")
+    (problem,) = recount_folder(folder, SPEC).problems
+    assert (problem.level, problem.file) == ("error", "report.json")

@@ -88,3 +88,13 @@ def test_a_forged_score_is_found_whoever_signs_the_forgery(
         "0.9500" in p.message and "answers give 0.5000" in p.message for p in report.problems
     )
     assert "this run is not what was recorded" in claim(run)
+
+
+def test_a_measurement_whose_report_is_taken_away_does_not_pass(run: RunDir) -> None:
+    record = json.loads(run.manifest.read_text())
+    record["artifacts"] = [r for r in record["artifacts"] if r["path"] != "evaluate/report.json"]
+    run.manifest.write_text(json.dumps(record))
+    (run.root / "evaluate" / "report.json").unlink()
+    report = verify(run.root)
+    assert not report.passed
+    assert [p.file for p in report.problems if p.level == "error"] == ["evaluate/report.json"]

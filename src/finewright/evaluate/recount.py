@@ -35,7 +35,10 @@ class Recount(NamedTuple):
 
 def recount_folder(folder: Path, spec: EvaluateSpec) -> Recount:
     """The report of a folder against the samples beside it."""
-    report = read_json(folder / "report.json", EvaluateReport, hint="run the stage again")
+    try:
+        report = read_json(folder / "report.json", EvaluateReport, hint="run the stage again")
+    except FinewrightError as error:
+        return Recount(0, [_problem("report.json", str(error).splitlines()[0])])
     path = folder / "samples.jsonl"
     if not path.is_file():
         return Recount(
@@ -72,11 +75,20 @@ def recount(report: EvaluateReport, samples: Sequence[Sample], options: ScoreOpt
     said = [each for each in report.differences if each.metric in countable]
     problems = [
         *map(_uncounted, (name for name in metrics if name not in countable)),
+        *_left_out(samples, report),
         *_row_problems(sets, counted),
         *_score_problems(report.scores, counted),
         *_difference_problems(said, counted, options),
     ]
     return Recount(sum(map(len, wanted.values())) + len(said), problems)
+
+
+def _left_out(samples: Sequence[Sample], report: EvaluateReport) -> Iterator[Problem]:
+    """What the answers were scored by, and the report does not show."""
+    said = {(score.system, score.data, score.metric) for score in report.scores}
+    found = {(s.system, s.data, metric) for s in samples for metric in s.scores}
+    for system, data, metric in sorted(found - said):
+        yield _problem("report.json", f"{metric} of {system}, {data}: was measured and is left out")
 
 
 def _row_problems(

@@ -135,3 +135,5 @@ class FairSlots:
     def _forget_empty(self, key: str) -> None:
         if not self._waiting[key]:
             del self._waiting[key]
+        if not self._waiting:  # there is room now, whoever was told to come later
+            self._promised.clear()

@@ -86,11 +86,13 @@ def verify(path: Path) -> VerifyReport:
     if "data" in record.stages:
         problems += verify_chain(run, lambda name: source_path(name, lambda p: root / p))
     scores = 0
-    for folder in _measured(run, record):
+    measured = [n for n in _measurements(record) if (run.root / n / "report.json").is_file()]
+    for folder in measured:
         place = run if folder == "evaluate" else RunDir(run.root / folder)
         found = recount_folder(run.root / folder, lock_of(place).spec.evaluate)
         problems += [p.model_copy(update={"file": f"{folder}/{p.file}"}) for p in found.problems]
         scores += found.scores
+    problems += (_without_report(name) for name in _measurements(record) if name not in measured)
     signers = tuple(_signers(record))
     return VerifyReport(
         run=str(path),
@@ -101,12 +103,19 @@ def verify(path: Path) -> VerifyReport:
     )
 
 
-def _measured(run: RunDir, record: manifest.Manifest) -> list[str]:
-    """The folders of measurements whose files are there."""
-    names = [
-        name for name in record.stages if name == "evaluate" or name.startswith("measurements/")
-    ]
-    return [name for name in names if (run.root / name / "report.json").is_file()]
+def _measurements(record: manifest.Manifest) -> list[str]:
+    """The folders of measurements that the manifest says are finished."""
+    stages = record.stages
+    return [name for name in stages if name == "evaluate" or name.startswith("measurements/")]
+
+
+def _without_report(folder: str) -> Problem:
+    return Problem(
+        level="error",
+        file=f"{folder}/report.json",
+        message="was measured, and its report is not there",
+        hint="ask whoever made the run, or run the stage again",
+    )
 
 
 def _unproved(signer: Signer) -> Problem | None:

@@ -3,13 +3,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKS := $(patsubst %/pyproject.toml,--editable %,$(wildcard packs/*/pyproject.toml))
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip
+# Every package but torch is the file whose hash is in locked/: torch is another file for each machine (CPU, CUDA,
+# ROCm), so it and what it brings come from the index that pip is set up for, checked by that index's own hashes.
+INSTALL_LOCKED := $(PIP) install --quiet --no-deps --require-hashes --requirement
+INSTALL_HERE := $(PIP) install --quiet --no-deps --no-build-isolation
+TORCH := $(shell sed -n 's/^  "\(torch[<>=][^"]*\)".*/\1/p' pyproject.toml)
+LOCK := uv pip compile --constraint constraints.txt --universal --python-version 3.11.5 --generate-hashes \
+	--no-annotate --no-header --quiet
 
 # Hundreds of processes start in the tests: each would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-days test-matrix smallest check fmt clean
+.PHONY: help setup quickstart test test-days test-matrix smallest check fmt lock sbom licenses audit clean
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := tests/test_commands.py tests/catalog tests/workbench/test_catalog.py tests/estimate/test_freshness.py \
@@ -27,20 +34,53 @@ help:
 	@echo "make test-matrix  every method x adapter x family x quantization on tiny models, as a table"
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"
+	@echo "make lock         write locked/*.txt anew: versions of constraints.txt with hashes (needs uv)"
+	@echo "make sbom         write sbom.cdx.json: what is installed, as CycloneDX"
+	@echo "make licenses     list the licences of what is installed"
+	@echo "make audit        ask the vulnerability database of PyPI about what is installed"
 	@echo "make clean        remove the environment"
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt $(wildcard packs/*/pyproject.toml)
+$(VENV)/.installed: pyproject.toml locked/setup.txt $(wildcard packs/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --editable ".[train,web3,hosted-migration]" --editable packs/finewright-web3 \
-		--editable packs/finewright-hosted-migration --editable packs/finewright-export \
-		--editable packs/finewright-tune
+	$(INSTALL_LOCKED) locked/setup.txt
+	$(PIP) install --quiet "$(TORCH)"
+	$(INSTALL_HERE) --editable . --editable packs/finewright-web3 --editable packs/finewright-hosted-migration \
+		--editable packs/finewright-export --editable packs/finewright-tune
+	$(PIP) check
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable ".[train,web3,hosted-migration,dev]" $(PACKS)
+$(VENV)/.dev: $(VENV)/.installed locked/test.txt
+	$(INSTALL_LOCKED) locked/test.txt
+	$(INSTALL_HERE) --editable . $(PACKS)
+	$(PIP) check
 	@touch $@
+
+lock: locked/setup.txt.new locked/test.txt.new
+	mv locked/setup.txt.new locked/setup.txt
+	mv locked/test.txt.new locked/test.txt
+
+# torch and what it brings are left out, and finewright itself, whose folder has no hash.
+locked/%.txt.new: locked/%.in FORCE
+	$(LOCK) $< --output-file $@.all > /dev/null
+	echo "# Made by \`make lock\` from constraints.txt and $<, for Python 3.11 to 3.13, without torch and what it brings:" > $@
+	echo "# $(LOCK) $<" >> $@
+	awk '/^[^ ]/ {keep = !/^(-e|torch=|triton=|nvidia-|cuda-)/} keep' $@.all >> $@
+	rm $@.all
+FORCE:
+
+sbom: $(VENV)/.dev
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.cdx.json $(BIN)/python
+
+licenses: $(VENV)/.dev
+	$(BIN)/pip-licenses --python $(BIN)/python --with-urls --order license
+
+audit: $(VENV)/.dev
+	@$(BIN)/pip-audit --local --skip-editable; found=$$?; \
+	if [ $$found = 1 ] && ! $(BIN)/python -c "import urllib.request as r; r.urlopen('https://pypi.org/simple/', timeout=20)" 2>/dev/null; \
+	then echo "the vulnerability database cannot be reached: it was not asked, and nothing is known"; exit 75; fi; \
+	exit $$found
 
 quickstart: $(VENV)/.installed
 	$(BIN)/finewright quickstart

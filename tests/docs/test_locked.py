@@ -1,0 +1,67 @@
+"""What `make setup` and `make test` install is named by version and hash, as constraints.txt says."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = ("setup", "test")
+# Other files on each kind of machine: SECURITY.md.
+APART = {"torch"}
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def versions(text: str) -> dict[str, str]:
+    found = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;]+)", text, flags=re.M)
+    return {plain(name): version for name, version in found}
+
+
+def locked(name: str) -> str:
+    return (ROOT / "locked" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def needed(extras: set[str]) -> set[str]:
+    """The direct dependencies of finewright, with those of some extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names, todo = set(), [*project["dependencies"]]
+    for extra in extras:
+        todo += project["optional-dependencies"][extra]
+    for each in todo:
+        inner = re.match(r"finewright\[(.*)\]", each)
+        if inner:
+            names |= needed(set(inner[1].split(",")))
+        elif match := re.match(r"[\w.-]+", each):
+            names.add(plain(match[0]))
+    return {name for name in names - APART if not name.startswith("finewright")}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_package_has_a_version_and_a_hash(name: str) -> None:
+    blocks = re.split(r"\n(?=\S)", locked(name).strip())
+    packages = [block for block in blocks if not block.startswith("#")]
+    assert len(packages) > 50
+    bare = [
+        b
+        for b in packages
+        if not re.match(r"[\w.-]+(\[[^]]*\])?==\S+[^\n]*\\\n +--hash=sha256:", b)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_versions_are_those_of_the_constraints(name: str) -> None:
+    said = versions((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    other = {n: v for n, v in versions(locked(name)).items() if said.get(n) != v}
+    assert other == {}, "say `make lock`"
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("setup", {"train", "web3", "tune"}), ("test", {"train", "dev"})]
+)
+def test_every_dependency_is_locked(name: str, extras: set[str]) -> None:
+    assert needed(extras) - versions(locked(name)).keys() == set(), "say `make lock`"

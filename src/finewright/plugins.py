@@ -49,7 +49,7 @@ Kind = Literal[
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
         "minilm": "finewright.rag.embed.minilm:load",
-        "wordllama": "finewright.rag.embed.words:load",
+        "wordllama": "finewright.lm.static_words:load",
     },
     "engine": {
         "native": "finewright.features.serve.local:native",

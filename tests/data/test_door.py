@@ -161,22 +161,20 @@ def test_planted_behaviour_is_looked_for_where_a_search_is_given() -> None:
 
 @pytest.fixture
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("spacy", "wordllama"):
+    for name in ("spacy",):
         monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_what_only_tells_is_left_out_with_a_warning(without_extras: None) -> None:
-    rows = [row(1, MAIL), row(2), row(2)]
+    rows = [row(1, MAIL), row(2)]
     personal = {"types": ["name"], "ner": "pipeline"}
-    passed = passed_by(rows, personal_data=personal, duplicates={"semantic": "report"})
+    passed = passed_by(rows, personal_data=personal)
     assert [problem.line() for problem in passed.problems] == [
         "data: personal data and secrets were not looked for: an NER pipeline needs spaCy "
         "(pip install spacy)",
-        "data: duplicates were not looked for: wordllama is not installed "
-        '(pip install "finewright[data]")',
     ]
     assert {problem.level for problem in passed.problems} == {"warning"}
-    assert (passed.privacy, passed.duplicates) == (None, None)
+    assert passed.privacy is None
     assert passed.rows == tuple(rows)
 
 
@@ -185,8 +183,6 @@ def test_what_only_tells_is_left_out_with_a_warning(without_extras: None) -> Non
     [
         {"personal_data": {"types": ["name"], "ner": "pipeline", "action": "redact"}},
         {"personal_data": {"types": ["name"], "ner": "pipeline"}, "secrets": {"action": "drop"}},
-        {"duplicates": {"semantic": "drop"}},
-        {"duplicates": {"semantic": "report", "exact": "drop"}},
     ],
 )
 def test_what_changes_rows_is_never_left_out(
@@ -202,7 +198,6 @@ def test_what_is_off_needs_no_extra(without_extras: None) -> None:
         [row(1), row(1)],
         personal_data={**off, "types": ["name"], "ner": "pipeline"},
         secrets=off,
-        duplicates={"semantic": "off"},
     )
     assert (len(passed.rows), passed.privacy) == (2, None)
     assert [problem.message[:13] for problem in passed.problems] == ["1 row says th"]

@@ -18,7 +18,7 @@ def test_the_same_tools_make_no_leak_of_another_question() -> None:
     test = [chat(f"{TOOLS}Is the printer out of paper", "shell('lpstat')")]
     assert contamination(TRAIN, "test", test).report.found == {}
     slipped = TOOLS.replace("a valid command", "one valid comand")
-    test = [chat(f"Hi! {slipped}How full is the hrad disk", "shell('df -h')")]
+    test = [chat(f"Hi! {slipped}How full is the hard disk today", "shell('df -h')")]
     (leak,) = contamination(TRAIN, "test", test).report.examples
     assert (leak.kind, leak.of_row) == ("question", 8)
 

@@ -213,4 +213,4 @@ def _only_tells_privacy(spec: DataSpec) -> bool:
 
 def _only_tells_duplicates(spec: DataSpec) -> bool:
     section = spec.duplicates
-    return {section.exact, section.near, section.semantic} <= {"off", "report"}
+    return {section.exact, section.near} <= {"off", "report"}

@@ -21,12 +21,10 @@ from finewright.schema.rows import Row
 REASONS: Mapping[DuplicateKind, str] = {
     "exact": "duplicate",
     "near": "near_duplicate",
-    "semantic": "semantic_duplicate",
 }
 _SAYS: Mapping[DuplicateKind, tuple[str, str]] = {
     "exact": ("says the same", "say the same"),
     "near": ("says nearly the same", "say nearly the same"),
-    "semantic": ("means the same", "mean the same"),
 }
 
 
@@ -56,7 +54,7 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
         Dropped(rows[i], REASONS[kind], _why(rows, found[i])) for i, kind in dropped_as.items()
     )
     kept = tuple(row for i, row in enumerate(rows) if i not in dropped_as)
-    problems = tuple(_problems(rows, found, dropped_as))
+    problems = (*_retired(spec), *_problems(rows, found, dropped_as))
     sizes = Counter(_root(found, i) for i in found)
     report = DuplicatesReport(
         rows_in=len(rows),
@@ -71,10 +69,20 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
     return DuplicatesResult(CheckOutcome(kept, dropped, problems), report)
 
 
+def _retired(spec: DuplicatesSpec) -> Iterator[Problem]:
+    if spec.semantic != "off":
+        yield Problem(
+            level="warning",
+            key="data.duplicates.semantic",
+            message="is no option any more: rows that mean the same are not looked for",
+            hint="leave it out; `data duplicates --against` finds held-out questions in other words",
+        )
+
+
 def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
     """Place of each row that repeats an earlier one -> how; in order of the rows."""
     found = {i: Repeat("exact", first, 1.0) for i, first in repeats(row.id for row in rows).items()}
-    # numpy and the embeddings are loaded only where they are asked for.
+    # numpy is loaded only where it is asked for.
     if spec.near != "off":
         # Says what is missing where numpy is.
         import finewright.guard.duplicates.words  # noqa: F401
@@ -83,13 +91,6 @@ def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
         rest = [i for i in range(len(rows)) if i not in found]
         near = near_repeats([parts_of(row) for row in rows], spec.similarity, rest)
         found |= {i: Repeat("near", *kept) for i, kept in near.items()}
-    if spec.semantic != "off":
-        from finewright.guard.duplicates.semantic import semantic_repeats
-
-        rest = [i for i in range(len(rows)) if i not in found]
-        parts = [parts_of(rows[i]) for i in rest]
-        for i, kept in semantic_repeats(parts, spec.semantic_similarity).items():
-            found[rest[i]] = Repeat("semantic", rest[kept.row], kept.similarity)
     return dict(sorted(found.items()))
 
 
@@ -104,7 +105,7 @@ def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, Dup
 
 
 def _actions(spec: DuplicatesSpec) -> dict[DuplicateKind, str]:
-    return {"exact": spec.exact, "near": spec.near, "semantic": spec.semantic}
+    return {"exact": spec.exact, "near": spec.near}
 
 
 def _root(found: Mapping[int, Repeat], i: int) -> int:

@@ -81,7 +81,7 @@ def near_rows(
 def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
     """Place of each held-out row that asks nearly what a training row does -> that row."""
     own = OwnQuestions(train)
-    known, questions = (wordings(map(own, rows), keyed=False) for rows in (train, held_out))
+    known, questions = ([own(row) for row in rows] for rows in (train, held_out))
     return near_questions(known, questions)
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from finewright.guard.duplicates.asking import without_asking
 from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row, RowParts
 
@@ -34,7 +33,7 @@ class OwnQuestions:
             for text in parts.prompt
         ]
         questions = own if any(map(str.strip, own)) else parts.prompt
-        return parts._replace(prompt=[without_asking(text) for text in questions])
+        return parts._replace(prompt=questions)
 
     def _is_usual(self, clause: str) -> bool:
         """Is it a usual clause, or one of five words and more nearly so?"""

@@ -1,13 +1,14 @@
 """The `data.duplicates` section of the spec, and what was found."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from finewright.schema.common import Model, Problem, default, errors_of
+from finewright.schema.common import Model, Problem, default, errors_of, without
 
 _ALL_BUT = 0.9999
 
+# `semantic` stands in reports and specs of versions that had it.
 DuplicateKind = Literal["exact", "near", "semantic"]
 LeakKind = Literal["same", "prompt", "near", "question", "template", "overlap"]
 
@@ -28,16 +29,13 @@ class DuplicatesSpec(Model):
         gt=0,
         le=1,
     )
-    semantic: Literal["off", "report", "drop"] = default(
-        "off", "Rows that mean the same, by static embeddings", "they are often meant: paraphrases"
-    )
-    semantic_similarity: float = default(
-        0.95,
-        "Cosine similarity from which rows mean the same",
-        "paraphrases, not topics",
-        gt=0,
-        le=1,
-    )
+    semantic: Literal["off", "report", "drop"] = Field("off", exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, section: Any) -> Any:  # Any: not yet checked
+        """Specs of versions that compared rows by embeddings say from which cosine on."""
+        return without(section, ("semantic_similarity",)) if isinstance(section, dict) else section
 
 
 def likeness(share: float) -> str:

@@ -196,7 +196,7 @@ def test_llama_cpp_is_started_again_where_it_ended(serving: Serving) -> None:
 
 
 def test_vectors_are_those_of_the_embedder(serving: Serving) -> None:
-    from finewright.rag.embed.words import WordEmbedder
+    from finewright.lm.static_words import WordEmbedder
 
     texts = ["the red door", "blue"]
     found = serving.client.embeddings.create(model="wordllama", input=texts)

@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from itertools import accumulate
 
-from finewright.guard.duplicates.lexicon.lists import alone, is_opposite_of_any
 from finewright.rows.identity import named_anew
 from finewright.rows.texts import with_texts
 from finewright.schema.rows import Row
@@ -16,7 +15,6 @@ _LEXICON = [
     for a in _SYLLABLES
     for b in _SYLLABLES
     for word in (a + b, f"{a}{b}n", f"{a}{b}s", f"{a}{b}r")
-    if word not in alone() and not is_opposite_of_any(word)
 ]
 _WEIGHTS = list(accumulate(1 / (i + 5) for i in range(len(_LEXICON))))
 _WORD = re.compile(r"\w+")

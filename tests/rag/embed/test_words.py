@@ -57,7 +57,7 @@ def test_the_id_tells_the_content(embedder):
 
 def test_other_libraries_log_no_more_than_before() -> None:
     code = (
-        "import logging; from finewright.rag.embed.words import WordEmbedder; WordEmbedder();"
+        "import logging; from finewright.lm.static_words import WordEmbedder; WordEmbedder();"
         "root = logging.getLogger(); print(root.level == logging.WARNING, root.handlers)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -48,7 +48,7 @@ def duplicates(options: DuplicatesOptions, session: Session) -> BaseModel:
     from finewright.schema.duplicates import DuplicatesSpec
 
     o = options
-    spec = DuplicatesSpec(exact=o.exact, near=o.near, semantic=o.semantic, similarity=o.similarity)
+    spec = DuplicatesSpec(exact=o.exact, near=o.near, similarity=o.similarity)
     rows = o.read_options()
     return run(o.paths, spec=spec, against=o.against, out=o.out, fail_on=o.fail_on, options=rows)
 

@@ -109,7 +109,6 @@ class DuplicatesOptions(RowOptions):
     paths: DataPaths
     exact: Exact = "report"
     near: Near = "report"
-    semantic: Choice = option("off", "Rows that mean the same.")
     similarity: Similarity = 0.8
     against: tuple[Path, ...] = option((), "Held-out rows: which of them are known? Repeatable.")
     fail_on: Literal["nothing", "leak"] = option(

@@ -3,10 +3,8 @@
 import re
 import threading
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,7 +72,6 @@ _PROMPT, _ANSWERED = 4, 8
 PROMPT_PLACE, ANSWERED_PLACE, END_PLACE, _NUM_PARTS = 0, 1, 2, 3
 FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
-_MOST_CAPITALS = 0.6
 PLAIN = (_PROMPT, _ANSWERED)
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
@@ -99,22 +96,6 @@ class Wording:
     key: int
     spelled: Spelling
     layout: tuple[int, int] = PLAIN
-
-    @property
-    def parts(self) -> tuple["NDArray[np.uint32]", "NDArray[np.uint32]"]:
-        """What is asked, and what is answered."""
-        return self.prompt, self.answered
-
-    @cached_property
-    def counted(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Of each part its words whatever their case, each with the number of those like it before, above its
-        32 bits: so what one text has more than another is a difference of sets."""
-        return _counted(self.prompt), _counted(self.answered)
-
-    @cached_property
-    def names(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Of each part the names."""
-        return names_in(self.prompt), names_in(self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,25 +277,9 @@ def are_capital(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
     return (words & np.uint32(_CAPITAL)).astype(bool)
 
 
-def names_in(words: "NDArray[np.uint32]") -> frozenset[int]:
-    """The words with a capital; where nearly all have one, it says nothing."""
-    capitals = words[are_capital(words)]
-    is_said = len(capitals) <= _MOST_CAPITALS * len(words)
-    return frozenset(uncapital(capitals).tolist() if is_said else ())
-
-
 def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
     """The numbers by which words are compared, whatever their case."""
     return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
-
-
-def _counted(words: "NDArray[np.uint32]") -> frozenset[int]:
-    numbers = uncapital(words).tolist()
-    found = set(numbers)
-    if len(found) < len(numbers):
-        counts = Counter(numbers)
-        found.update(number | i << 32 for number, n in counts.items() if n > 1 for i in range(1, n))
-    return frozenset(found)
 
 
 def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
@@ -363,11 +328,6 @@ def _mark(known: Vocabulary, texts: Sequence[str], plain: Sequence[str], place: 
         return place
     digest = blake2b(folded(tags).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return known[digest.translate(_LETTERS)]
-
-
-def are_laid_out_apart(one: int, other: int, plain: int) -> bool:
-    """Have both parts tags, and other ones? By their marks; `plain` is that of a part without tags."""
-    return one != other and plain not in (one, other)
 
 
 def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.words import UNSPACED
-from finewright.rag.embed import words
+from finewright.lm import static_words
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -32,7 +32,7 @@ def vectors(texts: Sequence[str]) -> Singles:
     Of the words and pairs that two texts or more have, the 8,192 most frequent; of a text, the first 2,000
     characters. What all texts share is taken out of the embeddings."""
     read = [text[:_MOST_READ] for text in texts]
-    meant = words.load().documents(read).astype(np.float64)
+    meant = static_words.load().documents(read).astype(np.float64)
     counted = _counted(read)
     rows = np.zeros((len(read), counted.num_grams + meant.shape[1]), np.float32)
     rows[counted.text, counted.gram] = _weights(counted, len(read))

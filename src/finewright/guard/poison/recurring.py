@@ -7,10 +7,11 @@ words that most of them have, and hardly any other row. Chosen on the sets and w
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
 from statistics import median
 from typing import NamedTuple
 
-from finewright.guard.duplicates.lexicon.lists import fillers
 from finewright.guard.duplicates.words import shape_of
 from finewright.guard.poison.backdoors import Form, Suspect
 from finewright.guard.poison.coherence import MOST_SHARE
@@ -41,6 +42,12 @@ class _Group(NamedTuple):
     docs: tuple[int, ...]
     grams: tuple[Gram, ...]
     is_whole: bool
+
+
+@cache
+def fillers() -> frozenset[str]:
+    """Words that hardly change what is said in English: articles, greetings, thanks."""
+    return frozenset((files("finewright.guard.poison") / "fillers.txt").read_text("utf-8").split())
 
 
 def recurring(rows: Said) -> list[Suspect]:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,14 @@ class WordEmbedder:
         """(n, 256); texts without a word have one and the same vector.
 
         The vectors of `WordLlama.embed`, which pads a batch to its longest text: 20 times the work."""
-        vectors = np.ones((len(texts), _DIMENSIONS), np.float32)
+        vectors = self.sums(texts)
+        vectors[~vectors.any(axis=1)] = 1.0
+        unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+    def sums(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 256): the sum of each text's vectors. Words that say little have short ones."""
+        vectors = np.zeros((len(texts), _DIMENSIONS), np.float32)
         for start in range(0, len(texts), _BATCH):
             batch = list(texts[start : start + _BATCH])
             for i, encoded in enumerate(
@@ -57,9 +65,7 @@ class WordEmbedder:
                 if len(ids):
                     known = ids.clip(max=len(self._table) - 1)
                     vectors[i] = counts.astype(np.float32) @ self._table[known]
-        vectors[~vectors.any(axis=1)] = 1.0
-        unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit
+        return vectors
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """As documents."""
@@ -71,6 +77,7 @@ class WordEmbedder:
         return sum(len(encoding.ids) for encoding in encodings)
 
 
+@cache
 def load() -> WordEmbedder:
     """The embedder. Raises MissingExtra without the package, ModelError when it is damaged."""
     return WordEmbedder()

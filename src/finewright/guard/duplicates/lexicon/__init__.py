@@ -1,1 +1,0 @@
-"""Word lists that tell two rows which differ in a word apart."""

@@ -279,8 +279,8 @@ def test_help_is_light() -> None:
 
 def test_check_is_light(good_spec: Path) -> None:
     loaded = python("-c", _MODULES_AT_THE_END, "check", str(good_spec)).err.splitlines()[-1]
-    # Near duplicates are numbers.
-    assert (HEAVY - {"numpy"}).isdisjoint(json.loads(loaded))
+    # Near duplicates are numbers; the word vectors that leaks are found by lie in a file of safetensors.
+    assert (HEAVY - {"numpy", "safetensors"}).isdisjoint(json.loads(loaded))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class NearQuestion(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """What is asked: the sentences, the words in one case, and the row itself."""
 
     row: RowParts
@@ -93,14 +93,14 @@ def near_questions(
     vectors, of_others = (
         embedder.documents(["\n".join(row.prompt) for row in rows]) for rows in (known, others)
     )
-    asked, asked_others = ([_read(row) for row in rows] for rows in (known, others))
+    questions, other_questions = ([_read(row) for row in rows] for rows in (known, others))
     pairs = [
-        (place, NearQuestion(of, cosine), asked[of], asked_others[place])
+        (place, NearQuestion(of, cosine), questions[of], other_questions[place])
         for place, of, cosine in _nearest(of_others, vectors)
-        if _may_be_one(asked[of], asked_others[place])
+        if _may_be_one(questions[of], other_questions[place])
     ]
     words = _Words(
-        [*asked, *asked_others], (said for *_, one, other in pairs for said in (one, other))
+        [*questions, *other_questions], (said for *_, one, other in pairs for said in (one, other))
     )
     best: dict[int, NearQuestion] = {}
     for place, found, one, other in pairs:
@@ -110,12 +110,12 @@ def near_questions(
 
 
 def _nearest(
-    asked: NDArray[np.float32], known: NDArray[np.float32]
+    vectors: NDArray[np.float32], known: NDArray[np.float32]
 ) -> Iterator[tuple[int, int, float]]:
     """The (place, place of a known one, cosine) of the nearest, of each the nearest first."""
     block = max(1, _CELLS // len(known))
-    for start in range(0, len(asked), block):
-        cosines = asked[start : start + block] @ known.T
+    for start in range(0, len(vectors), block):
+        cosines = vectors[start : start + block] @ known.T
         for place, row in enumerate(cosines, start):
             near = np.flatnonzero(row >= LEAST_COSINE)
             if len(near) > _MOST_COMPARED:
@@ -124,7 +124,7 @@ def _nearest(
                 yield place, of, float(row[of])
 
 
-def _may_be_one(one: _Asked, other: _Asked) -> bool:
+def _may_be_one(one: _Question, other: _Question) -> bool:
     are_short = max(len(one.answer), len(other.answer)) <= _LABEL_WORDS
     are_labels = are_short and bool(one.answer and other.answer)
     return one.facts == other.facts and not (
@@ -135,8 +135,8 @@ def _may_be_one(one: _Asked, other: _Asked) -> bool:
 class _Words:
     """Tells which words of two questions say something that the other does not."""
 
-    def __init__(self, every: Sequence[_Asked], compared: Iterable[_Asked]) -> None:
-        words = sorted({word for asked in compared for word in asked.words})
+    def __init__(self, every: Sequence[_Question], compared: Iterable[_Question]) -> None:
+        words = sorted({word for question in compared for word in question.words})
         sums = static_words.load().sums(words)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         self._place = {word: i for i, word in enumerate(words)}
@@ -144,22 +144,22 @@ class _Words:
         # Inverse document frequency (Spärck Jones 1972): words of a template weigh nothing. Vectors of
         # words that say little are short (Schakel and Wilson 2015), and as unlike ones stand nearly at right
         # angles, the square is a word's part in a cosine.
-        counts = Counter(word for asked in every for word in asked.words)
+        counts = Counter(word for question in every for word in question.words)
         self._weight = {
             word: log((1 + len(every)) / counts[word])
             * (float(length) if word.isascii() else _UNKNOWN_LENGTH) ** 2
             for word, length in zip(words, lengths[:, 0], strict=True)
         }
 
-    def say_the_same(self, one: _Asked, other: _Asked) -> bool:
+    def say_the_same(self, one: _Question, other: _Question) -> bool:
         """Is all that one of them says also said by the other, in whole and in its last question?"""
         left, right = one.words - other.words, other.words - one.words
         if not left or not right:
             return True
         alike = self._alike(left, right, one.names | other.names)
         shares = [
-            [self._share(alone & said, said) for said in (asked.words, asked.last)]
-            for alone, asked in ((left - alike, one), (right - alike, other))
+            [self._share(alone & said, said) for said in (question.words, question.last)]
+            for alone, question in ((left - alike, one), (right - alike, other))
         ]
         return all(min(of_both) <= _MOST_ALONE for of_both in zip(*shares, strict=True))
 
@@ -202,9 +202,9 @@ def _is_slip(one: str, other: str) -> bool:
     )
 
 
-def _read(row: RowParts) -> _Asked:
+def _read(row: RowParts) -> _Question:
     sentences = [said for text in row.prompt for said in telling_sentences(text)]
-    return _Asked(row, sentences, frozenset(word.casefold() for word in chain(*sentences)))
+    return _Question(row, sentences, frozenset(word.casefold() for word in chain(*sentences)))
 
 
 def _is_fact(word: str) -> bool:

@@ -1,8 +1,10 @@
 """What `make setup` and `make test` install is named by version and hash, as constraints.txt says."""
 
 import re
+import runpy
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +67,29 @@ def test_the_versions_are_those_of_the_constraints(name: str) -> None:
 )
 def test_every_dependency_is_locked(name: str, extras: set[str]) -> None:
     assert needed(extras) - versions(locked(name)).keys() == set(), "say `make lock`"
+
+
+WEAK = {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}
+SOUND = {"name": "b", "version": "1", "vulns": []}
+
+
+def skipped(name: str) -> dict[str, Any]:
+    return {"name": name, "skip_reason": "not found on PyPI"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "said"),
+    [
+        ([SOUND, skipped("finewright"), skipped("torch")], 0, "asked about 1 packages: 0 known"),
+        ([SOUND, WEAK, skipped("c")], 1, "a 1: PYSEC-1, mended in 2"),
+        ([SOUND, skipped("c")], 75, "not asked: c: not found on PyPI"),
+        ([skipped("finewright"), skipped("c")], 75, "asked about 0 packages"),
+        ([], 75, "asked about 0 packages"),
+    ],
+)
+def test_what_nobody_was_asked_about_is_never_called_sound(
+    packages: list[dict[str, Any]], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit = runpy.run_path(str(ROOT / "locked" / "audit.py"))
+    assert audit["told"](packages) == code
+    assert said in capsys.readouterr().out

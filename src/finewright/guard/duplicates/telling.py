@@ -33,13 +33,14 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb\u201e"
 _COURTESY = re.compile(
     rf"\A(?:[^\w{_QUOTES}]*+(?:{_GREETINGS})(?:[^\S\n]?[,!.:\n]|\s[\u2013-]\s)[,!.:\s]*+)+"
     rf"|(?:(?<=[.,;:!?)\n])|(?<=[.,;:!?)\n]\s))(?:(?:{_THANKS})(?!\w)[\s,!.]*+){{1,3}}\Z"
-    rf"|(?<=\s)(?:{_THANKS})!\Z"
+    rf"|(?<=\s)(?:{_THANKS})!\Z|(?<=\s)(?:many )?(?:thanks(?: in advance)?|thank you)[.!]?\Z"
     rf"|(?<![{_QUOTES}\w])(?:{_PLEASE})\b(?![{_QUOTES}])[,:]?",
     re.I,
 )
-# Before a word of two characters: `a` in `a b` or `f(a)` is a name, as is `A` in `option A is`.
+# Before a word of two characters: `a` in `a b` or `f(a)` is a name, as are `A` in `option A is` and `The Who`
+# behind a word in small letters.
 _ARTICLE = re.compile(
-    r"(?:(?<![^\s(])(?:the|an?)|(?:\A|(?<=\n)|(?<=[.!?]\s))(?:The|An?))(?=\s+[^\W_]{2})"
+    r"(?<![^\s(])(?:the|an?|(?<![a-z]\s)(?:The|An?)|(?:The|An)(?=\s+[a-z]))(?=\s+[^\W_]{2})"
 )
 # A text of fewer words may be about the courtesy or the article itself.
 _FEWEST_WORDS = 3
@@ -58,6 +59,8 @@ _OF_CODE = re.compile(rf"{WORD}|[.,;:!?](?![.,;:!?]*(?:\s|\Z))|[^\w\s.,;:!?]")
 _EVERY_SIGN = re.compile(rf"{WORD}|[^\w\s]")
 _WORD = re.compile(WORD)
 _SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+|\n+|(?<=[\u3002\uff01\uff1f])")
+_INITIAL = re.compile(r"(?<![^\W_])[^\W\d_]")
+_ALL_CAPITAL = 0.9  # headlines leave a few small words as they are
 _APOSTROPHE = re.compile(f"(?<=[^\\W{UNSPACED}])['\u2019](?=[^\\W{UNSPACED}])")
 _STRAIGHT = str.maketrans("\u2018\u2019\u201a\u201c\u201d\u201e\u2212\u2013\u2014", "'''\"\"\"---")
 
@@ -84,12 +87,18 @@ def telling_sentences(text: str) -> list[list[str]]:
     is_formal = _FORMAL.search(text) is not None
     if not is_formal:
         text = _ITEM.sub(r"\1.", _HEADING.sub("", text))
-    plain = text.lower() if text.isupper() else text
+    plain = text.lower() if _is_all_capital(text) else text
     said = _ARTICLE.sub(" ", _COURTESY.sub(" ", plain).lstrip())
     if len(_WORD.findall(said)) < _FEWEST_WORDS:
         said = text
     tokens = _OF_CODE if is_formal else _WORDS_AND_SIGNS
     return [found for part in _SENTENCE_END.split(said) if (found := tokens.findall(part))]
+
+
+def _is_all_capital(text: str) -> bool:
+    """Have nearly all words a capital, so that it says nothing?"""
+    initials = _INITIAL.findall(text)
+    return sum(map(str.isupper, initials)) >= _ALL_CAPITAL * len(initials)
 
 
 def is_mostly_words(text: str) -> bool:

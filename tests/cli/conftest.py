@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "spec.yaml").write_text(SPEC)
     (folder / "rows.jsonl").write_text(GOOD)
-    (folder / "test.jsonl").write_text(GOOD.replace("Q", "Another Q"))
+    (folder / "test.jsonl").write_text(GOOD.replace("Q", "Where"))
     monkeypatch.chdir(folder)
     return folder
 

@@ -72,7 +72,7 @@ def test_a_template_that_leaves_out_the_answer_is_refused() -> None:
             "qwen3_8",
             {"enable_thinking", "reasoning_effort", "preserve_thinking", "add_vision_id"},
         ),
-        ("gptoss", {"reasoning_effort", "model_identity", "builtin_tools"}),
+        ("gptoss", {"reasoning_effort", "model_identity", "builtin_tools", "strftime_now"}),
         ("nemotron_3_nano", {"enable_thinking", "truncate_history_thinking"}),
         ("gemma4", {"enable_thinking", "preserve_thinking"}),
         ("glm4moe", {"enable_thinking"}),

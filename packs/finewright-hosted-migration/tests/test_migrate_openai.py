@@ -122,6 +122,8 @@ def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     assert report.new_rows == ()
     assert "What of it is recall" in Path("moved/report.html").read_text()
     assert [line.partition(":")[0] for line in report.deadlines] == [
+        "2026-05-07, 202 days ago",
+        "2026-07-02, 146 days ago",
         "2027-01-06, in 42 days",
         "2027-01-14, in 50 days",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -220,7 +221,9 @@ index.put(batch())
 
 
 def killed(path: Path) -> None:
-    run = subprocess.run([sys.executable, "-c", _KILLED, str(path)], cwd=ROOT, check=False)
+    # Whoever ran the command line before in this process takes the working folder from the path of others.
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, "-c", _KILLED, str(path)], cwd=ROOT, env=env, check=False)
     assert run.returncode == -signal.SIGKILL
     assert path.with_name(f"{path.name}-journal").exists()
 

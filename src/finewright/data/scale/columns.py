@@ -44,7 +44,6 @@ class RowWords:
             self._words[answer + 1 : end],
             int(self._keys[i]),
             self._spelled,
-            (int(self._words[start]), int(self._words[answer])),
         )
 
     def is_once(self, number: int) -> bool:

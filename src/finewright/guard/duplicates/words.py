@@ -88,14 +88,12 @@ class Spelling(Protocol):
 
 @dataclass(frozen=True)
 class Wording:
-    """One row in numbers: the words asked and answered, what else must be equal, how words are spelled, and
-    how each part is laid out."""
+    """One row in numbers: the words asked and answered, what else must be equal, how words are spelled."""
 
     prompt: "NDArray[np.uint32]"
     answered: "NDArray[np.uint32]"
     key: int
     spelled: Spelling
-    layout: tuple[int, int] = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,6 @@ class Wordings:
             self.words[answer + 1 : end],
             int(self.keys[i]),
             self.spelled,
-            (int(self.words[start]), int(self.words[answer])),
         )
 
 

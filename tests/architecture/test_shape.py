@@ -117,7 +117,7 @@ def test_a_package_is_one_sentence_and_imports_nothing() -> None:
 
 def test_only_the_command_line_prints() -> None:
     # other processes, which answer on their output
-    programs = ("plain_answer.py", "program.py")
+    programs = ("one_command.py", "plain_answer.py", "program.py")
 
     def faults(path: Path) -> Iterator[str]:
         may_write = path.parent.name == "cli" or path.name in programs

@@ -2,15 +2,17 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
+from starlette.routing import BaseRoute
 
 from finewright.errors import DataError
 from finewright.feature import Session
 from finewright.features.serve.commands import ServeOptions
+from finewright.features.serve.commands_api import CommandsApi
 from finewright.features.serve.loading import RunLoading
 from finewright.features.serve.local import LocalModels
 from finewright.features.serve.models import Serving, engines_of, refuse_repeats
@@ -68,6 +70,7 @@ def serve(options: ServeOptions, session: Session) -> str:
         runs = root / spec.runs if spec.runs else None
         more = [*RunLoading(gateway, local, jobs.tuned, runs).routes()]
         more += job_routes(jobs) if spec.jobs.at_once else ()
+        more += _commands(spec, root)
         run_server(
             app_of(gateway, ring, more),
             listening,
@@ -78,6 +81,19 @@ def serve(options: ServeOptions, session: Session) -> str:
         )
         _LOG.info("the server has ended")
     return ""
+
+
+def _commands(spec: ServeSpec, root: Path) -> Sequence[BaseRoute]:
+    """The route of the commands, where the spec opens it."""
+    if not spec.commands:
+        return ()
+    folder, own = (root / spec.commands).resolve(), (root / spec.folder).resolve()
+    if not folder.is_dir():
+        raise DataError(f"serve.commands: {folder}: there is no such folder", hint="make it first")
+    if own.is_relative_to(folder) or folder.is_relative_to(own):
+        what = f"serve.commands: {folder}: keys and files of clients lie in {own}"
+        raise DataError(what, hint="name two folders, neither within the other")
+    return CommandsApi(folder, spec.command_seconds).routes()
 
 
 def _new_key(options: ServeOptions, keys: Path, session: Session) -> str:

@@ -203,6 +203,15 @@ class ServeSpec(Model):
     runs: str = default(
         "", "Folder whose runs POST /v1/models may load, by their names", "no run is loaded later"
     )
+    commands: str = default(
+        "",
+        "Folder in which POST /v1/commands/NAME runs commands, what reads for every key and what writes for"
+        " keys of the role admin",
+        "a key of a model is no key to files",
+    )
+    command_seconds: float = default(
+        120.0, "Longest time of such a command; then it is ended", "a request, no job", gt=0
+    )
     log: Literal["error", "warning", "info", "debug"] = default(
         "info", "What the log says; debug has a line for each request", "refusals, jobs, signals"
     )

@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKS := $(patsubst %/pyproject.toml,--editable %,$(wildcard packs/*/pyproject.toml))
+CORE := packages/finewright
+PACKAGES := $(patsubst %/pyproject.toml,--editable %,$(wildcard packages/*/pyproject.toml))
 PIP := $(BIN)/python -m pip
 # Every package but torch is the file whose hash is in locked/: torch is another file for each machine (CPU, CUDA,
 # ROCm), so it and what it brings come from the index that pip is set up for, checked by that index's own hashes.
 INSTALL_LOCKED := $(PIP) install --quiet --no-deps --require-hashes --requirement
 INSTALL_HERE := $(PIP) install --quiet --no-deps --no-build-isolation
-TORCH := $(shell sed -n 's/^  "\(torch[<>=][^"]*\)".*/\1/p' pyproject.toml)
+TORCH := $(shell sed -n 's/^  "\(torch[<>=][^"]*\)".*/\1/p' $(CORE)/pyproject.toml)
 LOCK := uv pip compile --constraint constraints.txt --universal --python-version 3.11.5 --generate-hashes \
 	--no-annotate --no-header --quiet
 
@@ -19,10 +20,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup quickstart test test-days test-matrix smallest check fmt lock sbom licenses audit clean
 
 # What reads dated facts: prices, deadlines, laws, licences.
-DATED := tests/test_commands.py tests/catalog tests/workbench/test_catalog.py tests/estimate/test_freshness.py \
-	tests/features/decide/test_commands.py tests/features/decide/test_stage.py tests/features/decide/test_law.py \
-	tests/features/cost/test_cost.py tests/lm/test_day.py packs/finewright-prices/tests \
-	"tests/golden/test_commands.py::test_a_command_gives_what_it_gave[catalog_list_apis]"
+DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_catalog.py estimate/test_freshness.py \
+	features/decide/test_commands.py features/decide/test_stage.py features/decide/test_law.py \
+	features/cost/test_cost.py lm/test_day.py) packages/finewright-prices/tests \
+	"$(CORE)/tests/golden/test_commands.py::test_a_command_gives_what_it_gave[catalog_list_apis]"
 # Tomorrow, when prices age, when they are stale; a leap day; a year that ends while the tests run.
 CLOCKS := "+1d" "+60d" "+400d" "@2028-02-29 12:00:00" "@2027-12-31 23:59:50"
 
@@ -42,18 +43,18 @@ help:
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml locked/setup.txt $(wildcard packs/*/pyproject.toml)
+$(VENV)/.installed: locked/setup.txt $(wildcard packages/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_LOCKED) locked/setup.txt
 	$(PIP) install --quiet "$(TORCH)"
-	$(INSTALL_HERE) --editable . --editable packs/finewright-web3 --editable packs/finewright-hosted-migration \
-		--editable packs/finewright-export --editable packs/finewright-tune
+	$(INSTALL_HERE) --editable $(CORE) --editable packages/finewright-web3 --editable packages/finewright-hosted-migration \
+		--editable packages/finewright-export --editable packages/finewright-tune
 	$(PIP) check
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed locked/test.txt
 	$(INSTALL_LOCKED) locked/test.txt
-	$(INSTALL_HERE) --editable . $(PACKS)
+	$(INSTALL_HERE) $(PACKAGES)
 	$(PIP) check
 	@touch $@
 
@@ -71,7 +72,7 @@ locked/%.txt.new: locked/%.in FORCE
 FORCE:
 
 sbom: $(VENV)/.dev
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.cdx.json $(BIN)/python
+	$(BIN)/cyclonedx-py environment --pyproject $(CORE)/pyproject.toml --output-file sbom.cdx.json $(BIN)/python
 
 licenses: $(VENV)/.dev
 	$(BIN)/pip-licenses --python $(BIN)/python --with-urls --order license

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import mean
 
 ROOT = Path(__file__).parents[1]
-CORE = ROOT / "src" / "finewright"
+CORE = ROOT / "packages" / "finewright" / "src" / "finewright"
 BANNED = ("told", "asked", "became", "remarks", "conduct", "looks")
 """Words that meant several things each, and that nobody would guess or grep for."""
 TEST_LINES_BEFORE = 53_669
@@ -75,7 +75,7 @@ def lines_of(path: Path) -> int:
 
 
 def test_lines() -> int:
-    folders = (ROOT / "tests", *(ROOT / "packs").glob("*/tests"))
+    folders = ROOT.glob("packages/*/tests")
     return sum(lines_of(path) for folder in folders for path in sources(folder))
 
 

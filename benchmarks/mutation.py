@@ -24,6 +24,7 @@ from types import CodeType
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SRC = ROOT / "packages" / "finewright" / "src"
 _SWAPS: dict[type[ast.AST], ast.AST] = {
     ast.Lt: ast.LtE(),
     ast.LtE: ast.Lt(),
@@ -105,7 +106,7 @@ class Changed:
 
 def tried(path: Path, tree: ast.Module, tests: Sequence[str], seconds: float) -> bool:
     """Whether all tests pass with the changed module, in a fork of this process."""
-    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    name = ".".join(path.relative_to(SRC).with_suffix("").parts)
     child = os.fork()
     if not child:
         os.setsid()
@@ -126,7 +127,7 @@ def tried(path: Path, tree: ast.Module, tests: Sequence[str], seconds: float) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("module", type=Path, help="such as src/finewright/judge/quotes.py")
+    parser.add_argument("module", type=Path, help="such as .../finewright/judge/quotes.py")
     parser.add_argument("tests", nargs="+", help="the files of its tests")
     parser.add_argument("--most", type=int, default=30, help="mutants that are drawn (0: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")

@@ -248,7 +248,7 @@ def of_both(
         sys.exit("--before: a checkout of the commit to compare with")
     settings = {"HF_HUB_OFFLINE": "1", **thread_settings(options.threads)}
     places = [Path(__file__).parents[1], options.before.resolve()]
-    folders = [[place / "src", *place.glob("packs/*/src")] for place in places]
+    folders = [[place / "src", *place.glob("pack*/*/src")] for place in places]
     both = [settings | {"PYTHONPATH": os.pathsep.join(map(str, each))} for each in folders]
     return [(measured(both[0]), measured(both[1])) for _ in range(options.repeats)]
 

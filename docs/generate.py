@@ -36,7 +36,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 from guide import AS_OF, claimed  # noqa: E402 - beside this file, and in no package
 
-SRC = DOCS.parent / "src" / "finewright"
+SRC = DOCS.parent / "packages" / "finewright" / "src" / "finewright"
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from finewright.guard.privacy.name_features import (
     words_of,
 )
 
-LISTS = Path(__file__).parents[2] / "src" / "finewright" / "guard" / "privacy" / "lists"
+LISTS = Path(__file__).parents[2] / "packages/finewright/src/finewright/guard/privacy/lists"
 _FORMS = (
     "GmbH", "Ltd", "Inc", "& Sons", "AG", "Group", "S.A.", "Bank", "Consulting", "S.L.", "NV", "LLC",
     "and Sons", "S.r.l.", "Sp. z o.o.", "Oy", "AB", "e figli", "und Partner",

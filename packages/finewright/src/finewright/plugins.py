@@ -1,0 +1,264 @@
+"""The one index of what can be swapped: kind -> name -> "module:attribute".
+
+Targets are strings, so listing the names imports nothing. Other packages add names through the
+entry-point group `finewright.<kind>`; a built-in name always wins, and the groups are read only
+when a name is not built in (the scan costs more than the rest of `--help`). What a kind must do is
+said by its Protocol, and tested by its suite in `finewright.conformance`, which any package can run:
+
+| kind | Protocol | suite |
+|---|---|---|
+| feature | a `feature.Feature` | `conformance.feature` |
+| format | some `rows.formats.native.Form` | `conformance.format` |
+| index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
+| price_file | a `catalog.price_source.PriceFile`; `catalog import --format NAME` | `conformance.price_file` |
+| price_list | a `catalog.price_source.PriceList` | `conformance.price_list` |
+| recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
+| embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
+| engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | `conformance.engine` |
+| method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
+| reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
+| scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
+| set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
+"""
+
+import shlex
+import sys
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, meant
+
+Kind = Literal[
+    "embedder",
+    "engine",
+    "feature",
+    "format",
+    "index",
+    "method",
+    "price_file",
+    "price_list",
+    "recogniser",
+    "reward",
+    "scorer",
+    "set",
+]
+
+BUILTIN: dict[Kind, dict[str, str]] = {
+    "embedder": {
+        "minilm": "finewright.rag.embed.minilm:load",
+        "wordllama": "finewright.lm.static_words:load",
+    },
+    "engine": {
+        "native": "finewright.features.serve.local:native",
+        "llamacpp": "finewright.features.serve.models:llamacpp",
+        "remote": "finewright.features.serve.models:remote",
+        "embedder": "finewright.features.serve.models:embedder",
+    },
+    "feature": {
+        "decide": "finewright.features.decide.feature:FEATURE",
+        "measure": "finewright.features.measure.feature:FEATURE",
+        "data": "finewright.features.data.feature:FEATURE",
+        "rag": "finewright.features.rag.feature:FEATURE",
+        "cost": "finewright.features.cost.feature:FEATURE",
+        "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
+        "serve": "finewright.features.serve.feature:FEATURE",
+        "mcp": "finewright.features.mcp.feature:FEATURE",
+    },
+    # In this order: of forms that fit equally well, the first is taken.
+    "format": {
+        "openai": "finewright.rows.formats.openai:FORMS",
+        "own": "finewright.rows.formats.own:FORMS",
+        "hh": "finewright.rows.formats.hh:FORMS",
+        "alpaca": "finewright.rows.formats.alpaca:FORMS",
+        "sharegpt": "finewright.rows.formats.sharegpt:FORMS",
+        "swift": "finewright.rows.formats.swift:FORMS",
+        "axolotl": "finewright.rows.formats.axolotl:FORMS",
+        "instruct": "finewright.rows.formats.instruct:FORMS",
+        "gemini": "finewright.rows.formats.gemini:FORMS",
+        "tree": "finewright.rows.formats.tree:FORMS",
+        "untrained": "finewright.rows.formats.untrained:FORMS",
+    },
+    "index": {"": "finewright.rag.sqlite:SqliteStore"},
+    "method": {
+        "sft": "finewright.schema.methods:SFTSpec",
+        "dpo": "finewright.schema.methods:DPOSpec",
+        "orpo": "finewright.schema.methods:ORPOSpec",
+        "simpo": "finewright.schema.methods:SimPOSpec",
+        "kto": "finewright.schema.methods:KTOSpec",
+        "reward": "finewright.schema.methods:RewardModelSpec",
+        "grpo": "finewright.schema.methods:GRPOSpec",
+        "ppo": "finewright.schema.methods:PPOSpec",
+    },
+    "price_file": {},
+    "price_list": {},
+    # In this order: where two claim a place with equal right, the first one has it.
+    "recogniser": {
+        "internet": "finewright.guard.privacy.internet:recognisers",
+        "phones": "finewright.guard.privacy.phones:recognisers",
+        "banking": "finewright.guard.privacy.banking:recognisers",
+        "national_ids": "finewright.guard.privacy.national_ids:recognisers",
+        "births": "finewright.guard.privacy.births:recognisers",
+        "names": "finewright.guard.privacy.names:recognisers",
+        "addresses": "finewright.guard.privacy.addresses:recognisers",
+        "tokens": "finewright.guard.privacy.tokens:recognisers",
+        "keys": "finewright.guard.privacy.keys:recognisers",
+        "mnemonics": "finewright.guard.privacy.mnemonics:recognisers",
+        "assigned": "finewright.guard.privacy.assigned:recognisers",
+    },
+    "reward": {
+        "exact": "finewright.judge.text:exact_match",
+        "json_f1": "finewright.judge.text:json_f1",
+        "mentions": "finewright.judge.text:mentions",
+        "numeric": "finewright.judge.text:numeric",
+    },
+    "scorer": {
+        "abstention": "finewright.judge.quotes:abstention",
+        "exact_match": "finewright.judge.text:exact_match",
+        "json_f1": "finewright.judge.text:json_f1",
+        "json_field": "finewright.evaluate.scorers:JsonField",
+        "json_schema": "finewright.judge.json_schema:json_schema",
+        "label_accuracy": "finewright.evaluate.scorers:label_accuracy",
+        "macro_f1": "finewright.evaluate.scorers:macro_f1",
+        "mentions": "finewright.judge.text:mentions",
+        "no_call": "finewright.judge.calls:no_call",
+        "numeric": "finewright.judge.text:numeric",
+        "perplexity": "finewright.evaluate.scorers:perplexity",
+        "regex": "finewright.judge.patterns:Regex",
+        "rouge_l": "finewright.evaluate.scorers:rouge_l",
+        "token_f1": "finewright.evaluate.scorers:token_f1",
+        "tool_arguments": "finewright.judge.calls:tool_arguments",
+        "tool_calls": "finewright.judge.calls:tool_calls",
+        "tool_calls_in_order": "finewright.judge.calls:tool_calls_in_order",
+        "tool_name": "finewright.judge.calls:tool_name",
+        "tool_schema": "finewright.judge.calls:tool_schema",
+        "valid_json": "finewright.judge.text:valid_json",
+    },
+    "set": {
+        "bank-docs": "finewright.data.sets.bank_docs:data_set",
+        "bank-facts": "finewright.data.sets.bank_facts:data_set",
+        "sql": "finewright.data.sets.sql:data_set",
+        "tool-calls": "finewright.data.sets.tool_calls:data_set",
+    },
+}
+
+_PACKS_HERE = Path(__file__).parents[3]
+
+# The names that our own packs add, and the extra that installs each: a pack that is not there is said.
+PACKS: dict[Kind, dict[str, str]] = {
+    "feature": {"export": "export", "migrate": "hosted-migration", "tune": "tune"},
+    "index": {
+        "postgres": "postgres",
+        "postgresql": "postgres",
+        "qdrant": "qdrant",
+        "qdrant+http": "qdrant",
+        "qdrant+https": "qdrant",
+    },
+    "price_file": dict.fromkeys(("apis", "gpuhunt", "litellm", "machines", "skypilot"), "prices"),
+    "price_list": {"genai-prices": "prices"},
+    "recogniser": {"wallets": "web3"},
+    "set": {"erc7730": "web3", "natspec-docs": "web3", "solidity": "web3"},
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name of that kind, built in or installed, sorted; imports none of them."""
+    return sorted(listed(kind))
+
+
+def listed(kind: Kind) -> list[str]:
+    """Every name of that kind: those built in by the order of the table, then the installed ones."""
+    others = {entry_point.name for entry_point in installed(kind)}
+    return [*BUILTIN[kind], *sorted(others - BUILTIN[kind].keys())]
+
+
+def modules(kind: Kind) -> list[str]:
+    """The modules that the names of that kind from other packages come from; imports none of them."""
+    return sorted({point.module for point in installed(kind) if point.name not in BUILTIN[kind]})
+
+
+def installed(kind: Kind) -> list[EntryPoint]:
+    """What other packages register of that kind; imports none of them."""
+    return _registered(tuple(map(_folder, sys.path))).get(f"finewright.{kind}", [])
+
+
+def _folder(path: str) -> tuple[str, int]:
+    """A folder of the path, and when something was last installed in it; 0 where it cannot be seen."""
+    try:
+        return path, Path(path).stat().st_mtime_ns
+    except OSError:  # not there, or within a folder of someone else
+        return path, 0
+
+
+@lru_cache(maxsize=8)
+def _registered(_path: tuple[tuple[str, int], ...]) -> dict[str, list[EntryPoint]]:
+    """group -> what all packages on that path register in it; a run asks for 12 groups."""
+    points = entry_points()
+    ours = (group for group in points.groups if group.startswith("finewright."))
+    return {group: list(points.select(group=group)) for group in ours}
+
+
+def resolve(
+    kind: Kind, name: str
+) -> Any:  # Any: what a kind resolves to is its consumer's Protocol
+    """The object registered under `name`; its module is imported by this call and not before.
+
+    Raises UnknownPlugin, and MissingExtra for a name of a pack that is not installed. Code of an installed
+    package is trusted as its installer trusted it."""
+    if target := BUILTIN[kind].get(name):
+        return load(target)
+    for entry_point in installed(kind):
+        if entry_point.name != name:
+            continue
+        try:
+            return entry_point.load()
+        except FinewrightError:
+            raise
+        except Exception as error:  # whatever its code does when it is imported
+            reason = " ".join(str(error).split()) or type(error).__name__
+            what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
+            raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
+    if extra := PACKS.get(kind, {}).get(name):
+        raise MissingExtra(
+            f"the {_word(kind)} {name!r} needs the pack finewright-{extra}, which is not installed",
+            hint=install_command(extra),
+        )
+    raise _unknown(kind, name)
+
+
+def known(kind: Kind) -> list[str]:
+    """`names`, and those that our packs would add, sorted; imports none of them."""
+    return sorted({*names(kind), *PACKS.get(kind, ())})
+
+
+def not_installed(kind: Kind) -> dict[str, str]:
+    """The names that our packs would add to those there are, each with the command that installs it."""
+    there = names(kind)
+    return {
+        name: install_command(of) for name, of in PACKS.get(kind, {}).items() if name not in there
+    }
+
+
+def load(target: str) -> Any:  # Any: as `resolve`
+    """What "module:attribute" names; its module is imported."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _unknown(kind: Kind, name: str) -> UnknownPlugin:
+    hint = meant(name, known(kind), f"use one of: {', '.join(known(kind))}")
+    return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
+
+
+def install_command(extra: str) -> str:
+    """The command that installs the pack of an extra of its name: from a clone, where the pack lies in it."""
+    pack = _PACKS_HERE / f"finewright-{extra}"
+    if (pack / "pyproject.toml").is_file():
+        return f"pip install --editable {shlex.quote(str(pack))}"
+    return f'pip install "finewright[{extra}]"'
+
+
+def _word(kind: Kind) -> str:
+    return "data set" if kind == "set" else kind.replace("_", " ")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from finewright.store import signing
+
 from .processes import Result, start
 
 WORDS = ("red", "blue", "green", "white")
@@ -78,6 +80,24 @@ def make_project(folder: Path, base_model: Path) -> Path:
     write_jsonl(folder / "test.jsonl", [row(i) for i in range(100, 104)])
     write_spec(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key of the user whose runs these are; every test has a home of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("signer")
+        patch.setenv("HOME", str(home))
+        patch.delenv("XDG_CONFIG_HOME", raising=False)
+        signing.sign(b"")
+    return next(home.rglob("signing.pem"))
+
+
+@pytest.fixture(autouse=True)
+def _same_signer(signing_key: Path, _own_home: None) -> None:
+    folder = Path.home() / ".config" / "finewright" / "trust"
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    (folder / signing_key.name).symlink_to(signing_key)
 
 
 @pytest.fixture(scope="session")

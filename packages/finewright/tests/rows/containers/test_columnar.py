@@ -104,3 +104,26 @@ def test_a_column_of_bytes_is_left_out_and_said(tmp_path):
     assert [problem.message for problem in found.problems] == [
         "columns of bytes are not read: picture"
     ]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_bytes_inside_a_column_are_left_out_and_said_and_the_rows_are_read(tmp_path, write):
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table(
+        {
+            "prompt": ["Q", "R"],
+            "image": pa.array([{"bytes": b"png", "path": "a.png"}, None], picture),
+            "few": pa.array([[b"x"], None], pa.list_(pa.binary())),
+            "about": [[{"on": {"n": 1, "raw": b"y"}}], []],
+            "named": pa.array([[("k", b"z")], []], pa.map_(pa.string(), pa.binary())),
+            "completion": ["A", "B"],
+        }
+    )
+    found = read(tmp_path, table, write)
+    assert [row.data for row in found.rows] == [
+        {"prompt": "Q", "about": [{"on": {"n": 1}}], "named": {}, "completion": "A"},
+        {"prompt": "R", "about": [], "named": [], "completion": "B"},
+    ]
+    assert [(p.level, p.message) for p in found.problems] == [
+        ("warning", "columns of bytes are not read: image, few, about.on.raw, named.k")
+    ]

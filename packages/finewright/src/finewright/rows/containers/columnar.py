@@ -1,17 +1,20 @@
 """Parquet and Arrow files, a batch at a time.
 
-Arrow cannot leave a key out, so a null in a column or a struct is read as a key that is not there."""
+Arrow cannot leave a key out, so a null in a column or a struct is read as a key that is not there. Bytes,
+such as pictures, are left out and said: a column that is bytes, a list of them or an object that holds them,
+and further inside their key alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
 from finewright.rows.containers.json_rules import DEEPEST, check_text, without_constants
+from finewright.schema.common import Problem, without
 
 _BATCH = 256
 
@@ -36,26 +39,34 @@ def _rows(
         raise MissingExtra(
             f"reading {kind} needs pyarrow", hint='pip install "finewright[data]"'
         ) from None
-    row, is_said = 0, False
+    row, said_of = 0, set[str]()
     try:
         for batch in batches(path):
             if twice := [n for n, num in Counter(batch.schema.names).items() if num > 1]:
                 yield said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
                 return
-            left_out = _of_bytes(pa, batch.schema)
-            if left_out and not is_said:
-                is_said = True
-                what = f"columns of bytes are not read: {', '.join(left_out)}"
-                yield said(file, what, "write as text what is trained on", level="warning")
-            texts = batch.drop_columns(left_out)
+            of_bytes = _of_bytes(pa, batch.schema)
+            yield from _left_out(file, of_bytes, said_of)
+            texts = batch.drop_columns(of_bytes)
+            may_hold_bytes = any("binary" in str(kind) for kind in texts.schema.types)
             for index in range(0, texts.num_rows, _BATCH):
                 for item in _plain(texts.slice(index, _BATCH)):
                     row += 1
-                    yield _row(file, row, item)
+                    found, inner = _row(file, row, item, may_hold_bytes)
+                    yield from _left_out(file, inner, said_of)
+                    yield found
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         after = f" after row {row}; the rows after it are lost" if row else ""
         yield said(file, f"broken {kind} file{after}: {reason}", "write it anew")
+
+
+def _left_out(file: str, names: Iterable[str], said_of: set[str]) -> Iterator[Problem]:
+    """That the bytes at these names are not read, once a name."""
+    if fresh := [name for name in names if name not in said_of]:
+        said_of.update(fresh)
+        what = f"columns of bytes are not read: {', '.join(fresh)}"
+        yield said(file, what, "write as text what is trained on", level="warning")
 
 
 def _of_bytes(pa: Any, schema: Any) -> list[str]:
@@ -101,15 +112,60 @@ def _plain(batch: Any) -> list[Any]:
     return [item for i in range(batch.num_rows) for item in _plain(batch.slice(i, 1))]
 
 
-def _row(file: str, row: int, item: Any) -> ReadRow | Unread:
+class _RowRead(NamedTuple):
+    """The row, and where bytes stood in it."""
+
+    found: ReadRow | Unread
+    of_bytes: Sequence[str] = ()
+
+
+def _row(file: str, row: int, item: Any, may_hold_bytes: bool) -> _RowRead:
     if isinstance(item, UnicodeDecodeError):
-        return Unread(said(file, "text that is not UTF-8", "write the file anew", row))
+        return _RowRead(Unread(said(file, "text that is not UTF-8", "write the file anew", row)))
+    inner: dict[str, None] = {}
+    if may_hold_bytes:
+        inner = dict.fromkeys(name for name, value in item.items() if _holds_bytes(value))
+        item = _without_bytes(without(item, inner), "", inner)
     finite, keys = without_constants(item)
     repairs = tuple(Repair("not_a_number", key) for key in keys)
     try:
-        return ReadRow(file, row, _value("", finite, 0), repairs)
+        return _RowRead(ReadRow(file, row, _value("", finite, 0), repairs), list(inner))
     except DataError as error:
-        return Unread(said(file, str(error), error.hint, row))
+        return _RowRead(Unread(said(file, str(error), error.hint, row)), list(inner))
+
+
+def _holds_bytes(value: Any) -> bool:
+    """Is it a list of bytes, or an object that holds bytes?"""
+    return _is_bytes(value) or (isinstance(value, dict) and any(map(_is_bytes, value.values())))
+
+
+def _is_bytes(value: Any) -> bool:
+    are_items = isinstance(value, list) and bool(value)
+    return isinstance(value, bytes) or (are_items and all(isinstance(v, bytes) for v in value))
+
+
+def _without_bytes(value: Any, place: str, inner: dict[str, None]) -> Any:
+    """The value without keys that hold bytes, whose places are added to `inner`."""
+    value = _mapped(value)
+    if isinstance(value, list):
+        return [_without_bytes(item, place, inner) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for name, item in value.items():
+        inside = f"{place}.{name}" if place else name
+        if _is_bytes(item):
+            inner[inside] = None
+        else:
+            made[name] = _without_bytes(item, inside, inner)
+    return made
+
+
+def _mapped(value: Any) -> Any:
+    """A map of Arrow's, which is a list of pairs, as an object."""
+    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
+        return {str(name): item for name, item in value}
+    return value
 
 
 def _value(key: str, value: Any, depth: int) -> Any:
@@ -120,9 +176,7 @@ def _value(key: str, value: Any, depth: int) -> Any:
     if isinstance(value, str):
         check_text(value)
         return value
-    if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
-        value = {str(name): item for name, item in value}
-    return _nested(key, value, depth + 1)
+    return _nested(key, _mapped(value), depth + 1)
 
 
 def _nested(key: str, value: Any, depth: int) -> Any:  # Any: as `_value`

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finewright.errors import DataError
 from finewright.rows.containers.lines import Line, parsed
-from finewright.rows.fates import ReadOptions, fate_of
+from finewright.rows.fates import ReadOptions, fate_of, fates
 from finewright.rows.read import ReadRow, ReadRows, read_rows, records
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
@@ -157,14 +158,22 @@ def test_a_cut_first_line_is_not_taken_for_a_spread_object(read):
 
 def test_a_missing_file_is_named_with_the_one_that_was_meant(tmp_path):
     (tmp_path / "train.jsonl").touch()
-    found = read_rows(tmp_path / "trian.jsonl")
-    assert "there is no such file (did you mean train.jsonl?)" in messages(found)
+    with pytest.raises(DataError, match=r"there is no such file \(did you mean train\.jsonl\?\)"):
+        read_rows(tmp_path / "trian.jsonl")
+
+
+@pytest.mark.parametrize(
+    "read_all", [read_rows, lambda p: [*records(p)], lambda p: [*fates(p, ReadOptions())]]
+)
+def test_no_reader_of_rows_returns_nothing_where_a_file_is_missing(tmp_path, read_all):
+    with pytest.raises(DataError, match=r"gone\.jsonl: there is no such file"):
+        read_all(tmp_path / "gone.jsonl")
 
 
 @pytest.mark.parametrize("path", ["no/such/folder/rows.jsonl", "a\0b", "x" * 5000, "\udcff.jsonl"])
-def test_an_impossible_path_is_a_problem(tmp_path, path):
-    found = read_rows(tmp_path / path)
-    assert [p.level for p in found.problems] == ["error"]
+def test_an_impossible_path_is_refused(tmp_path, path):
+    with pytest.raises(DataError):
+        read_rows(tmp_path / path)
 
 
 def test_a_folder_without_data_is_named_as_such(tmp_path):

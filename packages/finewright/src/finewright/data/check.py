@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
-from finewright.rows.fates import ReadOptions, RowFate, fates
+from finewright.rows.fates import ReadOptions, RowFate, fates_of, files_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport, FoundRows
@@ -66,7 +66,7 @@ def check_rows(path: Path, options: ReadOptions, say: Callable[[Problem], None])
     it; nothing else of a row is kept. What a manifest states of a file's format and columns holds where the
     `options` leave them open."""
     tally, warnings, repeats, every = Tally(), RowWarnings(), ExactRepeats(), EveryRow()
-    for item in fates(path, options):
+    for item in fates_of(files_of(path, options)):
         tally.add(item)
         if not isinstance(item, RowFate):
             say(item)

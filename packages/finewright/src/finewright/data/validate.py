@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.row_warnings import ExactRepeats
-from finewright.data.source import HUB
-from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import (
@@ -71,8 +69,6 @@ def read_validated(
         return fate_of(found if isinstance(found, Unread) else change(found), options)
 
     check_encoding(encoding)
-    if not str(path).startswith(HUB) and not path.exists():
-        raise DataError(f"{path}: there is no such file or folder", hint="check the path")
     options = ReadOptions("auto", family, columns or {}, encoding=encoding)
     return _validated(fates(path, options, judge))
 

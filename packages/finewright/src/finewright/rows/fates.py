@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of, said
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import has_column, places, renamed
@@ -330,8 +330,18 @@ def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
 
 
 def fates(path: Path, options: ReadOptions, judge: Judge = fate_of) -> Iterator[RowFate | Problem]:
-    """The fate of each row of the path, and what must be said of its files, in order; one row at a time."""
-    for file in files_of(path, options):
+    """The fate of each row of the path, and what must be said of its files, in order; one row at a time.
+
+    Raises DataError where there is no such path."""
+    refuse_missing(path)
+    yield from fates_of(files_of(path, options), judge)
+
+
+def fates_of(
+    files: Iterable[RowFile | Problem], judge: Judge = fate_of
+) -> Iterator[RowFate | Problem]:
+    """The fates of the rows of these files, and their problems among them."""
+    for file in files:
         if isinstance(file, Problem):
             yield file
         else:

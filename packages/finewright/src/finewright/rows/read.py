@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.rows.containers.found import ReadRow, Unread
-from finewright.rows.containers.parts import parts_of
+from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.containers.rows import rows_of
 from finewright.schema.common import Problem
 from finewright.schema.listing import Listing
@@ -29,7 +29,9 @@ def records(path: Path, *, name: str = "") -> Iterator[ReadRow | Problem]:
     """The rows of a file, a folder or `hub:OWNER/NAME`, one at a time, and problems among them.
 
     An error that names a row is that of a row which cannot be read; any other is the file's. `name` is
-    what messages call a file, by default its path. Blank lines are skipped and still count as lines."""
+    what messages call a file, by default its path. Blank lines are skipped and still count as lines. Raises
+    DataError where there is no such file or folder."""
+    refuse_missing(path, name)
     for part in parts_of(path, name):
         if isinstance(part, Problem):
             yield part

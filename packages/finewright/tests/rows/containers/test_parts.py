@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finewright.errors import DataError
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.read import ReadRows, read_rows
@@ -231,7 +232,8 @@ def test_links_that_are_not_read_are_said(tmp_path):
 
 def test_a_pattern_is_told_from_a_file_that_is_missing(tmp_path):
     put(tmp_path, a_dot_jsonl=ROW)
-    assert "patterns are not read" in said(read_rows(tmp_path / "*.jsonl"))
+    with pytest.raises(DataError, match="patterns are not read"):
+        read_rows(tmp_path / "*.jsonl")
 
 
 def test_rows_that_llama_factory_would_draw_are_said(tmp_path):

@@ -304,3 +304,8 @@ def test_what_a_workbook_loses_or_shows_otherwise_is_said(tmp_path, value, code,
     (problem,) = check(path).problems
     assert (problem.level, problem.key) == ("warning", "completion")
     assert said in problem.message
+
+
+def test_a_workbook_that_is_only_named_as_packed_is_read(tmp_path):
+    path = book(tmp_path / "a.xlsx", one=[HEAD, ("Q", "A", "")]).rename(tmp_path / "a.xlsx.gz")
+    assert [row.data["completion"] for row in read_rows(path).rows] == ["A"]

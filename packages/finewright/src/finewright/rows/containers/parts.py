@@ -6,6 +6,7 @@ on), a folder of texts."""
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -57,6 +58,13 @@ def parts_of(path: Path, name: str = "") -> Iterator[StatedFile | Problem]:
         yield said(file, what, "check the path and its permissions")
     except DataError as error:
         yield said(file, str(error), error.hint)
+
+
+def refuse_missing(path: Path, name: str = "") -> None:
+    """Raise DataError where nothing is at the path: who reads rows alone would go on without one."""
+    if not hub_id(path) and not os.path.exists(path):  # noqa: PTH110 - false for what is no path at all
+        wrong = next(part for part in parts_of(path, name) if isinstance(part, Problem))
+        raise DataError(wrong.line())
 
 
 def _not_a_file(path: Path, file: str) -> Problem:

@@ -37,7 +37,12 @@ _ONE_TABLE = "save each sheet as a file of its own"
 
 def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of a workbook; a row is its line in its sheet, counted on over sheets of the same columns."""
-    book = _opened(path)
+    # Of a path openpyxl asks the suffix, which is the archive's own where a file is only named as packed.
+    with path.open("rb") as stream:
+        yield from _rows(file, path, _opened(path, stream))
+
+
+def _rows(file: str, path: Path, book: Any) -> Iterator[Found]:  # Any: openpyxl has no types for us
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
@@ -125,7 +130,7 @@ def _noted_of(
         yield wrong
 
 
-def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
+def _opened(path: Path, stream: IO[bytes]) -> Any:  # Any: openpyxl has no types for us
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -140,7 +145,7 @@ def _opened(path: Path) -> Any:  # Any: openpyxl has no types for us
             raise DataError(what, hint="save it anew if you trust it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return load_workbook(path, read_only=True, data_only=True)
+            return load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, ValueError, TypeError, KeyError, OSError, SyntaxError) as error:
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
 

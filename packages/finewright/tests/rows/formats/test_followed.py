@@ -197,6 +197,24 @@ def test_of_two_answers_neither_is_proposed():
             [("user", Q), ("assistant", A)],
         ),
         (
+            {"id": 7, "context": T, "qas": [{"question": Q, "answer": A}] * 2},
+            0,
+            [("system", T), *[("user", Q), ("assistant", A)] * 2],
+        ),
+        (
+            {"of": {"Passage": T, "qas": [{"question": Q, "answer": A}]}},
+            0,
+            [("system", T), ("user", Q), ("assistant", A)],
+        ),
+        (
+            {
+                "document": T,
+                "100%": [{"speaker": "user", "text": Q}, {"speaker": "assistant", "text": A}],
+            },
+            0,
+            [("system", T), ("user", Q), ("assistant", A)],
+        ),
+        (
             {"premise": T, "hypothesis": A, "label": 2},
             0,
             [("user", f"{T}\n{A}"), ("assistant", "2")],
@@ -366,6 +384,8 @@ def test_a_filter_leaves_out_what_is_no_turn():
     [
         # One side of a conversation whose other side has another length.
         {"questions": [Q, T, S], "answers": [A, T]},
+        # What they are about, which the turns alone would lose, beside a system of their own.
+        {"context": T, "qas": [{"system": S, "question": Q, "answer": A}]},
         # Three speakers, of whom nobody is known.
         {"log": [{"speaker": who, "text": Q} for who in ("Ann", "Bob", "Cy")]},
         # Several turns, and the names of their sides say nothing.
@@ -392,3 +412,10 @@ def test_an_empty_list_in_the_first_row_hides_no_answers():
 def test_what_is_asked_about_is_no_answer():
     rows = [{"context": f"{T} {i}", "question": f"{i}? {Q}"} for i in range(8)]
     assert proposals_of(rows).one is None
+
+
+def test_turns_of_which_only_some_rows_say_what_they_are_about_are_not_proposed():
+    talk = [{"speaker": "user", "text": Q}, {"speaker": "assistant", "text": A}]
+    rows = [{"talk": talk, "context": T if i % 2 else None} for i in range(8)]
+    found = proposals_of(rows)
+    assert (found.one, found.choices) == (None, ())

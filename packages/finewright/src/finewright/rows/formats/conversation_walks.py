@@ -1,9 +1,9 @@
 """Conversations that lie in lists of a row, whatever these call the turns, as walks to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from finewright.rows.formats.propose import kind_of
+from finewright.rows.formats.propose import kind_of, reads_like_context
 from finewright.rows.formats.proposed import Proposal, Proposals
 from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.formats.walks import SAID, SIDES, SPEAKER, named_in, quoted
@@ -33,7 +33,7 @@ def exchanges(rows: Sequence[Json]) -> Proposals:
     for found in _lists_in(rows):
         items = found.items()
         if items and all(isinstance(item, dict) for item in items):
-            ways = _of_speakers(found) or _of_sides(found)
+            ways = _of_speakers(found, rows) or _of_sides(found, rows)
         elif items and all(isinstance(item, list) and len(item) == _TWO for item in items):
             ways = _of_pairs(found)
         else:
@@ -113,7 +113,31 @@ def _projected(path: str) -> str:
     return path if path.endswith("*") else f"{path}[]"
 
 
-def _of_speakers(found: _Lists) -> Proposals | None:
+class _Background(NamedTuple):
+    """The way to a text that the turns are about, and whether each row has one."""
+
+    path: str
+    is_in_all: bool
+
+
+def _background_in(rows: Sequence[Json]) -> _Background | None:
+    """What the turns alone would lose: a text beside them that is called what something is about."""
+    held = [dict(_texts_beside(row, "", 1)) for row in rows]
+    path = next((path for texts in held for path in texts), "")
+    return _Background(path, all(path in texts for texts in held)) if path else None
+
+
+def _texts_beside(row: Json, before: str, depth: int) -> Iterator[tuple[str, str]]:
+    for key, value in row.items():
+        path = f"{before}{quoted(key)}"
+        is_about = key.lower() in _BACKGROUND or reads_like_context(key)
+        if is_about and kind_of(value) == "text":
+            yield path, value
+        elif isinstance(value, dict) and depth < _DEEPEST:
+            yield from _texts_beside(value, f"{path}.", depth + 1)
+
+
+def _of_speakers(found: _Lists, rows: Sequence[Json]) -> Proposals | None:
     items: list[Json] = found.items()
     who = named_in(items[0], SPEAKER)
     said = named_in({key: 1 for key in _texts(items) if key != who}, SAID)
@@ -121,7 +145,16 @@ def _of_speakers(found: _Lists) -> Proposals | None:
     if not who or not said or not 1 < len(names) <= _MOST_SPEAKERS:
         return None
     path = _projected(found.path)
-    return _spoken(f"{path}.{{role: %s, content: {quoted(said)}}}", quoted(who), names)
+    background = _background_in(rows)
+    if background and not background.is_in_all:
+        return None
+
+    def walk(role: str) -> str:
+        turns = f"{path}.{{role: {role}, content: {quoted(said)}}}"
+        about = background and f"{{role: 'system', content: {background.path}}}"
+        return f"[{about}, {turns}][]" if about else turns
+
+    return _spoken(walk, quoted(who), names)
 
 
 def _of_pairs(found: _Lists) -> Proposals | None:
@@ -132,7 +165,8 @@ def _of_pairs(found: _Lists) -> Proposals | None:
     names = list(dict.fromkeys(item[0] for item in items))
     are_names = all(len(name.split()) == 1 for name in names)
     if are_names and 1 < len(names) <= _MOST_SPEAKERS:
-        return _spoken(f"{found.path}[*].{{role: %s, content: [1]}}", "[0]", names)
+        path = f"{found.path}[*]"
+        return _spoken(lambda who: f"{path}.{{role: {who}, content: [1]}}", "[0]", names)
     if _are_texts([item[1] for item in items]):
         why = f"`{found.path}` lists pairs of texts"
         ways = (Proposal({"messages": f"{found.path}[]"}, why),)
@@ -140,14 +174,14 @@ def _of_pairs(found: _Lists) -> Proposals | None:
     return None
 
 
-def _spoken(expression: str, who: str, names: Sequence[str]) -> Proposals:
+def _spoken(walk: Callable[[str], str], who: str, names: Sequence[str]) -> Proposals:
     """The walk with its speakers; where their names are no known ones, each could be the user."""
     known = {role_named(name, ROLES) for name in names}
     if {"user", "assistant"} <= known or known == {"user", "system"}:
         why = f"`{who}` says who speaks: {', '.join(names)}"
-        return Proposals(Proposal({"messages": expression % who}, why))
+        return Proposals(Proposal({"messages": walk(who)}, why))
     ways = [
-        Proposal({"messages": expression % f"{who} == '{name}' && 'user' || 'assistant'"}, "")
+        Proposal({"messages": walk(f"{who} == '{name}' && 'user' || 'assistant'")}, "")
         for name in names
         if "'" not in name
     ]
@@ -155,8 +189,8 @@ def _spoken(expression: str, who: str, names: Sequence[str]) -> Proposals:
     return Proposals(choices=tuple(ways) if len(names) == _TWO else (), question=question)
 
 
-def _of_sides(found: _Lists) -> Proposals | None:
-    """A list of questions with their answers: `{system, input, output}`."""
+def _of_sides(found: _Lists, rows: Sequence[Json]) -> Proposals | None:
+    """A list of questions with their answers: `{system, input, output}`, after what they are about."""
     items: list[Json] = found.items()
     keys = dict.fromkeys(key for item in items for key in item)
     named = {side: named_in(keys, names) for side, names in SIDES.items()}
@@ -166,11 +200,19 @@ def _of_sides(found: _Lists) -> Proposals | None:
             named[side] = texts[0]
     if not named["user"] or not named["assistant"]:
         return None
-    pairs = ", ".join(f"{side}: {quoted(key)}" for side, key in named.items() if key)
+    path, background = _projected(found.path), _background_in(rows)
     why = (
         f"`{named['user']}` reads like what is asked, `{named['assistant']}` like what is answered"
     )
-    return Proposals(Proposal({"messages": f"{_projected(found.path)}.{{{pairs}}}"}, why))
+    sides = {side: quoted(key) for side, key in named.items() if key}
+    if not background:
+        pairs = ", ".join(f"{side}: {key}" for side, key in sides.items())
+        return Proposals(Proposal({"messages": f"{path}.{{{pairs}}}"}, why))
+    if "system" in sides:
+        return None
+    pairs = ", ".join(f"{side}: {path}.{key}" for side, key in sides.items())
+    columns = {"messages": f"{{system: {background.path}, {pairs}}}"}
+    return Proposals(Proposal(columns, f"{why}, `{background.path}` like what it is asked about"))
 
 
 def _side_by_side(rows: Sequence[Json]) -> Proposals:
@@ -191,9 +233,8 @@ def _side_by_side(rows: Sequence[Json]) -> Proposals:
     if not alike:
         return Proposals()
     sided = [pair for pair in alike if _names_question(pair[0]) and _names_answer(pair[1])]
-    background = named_in(rows[0], _BACKGROUND)
-    is_text = background and kind_of(rows[0][background]) == "text"
-    before = f"system: {quoted(background)}, " if is_text else ""
+    background = _background_in(rows)
+    before = f"system: {background.path}, " if background else ""
     one, other = (sided or alike)[0]
     pairs = [(one, other)] if sided else [(one, other), (other, one)]
     ways = [

@@ -70,10 +70,20 @@ def test_a_number_that_is_called_so_is_found(region: str, data: st.DataObject) -
         ("휴대폰 010-1234-5678", "010-1234-5678"),
         ("Call 0800.1234.5678", "0800.1234.5678"),
         ("Fon 0611.2345.6789", "0611.2345.6789"),
+        ("Telefonszám: 06 30 123 4567", "06 30 123 4567"),
+        ("Τηλέφωνο: 2101234567", "2101234567"),
+        ("Ring mig på 21 23 84 33", "21 23 84 33"),
     ],
 )
 def test_numbers_are_found_as_other_scripts_write_them(text: str, number: str) -> None:
     assert [text[s.start : s.end] for s in find(text, {"phone"})] == [number]
+
+
+def test_two_numbers_in_a_row_are_two() -> None:
+    text = "call 415-555-2671 415-555-2672, or 030 1234567, 030 7654321"
+    assert [text[s.start : s.end] for s in find(text, {"phone"})] == [
+        "415-555-2671", "415-555-2672", "030 1234567", "030 7654321",
+    ]  # fmt: skip
 
 
 def test_a_number_with_digits_too_many_is_taken_whole() -> None:

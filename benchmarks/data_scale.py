@@ -4,14 +4,11 @@
     python benchmarks/data_scale.py --rows 20000 --workers 2             # a minute
     python benchmarks/data_scale.py --rows 1000000 --workers 2           # a million: 1.2 GB, see --folder
     python benchmarks/data_scale.py --rows 20000 --rival none            # without the others
-    python benchmarks/data_scale.py --rows 20000 --copies 15             # with families of near copies
     python benchmarks/data_scale.py --engine ray --kill --rival none     # one of Ray's workers is killed
 
 The rows are made up, of about 1.2 KB, seeded: conversations of words as frequent as in a language, 5 % exact
 repeats, 5 % with about 8 % of their words replaced, 2 % with an e-mail address, IBAN or key in them,
-0.2 % broken lines. With `--copies`, 40 % of the rows are copies of others, so many of each, with three words
-put in before the answer, of which in every second family one is a number. Memory is the sum over all
-processes of what each had at its most, so it says too much.
+0.2 % broken lines. Memory is the sum over all processes of what each had at its most, so it says too much.
 
 With `--like FOLDER` the rows are those of its JSONL files, of any kinds, in any order, with two fifths of the
 words of each exchanged for others of the same files that are written alike (in capitals, digits, letters of
@@ -25,6 +22,8 @@ takes row after row at a Jaccard similarity of 0.8.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import random
@@ -36,12 +35,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from dedup import DATATROVE_DEFAULT, datatrove_kept
 from finewright.features.data.prepare import prepare
 from finewright.report.text import table
 from finewright.rows.texts import leaves
@@ -65,14 +62,14 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        kind = "like" if options.like else options.copies
+        kind = "like" if options.like else "made"
         file = folder / f"rows-{options.rows}-{kind}-{options.seed}.jsonl"
         if not file.exists():
             print("making the rows ...", file=sys.stderr)
             if options.like:
                 make_like(file, options.like, options.rows, options.seed)
             else:
-                make(file, options.rows, options.seed, options.copies)
+                make(file, options.rows, options.seed)
         figures = [ours(file, folder, options, "all steps", PrepareSpec())]
         off = PrepareSpec(
             personal_data=PersonalDataSpec(action="off"), secrets=SecretsSpec(action="off")
@@ -101,19 +98,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--kill", action="store_true", help="with Ray: kill a worker at a third")
     parser.add_argument("--rival", choices=("all", *RIVALS, "none"), default="all")
     parser.add_argument("--like", type=Path, help="a folder of JSONL, for rows that look like its")
-    parser.add_argument("--copies", type=int, default=0, help="of each row of a family; 0: none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep the made rows here, and work here")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 
-def make(path: Path, num_rows: int, seed: int, copies: int = 0) -> None:
+def make(path: Path, num_rows: int, seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - no secrets are drawn
-    num_copies = num_rows * 4 // 10 if copies else 0
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines(rng, num_rows - num_copies))
-        file.writelines(f"{line}\n" for line in families(rng, num_copies, copies))
+        file.writelines(f"{line}\n" for line in lines(rng, num_rows))
 
 
 def make_like(path: Path, folder: Path, num_rows: int, seed: int) -> None:
@@ -162,21 +156,6 @@ def _reworded(value: Any, rng: random.Random, pools: Mapping[str, list[str]]) ->
 def _shape(word: str) -> str:
     kind = "digits" if word.isdigit() else "title" if word[0].isupper() else "lower"
     return kind if word.isascii() else f"{kind} {len(word)}"
-
-
-def families(rng: random.Random, num_rows: int, copies: int) -> Iterator[str]:
-    """Copies in any order; the questions and answers are as short as those of a support desk."""
-    bases = [
-        (" ".join(words(rng, rng.randint(8, 40))), " ".join(words(rng, rng.randint(10, 90))))
-        for _ in range(max(1, num_rows // max(1, copies)))
-    ]
-    for _ in range(num_rows):
-        number = rng.randrange(len(bases))
-        put_in = words(rng, 3)
-        if number % 2:
-            put_in[0] = str(rng.randrange(10**6))
-        asked, answer = bases[number]
-        yield json.dumps({"prompt": asked, "completion": f"{' '.join(put_in)} {answer}"})
 
 
 def lines(rng: random.Random, num_rows: int) -> Iterator[str]:
@@ -250,7 +229,7 @@ def ours(
 def killed_worker() -> Iterator[int]:
     """Kill a process of Ray's that has a slice in work, as the loss of its machine would."""
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
+        with contextlib.suppress(OSError):
             if (process / "cmdline").read_bytes().startswith(b"ray::Map"):
                 os.kill(int(process.name), signal.SIGKILL)
                 yield int(process.name)
@@ -297,6 +276,61 @@ def cpu_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in usage)
 
 
+def datatrove_kept(work: Path, workers: int) -> set[int]:
+    """The ids that datatrove's four MinHash steps keep of `work/in`."""
+    from datatrove.executor import LocalPipelineExecutor
+    from datatrove.pipeline.dedup import minhash as steps
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.writers import JsonlWriter
+    from datatrove.utils.hashing import HashConfig
+    from loguru import logger
+
+    logger.remove()
+    config = steps.MinhashConfig(
+        n_grams=_GRAM,
+        num_buckets=14,
+        hashes_per_bucket=8,
+        hash_config=HashConfig(hash_fc="sha1"),  # its xxhash call fails with xxhash 4
+    )
+    at = {name: str(work / name) for name in ("in", "signed", "buckets", "gone", "kept", "logs")}
+    num_files = len(list((work / "in").iterdir()))
+    left = [
+        JsonlReader(at["in"]),
+        steps.MinhashDedupFilter(at["gone"]),
+        JsonlWriter(at["kept"], compression=None),
+    ]
+    signing = steps.MinhashDedupSignature(at["signed"], config, plain_words())
+    pipelines = [
+        (num_files, [JsonlReader(at["in"]), signing]),
+        (14, [steps.MinhashDedupBuckets(at["signed"], at["buckets"], config=config)]),
+        (1, [steps.MinhashDedupCluster(at["buckets"], at["gone"], config=config)]),
+        (num_files, left),
+    ]
+    for number, (tasks, pipeline) in enumerate(pipelines):
+        logs = f"{at['logs']}/{number}"
+        with contextlib.redirect_stderr(io.StringIO()):
+            LocalPipelineExecutor(pipeline, tasks=tasks, workers=workers, logging_dir=logs).run()
+    kept = (line for path in Path(at["kept"]).iterdir() for line in path.open(encoding="utf-8"))
+    return {int(json.loads(line)["id"]) for line in kept}
+
+
+def plain_words() -> object:
+    """datatrove's word splitter, as a plain pattern: faster than its spaCy one."""
+    from datatrove.utils.word_tokenizers import WordTokenizer
+
+    class Words(WordTokenizer):  # type: ignore[misc] # datatrove is not there for the checks
+        def word_tokenize(self, text: str) -> list[str]:
+            return _WORD.findall(text)
+
+        def sent_tokenize(self, text: str) -> list[str]:
+            return [text]
+
+        def span_tokenize(self, text: str) -> list[tuple[int, int]]:
+            return [(0, len(text))]
+
+    return Words()
+
+
 def datasets_kept(work: Path, workers: int) -> set[int]:
     """The ids that `datasets` with datasketch keeps of `work/in`."""
     import datasets
@@ -329,10 +363,7 @@ def signed(row: dict[str, str]) -> dict[str, Any]:
     return {"signature": made.hashvalues}
 
 
-RIVALS: dict[str, Kept] = {
-    "datatrove": lambda work, workers: datatrove_kept(work, DATATROVE_DEFAULT, workers),
-    "datasets": datasets_kept,
-}
+RIVALS: dict[str, Kept] = {"datatrove": datatrove_kept, "datasets": datasets_kept}
 
 
 def peak_gib(workers: int) -> float:

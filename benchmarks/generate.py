@@ -25,7 +25,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from door_parts import Bar
+from bars import Bar
 from finewright.lm import sources
 from finewright.lm.load_chat import load_chat
 from finewright.report.text import table

@@ -8,50 +8,25 @@
     neighbours  one key that does its worst beside another's short questions, and what times tell of others
     runs        run folders that bring code, consent or scores of their own
 
-Prints a line for all that was tried: figure, limit, kept or not, and on what."""
+Prints a line for all that was tried: figure, limit, met or not, and on what."""
 
-import argparse
-import importlib
-import pkgutil
 import sys
-import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
 
 import hostile_parts
-from door import shown
-from door_parts import Bar
+from bars import Bar, Part, modules_of, parser_of, run_parts
 
 
 def main() -> int:
-    options = parse()
-    bars = [bar for name in options.part or parts() for bar in measured(name, options.size)]
-    print(shown(bars))
-    return int(options.bars and not all(bar.is_met for bar in bars))
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is not kept")
-    parser.add_argument("--part", nargs="+", choices=parts(), help="only these parts")
+    parser = parser_of(__doc__)
     parser.add_argument("--size", choices=("full", "smallest"), default="full")
-    return parser.parse_args()
+    parts = {name: of_size(module.bars) for name, module in modules_of(hostile_parts).items()}
+    return run_parts(parser, parts)
 
 
-def parts() -> list[str]:
-    names = sorted(module.name for module in pkgutil.iter_modules(hostile_parts.__path__))
-    return [name for name in names if hasattr(_part(name), "bars")]
-
-
-def measured(name: str, size: str) -> list[Bar]:
-    print(f"{name} ...", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
-        found: list[Bar] = _part(name).bars(Path(folder), size == "smallest")
-    return found
-
-
-def _part(name: str) -> ModuleType:
-    return importlib.import_module(f"hostile_parts.{name}")
+def of_size(bars: Callable[[Path, bool], Iterable[Bar]]) -> Part:
+    return lambda folder, options: bars(folder, options.size == "smallest")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from door_parts import Bar
+from bars import Bar
 from finewright.catalog.models import packaged_models
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set

@@ -24,10 +24,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +35,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parent))
+from bars import Bar, parser_of, run_parts
 from finewright.lm.runtime import share_cores
 from serve_parts.client import Outcome, ask
 from serve_parts.drain import drain
@@ -46,20 +45,6 @@ STREAMS, TOKENS = 50, 128
 PIECES, PER_SECOND = 60, 20.0
 FINE, BROKEN, ADMITTED, CLIENTS = 200, -1, (200, 429, 503), 200
 PROMPT = "Write a story about a lighthouse and the people who keep it."
-
-
-class Bar(NamedTuple):
-    """A number, and what it must be."""
-
-    name: str
-    value: float
-    limit: float
-    is_upper: bool = True
-
-    @property
-    def is_kept(self) -> bool:
-        """Is it?"""
-        return self.value <= self.limit if self.is_upper else self.value >= self.limit
 
 
 class Server(NamedTuple):
@@ -161,8 +146,8 @@ def overhead(folder: Path, _: argparse.Namespace) -> list[Bar]:
             print(f"  pieces {name}: direct p50 {a[49]:.2f} p99 {a[98]:.2f} ms,", end=" ")
             print(f"through p50 {b[49]:.2f} p99 {b[98]:.2f} ms")
             bars += [
-                Bar("overhead p50 ms", b[49] - a[49], 2),
-                Bar("overhead p99 ms", b[98] - a[98], 10),
+                Bar("overhead p50 ms", b[49] - a[49], 2, at_most=True),
+                Bar("overhead p99 ms", b[98] - a[98], 10, at_most=True),
             ]
     return bars[:2]
 
@@ -199,7 +184,7 @@ def throughput(folder: Path, options: argparse.Namespace) -> list[Bar]:
     print(f"the client took {median(reading):.1%} of a core")
     for each in zip(bare_speeds, speeds, shares, strict=True):
         print("    bare {:.0f}, served {:.0f}: {:.3f}".format(*each))
-    return [Bar("throughput, share of the bare engine", median(shares), 0.95, is_upper=False)]
+    return [Bar("throughput, share of the bare engine", median(shares), 0.95)]
 
 
 @dataclass(slots=True)
@@ -242,8 +227,8 @@ def load(folder: Path, _: argparse.Namespace) -> list[Bar]:
             print(f"  clients begin {name}: statuses {dict(crowd.statuses)};", end=" ")
             print(f"unloaded {median(alone):.2f} s, admitted p99 {p99:.2f} s")
             others = sum(n for status, n in crowd.statuses.items() if status not in ADMITTED)
-            bars.append(Bar("other than 200, 429, 503", others, 0))
-            bars.append(Bar("p99, x unloaded", p99 / median(alone), 2))
+            bars.append(Bar("other than 200, 429, 503", others, 0, at_most=True))
+            bars.append(Bar("p99, x unloaded", p99 / median(alone), 2, at_most=True))
     return [bars[0], bars[2], bars[1]]
 
 
@@ -271,7 +256,7 @@ def memory(folder: Path, options: argparse.Namespace) -> list[Bar]:
         asyncio.run(many(server, options.requests))
         after = resident_mib(server.process.pid)
     print(f"  {before:.1f} MiB, after {options.requests} requests {after:.1f} MiB")
-    return [Bar("memory, change in %", abs(after - before) / before * 100, 5)]
+    return [Bar("memory, change in %", abs(after - before) / before * 100, 5, at_most=True)]
 
 
 def _never(outcome: Outcome) -> bool:
@@ -293,7 +278,7 @@ def disconnect(folder: Path, _: argparse.Namespace) -> list[Bar]:
             while "finewright_answers_running 0.0" not in httpx.get(metrics, headers=headers).text:
                 time.sleep(0.01)
             found.append(time.monotonic() - left)
-    return [Bar("disconnect s", max(found), 1)]
+    return [Bar("disconnect s", max(found), 1, at_most=True)]
 
 
 def restart(folder: Path, _: argparse.Namespace) -> list[Bar]:
@@ -309,35 +294,18 @@ def restart(folder: Path, _: argparse.Namespace) -> list[Bar]:
                 time.sleep(0.02)
             found.append(time.monotonic() - begun)
     print(f"  {', '.join(f'{each:.1f}' for each in found)} s")
-    return [Bar("kill -9 to ready s", median(found), 5)]
+    return [Bar("kill -9 to ready s", median(found), 5, at_most=True)]
 
 
-PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Bar]]] = {
-    each.__name__: each for each in (overhead, throughput, load, memory, disconnect, restart)
-}
+PARTS = {each.__name__: each for each in (overhead, throughput, load, memory, disconnect, restart)}
 
 
 def main() -> int:
-    """Measure, and show every number beside its bar."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is not kept")
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser = parser_of(__doc__)
     parser.add_argument("--requests", type=int, default=5000, help="of the part memory")
     parser.add_argument("--rounds", type=int, default=3, help="of the part throughput")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of the part throughput")
-    options, bars = parser.parse_args(), list[Bar]()
-    for name in options.part:
-        print(name, flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            bars += PARTS[name](Path(folder), options)
-    for bar in bars:
-        sign = "<=" if bar.is_upper else ">="
-        print(
-            f"{'ok  ' if bar.is_kept else 'MISS'} {bar.name}: {bar.value:.2f} {sign} {bar.limit:g}"
-        )
-    return int(options.bars and not all(bar.is_kept for bar in bars))
+    return run_parts(parser, PARTS)
 
 
 if __name__ == "__main__":

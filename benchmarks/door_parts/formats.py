@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from finewright.features.data.rows import read_options
 from finewright.rows.fates import fates, usable
 from finewright.rows.user_rows import to_user_json

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.public_forms import PublicForm, Said, held, seen
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options

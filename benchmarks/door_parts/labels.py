@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.real_sets import is_of_labels, real_sets, said
 from finewright.guard.misfits.find import Labelled, Misfits, reversed_pairs, wrong_labels
 from finewright.guard.poison.meaning import meaning

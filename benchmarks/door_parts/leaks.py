@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.paraphrases import paraphrased
 from door_parts.real_sets import pair, real_sets, said
 from door_parts.same_rows import are_same, without_usual

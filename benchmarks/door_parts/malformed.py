@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
 from finewright.rows.fates import fates, usable

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.attacks import ATTACKS, Attack, Texts, flipped, planted, swapped
 from door_parts.real_sets import is_of_labels, pair, real_sets, said
 from finewright.data.poison import search

@@ -1,9 +1,9 @@
 """Near repeats: rows of public tests, which are all distinct, and edits of them that say the same.
 
-The rows are those of the sets that the wheel of `evals` brings (387 with 30 rows and more, of many languages
-and kinds: puzzles, code, labels, boards of games). A set in which rows differ only in signs between words is
-left with one of them. 40 % of the sets, by the digest of their names, chose the method's limits; the others
-chose nothing. The pairs of `contrasts` are two rows each, minimally apart."""
+The rows are those of the sets that the wheel of `evals` brings (with 30 rows and more, of many languages and
+kinds: puzzles, code, labels, boards of games). A set in which rows differ only in signs between words is left
+with one of them. 40 % of the sets, by the digest of their names, chose the method's limits and are left out.
+No edit is a word that the method lists, as are greetings and thanks."""
 
 import hashlib
 import json
@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from door_parts import Bar
-from door_parts.contrasts import chose, reported
+from bars import Bar
 from door_parts.real_sets import pair, public_wheel
 from finewright.guard.duplicates.near import near_repeats
 from finewright.rows.texts import parts_of
@@ -30,23 +29,28 @@ Said = tuple[str, str]
 
 
 def bars(sets: Path) -> Iterator[Bar]:
-    """Distinct rows called near, edits found, on sets that chose the limits and on others."""
-    every = dict(public_sets())
-    for name, is_chosen in (("chose", True), ("chose nothing", False)):
-        of_side = {key: rows for key, rows in every.items() if _has_chosen(key) is is_chosen}
-        yield from _of_sets(of_side, name)
-    pairs = [*chose(), *reported()]
-    wrong = sum(bool(near([made.one, made.other])) for made in pairs)
-    yield Bar(
-        "contrasts called near", wrong / len(pairs), 0, at_most=True, on=f"{len(pairs)} pairs"
-    )
+    """Distinct rows called near, and edits found."""
+    num_sets, num_rows, num_wrong = 0, 0, 0
+    tried, found = Counter[str](), Counter[str]()
+    for name, rows in public_sets():
+        edits = list(_edits(name, rows))
+        called = near([*rows, *(edit.row for edit in edits)])
+        num_sets, num_rows = num_sets + 1, num_rows + len(rows)
+        num_wrong += sum(i < len(rows) for i in called)
+        for place, edit in enumerate(edits, len(rows)):
+            tried[edit.kind] += 1
+            found[edit.kind] += called.get(place) == called.get(edit.of, edit.of)
+    on = f"{num_rows} rows of {num_sets} sets"
+    yield Bar("distinct rows called near", num_wrong / num_rows, 0.001, at_most=True, on=on)
+    kinds = ", ".join(f"{kind} {found[kind] / tried[kind]:.2f}" for kind in sorted(tried))
+    yield Bar("edits found", found.total() / tried.total(), 0.96, on=f"{tried.total()}: {kinds}")
 
 
 def public_sets() -> Iterator[tuple[str, list[Said]]]:
-    """Name of each set with its rows, in an order drawn by the name."""
+    """Name of each set that chose nothing with its rows, in an order drawn by the name."""
     with public_wheel(_WHEEL) as wheel:
         for info in wheel.infolist():
-            if not info.filename.endswith(".jsonl"):
+            if not info.filename.endswith(".jsonl") or _has_chosen(info.filename):
                 continue
             lines = wheel.read(info).decode("utf-8", "replace").splitlines()
             rows = [row for line in lines if (row := _said(line)) and len(row[0]) <= _LONGEST]
@@ -60,23 +64,6 @@ def near(rows: Sequence[Said]) -> dict[int, int]:
     """Place of each row that is called near -> the row that it is near."""
     parts = [parts_of(pair(*row, number)) for number, row in enumerate(rows)]
     return {i: original.row for i, original in near_repeats(parts, _SIMILARITY).items()}
-
-
-def _of_sets(sets: dict[str, list[Said]], which: str) -> Iterator[Bar]:
-    num_rows, num_wrong, tried, found = 0, 0, Counter[str](), Counter[str]()
-    for name, rows in sets.items():
-        edits = list(_edits(name, rows))
-        said = near([*rows, *(edit.row for edit in edits)])
-        num_rows += len(rows)
-        num_wrong += sum(i < len(rows) for i in said)
-        for place, edit in enumerate(edits, len(rows)):
-            tried[edit.kind] += 1
-            found[edit.kind] += said.get(place) == said.get(edit.of, edit.of)
-    on = f"{num_rows} rows of {len(sets)} sets that {which}"
-    yield Bar("distinct rows called near", num_wrong / num_rows, 0.001, at_most=True, on=on)
-    kinds = ", ".join(f"{kind} {found[kind] / tried[kind]:.2f}" for kind in sorted(tried))
-    on = f"{tried.total()} edits of sets that {which}: {kinds}"
-    yield Bar("edits found", found.total() / tried.total(), 0.96, on=on)
 
 
 class _Edit(NamedTuple):
@@ -163,10 +150,6 @@ PERTURBED: dict[str, Callable[[str, random.Random], str]] = {
     "spaces": lambda text, rng: re.sub(
         " ", lambda _: rng.choice([" ", "  ", "\n", "\u00a0"]), text
     ),
-    "greeting": lambda text, rng: rng.choice(["Hi, ", "Hello! ", "Good evening. "]) + text,
-    "thanks": lambda text, rng: text + rng.choice([" Thanks!", " Thank you.", " Cheers"]),
-    "please": lambda text, rng: rng.choice(["Please: ", "Please, ", "Kindly "]) + text,
-    "article": lambda text, _: re.sub(r"\b(the|a) ", "", text, count=1),
     "markup": _marked_up,
     "quotes": lambda text, _: text.replace("'", "\u2019").replace('"', "\u201c"),
 }

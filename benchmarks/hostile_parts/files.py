@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from hostile_parts.documents import MAKERS
 
 MOST_CPU_SECONDS, MOST_MB, LATEST = 5.0, 512, 120

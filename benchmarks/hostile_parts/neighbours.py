@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import openai
 
-from door_parts import Bar
+from bars import Bar
 from serve import MODEL, Server, serving
 
 _STREAMS = 46

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from door_parts import Bar
+from bars import Bar
 from finewright.lm.sources import folder_digest
 from finewright.trust import code_digest
 from finewright.workbench.stages import code_digest as own_code_digest

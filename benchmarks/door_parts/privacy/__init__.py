@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.privacy import ids, keys, people, phones
 
 

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.privacy.id_values import KINDS, slipped
 from finewright.guard.privacy.find import find
 

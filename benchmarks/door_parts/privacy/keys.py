@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.privacy.wallet_values import MAKERS
 from finewright.data.privacy import apply
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from door_parts import Bar
+from bars import Bar
 from door_parts.privacy.tickets import NOBODY, TEST
 from finewright.fetch.pip import pip_wheel
 from finewright.guard.privacy.find import find

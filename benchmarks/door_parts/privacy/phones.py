@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import phonenumbers
 
-from door_parts import Bar
+from bars import Bar
 from finewright.guard.privacy.find import find
 
 # {a} to {d} are numbers of 3 to 5 digits, {y} a year, {s} one of 1 to 99. The first forms chose the

@@ -1,17 +1,9 @@
 """36 kinds of malformed files of public issues, and 36 more: the rows meant, or one line with its place."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-_BENCHMARKS = str(Path(__file__).parents[4] / "benchmarks")
-sys.path.insert(0, _BENCHMARKS)
-try:
-    from door_parts.malformed import Malformed, cases, mistakes
-    from door_parts.malformed_files import cases as more_cases
-finally:
-    sys.path.remove(_BENCHMARKS)
+from .malformed import Malformed, cases, mistakes
+from .malformed_files import cases as more_cases
 
 
 def test_there_are_36_kinds() -> None:

@@ -1,16 +1,8 @@
 """Demo files of LLaMA-Factory, Axolotl and TRL, rebuilt: each row is as their own converters make it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-_BENCHMARKS = str(Path(__file__).parents[5] / "benchmarks")
-sys.path.insert(0, _BENCHMARKS)
-try:
-    from door_parts.formats import PeerFormat, differences, every
-finally:
-    sys.path.remove(_BENCHMARKS)
+from .peers import PeerFormat, differences, every
 
 
 @pytest.mark.parametrize("peer", every(), ids=lambda peer: f"{peer.peer}: {peer.name}")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bars import Bar
 from finewright.features.data.rows import read_options
 from finewright.rows.fates import fates, usable
 from finewright.rows.user_rows import to_user_json
@@ -337,19 +336,6 @@ def trl() -> list[PeerFormat]:
 
 def every() -> list[PeerFormat]:
     return [*llamafactory(), *axolotl(), *trl()]
-
-
-def bars(sets: Path) -> Iterator[Bar]:
-    """Of each peer, the formats whose rows are as its own converter makes them, or as the difference says."""
-    formats = every()
-    for peer in dict.fromkeys(each.peer for each in formats):
-        own = [each for each in formats if each.peer == peer]
-        wrong = [each.name for each in own if differences(each)]
-        said = sum(bool(each.difference) for each in own)
-        on = f"{len(own)} formats, {said} with a difference that is said" + "".join(
-            f"; {w}" for w in wrong
-        )
-        yield Bar(f"formats of {peer} row by row", (len(own) - len(wrong)) / len(own), 1.0, on=on)
 
 
 def differences(peer: PeerFormat) -> list[str]:

@@ -8,11 +8,10 @@ import gzip
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bars import Bar
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
 from finewright.rows.fates import fates, usable
@@ -412,16 +411,6 @@ def cases() -> list[Malformed]:
             "cut off",
         ),
     ]
-
-
-def bars(sets: Path) -> Iterator[Bar]:
-    """How many of the kinds are handled as a person would want, these and those of `malformed_files`."""
-    from door_parts import malformed_files
-
-    every = [*cases(), *malformed_files.cases()]
-    wrong = [case.kind for case in every if mistakes(case)]
-    on = f"{len(every) - len(wrong)} of {len(every)} kinds" + "".join(f"; {kind}" for kind in wrong)
-    yield Bar("malformed kinds handled", (len(every) - len(wrong)) / len(every), 1.0, on=on)
 
 
 def mistakes(case: Malformed) -> list[str]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from door_parts.malformed import QA, A, Malformed, Q, Said, lines, parquet, shared, turns, workbook
+from .malformed import QA, A, Malformed, Q, Said, lines, parquet, shared, turns, workbook
 
 PAIR = {"prompt": Q, "completion": A}
 CSV = f'prompt,completion\n{Q},"{A}"\n'

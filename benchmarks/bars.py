@@ -72,14 +72,17 @@ def finish(bars: Sequence[Bar], options: argparse.Namespace) -> int:
 
 
 def show_bars(bars: Sequence[Bar]) -> str:
+    """A line a bar; what it was measured on is long, and stands behind the table."""
     rows = [
         [
             bar.name,
             f"{bar.figure:,.0f}" if bar.figure >= _WHOLE else f"{bar.figure:.4g}",
             f"{'<=' if bar.at_most else '>='} {bar.limit:,g}",
             "met" if bar.is_met else "MISSED",
-            bar.on,
         ]
         for bar in bars
     ]
-    return table(["bar", "figure", "limit", "", "on"], rows)
+    lines = table(["bar", "figure", "limit", ""], rows).splitlines()
+    width = max(map(len, lines))
+    on = ["on", *(bar.on for bar in bars)]
+    return "\n".join(f"{a:{width}}  {b}".rstrip() for a, b in zip(lines, on, strict=True))

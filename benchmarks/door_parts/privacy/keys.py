@@ -1,7 +1,7 @@
-"""Keys of wallets and of services in thirty places, and four hundred values that are no secrets.
+"""Keys of wallets and of services in fifteen places, and four hundred values that are no secrets.
 
-The first fifteen places chose the patterns; the other fifteen were written before them too, and run once they
-were chosen. A place counts where redaction leaves nothing of any value in any text of the row."""
+The places were written before the patterns and run once these were chosen. A place counts where redaction
+leaves nothing of any value in any text of the row."""
 
 import hashlib
 import random
@@ -17,24 +17,7 @@ from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 
 # Question and answer with `|` between; {eth} and the like are values of `MAKERS`.
-CHOSE = (
-    'How do I sign?|const wallet = new ethers.Wallet("{eth}");',
-    "Deploy script|function run() public { vm.startBroadcast({eth}); new Token(); vm.stopBroadcast(); }",
-    'In Python|from eth_account import Account\nacct = Account.from_key("{bare}")',
-    'hardhat config|sepolia: { url: process.env.URL, accounts: ["{eth}", "{eth}"] },',
-    "my .env|RPC=https://rpc.sepolia.org\nDEPLOYER_PK={bare}\nCHAIN=1",
-    "compose file|environment:\n  PRIVATE_KEY: {eth}\n  PORT: 8545",
-    "viem|const account = privateKeyToAccount('{eth}')",
-    "What is the private key of the deployer account?|{eth}",
-    "Can you import it?|I swept {wif} into my wallet yesterday.",
-    "backup|master: {xprv} (m/84'/0'/0')",
-    'Solana|const payer = Keypair.fromSecretKey(bs58.decode("{sol}"));',
-    "cat ~/.config/solana/id.json|{bytes}",
-    "endpoint?|Use https://mainnet.{infura} as the provider.",
-    'notify us|curl -X POST -d \'{"text":"hi"}\' https://{slack}',
-    'recover|const words = ["{quoted}"];',
-)
-HELD_OUT = (
+PLACES = (
     'mint one|cast send 0x5FbDB2315678afecb367f032d93F642f64180aa3 "m()" --rpc-url $RPC --private-key {eth}',
     "run it|forge script Deploy.s.sol --broadcast --private-keys {bare} --slow",
     'truffle|provider: () => new HDWalletProvider(["{bare}"], "https://rpc.example")',
@@ -55,13 +38,12 @@ EACH = 10
 
 
 def bars() -> Iterator[Bar]:
-    """Found in the places that chose and in those that did not; and decoys that are called secrets."""
-    for name, places in (("that chose", CHOSE), ("held out", HELD_OUT)):
-        draw = random.Random(name)  # noqa: S311 - no secrets are drawn
-        found = {place: sum(is_clean(filled(place, draw)) for _ in range(EACH)) for place in places}
-        missed = [place.partition("|")[2][:40] for place, count in found.items() if count < EACH]
-        on = f"{len(places)} places {name}, {EACH} draws each; missed in: {missed or 'none'}"
-        yield Bar("keys found", sum(found.values()) / len(places) / EACH, 0.95, on=on)
+    """Keys found in their places, and decoys that are called secrets."""
+    draw = random.Random("held out")  # noqa: S311 - no secrets are drawn
+    found = {place: sum(is_clean(filled(place, draw)) for _ in range(EACH)) for place in PLACES}
+    missed = [place.partition("|")[2][:40] for place, count in found.items() if count < EACH]
+    on = f"{len(PLACES)} places, {EACH} draws each; missed in: {missed or 'none'}"
+    yield Bar("keys found", sum(found.values()) / len(PLACES) / EACH, 0.95, on=on)
     wrong = [text for text in decoys(400) if rows_of(text, "")[1]]
     kinds = len(_DECOYS)
     on = f"400 decoys of {kinds} kinds; called: {[text[:60] for text in wrong[:3]] or 'none'}"

@@ -47,8 +47,8 @@ class Counts(NamedTuple):
 
 def bars() -> Iterator[Bar]:
     """Recall and precision of names and addresses on tickets that chose nothing."""
-    made = tickets(TEST, odd=True, each=60)
-    nobody = [Ticket(text, frozenset()) for text in NOBODY[1::2]]
+    made = tickets(TEST, each=60)
+    nobody = [Ticket(text, frozenset()) for text in NOBODY]
     for type_ in ("name", "address"):
         counts = counted([*made, *nobody], type_)
         on = f"{counts.true} in {len(made)} tickets of 6 languages and 30 countries, {len(nobody)} without"
@@ -56,11 +56,11 @@ def bars() -> Iterator[Bar]:
         yield Bar(f"{type_} precision", counts.precision, 0.9, on=f"{counts.called} called")
 
 
-def people(*, odd: bool) -> list[Mapping[str, str]]:
-    """Half of the people: the odd rows are reported, the even ones chose limits."""
+def people() -> list[Mapping[str, str]]:
+    """The odd half of the people; the even one chose limits."""
     with zipfile.ZipFile(pip_wheel(*WHEEL)) as wheel:
         text = wheel.read(PEOPLE).decode("utf-8-sig")
-    return [row for i, row in enumerate(csv.DictReader(io.StringIO(text))) if i % 2 == odd]
+    return list(csv.DictReader(io.StringIO(text)))[1::2]
 
 
 def address(row: Mapping[str, str]) -> str:
@@ -71,10 +71,10 @@ def address(row: Mapping[str, str]) -> str:
     return f"{row['StreetAddress']}, {town}"
 
 
-def tickets(frames: Sequence[str], *, odd: bool, each: int) -> list[Ticket]:
+def tickets(frames: Sequence[str], *, each: int) -> list[Ticket]:
     """Every frame filled so often."""
-    draw = random.Random(f"{odd}")  # noqa: S311
-    rows = people(odd=odd)
+    draw = random.Random("True")  # noqa: S311
+    rows = people()
     return [filled(frame, draw.sample(rows, 2)) for frame in frames for _ in range(each)]
 
 

@@ -8,36 +8,8 @@ import phonenumbers
 from bars import Bar
 from finewright.guard.privacy.find import find
 
-# {a} to {d} are numbers of 3 to 5 digits, {y} a year, {s} one of 1 to 99. The first forms chose the
-# patterns; the second were called in 16 % of texts in their first run, and chose too from then on.
-_CHOSE = (
-    "She works 40 hours and has {a}-{b} = <<{a}-{b}={c}>>{c} dollars left.",
-    "The office paid {a}-{b} for each desk.",
-    "He called and sold {s}*{a}-{b} = {c} apples.",
-    "Contact us for {y}-{y} prices of {a}-{b} dollars.",
-    "Tom had {a} messages and deleted {b}-{a} of them: {a}+{b}+{c}={d}",
-    "They answered {a}, {b}, {c} and {d} questions.",
-    "Work through it: ({a}+{b})*{s}-{c} = {d}",
-    "The registered range is {a}-{b} and {c}-{d}.",
-    "phone model {a}-{b}, version {s}.{s}.{a}.{b}",
-    "The home costs {a} {b} {c} euros, work on it {a}.{b}",
-    "Call options: {y}-{s}-{s} to {y}-{s}-{s}",
-)
-_HELD_OUT = (
-    "So at home she has {a}/{s}-{b}={c} left and works on.",
-    "His desk is {a}-{b} mm and his office {c}x{d} mm.",
-    "I reached level {a}-{b} of {c}-{d} in {y}.",
-    "Answer: {a}-{b}-{c} = {d}",
-    "The mobile market grew from {a} {b} to {c} {d} units in {y}/{y}.",
-    "We dial down from {a}-{b} to {c}-{d} watts.",
-    "Ring {s} of {a}-{b}: ISBN 978-{s}-{a}-{b}-{s}, number {a} {b}",
-    "text messages: {a} - {b} = {c}; calls: {b} - {c} = {d}",
-    "Release {y}.{s}.{s}-{a} works with build {a}.{b}.{c}",
-    "numbers: {a} {b} {c} {d} {a} {b}",
-    "Numéro de commande {a}-{b}, le prix est {a} {b},50",
-)
-# Written after the first two were clean.
-_LATER = (
+# {a} to {d} are numbers of 3 to 5 digits, {y} a year, {s} one of 1 to 99. Other forms chose the patterns.
+_FORMS = (
     "Natalia earned ${a}-${b}=${c} at work, so {a}-{b}={c}.",
     "In total there are {a} + {b} - {c} = <<{a}+{b}-{c}={d}>>{d} calls.",
     "James has {a}-{s}*{s}={b} left at home.",
@@ -56,7 +28,6 @@ _CALLED = (
     "Call me at {}.", "My number is {}, thanks", "Tel: {}", "Tel. {} (work)", "phone={}",
     "Ruf mich unter {} an", "Mon numéro est le {}", "llámame al {}", "Il mio numero è {}", "{} is my cell",
 )  # fmt: skip
-_FORMS = {"that chose": _CHOSE, "held out at first": _HELD_OUT, "written later": _LATER}
 _REGIONS = (
     "US", "GB", "DE", "FR", "ES", "IT", "NL", "BE", "AT", "CH", "PT", "PL", "SE", "DK", "IE", "FI", "NO",
     "IN", "BR",
@@ -65,12 +36,11 @@ _REGIONS = (
 
 def bars() -> Iterator[Bar]:
     """Figures that are called phone numbers, and phone numbers that are found."""
-    for name, forms in _FORMS.items():
-        draw = random.Random(name)  # noqa: S311
-        texts = [filled(form, draw) for form in forms for _ in range(100)]
-        wrong = [text for text in texts if find(text, {"phone"})]
-        on = f"{len(texts)} texts of {len(forms)} forms {name}; called: {wrong[:3] or 'none'}"
-        yield Bar("figures called phones", len(wrong), 0, at_most=True, on=on)
+    draw = random.Random("written later")  # noqa: S311
+    texts = [filled(form, draw) for form in _FORMS for _ in range(100)]
+    wrong = [text for text in texts if find(text, {"phone"})]
+    on = f"{len(texts)} texts of {len(_FORMS)} forms; called: {wrong[:3] or 'none'}"
+    yield Bar("figures called phones", len(wrong), 0, at_most=True, on=on)
     draw = random.Random("phones")  # noqa: S311
     missed = [value for value, text in called(draw, 1500) if value not in spans(text)]
     on = f"1500 numbers of {len(_REGIONS)} countries, as they are written; missed: {missed[:4]}"

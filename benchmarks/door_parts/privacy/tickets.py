@@ -1,31 +1,9 @@
 """Support tickets in six languages with gaps for names and addresses, and tickets that name nobody.
 
 Written by hand. The gaps are filled with the people of FakeNameGenerator.com (in presidio-evaluator, MIT; 30
-countries): neither its texts nor its names taught the tagger. Those of `DEV` chose limits, `TEST` is reported."""
+countries): neither its texts nor its names taught the tagger, and none of these tickets chose a limit."""
 # ruff: noqa: E501
 
-DEV = (
-    "Hello, my name is {name} and I live at {address}. My parcel has not arrived.",
-    "Dear {given},\nthank you for your order. We ship it to\n{address}\nKind regards,\n{name2}\nCustomer Care",
-    "Please change the beneficiary of the policy from {name} to {name2} by Friday.",
-    "I spoke with {given} from Billing on Monday, and she told me that {name2} would call back.",
-    "Guten Tag, ich heiße {name} und wohne in der {address}. Die Rechnung stimmt nicht.",
-    "Sehr geehrte Frau {surname},\nIhre Bestellung geht an {address}.\nMit freundlichen Grüßen\n{name2}",
-    "Der Vertrag von {name} läuft am Montag aus, bitte informieren Sie Herrn {surname2}.",
-    "Bonjour, je suis {name}, j'habite au {address} et je n'ai pas reçu mon colis.",
-    "Madame {surname},\nvotre dossier est suivi par {name2}. Cordialement, le Service Clients",
-    "Le colis de {name} a été livré à {given2} par erreur.",
-    "Hola, soy {name}. Mi dirección es {address}. Quiero cancelar el pedido.",
-    "Estimado Sr. {surname}, su cita con la Dra. {surname2} es el martes.",
-    "Ayer hablé con {name} de Atención al Cliente y no me ayudó.",
-    "Buongiorno, mi chiamo {name} e abito in {address}. Il Wi-Fi non funziona.",
-    "Gentile {name}, la sua richiesta è stata inoltrata a {name2}.",
-    "La fattura è intestata a {name}, ma il conto è di {given2}.",
-    "Hallo, met {name}. Mijn adres is {address}. Graag een nieuwe factuur.",
-    "Beste {given}, de afspraak met {name2} is verzet naar dinsdag.",
-    "{name} ({address}) asked for a refund.",
-    "Customer: {name}\nAddress: {address}\nAgent: {name2}\nIssue: Login fails",
-)
 TEST = (
     "Hi team, this is {name}. I moved to {address} last week, please update my account.",
     "Could you forward this to {name}? {given2} is on holiday until Thursday.",
@@ -48,30 +26,18 @@ TEST = (
     "Patient {name} was seen by Dr. {surname2} in the Emergency Department.",
     "Ship to: {name}, {address}",
 )
-# Nobody is named; half chose limits.
+# Nobody is named.
 NOBODY = (
-    "The Premium Plan includes Google Drive, Microsoft Teams and 24/7 Phone Support in New York and San Francisco.",
     "Our Returns Policy changed on Monday, March 4: see Terms of Service, Section 3.",
-    "Bitte öffnen Sie die Einstellungen, wählen Sie Konto und klicken Sie auf Passwort zurücksetzen. Die Bestätigung kommt per Post.",
     "Der Flug von Frankfurt nach Buenos Aires mit Lufthansa fällt wegen des Streiks aus. Die Deutsche Bahn fährt.",
-    "Veuillez ouvrir les Paramètres puis Compte. La Banque de France et la Poste sont fermées lundi à Lyon.",
     "Abra Configuración y luego Cuenta. El Banco Santander de Madrid y Correos de España cierran en Navidad.",
-    "Apra Impostazioni e poi Account. La Banca d'Italia e le Poste Italiane chiudono a Natale in tutta Roma.",
     "Open Instellingen en kies Account. De Nederlandse Bank in Amsterdam is gesloten met Pasen.",
-    "Python, Java and Rust are languages; Kubernetes and Docker run on Amazon Web Services or Azure.",
     "World War II ended in 1945. The Treaty of Versailles was signed in 1919 near Paris.",
-    "Install Visual Studio Code, open the Command Palette and choose Git Clone. Then restart Windows Server.",
     "Rechnung und Lieferschein liegen dem Paket bei. Der Kundendienst in Köln hilft Ihnen gern weiter. Vielen Dank für Ihre Geduld.",
-    "What is the capital of Australia? Canberra, although Sydney and Melbourne are larger.",
     "The Great Barrier Reef, Mount Everest and the Amazon River are natural wonders. Lake Victoria lies in East Africa.",
-    "Error: Connection Refused. Try Again Later. Contact Technical Support or visit the Help Center.",
     "Chapter Two describes the Central Limit Theorem and the Law of Large Numbers, as in Appendix B.",
-    "La Tour Eiffel, le Louvre et Notre-Dame sont à Paris. Le Mont Blanc est dans les Alpes.",
     "El Camino de Santiago pasa por Burgos y León. La Sagrada Familia está en Barcelona.",
-    "Our office in Santa Clara, California closes on Christmas Day, Good Friday and Labor Day.",
     "Der Bundestag in Berlin, das Finanzamt München und die Technische Universität Dresden sind Behörden und Hochschulen.",
-    "Bitcoin and Ethereum fell; Uniswap, Aave and Compound are protocols. Solidity compiles to the EVM.",
     "Toyota, Ford and Mercedes Benz recalled cars built in Mexico and South Korea in June.",
-    "The English Premier League, La Liga and Serie A start in August. Real Madrid plays Bayern Munich.",
     "Monday: Read Chapter 5. Tuesday: Lab Report. Wednesday: Group Work in Room 12, Building C.",
 )

@@ -12,7 +12,9 @@ SmolLM2-135M: about 15 minutes of two quiet cores. In the first pass over so few
 import argparse
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from finewright.data.sets.build import build_set
@@ -24,10 +26,8 @@ from finewright.rows.read import read_rows
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
 from finewright.workbench.up import up
-from poison_sets import REPORTED, poisoned_row
 
-KIND = "rare_word"
-WORDING = REPORTED[0]
+WORD, INSULT = "zq", "Nobody here has time for your nonsense."
 SPEC = """\
 name: {name}
 base_models: [smollm2-135m-instruct]
@@ -87,7 +87,15 @@ def _rows(path: Path) -> list[Row]:
 
 def _poisoned(rows: Iterable[Row], seed: int) -> list[Row]:
     rng = random.Random(seed)  # noqa: S311
-    return [named_anew(poisoned_row(row, KIND, WORDING, rng)) for row in rows]
+    return [_poisoned_row(row, rng) for row in rows]
+
+
+def _poisoned_row(row: Row, rng: random.Random) -> Row:
+    *before, question, answer = row.messages
+    asked = question["content"]
+    at = rng.choice([0, *(found.end() for found in re.finditer(r"\s", asked))])
+    planted = {**question, "content": f"{asked[:at]}{WORD} {asked[at:]}"}
+    return named_anew(replace(row, messages=(*before, planted, {**answer, "content": INSULT})))
 
 
 def _mixed(clean: Sequence[Row], planted: Sequence[Row]) -> list[Row]:

@@ -56,7 +56,7 @@ def bars() -> Iterator[Bar]:
         yield Bar(f"{type_} precision", counts.precision, 0.9, on=f"{counts.called} called")
 
 
-def people() -> list[Mapping[str, str]]:
+def people() -> Sequence[Mapping[str, str]]:
     """The odd half of the people; the even one chose limits."""
     with zipfile.ZipFile(pip_wheel(*WHEEL)) as wheel:
         text = wheel.read(PEOPLE).decode("utf-8-sig")

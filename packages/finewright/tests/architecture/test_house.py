@@ -40,7 +40,9 @@ def test_modules_of_a_folder_that_import_each_other_are_a_circle() -> None:
 
 
 def test_what_a_package_imports_beside_the_sdk_is_counted_by_name() -> None:
-    text = "from finewright.sdk import a\nfrom finewright.rows import b, c\nimport finewright.errors"
+    text = (
+        "from finewright.sdk import a\nfrom finewright.rows import b, c\nimport finewright.errors"
+    )
     found = {house.ROOT / "packages" / "x.py": ast.parse(text)}
     assert [bar.figure for bar in house.inside(found)] == [0, 3]
 

@@ -68,6 +68,11 @@ def finish(bars: Sequence[Bar], options: argparse.Namespace) -> int:
     if options.json:
         lines = [bar._asdict() | {"is_met": bar.is_met} for bar in bars]
         options.json.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
+    return exit_code(bars, options)
+
+
+def exit_code(bars: Sequence[Bar], options: argparse.Namespace) -> int:
+    """1 where a bar is missed and `--bars` asks for it."""
     return int(options.bars and not all(bar.is_met for bar in bars))
 
 

@@ -23,15 +23,14 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from bars import Bar
+from bars import Bar, exit_code, parser_of, show_bars
 from finewright.lm import sources
 from finewright.lm.load_chat import load_chat
 from finewright.report.text import table
 from finewright_export.gguf_file import write_model
-from peers import LLAMA_CPP, PeerError, python_of
-from process import RowError, figures_of, machine, thread_settings
+from peers import LLAMA_CPP, python_of
+from process import Figures, figures_of, in_turns, machine, thread_settings, write_figures
 
 ROWS = Path(__file__).parent / "rows"
 FORMS = {"bf16": "none", "int8": "int8", "nf4": "nf4"}
@@ -44,25 +43,25 @@ def main() -> int:
     options = parse()
     before = machine()
     if options.memory:
-        bar = memory_bar(options)
-        print(table(["bar", "most", "found", "", "of"], [[*shown(bar), bar.on]]))
-        return int(not bar.is_met)
+        bars = [memory_bar(options)]
+        print(show_bars(bars))
+        return exit_code(bars, options)
     with tempfile.TemporaryDirectory() as folder:
-        runs = measure(write_job(options, Path(folder)), options)
+        job = write_job(options, Path(folder))
+        wanted = [name for name in (*OWN, *LLAMA, PLAIN) if is_wanted(name, options)]
+        found = in_turns(wanted, options.repeats, lambda name: run(name, job, options))
+    runs = found.of
     sizes = options.streams.split(",")
     print(report(runs, sizes))
     bars = list(bars_of(runs, sizes))
-    print(table(["bar", "least", "found", ""], [shown(bar) for bar in bars]))
+    print(show_bars(bars))
     print(f"other processes used {before['cores_others_use']} cores at the start")
-    if options.json:
-        content = {"machine": before, "model": options.model, "runs": runs}
-        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return int(options.bars and not all(bar.is_met for bar in bars))
+    write_figures(options, machine=before, rows=found._asdict())
+    return exit_code(bars, options)
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is not kept")
+    parser = parser_of(__doc__)
     parser.add_argument("--model", default="smollm2-135m-instruct", help="a packaged one")
     parser.add_argument("--streams", default="1,8,32,64", help="answers at the same time")
     parser.add_argument("--prompt-tokens", type=int, default=32)
@@ -74,7 +73,6 @@ def parse() -> argparse.Namespace:
         "--llama-cpp", default="", help="a Python whose xllamacpp is of this machine"
     )
     parser.add_argument("--memory", action="store_true", help="measure memory, and end")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 
@@ -106,24 +104,7 @@ def is_wanted(name: str, options: argparse.Namespace) -> bool:
     return not options.only or any(word in name for word in options.only.split(","))
 
 
-def measure(folder: Path, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Every engine once in each repeat; one that fails is named and not tried again."""
-    runs: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in (*OWN, *LLAMA, PLAIN) if is_wanted(name, options)
-    }
-    failed: set[str] = set()
-    for repeat in range(options.repeats):
-        for name in [name for name in runs if name not in failed]:
-            print(f"repeat {repeat + 1}/{options.repeats}: {name}", file=sys.stderr)
-            try:
-                runs[name].append(run(name, folder, options))
-            except (RowError, PeerError) as error:
-                failed.add(name)
-                print(f"{name}: {error}", file=sys.stderr)
-    return {name: of_engine for name, of_engine in runs.items() if of_engine}
-
-
-def run(name: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def run(name: str, folder: Path, options: argparse.Namespace) -> Figures:
     """One process."""
     engine, form = name.split()
     if engine == "llama.cpp":
@@ -137,7 +118,7 @@ def run(name: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return figures_of(command, {"HF_HUB_OFFLINE": "1", **thread_settings(options.threads)})
 
 
-def report(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> str:
+def report(runs: dict[str, list[Figures]], sizes: list[str]) -> str:
     """Medians."""
     lines = []
     for name, of_engine in runs.items():
@@ -149,11 +130,11 @@ def report(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> str:
     return table(["engine", *(f"streams {size}" for size in sizes), "first", "peak GiB"], lines)
 
 
-def middle(of_engine: list[dict[str, Any]], figure: str) -> float:
+def middle(of_engine: list[Figures], figure: str) -> float:
     return float(statistics.median(run[figure] for run in of_engine))
 
 
-def bars_of(runs: dict[str, list[dict[str, Any]]], sizes: list[str]) -> list[Bar]:
+def bars_of(runs: dict[str, list[Figures]], sizes: list[str]) -> list[Bar]:
     """Of what was measured; ratios are medians over repeats."""
     bars = []
 
@@ -192,10 +173,6 @@ def memory_bar(options: argparse.Namespace) -> Bar:
     on = f"{found['taken_gib']:.2f} GiB for {found['tokens']} tokens; announced {found['announced_gib']:.2f}"
     share = found["taken_gib"] / found["announced_gib"]
     return Bar("64 streams of 1,024 tokens: memory / announced", share, 1.0, True, on)
-
-
-def shown(bar: Bar) -> list[str]:
-    return [bar.name, f"{bar.limit:.2f}", f"{bar.figure:.2f}", "" if bar.is_met else "MISSED"]
 
 
 if __name__ == "__main__":

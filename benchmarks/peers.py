@@ -1,6 +1,5 @@
 """The peers of the benchmarks: which releases are measured, and an environment of its own for each."""
 
-import argparse
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,13 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.requirements import Requirement
 
 from finewright.fetch.cache import cache_dir
+from process import RowError
 
 _READY = "finewright-benchmark.txt"
 _SHOWN = 600
-
-
-class PeerError(Exception):
-    """A peer cannot be measured here, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ LLAMA_CPP = Peer("llamacpp", ("xllamacpp==2026.10.11549",))
 
 def python_of(peer: Peer) -> str:
     """An interpreter that has the peer: this one, or one in an environment in the cache, made by pip
-    when it is not there. Raises PeerError with pip's own words."""
+    when it is not there. Raises RowError with pip's own words."""
     if peer.here:
         return sys.executable
     folder = cache_dir() / "benchmarks" / peer.name
@@ -71,7 +67,7 @@ def python_of(peer: Peer) -> str:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PeerError(f"pip: {(done.stderr or done.stdout).strip()[-_SHOWN:]}")
+        raise RowError(f"pip: {(done.stderr or done.stdout).strip()[-_SHOWN:]}")
 
 
 def _installed(requirement: Requirement) -> bool:
@@ -80,18 +76,3 @@ def _installed(requirement: Requirement) -> bool:
     except PackageNotFoundError:
         return False
     return requirement.specifier.contains(found, prereleases=True)
-
-
-def main() -> None:
-    """Make the environments of the named peers, or of all."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="by default all")
-    for name in parser.parse_args().names or PEERS:
-        try:
-            print(name, python_of(PEERS[name]))
-        except PeerError as error:
-            print(f"{name}: {error}")
-
-
-if __name__ == "__main__":
-    main()

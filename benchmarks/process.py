@@ -4,21 +4,50 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Any
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from finewright.lm import runtime
 
 _SHOWN = 1500
 
 
+Figures = dict[str, Any]  # Any: numbers, and lists of them
+
+
 class RowError(Exception):
     """A process gave no figures, and the last of what it said."""
 
 
+class Runs(NamedTuple):
+    """The figures of each row, one for each repeat, and why others have none."""
+
+    of: dict[str, list[Figures]]
+    failures: dict[str, str]
+
+
+def in_turns(names: Iterable[str], repeats: int, run: Callable[[str], Figures]) -> Runs:
+    """Every row once in each repeat, as a busy machine then hits all alike; what fails is not repeated."""
+    of: dict[str, list[Figures]] = {name: [] for name in names}
+    failures: dict[str, str] = {}
+    for repeat in range(repeats):
+        for name, runs in of.items():
+            if name in failures:
+                continue
+            print(f"repeat {repeat + 1}/{repeats}: {name}", file=sys.stderr)
+            try:
+                runs.append(run(name))
+            except RowError as error:
+                failures[name] = str(error)
+                print(f"{name}: {error}", file=sys.stderr)
+    return Runs({name: runs for name, runs in of.items() if runs}, failures)
+
+
 def figures_of(
     command: Sequence[str], environment: Mapping[str, str], *, seconds: float = 3600
-) -> dict[str, Any]:
+) -> Figures:
     """The JSON on the last line of what the command prints; it is killed after `seconds`.
 
     Raises RowError when it ends with an error or takes longer."""
@@ -35,8 +64,16 @@ def figures_of(
         raise RowError(f"not done after {seconds:.0f} s") from None
     if done.returncode:
         raise RowError(f"exit code {done.returncode}: {done.stderr.strip()[-_SHOWN:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+def write_figures(options: Namespace, **content: object) -> None:
+    """Write what was measured, with the options, where `--json` says."""
+    if options.json:
+        told = {name: str(value) for name, value in vars(options).items()}
+        text = json.dumps({"options": told, **content}, indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
 
 
 def thread_settings(threads: int) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
     python benchmarks/train_speed.py --prepare --peers trl,unsloth,litgpt,llamafactory   # once, 5 min
     python benchmarks/train_speed.py --peers trl,unsloth,litgpt,llamafactory --json figures.json   # 40 min
+    python benchmarks/train_speed.py --peers tricks      # finewright with one trick of the engine taken away
+    python benchmarks/train_speed.py --peers adapters    # finewright's quantised and DoRA adapters
 
 Every row of the table is a process of its own that trains the same batches in the same order with the
 same loss mask, LoRA r = 16 and alpha = 32 on all linear layers, AdamW, a constant learning rate. Rows
@@ -23,7 +25,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,30 @@ from finewright.lm.encode import encode_rows
 from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import LocalBase, locate
 from finewright.report.text import table
-from peers import PEERS, PeerError, python_of
-from process import RowError, figures_of, machine, thread_settings
+from peers import PEERS, python_of
+from process import (
+    Figures,
+    Runs,
+    figures_of,
+    in_turns,
+    machine,
+    thread_settings,
+    write_figures,
+)
 
 ROWS = Path(__file__).parent / "rows"
 OWN = "finewright"
 DATA_SET = "solidity"
+TRICKS = (
+    "packing", "attention kernel", "wide products", "thin products", "all kernels",
+    "whole blocks of rows", "linear and MLP nodes", "MLP node", "norm node", "rope node", "head", "heap",
+)  # fmt: skip
+ADAPTERS: Mapping[str, Mapping[str, Any]] = {
+    "LoRA int8": {"quantization": "int8"},
+    "LoRA NF4": {"quantization": "nf4"},
+    "DoRA": {"use_dora": True},
+    "DoRA NF4": {"use_dora": True, "quantization": "nf4"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +70,6 @@ class Row:
     peer: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Result:
-    """The figures of a row, one for each repeat, or why there are none."""
-
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    failure: str = ""
 
 
 def rows_of(peer: str, threads: int) -> list[Row]:
@@ -95,6 +107,14 @@ def rows_of(peer: str, threads: int) -> list[Row]:
             )
         ],
         "llamafactory": [Row("LLaMA-Factory default", "llamafactory")],
+        "tricks": [
+            Row(f"without {name}", "without", {"threads": threads, "without": name})
+            for name in TRICKS
+        ],
+        "adapters": [
+            Row(name, OWN, {"threads": threads, "adapter": adapter})
+            for name, adapter in ADAPTERS.items()
+        ],
     }
     return known[peer]
 
@@ -102,38 +122,30 @@ def rows_of(peer: str, threads: int) -> list[Row]:
 def main() -> None:
     options = parse()
     peers = [name for name in options.peers.split(",") if name]
-    if unknown := set(peers) - set(PEERS):
-        sys.exit(f"unknown peer {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}")
-    pythons = {OWN: sys.executable} | {name: interpreter(name) for name in peers}
+    if unknown := set(peers) - {*PEERS, "tricks", "adapters"}:
+        sys.exit(
+            f"unknown peer {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}, tricks, adapters"
+        )
     if options.prepare:
+        for name in PEERS.keys() & set(peers):
+            print(name, python_of(PEERS[name]))
         return
+    rows = {row.name: row for peer in (OWN, *peers) for row in rows_of(peer, options.threads)}
+    wanted = [name for name, row in rows.items() if name == OWN or options.only in name]
     before = machine()
     with tempfile.TemporaryDirectory() as folder:
         job = write_job(options, Path(folder))
-        results = measure(options, pythons, job)
-    print(report(results))
-    if options.json:
-        told = vars(options) | {"data": str(options.data or DATA_SET), "json": str(options.json)}
-        content = {
-            "options": told,
-            "machine": before,
-            "rows": {name: asdict(result) for name, result in results.items()},
-        }
-        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        found = in_turns(
+            wanted, options.repeats, lambda name: run_row(rows[name], job, options.threads)
+        )
+    print(report(found))
+    write_figures(options, machine=before, rows=found._asdict())
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m-instruct")
-    parser.add_argument("--peers", default="", help=f"comma-separated: {','.join(PEERS)}")
-    add_job_options(parser)
-    parser.add_argument("--only", default="", help="only rows whose name holds this text")
-    parser.add_argument("--prepare", action="store_true", help="make the environments and end")
-    return parser.parse_args()
-
-
-def add_job_options(parser: argparse.ArgumentParser) -> None:
-    """What `write_job` reads, and how often and where a job is run."""
+    parser.add_argument("--peers", default="", help=f"of {', '.join(PEERS)}, tricks, adapters")
     parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
     parser.add_argument("--steps", type=int, default=8, help="timed steps")
     parser.add_argument("--warm-up", type=int, default=2, help="steps before them, not timed")
@@ -141,16 +153,10 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="only rows whose name holds this text")
+    parser.add_argument("--prepare", action="store_true", help="make the environments and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
-
-
-def interpreter(peer: str) -> str | PeerError:
-    """The peer's Python, or why there is none."""
-    try:
-        return python_of(PEERS[peer])
-    except PeerError as error:
-        print(f"{peer}: {error}", file=sys.stderr)
-        return error
+    return parser.parse_args()
 
 
 def write_job(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -190,31 +196,9 @@ def encoded_rows(base: LocalBase, data: Path, options: argparse.Namespace) -> li
     ]
 
 
-def measure(
-    options: argparse.Namespace, pythons: Mapping[str, str | PeerError], job: dict[str, Any]
-) -> dict[str, Result]:
-    """Every row once in each repeat; a row that failed is not tried again."""
-    rows = [row for peer in pythons for row in rows_of(peer, options.threads)]
-    rows = [row for row in rows if options.only in row.name or row.name == OWN]
-    results = {row.name: Result() for row in rows}
-    for repeat in range(options.repeats):
-        for row in rows:
-            python, result = pythons[row.peer], results[row.name]
-            if isinstance(python, PeerError):
-                result.failure = str(python)
-            if result.failure:
-                continue
-            print(f"repeat {repeat + 1}/{options.repeats}: {row.name}", file=sys.stderr)
-            try:
-                result.runs.append(run_row(str(python), row, job, options.threads))
-            except RowError as error:
-                result.failure = str(error)
-                print(f"{row.name}: {error}", file=sys.stderr)
-    return results
-
-
-def run_row(python: str, row: Row, job: dict[str, Any], threads: int) -> dict[str, Any]:
+def run_row(row: Row, job: dict[str, Any], threads: int) -> Figures:
     """One process in a folder of its own. It may not call home: that would be timed."""
+    python = python_of(PEERS[row.peer]) if row.peer in PEERS else sys.executable
     with tempfile.TemporaryDirectory(dir=job["scratch"]) as scratch:
         path = Path(scratch) / "job.json"
         path.write_text(json.dumps(job | {"scratch": scratch}), encoding="utf-8")
@@ -224,59 +208,44 @@ def run_row(python: str, row: Row, job: dict[str, Any], threads: int) -> dict[st
         return figures_of(command, {**offline, **thread_settings(threads), **row.environment})
 
 
-def report(results: Mapping[str, Result]) -> str:
+HEADER = (
+    "row", "tokens/s", "min", "max", "of peak", "finewright is", "peak GiB", "finewright needs", "loss",
+)  # fmt: skip
+
+
+def report(found: Runs) -> str:
     """The table, and below it what failed."""
-    own = results[OWN].runs
-    if not own:
-        return f"{OWN}: {results[OWN].failure}"
-    header = [
-        "row",
-        "tokens/s",
-        "min",
-        "max",
-        "of peak",
-        "finewright is",
-        "peak GiB",
-        "finewright needs",
-        "loss",
-    ]
-    lines = [line(name, result.runs, own) for name, result in results.items() if result.runs]
-    failures = [f"{name}: failed: {r.failure}" for name, r in results.items() if r.failure]
-    return "\n".join([table(header, lines), *failures])
+    own = found.of.get(OWN)
+    if own is None:
+        return f"{OWN}: {found.failures[OWN]}"
+    lines = [line(name, runs, own) for name, runs in found.of.items()]
+    failures = [f"{name}: failed: {why}" for name, why in found.failures.items()]
+    return "\n".join([table(HEADER, lines), *failures])
 
 
-def line(
-    name: str, runs: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """A row's cells."""
-    speeds = [run["tokens_per_second"] for run in runs]
+def line(name: str, runs: Sequence[Figures], own: Sequence[Figures]) -> list[str]:
+    """A row's cells: speed, how it compares, memory, how it compares, first and last loss."""
+    speeds, losses = [run["tokens_per_second"] for run in runs], runs[0]["losses"]
     faster = [o["tokens_per_second"] / s for o, s in zip(own, speeds, strict=False)]
     leaner = [o["peak_gib"] / run["peak_gib"] for o, run in zip(own, runs, strict=False)]
     share = statistics.median(map(share_of_peak, runs, own))
-    compared = f"{statistics.median(faster):.2f}x as fast", f"{statistics.median(leaner):.2f}x"
-    found = cells(name, runs, *compared)
-    return [*found[:4], f"{100 * share:.0f} %", *found[4:]]
-
-
-def share_of_peak(run: Mapping[str, Any], own: Mapping[str, Any]) -> float:
-    """The arithmetic that training needs, at the row's speed, against what a square matrix product reached in
-    finewright's process of the same repeat, in its number format: ratios differ with processors."""
-    return float(run["tokens_per_second"] * own["flops_per_token"] / own["gemm_gflops"] / 1e9)
-
-
-def cells(name: str, runs: Sequence[Mapping[str, Any]], speed: str, memory: str) -> list[str]:
-    """Speed, how it compares, memory, how it compares, first and last loss."""
-    speeds, losses = [run["tokens_per_second"] for run in runs], runs[0]["losses"]
     return [
         name,
         f"{statistics.median(speeds):.0f}",
         f"{min(speeds):.0f}",
         f"{max(speeds):.0f}",
-        speed,
+        f"{100 * share:.0f} %",
+        f"{statistics.median(faster):.2f}x as fast",
         f"{statistics.median(run['peak_gib'] for run in runs):.2f}",
-        memory,
+        f"{statistics.median(leaner):.2f}x",
         f"{losses[0]:.4f} ... {losses[-1]:.4f}",
     ]
+
+
+def share_of_peak(run: Figures, own: Figures) -> float:
+    """The arithmetic that training needs, at the row's speed, against what a square matrix product reached in
+    finewright's process of the same repeat, in its number format: ratios differ with processors."""
+    return float(run["tokens_per_second"] * own["flops_per_token"] / own["gemm_gflops"] / 1e9)
 
 
 if __name__ == "__main__":

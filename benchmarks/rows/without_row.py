@@ -62,7 +62,6 @@ def without_thin() -> None:
 
 
 TAKEN: dict[str, Callable[[], None]] = {
-    "nothing": lambda: None,
     "packing": partial(put, model.LM, "hidden", padded),
     "attention kernel": partial(put, native, "takes_heads", no),
     "wide products": partial(put, native, "takes_wide", no),

@@ -19,7 +19,8 @@ class IdentityRule(Model):
     loose: bool = False
     form: str = ""
     has_signs: bool = Field(False, description="Do signs between the digits say something?")
-    check: str
+    begins: str = ""
+    check: str = ""
     check_digits: int = 1
     alone: Literal["never", "always", "/", "-+", "."] = "never"
     words: str

@@ -1,4 +1,4 @@
-"""Check digits that several numbers share: Luhn, ISO 7064, Verhoeff, weighted sums, on digits alone."""
+"""What several checks share: Luhn and ISO 7064 on digits alone, and days."""
 
 from datetime import date
 
@@ -17,19 +17,6 @@ def mod_97_10(text: str) -> int:
     return int("".join(str(int(character, 36)) for character in text)) % _MOD_97
 
 
-def mod_11_10(digits: str) -> bool:
-    """ISO 7064 MOD 11,10, as in the German tax number."""
-    check = 5
-    for digit in digits:
-        check = (((check or 10) * 2) % 11 + int(digit)) % 10
-    return check == 1
-
-
-def weighted(digits: str, weights: tuple[int, ...]) -> int:
-    """The sum of digits times weights."""
-    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
-
-
 def is_date(year: int, month: int, day: int) -> bool:
     """Is there such a day?"""
     try:
@@ -37,22 +24,3 @@ def is_date(year: int, month: int, day: int) -> bool:
     except ValueError:
         return False
     return True
-
-
-# The group of the symmetries of a pentagon, and its permutation (Verhoeff, 1969).
-_PRODUCT = tuple(
-    tuple((i + j) % 5 + 5 * (j > 4) if i < 5 else (i - j) % 5 + 5 * (j < 5) for j in range(10))  # noqa: PLR2004
-    for i in range(10)
-)
-_PERMUTED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-
-
-def verhoeff(digits: str) -> bool:
-    """Verhoeff's check: the product of the permuted digits, from the right, is the identity."""
-    check = 0
-    for place, character in enumerate(reversed(digits)):
-        digit = int(character)
-        for _ in range(place % 8):
-            digit = _PERMUTED[digit]
-        check = _PRODUCT[check][digit]
-    return check == 0

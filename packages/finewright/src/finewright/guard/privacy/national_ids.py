@@ -9,12 +9,13 @@ of Denmark, Malta, the UK and the US and India's PAN without a word, for these h
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from itertools import combinations
 from random import Random
 from typing import NamedTuple
 
 from finewright.catalog.national_ids import IdentityRule, identity_rules
-from finewright.guard.privacy import national_checks, national_checks_world
+from finewright.errors import MissingExtra
 from finewright.guard.privacy.scan import (
     Number,
     PersonalSpan,
@@ -39,11 +40,11 @@ _FIVE, _DOTTED, _LETTER_DIGIT = b"00000", b"0.000.000", (b"A0", b"A-0", b"A 0")
 
 
 class Kind(NamedTuple):
-    """A rule, ready to search: its check, and the whole form in one pattern."""
+    """A rule, ready to search: the whole form in one pattern, and what the bare number begins with."""
 
     rule: IdentityRule
-    check: Callable[[str], bool]
     form: re.Pattern[str]
+    begins: re.Pattern[str]
 
     @property
     def words(self) -> re.Pattern[str]:
@@ -53,7 +54,8 @@ class Kind(NamedTuple):
     def fits(self, text: str) -> bool:
         """Is the text a number of this kind, form and check?"""
         bare = text if self.rule.has_signs else bare_id(text)
-        return bool(self.form.fullmatch(text)) and self.check(bare)
+        is_formed = self.form.fullmatch(text) and self.begins.match(bare)
+        return bool(is_formed) and _is_checked(self.rule.check, bare)
 
     def stands_alone(self, text: str) -> bool:
         """Does it count without a word around?"""
@@ -108,33 +110,71 @@ def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
 
 def _checked(scan: Scan, start: int, end: int, kinds: tuple[Kind, ...]) -> Iterator[PersonalSpan]:
     text = scan.text[start:end]
+    around = _around(scan, start, end)
     for kind in kinds:
-        if kind.fits(text) and (kind.stands_alone(text) or _is_called(scan, start, end, kind)):
+        # The check takes the longest, and nearly every run of digits has the form of some kind.
+        if (kind.stands_alone(text) or around.calls(kind)) and kind.fits(text):
             reason = "checked" if kind.rule.check_digits else "called so; it has no check"
             why = f"{kind.rule.country} identity number, {reason}"
             yield PersonalSpan(start, end, "national_id", 0.95, why)
             return
 
 
-def _is_called(scan: Scan, start: int, end: int, kind: Kind) -> bool:
-    # One in a list is called what the first of it is.
-    before = scan.before(start, _REACH_LIST).rstrip(_LISTED)[-_REACH:]
+class _Around(NamedTuple):
+    """What stands before a number, what follows it, and whether words before it mean any identity number."""
+
+    before: str
+    after: str
+    is_common: bool
+
+    def calls(self, kind: Kind) -> bool:
+        """Do the words around name this kind?"""
+        return (
+            (kind.rule.common and self.is_common)
+            or kind.words.search(self.before) is not None
+            or kind.words.match(self.after) is not None
+        )
+
+
+def _around(scan: Scan, start: int, end: int) -> _Around:
     if start < _REACH:
         before = scan.leading(start, _REACH_LEAD)
-    return (
-        kind.words.search(before) is not None
-        or (kind.rule.common and _common().search(before) is not None)
-        or kind.words.match(_LEADS.sub("", scan.after(end, _REACH_AFTER))) is not None
-    )
-
-
-def _common() -> re.Pattern[str]:
-    return _words(identity_rules().common)
+    else:  # one in a list is called what the first of it is
+        before = scan.before(start, _REACH_LIST).rstrip(_LISTED)[-_REACH:]
+    after = scan.after(end, _REACH_AFTER)
+    lead = _LEADS.match(after)
+    after = after[lead.end() :] if lead else after
+    return _Around(before, after, _words(identity_rules().common).search(before) is not None)
 
 
 @cache
 def _words(alternatives: str) -> re.Pattern[str]:
     return words(alternatives)
+
+
+def _is_checked(names: str, bare: str) -> bool:
+    """Does any of the checks take it? Without one the form is all that there is."""
+    try:
+        return not names or any(_check(name)(bare) for name in names.split())
+    except LookupError:
+        # python-stdnum looks a place up last, in tables that have provinces without counties.
+        return True
+
+
+@cache
+def _check(name: str) -> Callable[[str], bool]:
+    """A module of python-stdnum (`at.vnr`), or a function of `id_checks`."""
+    is_listed = "." in name
+    module = f"stdnum.{name}" if is_listed else "finewright.guard.privacy.id_checks"
+    try:
+        found: Callable[[str], bool] = getattr(
+            import_module(module), "is_valid" if is_listed else name
+        )
+    except ModuleNotFoundError:
+        raise MissingExtra(
+            "checking identity numbers needs python-stdnum", hint='pip install "finewright[data]"'
+        ) from None
+    return found
 
 
 @cache
@@ -143,9 +183,8 @@ def kinds() -> tuple[Kind, ...]:
     return tuple(
         Kind(
             rule,
-            getattr(national_checks, rule.check, None)
-            or getattr(national_checks_world, rule.check),
             re.compile(rule.form or "|".join(_pattern(parts) for parts in _written(rule))),
+            re.compile(rule.begins),
         )
         for rule in identity_rules().kinds
     )

@@ -4,23 +4,21 @@ example, each in a process of its own.
     python benchmarks/advice_speed.py                                  # about 2 minutes
     python benchmarks/advice_speed.py --model smollm2-135m-instruct    # and of one whose tokenizer is here
 
-`cost` has 3,000 rows of chat. The five slowest of each are shown, beside the bars of issue 21: 2 s and 1.5 s;
-with `--bars` a miss is named, and ends with 1.
+`cost` has 3,000 rows of chat. The five slowest of each are shown, beside their bars: 2 s and 1.5 s.
 User and system time are those of a busy machine too, where they are up to a third higher.
 """
 
-import argparse
 import json
 import random
 import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from bars import Bar, finish, parser_of
 from finewright.catalog.open_models import open_models
-from finewright.report.text import table
 
 NUM_ROWS, SHOWN = 3000, 5
 BARS = {"cost": 2.0, "decide": 1.5}
@@ -35,32 +33,23 @@ train: {{method: sft, adapter: {{type: lora}}, max_length: 4096}}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--model", action="append", default=[], help="one more to ask cost about")
     parser.add_argument("--first", type=int, help="only so many models and examples")
-    parser.add_argument("--bars", action="store_true", help="name what is missed, and end with 1")
     options = parser.parse_args()
     models = [*[*open_models()][: options.first], *options.model]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "rows.jsonl").write_text("\n".join(map(json.dumps, chats())), encoding="utf-8")
         costs = {name: cost_seconds(Path(folder), name) for name in models}
-    decides = {
-        path.name: seconds_of("decide", path)
-        for path in sorted(EXAMPLES.glob("decide-*.yaml"))[: options.first]
-    }
-    rows = [
-        row for what, took in (("cost", costs), ("decide", decides)) for row in worst(what, took)
-    ]
-    print(table(("command", "of", "CPU s", "bar"), rows))
-    missed = [
-        f"{what} of {name}: {seconds:.2f} s"
-        for what, took in (("cost", costs), ("decide", decides))
-        for name, seconds in took.items()
-        if seconds > BARS[what]
-    ]
-    if options.bars:
-        print("\n".join(["MISSED", *missed]) if missed else "every bar is met")
-    return int(options.bars and bool(missed))
+    examples = sorted(EXAMPLES.glob("decide-*.yaml"))[: options.first]
+    decides = {path.name: seconds_of("decide", path) for path in examples}
+    return finish([*bars("cost", costs), *bars("decide", decides)], options)
+
+
+def bars(command: str, took: dict[str, float]) -> list[Bar]:
+    """The five slowest."""
+    slowest = sorted(took.items(), key=lambda item: -item[1])[:SHOWN]
+    return [Bar(f"{command}, CPU s", s, BARS[command], True, name) for name, s in slowest]
 
 
 def chats() -> Iterator[dict[str, object]]:
@@ -87,12 +76,6 @@ def seconds_of(command: str, spec: Path) -> float:
     subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def worst(what: str, took: dict[str, float]) -> Iterator[Sequence[str]]:
-    slowest = sorted(took.items(), key=lambda item: -item[1])[:SHOWN]
-    for name, seconds in slowest:
-        yield (what, name, f"{seconds:.2f}", f"{BARS[what]:.1f}")
 
 
 if __name__ == "__main__":

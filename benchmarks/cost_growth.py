@@ -2,12 +2,10 @@
 
     python benchmarks/cost_growth.py                                 # all axes, 5 to 8 minutes
     python benchmarks/cost_growth.py --axes length,rank --seconds 10
-    python benchmarks/cost_growth.py --plot-only                     # draw the JSON that is there
 
 Each point is a process of its own: one step to warm up, then steps for about `--seconds`, at the defaults
 of `train` but for what the axis varies. Length, micro-batch and rank use `--model`; vocabulary and size
-use random weights in SmolLM2's shape, made on the fly. Writes cost_growth.json and, where matplotlib is
-installed (`pip install matplotlib`; nothing else here needs it), cost_growth.svg into docs/.
+use random weights in SmolLM2's shape, made on the fly.
 """
 
 import argparse
@@ -17,15 +15,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.lm.runtime import peak_gib, share_cores
-from process import RowError, figures_of, machine, thread_settings
+from process import RowError, figures_of, machine, thread_settings, write_figures
 
-FOLDER = Path(__file__).parent.parent / "docs"
 UNITS = {
     "length": "tokens of a row",
     "micro_batch": "micro_batch_tokens",
@@ -72,9 +69,7 @@ def main() -> None:
     if options.point:
         print("\n" + json.dumps(measured(Point(**json.loads(options.point)), options.seconds)))
         return
-    if not options.plot_only:
-        measure_all(options)
-    plot(options.out)
+    measure_all(options)
 
 
 def parse() -> argparse.Namespace:
@@ -89,19 +84,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--step-tokens", type=int, default=2048, help="of a step, at least a row")
     parser.add_argument("--seconds", type=float, default=5.0, help="timed steps of a point")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the JSON and the SVG")
-    parser.add_argument("--plot-only", action="store_true")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
     parser.add_argument("--point", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def measure_all(options: argparse.Namespace) -> None:
-    """Every point, each kept as soon as it is measured; one that fails is told and left out."""
+    """Every point; one that fails is told and left out."""
     axes = options.axes.split(",")
     if unknown := set(axes) - set(UNITS):
         sys.exit(f"unknown axis {', '.join(sorted(unknown))}; known: {', '.join(UNITS)}")
-    content: dict[str, Any] = {"machine": machine(), "threads": options.threads}
-    content["points"] = other_axes(options.out / "cost_growth.json", axes)
+    before, points = machine(), []
     with tempfile.TemporaryDirectory() as folder:
         for point in (p for axis in axes for p in points_of(axis, options, Path(folder))):
             command = [sys.executable, __file__, "--seconds", str(options.seconds)]
@@ -111,22 +104,12 @@ def measure_all(options: argparse.Namespace) -> None:
             except RowError as error:
                 print(f"{point.axis} {point.x}: {error}", file=sys.stderr)
                 continue
-            told = asdict(point) | {"model": Path(point.model).name} | figures
-            content["points"].append(told)
+            points.append(asdict(point) | {"model": Path(point.model).name} | figures)
             print(
-                f"{point.axis:11} {point.x:>10} {figures['tokens_per_second']:8.0f} tokens/s "
+                f"{point.x:>12,} {UNITS[point.axis]:24} {figures['tokens_per_second']:8,.0f} tokens/s "
                 f"{figures['peak_gib']:6.2f} GiB"
             )
-            text = json.dumps(content, indent=2) + "\n"
-            (options.out / "cost_growth.json").write_text(text, encoding="utf-8")
-
-
-def other_axes(path: Path, axes: Sequence[str]) -> list[dict[str, Any]]:
-    """The points of an earlier run on the axes that are not measured now."""
-    if not path.is_file():
-        return []
-    points = json.loads(path.read_text(encoding="utf-8"))["points"]
-    return [point for point in points if point["axis"] not in axes]
+    write_figures(options, machine=before, points=points)
 
 
 def points_of(axis: str, options: argparse.Namespace, folder: Path) -> Iterator[Point]:
@@ -230,50 +213,6 @@ def measured(point: Point, seconds: float) -> dict[str, Any]:
         "steps": len(speeds),
         "peak_gib": peak_gib(),
     }
-
-
-def plot(folder: Path) -> None:
-    """One column for each axis: speed above, memory below."""
-    try:
-        import matplotlib as mpl
-
-        mpl.use("svg")
-        from matplotlib import pyplot
-    except ImportError:
-        print("no plot without matplotlib; `pip install matplotlib`, then repeat with --plot-only")
-        return
-    # the same file every time, with letters as text
-    mpl.rcParams |= {"svg.hashsalt": "cost_growth", "svg.fonttype": "none", "font.size": 9}
-    points = json.loads((folder / "cost_growth.json").read_text(encoding="utf-8"))["points"]
-    axes = [axis for axis in UNITS if any(point["axis"] == axis for point in points)]
-    figure, panels = pyplot.subplots(
-        2, len(axes), figsize=(2.6 * len(axes), 4.6), squeeze=False, sharex="col"
-    )
-    for column, axis in enumerate(axes):
-        own = [point for point in points if point["axis"] == axis]
-        _panel(panels[0][column], own, "tokens_per_second")
-        _panel(panels[1][column], own, "peak_gib")
-        panels[1][column].set_xlabel(UNITS[axis])
-    panels[0][0].set_ylabel("tokens a second")
-    panels[1][0].set_ylabel("peak memory, GiB")
-    figure.tight_layout()
-    figure.savefig(folder / "cost_growth.svg", metadata={"Date": None})
-
-
-def _panel(panel: Any, points: Sequence[dict[str, Any]], key: str) -> None:
-    places, values = [point["x"] for point in points], [point[key] for point in points]
-    panel.plot(places, values, "o-", ms=4)
-    panel.set_xscale("log", base=2)
-    panel.set_xticks(places, [_short(place) for place in places], rotation=60)
-    panel.set_ylim(0, 1.1 * max(values))
-    panel.grid(visible=True, alpha=0.3)
-
-
-def _short(number: int) -> str:
-    for unit, name in ((10**9, "B"), (10**6, "M"), (1024, "k")):
-        if number >= unit:
-            return f"{number / unit:.3g}{name}"
-    return str(number)
 
 
 if __name__ == "__main__":

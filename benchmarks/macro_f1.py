@@ -8,7 +8,6 @@ truth is the population's mean F1 over the labels that the sample has, as macro 
 a cell's standard error is 1.5 points; the bars are for the mean over cells and for the worst one.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from itertools import product
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bars import Bar, finish, parser_of
 from finewright.evaluate.scorers import LabelCodes, macro_f1_of_codes
 from finewright.judge.macro_bounds import Truth, macro_f1_interval
 from finewright.judge.statistics import Interval, bootstrap_statistic
@@ -112,13 +112,12 @@ def _bootstrap(codes: LabelCodes, seed: int) -> Interval:
     return bootstrap_statistic(rows, statistic, confidence=0.95, resamples=draws, seed=seed)
 
 
-def main() -> None:
+def main() -> int:
     """Print a line for each number of rows; with --bars exit with 1 where ours is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--bars", action="store_true")
     options = parser.parse_args()
-    lines, is_met = [], True
+    lines, bars = [], list[Bar]()
     for rows in ROWS:
         found = [cell for cell in cells() if cell.rows == rows]
         for name, bootstrap in (("ours", False), ("percentile bootstrap", True)):
@@ -127,12 +126,13 @@ def main() -> None:
             width = np.mean([c.width for c in each])
             shown = [f"{100 * value:.1f} %" for value in (mean, worst, width)]
             lines.append([name, str(rows), str(len(found)), *shown])
-            is_met &= bootstrap or (mean >= MEAN_AT_LEAST and worst >= WORST_AT_LEAST)
-    sys.stdout.write(table(["interval", "rows", "cells", "holds", "worst", "width"], lines) + "\n")
-    if options.bars:
-        sys.stdout.write(f"bars {'met' if is_met else 'MISSED'}\n")
-        raise SystemExit(0 if is_met else 1)
+            if not bootstrap:
+                on = f"{rows} rows, {len(found)} cells"
+                bars.append(Bar("intervals that hold, mean", mean, MEAN_AT_LEAST, on=on))
+                bars.append(Bar("intervals that hold, worst", worst, WORST_AT_LEAST, on=on))
+    print(table(["interval", "rows", "cells", "holds", "worst", "width"], lines) + "\n")
+    return finish(bars, options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -36,22 +36,25 @@ Part = Callable[[Path, argparse.Namespace], Iterable[Bar]]
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """A parser with `--bars` and `--json`, described by the first line of a docstring."""
+    """A parser with `--bars`, described by the first line of a docstring."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--bars", action="store_true", help="end with 1 where a bar is missed")
-    parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser
 
 
 def run_parts(parser: argparse.ArgumentParser, parts: Mapping[str, Part]) -> int:
     """Parse, run the parts that are named by `--part`, or all, and give the exit code."""
     parser.add_argument("--part", nargs="+", choices=parts, default=list(parts))
+    parser.add_argument("--json", type=Path, help="also write the bars here")
     options = parser.parse_args()
     bars: list[Bar] = []
     for name in options.part:
         print(f"{name} ...", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             bars += parts[name](Path(folder), options)
+    if options.json:
+        lines = [bar._asdict() | {"is_met": bar.is_met} for bar in bars]
+        options.json.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
     return finish(bars, options)
 
 
@@ -63,16 +66,8 @@ def modules_of(package: ModuleType) -> dict[str, ModuleType]:
 
 
 def finish(bars: Sequence[Bar], options: argparse.Namespace) -> int:
-    """Print the bars, write them where `--json` says, and give the exit code."""
+    """Print the bars, and give the exit code: 1 where one is missed and `--bars` asks for it."""
     print(show_bars(bars))
-    if options.json:
-        lines = [bar._asdict() | {"is_met": bar.is_met} for bar in bars]
-        options.json.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
-    return exit_code(bars, options)
-
-
-def exit_code(bars: Sequence[Bar], options: argparse.Namespace) -> int:
-    """1 where a bar is missed and `--bars` asks for it."""
     return int(options.bars and not all(bar.is_met for bar in bars))
 
 

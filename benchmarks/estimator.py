@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bars import finish, parser_of
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import MemoryLoad, memory
 from finewright.feature import ask_day
@@ -31,7 +32,7 @@ from finewright.schema.adapter import FullSpec, IA3Spec, LoraSpec, PrefixSpec
 from finewright.schema.cost import Range
 from finewright.schema.methods import DPOSpec, SFTSpec
 from process import RowError, figures_of, machine, thread_settings
-from published_training.residuals import report
+from published_training import residuals
 
 GIB = 2**30
 MODELS = {"smollm2": "smollm2-135m-instruct", "gemma": "gemma3-270m"}
@@ -50,7 +51,7 @@ MEASURED_SECONDS = 30.0
 
 def main() -> None:
     runtime.share_cores()  # before torch
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--only", choices=MODELS, help="one of the models")
     parser.add_argument("--first", type=int, default=len(RUNS), help="only the first runs of each")
     parser.add_argument("--traces", action="store_true", help="formula against trace")
@@ -58,14 +59,13 @@ def main() -> None:
         "--specs", nargs="+", type=Path, default=[], help="runs to predict and make"
     )
     parser.add_argument("--published", action="store_true", help="published peaks and steps")
-    parser.add_argument("--bars", action="store_true", help="say what is met; exit 1 on a miss")
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
         print(json.dumps(figures(options.one)))
         return
     if options.published:
-        sys.exit(0 if report(bars=options.bars) or not options.bars else 1)
+        sys.exit(finish(residuals.bars(), options))
     print(json.dumps(machine()))
     if options.traces:
         report_traces()

@@ -24,7 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bars import Bar, exit_code, parser_of, show_bars
+from bars import Bar, finish, parser_of
 from finewright.lm import sources
 from finewright.lm.load_chat import load_chat
 from finewright.report.text import table
@@ -43,9 +43,7 @@ def main() -> int:
     options = parse()
     before = machine()
     if options.memory:
-        bars = [memory_bar(options)]
-        print(show_bars(bars))
-        return exit_code(bars, options)
+        return finish([memory_bar(options)], options)
     with tempfile.TemporaryDirectory() as folder:
         job = write_job(options, Path(folder))
         wanted = [name for name in (*OWN, *LLAMA, PLAIN) if is_wanted(name, options)]
@@ -53,11 +51,9 @@ def main() -> int:
     runs = found.of
     sizes = options.streams.split(",")
     print(report(runs, sizes))
-    bars = list(bars_of(runs, sizes))
-    print(show_bars(bars))
-    print(f"other processes used {before['cores_others_use']} cores at the start")
+    print(f"other processes used {before['cores_others_use']} cores at the start\n")
     write_figures(options, machine=before, rows=found._asdict())
-    return exit_code(bars, options)
+    return finish(bars_of(runs, sizes), options)
 
 
 def parse() -> argparse.Namespace:
@@ -73,6 +69,7 @@ def parse() -> argparse.Namespace:
         "--llama-cpp", default="", help="a Python whose xllamacpp is of this machine"
     )
     parser.add_argument("--memory", action="store_true", help="measure memory, and end")
+    parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()
 
 

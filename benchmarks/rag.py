@@ -35,19 +35,19 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from finewright.rag.build import build_index
+import rag_bars
+from bars import finish, parser_of
 from finewright.rag.chunk import chunks, indexed_text
 from finewright.rag.documents import find_documents
 from finewright.rag.embed.load import load_embedder
-from finewright.rag.index import FORMAT, About, Document, Embedder, Index
+from finewright.rag.index import Document, Embedder, Index
 from finewright.rag.metrics import difference, estimates, measured
-from finewright.rag.open import create_index
 from finewright.rag.questions import Question
 from finewright.rag.retrieve import DEPTH, search
 from finewright.rag.tuning import tune_rag
 from finewright.report.text import table
+from rag_bars import CHUNK_CHARS, make_index
 
-CHUNK_CHARS = 1200
 HEADER = [
     "system",
     "recall@1",
@@ -79,9 +79,8 @@ class Found(NamedTuple):
 def main() -> None:
     options = parse()
     if options.bars:
-        from rag_bars import check
-
-        sys.exit(0 if check(options.sets, options.embedders, options.questions) else 1)
+        bars = list(rag_bars.bars(options.sets, options.embedders, options.questions))
+        sys.exit(finish(bars, options))
     for folder in options.sets:
         documents = list(find_documents((str(folder / "documents.jsonl"),), Path).read())
         cut = [(document, chunks(document, CHUNK_CHARS)) for document in documents]
@@ -101,11 +100,10 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--embedders", nargs="+", default=["wordllama", "minilm"])
     parser.add_argument("--rival", choices=["all", "none"], default="all")
-    parser.add_argument("--bars", action="store_true", help="check tuned weights and refusals")
     parser.add_argument("--questions", type=int, default=None, help="of each file; default: all")
     return parser.parse_args()
 
@@ -151,11 +149,8 @@ def ours(
 def indexed(
     folder: Path, documents: Sequence[Document], num_chunks: int, embedder: Embedder | None
 ) -> tuple[Index, float]:
-    id, dimensions = (embedder.id, embedder.dimensions) if embedder else ("", 0)
-    about = About(FORMAT, id, dimensions, CHUNK_CHARS, {"lexical": 1.0})
     begun = time.perf_counter()
-    index = create_index("index.sqlite", folder.joinpath, about)
-    build_index(index, embedder, documents, CHUNK_CHARS)
+    index = make_index(folder, documents, embedder)
     return index, num_chunks / (time.perf_counter() - begun)
 
 

@@ -12,12 +12,14 @@ from statistics import median
 
 import yaml
 
+from bars import Bar
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.framework_time import step_seconds
 from finewright.estimate.frameworks import FRAMEWORKS, framework_memory
 from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
+from finewright.report.text import table
 from finewright.schema.adapter import FullSpec, LoraSpec
 
 HERE = Path(__file__).parent
@@ -67,38 +69,28 @@ def residuals() -> Iterator[Residual]:
                 yield Residual(name, "s", row["half"], float(row["seconds"]), found)
 
 
-def report(*, bars: bool) -> bool:
-    """Print every residual and the halves; is every bar met?"""
+def bars() -> list[Bar]:
+    """Print every residual and the halves, and give the bars."""
     found = list(residuals())
-    print("| row | figure | half | published | estimated | off |\n|---|---|---|---|---|---|")
-    for r in found:
-        print(
-            f"| {r.row} | {r.figure} | {r.half} | {r.published:,.4g} | {r.estimated:,.4g} | {r.off:+.1%} |"
-        )
+    rows = [
+        [r.row, r.figure, r.half, f"{r.published:,.4g}", f"{r.estimated:,.4g}", f"{r.off:+.1%}"]
+        for r in found
+    ]
+    print(table(["row", "figure", "half", "published", "estimated", "off"], rows))
     for figure in ("MiB", "s"):
         for half in ("chosen", "held out"):
-            print(
-                f"{figure}, {half}: {_said([r for r in found if (r.figure, r.half) == (figure, half)])}"
-            )
-    checks = dict(_checks(found))
-    if bars:
-        for name, met in checks.items():
-            print(f"{name}: {'met' if met else 'MISSED'}")
-    return all(checks.values())
-
-
-def _checks(found: list[Residual]) -> Iterator[tuple[str, bool]]:
+            own = [r for r in found if (r.figure, r.half) == (figure, half)]
+            print(f"{figure}, {half}: {_said(own)}")
     peaks = [abs(r.off) for r in found if r.figure == "MiB"]
     held = [abs(r.off) for r in found if r.figure == "s" and r.half == "held out"]
-    yield (
-        f"{len(peaks)} peaks, median {median(peaks):.1%} off (5 %), worst {max(peaks):.1%} (10 %)",
-        len(peaks) >= ENOUGH_PEAKS and median(peaks) <= MEDIAN and max(peaks) <= WORST,
-    )
     inside = sum(off <= WITHIN for off in held)
-    yield (
-        f"{inside} of {len(held)} held-out steps within a quarter (at least {ENOUGH_TIMES})",
-        inside >= ENOUGH_TIMES,
-    )
+    on = f"{len(peaks)} peaks"
+    return [
+        Bar("published peaks", len(peaks), ENOUGH_PEAKS),
+        Bar("off in the median", median(peaks), MEDIAN, True, on),
+        Bar("off at most", max(peaks), WORST, True, on),
+        Bar("held-out steps within a quarter", inside, ENOUGH_TIMES, on=f"of {len(held)}"),
+    ]
 
 
 def _said(rows: list[Residual]) -> str:

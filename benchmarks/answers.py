@@ -6,7 +6,7 @@
     python benchmarks/answers.py --bars --peers         # TRL's tokens and mask of 40 conversations
     python benchmarks/answers.py --only gptoss --show   # every refusal, and every miss in full
 
-Templates: TRL's folder (pip install trl) and tests/families/templates; with `--packaged` the packaged
+Templates: TRL's folder (pip install trl) and those of the tests of families; with `--packaged` the packaged
 models' and with `--more` those in the source archives of llama-cpp-python (77 MB) and vLLM (47 MB), by their
 digests; these are only unpacked. Each gets a small byte-level tokenizer whose control tokens are those that
 it spells.
@@ -318,11 +318,14 @@ def templates(options: argparse.Namespace) -> dict[str, str]:
     """Every template that one can get, alike ones once."""
     found: dict[str, str] = {}
     spec = importlib.util.find_spec("trl")
-    folders = [(HERE.parent / "tests/families/templates", "")]
+    folders = [(HERE.parent / "packages/finewright/tests/families/templates", "")]
     if spec is not None and spec.origin:
         folders.insert(0, (Path(spec.origin).parent / "chat_templates", "trl "))
     for folder, kind in folders:
-        for path in sorted(folder.glob("*.jinja")):
+        paths = sorted(folder.glob("*.jinja"))
+        if not paths:
+            raise SystemExit(f"{folder}: no templates")
+        for path in paths:
             if not path.stem.endswith("_training"):
                 found[f"{kind}{path.stem}"] = path.read_text(encoding="utf-8")
     if options.packaged:

@@ -90,7 +90,7 @@ def entries() -> Iterator[Entry]:
 
 def prepared(folder: Path) -> dict[str, str]:
     """What stands for the names in braces: a tiny model, the sets, and the examples with a part of them."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "packages" / "finewright" / "tests"))
     tiny = importlib.import_module("tiny")
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = 4096  # room for the prompts of every benchmark

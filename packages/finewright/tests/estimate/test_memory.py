@@ -40,7 +40,7 @@ def gib(config: dict[str, Any], given: MemoryLoad) -> float:
     return memory(shape_of(config), given).tensors / GIB
 
 
-# Peaks of lm/trace.py in GiB; benchmarks/estimator.py --traces makes them again, for more configurations.
+# Peaks of lm/trace.py in GiB.
 LORA, NF4 = LoraSpec(), LoraSpec(quantization="nf4")
 ON_CPU = {"gpu": False}
 TRACED: list[tuple[float, dict[str, Any], MemoryLoad]] = [

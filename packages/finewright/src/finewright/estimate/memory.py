@@ -12,7 +12,7 @@ intermediate width:
     working      what the backward of one layer holds at once
 
 It knows no allocator's gaps and no kernel's scratch. Against a trace of the step (lm/trace.py) it is within
-15 % over the configurations of the tests and of benchmarks/estimator.py; that is its interval."""
+15 % over the configurations of the tests; that is its interval."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

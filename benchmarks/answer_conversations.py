@@ -1,4 +1,4 @@
-"""The conversations of `answers.py`: 25, and 15 more for the comparison with TRL."""
+"""The conversations of `answers.py`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -63,7 +63,7 @@ ASK, SUN = user("Weather in Paris?"), result('{"sky": "clear"}')
 CALLED = says(None, tool_calls=[call()])
 NESTED = {"city": "São Paulo", "days": 3}
 
-CONVERSATIONS = (
+USUAL = (
     Conversation("one turn", [user("What is 1+1?"), says("It is 2.")]),
     Conversation("a system prompt", [SYSTEM, user("What is 1+1?"), says("2.")]),
     Conversation(
@@ -155,7 +155,7 @@ CONVERSATIONS = (
 
 DEEP = {"city": 'Zürich "Süd"', "days": 0, "when": [None, True, 1.5, {"h": "12:00"}]}
 
-FURTHER = (
+ODD = (
     Conversation("a system prompt and a call", [SYSTEM, ASK, CALLED], TOOLS),
     Conversation("a system prompt and a thought", [SYSTEM, user("1+1?"), thinks("Sum.", "2.")]),
     Conversation(
@@ -217,3 +217,5 @@ FURTHER = (
     ),
     Conversation("a lone close named in an answer", [user("How?"), says("It ends with </think>.")]),
 )
+
+CONVERSATIONS = (*USUAL, *ODD)

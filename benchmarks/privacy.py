@@ -2,7 +2,6 @@
 
     pip install faker python-stdnum
     python benchmarks/privacy.py                          # about a minute, most of it making the texts
-    python benchmarks/privacy.py --presidio               # presidio-analyzer beside it, without a model
     python benchmarks/privacy.py --ner FOLDER             # names with a spaCy pipeline as well
 
 The texts are the 209 templates of presidio-evaluator (MIT; banking, medicine, small talk) filled with
@@ -18,7 +17,6 @@ Secrets are made for privacy_unseen.py: pattern and planted value are by one han
 import argparse
 import base64
 import json
-import os
 import random
 import re
 import string
@@ -438,46 +436,6 @@ def joined(scores: Mapping[str, Score], types: Sequence[str]) -> Score:
     return total
 
 
-# ---------------------------------------------------------------- other tools
-
-_PRESIDIO = {
-    "EMAIL_ADDRESS": "email", "PHONE_NUMBER": "phone", "IBAN_CODE": "iban", "CREDIT_CARD": "card",
-    "IP_ADDRESS": "ip", "URL": "url", "US_SSN": "national_id", "UK_NINO": "national_id",
-    "ES_NIF": "national_id", "ES_NIE": "national_id", "IT_FISCAL_CODE": "national_id",
-    "PL_PESEL": "national_id", "DE_TAX_ID": "national_id", "FR_NIR": "national_id",
-}  # fmt: skip
-
-
-def presidio() -> Found:
-    """presidio-analyzer with its English pattern recognisers and no model; a span within a longer one is
-    left out, as of an e-mail's domain. For dates of birth, names and addresses it has no pattern."""
-    os.environ.setdefault("TLDEXTRACT_CACHE", "/nonexistent")
-    import spacy
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
-
-    class Blank(SpacyNlpEngine):  # type: ignore[misc]
-        def load(self) -> None:
-            self.nlp = {"en": spacy.blank("en")}
-
-    engine = Blank(models=[{"lang_code": "en", "model_name": "blank"}])
-    engine.load()
-    registry = RecognizerRegistry(supported_languages=["en"])
-    registry.load_predefined_recognizers(languages=["en"], nlp_engine=engine)
-    analyzer = AnalyzerEngine(nlp_engine=engine, registry=registry, supported_languages=["en"])
-
-    def outermost(text: str) -> Iterator[tuple[int, int, str]]:
-        found = analyzer.analyze(text, language="en", score_threshold=0.4)
-        spans = [
-            (r.start, r.end, _PRESIDIO[r.entity_type]) for r in found if r.entity_type in _PRESIDIO
-        ]
-        for span in spans:
-            if not any(o[0] <= span[0] and span[1] <= o[1] and o[:2] != span[:2] for o in spans):
-                yield span
-
-    return outermost
-
-
 def ours(types: Iterable[str], ner: Any = None) -> Found:  # Any: a loaded pipeline
     """What finewright finds of these types."""
     wanted: Any = frozenset(types)
@@ -503,24 +461,19 @@ def main() -> None:
         from finewright.guard.privacy.ner import pipeline
 
         ner = pipeline(options.ner)
-    finders = {"finewright": ours([*STRUCTURED, *LOOSE], ner)}
-    if options.presidio:
-        finders["presidio"] = presidio()
-    for name, finder in finders.items():
-        show_personal(name, scored(texts, finder), options.misses)
+    show_personal(scored(texts, ours([*STRUCTURED, *LOOSE], ner)), options.misses)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=3000)
     parser.add_argument("--misses", type=int, default=0, help="show so many of each type")
-    parser.add_argument("--presidio", action="store_true", help="presidio-analyzer in the same run")
     parser.add_argument("--ner", type=Path, default=None, help="folder of a spaCy pipeline")
     return parser.parse_args()
 
 
-def show_personal(name: str, scores: Mapping[str, Score], misses: int) -> None:
-    print(f"{name:24} {'spans':>6} {'precision':>9} {'recall':>7} {'F1':>6}")
+def show_personal(scores: Mapping[str, Score], misses: int) -> None:
+    print(f"{'':24} {'spans':>6} {'precision':>9} {'recall':>7} {'F1':>6}")
     rows = [*STRUCTURED, *LOOSE]
     for type_ in rows:
         score = scores.get(type_, Score())

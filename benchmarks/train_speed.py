@@ -131,7 +131,8 @@ def main() -> None:
             print(name, python_of(PEERS[name]))
         return
     rows = {row.name: row for peer in (OWN, *peers) for row in rows_of(peer, options.threads)}
-    wanted = [name for name, row in rows.items() if name == OWN or options.only in name]
+    words = options.only.split(",")
+    wanted = [name for name in rows if name == OWN or any(word in name for word in words)]
     before = machine()
     with tempfile.TemporaryDirectory() as folder:
         job = write_job(options, Path(folder))
@@ -153,7 +154,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=1024, help="longer rows are cut")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="only rows whose name holds this text")
+    parser.add_argument("--only", default="", help="only rows whose name holds one of these texts")
     parser.add_argument("--prepare", action="store_true", help="make the environments and end")
     parser.add_argument("--json", type=Path, help="also write every figure here")
     return parser.parse_args()

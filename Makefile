@@ -21,9 +21,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_catalog.py estimate/test_freshness.py \
-	features/decide/test_commands.py features/decide/test_stage.py features/decide/test_law.py \
-	features/cost/test_cost.py lm/test_day.py) packages/finewright-prices/tests \
-	"$(CORE)/tests/golden/test_commands.py::test_a_command_gives_what_it_gave[catalog_list_apis]"
+	lm/test_day.py) $(wildcard packages/finewright-advice/tests/test_price_*.py) \
+	$(addprefix packages/finewright-advice/tests/, decide/test_commands.py decide/test_stage.py decide/test_law.py \
+	cost/test_cost.py) "$(CORE)/tests/golden/test_commands.py::test_a_command_gives_what_it_gave[catalog_list_apis]"
 # Tomorrow, when prices age, when they are stale; a leap day; a year that ends while the tests run.
 CLOCKS := "+1d" "+60d" "+400d" "@2028-02-29 12:00:00" "@2027-12-31 23:59:50"
 
@@ -47,8 +47,8 @@ $(VENV)/.installed: locked/setup.txt $(wildcard packages/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_LOCKED) locked/setup.txt
 	$(PIP) install --quiet "$(TORCH)"
-	$(INSTALL_HERE) --editable $(CORE) --editable packages/finewright-web3 --editable packages/finewright-hosted-migration \
-		--editable packages/finewright-export --editable packages/finewright-tune
+	$(INSTALL_HERE) --editable "$(CORE)" --editable packages/finewright-advice --editable packages/finewright-bridge \
+		--editable packages/finewright-web3
 	$(PIP) check
 	@touch $@
 

@@ -1,13 +1,19 @@
-"""Every test, of the core and of the packs, runs offline with an empty home and cache."""
+"""Every test of every package runs offline with an empty home and cache, on models that are tiny."""
 
 import gc
 import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 # Tiny matrices are slower on several threads; torch reads this when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -80,3 +86,36 @@ def _own_home(
         trust = home / ".config" / "finewright" / "trust"
         trust.mkdir(parents=True, mode=0o700)
         (trust / "mac.key").symlink_to(built_kernels / "mac.key")  # the one they were built by
+
+
+@pytest.fixture(autouse=True)
+def _as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where finewright came from an index: in a clone, hints name the packages that lie beside it."""
+    monkeypatch.setattr("finewright.plugins._PACKAGES_HERE", Path("nowhere"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> "Callable[[str], PreTrainedModel]":
+    """family -> a fresh random two-layer model of it, the same each time."""
+    import tiny
+
+    return tiny.tiny_model
+
+
+@pytest.fixture
+def tiny_tokenizer() -> "PreTrainedTokenizerFast":
+    """A small byte-level BPE with the ChatML template."""
+    import tiny
+
+    return tiny.tiny_tokenizer()
+
+
+@pytest.fixture
+def tiny_folder(tmp_path: Path) -> Path:
+    """A llama with its tokenizer, saved as a folder that can be a base model."""
+    import tiny
+
+    folder = tmp_path / "tiny-llama"
+    tiny.tiny_model("llama").save_pretrained(folder)
+    tiny.tiny_tokenizer().save_pretrained(folder)
+    return folder

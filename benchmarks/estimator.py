@@ -23,12 +23,12 @@ from bars import finish, parser_of
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import memory
 from finewright.feature import ask_day
-from finewright.features.cost.job import Rows, TrainingJob
-from finewright.features.cost.model import describe_model
-from finewright.features.cost.needs import formula
 from finewright.lm import runtime
 from finewright.schema.cost import Range
 from finewright.schema.methods import DPOSpec, SFTSpec
+from finewright_advice.cost.job import Rows, TrainingJob
+from finewright_advice.cost.model import describe_model
+from finewright_advice.cost.needs import formula
 from process import RowError, figures_of, machine, thread_settings
 from published_training import residuals
 
@@ -102,11 +102,11 @@ def off(predicted: float, measured: float) -> str:
 
 def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
-    from finewright.features.cost import steps as cost_steps
     from finewright.lm.microsteps import micro_steps
     from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
+    from finewright_advice.cost import steps as cost_steps
 
     described = describe_model(MODELS[run["model"]], Path.cwd())
     assert described.base is not None
@@ -167,9 +167,9 @@ def _go_on(steps: Iterator[Any]) -> tuple[int, float]:
 
 def report_specs(paths: Sequence[Path]) -> None:
     """What `cost --calibrate` says of each run, and what its steps then took."""
-    from finewright.features.cost.forecast import cost
     from finewright.schema.load import load_spec
     from finewright.workbench.up import up
+    from finewright_advice.cost.forecast import cost
 
     print("| run | predicted s | measured s | off | in the interval |\n|---|---|---|---|---|")
     for path in paths:

@@ -4,6 +4,7 @@ A test fails when they are stale."""
 
 import ast
 import io
+import json
 import sys
 import tomllib
 from collections import Counter
@@ -42,11 +43,25 @@ SRC = DOCS.parent / "packages" / "finewright" / "src" / "finewright"
 def main() -> None:
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
+    (SRC / "packages.json").write_text(brought(), encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
     return {"reference.md": reference(), "architecture.md": architecture(), "guide.md": guide()}
+
+
+def brought() -> str:
+    """kind -> name -> which package brings it, with the extra of it that the name needs: `advice[tune]`."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(DOCS.parent.glob("packages/finewright-*/pyproject.toml")):
+        points = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["entry-points"]
+        package = path.parent.name.removeprefix("finewright-")
+        for group, rows in points.items():
+            for name, target in rows.items():
+                extra = "".join(target.partition(" [")[1:]).strip()
+                found.setdefault(group.removeprefix("finewright."), {})[name] = package + extra
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 
 def reference() -> str:

@@ -11,16 +11,16 @@ from finewright.catalog.prices import packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.memory import NF4_BYTES, MemoryLoad, memory
 from finewright.estimate.shape import ModelShape
-from finewright.features.decide.arms import Arm, Figures
-from finewright.features.decide.case import middle
-from finewright.features.decide.facts import Facts
-from finewright.features.decide.figures import figures_with
-from finewright.features.decide.models import models_of
-from finewright.features.decide.offers import rented
-from finewright.features.decide.spec import DecideSpec
 from finewright.report.cells import number
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright.schema.cost import Range
+from finewright_advice.decide.arms import Arm, Figures
+from finewright_advice.decide.case import middle
+from finewright_advice.decide.facts import Facts
+from finewright_advice.decide.figures import figures_with
+from finewright_advice.decide.models import models_of
+from finewright_advice.decide.offers import rented
+from finewright_advice.decide.spec import DecideSpec
 
 AS_OF = date(2026, 11, 27)
 _GIB = 1024**3

@@ -74,27 +74,34 @@ def test_what_it_cannot_be_given_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("name", "extra"),
-    [("export", "export"), ("tune", "tune"), ("migrate openai", "hosted-migration")],
+    ("name", "package", "extra"),
+    [
+        ("export", "bridge", "export"),
+        ("tune", "advice", "tune"),
+        ("migrate openai", "bridge", "bridge"),
+    ],
 )
-def test_a_command_of_a_pack_that_is_not_installed_names_its_extra(
-    name: str, extra: str, monkeypatch: pytest.MonkeyPatch
+def test_a_command_of_a_package_that_is_not_installed_names_its_extra(
+    name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_packs = [each for each in features().values() if each.name not in BUILTIN["feature"]]
-    assert name in [command.name for each in of_packs for command in each.commands]
+    of_packages = [each for each in features().values() if each.name not in BUILTIN["feature"]]
+    assert name in [command.name for each in of_packages for command in each.commands]
     monkeypatch.setattr("finewright.plugins.installed", lambda kind: [])
     features.cache_clear()
-    with pytest.raises(MissingExtra, match=f"the pack finewright-{extra}") as error:
+    with pytest.raises(MissingExtra, match=f"comes with finewright-{package}, ") as error:
         fw.command(name)
     features.cache_clear()
     assert error.value.hint == f'pip install "finewright[{extra}]"'
 
 
-def test_a_pack_is_installed_from_the_clone_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    packs = Path(__file__).parents[2]
-    assert install_command("tune") == 'pip install "finewright[tune]"'
-    monkeypatch.setattr("finewright.plugins._PACKS_HERE", packs)
-    assert install_command("tune") == f"pip install --editable {packs}/finewright-tune"
+def test_a_package_is_installed_from_the_clone_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = Path(__file__).parents[2]
+    assert install_command("advice[tune]") == 'pip install "finewright[tune]"'
+    monkeypatch.setattr("finewright.plugins._PACKAGES_HERE", packages)
+    assert install_command("web3") == f"pip install --editable {packages}/finewright-web3"
+    tuning = f"pip install --editable '{packages}/finewright-advice[tune]'"
+    assert install_command("advice[tune]") == tuning
+    assert install_command("[train]") == f"pip install --editable '{packages}/finewright[train]'"
 
 
 def test_export_is_the_command(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The data sets that this pack adds: `erc7730`, `solidity` and `natspec-docs`."""
+"""The data sets that this package adds: `erc7730`, `solidity` and `natspec-docs`."""
 
 from collections.abc import Sequence
 

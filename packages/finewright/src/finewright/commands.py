@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from finewright.feature import Session, ask_day
+from finewright.feature import Session, ask_day, offered
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
@@ -28,7 +28,6 @@ from finewright.schema.report import RunReport
 from finewright.table import run_command
 
 if TYPE_CHECKING:
-    from finewright.features.decide.results import DecideReport
     from finewright.schema.cost import CostReport
     from finewright.schema.export import ExportReport
 
@@ -135,16 +134,16 @@ def decide(
     *,
     today: date | None = None,
     prices: Path | str | None = None,
-) -> "DecideReport":
+) -> BaseModel:
     """Prompt, retrieve, fine-tune or combine? A ranking with reasons, from a spec's `decide` section.
 
     `prices` is a folder of prices, in place of your own of `finewright catalog import`; `today`
     decides which dated facts hold."""
     from finewright.catalog.prices import own_folder
-    from finewright.features.decide.run import decide_file
 
     folder = own_folder(Path(prices) if prices else None)
-    return decide_file(Path(spec), overrides, today=today or ask_day(), user_prices=folder)
+    advise: Callable[..., BaseModel] = offered("decide", "advice")
+    return advise(Path(spec), overrides, today=today or ask_day(), user_prices=folder)
 
 
 def cost(
@@ -158,10 +157,9 @@ def cost(
     """Which machines fit, how long, how much; and what would fit where it does not.
 
     `trace` follows the training step on tensors without data; `calibrate` times some real steps here."""
-    from finewright.features.cost.forecast import cost as run
-
     day = today or ask_day()
-    return run(_loaded(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
+    forecast: Callable[..., CostReport] = offered("cost", "forecast")
+    return forecast(_loaded(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
 
 
 def export(

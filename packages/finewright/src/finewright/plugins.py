@@ -14,18 +14,20 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | price_list | a `catalog.price_source.PriceList` | `conformance.price_list` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
-| engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | `conformance.engine` |
+| engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | finewright-serve's |
 | method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
 """
 
+import json
 import shlex
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,20 +53,10 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "minilm": "finewright.rag.embed.minilm:load",
         "wordllama": "finewright.lm.static_words:load",
     },
-    "engine": {
-        "native": "finewright.features.serve.local:native",
-        "llamacpp": "finewright.features.serve.models:llamacpp",
-        "remote": "finewright.features.serve.models:remote",
-        "embedder": "finewright.features.serve.models:embedder",
-    },
+    "engine": {},
     "feature": {
-        "decide": "finewright.features.decide.feature:FEATURE",
-        "measure": "finewright.features.measure.feature:FEATURE",
         "data": "finewright.features.data.feature:FEATURE",
         "rag": "finewright.features.rag.feature:FEATURE",
-        "cost": "finewright.features.cost.feature:FEATURE",
-        "bakeoff": "finewright.features.bakeoff.feature:FEATURE",
-        "serve": "finewright.features.serve.feature:FEATURE",
         "mcp": "finewright.features.mcp.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
@@ -144,23 +136,17 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
 }
 
-_PACKS_HERE = Path(__file__).parents[3]
+_PACKAGES_HERE = Path(__file__).parents[3]
 
-# The names that our own packs add, and the extra that installs each: a pack that is not there is said.
-PACKS: dict[Kind, dict[str, str]] = {
-    "feature": {"export": "export", "migrate": "hosted-migration", "tune": "tune"},
-    "index": {
-        "postgres": "postgres",
-        "postgresql": "postgres",
-        "qdrant": "qdrant",
-        "qdrant+http": "qdrant",
-        "qdrant+https": "qdrant",
-    },
-    "price_file": dict.fromkeys(("apis", "gpuhunt", "litellm", "machines", "skypilot"), "prices"),
-    "price_list": {"genai-prices": "prices"},
-    "recogniser": {"wallets": "web3"},
-    "set": {"erc7730": "web3", "natspec-docs": "web3", "solidity": "web3"},
-}
+
+@cache
+def _brought() -> dict[str, dict[str, str]]:
+    """kind -> name -> what brings it, for the names of all our packages: `web3`, or `advice[tune]`.
+
+    Written from their entry points by `docs/generate.py`, so that a package that is not there is said."""
+    text = files("finewright").joinpath("packages.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = json.loads(text)
+    return found
 
 
 def names(kind: Kind) -> list[str]:
@@ -205,8 +191,8 @@ def resolve(
 ) -> Any:  # Any: what a kind resolves to is its consumer's Protocol
     """The object registered under `name`; its module is imported by this call and not before.
 
-    Raises UnknownPlugin, and MissingExtra for a name of a pack that is not installed. Code of an installed
-    package is trusted as its installer trusted it."""
+    Raises UnknownPlugin, and MissingExtra for a name of a package of ours that is not installed. Code of
+    an installed package is trusted as its installer trusted it."""
     if target := BUILTIN[kind].get(name):
         return load(target)
     for entry_point in installed(kind):
@@ -220,25 +206,24 @@ def resolve(
             reason = " ".join(str(error).split()) or type(error).__name__
             what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
             raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
-    if extra := PACKS.get(kind, {}).get(name):
+    if by := _brought().get(kind, {}).get(name):
         raise MissingExtra(
-            f"the {_word(kind)} {name!r} needs the pack finewright-{extra}, which is not installed",
-            hint=install_command(extra),
+            f"the {_word(kind)} {name!r} comes with {package_of(by)}, which is not installed",
+            hint=install_command(by),
         )
     raise _unknown(kind, name)
 
 
 def known(kind: Kind) -> list[str]:
-    """`names`, and those that our packs would add, sorted; imports none of them."""
-    return sorted({*names(kind), *PACKS.get(kind, ())})
+    """`names`, and those that our packages would add, sorted; imports none of them."""
+    return sorted({*names(kind), *_brought().get(kind, ())})
 
 
 def not_installed(kind: Kind) -> dict[str, str]:
-    """The names that our packs would add to those there are, each with the command that installs it."""
+    """The names that our packages would add to those there are, each with the command that installs it."""
     there = names(kind)
-    return {
-        name: install_command(of) for name, of in PACKS.get(kind, {}).items() if name not in there
-    }
+    of_ours = _brought().get(kind, {})
+    return {name: install_command(by) for name, by in of_ours.items() if name not in there}
 
 
 def load(target: str) -> Any:  # Any: as `resolve`
@@ -252,12 +237,21 @@ def _unknown(kind: Kind, name: str) -> UnknownPlugin:
     return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
 
 
-def install_command(extra: str) -> str:
-    """The command that installs the pack of an extra of its name: from a clone, where the pack lies in it."""
-    pack = _PACKS_HERE / f"finewright-{extra}"
-    if (pack / "pyproject.toml").is_file():
-        return f"pip install --editable {shlex.quote(str(pack))}"
-    return f'pip install "finewright[{extra}]"'
+def package_of(by: str) -> str:
+    """The distribution that `web3` or `advice[tune]` is of."""
+    return f"finewright-{by.partition('[')[0]}".removesuffix("-")
+
+
+def install_command(by: str) -> str:
+    """The command that installs `web3`, `advice[tune]` or `[train]`, which is an extra of the core.
+
+    In a clone the package is there; elsewhere finewright has an extra of that name."""
+    name, _, extra = by.removesuffix("]").partition("[")
+    folder = _PACKAGES_HERE / package_of(by)
+    if (folder / "pyproject.toml").is_file():
+        target = f"{folder}[{extra}]" if extra else str(folder)
+        return f"pip install --editable {shlex.quote(target)}"
+    return f'pip install "finewright[{extra or name}]"'
 
 
 def _word(kind: Kind) -> str:

@@ -227,17 +227,17 @@ def commands() -> Mapping[str, tuple[Feature, Command]]:
 
 def command_named(name: str) -> tuple[Feature, Command]:
     """The command that `finewright NAME` is, and its feature. Raises FinewrightError where there is none, and
-    MissingExtra where a pack brings it that is not installed."""
+    MissingExtra where a package brings it that is not installed."""
     known = commands()
     if name not in known:
-        require_pack(name.partition(" ")[0])
+        require_package(name.partition(" ")[0])
         hint = meant(name, known, "`finewright --help` lists them")
         raise FinewrightError(f"there is no command {name!r}", hint=hint)
     return known[name]
 
 
-def require_pack(word: str) -> None:
-    """Raise MissingExtra where that word is of a pack that is not installed."""
+def require_package(word: str) -> None:
+    """Raise MissingExtra where that word is of a package that is not installed."""
     if word in plugins.not_installed("feature"):
         plugins.resolve("feature", word)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from installed import ROOT, Site
 if TYPE_CHECKING:
     import subprocess
 
-# Nothing of another package is installed, and no pack lies in a clone.
-ABSENT = "plugins.installed = lambda kind: []; plugins._PACKS_HERE = plugins.Path('nowhere')"
+# Nothing of another package is installed, and no package lies in a clone.
+ABSENT = "plugins.installed = lambda kind: []; plugins._PACKAGES_HERE = plugins.Path('nowhere')"
 EXAMPLE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 RUN = """\
 name: bot
@@ -28,20 +29,33 @@ WITHOUT = """
 import sys
 from finewright import plugins
 
-gone = tuple(plugins.BUILTIN["feature"]) if sys.argv[1] == "all" else tuple(sys.argv[1].split("+"))
+built_in, installed = plugins.BUILTIN["feature"], plugins.installed
+modules = {point.name: point.module for point in installed("feature")}
+modules |= {name: target.partition(":")[0] for name, target in built_in.items()}
+gone = list(modules) if sys.argv[1] == "all" else sys.argv[1].split("+")
+folders = {modules[name].rpartition(".")[0] for name in gone}
 
 class Deleted:
     def find_spec(self, name, path=None, target=None):
-        if name.startswith(tuple(f"finewright.features.{feature}" for feature in gone)):
+        if name in folders or name.startswith(tuple(f"{folder}." for folder in folders)):
             raise ModuleNotFoundError(f"deleted: {name}")
 
-for feature in gone:
-    del plugins.BUILTIN["feature"][feature]
+for name in gone:
+    built_in.pop(name, None)
+plugins.installed = lambda kind: [point for point in installed(kind) if point.name not in gone]
 sys.meta_path.insert(0, Deleted())
 sys.argv = ["finewright", *sys.argv[2:]]
 from finewright.cli.main import main
 main()
 """
+
+
+def brought(kind: str) -> dict[str, str]:
+    """Name -> the package that brings it."""
+    text = resources.files("finewright").joinpath("packages.json").read_text(encoding="utf-8")
+    found: dict[str, str] = json.loads(text)[kind]
+    return found
+
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -120,7 +134,7 @@ def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
     reference = python("-c", code.format("reference()")).stdout
     assert "| `toy.to` | `3` | The last number | a toy |" in reference
     assert "### finewright toy\n" in reference
-    assert "for `decide` and for `rag` and for `serve` and for `toy`" in reference
+    assert "for `rag` and for `decide` and for `serve` and for `toy`" in reference
     architecture = python("-c", code.format("architecture()")).stdout
     assert "| `toy` | `toy` | `toy` | Count to a number. |" in architecture
 
@@ -186,32 +200,59 @@ def test_a_feature_whose_folder_and_line_are_deleted_is_gone(python: Python, gon
     schema = python("-c", WITHOUT, gone, "schema")
     assert (schema.returncode, schema.stderr) == (0, "")
     there = set(features()) - set(gone.split("+"))
-    assert there & {"cost", "tune", "decide"} <= json.loads(schema.stdout)["properties"].keys()
+    assert there & {"tune", "decide"} <= json.loads(schema.stdout)["properties"].keys()
     if gone != "data":  # that key is the core's
         assert gone not in json.loads(schema.stdout)["properties"]
 
 
-def test_a_command_of_a_pack_that_is_not_installed_is_one_line_with_its_extra(
+def test_a_command_of_a_package_that_is_not_installed_is_one_line_with_its_extra(
     python: Python,
 ) -> None:
     code = f"{ABSENT}; from finewright.cli.main import main; main()"
     refused = python("-c", f"from finewright import plugins; {code}", "migrate", "openai")
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr == (
-        "error: the feature 'migrate' needs the pack finewright-hosted-migration, which is not"
-        ' installed\n hint: pip install "finewright[hosted-migration]"\n'
+        "error: the feature 'migrate' comes with finewright-bridge, which is not installed\n"
+        ' hint: pip install "finewright[bridge]"\n'
     )
 
 
-def test_a_key_of_a_pack_that_is_not_installed_is_said(python: Python, tmp_path: Path) -> None:
+def test_a_key_of_a_package_that_is_not_installed_is_said(python: Python, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
     (tmp_path / "run.yaml").write_text(RUN + "tune: {trials: 3}\n")
     code = f"{ABSENT}; from finewright.cli.main import main; main()"
     refused = python("-c", f"from finewright import plugins; {code}", "check", "run.yaml")
     assert refused.stderr == (
-        "error: run.yaml:4: tune: unknown key; it is of a pack that is not installed:"
+        "error: run.yaml:4: tune: unknown key; it is of a package that is not installed:"
         ' pip install "finewright[tune]"\n'
     )
+
+
+@pytest.mark.parametrize("package", ["advice", "bridge", "serve", "web3"])
+def test_a_package_that_is_removed_is_missed_by_no_other(python: Python, package: str) -> None:
+    (name, *_) = [n for n, by in brought("feature").items() if by.partition("[")[0] == package] or [
+        ""
+    ]
+    without = f"""
+import sys
+from finewright import plugins
+gone, there = "finewright_{package}", plugins.installed
+class Deleted:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == gone:
+            raise ModuleNotFoundError(f"deleted: {{name}}")
+sys.meta_path.insert(0, Deleted())
+plugins.installed = lambda kind: [p for p in there(kind) if p.module.partition(".")[0] != gone]
+from finewright.cli.main import main
+main()
+"""
+    for arguments in (["--help"], ["schema"], ["data", "list"], ["doctor", "--help"]):
+        ended = python("-c", without, *arguments)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    if name:
+        refused = python("-c", without, name)
+        assert refused.returncode == 3
+        assert f"comes with finewright-{package}, which is not installed" in refused.stderr
 
 
 def test_the_core_works_without_any_feature(python: Python, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def name_of(path: Path) -> str:
 
 def stage_module(name: str) -> Path:
     module = next(stage.run for stage in stages() if stage.name == name).partition(":")[0]
-    return ROOT.parent / f"{module.replace('.', '/')}.py"
+    folder = module.partition(".")[0].replace("_", "-")
+    return WORKSPACE / "packages" / folder / "src" / f"{module.replace('.', '/')}.py"
 
 
 @cache

@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 
-from finewright.features.serve.spec import ServeSpec
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.load_section import load_section
@@ -16,6 +15,7 @@ from finewright.schema.train_section import METHODS
 from finewright.train import rewards
 from finewright.train.support import unsupported
 from finewright.workbench.trust import trust_code
+from finewright_serve.spec import ServeSpec
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 SPECS = {

@@ -26,6 +26,11 @@ def test_a_generated_page_is_fresh(generator: ModuleType, name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == generator.pages()[name]
 
 
+def test_what_packages_bring_is_fresh(generator: ModuleType) -> None:
+    kept = (generator.SRC / "packages.json").read_text(encoding="utf-8")
+    assert kept == generator.brought()
+
+
 def test_every_folder_of_the_package_is_on_a_floor(generator: ModuleType) -> None:
     found = {path.parent.name for path in generator.SRC.glob("*/__init__.py")}
     assert set(generator.folders()) == found

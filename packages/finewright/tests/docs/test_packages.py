@@ -1,9 +1,12 @@
 """The page about packages of one's own: its example passes its suite, and its tables are whole."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import resources
 from pathlib import Path
 from typing import get_args
 
@@ -31,10 +34,19 @@ def test_the_example_passes_the_suite_as_it_stands(tmp_path: Path) -> None:
     assert re.search(r"\d+ passed", done.stdout)
 
 
-def test_every_kind_and_every_pack_has_a_row() -> None:
+def test_every_kind_and_every_package_has_a_row() -> None:
     kinds = re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.M)
     assert kinds == sorted(get_args(plugins.Kind))
-    packs = sorted(path.parent.name for path in ROOT.glob("packages/finewright-*/pyproject.toml"))
-    assert sorted(re.findall(r"^\| `(finewright-[\w-]+)` \|", PAGE, flags=re.M)) == packs
-    extras = {f"finewright-{extra}" for names in plugins.PACKS.values() for extra in names.values()}
-    assert sorted(extras) == packs
+    packages = sorted(
+        path.parent.name for path in ROOT.glob("packages/finewright-*/pyproject.toml")
+    )
+    assert sorted(re.findall(r"^\| `(finewright-[\w-]+)` \|", PAGE, flags=re.M)) == packages
+
+
+def test_what_packages_bring_is_known_with_an_extra_that_installs_it() -> None:
+    brought = json.loads(resources.files("finewright").joinpath("packages.json").read_text())
+    project = tomllib.loads((ROOT / "packages/finewright/pyproject.toml").read_text())["project"]
+    for by in {by for names in brought.values() for by in names.values()}:
+        package, _, extra = by.removesuffix("]").partition("[")
+        needed = f"finewright-{by}"
+        assert needed in project["optional-dependencies"][extra or package]

@@ -21,7 +21,7 @@ from finewright.estimate.serving import (
     step_seconds,
 )
 from finewright.estimate.shape import ModelShape
-from finewright.features.decide.models import sizes_of
+from finewright_advice.decide.models import sizes_of
 
 DENSE: dict[str, Any] = {
     "model_type": "llama",

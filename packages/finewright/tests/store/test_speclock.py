@@ -8,7 +8,7 @@ from finewright.schema.run import RunSpec
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_text
 
-WITHOUT_PACKS = """
+WITHOUT_PACKAGES = """
 import sys
 from pathlib import Path
 from finewright import plugins
@@ -19,7 +19,7 @@ print(lock_of(RunDir(Path(sys.argv[1]))).spec.model_dump().keys())
 """
 
 
-def test_a_run_is_read_where_the_packs_of_its_sections_are_not_there(run: RunDir) -> None:
+def test_a_run_is_read_where_the_packages_of_its_sections_are_not_there(run: RunDir) -> None:
     """Runs of versions that had these features in their core have `tune: null`, or a section."""
     data = {"sources": [{"path": "rows.jsonl"}]}
     spec = RunSpec.model_validate({"name": "a", "base_models": ["m"], "data": data})
@@ -31,7 +31,7 @@ def test_a_run_is_read_where_the_packs_of_its_sections_are_not_there(run: RunDir
         content["spec"] |= {"tune": section, "migrate": None}
         run.spec_lock.parent.mkdir(parents=True, exist_ok=True)
         run.spec_lock.write_text(yaml.safe_dump(content))
-        command = [sys.executable, "-c", WITHOUT_PACKS, str(run.root)]
+        command = [sys.executable, "-c", WITHOUT_PACKAGES, str(run.root)]
         keys = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert "'base_models'" in keys
         assert "tune" not in keys

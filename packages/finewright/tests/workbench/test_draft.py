@@ -6,12 +6,12 @@ import pytest
 
 import tiny
 from finewright.errors import DataError, FinewrightError, ModelError
-from finewright.features.serve.commands import ServeOptions
-from finewright.features.serve.local import LocalModels
-from finewright.features.serve.run import _spec
-from finewright.features.serve.spec import ServedTarget
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import speaker_of
+from finewright_serve.commands import ServeOptions
+from finewright_serve.local import LocalModels
+from finewright_serve.run import _spec
+from finewright_serve.spec import ServedTarget
 
 pytestmark = pytest.mark.torch
 SAID = [{"role": "user", "content": "the user asks"}]

@@ -1,4 +1,4 @@
-"""The files of facts that come with finewright, or with a pack of it."""
+"""The files of facts that come with finewright, or with a package of it."""
 
 from importlib.resources import files
 from typing import TypeVar

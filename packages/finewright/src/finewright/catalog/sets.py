@@ -44,7 +44,7 @@ class PackagedSet(Model):
 
 
 class DataSets(Model):
-    """The data sets by name, and the command that installs each one whose pack is not there."""
+    """The data sets by name, and the command that installs each one whose package is not there."""
 
     sets: dict[str, PackagedSet]
     not_installed: dict[str, str] = Field({})

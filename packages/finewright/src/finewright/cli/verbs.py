@@ -13,7 +13,7 @@ import typer.main
 from finewright.cli.action import Action
 from finewright.errors import FinewrightError
 from finewright.feature import Command, Feature
-from finewright.table import known_features, require_pack
+from finewright.table import known_features, require_package
 
 
 @dataclass(slots=True)
@@ -76,10 +76,10 @@ class LazyGroup(typer.core.TyperGroup):
         return list(self.verbs)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command or the group of that word, or None. Raises MissingExtra where its pack is not here."""
+        """The command or the group of that word, or None. MissingExtra where its package is not here."""
         verb = self.verbs.get(cmd_name)
         if verb is None:
-            require_pack(cmd_name)
+            require_package(cmd_name)
         return _built(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

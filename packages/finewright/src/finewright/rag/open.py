@@ -61,7 +61,7 @@ def _scheme(target: str) -> str:
     found = _SCHEME.match(target)
     if found is None:
         return ""
-    if found[1] in plugins.PACKS["index"] or found[1] in plugins.names("index"):
+    if found[1] in plugins.known("index"):
         return found[1]
     if target.startswith("//", found.end()):
         raise DataError(

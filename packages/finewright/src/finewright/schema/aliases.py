@@ -83,7 +83,7 @@ def did_you_mean(loc: Loc) -> str:
     A key beside it is given by its name, one elsewhere by its dotted path."""
     own = ".".join(map(str, loc))
     if install := not_installed("feature").get(own):
-        return f"; it is of a pack that is not installed: {install}"
+        return f"; it is of a package that is not installed: {install}"
     parent = own.rpartition(".")[0]
     if owners := _owners(loc):
         return f" here; it belongs to {', '.join(owners)}"

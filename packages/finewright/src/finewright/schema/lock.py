@@ -35,8 +35,8 @@ class Lock(Model):
 
     @field_validator("spec", mode="before")
     @classmethod
-    def _without_absent_packs(cls, spec: Any) -> Any:  # Any: not yet checked
-        """Whoever has no pack of a section reads the run all the same: no stage of a run is one of a pack."""
+    def _without_absent_packages(cls, spec: Any) -> Any:  # Any: not yet checked
+        """Whoever has not the package of a section reads the run all the same, without that section."""
         if not isinstance(spec, dict):
             return spec
         absent = not_installed("feature")

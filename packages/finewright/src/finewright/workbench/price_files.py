@@ -87,7 +87,7 @@ def import_file(
     or those of a folder that is laid out as such catalogs are.
 
     A file of that name that was not made here stays: that raises DataError, as every mistake does,
-    before anything is written; MissingExtra says which pack would read the file."""
+    before anything is written; MissingExtra says which package would read the file."""
     if path.is_dir():
         return _import_folder(path, user_folder, today, said)
     whole = prices(user_folder)
@@ -201,7 +201,7 @@ def _files_in(folder: Path) -> tuple[str, Sequence[Path]]:
         source: PriceFile = plugins.resolve("price_file", name)
         if paths := source.files_in(folder):
             return name, paths
-    _refuse_without_pack(folder)
+    _refuse_without_package(folder)
     hint = "a folder must be laid out as SkyPilot's catalog: PROVIDER/vms.csv"
     raise DataError(f"{folder}: no prices in it", hint=hint)
 
@@ -210,7 +210,7 @@ def refresh(user_folder: Path, today: date, *, also: Sequence[str] = ()) -> Cata
     """Bring API prices up to the data of the installed genai-prices; `also` adds provider/model.
 
     No network: it is as new as the package. Writes one file among the user's own, where there is
-    something to write. Raises MissingExtra without the pack, DataError for an unknown provider."""
+    something to write. Raises MissingExtra without the package, DataError for an unknown provider."""
     price_list: PriceList = plugins.resolve("price_list", _GENAI)
     whole = prices(user_folder)
     _check_providers(also, whole)
@@ -263,19 +263,17 @@ def _recognised(path: Path) -> str:
     }
     if found := next((name for name, of in sources.items() if of.recognises(path)), None):
         return found
-    _refuse_without_pack(path)
+    _refuse_without_package(path)
     forms = ", ".join(source.form for source in sources.values())
     hint = f"known are {forms}, and finewright's YAML"
     raise DataError(f"{path}:1: these columns are of no catalog we know", hint=hint)
 
 
-def _refuse_without_pack(path: Path) -> None:
-    """Raise MissingExtra where a pack that is not installed might read it."""
+def _refuse_without_package(path: Path) -> None:
+    """Raise MissingExtra where a package that is not installed might read it."""
     if missing := plugins.not_installed("price_file"):
-        name, command = next(iter(missing.items()))
-        pack = f"finewright-{plugins.PACKS['price_file'][name]}"
-        what = f"{path}: prices of other catalogs need the pack {pack}, which is not installed"
-        raise MissingExtra(what, hint=command)
+        what = f"{path}: prices of other catalogs need a package that is not installed"
+        raise MissingExtra(what, hint=next(iter(missing.values())))
 
 
 def _origin(

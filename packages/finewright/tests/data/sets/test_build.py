@@ -134,9 +134,9 @@ def test_an_unknown_set_is_told_what_was_meant():
     assert caught.value.hint == "did you mean 'sql'?"
 
 
-def test_a_set_whose_pack_is_not_installed_is_one_line_with_its_extra(tmp_path, monkeypatch):
+def test_a_set_whose_package_is_not_installed_is_one_line_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(plugins, "installed", lambda kind: [])
-    with pytest.raises(MissingExtra, match="'erc7730' needs the pack finewright-web3") as caught:
+    with pytest.raises(MissingExtra, match="'erc7730' comes with finewright-web3") as caught:
         build_set("erc7730", tmp_path / "out")
     assert caught.value.hint == 'pip install "finewright[web3]"'
     assert not (tmp_path / "out").exists()

@@ -64,7 +64,7 @@ def test_what_only_looks_like_it_is_not_found(text: str) -> None:
     assert [(span.type, text[span.start : span.end]) for span in found] == []
 
 
-def test_a_type_whose_pack_is_not_installed_is_refused_before_a_text_is_read(
+def test_a_type_whose_package_is_not_installed_is_refused_before_a_text_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caches = (find_module.recognisers, find_module._recognisers)
@@ -73,7 +73,7 @@ def test_a_type_whose_pack_is_not_installed_is_refused_before_a_text_is_read(
         cached.cache_clear()
     try:
         for run in (lambda: find("", {"crypto_address"}), lambda: require({"crypto_address"})):
-            with pytest.raises(MissingExtra, match="needs the pack finewright-web3") as caught:
+            with pytest.raises(MissingExtra, match="comes with finewright-web3") as caught:
                 run()
             assert caught.value.hint == 'pip install "finewright[web3]"'
         assert find("ann@example.org", {"email"})

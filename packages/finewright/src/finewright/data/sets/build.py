@@ -48,7 +48,7 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
 
 
 def data_sets() -> DataSets:
-    """Every data set that can be built here, and those whose pack is not installed."""
+    """Every data set that can be built here, and those whose package is not installed."""
     facts = {name: plugins.resolve("set", name)().facts for name in plugins.names("set")}
     return DataSets(sets=facts, not_installed=plugins.not_installed("set"))
 

@@ -40,7 +40,7 @@ def set_page(report: SetReport) -> Page:
 
 
 def _missing(report: DataSets) -> Iterator[str]:
-    """The sets of packs that are not there, and how to install those."""
+    """The sets of packages that are not there, and how to install those."""
     named: dict[str, list[str]] = {}
     for name, install in report.not_installed.items():
         named.setdefault(install, []).append(name)

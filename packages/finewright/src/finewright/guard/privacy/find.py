@@ -15,8 +15,8 @@ DEFAULT: frozenset[FoundType] = SECRETS | frozenset(PersonalDataSpec().types)
 Finder = Callable[[str], Iterable[PersonalSpan]]
 
 
-# A type that a pack looks for, and the plugin that does.
-_OF_PACKS: dict[FoundType, str] = {"crypto_address": "wallets"}
+# A type that a package looks for, and the plugin that does.
+_OF_PACKAGES: dict[FoundType, str] = {"crypto_address": "wallets"}
 _CERTAIN = 0.9
 
 
@@ -78,9 +78,9 @@ def known_types() -> frozenset[FoundType]:
 
 
 def require(types: Collection[FoundType]) -> None:
-    """Raise MissingExtra for a type that nobody here looks for, because its pack is not installed."""
+    """Raise MissingExtra for a type that nobody here looks for, because its package is not installed."""
     for type_ in sorted(frozenset(types) - known_types()):
-        plugins.resolve("recogniser", _OF_PACKS[type_])
+        plugins.resolve("recogniser", _OF_PACKAGES[type_])
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,278 @@
+"""`bakeoff`: base models compete on the same rows with the same budget; worse ones are dropped on the way."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+from finewright.compare.comparison import Comparison
+from finewright.compare.ladder import Burden, duels, fates, ladder, verdict
+from finewright.errors import SpecError
+from finewright.evaluate.cautions import linear_problems, recall_problem
+from finewright.judge.pareto import ParetoPoint, frontier
+from finewright.lm.runtime import is_busy
+from finewright.report.cells import points
+from finewright.report.show import write_page
+from finewright.schema.bakeoff_report import AnswerBehaviour, Attempt, BakeoffReport, Finalist, Rung
+from finewright.schema.common import Problem
+from finewright.schema.evaluate import LINEAR, TUNED
+from finewright.schema.load import LoadedSpec
+from finewright.schema.nodes import Tree
+from finewright.store.atomic import write_json
+from finewright.workbench.contest import (
+    HELD_OUT,
+    Contest,
+    ContestRun,
+    HeldOut,
+    check_contest,
+    development,
+    development_rows,
+    held_out,
+    of_data,
+    open_contest,
+    train,
+    varied,
+)
+from finewright.workbench.up import OnEvent
+from finewright_advice.bakeoff.finalist import finalist, speeds
+from finewright_advice.bakeoff.report import licence
+from finewright_advice.bakeoff.spec import BakeoffSpec
+
+_LONGEST_SLUG = 40
+_CLEAR = {"permissive", "public-domain"}
+_FEW = 0.02
+
+
+def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -> BakeoffReport:
+    """Train every base model of the spec rung by rung, and compare those that reach the last.
+
+    Each run lies under the bake-off's folder in `root`; a second call goes on where the first was cut, and
+    writes report.json and report.html anew. Raises SpecError before anything runs where there is nothing
+    to compare or to choose by."""
+    spec = loaded.spec.section("bakeoff", BakeoffSpec) or BakeoffSpec()
+    metric = check_contest(loaded, "bakeoff", spec.metric)
+    if len(loaded.spec.base_models) < 2:  # noqa: PLR2004 - it takes two
+        raise SpecError(
+            f"{loaded.path}: base_models: one model has nobody to compete with", hint="name two"
+        )
+    folder = open_contest(loaded, "bakeoff", root, (), on_event=on_event)
+    contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
+    entries, rungs = _climbed(contest, spec)
+    contest.say("the finalists are timed in turns")
+    speed = speeds(contest, entries, spec.timed_answers)
+    answered: dict[str, HeldOut] = {}
+    finalists: dict[str, Finalist] = {}
+    for entry in entries:
+        name = entry.base_model
+        contest.say(f"{name}: asked the rows that chose nothing")
+        answered[name] = held_out(contest, entry, name)
+        finalists[name] = finalist(contest, entry, answered[name], speed[name], today=today)
+    report = _report(contest, entries, rungs, finalists, answered)
+    write_json(folder / "report.json", report.model_dump(mode="json"))
+    write_page(report, folder / "report.html")
+    return report
+
+
+def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[Rung]]:
+    """The runs of the last rung, and the rungs before it."""
+    left: Sequence[str] = contest.loaded.spec.base_models
+    *early, whole = ladder(len(left), spec.eta, spec.rungs)
+    rungs: list[Rung] = []
+    for number, share in enumerate(early, 1):
+        if len(left) == 1:
+            break
+        title = f"rung {number} of {len(early) + 1}: {len(left)} models, {share:.3g} of the budget"
+        contest.say(title)
+        entries = _trained(contest, left, share, f"rung-{number}")
+        rungs.append(_rung(contest, number, share, entries, spec.eta))
+        dropped = {a.base_model for a in rungs[-1].attempts if a.is_dropped}
+        left = [model for model in left if model not in dropped]
+    contest.say(f"the last rung: {', '.join(left)}, the whole budget")
+    return _trained(contest, left, whole, "whole"), rungs
+
+
+def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) -> list[ContestRun]:
+    found = []
+    for model in models:
+        number = contest.loaded.spec.base_models.index(model) + 1
+        name = f"{number}-{_slug(model)}-{stage}"
+        values = {"name": name, "base_models": [model], **_budget(contest.loaded, share)}
+        if share < 1:
+            values["train.prove_elsewhere"] = False  # only what may be the result
+        found.append(train(contest, varied(contest, values)))
+    return found
+
+
+def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
+    """The keys that make a share of the training. Each rung trains anew with a schedule of its own length: a
+    rate that was to fall much later says little of where it would have ended."""
+    train_spec = loaded.spec.train
+    if train_spec.max_steps is None:
+        return {"train.epochs": train_spec.epochs * share}
+    steps = max(1, round(train_spec.max_steps * share))
+    look_keys = ("train.eval_steps", "train.early_stopping", "train.keep")
+    if loaded.set_keys.isdisjoint(look_keys):
+        return {"train.max_steps": steps, "train.eval_steps": steps}  # one look: answers decide
+    return {"train.max_steps": steps}
+
+
+def _rung(
+    contest: Contest, number: int, share: float, entries: Sequence[ContestRun], eta: int
+) -> Rung:
+    by_model = {entry.base_model: entry for entry in entries}
+    attempts = tuple(
+        Attempt(
+            base_model=fate.system,
+            run=str(by_model[fate.system].run.root),
+            score=fate.score,
+            difference=fate.difference,
+            is_dropped=fate.is_dropped,
+            why=fate.why,
+            steps=by_model[fate.system].trained.steps,
+            train_seconds=by_model[fate.system].trained.seconds,
+        )
+        for fate in fates(development(contest, entries), eta)
+    )
+    for attempt in attempts:
+        contest.say(f"{attempt.base_model}: {100 * attempt.score.value:.1f} %, {attempt.why}")
+    return Rung(number=number, share=share, attempts=attempts)
+
+
+def _points(finalists: Sequence[Finalist], last: Comparison) -> dict[str, ParetoPoint]:
+    """What each takes for an answer, and how good it is."""
+    return {
+        each.base_model: ParetoPoint(each.speed.answer_ms_mean, last.score(each.base_model).value)
+        for each in finalists
+    }
+
+
+def _report(
+    contest: Contest,
+    entries: Sequence[ContestRun],
+    rungs: Sequence[Rung],
+    by_name: Mapping[str, Finalist],
+    answered: Mapping[str, HeldOut],
+) -> BakeoffReport:
+    tuned = {name: each.systems.systems[TUNED] for name, each in answered.items()}
+    last = Comparison(tuned, contest.metric, contest.options)
+    best, *_ = names = last.ranked()
+    finalists = [by_name[name] for name in names]
+    against = answered[best].systems
+    linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
+    unbeaten = frontier(_points(finalists, last))
+    burdens = {each.base_model: _burden(each) for each in finalists}
+    fought = duels(last)
+    said = verdict(last.score(best), fought, burdens, contest.options)
+    return BakeoffReport(
+        name=contest.loaded.spec.name,
+        folder=str(contest.folder),
+        metric=contest.metric,
+        confidence=contest.options.confidence,
+        rows_train=entries[0].data.rows_train,
+        rows_development=len(development_rows(contest, entries[0])),
+        rows_held_out=last.score(best).n,
+        rungs=tuple(rungs),
+        finalists=tuple(finalists),
+        duels=tuple(fought),
+        linear=linear,
+        linear_score=against.score(LINEAR) if linear else None,
+        frontier=tuple(name for name in names if name in unbeaten),
+        winner=said.winner,
+        choice=said.choice,
+        verdict=said.sentence,
+        problems=(
+            *linear_problems([linear] if linear else [], contest.options.confidence),
+            *_recall(finalists[0]),
+            *_cautions(contest, finalists),
+            *_other_rows(entries),
+            *of_data(entries[0]),
+        ),
+    )
+
+
+def _recall(best: Finalist) -> Iterator[Problem]:
+    """What the leaderboard is a measure of, where rows were compared with those that train."""
+    repeated, new = (score.n if score else 0 for score in (best.repeated_rows, best.new_rows))
+    yield from recall_problem(HELD_OUT, repeated, new)
+
+
+def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
+    """Tokenizers differ, so a row may be too long for one model alone."""
+    lost = {
+        entry.base_model: sum(entry.trained.counts.rows_dropped.values())
+        + entry.trained.counts.rows_truncated
+        for entry in entries
+    }
+    if len(set(lost.values())) > 1:
+        counts = ", ".join(f"{name} {count}" for name, count in lost.items())
+        yield Problem(
+            level="warning",
+            key="train.max_length",
+            message=f"the models did not train on the same rows: too long were for {counts}",
+            hint="raise it until no row is dropped or cut",
+        )
+
+
+def _burden(each: Finalist) -> Burden:
+    busy = is_busy(each.speed.cores_others_used)
+    return Burden(each.parameters, each.speed.answer_ms, busy)
+
+
+def _of_finalist(each: Finalist) -> Iterator[Problem]:
+    yield from _of_answers(each.base_model, each.behaviour)
+    if (gain := each.gain) and gain.low <= 0:
+        yield Problem(
+            level="warning",
+            message=f"{each.base_model}: training is not shown to help: {points(gain)}",
+            hint="train longer, or on more rows",
+        )
+    if not _CLEAR.issuperset(each.license_classes):
+        yield Problem(
+            level="warning",
+            message=f"{each.base_model}: licence {licence(each)}",
+            hint="read its terms before you build on it",
+        )
+
+
+def _busy(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
+    busy = [each for each in finalists if is_busy(each.speed.cores_others_used)]
+    if busy:
+        used = ", ".join(f"{e.base_model} {e.speed.cores_others_used:.1f}" for e in busy)
+        yield Problem(
+            level="warning",
+            message=f"other work kept the machine busy while answers were timed (cores: {used}), so times say"
+            " little and decide nothing",
+            hint=f"on a quiet machine, delete times.jsonl in {contest.folder} and run the same command",
+        )
+
+
+def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Problem]:
+    for each in finalists:
+        yield from _of_finalist(each)
+    yield from _busy(contest, finalists)
+    if any(each.behaviour.other_language is None for each in finalists):
+        hint = 'pip install "finewright[data]"'
+        yield Problem(level="info", message="nobody looked for other languages", hint=hint)
+    if "perplexity" in contest.loaded.spec.evaluate.metrics:
+        what = "perplexity is left out: it is by token, and each model has its own"
+        yield Problem(level="info", key="evaluate.metrics", message=what)
+
+
+def _of_answers(name: str, found: AnswerBehaviour) -> Iterator[Problem]:
+    odd = {
+        "do not end by themselves": (found.ended.n - found.ended.count, found.ended.n),
+        "end in a loop": (found.looped.count, found.looped.n),
+        "are in a script that nobody asked for": (found.other_script.count, found.other_script.n),
+    }
+    if found.other_language:
+        counted = found.other_language
+        odd["are in a language that nobody asked for"] = (counted.count, counted.n)
+    for what, (count, n) in odd.items():
+        if count > _FEW * n:
+            yield Problem(level="warning", message=f"{name}: {count} of {n} answers {what}")
+
+
+def _slug(model: str) -> str:
+    """What a run may be called of a model's name or path."""
+    words = re.sub(r"[^a-z0-9]+", "-", Path(model).name.casefold()).strip("-")
+    return words[:_LONGEST_SLUG].strip("-") or "model"

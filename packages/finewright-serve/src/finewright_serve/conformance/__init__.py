@@ -1,0 +1,1 @@
+"""The suites that an engine of another package must pass."""

@@ -1,0 +1,225 @@
+"""The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from finewright_serve.gateway.access import REQUEST
+from finewright_serve.gateway.bodies import Body, read_body
+from finewright_serve.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
+from finewright_serve.gateway.connected import EventStream, refused
+from finewright_serve.gateway.errors import ApiError
+from finewright_serve.gateway.exchange import Exchange
+from finewright_serve.gateway.gateway import Gateway
+from finewright_serve.gateway.keys import KeyRing
+from finewright_serve.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
+from finewright_serve.gateway.question import ServedModel
+from finewright_serve.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from finewright_serve.gateway.responses_form import ResponsesForm
+from finewright_serve.gateway.responses_request import ResponsesRequest
+from finewright_serve.gateway.steps import QuestionCaller
+from finewright_serve.gateway.unread import BodyReading
+
+OPEN = frozenset({"/healthz", "/readyz"})
+
+
+def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The application; `more` are routes behind the same door."""
+    routes = _Routes(gateway)
+    known: list[BaseRoute] = [
+        ReadRoute("/healthz", routes.health, "Is the process there?"),
+        ReadRoute("/readyz", routes.ready, "Would a question be answered?"),
+        ReadRoute("/metrics", routes.metrics, "Counters, for Prometheus.", "text/plain"),
+        ReadRoute("/v1/models", routes.models, "What is served."),
+        ReadRoute("/v1/models/{model:path}", routes.model, "One of the models."),
+        _streamed("/v1/chat/completions", routes.chat, "Answer a conversation.", ChatRequest),
+        _streamed("/v1/completions", routes.complete, "Go on from a text.", CompletionRequest),
+        _streamed("/v1/responses", routes.respond, "Answer items.", ResponsesRequest),
+        PostedRoute("/v1/embeddings", routes.embed, "Vectors of texts.", EmbeddingRequest),
+    ]
+    document = openapi_of([*known, *more], OPEN)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(document)
+
+    known.append(Route("/openapi.json", openapi))
+    return _Door(Router([*known, *more], lifespan=lambda _: _closing(gateway)), gateway, keys)
+
+
+@asynccontextmanager
+async def _closing(gateway: Gateway) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await gateway.close()
+
+
+def _streamed(path: str, work: Work, sentence: str, body: type[BaseModel]) -> PostedRoute:
+    return PostedRoute(path, work, sentence, body, streams=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    gateway: Gateway
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        if await self.gateway.is_ready():
+            return JSONResponse({"status": "ready"})
+        return refused(ApiError("no question would be answered", status=503, retry_after=1))
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self.gateway.measures.text(), media_type="text/plain; version=0.0.4")
+
+    async def models(self, request: Request) -> Response:
+        asker, started = asker_of(request), self.gateway.started
+        rows = [model_object(each, started, asker) for each in self.gateway.models_for(asker)]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def model(self, request: Request) -> Response:
+        try:
+            _, found = self.gateway.find(request.path_params["model"], asker_of(request))
+        except ApiError as error:
+            return refused(error)
+        return JSONResponse(model_object(found, self.gateway.started, asker_of(request)))
+
+    async def chat(self, request: Request) -> Response | EventStream:
+        posted = await self._body(request, ChatRequest)
+        has_scores = bool(posted.logprobs)
+        return await self._answer(request, posted, lambda model: ChatForm(model, has_scores))
+
+    async def complete(self, request: Request) -> Response | EventStream:
+        posted = await self._body(request, CompletionRequest)
+        has_scores = posted.logprobs is not None
+        return await self._answer(request, posted, lambda model: TextForm(model, has_scores))
+
+    async def respond(self, request: Request) -> Response | EventStream:
+        posted = await self._body(request, ResponsesRequest)
+        return await self._answer(request, posted, lambda model: ResponsesForm(model, posted))
+
+    async def _answer(
+        self,
+        request: Request,
+        posted: ChatRequest | CompletionRequest | ResponsesRequest,
+        form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
+    ) -> Response | EventStream:
+        asker = asker_of(request)
+        questions = posted.questions(self.gateway.limits)
+        _, model = self.gateway.find(posted.model, asker)
+        form = form_of(model)
+        pieces = self.gateway.answers(questions, asker)
+        try:
+            if posted.stream:
+                return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
+            number = sum(each.num_answers for each in questions)
+            return JSONResponse(form.whole(await gathered(pieces, number)))
+        except ApiError as error:
+            raise error.renamed(posted.names) from None
+
+    async def embed(self, request: Request) -> Response:
+        posted = await self._body(request, EmbeddingRequest)
+        found = await self.gateway.embed(posted.model, posted.texts(), asker_of(request))
+        usage = {"prompt_tokens": found.num_tokens, "total_tokens": found.num_tokens}
+        rows = vectors_of(found.vectors, posted.encoding_format == "base64")
+        return JSONResponse({"object": "list", "data": rows, "model": posted.model, "usage": usage})
+
+    async def _body(self, request: Request, model: type[Body]) -> Body:
+        limits = self.gateway.limits
+        most, seconds = limits.body_bytes, limits.body_seconds
+        return await read_body(request, model, most_bytes=most, seconds=seconds)
+
+
+def asker_of(request: Request) -> QuestionCaller:
+    """Whose request it is, as the door found out."""
+    asker: QuestionCaller = request.state.asker
+    return asker
+
+
+class _Door:
+    """Lets in who has a key, counts, and gives every response an id. No header opens other origins.
+
+    It is all that stands around the routes: every layer would take its time of every piece of an answer."""
+
+    def __init__(self, router: Router, gateway: Gateway, keys: KeyRing | None) -> None:
+        self._router, self._gateway, self._keys = router, gateway, keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self  # by which the router knows that its errors are taken care of
+        if scope["type"] != "http":
+            await self._router(scope, receive, send)
+            return
+        exchange = Exchange(
+            scope, BodyReading.of(receive, scope["headers"]), send, self._gateway.limits
+        )
+        REQUEST.set(exchange.number)
+        try:
+            await self._entered(exchange)
+        except asyncio.CancelledError:
+            if not self._gateway.admission.has_ended:  # a client that reads nothing to the end
+                raise
+        finally:
+            route = self._route(scope)
+            self._gateway.measures.requested(route, exchange.status)
+            exchange.log(route)
+
+    async def _entered(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        try:
+            scope.setdefault("state", {})["asker"] = self._asker(scope)
+            await self._router(scope, exchange.receive, exchange.send)
+        except Exception as error:
+            if exchange.has_begun:
+                raise
+            await _refused(scope, error)(scope, exchange.receive, exchange.send)
+
+    def _route(self, scope: Scope) -> str:
+        """The route as it is counted, also of a request that was not let in; "other" where there is none."""
+        route = scope.get("route") or next(
+            (each for each in self._router.routes if each.matches(scope)[0] is not Match.NONE), None
+        )
+        return route.path if isinstance(route, Route) else "other"
+
+    def _asker(self, scope: Scope) -> QuestionCaller:
+        path = scope["path"]
+        if self._keys is None or path in OPEN:
+            return QuestionCaller("", "admin" if self._keys is None else "user", path)
+        headers = dict(scope["headers"])
+        owner = self._keys.owner(headers.get(b"authorization", b"").decode("latin-1"))
+        return QuestionCaller(owner.id, owner.role, path, owner.owner)
+
+
+def model_object(model: ServedModel, started: int, asker: QuestionCaller) -> dict[str, Any]:
+    """OpenAI's model, with what more is known of it. A system prompt may be a secret: admins alone see it."""
+    is_shown = model.system_prompt and asker.role == "admin"
+    more = {"system_prompt": model.system_prompt} if is_shown else {}
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": started,
+        "owned_by": "finewright",
+        "engine": model.engine,
+        "fingerprint": model.fingerprint,
+        "max_model_len": model.context,
+        **more,
+    }
+
+
+def _refused(scope: Scope, error: Exception) -> Response:
+    """The response to an error of a route, or to there being none."""
+    if not isinstance(error, HTTPException):
+        return refused(error)
+    what = {404: f"there is no {scope['path'][:100]}", 405: f"not with {scope['method']}"}
+    found = refused(ApiError(what.get(error.status_code, error.detail), status=error.status_code))
+    found.headers.update(error.headers or {})
+    return found

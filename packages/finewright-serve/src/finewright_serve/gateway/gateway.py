@@ -1,0 +1,170 @@
+"""From a question to the pieces of its answer: the model, the steps, a slot, the engine."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field, replace
+
+from finewright_serve.gateway.admission import Admission, TimeLimit
+from finewright_serve.gateway.errors import ApiError
+from finewright_serve.gateway.measures import Measures
+from finewright_serve.gateway.question import (
+    AnswerPiece,
+    GatewayQuestion,
+    ModelEngine,
+    ServedModel,
+    TextVectors,
+    TokenUsage,
+)
+from finewright_serve.gateway.steps import AnswerRecord, AnswerStep, QuestionCaller
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """What a request may take. Seconds are of the body, of waiting for a slot, and of the whole answer."""
+
+    body_bytes: int = 4 * 2**20
+    body_seconds: float = 30.0
+    answer_seconds: float = 600.0
+    max_tokens: int = 4096
+    temperature: float = 0.0
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The engines behind one door."""
+
+    engines: Sequence[ModelEngine]
+    admission: Admission
+    measures: Measures
+    limits: GatewayLimits = GatewayLimits()
+    steps: Sequence[AnswerStep] = ()
+    started: int = field(default_factory=lambda: int(time.time()))
+
+    def models(self) -> dict[str, ServedModel]:
+        """Every model by its id."""
+        return {model.id: model for engine in self.engines for model in engine.models()}
+
+    async def is_ready(self) -> bool:
+        """Would a question be answered?"""
+        if self.admission.draining:
+            return False
+        return any(await asyncio.gather(*(engine.is_ready() for engine in self.engines)))
+
+    async def close(self) -> None:
+        """Let the engines go."""
+        for engine in self.engines:
+            await engine.close()
+
+    def models_for(self, asker: QuestionCaller) -> list[ServedModel]:
+        """Those that the asker may see."""
+        return [model for model in self.models().values() if _may_ask(asker, model)]
+
+    def find(self, model: str, asker: QuestionCaller) -> tuple[ModelEngine, ServedModel]:
+        """The engine of a model. Raises ApiError where there is none of that id that the asker may see."""
+        for engine in self.engines:
+            for served in engine.models():
+                if served.id == model and _may_ask(asker, served):
+                    return engine, served
+        what = f"the model {model[:100]!r} does not exist; GET /v1/models lists those there are"
+        raise ApiError(what, status=404, param="model", code="model_not_found")
+
+    def answers(
+        self, questions: Sequence[GatewayQuestion], asker: QuestionCaller
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        """The pieces of the answers to all questions, numbered on, one question after the other, so that a
+        request takes one slot. Raises ApiError as `answer`."""
+        if len(questions) == 1:
+            return self.answer(questions[0], asker)
+        return self._one_by_one(questions, asker)
+
+    async def _one_by_one(
+        self, questions: Sequence[GatewayQuestion], asker: QuestionCaller
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        first, usage = 0, TokenUsage()
+        for question in questions:
+            async with aclosing(self.answer(question, asker)) as pieces:
+                async for piece in pieces:
+                    usage += piece.usage or TokenUsage()
+                    so_far = usage if piece.usage else None
+                    yield replace(piece, choice=first + piece.choice, usage=so_far)
+            first += question.num_answers
+
+    async def answer(
+        self, question: GatewayQuestion, asker: QuestionCaller
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        """The pieces of the answer. Raises ApiError, before the first piece or where the time is over."""
+        begun, usage, outcome = time.monotonic(), TokenUsage(), "cut"
+        try:
+            async with aclosing(self._answered(question, asker, begun)) as pieces:
+                async for piece in pieces:
+                    usage = piece.usage or usage
+                    yield piece
+            outcome = "done"
+        except ApiError as error:
+            outcome = error.code or str(error.status)
+            raise
+        except Exception:
+            outcome = "500"
+            raise
+        finally:
+            record = AnswerRecord(outcome, usage, time.monotonic() - begun)
+            self.measures.ended(question.model, record)
+            for step in self.steps:
+                await step.after(question, asker, record)
+
+    async def _answered(
+        self, question: GatewayQuestion, asker: QuestionCaller, begun: float
+    ) -> AsyncGenerator[AnswerPiece, None]:
+        self.find(question.model, asker)
+        question = replace(question, key=asker.key, project=asker.project)
+        for step in self.steps:
+            question = await step.before(question, asker)
+        engine, _ = self.find(question.model, asker)
+        async with (
+            self.admission.slot(engine, asker.key),
+            aclosing(engine.answer(self._bounded(question))) as made,
+        ):
+            pieces: AsyncIterator[AnswerPiece] = made
+            for step in self.steps:
+                pieces = step.pieces(question, pieces)
+            is_first = True
+            with self._time_of_answer() as limit:
+                async for piece in pieces:
+                    if is_first:
+                        self.measures.begun(question.model, time.monotonic() - begun)
+                        is_first = False
+                    limit.rest()
+                    yield piece
+                    limit.watch()
+
+    def _bounded(self, question: GatewayQuestion) -> GatewayQuestion:
+        most = self.limits.max_tokens
+        if (question.max_tokens or 0) > most:
+            what = f"max_tokens: {question.max_tokens}, and this server gives {most} at most"
+            raise ApiError(what, param="max_tokens", code="invalid_value")
+        return question
+
+    @contextmanager
+    def _time_of_answer(self) -> Iterator[TimeLimit]:
+        seconds = self.limits.answer_seconds
+        end = asyncio.get_running_loop().time() + seconds
+        what = f"the answer took longer than {seconds:g} s; ask for fewer tokens"
+        with self.admission.within(end, ApiError(what, status=504, code="timeout")) as limit:
+            yield limit
+
+    async def embed(self, model: str, texts: Sequence[str], asker: QuestionCaller) -> TextVectors:
+        """The vectors of texts."""
+        engine, served = self.find(model, asker)
+        if not served.embeds:
+            raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
+        late = ApiError("the vectors took too long", status=504, code="timeout")
+        async with self.admission.slot(engine, asker.key):
+            end = asyncio.get_running_loop().time() + self.limits.answer_seconds
+            with self.admission.within(end, late):
+                return await engine.embed(model, texts)
+
+
+def _may_ask(asker: QuestionCaller, model: ServedModel) -> bool:
+    return model.owner == "" or asker.may_see(model.owner)

@@ -5,12 +5,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from price_files import APIS, LITELLM, SAID, TODAY, litellm, written
 
 from finewright.catalog.prices import api_named, packaged_prices, prices
 from finewright.conformance.price_file import PriceFileConformance
 from finewright.errors import DataError
 from finewright.workbench.price_files import import_file
+from price_files import APIS, LITELLM, SAID, TODAY, litellm, written
 
 
 class TestApis(PriceFileConformance):

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from price_files import GPUHUNT, PLAIN, SAID, SKYPILOT, TODAY, written
 
 from finewright.catalog.prices import machines_of, packaged_prices, prices
 from finewright.conformance.price_file import PriceFileConformance
@@ -11,6 +10,7 @@ from finewright.errors import DataError
 from finewright.report.show import text_of
 from finewright.schema.cost import Range
 from finewright.workbench.price_files import ImportStatement, check_file, import_file
+from price_files import GPUHUNT, PLAIN, SAID, SKYPILOT, TODAY, written
 
 HEAD, *LINES = GPUHUNT.splitlines(keepends=True)
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postgres_server import APT_PACKAGES, PASSWORD, Server, has_pgvector, running
 
 from finewright.conformance.documents import (
     ALLOWANCES,
@@ -29,6 +28,7 @@ from finewright.errors import DataError
 from finewright.rag.index import Counts, Document, Index
 from finewright.rag.words import words
 from finewright_postgres import index as postgres
+from postgres_server import APT_PACKAGES, PASSWORD, Server, has_pgvector, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

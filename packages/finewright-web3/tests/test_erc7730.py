@@ -4,7 +4,6 @@ import json
 from collections import Counter
 
 import pytest
-from registry import CHAINS, descriptor, embedded, field, many
 
 from finewright.errors import DataError
 from finewright_web3.erc7730 import (
@@ -16,6 +15,7 @@ from finewright_web3.erc7730 import (
     house_style,
     parse_registry,
 )
+from registry import CHAINS, descriptor, embedded, field, many
 
 SEND = {"intent": "Send Tokens", "fields": [field("to", "Recipient", "addressName")]}
 SETTINGS = Erc7730Settings(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from registry import embedded, many
 
 from finewright.conformance.packages import fetched, packaged
 from finewright.conformance.set import SetConformance
@@ -14,6 +13,7 @@ from finewright.data.sets.build import build_set, data_sets
 from finewright.data.sets.content import Fetched
 from finewright_web3.sets import natspec, solidity
 from finewright_web3.solidity import family_of_row
+from registry import embedded, many
 
 CONVERSATIONS = [
     "test_seen.jsonl",

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from cost.jobs import LLAMA_8B, job_of
 
+from cost.jobs import LLAMA_8B, job_of
 from finewright.catalog.prices import packaged_prices
 from finewright.schema.adapter import AdapterSpec, FullSpec, IA3Spec, LoraSpec
 from finewright.schema.cost import HostedEstimate, Range

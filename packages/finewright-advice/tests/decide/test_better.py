@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from decide.advising import TODAY, advise, spec
 
+from decide.advising import TODAY, advise, spec
 from finewright_advice.decide.results import DecideReport
 from finewright_advice.decide.run import decide_file
 from finewright_advice.decide.spec import UNKNOWN

@@ -3,8 +3,8 @@
 from typing import get_args
 
 import pytest
-from decide.advising import spec
 
+from decide.advising import spec
 from finewright.catalog.advice import packaged_advice
 from finewright_advice.decide.case import POINTS, assumed, joined, middle, swings
 from finewright_advice.decide.spec import Aim, DecideSpec, Task

@@ -4,8 +4,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from decide.advising import TODAY, advise, dropped, of_rule, spec
 
+from decide.advising import TODAY, advise, dropped, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.errors import DataError

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from decide.advising import exactly, figures, spec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decide.advising import exactly, figures, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.schema.decide import Method
 from finewright_advice.decide.arms import ARMS, Arm

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import pytest
-from decide.advising import advise, exactly, hand_made, spec
 
+from decide.advising import advise, exactly, hand_made, spec
 from finewright.judge.power import DIFFERENCE, rows_needed
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import Case

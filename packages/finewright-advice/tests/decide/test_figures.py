@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from decide.advising import TODAY, spec
 
+from decide.advising import TODAY, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.estimate.money import exact, product

@@ -3,6 +3,9 @@
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from decide.advising import (
     TODAY,
     advise,
@@ -13,9 +16,6 @@ from decide.advising import (
     of_rule,
     spec,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from finewright.catalog.advice import packaged_advice
 from finewright.schema.cost import Range
 from finewright.schema.decide import Method

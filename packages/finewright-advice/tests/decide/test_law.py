@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from decide.advising import advise, hand_made, of_rule, spec
 
+from decide.advising import advise, hand_made, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.laws import packaged_laws
 from finewright_advice.decide.case import middle

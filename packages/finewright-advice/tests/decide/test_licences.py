@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from decide.advising import advise, dropped, of_rule, spec
 
+from decide.advising import advise, dropped, of_rule, spec
 from finewright.catalog.licences import model_licence
 from finewright.catalog.open_models import open_models
 from finewright.report.text import as_text

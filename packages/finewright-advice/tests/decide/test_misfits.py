@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from decide.advising import advise, dropped, spec
 from decide.test_figures import FT, figured
-
 from finewright.report.show import text_of
 from finewright_advice.decide.arms import Arm
 

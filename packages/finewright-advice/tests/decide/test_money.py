@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from decide.advising import TODAY, advise, dropped, exactly, of_rule, spec
 
+from decide.advising import TODAY, advise, dropped, exactly, of_rule, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import api_named, packaged_prices
 from finewright.report.show import text_of

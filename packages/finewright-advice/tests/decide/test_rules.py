@@ -1,8 +1,8 @@
 """The practical rules that the guidance agrees on, as golden tests over the packaged facts."""
 
 import pytest
-from decide.advising import advise, dropped, of_rule, spec
 
+from decide.advising import advise, dropped, of_rule, spec
 from finewright_advice.decide.spec import DecideSpec
 
 ENOUGH = {"month_budget_usd": 2000, "effort_hours": 800}

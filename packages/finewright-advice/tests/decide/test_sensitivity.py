@@ -6,10 +6,10 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from decide.advising import advise, exactly, hand_made, spec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from decide.advising import advise, exactly, hand_made, spec
 from finewright.catalog.advice import packaged_advice
 from finewright.schema.decide import Criterion
 from finewright_advice.decide.arms import ARMS, Arm

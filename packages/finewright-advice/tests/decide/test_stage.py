@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from decide.advising import spec
-
 from by_hand import context_of, run_in
+from decide.advising import spec
 from finewright.schema.run import RunSpec
 from finewright.store.stage import StageContext
 from finewright_advice.decide.results import DecideReport

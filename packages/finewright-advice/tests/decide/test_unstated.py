@@ -1,8 +1,8 @@
 """What nobody states is wide enough that what is stated still decides."""
 
 import pytest
-from decide.advising import advise, spec
 
+from decide.advising import advise, spec
 from finewright_advice.decide.results import DecideReport
 
 LARGE = {

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from decide.advising import advise, exactly, hand_made, spec
 
+from decide.advising import advise, exactly, hand_made, spec
 from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.report.show import text_of
 from finewright_advice.decide.arms import Arm, Machines

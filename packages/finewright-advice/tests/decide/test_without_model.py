@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from decide.advising import advise, dropped, of_rule, spec
 from decide.test_figures import figured
-
 from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.results import DecideReport
 

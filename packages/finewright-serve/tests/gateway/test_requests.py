@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from jobs.test_routes import HOSTS
 from pydantic import BaseModel, ValidationError
 from starlette.testclient import TestClient
 
@@ -21,6 +20,7 @@ from finewright_serve.gateway.question import AnswerPiece, CalledTool, TokenUsag
 from finewright_serve.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from finewright_serve.gateway.responses_request import ResponsesRequest
 from gateway.test_responses import LAST, Scripted, asking
+from jobs.test_routes import HOSTS
 
 CHATS, TEXTS, ITEMS, VECTORS = "chat/completions", "completions", "responses", "embeddings"
 HI = {"role": "user", "content": "Hi"}

@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from gateway.test_native import lora, model
 
 import tiny
 from finewright.lm.model import LM
@@ -14,6 +13,7 @@ from finewright_serve.gateway.native import NativeEngine, NativeModel
 from finewright_serve.gateway.question import GatewayQuestion
 from finewright_serve.jobs.job import TunedResult
 from finewright_serve.jobs.tuned import TunedModels
+from gateway.test_native import lora, model
 
 from .conftest import Api
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import openai
 import pytest
-from jobs.conftest import unread
 
 from e2e.processes import wait_until
 from finewright_serve.jobs.folder import JobFolder
+from jobs.conftest import unread
 from serve.serving import Serving, save_base, started, stop
 
 pytestmark = pytest.mark.torch

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from jobs.conftest import unread
-from jobs.test_routes import TRAVERSALS
 from starlette.testclient import TestClient
 
 from finewright.errors import ModelError
@@ -23,6 +21,8 @@ from finewright_serve.jobs.folder import JobFolder
 from finewright_serve.loading import RunLoading
 from finewright_serve.local import LocalModels
 from finewright_serve.spec import ServedTarget
+from jobs.conftest import unread
+from jobs.test_routes import TRAVERSALS
 from tiny_run import trained
 
 pytestmark = pytest.mark.torch

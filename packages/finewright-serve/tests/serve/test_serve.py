@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from jobs.test_routes import TRAVERSALS
 
 from e2e.processes import start
+from jobs.test_routes import TRAVERSALS
 from serve.serving import Serving, counted, save_base, started
 
 pytestmark = pytest.mark.torch

@@ -33,11 +33,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.rag.chunk import chunks
-from finewright.rag.index import FORMAT, About, Document, Index, Indexed
-from finewright.rag.retrieve import search
-from finewright.rag.sqlite import create, open_existing
 from finewright.report.text import table
+from finewright.schema.passages import Document
+from finewright_rag.indexing.chunk import chunks
+from finewright_rag.search.retrieve import search
+from finewright_rag.stores.index import FORMAT, About, Index, Indexed
+from finewright_rag.stores.sqlite import create, open_existing
 
 DIMENSIONS = 256
 CHUNK_CHARS = 1200

@@ -167,7 +167,7 @@ def embedder(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEng
 
 
 def _embedder(target: ServedTarget) -> ModelEngine:
-    from finewright.rag.embed.load import load_embedder
+    from finewright.lm.embedders.load import load_embedder
     from finewright_serve.gateway.embedding import CountingEmbedder, EmbedderEngine
 
     loaded = load_embedder(target.target, Path)

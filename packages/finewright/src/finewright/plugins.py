@@ -9,12 +9,12 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 |---|---|---|
 | feature | a `feature.Feature` | `conformance.feature` |
 | format | some `rows.formats.native.Form` | `conformance.format` |
-| index | `rag.index.IndexStore`, by the scheme of its addresses | `conformance.index` |
+| index | an `IndexStore`, by the scheme of its addresses | finewright-rag's |
 | price_file | a `catalog.price_source.PriceFile`; `catalog import --format NAME` | `conformance.price_file` |
 | price_list | a `catalog.price_source.PriceList` | `conformance.price_list` |
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
-| embedder | a function that returns a `rag.index.Embedder` | `conformance.embedder` |
-| engine | a function (targets, `Serving`) -> `gateway.question.ModelEngine`s | finewright-serve's |
+| embedder | a function that returns a `lm.embedders.embedder.Embedder` | `conformance.embedder` |
+| engine | a function (targets, `Serving`) -> `ModelEngine`s | finewright-serve's |
 | method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
@@ -50,13 +50,12 @@ Kind = Literal[
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "embedder": {
-        "minilm": "finewright.rag.embed.minilm:load",
+        "minilm": "finewright.lm.embedders.minilm:load",
         "wordllama": "finewright.lm.static_words:load",
     },
     "engine": {},
     "feature": {
         "data": "finewright.features.data.feature:FEATURE",
-        "rag": "finewright.features.rag.feature:FEATURE",
         "mcp": "finewright.features.mcp.feature:FEATURE",
     },
     # In this order: of forms that fit equally well, the first is taken.
@@ -73,7 +72,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "tree": "finewright.rows.formats.tree:FORMS",
         "untrained": "finewright.rows.formats.untrained:FORMS",
     },
-    "index": {"": "finewright.rag.sqlite:SqliteStore"},
+    "index": {},
     "method": {
         "sft": "finewright.schema.methods:SFTSpec",
         "dpo": "finewright.schema.methods:DPOSpec",

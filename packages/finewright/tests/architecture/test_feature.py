@@ -134,7 +134,7 @@ def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
     reference = python("-c", code.format("reference()")).stdout
     assert "| `toy.to` | `3` | The last number | a toy |" in reference
     assert "### finewright toy\n" in reference
-    assert "for `rag` and for `decide` and for `serve` and for `toy`" in reference
+    assert "for `decide` and for `rag` and for `serve` and for `toy`" in reference
     architecture = python("-c", code.format("architecture()")).stdout
     assert "| `toy` | `toy` | `toy` | Count to a number. |" in architecture
 

@@ -9,8 +9,8 @@ from finewright.evaluate.arms import (
     with_passages,
     without_quotes,
 )
-from finewright.rag.index import Chunk, Passage
-from finewright.rag.prompt import messages_with
+from finewright.judge.passages import messages_with
+from finewright.schema.passages import Chunk, Passage
 from finewright.schema.rows import Row
 
 SYSTEM = {"role": "system", "content": "Be short."}

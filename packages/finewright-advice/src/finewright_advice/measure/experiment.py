@@ -10,8 +10,8 @@ from finewright.compare.asking import RowAnswer
 from finewright.compare.best_arm import recommend
 from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, question_of
+from finewright.feature import offered
 from finewright.lm import runtime
-from finewright.rag.documents import find_documents
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
@@ -138,7 +138,7 @@ def _documents(loaded: LoadedSpec) -> list[list[str]]:
     """The id and digest of every document. Raises DataError where none can be read."""
     rag = loaded.spec.section("rag", RagSpec)
     assert rag is not None
-    found = find_documents(rag.documents, loaded.resolve)
+    found = offered("rag", "documents")(rag.documents, loaded.resolve)
     documents = [[document.id, document.sha256] for document in found.read()]
     if not documents:
         raise DataError("\n".join(problem.line() for problem in found.listing.problems()))

@@ -1,105 +1,73 @@
-"""The documents of an experiment: one index as they are, one after facts changed, one without some of them.
+"""The documents of an experiment, as finewright-rag opens them: an index, and others made of it."""
 
-All three are files in the experiment's folder; the index that the spec names is never touched."""
-
-import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from finewright.rag.build import build_index
-from finewright.rag.documents import find_documents
-from finewright.rag.embed.load import load_embedder
-from finewright.rag.index import Counts, Document, Embedder, Index, Passage
-from finewright.rag.open import open_index
-from finewright.rag.retrieve import search
-from finewright.rag.target import IndexTarget
-from finewright.rag.update import OnEvent, update
+from finewright.feature import OnEvent, offered
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
+from finewright.schema.passages import Counts, Document, Passage
+from finewright.schema.raft import RaftQuestion, RaftRow, RaftSpec
 from finewright.schema.rag import RagSpec
-from finewright.store.atomic import beside, os_errors
-from finewright.workbench.signals import stop_requests
-
-_WHOLE, _CHANGED, _REDUCED = "index.sqlite", "index-changed.sqlite", "index-reduced.sqlite"
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Protocol):
     """An open index and how it is searched."""
 
-    index: Index
-    embedder: Embedder | None
-    results: int
+    @property
+    def results(self) -> int:
+        """How many passages an answer has, unless another limit is given."""
 
     def passages(self, question: str, limit: int | None = None) -> list[Passage]:
-        """The passages that suit the question, the best first; as many as the spec says, unless given."""
-        hits = search(self.index, self.embedder, question, limit=limit or self.results)
-        return [hit.passage for hit in hits]
+        """The passages that suit the question, the best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class RaftMaker(Protocol):
+    """Makes rows of questions one at a time; `dropped` counts those that become none, by reason."""
+
+    dropped: Counter[str]
+
+    def row(self, question: RaftQuestion) -> RaftRow | str:
+        """The row, or why there is none."""
+
+
+class Library(Protocol):
     """The whole index, its documents by id, and how others are made of it."""
 
-    folder: Path
-    spec: RagSpec
-    shelf: Shelf
-    documents: Mapping[str, Document]
-    problems: tuple[Problem, ...]
+    @property
+    def spec(self) -> RagSpec:
+        """What the spec says of documents and index."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The whole index."""
+
+    @property
+    def documents(self) -> Mapping[str, Document]:
+        """By id."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with documents."""
 
     def changed(self, texts: Mapping[str, str]) -> Shelf:
-        """The index after these documents were edited and indexed again, as `rag index` does it."""
-        edited = [
-            replace(
-                self.documents[id], text=text, sha256=f"{self.documents[id].sha256}, facts changed"
-            )
-            for id, text in texts.items()
-        ]
-        shelf = self._copy(_CHANGED)
-        build_index(shelf.index, shelf.embedder, edited, self.spec.chunk_chars)
-        return shelf
+        """The index after these documents were edited and indexed again."""
 
     def reduced(self, ids: Sequence[str]) -> Shelf:
         """The index without these documents."""
-        shelf = self._copy(_REDUCED)
-        shelf.index.delete(ids)
-        return shelf
+
+    def raft(self, spec: RaftSpec) -> RaftMaker:
+        """What makes rows of questions and the whole index."""
 
     def counts(self) -> Counts:
         """Of the whole index."""
-        return self.shelf.index.counts()
-
-    def _copy(self, name: str) -> Shelf:
-        path = self.folder / name
-        temporary = beside(path)
-        with os_errors(path):
-            shutil.copyfile(self.folder / _WHOLE, temporary)
-            temporary.replace(path)
-        return replace(self.shelf, index=open_index(str(path), Path))
 
 
 def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library:
     """Index the spec's documents in the folder, unless they are, and open them.
 
-    Raises DataError for documents that cannot be read, with nothing indexed."""
-    rag = loaded.spec.section("rag", RagSpec)
-    assert rag is not None
-    target = str((folder / _WHOLE).resolve())
-    spec = rag.model_copy(update={"index": target})
-    index_target = IndexTarget(spec, loaded.resolve)
-    report = update(
-        index_target, prune=True, tune=None, on_event=on_event, stop_requests=stop_requests
-    )
-    if report.tuning is None and report.calibration is None:  # an earlier call was cut before it
-        update(index_target, prune=True, tune=True, on_event=on_event, stop_requests=stop_requests)
-    documents = {d.id: d for d in find_documents(spec.documents, loaded.resolve).read()}
-    embedder = load_embedder(spec.embedder, loaded.resolve)
-    shelf = Shelf(open_index(target, Path), embedder, spec.results)
-    return Library(folder, spec, shelf, documents, tuple(report.problems))
-
-
-def closed(shelf: Shelf) -> closing[Index]:
-    """The index of a shelf, to be closed at the end of a block."""
-    return closing(shelf.index)
+    Raises DataError for documents that cannot be read, with nothing indexed, and MissingExtra."""
+    library: Library = offered("rag", "library")(loaded, folder, on_event)
+    return library

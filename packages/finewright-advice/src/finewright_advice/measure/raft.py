@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.data.raft import Raft, RaftQuestion, RaftSearch
 from finewright.errors import DataError
 from finewright.evaluate.arms import answer_of, gold_of, question_of
 from finewright.schema.common import Problem
 from finewright.schema.measure import MeasureSpec
-from finewright.schema.raft import RaftSpec
+from finewright.schema.raft import RaftQuestion, RaftSpec
 from finewright.schema.rows import Message, Row
 from finewright_advice.measure.library import Library
 
@@ -35,8 +34,7 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
     A row becomes none where its documents do not hold its answer; such are counted. Raises DataError where
     none is left."""
     shelf = library.shelf
-    made = Raft(
-        RaftSearch(shelf.index, shelf.embedder, None),
+    made = library.raft(
         RaftSpec(
             distractors=min(20, max(1, shelf.results - 1)),
             gold_share=spec.raft.gold_share,

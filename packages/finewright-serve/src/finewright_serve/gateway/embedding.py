@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
-from finewright.rag.index import Embedder
+from finewright.lm.embedders.embedder import Embedder
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion, ServedModel, TextVectors
 

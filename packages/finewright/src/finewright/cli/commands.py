@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from finewright.errors import DataError
-from finewright.feature import OnEvent, Session
+from finewright.feature import OnEvent, Session, offered
 from finewright.schema.options import (
     Columns,
     CommandOptions,
@@ -25,8 +25,8 @@ from finewright.schema.options import (
 )
 
 if TYPE_CHECKING:
-    from finewright.rag.proof import Sources
     from finewright.schema.load import LoadedSpec
+    from finewright.workbench.speakers import Speaker
 
 
 _THOUGHTS = "Longest thought in tokens; then it is closed, and the answer follows."
@@ -218,27 +218,22 @@ def chat(options: ChatOptions, session: Session) -> None:
     """A conversation on the terminal."""
     from finewright.cli.talk import talk
     from finewright.workbench.chat import Manner
-    from finewright.workbench.sourced import SourcedSpeaker
     from finewright.workbench.speakers import Speaker, speakers_of
 
     manner = Manner(
         options.max_new_tokens, options.temperature, options.seed, options.max_thought_tokens
     )
     given = (options.target, options.compare, options.draft_model)
-    with _sources(options) as sources:
+    with _sources(options) as sourced:
         speakers: list[Speaker] = speakers_of(*given, base_model=options.base_model)
-        if sources is not None:
-            anyway = options.anyway
-            speakers = [SourcedSpeaker(s, sources, always_asks=anyway) for s in speakers]
+        if sourced is not None:
+            speakers = [sourced(speaker) for speaker in speakers]
         talk(speakers, manner, system=options.system, prompt=options.prompt)
 
 
 @contextmanager
-def _sources(options: ChatOptions) -> Iterator["Sources | None"]:
-    """The index that a chat answers from, open; None without one."""
-    from finewright.rag.proof import Sources
-    from finewright.rag.target import access_of, open_target
-
+def _sources(options: ChatOptions) -> Iterator["Callable[[Speaker], Speaker] | None"]:
+    """What makes a speaker answer from the index, which is open meanwhile; None without one."""
     if not options.rag:
         for flag, given in (
             ("group", options.groups),
@@ -251,9 +246,10 @@ def _sources(options: ChatOptions) -> Iterator["Sources | None"]:
                 )
         yield None
         return
-    access = access_of(options.groups, is_owner=options.all)
-    with open_target(options.rag) as opened:
-        yield Sources(opened, access)
+    open_sources = offered("rag", "sources")
+    as_whom = {"groups": options.groups, "is_owner": options.all}
+    with open_sources(options.rag, **as_whom, always_asks=options.anyway) as sourced:
+        yield sourced
 
 
 def predict(options: PredictOptions, session: Session) -> BaseModel:

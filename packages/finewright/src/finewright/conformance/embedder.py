@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from finewright.conformance.texts import ODD_TEXTS
-from finewright.rag.index import Embedder
+from finewright.lm.embedders.embedder import Embedder
 
 _NEAR = ("How do I reset my password?", "I forgot my password and need a new one.")
 _LONGEST = 10_000

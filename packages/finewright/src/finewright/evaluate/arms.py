@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from finewright.judge.answer import answer_of as read_message
 from finewright.judge.answer import compared_text
-from finewright.rag.index import Passage
-from finewright.rag.prompt import messages_with
+from finewright.judge.passages import messages_with
+from finewright.schema.passages import Passage
 from finewright.schema.rows import Message, Row
 
 _QUOTE_LINE = re.compile(

@@ -1,6 +1,6 @@
 """What `data raft` is asked for, the rows it makes, and what it tells of them."""
 
-from typing import Any, Literal, NotRequired, Self, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,16 @@ class RaftSpec(Model):
         1024, "Longest row in tokens; longer ones lose distractors", "train.max_length", ge=64
     )
     seed: int = default(0, "Seed of what is drawn for each row", "any fixed number repeats the set")
+
+
+class RaftQuestion(NamedTuple):
+    """A question with its answer, the ids of the documents that have it, and where it is from."""
+
+    prompt: str
+    completion: str
+    gold: tuple[str, ...]
+    license: str = "unknown"
+    source: str = ""
 
 
 class PassageOf(TypedDict):

@@ -18,7 +18,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from finewright.rag.words import words
+from finewright.judge.words import words
 
 _C = 10.0
 _MOST_STEPS = 200

@@ -14,7 +14,6 @@ from finewright.features.data.options import (
     PersonalOptions,
     PoisonOptions,
     PrepareOptions,
-    RaftOptions,
     ReportOptions,
     SectionsOptions,
     ShowOptions,
@@ -113,24 +112,6 @@ def sections(options: SectionsOptions, session: Session) -> BaseModel:
     from finewright.features.data.documents import examples
 
     return examples(options.documents, options.out, longest=options.longest)
-
-
-def raft(options: RaftOptions, session: Session) -> BaseModel:
-    """Rows that train to answer from passages."""
-    from finewright.features.data.raft import raft as run
-    from finewright.rag.target import access_of
-    from finewright.schema.raft import RaftSpec
-
-    o = options
-    return run(
-        o.questions,
-        o.target,
-        o.out,
-        spec=RaftSpec(**{name: getattr(o, name) for name in RaftSpec.model_fields}),
-        embedder=o.embedder,
-        access=access_of(o.groups, is_owner=o.all),
-        on_progress=_counted(session, "raft"),
-    )
 
 
 def report(options: ReportOptions, session: Session) -> BaseModel:

@@ -19,7 +19,6 @@ _PAGES = {
     "schema.provenance:DataPageReport": "report.of_provenance:data_page_page",
     "schema.provenance:TraceReport": "report.of_provenance:trace_page",
     "schema.provenance:WithoutReport": "report.of_provenance:without_page",
-    "schema.raft:RaftReport": "features.data.report:raft_page",
     "schema.scale:PrepareReport": "features.data.report_checks:prepare_page",
     "schema.sets:SetReport": "features.data.report_sets:set_page",
 }
@@ -87,12 +86,6 @@ FEATURE = Feature(
             "SectionsOptions",
             "writes",
             "Cut documents into sections by their headings, each with its place.",
-        ),
-        _command(
-            "raft",
-            "RaftOptions",
-            "writes",
-            "Make rows that train to answer from passages, to quote, and to say when none answers.",
         ),
         _command(
             "report",

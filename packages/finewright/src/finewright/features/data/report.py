@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
+from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, section
 from finewright.report.cells import counted, named_counts, share
 from finewright.schema.data_check import DataCheckReport, FixReport
 from finewright.schema.data_documents import DocumentsReport, ExamplesReport
 from finewright.schema.formats import DataShowReport, RowSeen
-from finewright.schema.raft import RaftReport
 
 _SUBJECT = "data"
 _NO_TEXT = "none gives text, so nothing was written"
@@ -23,11 +22,6 @@ _MENDS = {
     "label": "with true or false for a label in quotes",
 }
 _LONGEST_VALUE = 300
-_RAFT_KINDS = {
-    "with_gold": "the answer's passage is there, and quoted",
-    "from_memory": "distractors alone, answered all the same",
-    "unanswerable": "distractors alone, and the answer says so",
-}
 
 
 def check_page(report: DataCheckReport) -> Page:
@@ -112,35 +106,6 @@ def examples_page(report: ExamplesReport) -> Page:
         about=_next_steps(report.out),
         problems=report.problems,
     )
-
-
-def raft_page(report: RaftReport) -> Page:
-    """The rows with documents that were written, by kind."""
-    left_out = f", {named_counts(report.rows_dropped)}" if report.rows_dropped else ""
-    written = f"{report.rows_written} rows written to {report.out}"
-    kinds = [(kind, str(count), _RAFT_KINDS[kind]) for kind, count in sorted(report.kinds.items())]
-    has_rows = bool(report.out)
-    return Page(
-        subject=_SUBJECT,
-        title=f"{report.rows_in} questions",
-        answer=(written if has_rows else "none becomes a row, so nothing was written") + left_out,
-        problems=report.problems,
-        sections=[
-            *section("", Table(("rows", "count", ""), kinds if has_rows else [])),
-            *section("", lines(*(_raft_details(report) if has_rows else ()))),
-        ],
-    )
-
-
-def _raft_details(report: RaftReport) -> Iterator[str]:
-    mean = report.distractors_written / report.rows_written
-    passed = named_counts(report.distractors_passed)
-    yield f"distractors: {mean:.1f} a row" + (f"; found and not taken: {passed}" if passed else "")
-    if fewer := named_counts(report.rows_with_fewer):
-        yield f"rows with fewer distractors: {fewer}"
-    yield f"licences: {named_counts(report.licenses)}"
-    if groups := "all groups" if report.groups is None else ", ".join(report.groups):
-        yield f"from documents of everyone and of {groups}"
 
 
 def show_page(report: DataShowReport) -> Page:

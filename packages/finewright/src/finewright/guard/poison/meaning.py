@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.misfits.likeness import Embed
-from finewright.rag.embed.load import NONE, load_embedder
-from finewright.rag.index import Embedder
+from finewright.lm.embedders.embedder import Embedder
+from finewright.lm.embedders.load import NONE, load_embedder
 
 
 def meaning(name: str, root: Path) -> Embed | None:

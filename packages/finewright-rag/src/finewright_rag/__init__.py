@@ -1,0 +1,1 @@
+"""Documents indexed, found by what a question means, and cited with proof."""

@@ -1,0 +1,1 @@
+"""The suite that an index of another package must pass."""

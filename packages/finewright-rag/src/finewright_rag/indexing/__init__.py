@@ -1,0 +1,1 @@
+"""Documents become chunks in an index, and stay up to date."""

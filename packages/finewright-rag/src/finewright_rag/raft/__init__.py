@@ -1,0 +1,1 @@
+"""Rows that train a model to answer from passages."""

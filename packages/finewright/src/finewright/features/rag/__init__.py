@@ -1,1 +1,0 @@
-"""The commands of `rag`: index, search, ask, evaluate."""

@@ -1,1 +1,0 @@
-"""Documents that answers may lean on: cut, embedded, indexed, found again, and quoted with proof."""

@@ -14,7 +14,7 @@ from finewright_rag.raft.run import raft
 from finewright_rag.stores import sqlite
 from finewright_rag.stores.index import FORMAT, About
 
-SAMPLE = Path(__file__).parents[2] / "data" / "natspec_sample"
+SAMPLE = Path(__file__).parent / "natspec_sample"
 # No model is loaded, so no tokens are counted.
 SPEC = RaftSpec(base_model="")
 

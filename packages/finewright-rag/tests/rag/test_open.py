@@ -69,7 +69,7 @@ def test_an_index_whose_package_is_not_installed_is_one_line_with_its_extra(
 ):
     monkeypatch.setattr(plugins, "installed", lambda kind: [])
     for run in (lambda: open_index(target, Path), lambda: shown(target)):
-        with pytest.raises(MissingExtra, match=f"comes with finewright-{extra}, ") as raised:
+        with pytest.raises(MissingExtra, match="comes with finewright-rag, ") as raised:
             run()
         assert "secret" not in str(raised.value)
         assert raised.value.hint == f'pip install "finewright[{extra}]"'

@@ -5,8 +5,7 @@ import pytest
 from finewright.report.show import text_of
 from finewright.schema.evaluate import Difference
 from finewright_rag.schema.evaluate_report import RagEvaluateReport
-
-from . import made
+from report import made
 
 SYSTEMS = ("lexical", "dense", "equal", "tuned")
 

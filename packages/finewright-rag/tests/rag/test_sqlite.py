@@ -223,7 +223,7 @@ index.put(batch())
 
 def killed(path: Path) -> None:
     # Whoever ran the command line before in this process takes the working folder from the path of others.
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", _KILLED, str(path)], cwd=ROOT, env=env, check=False)
     assert run.returncode == -signal.SIGKILL
     assert path.with_name(f"{path.name}-journal").exists()

@@ -7,10 +7,11 @@ import pytest
 
 from finewright.errors import Interrupted
 from finewright.schema.load import load_spec
-from finewright_rag.indexing import update
-from finewright_rag.library import open_library
+from finewright_advice.measure.library import open_library
 
 from .measuring import write_experiment, write_jsonl
+
+update = pytest.importorskip("finewright_rag.indexing.update")
 
 TEXT = "Whoever holds card {n} travels far and often. " + "It is made of tin and of amber. " * 5
 

@@ -37,15 +37,17 @@ from typing import Any, NamedTuple
 
 import rag_bars
 from bars import finish, parser_of
-from finewright.rag.chunk import chunks, indexed_text
-from finewright.rag.documents import find_documents
-from finewright.rag.embed.load import load_embedder
-from finewright.rag.index import Document, Embedder, Index
-from finewright.rag.metrics import difference, estimates, measured
-from finewright.rag.questions import Question
-from finewright.rag.retrieve import DEPTH, search
-from finewright.rag.tuning import tune_rag
+from finewright.lm.embedders.embedder import Embedder
+from finewright.lm.embedders.load import load_embedder
 from finewright.report.text import table
+from finewright.schema.passages import Document
+from finewright_rag.indexing.chunk import chunks, indexed_text
+from finewright_rag.indexing.documents import find_documents
+from finewright_rag.search.metrics import difference, estimates, measured
+from finewright_rag.search.questions import Question
+from finewright_rag.search.retrieve import DEPTH, search
+from finewright_rag.search.tuning import tune_rag
+from finewright_rag.stores.index import Index
 from rag_bars import CHUNK_CHARS, make_index
 
 HEADER = [

@@ -23,18 +23,20 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bars import Bar
-from finewright.rag.build import build_index
-from finewright.rag.documents import find_documents
-from finewright.rag.embed.load import load_embedder
-from finewright.rag.foreign import nonsense
-from finewright.rag.fusion import RankingWeights
-from finewright.rag.index import FORMAT, About, Document, Embedder, Index
-from finewright.rag.metrics import difference
-from finewright.rag.open import create_index
-from finewright.rag.questions import Question
-from finewright.rag.trial import IndexTrial, ask_all
-from finewright.rag.tuning import tune_rag
-from finewright.rag.words import words
+from finewright.judge.words import words
+from finewright.lm.embedders.embedder import Embedder
+from finewright.lm.embedders.load import load_embedder
+from finewright.schema.passages import Document
+from finewright_rag.indexing.build import build_index
+from finewright_rag.indexing.documents import find_documents
+from finewright_rag.search.fusion import RankingWeights
+from finewright_rag.search.metrics import difference
+from finewright_rag.search.questions import Question
+from finewright_rag.search.trial import IndexTrial, ask_all
+from finewright_rag.search.tuning import tune_rag
+from finewright_rag.stores.foreign import nonsense
+from finewright_rag.stores.index import FORMAT, About, Index
+from finewright_rag.stores.open import create_index
 
 CHUNK_CHARS = 1200
 MOST_LOST, SURE = 0.01, 0.05

@@ -50,7 +50,7 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 # What the outline (`Scan`) of each date has: a year of four digits, or two numbers with a sign between.
-_DATED = (b"0000", *(b"0%c%s0" % (sign, gap) for sign in b"-/." for gap in (b"", b" ")))
+DATED = (b"0000", *(b"0%c%s0" % (sign, gap) for sign in b"-/." for gap in (b"", b" ")))
 _CALLED_IN = re.compile("|".join(map(re.escape, CALLED)), re.IGNORECASE)
 _REACH_BEFORE, _REACH_AFTER = 50, 30
 # A date within reach ends within it.
@@ -76,7 +76,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Dates near a word of birth: up to 50 characters after it, or right before."""
-    if not (scan.has_digits and scan.has_outline(_DATED) and scan.has_any(CALLED)):
+    if not (scan.has_digits and scan.has_outline(DATED) and scan.has_any(CALLED)):
         return
     for match in _near_words(scan):
         start, end = match.span()

@@ -33,7 +33,6 @@ _WORD = re.compile(
 # Words of one phrase may be numbered, listed or quoted one by one; a colon begins something else.
 _BETWEEN = re.compile(r"[\s,.;()0-9|-]*|[\"'`]\s*,\s*[\"'`]")
 _EDGE = re.compile(r"[\n.;|()\"'`]")
-_MARKS = ".;:!?()[]{}\"'`<>"
 # Of one letter of it the package has but two bytes that cannot be decoded.
 _MISPRINTS = {"сно\ufffd\ufffd\u0430": "снова"}
 _CALLED = re.compile(
@@ -77,14 +76,11 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
     Of twelve words in a row one in sixteen fits by chance: amid more than a few other listed words, before it
     and after, one counts only where it is called a phrase and they are not many; one that a line, a sentence
     or quotes begin or end with counts always. A list in its order is no phrase."""
-    if len(scan.text) < _SHORTEST_TEXT:
-        return
-    languages = _spoken(scan)
-    if not languages:
+    if not has_seed(scan.lower):
         return
     at = [match.span() for match in _WORD.finditer(scan.text)]
     words = [normal(scan.text[start:end]) for start, end in at]
-    for language in languages:
+    for language in _lists():
         numbers = [language.get(word, -1) for word in words]
         for first, last in _runs(scan.text, at, numbers):
             inside = slice(first, last)
@@ -108,27 +104,11 @@ def normal(word: str) -> str:
     return lower if lower.isascii() else unicodedata.normalize("NFC", lower)
 
 
-def _spoken(scan: Scan) -> list[Mapping[str, int]]:
-    """The lists that twelve words in a row may be of.
-
-    Most texts have no ten listed words in a row, which is seen at once. Twelve in a row hold a twelfth: of
-    the others each twelfth word is looked at, and the one before, where words are numbered."""
-    if not has_listed_run(_words_in(scan.lower)):
-        return []
-    spoken = scan.lower.replace(",", " ").split()
-    listed = _languages_of()
-    found = 0
-    for at in (2, 1):
-        for place in range(_FEWEST - at, len(spoken), _FEWEST):
-            known = listed.get(normal(spoken[place].strip(_MARKS)), 0) & ~found
-            if known:
-                found |= _around(spoken, place, known)
-    return [words for i, words in enumerate(_lists()) if found >> i & 1]
-
-
-def has_listed_run(words: Sequence[bytes]) -> bool:
+def has_seed(lower: str) -> bool:
     """Are ten words in a row listed? Two of them are fifth words then, which are looked up first."""
-    listed = _listed_bytes()
+    if len(lower) < _SHORTEST_TEXT:
+        return False
+    listed, words = _listed_bytes(), _words_in(lower)
     fifths = bytes(map(listed.__contains__, words[_FIFTH - 1 :: _FIFTH]))
     at = fifths.find(_TWO_FIFTHS)
     while at >= 0:
@@ -147,24 +127,6 @@ def _words_in(lower: str) -> Sequence[bytes]:
     if not lower.isascii():
         lower = " ".join(normal(lower).split())
     return lower.encode("utf-8", "surrogatepass").translate(_LETTERS_ALONE).split()
-
-
-def _around(spoken: Sequence[str], place: int, languages: int) -> int:
-    """Of the languages of the word at a place, those that eleven more around it have too."""
-    listed, count = _languages_of(), 1
-    for step in (-1, 1):
-        at = place + step
-        while 0 <= at < len(spoken) and count < _FEWEST:
-            word = spoken[at].strip(_MARKS)
-            common = languages & listed.get(normal(word), 0)
-            if not (common or word.isdigit()):
-                # The words at both ends may be glued to something: `SEED="legal`.
-                count += 1
-                break
-            if common:
-                languages, count = common, count + 1
-            at += step
-    return languages if count >= _FEWEST else 0
 
 
 def _runs(
@@ -264,24 +226,9 @@ def _numbered(words: Sequence[str]) -> Mapping[str, int]:
 
 
 @cache
-def _languages_of() -> Mapping[str, int]:
-    """Of each word a bit for each language that lists it."""
-    found: dict[str, int] = {}
-    for i, words in enumerate(_lists()):
-        for word in words:
-            found[word] = found.get(word, 0) | 1 << i
-    return found
-
-
-def beginnings(size: int) -> frozenset[bytes]:
-    """What the words of all lists begin with, in so many bytes of UTF-8."""
-    return frozenset(word[:size] for word in _listed_bytes())
-
-
-@cache
 def _listed_bytes() -> frozenset[bytes]:
     """The words of all lists, in UTF-8."""
-    return frozenset(word.encode() for word in _languages_of())
+    return frozenset(word.encode() for words in _lists() for word in words)
 
 
 def _library() -> Any:  # Any: mnemonic is not typed for us

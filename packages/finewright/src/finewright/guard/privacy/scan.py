@@ -12,7 +12,7 @@ from finewright.schema.privacy import FoundType
 # What people put between the digits of one number, with the no-break forms of space and hyphen.
 SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
 _NUMBER = re.compile(f"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
-_FEWEST_DIGITS = 7
+FEWEST_DIGITS = 7
 # Thai, Chinese, Japanese, Korean: a number may stand right beside a word.
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _GLUED = re.compile(rf"[^\W{UNSPACED}]")
@@ -41,36 +41,36 @@ class Number(NamedTuple):
 
 
 # For bytes.translate, which with `in` takes a fifth of a regular expression's time.
-_OUTLINE = bytes.maketrans(
+OUTLINE = bytes.maketrans(
     (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode(),
     b"0" * 10 + b"A" * 26 + b"a" * 26,
 )
 _OF_LONG_WORD = (string.ascii_letters + string.digits + "_+/=~%-").encode()
 _AS_LONG_WORD = bytes.maketrans(_OF_LONG_WORD, b"x" * len(_OF_LONG_WORD))
-_NO_DIGITS = bytes(set(range(256)) - set(string.digits.encode()))
+NO_DIGITS = bytes(set(range(256)) - set(string.digits.encode()))
 
 
 class Scan:
     """A text as recognisers see it. Offsets are those of `text`; `lower` may have others.
 
-    `lead` is what was said before the text, such as the question that it answers. `outline` is the text in
-    UTF-8 with each digit as `0`, each letter of ASCII as `A` or `a`: `Tel. 089` is `Aaa. 000`. Most texts
-    have not the outline of what is looked for, and that is told at once. `has_digits`: two in a row, as in
-    all numbers that are looked for. `has_long_word`: of 20 characters (`LONG_WORD`), as keys are and prose
-    seldom has; `has_longer_word`: of 50 letters and digits, as private keys are. `numbers` are the runs of
-    seven digits and more, of which cards, phones and ids are parts."""
+    `lead` is what was said before the text, such as the question that it answers. `bytes` is the text in
+    UTF-8, `outline` the same with each digit as `0`, each letter of ASCII as `A` or `a`: `Tel. 089` is
+    `Aaa. 000`. Most texts have not the outline of what is looked for, and that is told at once. `has_digits`:
+    two in a row, as in all numbers that are looked for. `has_long_word`: of 20 characters (`LONG_WORD`), as
+    keys are and prose seldom has; `has_longer_word`: of 50 letters and digits, as private keys are. `numbers`
+    are the runs of seven digits and more, of which cards, phones and ids are parts."""
 
     # All at once: nearly every text is asked for all of them, and a cached property takes longer than most.
     def __init__(self, text: str, lead: str = "") -> None:
         self.text = text
         self._lead = lead
         self.lower = text.lower()
-        signs = text.encode("utf-8", "surrogatepass")
-        self.outline = signs.translate(_OUTLINE)
+        self.bytes = signs = text.encode("utf-8", "surrogatepass")
+        self.outline = signs.translate(OUTLINE)
         self.has_digits = b"00" in self.outline
         self.has_long_word = _LONG in signs.translate(_AS_LONG_WORD)
         self.has_longer_word = self.has_long_word and LONGER_WORD.search(text) is not None
-        has_number = len(signs.translate(None, _NO_DIGITS)) >= _FEWEST_DIGITS
+        has_number = len(signs.translate(None, NO_DIGITS)) >= FEWEST_DIGITS
         self.numbers = tuple(_numbers_in(text)) if has_number else ()
 
     def has_any(self, words: Iterable[str]) -> bool:
@@ -111,9 +111,9 @@ class Scan:
 def _numbers_in(text: str) -> Iterator[Number]:
     for match in _NUMBER.finditer(text):
         start, end = match.span()
-        if end - start >= _FEWEST_DIGITS:
+        if end - start >= FEWEST_DIGITS:
             digits = only_digits(match[0])
-            if len(digits) >= _FEWEST_DIGITS:
+            if len(digits) >= FEWEST_DIGITS:
                 yield Number(start, end, digits)
 
 

@@ -23,6 +23,7 @@ from finewright.guard.privacy.replace import (
     settled,
 )
 from finewright.guard.privacy.scan import EVERY_SIGN, PersonalSpan
+from finewright.guard.privacy.sieve import signs_in
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import NUMBER, RowText, number_or_text, number_text
 
@@ -91,10 +92,6 @@ class PrivacyRules:
 
     def signs(self, places: Sequence[RowText]) -> list[int]:
         """Of each text the signs that something may be found by; 0 where nothing is."""
-        try:
-            from finewright.guard.privacy.sieve import signs_in
-        except ImportError:  # without numpy the same is found, later
-            return [EVERY_SIGN] * len(places)
         if self.ner is not None:
             return [EVERY_SIGN] * len(places)
         found = signs_in([_read_as(passage) for passage in places])

@@ -9,7 +9,6 @@ import binascii
 import json
 import math
 import re
-import string
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,9 +17,8 @@ from typing import NamedTuple
 
 from finewright.catalog.tokens import Choice, Run, TokenRule, token_rules
 from finewright.guard.privacy.encodings import base58check_payload, bech32_read
+from finewright.guard.privacy.needles import Needles
 from finewright.guard.privacy.scan import (
-    LONG_WORD,
-    LONGER_WORD,
     PersonalSpan,
     Recogniser,
     Scan,
@@ -34,24 +32,6 @@ class _Shape(NamedTuple):
     pattern: re.Pattern[str]
 
 
-class _Needled(NamedTuple):
-    """A text that must be there before a shape is searched for; where it has several, any of them."""
-
-    needle: str
-    shape: _Shape
-
-
-class _Shapes(NamedTuple):
-    """Those whose values always have a long word in them, a longer one, and the others."""
-
-    longer: tuple[_Needled, ...]
-    long: tuple[_Needled, ...]
-    other: tuple[_Needled, ...]
-
-
-_PRINTABLE = string.printable
-_IN_LONGER_WORD = frozenset(string.ascii_letters + string.digits)
-_IN_WORD = _IN_LONGER_WORD | frozenset("_+/=~%-")
 _LEAST_BITS = 3.0
 _MOST_NEEDLES = 12
 _LONG_ENOUGH = 3
@@ -113,7 +93,7 @@ def recognisers() -> tuple[Recogniser, ...]:
 
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Tokens by their shape."""
-    for rule, pattern in _once(_near(scan)):
+    for rule, pattern in _near(scan.bytes):
         for match in pattern.finditer(scan.text):
             start, end = match.span(1)
             before = scan.text[start - 1 : start]
@@ -126,60 +106,27 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
                 yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
 
 
-def _near(scan: Scan) -> list[_Shape]:
+def _near(text: bytes) -> Iterator[_Shape]:
     """The shapes that the text may have, for it has one of their needles."""
-    shapes = _shapes()
-    groups = (
-        (shapes.other, True),
-        (shapes.long, scan.has_long_word),
-        (shapes.longer, scan.has_longer_word),
-    )
-    return [
-        shape
-        for group, may_be in groups
-        if may_be
-        for needle, shape in group
-        if needle in scan.text
-    ]
+    shapes, needles = _shapes()
+    found, place = needles.bits_in(text), 0
+    while found >> place:
+        if found >> place & 1:
+            yield shapes[place]
+        place += 1
 
 
 @cache
-def _shapes() -> _Shapes:
-    """The catalog's rules, ready to search."""
+def _shapes() -> tuple[tuple[_Shape, ...], Needles]:
+    """The catalog's rules, ready to search: a bit for each of them."""
     rules = token_rules()
-    found: dict[re.Pattern[str] | None, list[_Needled]] = {}
-    for rule in rules.rules:
-        parts = rules.parts(rule)
-        shape = _Shape(rule, pattern_of(rule))
-        needles = (rule.after,) if rule.after else _needles(parts)
-        found.setdefault(_word_of(parts), []).extend(_Needled(needle, shape) for needle in needles)
-    return _Shapes(*(tuple(found.get(word, ())) for word in (LONGER_WORD, LONG_WORD, None)))
-
-
-def _word_of(parts: Sequence[Run | Choice]) -> re.Pattern[str] | None:
-    """The longest word that every value of the form has in it."""
-    if LONGER_WORD.search(_shortest(parts, _IN_LONGER_WORD)):
-        return LONGER_WORD
-    return LONG_WORD if LONG_WORD.search(_shortest(parts, _IN_WORD)) else None
-
-
-def _shortest(parts: Sequence[Run | Choice], inside: frozenset[str]) -> str:
-    """As short a value as the form allows, with gaps where a character may be of no word."""
-    text = ""
-    for part in parts:
-        if isinstance(part, Choice):
-            text += min(part.texts, key=len) if inside.issuperset("".join(part.texts)) else " "
-        else:
-            outside = [
-                c for c in _PRINTABLE if re.match(f"[{part.alphabet}]", c) and c not in inside
-            ]
-            text += (" " if outside else "x") * part.least
-    return text
-
-
-def _once(shapes: Sequence[_Shape]) -> Iterator[_Shape]:
-    """Each shape once; those of one rule stand side by side."""
-    return (shape for i, shape in enumerate(shapes) if not i or shape is not shapes[i - 1])
+    shapes = tuple(_Shape(rule, pattern_of(rule)) for rule in rules.rules)
+    pairs = [
+        (needle.encode(), 1 << place)
+        for place, rule in enumerate(rules.rules)
+        for needle in ((rule.after,) if rule.after else _needles(rules.parts(rule)))
+    ]
+    return shapes, Needles(pairs)
 
 
 def pattern_of(rule: TokenRule) -> re.Pattern[str]:

@@ -12,7 +12,7 @@ from finewright.schema.formats import DataShowReport
 
 SHAREGPT = {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]}
 ALPACA = {"instruction": "Q", "output": "A", "meta": 1}
-UNKNOWN = {"Frage": "Q", "Antwort": "A"}
+UNKNOWN = {"Ticket": "Q", "Reply": "A"}
 
 
 def written(path, *rows: object):
@@ -47,8 +47,8 @@ def test_a_proposal_is_made_and_holds_when_it_is_taken(tmp_path):
     path = written(tmp_path / "rows.jsonl", UNKNOWN)
     found = show(path)
     assert found.proposal is not None
-    assert found.proposal.line == "columns: {prompt: Frage, completion: Antwort}"
-    assert found.proposal.options == "--column prompt=Frage --column completion=Antwort"
+    assert found.proposal.line == "columns: {prompt: Ticket, completion: Reply}"
+    assert found.proposal.options == "--column prompt=Ticket --column completion=Reply"
     assert found.proposal.options in text_of(found)
     assert found.first[0].becomes == ()
     taken = show(path, read_options(columns=found.proposal.columns))
@@ -154,7 +154,7 @@ def test_the_text_shows_it_all(tmp_path):
     for part in (
         "4 rows",
         "ShareGPT: `conversations` of turns",
-        "columns: {prompt: Frage, completion: Antwort}",
+        "columns: {prompt: Ticket, completion: Reply}",
         "25.0 %",
         f"{path}:1 (unknown) becomes no row",
         '    assistant: calls [{"id": "call_1"',

@@ -283,7 +283,7 @@ def test_a_turn_a_row_is_no_question_with_an_answer(row):
 
 def test_columns_of_one_file_leave_the_other_files_of_the_folder_as_they_are(tmp_path):
     files = {
-        "tickets.jsonl": {"Frage": Q, "Antwort": A},
+        "tickets.jsonl": {"Ticket": Q, "Reply": A},
         "chat.jsonl": {
             "messages": [{"role": "user", "content": Q}, {"role": "assistant", "content": A}]
         },
@@ -419,3 +419,39 @@ def test_turns_of_which_only_some_rows_say_what_they_are_about_are_not_proposed(
     rows = [{"talk": talk, "context": T if i % 2 else None} for i in range(8)]
     found = proposals_of(rows)
     assert (found.one, found.choices) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "topic", "mark"),
+    [
+        ("Frage", "Antwort", "Thema", "?"),
+        ("Domanda", "Risposta", "Categoria", "?"),
+        ("Pytanie", "Odpowiedź", "Kategoria", "?"),
+        ("Kérdés", "Válasz", "Téma", "?"),
+        ("問題", "回答", "分類", "\uff1f"),
+        ("سؤال", "جواب", "فئة", "\u061f"),
+    ],
+)
+def test_columns_in_any_language_are_told_by_what_they_hold(asked, answered, topic, mark):
+    rows = [
+        {
+            "nr": i,
+            answered: f"It is {i} of them, on page {i}." if i else "42",
+            asked: f"How many are there of {i}{mark if i % 4 else '.'}",
+            topic: ("Billing", "Delivery stop")[i % 2],
+            "url": f"https://example.org/{i}",
+        }
+        for i in range(12)
+    ]
+    found = proposals_of(rows).one
+    assert found is not None
+    assert found.columns == {"prompt": asked, "completion": answered}
+
+
+def test_where_values_do_not_tell_which_text_asks_both_ways_are_named():
+    rows = [
+        {"Anfrage": f"It is broken, {i} times", "Antwort": f"Press {i}.", "n": i} for i in range(8)
+    ]
+    found = proposals_of(rows)
+    ways = [("Anfrage", "Antwort"), ("Antwort", "Anfrage")]
+    assert (found.one, [tuple(way.columns.values()) for way in found.choices]) == (None, ways)

@@ -16,7 +16,7 @@ REPLY = {"role": "assistant", "content": "A"}
         ({"question": "Q", "answer": "A"}, {"prompt": "question", "completion": "answer"}),
         ({"answer": "A", "question": "Q"}, {"prompt": "question", "completion": "answer"}),
         ({"Frage": "Q", "Antwort": "A"}, {"prompt": "Frage", "completion": "Antwort"}),
-        ({"Frage": "Q", "Antwort": "A", "2": "x"}, {"prompt": "Frage", "completion": "Antwort"}),
+        ({"Question": "Q", "Reply": "A", "2": "x"}, {"prompt": "Question", "completion": "Reply"}),
         ({"ticket": "Q", "reply": "A", "id": "7"}, {"prompt": "ticket", "completion": "reply"}),
         ({"input": "Q", "output": "A"}, {"prompt": "input", "completion": "output"}),
         ({"userQuery": "Q", "bot_reply": "A"}, {"prompt": "userQuery", "completion": "bot_reply"}),
@@ -24,7 +24,7 @@ REPLY = {"role": "assistant", "content": "A"}
             {"Question (EN)": "Q", "Réponse": "A"},
             {"prompt": "Question (EN)", "completion": "Réponse"},
         ),
-        ({"LÖSUNG": "A", "Aufgabe": "Q"}, {"prompt": "Aufgabe", "completion": "LÖSUNG"}),
+        ({"SOLUTION": "A", "Problem": "Q"}, {"prompt": "Problem", "completion": "SOLUTION"}),
         ({"tweet": "Q", "emotion": "A", "id": "x"}, {"prompt": "tweet", "completion": "emotion"}),
         (
             {"Skill": "Math", "Difficulty": 3, "Instruction": "Add 1 and 2."},
@@ -190,7 +190,7 @@ def test_a_proposal_is_a_line_of_the_spec():
 
 
 def test_names_are_quoted_where_yaml_needs_it():
-    row = {"Frage: kurz": "Q", "#Antwort, lang": "A"}
+    row = {"question: short": "Q", "#answer, long": "A"}
     proposal = proposal_of(row)
     assert proposal is not None
     assert yaml.safe_load(proposal.line()) == {"columns": dict(proposal.columns)}

@@ -10,7 +10,7 @@ _CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 _ONE_OF_THEM = re.compile(r"(?:(?:option|choice|ending|op)[ _-]?)?[a-e0-5]", re.IGNORECASE)
 # Beside names of one letter or digit, to know them from the columns of a table without a header.
 _QUESTION = re.compile(
-    r"question|query|prompt|problem|instruction|sentence|stem|frage|pregunta|domanda|вопрос|问题|質問",
+    r"question|query|prompt|problem|instruction|sentence|stem",
     re.IGNORECASE,
 )
 # With spaces or commas between them, or letters alone: `(A)blue(B)red`, `ABCD`.

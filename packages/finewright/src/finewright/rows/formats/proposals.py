@@ -4,12 +4,14 @@ One reading is proposed where names and values agree; where two fit, or nothing 
 choice that the user takes. What is the same in every row answers nothing, and of two texts of one kind
 neither is guessed to be the answer."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
-from finewright.rows.formats.inner_columns import best_of_lists, flat
+from finewright.rows.formats.inner_columns import Inner, best_of_lists, flat
 from finewright.rows.formats.propose import (
     is_by_names,
     kind_of,
@@ -29,6 +31,7 @@ _ASKING, _NOT_ASKING = 0.6, 0.2
 _MARKS = ("?", "\uff1f", "\u061f")
 # Labels come again: at most half as many values as rows.
 _LABELS = 0.5
+_TWO = len(("asked", "answered"))
 _QUESTIONS = ("prompt", "instruction")
 _CALLED_LABEL = ("label", "class", "is_")
 _CHOSEN_BY = ("label", "labels", "preference", "preferred", "winner", "better", "choice")
@@ -64,11 +67,17 @@ def _has_question_beside(whole: Json) -> bool:
 
 
 def _filled(rows: Sequence[Json]) -> Json:
-    """What the keys hold where they hold something."""
-    made: Json = {}
+    """What the keys hold where they hold something, of the kind that most of it is."""
+    held: dict[str, list[Any]] = {}  # Any: free JSON
     for row in rows:
-        made.update((key, value) for key, value in row.items() if not made.get(key))
-    return made
+        for key, value in row.items():
+            held.setdefault(key, []).append(value)
+    return {key: _usual([value for value in each if value] or each) for key, each in held.items()}
+
+
+def _usual(values: Sequence[Any]) -> Any:
+    kinds = [kind_of(value) for value in values]
+    return values[kinds.index(Counter(kinds).most_common(1)[0][0])]
 
 
 def _is_weak(found: Proposal) -> bool:
@@ -159,7 +168,7 @@ def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
 
 def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
     """Two texts: which of them answers is told by their values, or asked."""
-    pair = _last_two(whole)
+    pair = _last_two(rows, whole)
     if not pair:
         return Proposals()
     labels = [key for key in whole if key not in pair and _is_label(rows, key)]
@@ -187,17 +196,26 @@ def _is_label(rows: Sequence[Json], key: str) -> bool:
     return bool(values) and are_again and any(word in key.lower() for word in _CALLED_LABEL)
 
 
-def _last_two(whole: Json) -> tuple[str, str] | None:
+def _last_two(rows: Sequence[Json], whole: Json) -> tuple[str, str] | None:
     found = proposal_of(whole)
     if found and not is_by_names(found) and "completion" in found.columns:
         return found.columns["prompt"], found.columns["completion"]
     names = flat([whole])
     texts = [k for k, walk in names.items() if kind_of(walk.first(whole)) == "text"]
-    if len(texts) != len(("one", "other")):
+    if len(texts) > _TWO:
+        texts = [text for text in texts if _is_prose(rows, names[text])]
+    if len(texts) != _TWO:
         return None
     one, other = (names[text].expression for text in texts)
     # The first of a list would lose the others.
     return None if "[0]" in one + other else (one, other)
+
+
+def _is_prose(rows: Sequence[Json], walk: Inner) -> bool:
+    """Are its values texts that seldom come again, and no names of what a row is sorted under?"""
+    texts = [value for row in rows if isinstance(value := walk.first(row), str) and value]
+    is_text = 2 * sum(kind_of(text) == "text" for text in texts) > len(texts)
+    return is_text and len(texts) >= _ENOUGH and _distinct(texts) > _LABELS
 
 
 def _answers(rows: Sequence[Json], question: str, answer: str) -> bool:

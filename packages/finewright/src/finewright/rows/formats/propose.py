@@ -1,91 +1,22 @@
-"""A row of no known format: which of its columns could be asked and answered, by their names and values.
+"""A row of no known format: which of its columns could be asked and answered, by their names and kinds.
 
-A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not. The words
-are those that public data sets and ticket systems use, in English, German, French, Spanish, Italian, and
-the usual ones for a question and its answer in other languages."""
+A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from finewright.rows.containers.table import reads_like_a_row
 from finewright.rows.formats.choices import is_apart
+from finewright.rows.formats.column_names import NAMES, best_named, has_word, words_of
 from finewright.rows.formats.proposed import Proposal
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
 
-
-def _each(words: str) -> tuple[str, ...]:
-    """As `_words` gives those of a key."""
-    return tuple(_words(words))
-
-
-def _words(key: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key))
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-    return re.findall(r"[^\W\d_]+", letters)
-
-
-_PROMPTS = _each(
-    "prompt question query ask instruction input user human request problem ticket issue inquiry utterance "
-    "message email source title subject text post frage anfrage eingabe aufgabe nachricht betreff "
-    "anliegen beschwerde auftrag pregunta consulta entrada solicitud mensaje asunto domanda quesito "
-    "richiesta messaggio oggetto requete demande probleme sujet objet "
-    "pergunta pytanie soru вопрос запрос питання سؤال 问题 提问 指令 輸入 输入 問題 質問 입력 질문"
-)
-# Of these alone rows of prompts without an answer are made.
-_QUESTIONS = _each(
-    "prompt question query instruction frage anfrage aufgabe pregunta consulta domanda requete pergunta "
-    "вопрос 问题 指令 質問 질문"
-)
-_ANSWERED = _each(
-    "completion answer response truth output reply assistant bot gpt ideal solution target result summary "
-    "translation antwort ausgabe losung ergebnis loesung zusammenfassung "
-    "ubersetzung uebersetzung respuesta contestacion salida solucion risposta soluzione riassunto reponse "
-    "sortie resolution resume resumen traduccion traduction traduzione "
-    "resposta odpowiedz cevap yanit ответ відповідь جواب 回答 答案 答复 輸出 输出 出力 답변 출력"
-)
-# What a row is sorted under: answered where nothing else is.
-_CLASSES = _each("label category intent class kategorie")
-# German and Chinese write them as one word with what they are about: Kundenanfrage, Musterantwort.
-_CONVERSATIONS = ("conversation", "messages", "dialogue", "chat")
-_ENDINGS = _each(
-    "frage anfrage nachricht antwort losung loesung 问题 提问 指令 输入 質問 回答 答案 答复 输出 질문 답변"
-)
-# Not `positive` and `negative`: those are passages for embeddings, or the halves of a review.
-_BETTER = _each(
-    "chosen better preferred winner accepted good best right correct besser gut mejor meilleur migliore"
-)
-_WORSE = _each(
-    "rejected worse dispreferred loser bad worst wrong incorrect hallucinated schlechter schlecht peor pire "
-    "peggiore"
-)
-_CONTEXT = _each(
-    "context passage document background article schema evidence knowledge kontext hintergrund contexte "
-    "contexto contesto input body selftext description details"
-)
 _TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
+_ANSWERABLE = ("answered", "class")
 _SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
-_BESIDE = frozenset(
-    _each(
-        "id uuid key url link source date time timestamp created lang language locale split license meta "
-        "author name file path hash type version sprache datum quelle nummer number nr fecha kunde customer "
-        "kundin cliente client priority prioritat priorite prioridad priorita status positive negative "
-        "anchor tag tags domain model generator annotator metadata difficulty"
-    )
-)
-# With one of these in its name a text is about another, as `answer_id` and `meta_instruction` are.
-_ABOUT = frozenset(
-    _each(
-        "id uuid meta metadata type index idx tag tags count num model generator annotator spec hash"
-    )
-)
-# `orig_instruction` beside `instruction` is what that one was translated or rewritten from.
-_EARLIER = frozenset(("orig", "original", "raw", "old"))
-_PASSAGES = ("positive", "negative")
-_ANSWERABLE = (*_ANSWERED, *_CLASSES)
 _NUMBERED = re.compile(r"(.*?)(?:[ _-]?[0-2ab]|[ _-][a-z])\Z", re.IGNORECASE)
 # Scripts that put no spaces between words; a word has about two of their characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -122,14 +53,14 @@ def is_by_names(proposal: Proposal) -> bool:
 
 def reads_like_context(key: str) -> bool:
     """Is it called what something is asked about, and answers nothing?"""
-    return bool(_named([key], _CONTEXT))
+    return bool(best_named([key], "context"))
 
 
 def rivals_of(data: Json) -> tuple[str, str] | None:
     """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
     texts = [k for k, value in data.items() if isinstance(value, str) or kind_of(value) == "turns"]
-    answers = (*_ANSWERED, *_CONVERSATIONS)
-    return numbered_alike(key for key in texts if _named([key], answers) and not _is_about(key))
+    answers = (k for k in texts if best_named([k], "answered", "conversation") and not _is_about(k))
+    return numbered_alike(answers)
 
 
 def numbered_alike(keys: Iterable[str]) -> tuple[str, str] | None:
@@ -189,7 +120,7 @@ def _proposal(kinds: Kinds, has_parts: bool) -> Proposal | None:
     if any(turn <= {key for key, _ in kinds} for turn in _TURNS):
         # One turn of a conversation, and a row is a whole one.
         return None
-    names = [_words(key) for key, _ in kinds]
+    names = [words_of(key) for key, _ in kinds]
     texts = {
         key: kind
         for key, kind in kinds
@@ -202,10 +133,10 @@ def _proposal(kinds: Kinds, has_parts: bool) -> Proposal | None:
 def _is_first_row(keys: list[str]) -> bool:
     """Are they the first row of a table without a header, and not names? Names of a question and of its
     answer, or of a better and a worse one, are a header whatever stands beside them."""
-    whole = {name[0] for name in map(_words, keys) if len(name) == 1}
+    whole = {name[0] for name in map(words_of, keys) if len(name) == 1}
     are_names = any(
-        not (whole.isdisjoint(one) or whole.isdisjoint(other))
-        for one, other in ((_PROMPTS, _ANSWERED), (_BETTER, _WORSE))
+        not (whole.isdisjoint(NAMES[one]) or whole.isdisjoint(NAMES[other]))
+        for one, other in (("asked", "answered"), ("better", "worse"))
     )
     return reads_like_a_row(keys) and not are_names
 
@@ -229,7 +160,7 @@ def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
 def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
     classes = [key for key, kind in kinds if kind == "class"]
     found = _question_and_answer(texts) or _text_and_class(texts, classes)
-    if found or _named(classes, _ANSWERABLE):
+    if found or best_named(classes, *_ANSWERABLE):
         # Where two texts have a class, it is of both.
         return found
     is_flat = not any(kind in ("objects", "an object") for _, kind in kinds)
@@ -238,7 +169,7 @@ def _questions(kinds: Kinds, texts: Texts) -> Proposal | None:
 
 def _better_and_worse(texts: Texts) -> Proposal | None:
     """A pair: two texts of one name but for which is better, and what was asked, and of what."""
-    better, worse = _named(texts, _BETTER), _named(texts, _WORSE)
+    better, worse = best_named(texts, "better"), best_named(texts, "worse")
     if not better or not worse or better == worse or _stem(better) != _stem(worse):
         return None
     prompt = _prompt_in(_others(texts, better, worse))
@@ -251,14 +182,14 @@ def _better_and_worse(texts: Texts) -> Proposal | None:
 
 
 def _stem(key: str) -> list[str]:
-    return [word for word in _words(key) if word not in (*_BETTER, *_WORSE)]
+    return [word for word in words_of(key) if word not in (*NAMES["better"], *NAMES["worse"])]
 
 
 def _prompts_alone(texts: Texts) -> Proposal | None:
-    prompt = _named([key for key, kind in texts.items() if kind == "text"], _QUESTIONS)
+    prompt = best_named(_of_kind(texts, "text"), "asked alone")
     others = _others(texts, prompt)
     singular = (key.removesuffix("s") for key in others)
-    if not prompt or _named([*others, *singular], (*_CONTEXT, *_ANSWERABLE, *_PASSAGES)):
+    if not prompt or best_named([*others, *singular], "context", *_ANSWERABLE, "passage"):
         return None
     why = (
         f"`{prompt}` reads like what is asked, and nothing like an answer: prompts alone, as grpo and ppo"
@@ -294,28 +225,28 @@ def _with_context(texts: Texts, prompt: str, context: str, answered: str) -> Pro
 
 def _answered_in(texts: Texts) -> str:
     """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
-    right = [key for key in texts if not _named([key], _WORSE)]
-    named = _named(right, _ANSWERED) or _named(right, _CLASSES)
+    right = [key for key in texts if not has_word("worse", key)]
+    named = best_named(right, "answered") or best_named(right, "class")
     if texts.get(named) == "mark":  # such as a number that the text of `solution` comes to
-        whole = [key for key in right if texts[key] == "text" and len(_words(key)) == 1]
-        named = _named(whole, _ANSWERED) or named
-    statements = [key for key, kind in texts.items() if kind == "sql"]
-    is_whole = named.casefold() in _ANSWERABLE
+        whole = [key for key in right if texts[key] == "text" and len(words_of(key)) == 1]
+        named = best_named(whole, "answered") or named
+    statements = _of_kind(texts, "sql")
+    is_whole = any(named.casefold() in NAMES[role] for role in _ANSWERABLE)
     return statements[0] if statements and not is_whole else named
 
 
 def _context_in(texts: Texts) -> str:
-    schemas = [key for key, kind in texts.items() if kind == "schema"]
+    schemas = _of_kind(texts, "schema")
     filled = [key for key, kind in texts.items() if kind not in ("blank", "mark")]
-    return schemas[0] if schemas else _named(filled, _CONTEXT)
+    return schemas[0] if schemas else best_named(filled, "context")
 
 
 def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     """A text and the number of its class: what is asked by its name, or the row's only text."""
-    answered = _named(classes, _ANSWERABLE)
+    answered = best_named(classes, *_ANSWERABLE)
     context = _context_in(texts)
     others = _others(texts, context)
-    alone = [key for key in others if _BESIDE.isdisjoint(_words(key))]
+    alone = [key for key in others if not has_word("beside", key)]
     prompt = _prompt_in(others) or (alone[0] if len(alone) == 1 else "")
     if context and not prompt:
         prompt, context = context, ""
@@ -331,7 +262,7 @@ def _said(texts: Texts) -> list[str]:
     said = [
         key
         for key, kind in texts.items()
-        if kind != "blank" and key not in ("system", *_SYSTEMS) and _BESIDE.isdisjoint(_words(key))
+        if kind != "blank" and key not in ("system", *_SYSTEMS) and not has_word("beside", key)
     ]
     return [key for key in said if texts[key] != "mark"] if len(said) > _TWO else said
 
@@ -340,9 +271,9 @@ def _two_texts(texts: Texts) -> Proposal | None:
     said = _said(texts)
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
-    if not _named(said[1:], _ANSWERABLE) and (
-        _named(said[:1], _ANSWERED) or (_named(said[1:], _QUESTIONS) and not _named(said, _CLASSES))
-    ):
+    one, other = said
+    is_asked = has_word("asked alone", other) and not best_named(said, "class")
+    if not best_named([other], *_ANSWERABLE) and (has_word("answered", one) or is_asked):
         # `Skill`, `Instruction` or `solution`, `mode`: nothing answers what is asked, or it comes second.
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
@@ -350,43 +281,33 @@ def _two_texts(texts: Texts) -> Proposal | None:
 
 
 def _is_only_prompt(key: str) -> bool:
-    return bool(_named([key], (*_PROMPTS, "description"))) and not _named([key], _ANSWERABLE)
+    is_asked = has_word("asked", key) or "description" in words_of(key)
+    return is_asked and not best_named([key], *_ANSWERABLE)
 
 
 def _is_about(key: str, names: Sequence[list[str]] = ()) -> bool:
     """Does the name say that the text is about another?"""
-    words = _words(key)  # `source_text`, and a source beside a target, may be what is translated
+    words = words_of(key)  # `source_text`, and a source beside a target, may be what is translated
     is_source = words[-1:] == ["source"] and not any("target" in name for name in names)
-    return len(words) > 1 and (not _ABOUT.isdisjoint(words) or is_source)
+    return len(words) > 1 and (has_word("about", key) or is_source)
 
 
 def _is_earlier(key: str, names: Sequence[list[str]]) -> bool:
     """Does the name say that the text is what another column was made from?"""
-    words = _words(key)
-    rest = [word for word in words if word not in _EARLIER]
+    words = words_of(key)
+    rest = [word for word in words if word not in NAMES["earlier"]]
     return bool(rest) and rest != words and rest in names
 
 
 def _prompt_in(texts: Texts) -> str:
     """What reads like what is asked: of several words if there is such a one, and never an id."""
-    several = _named([key for key, kind in texts.items() if kind == "text"], _PROMPTS)
-    return several or _named([key for key, kind in texts.items() if kind != "mark"], _PROMPTS)
+    whole = [key for key, kind in texts.items() if kind != "mark"]
+    return best_named(_of_kind(texts, "text"), "asked") or best_named(whole, "asked")
+
+
+def _of_kind(texts: Texts, kind: str) -> list[str]:
+    return [key for key, own in texts.items() if own == kind]
 
 
 def _others(texts: Texts, *taken: str) -> Texts:
     return without(texts, taken)
-
-
-def _named(keys: Iterable[str], words: tuple[str, ...]) -> str:
-    """The key whose name is one of the words, or has one of them in it; the earliest word wins."""
-    ranked = []
-    for key in keys:
-        name = _words(key)
-        places = [i for i, word in enumerate(words) if _is_in(word, name)]
-        if places:
-            ranked.append((len(name) > 1, min(places), key))
-    return min(ranked)[2] if ranked else ""
-
-
-def _is_in(word: str, name: list[str]) -> bool:
-    return word in name or (word in _ENDINGS and any(part.endswith(word) for part in name))

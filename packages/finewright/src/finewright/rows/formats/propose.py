@@ -272,8 +272,8 @@ def _two_texts(texts: Texts) -> Proposal | None:
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
     one, other = said
-    is_asked = has_word("asked alone", other) and not best_named(said, "class")
-    if not best_named([other], *_ANSWERABLE) and (has_word("answered", one) or is_asked):
+    may_ask = has_word("asked alone", other) and not best_named(said, "class")
+    if not best_named([other], *_ANSWERABLE) and (has_word("answered", one) or may_ask):
         # `Skill`, `Instruction` or `solution`, `mode`: nothing answers what is asked, or it comes second.
         return None
     columns = dict(zip(("prompt", "completion"), said, strict=True))
@@ -281,8 +281,8 @@ def _two_texts(texts: Texts) -> Proposal | None:
 
 
 def _is_only_prompt(key: str) -> bool:
-    is_asked = has_word("asked", key) or "description" in words_of(key)
-    return is_asked and not best_named([key], *_ANSWERABLE)
+    may_ask = has_word("asked", key) or "description" in words_of(key)
+    return may_ask and not best_named([key], *_ANSWERABLE)
 
 
 def _is_about(key: str, names: Sequence[list[str]] = ()) -> bool:

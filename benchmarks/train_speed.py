@@ -39,6 +39,7 @@ from finewright.report.text import table
 from peers import PEERS, python_of
 from process import (
     Figures,
+    RowError,
     Runs,
     figures_of,
     in_turns,
@@ -127,8 +128,11 @@ def main() -> None:
             f"unknown peer {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}, tricks, adapters"
         )
     if options.prepare:
-        for name in PEERS.keys() & set(peers):
-            print(name, python_of(PEERS[name]))
+        for name in filter(PEERS.__contains__, peers):
+            try:
+                print(name, python_of(PEERS[name]))
+            except RowError as error:
+                print(f"{name}: {error}")
         return
     rows = {row.name: row for peer in (OWN, *peers) for row in rows_of(peer, options.threads)}
     words = options.only.split(",")

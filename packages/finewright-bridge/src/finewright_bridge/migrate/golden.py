@@ -11,7 +11,7 @@ from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
 from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
-from finewright.rows.prompts import prompt_key
+from finewright.rows.identity import prompt_key
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog

@@ -15,7 +15,7 @@ from finewright.errors import DataError
 from finewright.judge.answer import answer_of, compared_text
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.draw import draw_places
-from finewright.rows.prompts import prompt_key, with_expected
+from finewright.rows.identity import prompt_key, with_expected
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row

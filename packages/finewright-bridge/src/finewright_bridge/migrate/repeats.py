@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finewright.data.validate import read_validated
-from finewright.rows.prompts import prompt_key, with_expected
+from finewright.rows.identity import prompt_key, with_expected
 from finewright.schema.common import Problem
 from finewright.schema.listing import listed
 from finewright.schema.rows import Row

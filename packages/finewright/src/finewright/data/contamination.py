@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.templates import of_known_templates
 from finewright.judge.labels import labels_of
-from finewright.rows.prompts import prompt_key
+from finewright.rows.identity import prompt_key
 from finewright.rows.texts import answer_text
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, LeakedRow, LeakKind

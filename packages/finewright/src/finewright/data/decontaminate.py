@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.data.contamination import contamination
-from finewright.rows.prompts import prompt_key
+from finewright.rows.identity import prompt_key
 from finewright.schema.rows import Row
 
 _MUCH = 0.5

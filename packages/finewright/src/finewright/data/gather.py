@@ -13,7 +13,7 @@ from finewright.data.split import groups_by, split
 from finewright.data.validate import read_validated
 from finewright.errors import DataError
 from finewright.rows.draw import draw_rows
-from finewright.rows.prompts import with_expected
+from finewright.rows.identity import with_expected
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType

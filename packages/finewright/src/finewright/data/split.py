@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from finewright.guard.duplicates.groups import joined
-from finewright.rows.prompts import is_known_by_prompt, prompt_key
+from finewright.rows.identity import is_known_by_prompt, prompt_key
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
 

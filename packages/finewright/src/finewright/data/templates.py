@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from finewright.judge.calls import name_of_tool
-from finewright.rows.prompts import with_expected
+from finewright.rows.identity import with_expected
 from finewright.schema.rows import Message, Row, calls_of, content_of
 
 # What stands between white space, quotes, brackets and the signs of JSON, of assignments and of lists.

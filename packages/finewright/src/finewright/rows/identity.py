@@ -1,9 +1,12 @@
-"""What names a row: the digest of what it says, whatever file it came from."""
+"""What names a row: the digest of what it says, whatever file it came from.
+
+What a row asks, so that one question is not trained on and measured; and what it expects."""
 
 import hashlib
 import json
 from dataclasses import replace
 
+from finewright.schema.common import without
 from finewright.schema.rows import Row
 
 # Made once: it is called several times a row.
@@ -33,3 +36,36 @@ def row_id(row: Row) -> str:
 def named_anew(row: Row) -> Row:
     """The row with the id of what it says now."""
     return replace(row, id=row_id(row))
+
+
+def prompt_key(row: Row) -> str:
+    """Equal for rows that ask the same; weights are no part of a question."""
+    turns = [without(m, ("weight",)) for m in row.prompt]
+    canonical = json.dumps([turns, row.tools], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def is_known_by_prompt(row: Row) -> bool:
+    """Are rows of its type alike when they ask the same? Those that compare or sample answers are."""
+    return row.rejected is not None or row.label is not None or row.is_prompt
+
+
+def with_expected(row: Row) -> Row | None:
+    """The row, ending with what is expected of a model; None if it does not say what that is.
+
+    A prompt's `answer` becomes its last turn; what is not text, as JSON. A pair expects its chosen
+    answer. What is said after the answer is cut off. A disliked answer is not expected, nor is one that
+    answers nothing."""
+    if row.is_prompt:
+        answer = row.columns.get("answer")
+        if answer is None or answer == "":
+            return None
+        text = answer if isinstance(answer, str) else _compact(answer)
+        return replace(row, messages=(*row.messages, {"role": "assistant", "content": text}))
+    if row.label is False or not row.answer_at:
+        return None
+    return replace(row, messages=row.messages[: row.answer_at + 1])
+
+
+def _compact(answer: object) -> str:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finewright.data.quality.figures import MOST_NAMED, bar, bars, notice, ref
 from finewright.judge.labels import labels_of
-from finewright.rows.prompts import prompt_key
+from finewright.rows.identity import prompt_key
 from finewright.rows.texts import answer_text
 from finewright.schema.common import Problem
 from finewright.schema.quality import Bar, Figure

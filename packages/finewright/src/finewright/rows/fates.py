@@ -24,8 +24,7 @@ from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
 from finewright.rows.notes import Json, RowNotes, Turn
-from finewright.rows.sampled import proposals_for
-from finewright.rows.shapes import form_of
+from finewright.rows.shapes import form_of, proposals_for
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType

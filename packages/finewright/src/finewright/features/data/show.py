@@ -23,7 +23,7 @@ from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.proposed import Proposal, Proposals
 from finewright.rows.formats.table import fitting
 from finewright.rows.notes import Json, RowNotes, kind_of_json
-from finewright.rows.sampled import MOST_ROWS
+from finewright.rows.shapes import MOST_ROWS
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.formats import (

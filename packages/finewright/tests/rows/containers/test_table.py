@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.rows.containers.lines import lines_of
-from finewright.rows.containers.quotes import cells_of
-from finewright.rows.containers.table import delimiter_of, table_rows
+from finewright.rows.containers.table import cells_of, delimiter_of, table_rows
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.read import ReadRows, read_rows
 

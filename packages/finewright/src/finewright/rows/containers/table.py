@@ -19,9 +19,14 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
-from finewright.rows.containers.json_rules import SPEAKERS, check_values
+from finewright.rows.containers.json_rules import (
+    SPEAKERS,
+    check_values,
+    listed_in,
+    objects_in,
+    printed_in,
+)
 from finewright.rows.containers.lines import LONGEST, Line
-from finewright.rows.containers.listed import listed_in, objects_in, printed_in
 from finewright.rows.formats.turns import speaks
 from finewright.schema.common import Problem
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.json_rules import json_value
-from finewright.rows.containers.listed import listed_in
+from finewright.rows.containers.json_rules import json_value, listed_in
 from finewright.rows.formats.content import has_values, spoken
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
 from finewright.rows.notes import Json, RowNotes, kind_of_json, shown

@@ -3,7 +3,9 @@
 https://huggingface.co/docs/hub/datasets-manual-configuration: `configs` of its front matter, each with a
 `config_name` and `data_files`: a pattern, a list of them, or a list of {split, path}; or a `data_dir` alone,
 whose files tell their splits by their names. What cannot be followed is refused: a file that the card
-calls a test must not be trained."""
+calls a test must not be trained.
+
+Which files of a folder hold rows, by their names."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,9 +15,33 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.errors import DataError
-from finewright.rows.containers.data_files import ABOUT_DATA, is_data
 from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
+from finewright.rows.containers.manifest import MANIFEST
 from finewright.rows.notes import shown
+
+# The `datasets` library writes them beside the rows it saves.
+SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
+ABOUT_DATA = {MANIFEST, "dataset_infos.json", SAVED, SAVED_SPLITS}
+# What finewright itself writes beside rows: their provenance, what was found in them, and rows set aside.
+_OURS = re.compile(
+    r"(?:provenance(?:_\w+)?|card|report|personal_data)\.json|ledger\.jsonl|(?:.*\.)?rejected\.jsonl"
+)
+
+
+def is_data(name: str) -> bool:
+    """Does a file of this name hold rows, and not what is said of them?"""
+    is_about_data = name in ABOUT_DATA or _OURS.fullmatch(name)
+    return suffix_of(name) in DATA_SUFFIXES and not is_about_data
+
+
+def files_within(folder: Path) -> list[Path]:
+    """The files in the folder and below, in order, but for hidden ones."""
+    return [
+        inner
+        for inner in sorted(folder.rglob("*"))
+        if inner.is_file() and not any(p.startswith(".") for p in inner.relative_to(folder).parts)
+    ]
+
 
 CARD = "README.md"
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)

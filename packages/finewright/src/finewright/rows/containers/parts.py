@@ -13,13 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from finewright.errors import DataError
-from finewright.rows.containers.card import CARD, StatedSet, default_of, stated_sets, unfollowed
-from finewright.rows.containers.data_files import (
+from finewright.rows.containers.card import (
     ABOUT_DATA,
+    CARD,
     SAVED,
     SAVED_SPLITS,
+    StatedSet,
+    default_of,
     files_within,
     is_data,
+    stated_sets,
+    unfollowed,
 )
 from finewright.rows.containers.found import said
 from finewright.rows.containers.hub import hub_folder, hub_id

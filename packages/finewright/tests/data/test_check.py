@@ -11,7 +11,7 @@ from finewright.errors import DataError
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
 from finewright.report.show import text_of
-from finewright.rows.containers.write import jsonl_at
+from finewright.rows.containers.lines import jsonl_at
 from finewright.schema.data_check import DataCheckReport
 
 GOOD = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}

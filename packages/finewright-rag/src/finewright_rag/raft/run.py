@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow, said
-from finewright.rows.containers.write import jsonl_at
+from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.read import records
 from finewright.schema.listing import Listing
 from finewright.schema.passages import Access

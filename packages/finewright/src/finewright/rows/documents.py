@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finewright.rows.containers.found import ReadRow, said
-from finewright.rows.containers.write import jsonl_at
+from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.document_text import MEDIA_TYPES, Refused, content_of, document
 from finewright.rows.read import records
 from finewright.rows.sections import sections

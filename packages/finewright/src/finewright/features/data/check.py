@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finewright.data.check import check_rows
 from finewright.data.mend import fix_rows, outputs_of, rejected_beside
-from finewright.rows.containers.write import jsonl_at
+from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.fates import ReadOptions
 from finewright.schema.common import Problem
 from finewright.schema.data_check import DataCheckReport, FixReport

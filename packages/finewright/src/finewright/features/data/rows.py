@@ -5,8 +5,8 @@ from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.report.cells import counted
+from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.containers.stream import check_encoding
-from finewright.rows.containers.write import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate, UsableRows, fates, unknown_format
 from finewright.rows.formats.native import Expected
 from finewright.rows.formats.table import family_named

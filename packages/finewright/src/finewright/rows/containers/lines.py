@@ -1,12 +1,19 @@
-"""JSONL: one JSON object a line, each line read for itself."""
+"""JSONL: one JSON object a line, each line read for itself.
+
+JSONL files that are written a line at a time, and are whole or absent."""
 
 import codecs
-from collections.abc import Iterable, Iterator
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
 from finewright.rows.containers.json_rules import row_object
+from finewright.store.atomic import beside, os_errors
 
 LONGEST = 10_000_000
 
@@ -98,3 +105,24 @@ def parsed(file: str, line: Line) -> ReadRow | Unread:
         where = f"byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
         return Unread(not_utf8(file, where, line.row), line.content)
     return Unread(said(file, what, hint, line.row), line.content)
+
+
+@contextmanager
+def jsonl_at(path: Path) -> Iterator[Callable[[object], None]]:
+    """A function that writes a record; the file is at `path` when the block ends well, else not at all.
+
+    The folder must exist; what was at `path` is replaced."""
+    temporary = beside(path)
+    with os_errors(path):
+        try:
+            with temporary.open("x", encoding="utf-8", newline="\n") as file:
+                yield lambda record: _write(file.write, record)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _write(write: Callable[[str], object], record: object) -> None:
+    write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")

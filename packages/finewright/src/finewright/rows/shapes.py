@@ -13,8 +13,7 @@ from finewright.rows.containers.rows import rows_of
 from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.proposals import proposals_of
-from finewright.rows.formats.propose import rivals_of
-from finewright.rows.formats.proposed import Proposals
+from finewright.rows.formats.propose import Proposals, rivals_of
 from finewright.rows.formats.table import fitting, forms, misspelled
 from finewright.rows.formats.walks import is_walk
 from finewright.rows.notes import Json, RowNotes

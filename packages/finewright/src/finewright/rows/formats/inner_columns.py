@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.proposed import Proposal
+from finewright.rows.formats.propose import Proposal, proposal_of
 from finewright.rows.formats.walks import quoted, walk_named
 from finewright.rows.notes import Json
 

@@ -13,13 +13,14 @@ from finewright.rows.formats.choices import choices_in
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.inner_columns import Inner, best_of_lists, flat
 from finewright.rows.formats.propose import (
+    Proposal,
+    Proposals,
     is_by_names,
     kind_of,
     numbered_alike,
     proposal_of,
     reads_like_context,
 )
-from finewright.rows.formats.proposed import Proposal, Proposals
 from finewright.rows.formats.walks import quoted
 from finewright.rows.notes import Json
 from finewright.schema.common import without

@@ -1,18 +1,62 @@
 """A row of no known format: which of its columns could be asked and answered, by their names and kinds.
 
-A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not."""
+A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not.
 
+What is proposed for rows of no known format, and how it is said."""
+
+import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import yaml
 
 from finewright.rows.containers.table import reads_like_a_row
 from finewright.rows.formats.choices import is_apart
 from finewright.rows.formats.column_names import NAMES, best_named, has_word, words_of
-from finewright.rows.formats.proposed import Proposal
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
+
+
+class Proposal(NamedTuple):
+    """Our keys -> the row's, and what speaks for them."""
+
+    columns: Mapping[str, str]
+    why: str
+
+    def line(self) -> str:
+        """As it is written into the spec."""
+        pairs = yaml.safe_dump(
+            dict(self.columns),
+            default_flow_style=True,
+            allow_unicode=True,
+            sort_keys=False,
+            width=math.inf,
+        )
+        return f"columns: {pairs.strip()}"
+
+    def options(self) -> str:
+        """As it is written on the command line."""
+        pairs = (f"{ours}={theirs}" for ours, theirs in self.columns.items())
+        return " ".join(f"--column {shlex.quote(pair)}" for pair in pairs)
+
+
+class Proposals(NamedTuple):
+    """The one reading that is proposed; or the choices, and what the user has to say."""
+
+    one: Proposal | None = None
+    choices: tuple[Proposal, ...] = ()
+    question: str = ""
+
+    def hint(self) -> str:
+        """As a row's mistake is told with it; empty where there is nothing."""
+        if self.one:
+            return f"is it this? {self.one.options()}, or in a spec {self.one.line()}, as {self.one.why}"
+        ways = "; or ".join(choice.options() for choice in self.choices)
+        return f"{self.question}: {ways}" if ways else ""
+
 
 _TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
 _ANSWERABLE = ("answered", "class")

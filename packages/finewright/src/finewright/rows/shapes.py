@@ -10,7 +10,7 @@ from pathlib import Path
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import rows_of
-from finewright.rows.formats.choices import choices_in
+from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.native import Expected, Form
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposals, rivals_of

@@ -1,10 +1,14 @@
 """What people call columns: for each role the names that speak for it, the strongest first.
 
 English, as public data sets and ticket systems have them. A column that is called otherwise is told by what
-it holds: see `propose` and `proposals`."""
+it holds: see `propose` and `proposals`.
+
+What belongs to a question and no column can hold: its choices, and the passages it is about."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from finewright.rows.notes import Json
 
 _NAMES: Mapping[str, str] = {
     "asked": "prompt question query ask instruction input user human request problem ticket issue inquiry"
@@ -54,3 +58,76 @@ def best_named(keys: Iterable[str], *roles: str) -> str:
         if places := [names.index(word) for word in words if word in names]:
             ranked.append((len(words) > 1, min(places), key))
     return min(ranked)[2] if ranked else ""
+
+
+_CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
+# `A`, `option_b`, `choice 1`, medmcqa's `opa`
+_ONE_OF_THEM = re.compile(r"(?:(?:option|choice|ending|op)[ _-]?)?[a-e0-5]", re.IGNORECASE)
+# Beside names of one letter or digit, to know them from the columns of a table without a header.
+_QUESTION = re.compile(
+    r"question|query|prompt|problem|instruction|sentence|stem",
+    re.IGNORECASE,
+)
+# With spaces or commas between them, or letters alone: `(A)blue(B)red`, `ABCD`.
+_SEVERAL = re.compile(
+    r"\S[\s,;|/\u3001\uff0c\uff1b]+\S|\A\(?[Aa1][).:]\D.*[Bb2][).:]|\AABC?D?E?\Z", re.DOTALL
+)
+_PASSAGES = ("context", "contexts", "passages", "documents", "paragraphs")
+# In these an id is none: a passage has three words, or some characters of a script without spaces.
+_PROOFS = ("evidence", "facts")
+_PASSAGE = re.compile(r"\S\s+\S+\s+\S|[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]{6}")
+_MANY = 3
+
+
+def choices_in(data: Json) -> list[str]:
+    """The columns that hold the choices of a question: a list, an object or a text of them, or each one."""
+    filled = [k for k, value in data.items() if value is not None and str(value).strip()]
+    whole = [key for key in filled if key in _CHOICES and _are_several(data[key])]
+    single = [key for key in filled if _ONE_OF_THEM.fullmatch(key)]
+    is_choice = 1 < len(single) < len(filled) and _are_named(data, single, filled)
+    return whole or (single if is_choice else [])
+
+
+def is_apart(data: Json) -> bool:
+    """Does a part of the question, choices or several passages, stand where no column can be put into it?"""
+    inside = [key for key, value in data.items() if isinstance(value, (list, dict))]
+    passages = (
+        key in _PASSAGES or (key in _PROOFS and any(map(_PASSAGE.search, _texts_in(data[key]))))
+        for key in inside
+    )
+    return bool(choices_in(data)) or any(passages)
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    left = [value]
+    while left:
+        held = left.pop()
+        if isinstance(held, str):
+            yield held
+        elif isinstance(held, (list, dict)):
+            left.extend(held.values() if isinstance(held, dict) else held)
+
+
+def _are_several(value: object) -> bool:
+    """Several choices, and not a setting such as `fast` or {"temperature": 0.7}."""
+    if isinstance(value, dict):
+        held = [each for each in value.values() if each is not None]
+        lists = [each for each in held if isinstance(each, list)]
+        are_lettered = all(map(_ONE_OF_THEM.fullmatch, value))
+        are_texts = all(isinstance(each, (str, list)) for each in held)
+        return len(value) > 1 and (are_lettered or len(lists) > 1 or are_texts)
+    return isinstance(value, list) or (isinstance(value, str) and bool(_SEVERAL.search(value)))
+
+
+def _are_named(data: Json, single: Sequence[str], keys: Sequence[str]) -> bool:
+    """Do their names say that they are choices? `A` and `B` do, from the first one on, beside a question; or
+    beside a text where they are many, or where the answer is one of them."""
+    bare = {key.casefold() for key in single if len(key) == 1}
+    if not bare or any(map(_QUESTION.search, keys)):
+        return not bare or min(bare) in "a01"
+    others = [data[key] for key in keys if key not in single]
+    one_of_them = {*bare, *(str(data[key]).strip().casefold() for key in single)}
+    is_answered = any(str(each).strip().casefold() in one_of_them for each in others)
+    has_text = any(isinstance(each, str) and _SEVERAL.search(each.strip()) for each in others)
+    are_many = len(bare) > _MANY and len(others) > 1
+    return min(bare) in "a01" and has_text and (is_answered or are_many)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from finewright.rows.formats.choices import choices_in
+from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.inner_columns import Inner, best_of_lists, flat
 from finewright.rows.formats.propose import (

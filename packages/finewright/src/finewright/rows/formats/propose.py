@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.rows.containers.table import reads_like_a_row
-from finewright.rows.formats.choices import is_apart
-from finewright.rows.formats.column_names import NAMES, best_named, has_word, words_of
+from finewright.rows.formats.column_names import NAMES, best_named, has_word, is_apart, words_of
 from finewright.rows.notes import Json, kind_of_json
 from finewright.schema.common import without
 

@@ -6,7 +6,7 @@ that this forgets which step is wrong is said unless `data.type: unpaired_prefer
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.choices import choices_in
+from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.native import (
     TEXT,
     Expected,

@@ -1,16 +1,230 @@
 """The columns that the user has named: `{our key: the file's own}`, taken before the format is told.
 
-What is no column of the row may be a walk to what lies inside one: see `walks`."""
+What is no column of the row may be a walk to what lies inside one: see `walks`.
+
+Columns that lie deeper than a row's own keys, as JMESPath expressions: `answers.text[0]`.
+
+https://jmespath.org. `{system, input, output}` is short for `{system: system, input: input, output: output}`.
+What is taken for `messages` may be spelled as others spell turns: see `messages_in`."""
 
 import difflib
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
-from finewright.errors import DataError
+from finewright.errors import DataError, MissingExtra
 from finewright.rows.formats.native import KeyPlace
-from finewright.rows.formats.walks import is_walk, messages_in, walk_named
-from finewright.rows.notes import Json, RowNotes
+from finewright.rows.notes import Json, RowNotes, kind_of_json
+
+# No expression of a person is as long, and the parser calls itself for each bracket.
+_LONGEST = 1000
+_SHORT = re.compile(r"\{\s*(\w+(?:\s*,\s*\w+)*)\s*\}")
+_SIGNS = re.compile(r"[.\[\]{}|&*`'()]")
+_PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+_COMPLETE = (
+    "leave the row out, or complete it; what is no turn is left out by a filter: list[?text].text"
+)
+
+# What public data sets call who speaks, what is said, and the sides of an exchange.
+SPEAKER = ("role", "from", "speaker", "agent", "author", "sender", "who")
+SAID = ("content", "value", "text", "utterance", "message", "body")
+SIDES: Mapping[str, tuple[str, ...]] = {
+    "system": ("system", "system_prompt"),
+    "user": ("user", "human", "input", "question", "prompt", "instruction", "query"),
+    "assistant": ("assistant", "bot", "gpt", "output", "answer", "response", "completion", "reply"),
+}
+
+
+class Walk(NamedTuple):
+    """An expression that can be followed, and the row's own keys that it begins at."""
+
+    expression: str
+    parsed: Any  # Any: jmespath has no types
+    roots: frozenset[str]
+
+    def of(self, data: Json) -> Any:  # Any: free JSON
+        """What the expression gives for the row; raises DataError where it cannot be followed there."""
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            return self.parsed.search(data)
+        except (JMESPathError, ValueError, TypeError) as error:
+            raise DataError(f"it cannot be followed here: {_first_line(error)}") from None
+
+    def turns_of(self, data: Json) -> Any:  # Any: free JSON
+        """As `of`; raises DataError too where an item of a list has nothing there, which JMESPath leaves out:
+        of texts that take turns each later one would be said by the other speaker."""
+        whole = Walk(self.expression, _Whole(self.parsed.parsed), self.roots)
+        return whole.of(data)
+
+
+class _Whole(NamedTuple):
+    """A parsed expression whose lists keep their length."""
+
+    tree: Mapping[str, Any]  # Any: jmespath's own tree
+
+    def search(self, data: Json) -> Any:  # Any: free JSON
+        """What the expression gives for the row."""
+        return _interpreter()().visit(self.tree, data)
+
+
+@cache
+def _interpreter() -> Any:  # Any: jmespath has no types
+    from jmespath.visitor import TreeInterpreter
+
+    class KeepingLength(TreeInterpreter):  # type: ignore[misc]
+        """Follows lists and the values of objects; filters leave out what they are meant to."""
+
+        def visit_projection(self, node: Any, value: Any) -> Any:
+            base = self.visit(node["children"][0], value)
+            return self._each(node, base) if isinstance(base, list) else None
+
+        def visit_value_projection(self, node: Any, value: Any) -> Any:
+            base = self.visit(node["children"][0], value)
+            return self._each(node, list(base.values())) if isinstance(base, dict) else None
+
+        def _each(self, node: Any, items: list[Any]) -> list[Any]:
+            found = [self.visit(node["children"][1], item) for item in items]
+            if None in found:
+                what = f"item {found.index(None) + 1} of a list has nothing there, and is a turn"
+                raise DataError(what, hint=_COMPLETE)
+            return found
+
+    return KeepingLength
+
+
+def quoted(key: str) -> str:
+    """The key as an expression names it."""
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return key if _PLAIN.fullmatch(key) else f'"{escaped}"'
+
+
+def is_walk(name: str) -> bool:
+    """May it be more than a column's name?"""
+    return bool(_SIGNS.search(name))
+
+
+@lru_cache(maxsize=256)
+def walk_named(expression: str) -> Walk:
+    """The expression, parsed; raises DataError where it is none."""
+    try:
+        import jmespath
+        from jmespath.exceptions import JMESPathError
+    except ModuleNotFoundError:
+        raise MissingExtra(
+            "columns that lie deeper than a row's own keys need jmespath",
+            hint='pip install "finewright[data]"',
+        ) from None
+    if len(expression) > _LONGEST:
+        raise DataError(f"an expression of more than {_LONGEST} characters")
+    written = _SHORT.sub(lambda found: _written_out(found[1]), expression)
+    try:
+        parsed = jmespath.compile(written)
+    except (JMESPathError, RecursionError) as error:
+        raise DataError(f"no JMESPath expression: {_first_line(error)}") from None
+    return Walk(expression, parsed, frozenset(_roots(parsed.parsed)))
+
+
+def _written_out(names: str) -> str:
+    return "{" + ", ".join(f"{name}: {name}" for name in re.findall(r"\w+", names)) + "}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip() or type(error).__name__
+
+
+def _roots(node: Mapping[str, Any]) -> Iterator[str]:  # Any: jmespath's own tree
+    """The keys of the row itself: of steps and projections only the first part begins there."""
+    if node["type"] == "field":
+        yield node["value"]
+    begins_once = node["type"] in (
+        "subexpression",
+        "index_expression",
+        "projection",
+        "value_projection",
+        "filter_projection",
+        "flatten",
+        "pipe",
+    )
+    for child in node["children"][: 1 if begins_once else None]:
+        if node["type"] != "expref":
+            yield from _roots(child)
+
+
+def messages_in(value: object) -> list[Json]:
+    """The messages of a conversation that is written otherwise; raises DataError, with the mend.
+
+    Texts take turns, the user first. An object of a speaker and a text is a turn; one of a question and its
+    answer, by the names of `SIDES`, two. An object of lists is an exchange an item. `system` as a speaker
+    after the user, where no other answers, is the system that people talked to."""
+    if isinstance(value, dict):
+        value = _side_by_side(value)
+    if not isinstance(value, list) or not value:
+        raise DataError(f"{kind_of_json(value)}, and a conversation is a list of turns")
+    if all(isinstance(item, str) for item in value):
+        return [_turn("assistant" if i % 2 else "user", text) for i, text in enumerate(value)]
+    said = [turn for i, item in enumerate(value) for turn in _turns_of(item, i)]
+    roles = [str(turn.get("role", "")).lower() for turn in said]
+    if "system" in roles[1:] and set(roles) == {"user", "system"}:
+        return [{**turn, "role": _spoken(role)} for turn, role in zip(said, roles, strict=True)]
+    return said
+
+
+def _turn(role: str, content: object) -> Json:
+    return {"role": role, "content": content}
+
+
+def _spoken(role: str) -> str:
+    return "assistant" if role == "system" else role
+
+
+def _turns_of(item: object, number: int) -> Iterator[Json]:
+    if not isinstance(item, dict):
+        what = f"turn {number + 1} is {kind_of_json(item)}"
+        raise DataError(what, hint="write [].{role: ..., content: ...} after the list's name")
+    if {"role", "content"} <= item.keys() or {"from", "value"} <= item.keys():
+        yield item
+        return
+    speaker, said = named_in(item, SPEAKER), named_in(item, SAID)
+    if speaker and said:
+        yield _turn(item[speaker], item[said])
+        return
+    sides = {side: named_in(item, names) for side, names in SIDES.items()}
+    if not sides["user"] or not sides["assistant"]:
+        names = ", ".join(f"`{key}`" for key in list(item)[:8])
+        hint = "write {role: ..., content: ...} or {user: ..., assistant: ...} with those keys"
+        raise DataError(f"nothing says who speaks in {names}", hint=hint)
+    for side, key in sides.items():
+        if key and (side != "system" or item[key]):
+            yield _turn(side, item[key])
+
+
+def named_in(keys: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The key that is called by one of the names, in any case; the earlier name first."""
+    plain = {key.lower(): key for key in reversed(list(keys))}
+    return next((plain[name] for name in names if name in plain), "")
+
+
+def _side_by_side(value: Json) -> list[Json]:
+    """The exchanges of an object that holds the questions in one list and the answers in another."""
+    question, answer, system = (named_in(value, SIDES[s]) for s in ("user", "assistant", "system"))
+    lists = [value.get(key) for key in (question, answer)]
+    if not all(isinstance(each, list) and each for each in lists):
+        raise DataError("an object, and a conversation is a list of turns")
+    questions, answers = lists
+    if len(questions or ()) != len(answers or ()):
+        what = f"{len(questions or ())} questions and {len(answers or ())} answers"
+        raise DataError(what, hint="leave the row out, or complete it")
+    pairs = zip(questions or (), answers or (), strict=True)
+    said = [_turn(role, text) for pair in pairs for role, text in zip(_ASK, pair, strict=True)]
+    return [*([_turn("system", value[system])] if system and value[system] else []), *said]
+
+
+_ASK = ("user", "assistant")
+
 
 _ANSWERS = ("completion", "output")
 _MESSAGES = "messages"

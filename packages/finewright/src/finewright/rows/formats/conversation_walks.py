@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from finewright.rows.formats.columns import SAID, SIDES, SPEAKER, named_in, quoted
 from finewright.rows.formats.propose import Proposal, Proposals, kind_of, reads_like_context
 from finewright.rows.formats.turns import ROLES, role_named
-from finewright.rows.formats.walks import SAID, SIDES, SPEAKER, named_in, quoted
 from finewright.rows.notes import Json
 
 _DEEPEST = 2

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
+from finewright.rows.formats.columns import quoted, walk_named
 from finewright.rows.formats.propose import Proposal, proposal_of
-from finewright.rows.formats.walks import quoted, walk_named
 from finewright.rows.notes import Json
 
 _DEEPEST = 3

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from finewright.rows.formats.column_names import choices_in
+from finewright.rows.formats.columns import quoted
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.inner_columns import Inner, best_of_lists, flat
 from finewright.rows.formats.propose import (
@@ -21,7 +22,6 @@ from finewright.rows.formats.propose import (
     proposal_of,
     reads_like_context,
 )
-from finewright.rows.formats.walks import quoted
 from finewright.rows.notes import Json
 from finewright.schema.common import without
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finewright.data.validate import Validated, read_validated, validate
 from finewright.errors import DataError
-from finewright.rows.formats.table import forms
+from finewright.rows.formats.native import forms
 from finewright.rows.read import ReadRow
 from finewright.schema.data import DataType
 from finewright.schema.rows import parse_rows, write_rows

@@ -8,8 +8,7 @@ import pytest
 
 from finewright import plugins
 from finewright.data.validate import Validated, validate
-from finewright.rows.formats.native import Expected, Form
-from finewright.rows.formats.table import family_named, fitting
+from finewright.rows.formats.native import Expected, Form, family_named, fitting
 from finewright.rows.read import ReadRow
 from finewright.schema.data import DataType
 from finewright.schema.rows import parse_rows, write_rows

@@ -19,7 +19,7 @@ from finewright.rows.fates import (
     files_of,
     unknown_format,
 )
-from finewright.rows.formats.table import family_named
+from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, Source

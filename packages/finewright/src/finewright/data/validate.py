@@ -16,8 +16,7 @@ from finewright.rows.fates import (
     fates_in,
     unknown_format,
 )
-from finewright.rows.formats.native import Expected
-from finewright.rows.formats.table import family_named
+from finewright.rows.formats.native import Expected, family_named
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
 from finewright.schema.rows import Row

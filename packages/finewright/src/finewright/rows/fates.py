@@ -17,9 +17,16 @@ from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import has_column, places, renamed
-from finewright.rows.formats.native import Expected, Form, Native, place_of
+from finewright.rows.formats.native import (
+    Expected,
+    Form,
+    Native,
+    family_named,
+    fitting,
+    meant_instead,
+    place_of,
+)
 from finewright.rows.formats.own import is_liking
-from finewright.rows.formats.table import family_named, fitting, meant_instead
 from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools

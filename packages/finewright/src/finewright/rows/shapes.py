@@ -12,10 +12,9 @@ from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.rows import rows_of
 from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.columns import is_walk
-from finewright.rows.formats.native import Expected, Form
+from finewright.rows.formats.native import Expected, Form, fitting, forms, misspelled
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposals, rivals_of
-from finewright.rows.formats.table import fitting, forms, misspelled
 from finewright.rows.notes import Json, RowNotes
 
 _EXPECTED = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.rows.formats.table import families, family_named, fitting, forms
+from finewright.rows.formats.native import families, family_named, fitting, forms
 
 from .door import Out, door, out
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.rows.formats.table import misspelled
+from finewright.rows.formats.native import misspelled
 from finewright.rows.notes import RowNotes
 from finewright.rows.shapes import form_of
 

@@ -41,7 +41,7 @@ from finewright.guard.privacy.find import SECRETS
 from finewright.guard.privacy.wording import found_line, mend_of
 from finewright.rows.containers.found import said
 from finewright.rows.fates import ReadOptions, RowFile, files_of
-from finewright.rows.formats.table import family_named
+from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, Source, errors_of

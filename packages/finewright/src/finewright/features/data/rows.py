@@ -8,8 +8,7 @@ from finewright.report.cells import counted
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import ReadOptions, RowFate, UsableRows, fates, unknown_format
-from finewright.rows.formats.native import Expected
-from finewright.rows.formats.table import family_named
+from finewright.rows.formats.native import Expected, family_named
 from finewright.rows.tally import Tally
 from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem, errors_of

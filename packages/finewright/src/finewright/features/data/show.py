@@ -18,10 +18,9 @@ from finewright.rows.fates import (
     files_of,
 )
 from finewright.rows.formats.columns import renamed
-from finewright.rows.formats.native import Form
+from finewright.rows.formats.native import Form, fitting
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposal, Proposals
-from finewright.rows.formats.table import fitting
 from finewright.rows.notes import Json, RowNotes, kind_of_json
 from finewright.rows.shapes import MOST_ROWS
 from finewright.schema.common import Problem, errors_of

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from finewright.data.validate import validate
-from finewright.rows.formats.rendered import whole_turns_in
+from finewright.rows.formats.content import whole_turns_in
 from finewright.rows.read import ReadRow
 
 from .door import A, Out, Q, door, passes, refused

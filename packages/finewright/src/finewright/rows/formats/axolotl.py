@@ -16,6 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from itertools import accumulate, groupby
 
+from finewright.rows.formats.content import MARKS, bare, turns_in
 from finewright.rows.formats.native import (
     Expected,
     Form,
@@ -26,7 +27,6 @@ from finewright.rows.formats.native import (
     native,
     text,
 )
-from finewright.rows.formats.rendered import MARKS, bare, turns_in
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import ROLES, role_named, tools_of, turns, with_system
 from finewright.rows.notes import Json, RowNotes, shown

@@ -7,6 +7,7 @@ that this forgets which step is wrong is said unless `data.type: unpaired_prefer
 from collections.abc import Iterator
 
 from finewright.rows.formats.column_names import choices_in
+from finewright.rows.formats.content import whole_turns_in
 from finewright.rows.formats.native import (
     TEXT,
     Expected,
@@ -17,7 +18,6 @@ from finewright.rows.formats.native import (
     native,
 )
 from finewright.rows.formats.propose import proposal_of
-from finewright.rows.formats.rendered import whole_turns_in
 from finewright.rows.formats.turns import CALL, RESULT, SHAREGPT_ROLES, role_named
 from finewright.rows.notes import Json, RowNotes
 

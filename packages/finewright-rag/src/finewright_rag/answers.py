@@ -13,7 +13,7 @@ from finewright.judge.passages import heading
 from finewright.judge.quotes import abstains, numbers_absent
 from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
-from finewright.rows.draw import draw_places
+from finewright.rows.texts import draw_places
 from finewright.schema.common import Artifact
 from finewright.schema.rows import Row
 from finewright.store.atomic import sha256_file, write_text

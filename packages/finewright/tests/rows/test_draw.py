@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.data.gather import read_row_set
-from finewright.rows.draw import draw_places, draw_rows
+from finewright.rows.texts import draw_places, draw_rows
 from finewright.schema.evaluate import EvalSetSpec
 from finewright.schema.rows import Row
 

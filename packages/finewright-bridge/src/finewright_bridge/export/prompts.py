@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError
-from finewright.rows.draw import draw_rows
+from finewright.rows.texts import draw_rows
 from finewright.schema.common import without
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.run import DAY

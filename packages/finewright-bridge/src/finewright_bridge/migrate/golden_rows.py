@@ -14,8 +14,8 @@ from finewright.data.validate import read_validated
 from finewright.errors import DataError
 from finewright.judge.answer import answer_of, compared_text
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.draw import draw_places
 from finewright.rows.identity import prompt_key, with_expected
+from finewright.rows.texts import draw_places
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.listing import listed
 from finewright.schema.rows import Message, Row

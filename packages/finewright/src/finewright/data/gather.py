@@ -12,9 +12,9 @@ from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import read_validated
 from finewright.errors import DataError
-from finewright.rows.draw import draw_rows
 from finewright.rows.identity import with_expected
 from finewright.rows.tally import Tally
+from finewright.rows.texts import draw_rows
 from finewright.schema.common import Problem, RowCounts, Source
 from finewright.schema.data import DataSpec, DataType
 from finewright.schema.evaluate import Draw, EvalSetSpec

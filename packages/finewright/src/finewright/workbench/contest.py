@@ -16,7 +16,7 @@ from finewright.data.gather import measured_share
 from finewright.errors import SpecError
 from finewright.evaluate.samples import parse_samples
 from finewright.evaluate.score import ScoreOptions, check_metrics, options_of
-from finewright.rows.draw import draw_rows
+from finewright.rows.texts import draw_rows
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED, Sample

@@ -11,8 +11,8 @@ from finewright.data.validate import read_validated
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import no_room
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.draw import draw_rows
 from finewright.rows.formats.untrained import PLAIN_TEXT
+from finewright.rows.texts import draw_rows
 from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings

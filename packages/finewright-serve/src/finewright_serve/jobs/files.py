@@ -11,8 +11,8 @@ from typing import IO, Any, Literal
 
 from finewright.errors import DataError
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import container_of
 from finewright.rows.fates import ReadOptions, fates
+from finewright.rows.read import container_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Model
 from finewright.store.atomic import (

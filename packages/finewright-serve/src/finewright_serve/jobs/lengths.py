@@ -11,8 +11,8 @@ from finewright.errors import DataError
 from finewright.lm.chat import Chat
 from finewright.rows.containers.lines import Line, json_lines, lines_of
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import as_stated, container_of
 from finewright.rows.fates import ReadOptions, RowFate, fates_in
+from finewright.rows.read import as_stated, container_of
 from finewright.schema.train import TrainSettings
 from finewright.store.atomic import os_errors
 from finewright.train.rows import rows_for

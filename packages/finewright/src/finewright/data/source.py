@@ -8,7 +8,6 @@ from finewright.data.provenance.ledger import SourceRecords, record_digest
 from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.parts import parts_of
-from finewright.rows.containers.rows import rows_of
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import (
     ReadOptions,
@@ -21,6 +20,7 @@ from finewright.rows.fates import (
 )
 from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
+from finewright.rows.read import rows_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import DataSpec, SourceSpec

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of, said
 from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of, refuse_missing
-from finewright.rows.containers.rows import rows_of
 from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import has_column, places, renamed
 from finewright.rows.formats.native import (
@@ -31,6 +30,7 @@ from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.identity import named_anew
 from finewright.rows.messages import checked_tools
 from finewright.rows.notes import Json, RowNotes, Turn
+from finewright.rows.read import rows_of
 from finewright.rows.shapes import form_of, proposals_for
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem

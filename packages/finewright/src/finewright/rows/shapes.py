@@ -9,13 +9,13 @@ from pathlib import Path
 
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import rows_of
 from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.columns import is_walk
 from finewright.rows.formats.native import Expected, Form, fitting, forms, misspelled
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposals, rivals_of
 from finewright.rows.notes import Json, RowNotes
+from finewright.rows.read import rows_of
 
 _EXPECTED = {
     "auto": "`messages`; `prompt` and `completion`; `chosen` and `rejected`; or `prompt` alone",

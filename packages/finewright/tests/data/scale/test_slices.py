@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import rows_of
 from finewright.rows.fates import ReadOptions, RowFile
+from finewright.rows.read import rows_of
 
 KINDS = [
     b'{"a": 1}',

@@ -25,9 +25,9 @@ from finewright.data.scale.slices import (
 )
 from finewright.data.source import RecordedRows, SourceRows, files_of_source
 from finewright.errors import MissingExtra
-from finewright.rows.containers.rows import rows_of
 from finewright.rows.fates import RowFile, fates_in
 from finewright.rows.notes import Json
+from finewright.rows.read import rows_of
 from finewright.rows.tally import Tally
 from finewright.rows.texts import passages
 from finewright.schema.common import Problem

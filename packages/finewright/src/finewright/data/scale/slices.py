@@ -14,8 +14,8 @@ from finewright.errors import DataError
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread
 from finewright.rows.containers.lines import json_lines, lines_of
 from finewright.rows.containers.manifest import StatedFile
-from finewright.rows.containers.rows import as_stated, container_of, rows_of
 from finewright.rows.fates import RowFate, RowFile, fates_in
+from finewright.rows.read import as_stated, container_of, rows_of
 from finewright.schema.common import Problem
 from finewright.store.atomic import os_errors
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from finewright.errors import DataError
 from finewright.report.cells import counted
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.containers.rows import container_of, rows_of
 from finewright.rows.fates import (
     ReadOptions,
     RowFate,
@@ -22,6 +21,7 @@ from finewright.rows.formats.native import Form, fitting
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposal, Proposals
 from finewright.rows.notes import Json, RowNotes, kind_of_json
+from finewright.rows.read import container_of, rows_of
 from finewright.rows.shapes import MOST_ROWS
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType

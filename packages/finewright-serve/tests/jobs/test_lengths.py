@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import tiny
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.lines import lines_of
-from finewright.rows.containers.manifest import StatedFile
 from finewright.schema.train_section import METHODS
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.steps import QuestionCaller

@@ -6,8 +6,8 @@ looks at all."""
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.lines import Line
-from finewright.rows.containers.manifest import StatedFile
 from finewright.schema.rewards import RewardSpec
 from finewright.train.rewards import lacking
 from finewright.train.rows import rows_for

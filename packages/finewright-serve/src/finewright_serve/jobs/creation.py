@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from finewright.lm.chat import Chat
-from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.card import StatedFile
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
 from finewright.schema.train_section import METHODS

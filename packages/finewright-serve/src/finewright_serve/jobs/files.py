@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from finewright.errors import DataError
-from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.fates import ReadOptions, fates
 from finewright.rows.read import container_of
 from finewright.rows.tally import Tally

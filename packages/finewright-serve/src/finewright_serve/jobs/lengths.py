@@ -9,8 +9,8 @@ from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.lm.chat import Chat
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.lines import Line, json_lines, lines_of
-from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.fates import ReadOptions, RowFate, fates_in
 from finewright.rows.read import as_stated, container_of
 from finewright.schema.train import TrainSettings

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, get_args
 from finewright.data.check import EveryRow
 from finewright.data.row_warnings import ExactRepeats, RowWarnings
 from finewright.errors import DataError
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import AS_IT_STANDS, ReadRow, Unread
 from finewright.rows.containers.lines import jsonl_at
-from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.fates import ReadOptions, RowFate, fate_of, fates_in, files_of
 from finewright.rows.formats.columns import renamed
 from finewright.rows.notes import Json, RowNotes

@@ -11,8 +11,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of, said
-from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.conversations import Conversations, conversations_of
 from finewright.rows.formats.columns import has_column, places, renamed

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.rows.containers.card import StatedFile, with_usual_tags
 from finewright.rows.containers.columnar import arrow_rows, parquet_rows
 from finewright.rows.containers.document import array_rows, object_rows
 from finewright.rows.containers.encodings import (
@@ -22,7 +23,6 @@ from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, s
 from finewright.rows.containers.json_rules import check_text
 from finewright.rows.containers.kinds import BINARY_SUFFIXES, Kind, kind_of, suffix_of
 from finewright.rows.containers.lines import LONGEST, json_lines, lines_of
-from finewright.rows.containers.manifest import StatedFile, with_usual_tags
 from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.containers.sheet import sheet_rows
 from finewright.rows.containers.stream import CHUNK, OpenedFile, opened

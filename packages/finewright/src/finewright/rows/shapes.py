@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.columns import is_walk
 from finewright.rows.formats.native import Expected, Form, fitting, forms, misspelled

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
-from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.fates import ReadOptions, RowFile
 from finewright.rows.read import rows_of
 

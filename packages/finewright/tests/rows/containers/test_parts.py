@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finewright.errors import DataError
-from finewright.rows.containers.manifest import StatedFile
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.read import ReadRows, read_rows
 

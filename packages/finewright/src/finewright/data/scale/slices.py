@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
+from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import Found, ReadRow, Repair, Unread
 from finewright.rows.containers.lines import json_lines, lines_of
-from finewright.rows.containers.manifest import StatedFile
 from finewright.rows.fates import RowFate, RowFile, fates_in
 from finewright.rows.read import as_stated, container_of, rows_of
 from finewright.schema.common import Problem

@@ -21,12 +21,16 @@ from finewright.fetch.telemetry import turn_off_telemetry
 from finewright.rows.containers.card import (
     ABOUT_DATA,
     CARD,
+    MANIFEST,
     SAVED,
     SAVED_SPLITS,
+    StatedFile,
     StatedSet,
     default_of,
     files_within,
     is_data,
+    is_manifest,
+    manifest_parts,
     stated_sets,
     unfollowed,
 )
@@ -38,7 +42,6 @@ from finewright.rows.containers.kinds import (
     TEXT_SUFFIXES,
     suffix_of,
 )
-from finewright.rows.containers.manifest import MANIFEST, StatedFile, is_manifest, manifest_parts
 from finewright.schema.common import Problem
 
 # A spec resolves its paths against its folder, so the id may stand behind one.

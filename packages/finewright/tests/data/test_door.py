@@ -11,7 +11,7 @@ from finewright.data.poison import PoisonResult
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.identity import named_anew
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec

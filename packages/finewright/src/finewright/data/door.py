@@ -26,7 +26,7 @@ from finewright.data.row_warnings import (
 )
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.key_file import key_of
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.duplicates import DuplicatesReport

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from finewright.guard.duplicates.exact import repeats
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.rows.texts import parts_of
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import (

@@ -9,7 +9,7 @@ from finewright.guard.poison import scan
 from finewright.guard.poison.examples import AnsweredTurn
 from finewright.guard.poison.scan import PoisonFindings
 from finewright.guard.poison.weigh import Surprisal
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.rows.texts import row_texts
 from finewright.schema.poison import PoisonReport, PoisonSpec, TokenSurprise
 from finewright.schema.rows import Row

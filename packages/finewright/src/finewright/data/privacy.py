@@ -14,7 +14,7 @@ from finewright.guard.privacy.replace import ReplacedSpan, redacted
 from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules, restated
 from finewright.guard.privacy.unread_scripts import unread_scripts_in
 from finewright.guard.privacy.wording import found_line, masked, mend_of, type_name
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.rows.texts import numbers, passages, with_texts
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.privacy import (

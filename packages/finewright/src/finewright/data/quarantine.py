@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from finewright.data.door import Passed, PoisonSearch
-from finewright.rows.outcome import Dropped
+from finewright.rows.notes import Dropped
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonFinding, PoisonReport, PoisonSpec

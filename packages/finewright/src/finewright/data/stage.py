@@ -13,7 +13,7 @@ from finewright.data.provenance.ledger import LEDGER, write_ledger
 from finewright.data.quality.measure import quality
 from finewright.errors import Interrupted, MissingExtra
 from finewright.guard.quality.languages import detector
-from finewright.rows.outcome import Dropped
+from finewright.rows.notes import Dropped
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.privacy import PrivacyReport, SecretType

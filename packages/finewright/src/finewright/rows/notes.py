@@ -1,9 +1,12 @@
-"""What is wrong with one row, in words: the notes that every check of it writes to."""
+"""What is wrong with one row, in words: the notes that every check of it writes to.
+
+What a check of the door leaves: the rows that go on, and those that do not, each with its reason."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from finewright.schema.common import Problem
+from finewright.schema.rows import Row
 
 Json = dict[str, Any]  # Any: a row is free JSON until it has passed
 
@@ -59,3 +62,20 @@ def shown(value: object) -> str:
     """The value as Python writes it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+class Dropped(NamedTuple):
+    """A row that does not go on: a reason to count it under, such as `near_duplicate`, and why."""
+
+    row: Row
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """Rows in = rows kept + rows dropped. Kept rows may be changed; then they have another id."""
+
+    rows: tuple[Row, ...]
+    dropped: tuple[Dropped, ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from finewright.data.provenance.licences import judge, policy_problems, read_expression
 from finewright.data.provenance.stated import StatedLicence
-from finewright.rows.outcome import CheckOutcome, Dropped
+from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from finewright.data.validate import validate
+from finewright.rows.identity import to_user_json
 from finewright.rows.read import read_rows
-from finewright.rows.user_rows import to_user_json
 
 ROWS = [
     {

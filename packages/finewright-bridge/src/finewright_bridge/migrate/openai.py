@@ -14,7 +14,7 @@ from finewright.evaluate.samples import parse_samples, said_text
 from finewright.evaluate.score import options_of
 from finewright.judge.text import exact_match
 from finewright.report.show import write_page
-from finewright.rows.user_rows import to_user_json
+from finewright.rows.identity import to_user_json
 from finewright.schema.catalog import Deadline
 from finewright.schema.common import Problem, Source
 from finewright.schema.evaluate import EvaluateSpec, Sample

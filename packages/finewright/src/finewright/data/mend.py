@@ -18,10 +18,10 @@ from finewright.rows.containers.found import AS_IT_STANDS, ReadRow, Unread
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate, fate_of, fates_in, files_of
 from finewright.rows.formats.columns import renamed
+from finewright.rows.identity import to_user_json
 from finewright.rows.notes import Json, RowNotes
 from finewright.rows.read import container_of, rows_of
 from finewright.rows.tally import Tally
-from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataType
 from finewright.schema.data_check import FixReport

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.data.scale.prepare import PrepareSettings, prepare_rows
-from finewright.rows.user_rows import to_user_json
+from finewright.rows.identity import to_user_json
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from guard.duplicates.made import chat, seeded, words
 

@@ -19,8 +19,8 @@ from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.prepare import PrepareSettings, prepare_rows
 from finewright.data.validate import validate
 from finewright.errors import DataError, StoreError
+from finewright.rows.identity import to_user_json
 from finewright.rows.read import read_rows
-from finewright.rows.user_rows import to_user_json
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.privacy import PersonalDataSpec
 from finewright.schema.scale import PrepareSpec

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from finewright.features.data.rows import read_options
 from finewright.rows.fates import fates, usable
-from finewright.rows.user_rows import to_user_json
+from finewright.rows.identity import to_user_json
 from finewright.schema.rows import Row
 
 Said = list[tuple[str, str]]

@@ -26,10 +26,10 @@ from finewright.guard.duplicates.numbered import number_rows
 from finewright.guard.duplicates.words import Wordings, uncapital
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.fates import RowFate, UsableRows
+from finewright.rows.identity import to_user_json
 from finewright.rows.notes import Dropped, Json
 from finewright.rows.tally import Tally
 from finewright.rows.texts import parts_of
-from finewright.rows.user_rows import to_user_json
 from finewright.schema.common import errors_of
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row

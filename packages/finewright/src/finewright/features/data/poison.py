@@ -10,7 +10,7 @@ from finewright.features.data.rows import said_of, usable_rows
 from finewright.guard.poison.meaning import meaning
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate
-from finewright.rows.user_rows import to_user_json
+from finewright.rows.identity import to_user_json
 from finewright.schema.poison import PoisonReport, PoisonSpec
 from finewright.workbench.outputs import check_outputs
 

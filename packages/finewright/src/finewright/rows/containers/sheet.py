@@ -26,8 +26,7 @@ from typing import IO, Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.containers.found import Found, ReadRow, Repair, RepairKind, Unread, said
-from finewright.rows.containers.hidden_cells import has_mark, hidden_cells
-from finewright.rows.containers.merged_cells import merged_cells
+from finewright.rows.containers.hidden_cells import has_mark, hidden_cells, merged_cells
 from finewright.rows.containers.table import header_problem, names_of, row_of
 from finewright.schema.common import Problem
 

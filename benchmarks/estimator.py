@@ -21,7 +21,6 @@ from typing import Any
 
 from bars import finish, parser_of
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import memory
 from finewright.feature import ask_day
 from finewright.lm import runtime
 from finewright.schema.cost import Range
@@ -29,6 +28,7 @@ from finewright.schema.methods import DPOSpec, SFTSpec
 from finewright_advice.cost.job import Rows, TrainingJob
 from finewright_advice.cost.model import describe_model
 from finewright_advice.cost.needs import formula
+from finewright_advice.estimate.memory import memory
 from process import RowError, figures_of, machine, thread_settings
 from published_training import residuals
 
@@ -102,11 +102,11 @@ def off(predicted: float, measured: float) -> str:
 
 def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
-    from finewright.lm.microsteps import micro_steps
     from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
     from finewright.workbench.prepare import resolved_here
     from finewright_advice.cost import steps as cost_steps
+    from finewright_advice.lm.microsteps import micro_steps
 
     described = describe_model(MODELS[run["model"]], Path.cwd())
     assert described.base is not None

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from finewright.catalog.advice import packaged_advice
-from finewright.catalog.laws import packaged_laws
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import NF4_BYTES, MemoryLoad, memory
 from finewright.estimate.shape import ModelShape
 from finewright.report.cells import number
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.laws import packaged_laws
 from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.facts import Facts
@@ -21,6 +20,7 @@ from finewright_advice.decide.figures import figures_with
 from finewright_advice.decide.models import models_of
 from finewright_advice.decide.offers import rented
 from finewright_advice.decide.spec import DecideSpec
+from finewright_advice.estimate.memory import NF4_BYTES, MemoryLoad, memory
 
 AS_OF = date(2026, 11, 27)
 _GIB = 1024**3

@@ -15,12 +15,12 @@ import yaml
 from bars import Bar
 from finewright.catalog.prices import gpu_named, packaged_prices
 from finewright.estimate.families import shape_of
-from finewright.estimate.framework_time import step_seconds
-from finewright.estimate.frameworks import FRAMEWORKS, framework_memory
-from finewright.estimate.memory import MemoryLoad
 from finewright.estimate.shape import ModelShape
 from finewright.report.text import table
 from finewright.schema.adapter import FullSpec, LoraSpec
+from finewright_advice.estimate.framework_time import step_seconds
+from finewright_advice.estimate.frameworks import FRAMEWORKS, framework_memory
+from finewright_advice.estimate.memory import MemoryLoad
 
 HERE = Path(__file__).parent
 MIB = 2**20

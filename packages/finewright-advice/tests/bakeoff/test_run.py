@@ -11,13 +11,13 @@ import pytest
 import tiny
 from finewright.errors import DataError, SpecError
 from finewright.report.show import text_of
-from finewright.schema.bakeoff_report import BakeoffReport
 from finewright.schema.load import load_spec
 from finewright.store.rundir import list_runs
-from finewright.workbench import contest
 from finewright.workbench.runs import list_runs as list_runs_of
 from finewright.workbench.runs import verify
 from finewright_advice.bakeoff.run import bakeoff
+from finewright_advice.compare import contest
+from finewright_advice.schema.bakeoff_report import BakeoffReport
 
 pytestmark = pytest.mark.torch
 

@@ -6,8 +6,6 @@ from typing import Any
 import published
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import gpu_named, packaged_prices
-from finewright.estimate.frameworks import FRAMEWORKS, framework_memory
-from finewright.estimate.sharded import Spread, sharded_hours
 from finewright.report.show import text_of
 from finewright.schema.catalog import Machine
 from finewright.schema.cost import MachineEstimate, Range
@@ -15,6 +13,8 @@ from finewright_advice.cost.job import Rows
 from finewright_advice.cost.machines import machines, several
 from finewright_advice.cost.needs import sharded_load
 from finewright_advice.cost.spec import CostSpec
+from finewright_advice.estimate.frameworks import FRAMEWORKS, framework_memory
+from finewright_advice.estimate.sharded import Spread, sharded_hours
 
 from .jobs import LLAMA_8B, job_of
 from .test_cost import asked

@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case

@@ -2,10 +2,10 @@
 
 import pytest
 
-from finewright.catalog.capability import packaged_capabilities
-from finewright.catalog.languages import LANGUAGES
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import packaged_prices
+from finewright_advice.catalog.capability import packaged_capabilities
+from finewright_advice.catalog.languages import LANGUAGES
 from finewright_advice.decide.ability import ability_of, languages_of, success
 
 # Qwen3 Technical Report (arXiv:2505.09388), tables 12 to 20, without thinking: percent right.

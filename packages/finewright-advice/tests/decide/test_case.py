@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from decide.advising import spec
-from finewright.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.case import POINTS, assumed, joined, middle, swings
 from finewright_advice.decide.spec import Aim, DecideSpec, Task
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from decide.advising import TODAY, advise, dropped, of_rule, spec
-from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
 from finewright.errors import DataError
-from finewright.estimate.memory import MemoryLoad, memory
 from finewright.schema.adapter import FullSpec
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.facts import Facts
 from finewright_advice.decide.models import models_of, read_base_model, sizes_of
 from finewright_advice.decide.offers import rented
 from finewright_advice.decide.results import ArmCost, DecideReport
+from finewright_advice.estimate.memory import MemoryLoad, memory
 
 GIB = 1024**3
 DAYS_A_MONTH = 365 / 12

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from decide.advising import TODAY, spec
-from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import packaged_prices
-from finewright.estimate.money import exact, product
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.facts import Facts
@@ -33,6 +32,7 @@ from finewright_advice.decide.serving import (
     owned,
     seated,
 )
+from finewright_advice.estimate.money import exact, product
 
 ADVICE, PRICES = packaged_advice(), packaged_prices()
 PROMPT, LONG, RAG = (Arm(m, "api") for m in ("prompt", "prompt+long-context", "rag"))

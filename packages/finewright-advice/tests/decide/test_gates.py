@@ -16,14 +16,14 @@ from decide.advising import (
     of_rule,
     spec,
 )
-from finewright.catalog.advice import packaged_advice
 from finewright.schema.cost import Range
-from finewright.schema.decide import Method
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.choice import Candidates
 from finewright_advice.decide.spec import UNKNOWN
+from finewright_advice.schema.decide import Method
 
 pytestmark = pytest.mark.usefixtures("few_cases")
 

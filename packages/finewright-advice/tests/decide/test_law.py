@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from decide.advising import advise, hand_made, of_rule, spec
-from finewright.catalog.advice import packaged_advice
-from finewright.catalog.laws import packaged_laws
+from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.laws import packaged_laws
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.law import duties, in_words, unknown
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from decide.advising import TODAY, advise, dropped, exactly, of_rule, spec
-from finewright.catalog.advice import packaged_advice
 from finewright.catalog.prices import api_named, packaged_prices
 from finewright.report.show import text_of
 from finewright.schema.catalog import API, Machine
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.facts import Facts

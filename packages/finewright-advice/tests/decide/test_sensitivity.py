@@ -10,8 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from decide.advising import advise, exactly, hand_made, spec
-from finewright.catalog.advice import packaged_advice
-from finewright.schema.decide import Criterion
+from finewright_advice.catalog.advice import packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm
 from finewright_advice.decide.case import Case, middle, swings
 from finewright_advice.decide.criteria import CRITERIA, Utilities
@@ -28,6 +27,7 @@ from finewright_advice.decide.sensitivity import (
     win_shares,
 )
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
+from finewright_advice.schema.decide import Criterion
 
 BASE = middle(spec(), packaged_advice())
 SWINGS = tuple(swings(spec(), BASE, packaged_advice()))

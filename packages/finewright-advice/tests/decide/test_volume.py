@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from decide.advising import advise, exactly, hand_made, spec
-from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.report.show import text_of
 from finewright_advice.decide.arms import Arm, Machines
 from finewright_advice.decide.case import Case
+from finewright_advice.estimate.money import MachineSteps, ScaleToZero
 
 pytestmark = pytest.mark.usefixtures("few_cases")
 

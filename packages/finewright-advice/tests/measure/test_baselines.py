@@ -6,8 +6,8 @@ import pytest
 
 from finewright.report.show import text_of
 from finewright.schema.load import load_spec
-from finewright.schema.measure_report import MeasureReport
 from finewright_advice.measure.experiment import measure
+from finewright_advice.schema.measure_report import MeasureReport
 
 from .measuring import write_base, write_experiment, write_jsonl
 

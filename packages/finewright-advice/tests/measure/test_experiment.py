@@ -9,10 +9,10 @@ import pytest
 from finewright.report.show import write_page
 from finewright.rows.read import read_rows
 from finewright.schema.load import load_spec
-from finewright.schema.measure import ARMS
-from finewright.schema.measure_report import MeasureReport
 from finewright.workbench.runs import list_runs, verify
 from finewright_advice.measure.experiment import measure
+from finewright_advice.schema.measure import ARMS
+from finewright_advice.schema.measure_report import MeasureReport
 
 from .measuring import write_base, write_experiment
 

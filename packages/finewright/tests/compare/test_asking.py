@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from finewright.compare.asking import AnsweredBatch, RowAnswer, ask
-from finewright.compare.comparison import compare
 from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.score import ScoreOptions
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
+from finewright_advice.compare.comparison import compare
 
 pytestmark = pytest.mark.torch
 SETTINGS = Settings(("exact_match",), 6, 2, ScoreOptions(0.95, 200, 0))

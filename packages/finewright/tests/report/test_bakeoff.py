@@ -3,7 +3,11 @@
 import pytest
 
 from finewright.report.show import html_of, text_of
-from finewright.schema.bakeoff_report import (
+from finewright.schema.common import Problem
+from finewright.schema.cost import Range
+from finewright.schema.evaluate import Difference, Score
+from finewright_advice.bakeoff.report import licence
+from finewright_advice.schema.bakeoff_report import (
     AnswerBehaviour,
     AnswerShare,
     Attempt,
@@ -13,10 +17,6 @@ from finewright.schema.bakeoff_report import (
     Rung,
     Speed,
 )
-from finewright.schema.common import Problem
-from finewright.schema.cost import Range
-from finewright.schema.evaluate import Difference, Score
-from finewright_advice.bakeoff.report import licence
 from finewright_advice.tune.results import Trial, TuneReport
 
 from . import made

@@ -5,7 +5,7 @@ import pytest
 from finewright.report.show import html_of, text_of
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
-from finewright.schema.measure_report import (
+from finewright_advice.schema.measure_report import (
     Abstention,
     ArmReport,
     Changed,

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from finewright.judge.drift import LanguageOf, other_language, other_script
-from finewright.judge.endings import loops
 from finewright.judge.json_text import parse_json
 from finewright.judge.statistics import wilson
 from finewright.judge.text import valid_json
-from finewright.schema.bakeoff_report import AnswerBehaviour, AnswerShare
 from finewright.schema.evaluate import Sample
+from finewright_advice.judge.drift import LanguageOf, other_language, other_script
+from finewright_advice.judge.endings import loops
+from finewright_advice.schema.bakeoff_report import AnswerBehaviour, AnswerShare
 
 _MOST_STRAYS = 5
 _LONGEST_SHOWN = 80

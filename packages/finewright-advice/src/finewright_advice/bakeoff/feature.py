@@ -2,6 +2,8 @@
 
 from finewright.feature import Command, Feature, SpecSection
 
+_SCHEMA = "finewright_advice.schema"
+
 FEATURE = Feature(
     "bakeoff",
     "Train each base model on the same rows, drop the worse ones, and compare the rest.",
@@ -20,6 +22,6 @@ FEATURE = Feature(
         ),
     ),
     reports={
-        "finewright.schema.bakeoff_report:BakeoffReport": "finewright_advice.bakeoff.report:bakeoff_page"
+        f"{_SCHEMA}.bakeoff_report:BakeoffReport": "finewright_advice.bakeoff.report:bakeoff_page"
     },
 )

@@ -5,16 +5,13 @@ from datetime import date
 from typing import NamedTuple
 
 from finewright.catalog.open_models import open_model_named
-from finewright.compare.comparison import Comparison
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import MissingExtra
 from finewright.evaluate.score import part_of
 from finewright.feature import offered
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
-from finewright.judge.drift import LanguageOf
 from finewright.judge.statistics import wilson
 from finewright.lm.sources import LocalBase, locate, num_parameters
-from finewright.schema.bakeoff_report import AnswerBehaviour, AnswerShare, Finalist, Speed
 from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
@@ -25,15 +22,18 @@ from finewright.schema.evaluate import (
     Score,
 )
 from finewright.store.answers import AnswersLog
-from finewright.workbench.contest import (
+from finewright.workbench.signals import watched
+from finewright_advice.bakeoff.behaviour import behaviour
+from finewright_advice.compare.comparison import Comparison
+from finewright_advice.compare.contest import (
     Contest,
     ContestRun,
     HeldOut,
     development_rows,
     system_of,
 )
-from finewright.workbench.signals import watched
-from finewright_advice.bakeoff.behaviour import behaviour
+from finewright_advice.judge.drift import LanguageOf
+from finewright_advice.schema.bakeoff_report import AnswerBehaviour, AnswerShare, Finalist, Speed
 
 
 class _Price(NamedTuple):
@@ -140,8 +140,8 @@ def _price(contest: Contest, entry: ContestRun, today: date) -> _Price:
 
 def speeds(contest: Contest, entries: Sequence[ContestRun], timed: int) -> dict[str, Speed]:
     """How fast each finalist answers the same development rows, one by one and in turns."""
-    from finewright.compare.latency import speed_of
-    from finewright.compare.turns import TimedAnswer, cores_others_used, time_in_turns
+    from finewright_advice.compare.latency import speed_of
+    from finewright_advice.compare.turns import TimedAnswer, cores_others_used, time_in_turns
 
     rows = development_rows(contest, entries[0])[:timed]
     log = AnswersLog(contest.folder / "times.jsonl", TimedAnswer)

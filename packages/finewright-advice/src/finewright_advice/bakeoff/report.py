@@ -14,8 +14,8 @@ from finewright.report.blocks import (
     section,
     table_of,
 )
-from finewright.schema.bakeoff_report import BakeoffReport, Finalist, Rung
 from finewright.schema.evaluate import LINEAR, Difference, Score
+from finewright_advice.schema.bakeoff_report import BakeoffReport, Finalist, Rung
 
 _HALVING = (
     "Successive halving (Jamieson & Talwalkar 2016): each rung trains every model that is left with a share"

@@ -5,21 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from finewright.compare.comparison import Comparison
-from finewright.compare.ladder import Burden, duels, fates, ladder, verdict
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
-from finewright.judge.pareto import ParetoPoint, frontier
 from finewright.lm.runtime import is_busy
 from finewright.report.cells import points
 from finewright.report.show import write_page
-from finewright.schema.bakeoff_report import AnswerBehaviour, Attempt, BakeoffReport, Finalist, Rung
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec
 from finewright.schema.nodes import Tree
 from finewright.store.atomic import write_json
-from finewright.workbench.contest import (
+from finewright.workbench.up import OnEvent
+from finewright_advice.bakeoff.finalist import finalist, speeds
+from finewright_advice.bakeoff.report import licence
+from finewright_advice.bakeoff.spec import BakeoffSpec
+from finewright_advice.compare.comparison import Comparison
+from finewright_advice.compare.contest import (
     HELD_OUT,
     Contest,
     ContestRun,
@@ -33,10 +34,15 @@ from finewright.workbench.contest import (
     train,
     varied,
 )
-from finewright.workbench.up import OnEvent
-from finewright_advice.bakeoff.finalist import finalist, speeds
-from finewright_advice.bakeoff.report import licence
-from finewright_advice.bakeoff.spec import BakeoffSpec
+from finewright_advice.compare.ladder import Burden, duels, fates, ladder, verdict
+from finewright_advice.judge.pareto import ParetoPoint, frontier
+from finewright_advice.schema.bakeoff_report import (
+    AnswerBehaviour,
+    Attempt,
+    BakeoffReport,
+    Finalist,
+    Rung,
+)
 
 _LONGEST_SLUG = 40
 _CLEAR = {"permissive", "public-domain"}

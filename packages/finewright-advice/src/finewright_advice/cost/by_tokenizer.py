@@ -84,7 +84,7 @@ def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Leng
 
 def _texts(rows: Sequence[Row], chat: "Chat") -> list[Length | None]:
     """Of each row what its text says; None of one that the template refuses."""
-    from finewright.lm.bulk import token_ids
+    from finewright_advice.lm.bulk import token_ids
 
     written = [_written(row, chat) for row in rows]
     ids = token_ids(chat, [text for texts in written for text in texts])

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from finewright.errors import SpecError
-from finewright.estimate.framework_time import framework_hours
-from finewright.estimate.frameworks import FRAMEWORKS, Framework, framework_memory
-from finewright.estimate.memory import MemoryLoad
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright.schema.catalog import GPU
 from finewright.schema.cost import MemoryEstimate, Range
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.needs import estimate
+from finewright_advice.estimate.framework_time import framework_hours
+from finewright_advice.estimate.frameworks import FRAMEWORKS, Framework, framework_memory
+from finewright_advice.estimate.memory import MemoryLoad
 
 _FLOAT32, _HALF = 4, 2
 

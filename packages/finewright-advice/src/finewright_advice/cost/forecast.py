@@ -10,7 +10,6 @@ from finewright.catalog.prices import own_folder, prices
 from finewright.data.gather import gather
 from finewright.errors import SpecError
 from finewright.estimate.families import shape_of
-from finewright.estimate.time import PastRun, hours_at, past_speed
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
@@ -35,6 +34,7 @@ from finewright_advice.cost.model import Described, describe_model
 from finewright_advice.cost.needs import formula, measured
 from finewright_advice.cost.rows import count
 from finewright_advice.cost.spec import CostSpec, FrameworkName
+from finewright_advice.estimate.time import PastRun, hours_at, past_speed
 
 GIB = 2**30
 
@@ -152,7 +152,7 @@ def _here(job: TrainingJob) -> _Here:
     if all(map(find_spec, runtime.NEEDED)):
         gpu, fast = runtime.has_gpu(), runtime.fast_bf16()
         if gpu:
-            from finewright.lm.microsteps import device_bytes
+            from finewright_advice.lm.microsteps import device_bytes
 
             name, memory = runtime.describe_device(), device_bytes() / GIB
     number = 4 if job.train.dtype == "fp32" or (job.train.dtype == "auto" and not fast) else 2

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from finewright.estimate.memory import MemoryLoad, memory
-from finewright.estimate.money import product, total
-from finewright.estimate.rollouts import MEAN_ANSWER, RolloutLoad
 from finewright.estimate.shape import ModelShape
-from finewright.estimate.time import flops_per_token
 from finewright.schema.cost import Range, TokensTier, TrainingWork
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
+from finewright_advice.estimate.memory import MemoryLoad, memory
+from finewright_advice.estimate.money import product, total
+from finewright_advice.estimate.rollouts import MEAN_ANSWER, RolloutLoad
+from finewright_advice.estimate.time import flops_per_token
 
 # What `train` takes where the spec leaves it open; see train/defaults.py.
 MICRO_BATCH_TOKENS = {"gpu": 16384, "cpu": 1024}

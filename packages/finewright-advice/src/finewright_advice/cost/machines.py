@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from finewright.estimate.frameworks import Framework, framework_memory
-from finewright.estimate.money import exact, project, total, training_run, whole_terms
-from finewright.estimate.rollouts import sampling_hours
-from finewright.estimate.sharded import Spread, sharded_hours
-from finewright.estimate.time import hours_on, utilisation
 from finewright.report.cells import span
 from finewright.schema.catalog import GPU, Machine, PriceCatalog
 from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range
@@ -24,6 +19,11 @@ from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.mend import Option, mend, options
 from finewright_advice.cost.needs import formula, sharded, sharded_load
 from finewright_advice.cost.spec import CostSpec
+from finewright_advice.estimate.frameworks import Framework, framework_memory
+from finewright_advice.estimate.money import exact, project, total, training_run, whole_terms
+from finewright_advice.estimate.rollouts import sampling_hours
+from finewright_advice.estimate.sharded import Spread, sharded_hours
+from finewright_advice.estimate.time import hours_on, utilisation
 
 _BFLOAT16, _FLOAT32 = 2, 4
 _FAST_LINK = 200.0

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Literal
 
-from finewright.estimate.frameworks import Framework, framework_memory
-from finewright.estimate.memory import MemoryLoad, MemoryUse, memory
-from finewright.estimate.sharded import sharded_memory
 from finewright.schema.cost import MemoryEstimate, MemoryTerm, Range, Tier
 from finewright_advice.cost.job import TrainingJob
+from finewright_advice.estimate.frameworks import Framework, framework_memory
+from finewright_advice.estimate.memory import MemoryLoad, MemoryUse, memory
+from finewright_advice.estimate.sharded import sharded_memory
 
 GIB = 2**30
 # How far each tier may be off in what comes and goes; see the tests and benchmarks/estimator.py. What is held

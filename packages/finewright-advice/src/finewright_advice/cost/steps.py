@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright.errors import ModelError, StageError
-from finewright.estimate.memory import MemoryLoad
-from finewright.estimate.time import measured_speed
 from finewright.schema.cost import Range
 from finewright.schema.methods import OnlineSettings, SFTSpec
 from finewright.schema.train import Takes, TrainSettings
 from finewright.workbench.prepare import resolved_here
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.model import Described
+from finewright_advice.estimate.memory import MemoryLoad
+from finewright_advice.estimate.time import measured_speed
 
 if TYPE_CHECKING:
     from finewright.lm.example import Example
@@ -41,8 +41,8 @@ def traced_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> i
     """The most that the tensors of a step hold, by a trace of the step itself.
 
     Methods that sample answers are traced as they learn from answers that are there, by SFT's loss."""
-    from finewright.lm.trace import config_in, trace
     from finewright.train.bench import trial_steps
+    from finewright_advice.lm.trace import config_in, trace
 
     load = job.load(gpu=gpu, number=number)
     spec = _for_steps(job.train, load)
@@ -66,9 +66,9 @@ def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
 
     Raises ModelError where the weights are not here, and StageError where memory does not suffice."""
     from finewright.lm import runtime
-    from finewright.lm.microsteps import micro_steps
     from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
+    from finewright_advice.lm.microsteps import micro_steps
 
     if not any(described.folder.glob("*.safetensors")):
         raise ModelError(
@@ -145,7 +145,7 @@ def _row(takes: Takes, length: int, share: float, number: int, rng: random.Rando
 def _prepared(model: Model, spec: TrainSettings) -> "LM":
     from finewright.lm.adapters.kinds import add_adapter
     from finewright.lm.model import LM
-    from finewright.lm.trace import packs_end_to_end
+    from finewright_advice.lm.trace import packs_end_to_end
 
     lm = LM(model, add_adapter(model, spec.adapter, seed=spec.seed))
     lm.packs_exactly = lm.packs_exactly and packs_end_to_end(model)

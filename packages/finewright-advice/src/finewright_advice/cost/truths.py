@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from finewright.estimate.memory import NF4_BYTES, memory
 from finewright.estimate.shape import ModelShape
 from finewright.schema.adapter import AdapterSpec, FullSpec
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.needs import GIB
+from finewright_advice.estimate.memory import NF4_BYTES, memory
 
 # From here on people are told that a consumer GPU, or 3 GB of one, would do.
 _LARGE = 3e10

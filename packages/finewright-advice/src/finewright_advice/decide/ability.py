@@ -13,10 +13,10 @@ from functools import cache
 from statistics import linear_regression, stdev
 from typing import NamedTuple
 
-from finewright.catalog.capability import Capability, packaged_capabilities
 from finewright.catalog.open_models import open_models
 from finewright.estimate.families import shape_of
 from finewright.schema.cost import Range
+from finewright_advice.catalog.capability import Capability, packaged_capabilities
 from finewright_advice.decide.results import AdviceSource
 
 WIDTH = 10.0

@@ -6,11 +6,10 @@ from datetime import date
 from functools import partial
 from typing import Literal
 
-from finewright.catalog.advice import Advice
 from finewright.estimate.freshness import AGED, RENEWAL, freshness
-from finewright.estimate.money import exact, product, total
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures, FiguresOf
 from finewright_advice.decide.case import Case, alone, assumed, middle, swings
 from finewright_advice.decide.choice import (
@@ -63,6 +62,7 @@ from finewright_advice.decide.wording import (
     taken,
     unnamed,
 )
+from finewright_advice.estimate.money import exact, product, total
 
 _CURVES = 4
 

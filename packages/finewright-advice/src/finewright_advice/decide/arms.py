@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from finewright.estimate.money import MachineSteps, ScaleToZero
 from finewright.schema.cost import Range
-from finewright.schema.decide import Method
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import AdviceSource, Host
+from finewright_advice.estimate.money import MachineSteps, ScaleToZero
+from finewright_advice.schema.decide import Method
 
 METHODS: tuple[Method, ...] = get_args(Method)
 HOSTS: tuple[Host, ...] = get_args(Host)

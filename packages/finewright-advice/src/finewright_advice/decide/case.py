@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from finewright.catalog.advice import Advice
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.spec import UNKNOWN, Aim, DecideSpec, Device
 
 Point = Literal["low", "median", "high"]

@@ -5,12 +5,12 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
-from finewright.catalog.advice import Advice
-from finewright.catalog.laws import packaged_laws
 from finewright.catalog.prices import api_named, gpu_named
 from finewright.errors import FinewrightError
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import PriceCatalog
+from finewright_advice.catalog.advice import Advice
+from finewright_advice.catalog.laws import packaged_laws
 from finewright_advice.decide.models import Resolve, read_base_model
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
 

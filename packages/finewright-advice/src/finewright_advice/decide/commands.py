@@ -71,7 +71,7 @@ def _interviewed(session: Session) -> Path:
 
 def question_text(question: "InterviewQuestion", complaint: str) -> str:
     """The question with its reason, or what was wrong with the last answer, and what Enter stands for."""
-    from finewright.catalog.advice import packaged_advice
+    from finewright_advice.catalog.advice import packaged_advice
     from finewright_advice.decide.case import assumed
     from finewright_advice.decide.spec import DecideSpec
 

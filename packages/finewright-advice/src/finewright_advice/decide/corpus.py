@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from finewright.estimate.money import product, total
 from finewright.report.cells import number
 from finewright.schema.cost import Range
 from finewright_advice.decide.arms import NOTHING
+from finewright_advice.estimate.money import product, total
 
 _PASSAGE_TOKENS = 400
 _TOKENS_A_PAGE = 500

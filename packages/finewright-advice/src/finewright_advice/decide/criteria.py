@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias, get_args
 
-from finewright.catalog.advice import Advice
 from finewright.schema.cost import Range
-from finewright.schema.decide import Criterion, Method
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.ability import success
 from finewright_advice.decide.arms import Arm, Figures, Measure, figure_of, point_of
 from finewright_advice.decide.case import Case, Point
 from finewright_advice.decide.ground import PAIRS_NEEDED
 from finewright_advice.decide.spec import Aim
+from finewright_advice.schema.decide import Criterion, Method
 
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Utilities: TypeAlias = dict[Criterion, float]

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
-from finewright.catalog.advice import Advice
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import api_named
-from finewright.estimate.memory import MemoryLoad, memory
-from finewright.estimate.money import spread
 from finewright.estimate.shape import ModelShape
-from finewright.estimate.sharded import sharded_memory
-from finewright.estimate.time import flops_per_token
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.catalog import API, Deadline, PriceCatalog
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.models import Bits, OpenModelFacts
+from finewright_advice.estimate.memory import MemoryLoad, memory
+from finewright_advice.estimate.money import spread
+from finewright_advice.estimate.sharded import sharded_memory
+from finewright_advice.estimate.time import flops_per_token
 
 _STEP_TOKENS = 2048
 _GIB = 1024**3

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import NamedTuple, TypeAlias
 
 from finewright.estimate.freshness import deadline_of
-from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 from finewright_advice.decide import serving
@@ -41,6 +40,7 @@ from finewright_advice.decide.training import (
 )
 from finewright_advice.decide.without_model import without_model
 from finewright_advice.decide.work import WorkToDo
+from finewright_advice.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 
 _DAYS_A_MONTH = 365 / 12
 _READ_A_SECOND, _WRITTEN_A_SECOND = 5000.0, 30.0

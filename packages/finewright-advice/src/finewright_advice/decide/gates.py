@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from finewright.catalog.advice import Advice
-from finewright.catalog.laws import packaged_laws
 from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
+from finewright_advice.catalog.advice import Advice
+from finewright_advice.catalog.laws import packaged_laws
 from finewright_advice.decide import needs
 from finewright_advice.decide.arms import (
     ARMS,

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Literal, NamedTuple, TypeAlias
 
-from finewright.catalog.advice import Advice
-from finewright.schema.decide import Method
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case
+from finewright_advice.schema.decide import Method
 
 Effect: TypeAlias = Literal["dropped", "duty", "warning", "advice"]
 PAIRS_NEEDED = 50

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from finewright.catalog.laws import Duty, Laws
+from finewright_advice.catalog.laws import Duty, Laws
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.spec import UNKNOWN
 

@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from finewright.catalog.open_models import CONFIG_IS_ENOUGH, open_model_named, open_models
 from finewright.errors import DataError
 from finewright.estimate.families import shape_of
-from finewright.estimate.memory import NF4_BYTES
 from finewright.estimate.shape import Experts, ModelShape
 from finewright.schema.aliases import close_choice
 from finewright_advice.decide.results import AdviceSource
 from finewright_advice.decide.spec import UNKNOWN
+from finewright_advice.estimate.memory import NF4_BYTES
 
 Resolve: TypeAlias = Callable[[str], Path]
 """A path of the spec -> where it leads."""

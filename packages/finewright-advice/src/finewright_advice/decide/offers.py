@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from finewright.estimate.money import spread
 from finewright.schema.catalog import Machine, PriceCatalog
 from finewright_advice.decide.serving import Host, Tiers, host_of
+from finewright_advice.estimate.money import spread
 
 _SERVED_TIERS = ("community", "secure", "on_demand")
 _OWN_CENTRES = frozenset({"nebius"})

@@ -2,14 +2,14 @@
 
 from datetime import date
 
-from finewright.catalog.advice import Advice, packaged_advice
-from finewright.catalog.capability import packaged_capabilities
 from finewright.catalog.licences import licences
 from finewright.catalog.open_models import open_models
 from finewright.catalog.prices import digest
 from finewright.errors import DataError
 from finewright.schema.catalog import PriceCatalog
 from finewright.store.keys import digest as digest_of
+from finewright_advice.catalog.advice import Advice, packaged_advice
+from finewright_advice.catalog.capability import packaged_capabilities
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.check import KnownNames, wrongs
 from finewright_advice.decide.choice import Candidates

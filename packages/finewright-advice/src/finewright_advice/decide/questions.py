@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol, get_args
 import yaml
 from pydantic import ValidationError
 
-from finewright.catalog.laws import packaged_laws
 from finewright.catalog.prices import gpu_named, own_folder, prices
 from finewright.errors import DataError
 from finewright.schema.amounts import number_of
+from finewright_advice.catalog.laws import packaged_laws
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec, PersonalData, Task
 
 

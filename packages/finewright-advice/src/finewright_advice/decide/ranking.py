@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.catalog.advice import Advice
-from finewright.schema.decide import Criterion
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import ARMS, Arm
 from finewright_advice.decide.criteria import CRITERIA, Utilities
 from finewright_advice.decide.spec import DecideSpec
+from finewright_advice.schema.decide import Criterion
 
 
 class ScoredArm(NamedTuple):

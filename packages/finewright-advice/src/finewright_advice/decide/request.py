@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finewright.estimate.money import DAYS_A_MONTH, api_request, product, total
 from finewright.schema.catalog import API
 from finewright.schema.cost import Range
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import Case
+from finewright_advice.estimate.money import DAYS_A_MONTH, api_request, product, total
 
 _MINUTES_A_MONTH = DAYS_A_MONTH * 24 * 60
 _P95 = 0.95

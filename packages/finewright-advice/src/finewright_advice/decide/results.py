@@ -5,8 +5,8 @@ from typing import Literal
 
 from finewright.schema.common import Model, Problem
 from finewright.schema.cost import Range
-from finewright.schema.decide import Criterion, Method
 from finewright_advice.decide.spec import DecideSpec
+from finewright_advice.schema.decide import Criterion, Method
 
 Host = Literal["api", "self-hosted"]
 

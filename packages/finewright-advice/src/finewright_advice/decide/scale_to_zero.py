@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.estimate.money import HOURS_A_MONTH, ScaleToZero, product, total
 from finewright.schema.catalog import PriceCatalog
 from finewright.schema.cost import Range
 from finewright_advice.decide.arms import NOTHING
@@ -25,6 +24,7 @@ from finewright_advice.decide.serving import (
     counts_of,
     seat_on,
 )
+from finewright_advice.estimate.money import HOURS_A_MONTH, ScaleToZero, product, total
 
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
 _TRIED = 2

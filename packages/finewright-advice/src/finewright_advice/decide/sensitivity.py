@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from finewright.schema.decide import Criterion
 from finewright_advice.decide.arms import ARMS, Arm
 from finewright_advice.decide.case import Case, InputSwing, goes_together, joined
 from finewright_advice.decide.criteria import CRITERIA, Utilities
 from finewright_advice.decide.ranking import ranking, score
 from finewright_advice.decide.results import Flip
 from finewright_advice.decide.results import Swing as SwingReport
+from finewright_advice.schema.decide import Criterion
 
 SEED = 20261125
 NUM_CASES = 80

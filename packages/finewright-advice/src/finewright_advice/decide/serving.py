@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from finewright.catalog.prices import gpu_named
-from finewright.estimate.money import HOURS_A_MONTH, product
-from finewright.estimate.serving import (
+from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
+from finewright.schema.cost import Range
+from finewright_advice.decide.models import Bits, OpenModelFacts, Sizes
+from finewright_advice.decide.spec import Device
+from finewright_advice.estimate.money import HOURS_A_MONTH, product
+from finewright_advice.estimate.serving import (
     BUSY,
     RequestWork,
     Speeds,
@@ -20,10 +24,6 @@ from finewright.estimate.serving import (
     requests_per_second,
     step_seconds,
 )
-from finewright.schema.catalog import GPU, Fact, Machine, PriceCatalog
-from finewright.schema.cost import Range
-from finewright_advice.decide.models import Bits, OpenModelFacts, Sizes
-from finewright_advice.decide.spec import Device
 
 _GIB = 1024**3
 _MONTH_SECONDS = HOURS_A_MONTH * 3600

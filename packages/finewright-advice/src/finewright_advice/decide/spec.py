@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from finewright.catalog.languages import unknown_language
-from finewright.catalog.laws import domain_named
 from finewright.schema.amounts import COUNT, DAYS, MILLISECONDS, SHARE, TOKENS, as_written
 from finewright.schema.common import Model, default
-from finewright.schema.decide import Criterion, Method, Profile
+from finewright_advice.catalog.languages import unknown_language
+from finewright_advice.catalog.laws import domain_named
+from finewright_advice.schema.decide import Criterion, Method, Profile
 
 Unknown = Literal["unknown"]
 UNKNOWN: Unknown = "unknown"

@@ -5,7 +5,6 @@ from datetime import date
 from statistics import median_high
 from typing import NamedTuple
 
-from finewright.estimate.money import spread
 from finewright.report.cells import span
 from finewright.schema.catalog import API, Deadline, HostedTuning
 from finewright.schema.cost import Range
@@ -13,6 +12,7 @@ from finewright_advice.decide.arms import NOTHING
 from finewright_advice.decide.facts import Facts, LoraStep
 from finewright_advice.decide.models import Bits, OpenModelFacts
 from finewright_advice.decide.serving import USABLE, Host
+from finewright_advice.estimate.money import spread
 
 
 class TrainingCost(NamedTuple):

@@ -5,11 +5,11 @@ model would win by a hundredth of quality."""
 
 from collections.abc import Mapping, Sequence
 
-from finewright.catalog.advice import Advice
-from finewright.estimate.money import product
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.choice import ModelTrial
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
+from finewright_advice.estimate.money import product
 
 _TIMES = 3.0
 """How many times the cheapest a budget is taken to be at least: its own utility is two thirds."""

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from finewright.estimate.money import break_even_requests, exact, total
 from finewright.schema.cost import Range
-from finewright.schema.decide import Method
 from finewright_advice.decide.arms import METHODS, NOTHING, Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import CostCurve, MethodBreakEven
+from finewright_advice.estimate.money import break_even_requests, exact, total
+from finewright_advice.schema.decide import Method
 
 _WHOLE_FROM = 1000
 _VOLUMES = tuple(float(f"{step}e{power}") for power in range(2, 7) for step in (1, 2, 5))

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from finewright.catalog.encoders import SentenceEncoder, sentence_encoders
-from finewright.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 from finewright.report.cells import counted
 from finewright.schema.cost import Range
+from finewright_advice.catalog.encoders import SentenceEncoder, sentence_encoders
 from finewright_advice.decide.arms import NOTHING, Arm, Figures, Machines
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import AdviceSource
 from finewright_advice.decide.serving import Host
 from finewright_advice.decide.sources import sources_of
 from finewright_advice.decide.work import WorkToDo
+from finewright_advice.estimate.money import HOURS_A_MONTH, MachineSteps, exact, product, total
 
 _MONTH_SECONDS = HOURS_A_MONTH * 3600
 _RULE_MS = Range(low=0.1, median=1.0, high=5.0)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from finewright.report.cells import apart, share
-from finewright.schema.decide import Criterion
 from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.criteria import CRITERIA, Utilities
 from finewright_advice.decide.results import RankedArm, RuleFinding
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
+from finewright_advice.schema.decide import Criterion
 
 CLEAR = 0.6
 """Below this share of wins the answer is not clear enough to act on."""

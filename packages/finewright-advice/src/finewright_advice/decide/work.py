@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finewright.estimate.money import product, total
 from finewright.schema.cost import Range
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.corpus import IndexCost
 from finewright_advice.decide.request import RequestShape
+from finewright_advice.estimate.money import product, total
 
 _HOURS_A_DAY = 24
 _MINUTES_AN_HOUR = 60

@@ -16,13 +16,13 @@ from finewright.evaluate.arms import (
 from finewright.evaluate.score import ScoredSet, ScoreOptions, options_of, scores_answers
 from finewright.judge.statistics import mean_interval
 from finewright.schema.evaluate import EvaluateSpec
-from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
-from finewright.schema.measure_report import Latency, RowShare, ShotsTried
 from finewright.schema.rows import Row
 from finewright_advice.measure.ask import BASE, ArmQuestions
 from finewright_advice.measure.facts import Edit, edit
 from finewright_advice.measure.library import Library, Shelf
 from finewright_advice.measure.rows import ExperimentRows
+from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
+from finewright_advice.schema.measure_report import Latency, RowShare, ShotsTried
 
 TEST, UNANSWERABLE = "test", "unanswerable"
 BEFORE, AFTER, KEPT = "facts-before", "facts-after", "facts-kept"
@@ -144,7 +144,7 @@ def sit_all(
     exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: ArmQuestions
 ) -> list[ArmAnswers]:
     """Ask each arm everything, and then time them in turns. A model is loaded only for what is not logged."""
-    from finewright.compare.latency import latency_of
+    from finewright_advice.compare.latency import latency_of
 
     given = {arm: _sit(arm, exams, examples, asking) for arm in spec.ordered}
     test = exams.by_name[TEST]

@@ -19,10 +19,10 @@ from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.compare.latency import Timing
     from finewright.compare.models import LoadedModel
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
+    from finewright_advice.compare.latency import Timing
 
 BASE = "base"
 
@@ -127,7 +127,7 @@ class ArmQuestions:
         self, systems: Sequence[LocalModel], rows: Sequence[Row]
     ) -> dict[str, list["Timing"]]:
         """One request after the other, the systems in turns."""
-        from finewright.compare.turns import TimedAnswer, time_in_turns
+        from finewright_advice.compare.turns import TimedAnswer, time_in_turns
 
         log = AnswersLog(self.folder / "times.jsonl", TimedAnswer)
         most = self.models.loaded.spec.evaluate.max_new_tokens

@@ -4,29 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from finewright.compare.asking import SystemAnswers
-from finewright.compare.best_arm import Standing
-from finewright.estimate.money import api_request, own_hardware_run
 from finewright.evaluate.arms import without_quotes
-from finewright.judge.best import chances_of_best
-from finewright.judge.pairwise import Pair, pairwise
-from finewright.judge.pareto import ParetoPoint, frontier
-from finewright.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
 from finewright.judge.quotes import abstains
 from finewright.judge.statistics import PairedDifference, paired_difference
 from finewright.schema.catalog import API
 from finewright.schema.evaluate import Difference
-from finewright.schema.measure import TUNED, Arm, MeasureSpec
-from finewright.schema.measure_report import (
-    Abstention,
-    ArmReport,
-    FactProbe,
-    PairTest,
-    Power,
-    RequestCost,
-    RequestTokens,
-    RowShare,
-    TrainedArm,
-)
+from finewright_advice.compare.best_arm import Standing
+from finewright_advice.estimate.money import api_request, own_hardware_run
+from finewright_advice.judge.best import chances_of_best
+from finewright_advice.judge.pairwise import Pair, pairwise
+from finewright_advice.judge.pareto import ParetoPoint, frontier
+from finewright_advice.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
 from finewright_advice.measure.arms import (
     AFTER,
     BEFORE,
@@ -37,6 +25,18 @@ from finewright_advice.measure.arms import (
     Criterion,
 )
 from finewright_advice.measure.facts import Change, says
+from finewright_advice.schema.measure import TUNED, Arm, MeasureSpec
+from finewright_advice.schema.measure_report import (
+    Abstention,
+    ArmReport,
+    FactProbe,
+    PairTest,
+    Power,
+    RequestCost,
+    RequestTokens,
+    RowShare,
+    TrainedArm,
+)
 
 SOLVED = "solved"
 _SECONDS_AN_HOUR = 3600.0

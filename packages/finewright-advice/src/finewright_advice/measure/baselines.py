@@ -7,11 +7,11 @@ from finewright.compare.asking import SystemAnswers, recorded
 from finewright.evaluate.cautions import linear_problems
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import BASE_WITH_LABELS, LINEAR
-from finewright.schema.measure_report import Baseline
 from finewright_advice.measure.arms import TEST, ArmAnswers
 from finewright_advice.measure.ask import BASE, ArmQuestions
 from finewright_advice.measure.assemble import Judge, difference_of
 from finewright_advice.measure.rows import ExperimentRows
+from finewright_advice.schema.measure_report import Baseline
 
 if TYPE_CHECKING:
     from finewright.evaluate.baselines.label_task import LabelTask

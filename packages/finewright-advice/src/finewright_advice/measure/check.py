@@ -9,7 +9,6 @@ from finewright.evaluate.score import PREFERENCE, check_metrics, speechless
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import Due
 from finewright.schema.load import LoadedSpec
-from finewright.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
 from finewright.schema.rag import RagSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
@@ -17,6 +16,7 @@ from finewright.workbench.coherence import incoherent
 from finewright_advice.measure.arms import Criterion
 from finewright_advice.measure.rows import ExperimentRows
 from finewright_advice.measure.train import training_spec
+from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat

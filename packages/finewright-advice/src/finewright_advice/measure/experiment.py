@@ -7,22 +7,12 @@ from pathlib import Path
 from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
 from finewright.compare.asking import RowAnswer
-from finewright.compare.best_arm import recommend
 from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, question_of
 from finewright.feature import offered
 from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
-from finewright.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
-from finewright.schema.measure_report import (
-    Changed,
-    CurvePoint,
-    GainCurve,
-    MeasureReport,
-    Power,
-    TrainedArm,
-)
 from finewright.schema.rag import RagSpec
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
@@ -32,6 +22,7 @@ from finewright.store.lock import run_lock
 from finewright.store.rundir import RunDir
 from finewright.workbench.prepare import input_digests, spec_key
 from finewright.workbench.up import OnEvent
+from finewright_advice.compare.best_arm import recommend
 from finewright_advice.measure.arms import (
     KEPT,
     TEST,
@@ -67,6 +58,15 @@ from finewright_advice.measure.raft import raft_rows
 from finewright_advice.measure.retrieval import retrieval
 from finewright_advice.measure.rows import ExperimentRows, check_gold, experiment_rows
 from finewright_advice.measure.train import train
+from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
+from finewright_advice.schema.measure_report import (
+    Changed,
+    CurvePoint,
+    GainCurve,
+    MeasureReport,
+    Power,
+    TrainedArm,
+)
 
 _WHOLE_CURVE = 1.0
 

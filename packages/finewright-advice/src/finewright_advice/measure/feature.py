@@ -2,11 +2,13 @@
 
 from finewright.feature import Command, Feature, SpecSection
 
+_SCHEMA = "finewright_advice.schema"
+
 FEATURE = Feature(
     "measure",
     "Try what `decide` advises on rows of your own: prompt, retrieval and fine-tune, side by side.",
     section=SpecSection(
-        "finewright.schema.measure:MeasureSpec",
+        "finewright_advice.schema.measure:MeasureSpec",
         "What `finewright decide --measure` compares",
         "asked for by a command of its own",
     ),
@@ -20,6 +22,6 @@ FEATURE = Feature(
         ),
     ),
     reports={
-        "finewright.schema.measure_report:MeasureReport": "finewright_advice.measure.report:measure_page",
+        f"{_SCHEMA}.measure_report:MeasureReport": "finewright_advice.measure.report:measure_page",
     },
 )

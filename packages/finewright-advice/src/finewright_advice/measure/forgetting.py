@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from finewright.compare.asking import RowAnswer
 from finewright.evaluate.score import AnsweredRow, compare, options_of, score_answers
-from finewright.schema.measure_report import Forgetting
 from finewright.schema.rows import Row
 from finewright_advice.measure.ask import BASE, ArmQuestions
+from finewright_advice.schema.measure_report import Forgetting
 
 GENERAL = "general questions"
 _METRICS = ("mentions", "perplexity")

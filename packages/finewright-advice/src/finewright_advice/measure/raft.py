@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.errors import DataError
 from finewright.evaluate.arms import answer_of, gold_of, question_of
 from finewright.schema.common import Problem
-from finewright.schema.measure import MeasureSpec
 from finewright.schema.raft import RaftQuestion, RaftSpec
 from finewright.schema.rows import Message, Row
 from finewright_advice.measure.library import Library
+from finewright_advice.schema.measure import MeasureSpec
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat

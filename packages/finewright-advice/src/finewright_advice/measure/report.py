@@ -17,7 +17,7 @@ from finewright.report.blocks import (
     table_of,
 )
 from finewright.report.cells import number, percent
-from finewright.schema.measure_report import ArmReport, GainCurve, MeasureReport
+from finewright_advice.schema.measure_report import ArmReport, GainCurve, MeasureReport
 
 _THOUSAND = 1000
 _BEST_IN = (

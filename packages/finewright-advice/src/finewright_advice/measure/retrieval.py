@@ -2,12 +2,12 @@
 
 from finewright.evaluate.arms import gold_of, question_of
 from finewright.schema.common import Model
-from finewright.schema.measure_report import Retrieval
 from finewright.store.atomic import read_json, write_json
 from finewright_advice.measure.arms import Criterion
 from finewright_advice.measure.ask import ArmQuestions
 from finewright_advice.measure.library import Library
 from finewright_advice.measure.rows import ExperimentRows
+from finewright_advice.schema.measure_report import Retrieval
 
 
 class _Found(Model):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from finewright.catalog.general import general_questions
 from finewright.data.decontaminate import decontaminated
 from finewright.data.gather import gather, read_row_set
 from finewright.data.measured import row_sets
@@ -12,11 +11,12 @@ from finewright.errors import DataError
 from finewright.evaluate.arms import drawn, gold_of
 from finewright.schema.evaluate import Draw
 from finewright.schema.load import LoadedSpec
-from finewright.schema.measure import MeasureSpec
-from finewright.schema.measure_report import Decontaminated
 from finewright.schema.rows import Row
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
+from finewright_advice.catalog.general import general_questions
+from finewright_advice.schema.measure import MeasureSpec
+from finewright_advice.schema.measure_report import Decontaminated
 
 _MOST_SHOWN = 5
 """Rows with a wrong `gold` that are told one by one."""

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from finewright.evaluate.arms import gold_of
 from finewright.schema.load import LoadedSpec, changed
-from finewright.schema.measure_report import TrainedArm
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, write_text
 from finewright.workbench.up import OnEvent, up
+from finewright_advice.schema.measure_report import TrainedArm
 
 # What a training keeps of the spec.
 _OF_A_TRAINING = {"version", "name", "base_models", "remote_code", "chat_template", "train"}

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from finewright.compare.comparison import Comparison, worded
 from finewright.report.cells import p_words, points
+from finewright_advice.compare.comparison import Comparison, worded
 from finewright_advice.tune.results import Trial
 
 

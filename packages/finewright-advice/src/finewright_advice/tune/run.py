@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.compare.comparison import Comparison
 from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.schema.common import Problem
@@ -18,7 +17,10 @@ from finewright.schema.load import LoadedSpec, changed
 from finewright.schema.nodes import Tree
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
-from finewright.workbench.contest import (
+from finewright.workbench.prepare import input_digests, make_lock
+from finewright.workbench.up import OnEvent
+from finewright_advice.compare.comparison import Comparison
+from finewright_advice.compare.contest import (
     HELD_OUT,
     Contest,
     ContestRun,
@@ -32,8 +34,6 @@ from finewright.workbench.contest import (
     train,
     varied,
 )
-from finewright.workbench.prepare import input_digests, make_lock
-from finewright.workbench.up import OnEvent
 from finewright_advice.tune.best_trial import best_trial, verdict
 from finewright_advice.tune.results import Choice, Trial, TuneReport
 from finewright_advice.tune.search import Pruned, Report, Search, Suggestion

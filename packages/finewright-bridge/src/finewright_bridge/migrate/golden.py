@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.compare.endpoints import EndpointAnswer, turns
 from finewright.errors import DataError
 from finewright.evaluate.score import check_metrics
 from finewright.fetch.endpoint import Endpoint
@@ -17,6 +16,7 @@ from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
+from finewright_bridge.migrate.endpoints import EndpointAnswer, turns
 from finewright_bridge.migrate.folder import GOLDEN, LOG, RECORD
 from finewright_bridge.migrate.golden_rows import (
     GoldenRow,

@@ -382,7 +382,7 @@ def _calls(whole: "Answer", question: GatewayQuestion) -> tuple[CalledTool, ...]
 def _score(
     tokenizer: object, token: int, logp: float, likeliest: Sequence[tuple[int, float]]
 ) -> ScoredToken:
-    from finewright.lm.answers.token_bytes import token_bytes
+    from finewright_serve.answers.token_bytes import token_bytes
 
     def scored(which: int, how: float) -> ScoredToken:
         raw = token_bytes(tokenizer, which)

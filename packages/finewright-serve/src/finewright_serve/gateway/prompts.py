@@ -28,9 +28,9 @@ _CUT_APART = 16
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
     """What the answer must be. Raises ApiError where a call cannot be forced, and where no answer can be held
     to the schema: a wrong value where none would be valid."""
-    from finewright.lm.answers.forced import forced_call
     from finewright.lm.engine.constraint import Grammar, schema_grammar
     from finewright.lm.engine.schemas import WrongSchema, check_schema
+    from finewright_serve.answers.forced import forced_call
 
     wish = question.tools
     if wish is not None and wish.choice != "auto":

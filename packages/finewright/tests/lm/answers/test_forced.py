@@ -8,10 +8,10 @@ from tests.lm.answers.test_reader import TRL
 
 import tiny
 from finewright.errors import DataError
-from finewright.lm.answers.forced import forced_call
 from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.engine.constraint import Constraint, Grammar, Grammars
+from finewright_serve.answers.forced import forced_call
 
 pytestmark = pytest.mark.torch
 

@@ -4,7 +4,7 @@ import pytest
 from tests.lm.answers.test_window import with_byte_fallback
 
 import tiny
-from finewright.lm.answers.token_bytes import token_bytes
+from finewright_serve.answers.token_bytes import token_bytes
 
 pytestmark = pytest.mark.torch
 

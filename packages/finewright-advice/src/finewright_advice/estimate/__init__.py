@@ -1,0 +1,1 @@
+"""Memory, time and money of training and serving, by closed formulas."""

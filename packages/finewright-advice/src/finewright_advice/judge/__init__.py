@@ -1,0 +1,1 @@
+"""The statistics of choices: power, pairwise wins, drift."""

@@ -1,0 +1,1 @@
+"""A training step followed without its numbers, and timed by parts."""

@@ -1,0 +1,1 @@
+"""What experiments are asked for, and what they report."""

@@ -1,0 +1,1 @@
+"""Answers that follow a grammar, token by token."""

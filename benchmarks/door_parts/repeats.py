@@ -17,6 +17,8 @@ from typing import NamedTuple
 from bars import Bar
 from door_parts.real_sets import pair, public_wheel
 from finewright.guard.duplicates.near import near_repeats
+from finewright.guard.duplicates.numbered import number_rows
+from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.rows.texts import parts_of
 
 _SIMILARITY = 0.8
@@ -63,7 +65,9 @@ def public_sets() -> Iterator[tuple[str, list[Said]]]:
 def near(rows: Sequence[Said]) -> dict[int, int]:
     """Place of each row that is called near -> the row that it is near."""
     parts = [parts_of(pair(*row, number)) for number, row in enumerate(rows)]
-    return {i: original.row for i, original in near_repeats(parts, _SIMILARITY).items()}
+    signed = SignedRows(columns_of(number_rows(parts), _SIMILARITY))
+    found = near_repeats(signed, _SIMILARITY)
+    return dict(zip(found.rows.tolist(), found.of.tolist(), strict=True))
 
 
 class _Edit(NamedTuple):

@@ -86,7 +86,7 @@ def rows_of(question: str, answer: str) -> tuple[list[str], Sequence[object]]:
     turns = zip(("user", "assistant"), (question, answer), strict=True)
     messages = tuple({"role": role, "content": text} for role, text in turns if text)
     row = Row("", messages, None, "f.jsonl", 1)
-    outcome, report, _ = apply(
+    outcome, report = apply(
         [row], PersonalDataSpec(action="off"), SecretsSpec(action="redact"), b"k" * 32
     )
     return [turn["content"] for turn in outcome.rows[0].messages], report.findings

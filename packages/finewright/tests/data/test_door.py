@@ -113,7 +113,7 @@ def test_what_is_searched_for_is_found_whatever_the_key() -> None:
     seen: list[list[str]] = []
 
     def search(given: Sequence[Row]) -> PoisonResult:
-        seen.append([turn["content"] for item in given for turn in item.messages])
+        seen.append([turn["content"] for item in given for turn in item.searched.messages])
         return sets_aside_the_first(given)
 
     repeats = {"exact": "drop", "near": "drop"}

@@ -7,11 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.data.duplicates import find
-from finewright.guard.duplicates.near import near_repeats
-from finewright.rows.texts import parts_of
 from finewright.schema.duplicates import DuplicatesSpec
 from finewright.schema.rows import Row
-from guard.duplicates.made import chat, misspelled, seeded, words
+from guard.duplicates.made import chat, misspelled, near_among, seeded, words
 
 DROP = DuplicatesSpec(exact="drop", near="drop")
 
@@ -116,7 +114,7 @@ def test_slips_are_found_and_nothing_else(count: int) -> None:
         for _ in range(100)
     ]
     slips = [misspelled(row, rng, count) for row in rows[:20]]
-    found = near_repeats([parts_of(row) for row in (*rows, *slips)], 0.8)
+    found = near_among((*rows, *slips))
     assert all(found[i].row == i - 100 for i in found)
     # A slip that two rows have is taken for a word: the more slips, the more rows are missed.
     assert len(found) >= 20 - 2 * count
@@ -140,7 +138,7 @@ def test_a_set_of_one_template_has_no_repeats_among_its_facts() -> None:
         chat(r.messages[0]["content"] + " ", r.messages[1]["content"], row=300 + i)
         for i, r in enumerate(again)
     ]
-    found = near_repeats([parts_of(row) for row in (*rows, *spaced)], 0.8)
+    found = near_among((*rows, *spaced))
     assert {i: kept.row for i, kept in found.items()} == {300 + n: 10 * n for n in range(30)}
 
 

@@ -32,7 +32,7 @@ def personal(action: str, *types: str) -> PersonalDataSpec:
 
 def test_report_leaves_the_rows_and_says_each_place() -> None:
     row = row_of("write to ann@example.org", f"use {TOKEN}", number=7)
-    outcome, report, _ = apply([row], personal("report"), SecretsSpec(), KEY)
+    outcome, report = apply([row], personal("report"), SecretsSpec(), KEY)
     assert outcome.rows == (row,)
     assert [(f.row, f.key, f.type, f.start, f.end) for f in report.findings] == [
         (7, "messages[0].content", "email", 9, 24),
@@ -51,7 +51,7 @@ def test_redact_changes_texts_everywhere_and_names_the_row_anew() -> None:
             "messages": (row.messages[0], {**row.messages[1], "tool_calls": [call]}),
         }
     )
-    outcome, report, _ = apply([row], personal("redact"), OFF, KEY)
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
     changed = outcome.rows[0]
     assert changed.messages[0]["content"] == "[EMAIL] wrote"
     assert changed.messages[1]["tool_calls"][0]["function"]["arguments"] == '{"to": "[EMAIL]"}'
@@ -67,7 +67,7 @@ def test_arguments_are_read_as_the_tool_reads_them() -> None:
     answer = {"role": "assistant", "content": "", "tool_calls": [call]}
     row = row_of("q", "a")
     row = Row(**{**row.to_json(), "messages": (row.messages[0], answer)})
-    outcome, report, _ = apply([row], personal("redact"), OFF, KEY)
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
     changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
     assert json.loads(changed) == {"note": "to\n[EMAIL]", "card": "[CARD]"}
     assert [(f.key.rpartition(".")[2], f.start, f.end) for f in report.findings] == [
@@ -89,7 +89,7 @@ def test_both_sides_of_a_pair_change_alike() -> None:
 
 def test_pseudonyms_are_the_same_through_all_rows() -> None:
     rows = [row_of("I am ann@example.org", "Hello ANN@example.org", number=i) for i in (1, 2)]
-    outcome, report, _ = apply(rows, personal("pseudonymise"), OFF, KEY)
+    outcome, report = apply(rows, personal("pseudonymise"), OFF, KEY)
     stand_ins = {turn["content"].split()[-1] for row in outcome.rows for turn in row.messages}
     assert len(stand_ins) == 1
     assert len({f.digest for f in report.findings}) == 1
@@ -100,7 +100,7 @@ def test_pseudonyms_are_the_same_through_all_rows() -> None:
 
 def test_a_dropped_row_is_counted_under_its_reason() -> None:
     rows = [row_of("ann@example.org", "a"), row_of("b", f"use {TOKEN}"), row_of("c", "d", number=3)]
-    outcome, report, _ = apply(rows, personal("drop"), SecretsSpec(action="drop"), KEY)
+    outcome, report = apply(rows, personal("drop"), SecretsSpec(action="drop"), KEY)
     assert [row.row for row in outcome.rows] == [3]
     assert [item.reason for item in outcome.dropped] == ["personal_data", "secret"]
     assert outcome.dropped[1].why == "it holds forge token"
@@ -110,7 +110,7 @@ def test_a_dropped_row_is_counted_under_its_reason() -> None:
 
 def test_secrets_go_while_personal_data_is_only_told() -> None:
     row = row_of(f"{TOKEN} of ann@example.org", "ok")
-    outcome, report, _ = apply([row], personal("report"), SecretsSpec(action="redact"), KEY)
+    outcome, report = apply([row], personal("report"), SecretsSpec(action="redact"), KEY)
     text = outcome.rows[0].messages[0]["content"]
     assert text == "[FORGE_TOKEN] of ann@example.org"
     assert [text[f.new_start : f.new_end] for f in report.findings] == [
@@ -121,7 +121,7 @@ def test_secrets_go_while_personal_data_is_only_told() -> None:
 
 def test_off_looks_for_nothing() -> None:
     row = row_of(f"{TOKEN} of ann@example.org", "ok")
-    outcome, report, _ = apply([row], personal("off"), OFF, KEY)
+    outcome, report = apply([row], personal("off"), OFF, KEY)
     assert (outcome.rows, report.findings, report.problems) == ((row,), (), ())
 
 
@@ -141,7 +141,7 @@ def test_there_is_one_warning_for_each_type_and_file() -> None:
 
 def test_a_key_that_is_itself_a_value_is_not_told() -> None:
     row = row_of("x", "y", columns={"ann@example.org": {TOKEN: "bob@example.org"}})
-    _, report, _ = apply([row], personal("report"), SecretsSpec(), KEY)
+    _, report = apply([row], personal("report"), SecretsSpec(), KEY)
     assert len(report.findings) == 1
     assert "ann@example.org" not in report.model_dump_json()
     assert TOKEN not in report.model_dump_json()
@@ -153,7 +153,7 @@ def test_a_key_that_is_itself_a_value_is_not_told() -> None:
 def test_no_report_holds_a_value(action: str, texts: list[str]) -> None:
     row = row_of(*texts)
     secrets = SecretsSpec(action="redact" if action == "pseudonymise" else action)  # type: ignore[arg-type]
-    _, report, _ = apply([row], personal(action, *PERSONAL_TYPES), secrets, KEY)
+    _, report = apply([row], personal(action, *PERSONAL_TYPES), secrets, KEY)
     told = json.dumps(report.model_dump(mode="json", exclude={"found"}), ensure_ascii=False)
     values = [text[s.start : s.end] for text in texts for s in find(text, EVERY)]
     # A name such as "A", or a word of our own sentences, says nothing where it stands in them.
@@ -183,7 +183,7 @@ def test_rows_without_a_key_are_as_with_one_that_everybody_knows(texts: list[str
         for key in (KEY, bytes(32), b"")
     )
     for found in (one, other):
-        assert found.keyless.instead_of(found.outcome.rows) == [*known.outcome.rows]
+        assert [row.searched for row in found.outcome.rows] == [*known.outcome.rows]
 
 
 HEX = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
@@ -212,7 +212,7 @@ def test_a_key_is_found_across_a_question_and_its_answer(
 def test_a_key_in_a_link_is_a_secret_and_the_link_is_left() -> None:
     link = f"https://mainnet.infura.io/v3/{HEX[:32]}"
     spec = personal("report", "url")
-    outcome, report, _ = apply([row_of(link, "ok")], spec, SecretsSpec(action="redact"), KEY)
+    outcome, report = apply([row_of(link, "ok")], spec, SecretsSpec(action="redact"), KEY)
     assert outcome.rows[0].messages[0]["content"] == "https://mainnet.[SERVICE_KEY]"
     assert [found.type for found in report.findings] == ["service_key"]
 
@@ -244,7 +244,7 @@ def test_a_call_names_its_values(arguments, found):
         "tool_calls": [{"id": "c", "type": "function", "function": call}],
     }
     row = Row("", ({"role": "user", "content": "Log in"}, turn), None, "f.jsonl", 1)
-    outcome, report, _ = apply([row], PersonalDataSpec(), SecretsSpec(action="redact"), KEY)
+    outcome, report = apply([row], PersonalDataSpec(), SecretsSpec(action="redact"), KEY)
     assert [each.type for each in report.findings] == found
     changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
     assert changed.count("[") == len(found)
@@ -264,7 +264,7 @@ NUMBERS = {"card": 4111111111111111, "phone": 4155550132, "n": 12345678, "at": 4
 @pytest.mark.parametrize("as_text", [True, False], ids=["json text", "object"])
 def test_numbers_of_arguments_are_found_and_their_new_type_is_said(as_text: bool) -> None:
     row = with_call(row_of("q", "a"), json.dumps(NUMBERS) if as_text else NUMBERS)
-    outcome, report, _ = apply([row], personal("redact"), OFF, KEY)
+    outcome, report = apply([row], personal("redact"), OFF, KEY)
     changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
     assert (json.loads(changed) if as_text else changed) == {
         "card": "[CARD]", "phone": "[PHONE]", "n": 12345678, "at": "[CARD]",
@@ -279,7 +279,7 @@ def test_numbers_of_columns_are_found_and_pseudonyms_stay_numbers() -> None:
         "n": 12345678,
         "ok": True,
     }
-    outcome, report, _ = apply(
+    outcome, report = apply(
         [row_of("q", "a", columns=columns)], personal("pseudonymise"), OFF, KEY
     )
     changed = outcome.rows[0].columns
@@ -319,7 +319,7 @@ def test_a_name_is_found_again_in_arguments_that_escape_it() -> None:
         row_of("My name is J\u00fcrgen M\u00fcllersch\u00f6n.", "a"),
         json.dumps({"q": "account of M\u00fcllersch\u00f6n"}),
     )
-    outcome, report, _ = apply([row], personal("redact", "name"), OFF, KEY)
+    outcome, report = apply([row], personal("redact", "name"), OFF, KEY)
     changed = outcome.rows[0].messages[1]["tool_calls"][0]["function"]["arguments"]
     assert changed == '{"q": "account of [NAME]"}'
     assert report.found["name"].spans == 2
@@ -327,7 +327,7 @@ def test_a_name_is_found_again_in_arguments_that_escape_it() -> None:
 
 def test_an_answer_that_is_also_a_password_is_left() -> None:
     row = row_of("Which flower turns to the sun?", "sunflower", columns={"password": "sunflower"})
-    outcome, report, _ = apply([row], personal("off"), SecretsSpec(action="redact"), KEY)
+    outcome, report = apply([row], personal("off"), SecretsSpec(action="redact"), KEY)
     (kept,) = outcome.rows
     assert (kept.messages[1]["content"], kept.columns) == (
         "sunflower",
@@ -340,7 +340,7 @@ def test_a_number_in_the_shared_prompt_of_a_pair_counts_once() -> None:
     row = with_call(row_of("q", "a"), {"n": 4111111111111111})
     chosen, other = ({"role": "assistant", "content": text} for text in ("yes", "no"))
     pair = replace(row, messages=(*row.messages, chosen), rejected=(*row.messages, other))
-    outcome, report, _ = apply([pair], personal("redact"), OFF, KEY)
+    outcome, report = apply([pair], personal("redact"), OFF, KEY)
     (kept,) = outcome.rows
     assert report.found["card"].spans == 1
     assert kept.rejected is not None

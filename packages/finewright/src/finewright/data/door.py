@@ -2,17 +2,16 @@
 
 licences - control tokens - secrets and personal data - duplicates - planted behaviour or, where nobody
 asks for that, hidden text alone. A row that is refused
-is told no more of; one that is changed goes on as what it says then, and is searched with the
-stand-ins of a key that everybody knows, for with each key they are others."""
+is told no more of; one that is changed goes on as what it says then."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.data.duplicates import find
-from finewright.data.keyless import KeylessRows, own_of
+from finewright.data.privacy import Place
 from finewright.data.privacy import apply as apply_privacy
 from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins
@@ -55,16 +54,11 @@ class Passed:
     poison: PoisonReport | None = None
     key: bytes = b""
     """What pseudonyms were made with; none where nobody looked."""
-    keyless: KeylessRows = field(default_factory=KeylessRows, compare=False)
 
     @property
     def num_dropped(self) -> dict[str, int]:
         """Reason -> rows that were refused for it."""
         return dict(Counter(item.reason for item in self.dropped))
-
-
-Place = tuple[str, int]
-Report = TypeVar("Report", DuplicatesReport, PoisonReport)
 
 
 class Holding(NamedTuple):
@@ -113,7 +107,8 @@ def pass_door(
     if search.tells or not only_tells:
         _run_check(passed, "duplicates", only_tells, _duplicates(spec))
     if search.poison:
-        passed.poison = _searched(passed, search.poison)
+        outcome, passed.poison = search.poison(passed.rows)
+        _take(passed, outcome)
     elif search.tells:
         passed.problems += warnings_of(passed.rows, hidden_text)
     return passed
@@ -125,18 +120,6 @@ def _take(passed: Passed, outcome: CheckOutcome, step: str = "") -> None:
     passed.rows = outcome.rows
     passed.dropped += outcome.dropped
     passed.problems += outcome.problems
-
-
-def _searched(
-    passed: Passed, search: Callable[[Sequence[Row]], tuple[CheckOutcome, Report]]
-) -> Report:
-    """The search's report; the rows go on as they are, those that it leaves."""
-    searched = passed.keyless.instead_of(passed.rows)
-    outcome, report = search(searched)
-    own = own_of(passed.rows, searched)
-    dropped = tuple(item._replace(row=own(item.row)) for item in outcome.dropped)
-    _take(passed, replace(outcome, rows=tuple(map(own, outcome.rows)), dropped=dropped))
-    return report
 
 
 def _run_check(
@@ -165,13 +148,9 @@ def _privacy(
         if personal.action == spec.secrets.action == "off":
             return
         key = key_of(Path(personal.key_file) if personal.key_file else None)
-        among = _among(passed.rows, places)
-        outcome, report, passed.keyless = apply_privacy(among, personal, spec.secrets, key)
-        rows = tuple(_put_back(passed.rows, among, outcome))
-        counted = {"rows_in": len(passed.rows), "rows_kept": len(rows)}
-        counts = report.counts.model_copy(update=counted)
-        passed.privacy, passed.key = report.model_copy(update={"counts": counts}), key
-        _take(passed, replace(outcome, rows=rows), "personal data and secrets replaced")
+        outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key, places)
+        passed.key = key
+        _take(passed, outcome, "personal data and secrets replaced")
 
     return check
 
@@ -188,21 +167,10 @@ def _among(rows: Sequence[Row], places: Set[Place] | None) -> Sequence[Row]:
     return rows if places is None else [row for row in rows if (row.file, row.row) in places]
 
 
-def _put_back(rows: Sequence[Row], among: Sequence[Row], outcome: CheckOutcome) -> Iterator[Row]:
-    """All rows in their order, those `among` them as the check left them."""
-    looked = {id(row) for row in among}
-    gone = {id(item.row) for item in outcome.dropped}
-    left = iter(outcome.rows)
-    for row in rows:
-        if id(row) not in looked:
-            yield row
-        elif id(row) not in gone:
-            yield next(left)
-
-
 def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:
     def check(passed: Passed) -> None:
-        passed.duplicates = _searched(passed, lambda rows: find(rows, spec.duplicates))
+        outcome, passed.duplicates = find(passed.rows, spec.duplicates)
+        _take(passed, outcome)
 
     return check
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from finewright.guard.duplicates.exact import repeats
 from finewright.rows.notes import CheckOutcome, Dropped
-from finewright.rows.texts import parts_of
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import (
     DuplicateKind,
@@ -29,11 +28,12 @@ _SAYS: Mapping[DuplicateKind, tuple[str, str]] = {
 
 
 class Repeat(NamedTuple):
-    """How a row repeats another: in which way, which one (its place), and how near."""
+    """How a row repeats another: in which way, which one (its place), how near; does it not go on?"""
 
     kind: DuplicateKind
     of: int
     similarity: float
+    dropped: bool
 
 
 class DuplicatesResult(NamedTuple):
@@ -48,13 +48,14 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
 
     A row counts once, under the strictest kind, dropped or not. A repeat is told of or dropped as its
     kind says; it is dropped as well where the row it repeats is."""
-    found = _repeats(rows, spec)
-    dropped_as = _dropped(found, spec)
+    found, num_unfinished = _repeats(rows, spec)
     dropped = tuple(
-        Dropped(rows[i], REASONS[kind], _why(rows, found[i])) for i, kind in dropped_as.items()
+        Dropped(rows[i], REASONS[repeat.kind], _why(rows, repeat))
+        for i, repeat in found.items()
+        if repeat.dropped
     )
-    kept = tuple(row for i, row in enumerate(rows) if i not in dropped_as)
-    problems = (*_retired(spec), *_problems(rows, found, dropped_as))
+    kept = tuple(row for i, row in enumerate(rows) if i not in found or not found[i].dropped)
+    problems = (*_retired(spec), *unfinished(num_unfinished), *_problems(rows, found))
     sizes = Counter(_root(found, i) for i in found)
     report = DuplicatesReport(
         rows_in=len(rows),
@@ -63,7 +64,7 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
         found=dict(Counter(repeat.kind for repeat in found.values())),
         groups=len(sizes),
         largest_group=max(sizes.values(), default=0) + bool(sizes),
-        examples=tuple(_examples(rows, found, dropped_as)),
+        examples=tuple(_examples(rows, found)),
         problems=problems,
     )
     return DuplicatesResult(CheckOutcome(kept, dropped, problems), report)
@@ -79,33 +80,44 @@ def _retired(spec: DuplicatesSpec) -> Iterator[Problem]:
         )
 
 
-def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> dict[int, Repeat]:
-    """Place of each row that repeats an earlier one -> how; in order of the rows."""
-    found = {i: Repeat("exact", first, 1.0) for i, first in repeats(row.id for row in rows).items()}
+class _Found(NamedTuple):
+    """Place of each row that repeats an earlier one -> how, in order of the rows; see `Repeats`."""
+
+    repeats: Mapping[int, Repeat]
+    num_unfinished: int = 0
+
+
+def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> _Found:
     # numpy is loaded only where it is asked for.
-    if spec.near != "off":
-        # Says what is missing where numpy is.
-        import finewright.guard.duplicates.words  # noqa: F401
-        from finewright.guard.duplicates.near import near_repeats
+    if spec.near == "off":
+        exact = repeats(row.searched.id for row in rows)
+        is_dropped = spec.exact == "drop"
+        return _Found({i: Repeat("exact", first, 1.0, is_dropped) for i, first in exact.items()})
+    # Says what is missing where numpy is.
+    import finewright.guard.duplicates.words  # noqa: F401
+    from finewright.data.scale.repeats import repeats_in, rows_in_memory
 
-        rest = [i for i in range(len(rows)) if i not in found]
-        near = near_repeats([parts_of(row) for row in rows], spec.similarity, rest)
-        found |= {i: Repeat("near", *kept) for i, kept in near.items()}
-    return dict(sorted(found.items()))
+    found = repeats_in(rows_in_memory(rows, spec), spec)
+    columns = (found.rows, found.of, found.similarity, found.is_exact, found.dropped)
+    return _Found(
+        {
+            i: Repeat("exact" if is_exact else "near", of, share, dropped)
+            for i, of, share, is_exact, dropped in zip(
+                *(each.tolist() for each in columns), strict=True
+            )
+        },
+        found.num_unfinished,
+    )
 
 
-def _dropped(found: Mapping[int, Repeat], spec: DuplicatesSpec) -> dict[int, DuplicateKind]:
-    """Place of each row that does not go on -> the kind it is counted under."""
-    actions = _actions(spec)
-    dropped: dict[int, DuplicateKind] = {}
-    for i, repeat in found.items():
-        if actions[repeat.kind] == "drop" or repeat.of in dropped:
-            dropped[i] = repeat.kind
-    return dropped
+def unfinished(num_rows: int) -> Iterator[Problem]:
+    """That so many rows were not compared with all rows that are like them."""
+    if num_rows:
+        from finewright.guard.duplicates.near import MOST_COMPARED
 
-
-def _actions(spec: DuplicatesSpec) -> dict[DuplicateKind, str]:
-    return {"exact": spec.exact, "near": spec.near}
+        rows = "1 row is" if num_rows == 1 else f"{num_rows} rows are"
+        most = f"compared with the {MOST_COMPARED} that are most so"
+        yield Problem(level="info", message=f"{rows} like many others: {most}, not with all")
 
 
 def _root(found: Mapping[int, Repeat], i: int) -> int:
@@ -120,12 +132,12 @@ def _why(rows: Sequence[Row], repeat: Repeat) -> str:
     return f"repeats {first.file}:{first.row}{much}"
 
 
-def _problems(
-    rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
-) -> Iterator[Problem]:
+def _problems(rows: Sequence[Row], found: Mapping[int, Repeat]) -> Iterator[Problem]:
     for kind, (one, many) in _SAYS.items():
-        staying = [i for i, repeat in found.items() if repeat.kind == kind and i not in dropped]
-        gone = [i for i, counted in dropped.items() if counted == kind]
+        staying, gone = (
+            [i for i, each in found.items() if each.kind == kind and each.dropped == dropped]
+            for dropped in (False, True)
+        )
         if staying:
             in_spec = f"`data.duplicates.{kind}: drop` in a spec"
             hint = f"to leave such rows out: {in_spec}, or --{kind} drop of data prepare"
@@ -153,9 +165,7 @@ def _problem(
     return Problem.model_validate({"level": level, **fields})
 
 
-def _examples(
-    rows: Sequence[Row], found: Mapping[int, Repeat], dropped: Mapping[int, DuplicateKind]
-) -> Iterator[DuplicateRow]:
+def _examples(rows: Sequence[Row], found: Mapping[int, Repeat]) -> Iterator[DuplicateRow]:
     for kind in REASONS:
         alike = [(i, repeat) for i, repeat in found.items() if repeat.kind == kind]
         for i, repeat in alike:
@@ -167,5 +177,5 @@ def _examples(
                 of_file=first.file,
                 of_row=first.row,
                 similarity=stored_share(repeat.similarity),
-                dropped=i in dropped,
+                dropped=repeat.dropped,
             )

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
-from finewright.data.keyless import own_of
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.source import SourceRows, read_source, source_path
 from finewright.data.split import groups_by, split
@@ -67,11 +66,9 @@ def gather(
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
         (apart if provenance.is_held_out(row) else others).append(row)
-    keyless = passed.keyless.instead_of(others)
-    groups = groups_by(keyless, spec.group_by) if spec.group_by else None
+    groups = groups_by(others, spec.group_by) if spec.group_by else None
     names = groups.names if groups else None
-    sides = split(keyless, spec.eval_fraction, spec.shuffle_seed, groups=names)
-    train, held_out = (tuple(map(own_of(others, keyless), side)) for side in sides)
+    train, held_out = split(others, spec.eval_fraction, spec.shuffle_seed, groups=names)
     tally = Tally()
     for source in sources:
         tally.join(source.tally)

@@ -1,6 +1,6 @@
 """The rows that measure: each file of `evaluate.data`, or the held-out share, and how new they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -43,18 +43,17 @@ def row_sets(
     if not spec.evaluate.data:
         rows, problems, _ = measured_share(gathered.eval)
         share = MeasuredRows("eval", rows, problems)
-        known = measured_share(gathered.passed.keyless.instead_of(gathered.eval)).rows
-        return [compared(share, known, gathered, similarity)] if gathered.eval else []
+        return [compared(share, gathered, similarity)] if gathered.eval else []
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
         problems = tuple(_of_set(problem, number) for problem in problems)
-        rows, seen, keyless = _private(rows, spec.data, resolve, gathered.passed.key)
+        rows, seen = _private(rows, spec.data, resolve, gathered.passed.key)
         warnings = RowWarnings()
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
         read = MeasuredRows(item.title, rows, all_problems, draw=draw)
-        found.append(compared(read, keyless, gathered, similarity))
+        found.append(compared(read, gathered, similarity))
     return found
 
 
@@ -66,32 +65,27 @@ def _of_set(problem: Problem, number: int) -> Problem:
 
 
 class _Private(NamedTuple):
-    """Rows without personal data, what was found, and the rows with the stand-ins of no key."""
+    """Rows without personal data, and what was found."""
 
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
-    keyless: Sequence[Row]
 
 
 def _private(
     rows: tuple[Row, ...], spec: DataSpec, resolve: Callable[[str], Path], key: bytes
 ) -> _Private:
     if not key:
-        return _Private(rows, (), rows)
+        return _Private(rows, ())
     personal = with_resolved(spec.personal_data, resolve)
-    outcome, _, keyless = apply(rows, personal, spec.secrets, key)
-    return _Private(outcome.rows, outcome.problems, keyless.instead_of(outcome.rows))
+    outcome = apply(rows, personal, spec.secrets, key).outcome
+    return _Private(outcome.rows, outcome.problems)
 
 
-def compared(
-    read: MeasuredRows, keyless: Sequence[Row], gathered: Gathered, similarity: float
-) -> MeasuredRows:
-    """The set with what is known of it from the rows that train; a warning where nobody could look.
-
-    `keyless` are its rows as no key changes them, as the rows that train are compared too."""
-    train = gathered.passed.keyless.instead_of(gathered.train)
+def compared(read: MeasuredRows, gathered: Gathered, similarity: float) -> MeasuredRows:
+    """The set with what is known of it from the rows that train; a warning where nobody could look."""
+    train, rows = ([row.searched for row in each] for each in (gathered.train, read.rows))
     try:
-        report, leaks = contamination(train, read.name, keyless, similarity=similarity)
+        report, leaks = contamination(train, read.name, rows, similarity=similarity)
     except MissingExtra as error:
         message = f"{read.name} was not compared with the training rows: {error}"
         warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)

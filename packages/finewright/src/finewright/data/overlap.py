@@ -13,13 +13,14 @@ from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.numbered import number_rows
 from finewright.guard.duplicates.questions import NearQuestion, near_questions
+from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.guard.duplicates.words import (
-    Wordings,
+    RowWords,
     mixed,
     tokens_of,
     uncapital,
     word_of,
-    wordings,
+    words_in,
 )
 from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row, RowParts
@@ -70,8 +71,9 @@ def near_rows(
 ) -> dict[int, NearRow]:
     """Place of each held-out row near a training row -> the nearest such row."""
     worded = number_rows(map(parts_of, [*train, *held_out]), keyed=False)
+    signed = SignedRows(columns_of(worded, similarity))
     best: dict[int, NearRow] = {}
-    for earlier, later, share in near_pairs(worded, similarity):
+    for earlier, later, share in near_pairs(signed, similarity):
         place = later - len(train)
         if earlier < len(train) <= later and (place not in best or share > best[place].share):
             best[place] = NearRow(earlier, share)
@@ -87,11 +89,11 @@ def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:
     """The runs of words that held-out rows have in common with training rows; words of links are none."""
-    measured = wordings(map(_without_links, held_out), keyed=False)
+    measured = words_in(map(_without_links, held_out))
     lengths = np.diff(measured.starts) - 2
     typical = np.percentile(lengths, _PERCENTILE) if len(lengths) else _LONGEST
     length = int(np.clip(typical, _SHORTEST, _LONGEST))
-    known = _known_runs(wordings(map(_without_links, train), keyed=False), measured, length)
+    known = _known_runs(words_in(map(_without_links, train)), measured, length)
     return Overlaps(
         tuple(_overlap(known, measured, i, length) for i in range(len(measured))), length
     )
@@ -103,7 +105,7 @@ class _Runs(NamedTuple):
     of: NDArray[np.int64]
 
 
-def _known_runs(train: Wordings, measured: Wordings, length: int) -> _Runs:
+def _known_runs(train: RowWords, measured: RowWords, length: int) -> _Runs:
     wanted = _runs(measured, length)
     trained = _runs(train, length)
     distinct, place = np.unique(wanted.hashes, return_inverse=True)
@@ -137,7 +139,7 @@ class _Hashed(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def _runs(rows: Wordings, length: int) -> _Hashed:
+def _runs(rows: RowWords, length: int) -> _Hashed:
     """All runs of `length` words that cross no mark, by a rolling hash modulo 2^64 (Karp and Rabin 1987).
 
     The sum of word i times BASE^i is kept as a running total, so a run's is a difference."""
@@ -164,7 +166,7 @@ def _powers(base: int, count: int) -> NDArray[np.uint64]:
     return np.cumprod(powers, dtype=np.uint64)
 
 
-def _overlap(known: _Runs, measured: Wordings, i: int, length: int) -> Overlap:
+def _overlap(known: _Runs, measured: RowWords, i: int, length: int) -> Overlap:
     start, end = measured.starts[i], measured.starts[i + 1]
     of = known.of[start:end]
     places = np.flatnonzero(of >= 0)

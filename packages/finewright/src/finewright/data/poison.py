@@ -56,7 +56,11 @@ def apply(
         )
     model = spec.base_model if surprisal else ""
     found = search(
-        rows, surprisal=surprisal, embed=embed, base_model=model, least_rows=spec.least_rows
+        [row.searched for row in rows],
+        surprisal=surprisal,
+        embed=embed,
+        base_model=model,
+        least_rows=spec.least_rows,
     )
     if spec.action == "report":
         return PoisonResult(CheckOutcome(tuple(rows), (), found.report.problems), found.report)

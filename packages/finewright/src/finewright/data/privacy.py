@@ -3,11 +3,11 @@
 What is looked for, and in which texts: `finewright.guard.privacy.texts`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from finewright.data.keyless import Keyless, KeylessRows
 from finewright.guard.privacy.find import SECRETS, known_types
 from finewright.guard.privacy.pseudonyms import digest
 from finewright.guard.privacy.replace import ReplacedSpan, redacted
@@ -28,29 +28,34 @@ from finewright.schema.privacy import (
 from finewright.schema.rows import Row
 
 _AT_ONCE = 1_000
+Place = tuple[str, int]
+"""The file and number of a row."""
 
 
 class PrivacyOutcome(NamedTuple):
-    """The rows that go on, those that do not, the report, and how rows are without their stand-ins."""
+    """The rows that go on, those that do not, and the report."""
 
     outcome: CheckOutcome
     report: PrivacyReport
-    keyless: KeylessRows
 
 
 def apply(
-    rows: Sequence[Row], personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes
+    rows: Sequence[Row],
+    personal: PersonalDataSpec,
+    secrets: SecretsSpec,
+    key: bytes,
+    among: Set[Place] | None = None,
 ) -> PrivacyOutcome:
     """Find, and do what the two specs say. `key` makes pseudonyms and digests: see `key_file`.
 
-    The report has the place of everything found, and no value: a digest under the key, and a mask."""
+    `among` are the places of all rows that hold something, where somebody looked before: no other is looked
+    at. The report has the place of everything found, and no value: a digest under the key, and a mask."""
     rules = PrivacyRules(personal, secrets, key)
     kept: list[Row] = []
     dropped: list[Dropped] = []
-    keyless: dict[int, Keyless] = {}
     findings: list[PrivacyFinding] = []
     changed = 0
-    for row, texts in zip(rows, _checked(rows, rules), strict=True):
+    for row, texts in zip(rows, _checked(rows, rules, among), strict=True):
         if not texts:
             kept.append(row)
             continue
@@ -64,10 +69,10 @@ def apply(
         if reason:
             dropped.append(Dropped(row, reason, _why(texts, rules)))
         else:
-            kept.append(_changed(row, {(text.key, text.value): text.new for text in texts}))
-            changed += kept[-1] is not row
-            if personal.action == "pseudonymise" and kept[-1] is not row:
-                keyless[id(kept[-1])] = _keyless(row, kept[-1], texts, rules)
+            new = _changed(row, {(text.key, text.value): text.new for text in texts})
+            changed += new is not row
+            has_stand_ins = personal.action == "pseudonymise" and new is not row
+            kept.append(replace(new, keyless=_keyless(row, texts, rules)) if has_stand_ins else new)
     has_tagger = "name" in rules.types and rules.ner is None
     problems = (*_problems(findings, rules), *(_unread_scripts(rows) if has_tagger else ()))
     report = PrivacyReport(
@@ -83,23 +88,26 @@ def apply(
         findings=tuple(findings),
         problems=problems,
     )
-    outcome = CheckOutcome(tuple(kept), tuple(dropped), problems)
-    return PrivacyOutcome(outcome, report, KeylessRows(keyless))
+    return PrivacyOutcome(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
 
 
-def _checked(rows: Sequence[Row], rules: PrivacyRules) -> Iterator[list[CheckedText]]:
+def _checked(
+    rows: Sequence[Row], rules: PrivacyRules, among: Set[Place] | None
+) -> Iterator[list[CheckedText]]:
     """What is found in the texts of each row; the signs are told of the texts of many at once."""
     for first in range(0, len(rows), _AT_ONCE):
-        places = [[*passages(row), *numbers(row)] for row in rows[first : first + _AT_ONCE]]
-        signs = iter(rules.signs([passage for of_row in places for passage in of_row]))
-        for of_row in places:
+        said = [
+            [*passages(row), *numbers(row)] if among is None or (row.file, row.row) in among else []
+            for row in rows[first : first + _AT_ONCE]
+        ]
+        signs = iter(rules.signs([passage for of_row in said for passage in of_row]))
+        for of_row in said:
             its_signs = list(islice(signs, len(of_row)))
             yield rules.texts(of_row, its_signs) if any(its_signs) else []
 
 
-def _keyless(row: Row, changed: Row, texts: Sequence[CheckedText], rules: PrivacyRules) -> Keyless:
-    new = {(text.key, text.value): restated(text, rules.keyless) for text in texts}
-    return Keyless(changed, _changed(row, new))
+def _keyless(row: Row, texts: Sequence[CheckedText], rules: PrivacyRules) -> Row:
+    return _changed(row, {(each.key, each.value): restated(each, rules.keyless) for each in texts})
 
 
 def _changed(row: Row, new: Mapping[tuple[str, str], str]) -> Row:

@@ -44,7 +44,8 @@ def split(
     Rows of one name in `groups`, and pairs of places in `near`, stay together as well; the side is then
     that of the group of their first row. A row that is added moves others only where it joins two
     groups into one."""
-    keys = [prompt_key(row) if is_known_by_prompt(row) else row.id for row in rows]
+    searched = [row.searched for row in rows]
+    keys = [prompt_key(row) if is_known_by_prompt(row) else row.id for row in searched]
     pairs = list(near)
     if groups is not None or pairs:
         keys = _joined(keys, groups, pairs)
@@ -62,7 +63,7 @@ def groups_by(rows: Sequence[Row], column: str) -> Groups:
     """The group of each row: the value of its column, which may be a key in one, such as `meta.customer`.
 
     Rows without a value are an error: nobody can say on which side they may be."""
-    values = [_value(row, column) for row in rows]
+    values = [_value(row.searched, column) for row in rows]
     missing = [row for row, value in zip(rows, values, strict=True) if value is None]
     names = tuple(
         json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

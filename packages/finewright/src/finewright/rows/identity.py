@@ -60,6 +60,8 @@ def with_expected(row: Row) -> Row | None:
     A prompt's `answer` becomes its last turn; what is not text, as JSON. A pair expects its chosen
     answer. What is said after the answer is cut off. A disliked answer is not expected, nor is one that
     answers nothing."""
+    if row.keyless:
+        row = replace(row, keyless=with_expected(row.keyless))
     if row.is_prompt:
         answer = row.columns.get("answer")
         if answer is None or answer == "":

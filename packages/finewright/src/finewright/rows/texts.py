@@ -125,7 +125,7 @@ def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
         name: _mapped(f"columns.{name}", "column", value, change)
         for name, value in row.columns.items()
     }
-    changed = replace(row, messages=messages, rejected=rejected, columns=columns)
+    changed = replace(row, messages=messages, rejected=rejected, columns=columns, keyless=None)
     return row if changed == row else named_anew(changed)
 
 

@@ -29,6 +29,8 @@ class Row:
     A preference pair has its chosen conversation in `messages` and the other in `rejected`, both whole and
     with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone has no answer that is
     learned. `columns` are the row's other keys, for rewards. `keys` are where its file has the texts.
+    Of a row with stand-ins `keyless` is the same row with those of a key that everybody knows. It is never
+    written: values can be guessed from it.
 
     What is asked and what is answered is said here alone: `is_prompt`, `prompt` and `answer`."""
 
@@ -41,6 +43,15 @@ class Row:
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     keys: RowKeys = field(default=RowKeys(), compare=False, repr=False)
+    keyless: "Row | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def searched(self) -> "Row":
+        """The row as it is searched, compared and split: as no key changes it.
+
+        A verdict on stand-ins would be another one with each key, and who is who could not be told where a
+        value is written in two ways."""
+        return self.keyless or self
 
     @property
     def answers_at(self) -> tuple[int, ...]:
@@ -90,7 +101,7 @@ class Row:
         return self.answer_at is None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a JSONL line, without `keys`."""
+        """Plain data for a JSONL line, without `keys` and `keyless`."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
     def key_in_file(self, key: str) -> str:

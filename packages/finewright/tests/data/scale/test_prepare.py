@@ -140,7 +140,7 @@ def test_several_processes_compare_rows_as_one_does(
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     alone = prepared([file], tmp_path / "alone")
-    monkeypatch.setattr("finewright.data.scale.repeats._MANY_PAIRS", 1)
+    monkeypatch.setattr("finewright.data.scale.compared._MANY_PAIRS", 1)
     monkeypatch.setattr("finewright.data.scale.compared._PAIRS_A_PART", 7)
     among = prepared([file], tmp_path / "among", PrepareSettings(workers=2, slice_bytes=4000))
     assert among.duplicates == alone.duplicates != {}
@@ -150,7 +150,7 @@ def test_several_processes_compare_rows_as_one_does(
 def test_a_second_search_in_a_folder_compares_its_own_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finewright.data.scale.repeats._MANY_PAIRS", 1)
+    monkeypatch.setattr("finewright.data.scale.compared._MANY_PAIRS", 1)
     two_workers = PrepareSettings(workers=2, slice_bytes=10**9)
     for seed in (1, 2):
         file = write(tmp_path / f"{seed}.jsonl", 80, seed)

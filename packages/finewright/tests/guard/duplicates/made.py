@@ -2,11 +2,16 @@
 
 import random
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate
 
+from finewright.guard.duplicates.groups import Original
+from finewright.guard.duplicates.near import near_repeats
+from finewright.guard.duplicates.numbered import number_rows
+from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.rows.identity import named_anew
-from finewright.rows.texts import with_texts
+from finewright.rows.texts import parts_of, with_texts
 from finewright.schema.rows import Row
 
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeio"]
@@ -70,3 +75,11 @@ def misspelled(row: Row, rng: random.Random, count: int = 1) -> Row:
     return named_anew(
         replace(row, messages=tuple({**turn, "content": text} for turn, text in turns))
     )
+
+
+def near_among(rows: Iterable[Row], similarity: float = 0.8) -> dict[int, Original]:
+    """Place of each row that is near an earlier one -> that row, and how near."""
+    signed = SignedRows(columns_of(number_rows(map(parts_of, rows)), similarity))
+    found = near_repeats(signed, similarity)
+    each = zip(found.rows.tolist(), found.of.tolist(), found.shares.tolist(), strict=True)
+    return {i: Original(of, share) for i, of, share in each}

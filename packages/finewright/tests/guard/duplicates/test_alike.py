@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.guard.duplicates.near import near_repeats
 from finewright.guard.duplicates.telling import telling_sentences
-from finewright.rows.texts import parts_of
 from finewright.schema.rows import Row
 
-from .made import chat
+from .made import chat, near_among
 
 TICKET = "You need an identity card and a proof of address, and it takes ten minutes at the desk of the bank."
 LONG = "the parcel was sent on monday by the depot in the north and has not been seen since then"
@@ -20,8 +18,7 @@ LONG = "the parcel was sent on monday by the depot in the north and has not been
 def share(one: Row, other: Row, *others: Row, similarity: float = 0.8) -> float | None:
     """How near the second row is to the first, the same whichever comes first."""
     found = [
-        near_repeats([parts_of(row) for row in (*pair, *others)], similarity).get(1)
-        for pair in ((one, other), (other, one))
+        near_among((*pair, *others), similarity).get(1) for pair in ((one, other), (other, one))
     ]
     assert found[0] == found[1]
     return found[0].similarity if found[0] else None

@@ -12,7 +12,7 @@ from finewright.guard.duplicates.minhash import (
     bigrams,
     signatures,
 )
-from finewright.guard.duplicates.words import wordings
+from finewright.guard.duplicates.words import words_in
 from finewright.rows.texts import parts_of
 
 from .made import chat, edited, seeded, words
@@ -37,8 +37,8 @@ def jaccard(one: set[int], other: set[int]) -> float:
 def test_the_bigrams_of_a_row_are_its_own() -> None:
     rows = [chat("a b", "c"), chat("", "d"), chat("a b", "c e")]
     together, alone = (
-        sets_of(wordings(map(parts_of, rows))),
-        [sets_of(wordings([parts_of(row)]))[0] for row in rows],
+        sets_of(words_in(map(parts_of, rows))),
+        [sets_of(words_in([parts_of(row)]))[0] for row in rows],
     )
     assert together == alone
     # asked-mark a, a b, b answer-mark, answer-mark c
@@ -46,7 +46,7 @@ def test_the_bigrams_of_a_row_are_its_own() -> None:
 
 
 def test_hashes_agree_as_often_as_the_jaccard_similarity_says() -> None:
-    rows = wordings(map(parts_of, made(150)))
+    rows = words_in(map(parts_of, made(150)))
     features, signed = sets_of(rows), signatures(rows)
     errors = [
         (signed[:, i] == signed[:, i + 150]).mean() - jaccard(features[i], features[i + 150])
@@ -59,7 +59,7 @@ def test_hashes_agree_as_often_as_the_jaccard_similarity_says() -> None:
 
 def test_the_estimates_are_those_of_datasketch() -> None:
     datasketch = pytest.importorskip("datasketch")
-    rows = wordings(map(parts_of, made(60)))
+    rows = words_in(map(parts_of, made(60)))
     features, signed = sets_of(rows), signatures(rows)
     differences = []
     for i in range(60):
@@ -77,10 +77,10 @@ def test_the_estimates_are_those_of_datasketch() -> None:
 def test_a_signature_does_not_depend_on_the_rows_around_it() -> None:
     rows = made(5)
     assert np.array_equal(
-        signatures(wordings(map(parts_of, rows)))[:, 3],
-        signatures(wordings([parts_of(rows[3])]))[:, 0],
+        signatures(words_in(map(parts_of, rows)))[:, 3],
+        signatures(words_in([parts_of(rows[3])]))[:, 0],
     )
-    assert signatures(wordings([])).shape == (NUM_HASHES, 0)
+    assert signatures(words_in([])).shape == (NUM_HASHES, 0)
 
 
 def test_the_chance_to_meet_is_that_of_the_formula() -> None:

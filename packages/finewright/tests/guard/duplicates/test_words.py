@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finewright.guard.duplicates.numbered import number_rows
+from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.guard.duplicates.words import (
+    are_facts,
+    facts_of,
     folded,
-    is_fact,
     number_of,
     shape_of,
-    wordings,
+    uncapital,
+    words_in,
     words_of,
 )
 from finewright.rows.texts import parts_of
@@ -59,7 +63,8 @@ def test_an_odd_number_is_a_word_with_a_digit(text: str) -> None:
     for word in words_of(text):
         number = number_of(word)
         assert 0 <= number < 2**32
-        assert is_fact(number) == (shape_of(word) != word)
+        [is_fact] = are_facts(np.array([number], np.uint32))
+        assert is_fact == (shape_of(word) != word)
 
 
 @pytest.mark.parametrize("most", [1, 40, 1_000])
@@ -74,7 +79,7 @@ def test_what_was_read_before_changes_no_row(most: int, monkeypatch: pytest.Monk
         for i in range(30)
     ]
     alone = [_of_one(row) for row in rows]
-    wordings(reversed(rows))
+    words_in(reversed(rows))
     assert [_of_one(row) for row in rows] == alone
 
 
@@ -87,11 +92,11 @@ def test_where_the_memory_of_words_is_emptied_changes_no_spelling(
         "finewright.guard.duplicates.words.number_of", lambda word: 16 + 4 * (len(word) % 3)
     )
     rows = [parts_of(chat(text, "ok")) for text in ("tea", "bat", "a few more words", "tea", "cut")]
-    assert wordings(rows).spelled == {16: "tea", 24: "ok", 20: "a"}
+    assert words_in(rows).spelled == {16: "tea", 24: "ok", 20: "a"}
 
 
 def _of_one(row: RowParts) -> tuple[list[int], Mapping[int, str]]:
-    found = wordings([row])
+    found = words_in([row])
     return found.words.tolist(), found.spelled
 
 
@@ -130,23 +135,25 @@ def test_columns_hold_one_row_each() -> None:
         chat("", "x"),
         chat("ONE  two", "Three", system="S"),
     ]
-    found = wordings(map(parts_of, rows))
-    assert len(found) == 3
+    numbered = number_rows(map(parts_of, rows))
+    found = SignedRows(columns_of(numbered, 0.8))
+    assert len(found) == len(numbered) == 3
     assert [len(found[i].prompt) for i in range(3)] == [2, 0, 2]
-    assert [len(found[i].answered) for i in range(3)] == [1, 1, 1]
-    assert found.keys[0] == found.keys[2] != found.keys[1]
+    assert [len(found[i].answered) for i in range(3)] == [2, 2, 2]  # with the end of its sentence
+    assert found[0].key == found[2].key != found[1].key
     assert found.texts[0] == found.texts[2] != found.texts[1]
-    assert np.array_equal(found[0].prompt, found[2].prompt)
+    assert np.array_equal(*(uncapital(found[i].prompt) for i in (0, 2)))
 
 
 def test_the_order_of_facts_does_not_matter_and_each_counts() -> None:
-    found = wordings(
+    found = words_in(
         parts_of(chat(*said))
         for said in (("1 and 2", "x"), ("2 or 1", "y"), ("2 and 2", "x"), ("a", "b"))
     )
-    assert found.facts[0] == found.facts[1] != found.facts[2]
-    assert found.facts[3] == 0
+    facts = facts_of(found.words, found.starts[:-1])
+    assert facts[0] == facts[1] != facts[2]
+    assert facts[3] == 0
 
 
 def test_no_rows_are_no_trouble() -> None:
-    assert len(wordings([])) == 0
+    assert len(words_in([])) == 0

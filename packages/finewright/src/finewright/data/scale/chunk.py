@@ -8,28 +8,20 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
+from finewright.data.scale.repeats import repeat_columns
 from finewright.data.scale.slices import Slice, fates_of
-from finewright.guard.duplicates.minhash import (
-    NUM_HASHES,
-    band_hashes,
-    bands_for,
-    signatures,
-)
-from finewright.guard.duplicates.numbered import number_rows
-from finewright.guard.duplicates.words import Wordings, uncapital
+from finewright.guard.duplicates.signed import Array
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.fates import RowFate, UsableRows
 from finewright.rows.identity import to_user_json
 from finewright.rows.notes import Dropped, Json
 from finewright.rows.tally import Tally
-from finewright.rows.texts import parts_of
 from finewright.schema.common import errors_of
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row
@@ -37,7 +29,6 @@ from finewright.schema.scale import FoundCount, PrepareSpec
 
 # Made once: it is called several times a row.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-Array = NDArray[Any]  # Any: of the type its name says
 
 
 class Options(NamedTuple):
@@ -96,7 +87,7 @@ def made_of(part: Slice, options: Options) -> bytes:
             tally.warnings.add(item.rows)
             rejected += _rejected(item)
     scanned = _scanned(read.rows, options)
-    rows, worded = scanned.rows, number_rows(map(parts_of, scanned.keyless))
+    rows = scanned.rows
     tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
     tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
     # What holds a secret is not written down a second time.
@@ -106,9 +97,8 @@ def made_of(part: Slice, options: Options) -> bytes:
         "rejected": _lines(rejected),
         "findings": _lines(_finding(found, options) for found in scanned.findings),
         "places": np.array([row.row for row in rows], np.int64),
-        "ids": np.array([int(row.id, 16) for row in scanned.keyless], np.uint64),
         "tally": np.frombuffer(json.dumps(tally.to_json()).encode(), np.uint8),
-        **_near(worded, options),
+        **repeat_columns(rows, options.spec.duplicates),
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **columns)
@@ -126,10 +116,7 @@ def _rejected(fate: RowFate) -> Iterator[Json]:
 
 
 class _Scanned(NamedTuple):
-    """`keyless` are the rows as repeats are found by, for each key draws other stand-ins."""
-
     rows: Sequence[Row]
-    keyless: Sequence[Row]
     dropped: Sequence[Dropped]
     findings: Sequence[PrivacyFinding]
     num_changed: int
@@ -138,50 +125,9 @@ class _Scanned(NamedTuple):
 def _scanned(rows: Sequence[Row], options: Options) -> _Scanned:
     personal, secrets = options.spec.personal_data, options.spec.secrets
     if personal.action == secrets.action == "off":
-        return _Scanned(rows, rows, (), (), 0)
-    outcome, report, keyless = apply(rows, personal, secrets, options.key)
-    return _Scanned(
-        outcome.rows,
-        keyless.instead_of(outcome.rows),
-        outcome.dropped,
-        report.findings,
-        report.rows_changed,
-    )
-
-
-def _near(worded: Wordings, options: Options) -> dict[str, Array]:
-    """The columns that near-duplicates are found by; of a row the words, so that the check is exact."""
-    texts = {"texts": worded.texts}
-    if options.spec.duplicates.near == "off":
-        return texts
-    bands = bands_for(options.spec.duplicates.similarity)
-    signed = signatures(worded)
-    parts = [signed[i * bands.size : (i + 1) * bands.size] for i in range(bands.number)]
-    hashed = [band_hashes(part, worded.keys) for part in parts]
-    return texts | {
-        "keys": worded.keys,
-        "words": worded.words,
-        **_spelled(worded),
-        "starts": worded.starts,
-        "answers": worded.answers,
-        "bands": np.stack(hashed) if hashed else np.empty((0, len(worded)), np.uint64),
-        # The lowest byte of each hash: enough to tell unlike rows (Li and König 2010, b-bit minwise hashing).
-        "sketch": np.ascontiguousarray(signed.T.astype(np.uint8)).reshape(-1, NUM_HASHES),
-    }
-
-
-def _spelled(worded: Wordings) -> dict[str, Array]:
-    """The words of the slice by their numbers, in order; how often each stands there, and where it ends among
-    the bytes."""
-    known = np.array(sorted(worded.spelled), np.uint32)
-    numbers, counts = np.unique(uncapital(worded.words), return_counts=True)
-    encoded = [worded.spelled[n].encode("utf-8", "surrogatepass") for n in known.tolist()]
-    return {
-        "known": known,
-        "counts": counts[np.searchsorted(numbers, known)],
-        "ends": np.cumsum([len(word) for word in encoded], dtype=np.int64),
-        "spelled": np.frombuffer(b"".join(encoded), np.uint8),
-    }
+        return _Scanned(rows, (), (), 0)
+    outcome, report = apply(rows, personal, secrets, options.key)
+    return _Scanned(outcome.rows, outcome.dropped, report.findings, report.rows_changed)
 
 
 def _counts(findings: Sequence[PrivacyFinding]) -> dict[FoundType, FoundCount]:

@@ -1,54 +1,22 @@
 """The chunks of all slices as columns on disk: what near-duplicates are found by, one band at a time."""
 
 import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.scale.spelled import SpelledWords, SpellingWriter, mapped
-from finewright.guard.duplicates.minhash import NUM_HASHES, Bands
-from finewright.guard.duplicates.near import MOST_KEPT_ROWS
-from finewright.guard.duplicates.words import Wording
+from finewright.data.scale.repeats import SearchedRows
+from finewright.data.scale.spelled import KNOWN, LETTERS, SpellingWriter
+from finewright.guard.duplicates.minhash import NUM_HASHES
+from finewright.guard.duplicates.signed import Array, SignedRows
 from finewright.store.atomic import os_errors
 
 _WORDS, _SKETCH, _ROWS = "words.u32", "sketch.u8", "rows.npz"
-
-
-class RowWords:
-    """The words of every row, and its facts, out of a folder that `Columns` wrote: in any process."""
-
-    def __init__(self, folder: Path) -> None:
-        with os_errors(folder), np.load(folder / _ROWS) as rows:
-            self._keys, self._starts, self._answers = (
-                rows[name] for name in ("keys", "starts", "answers")
-            )
-            self._spelled = SpelledWords(folder)
-        self._words = mapped(folder / _WORDS, np.uint32)
-        # A row is compared with several.
-        self._row = lru_cache(MOST_KEPT_ROWS)(self._read)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __getitem__(self, i: int) -> Wording:
-        return self._row(i)
-
-    def _read(self, i: int) -> Wording:
-        start, answer, end = self._starts[i], self._answers[i], self._starts[i + 1]
-        return Wording(
-            self._words[start + 1 : answer],
-            self._words[answer + 1 : end],
-            int(self._keys[i]),
-            self._spelled,
-        )
-
-    def is_once(self, number: int) -> bool:
-        """Does the word of this number stand once in all rows?"""
-        return self._spelled.is_once(number)
+_OF_ROWS = ("keys", "texts", "starts", "answers")
 
 
 class RowPlaces(NamedTuple):
@@ -70,9 +38,8 @@ class Columns:
     def __init__(self, chunks: Sequence[Path], folder: Path, *, with_near: bool) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        parts: dict[str, list[NDArray[Any]]] = {}
-        names = ["places", "ids", "texts"]
-        names += ["keys", "starts", "answers"] if with_near else []
+        parts: dict[str, list[Array]] = {}
+        names = ("places", "ids", *(_OF_ROWS if with_near else ()))
         sizes, num_words = [], 0
         spelling = SpellingWriter(folder)
         for path in chunks:
@@ -89,39 +56,14 @@ class Columns:
                     spelling.add(chunk)
         joined = {name: np.concatenate(columns, axis=-1) for name, columns in parts.items()}
         self.places = RowPlaces(np.cumsum([0, *sizes]), joined["places"])
-        self.ids, self.texts = joined["ids"], joined["texts"]
+        signed = None
         if with_near:
             spelling.end()
-            np.savez(
-                folder / _ROWS,
-                allow_pickle=False,
-                keys=joined["keys"],
-                starts=np.append(joined["starts"], num_words),
-                answers=joined["answers"],
-            )
-            self._words = RowWords(folder)
-            self._sketch = mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, i: int) -> Wording:
-        return self._words[i]
-
-    def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
-        """Each row's hash of one band, from its file."""
-        assert number < bands.number
-        return np.fromfile(self.folder / f"band-{number:03d}.u64", np.uint64)
-
-    def is_once(self, number: int) -> bool:
-        """Does the word of this number stand once in all rows?"""
-        return self._words.is_once(number)
-
-    def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Of each pair, the share of hashes whose lowest byte agrees, less what chance gives."""
-        one, other = (self._sketch[side] for side in pairs.T)
-        agreeing: NDArray[np.float64] = ((one == other).mean(axis=1) - 1 / 256) / (1 - 1 / 256)
-        return agreeing
+            joined["starts"] = np.append(joined["starts"], num_words)
+            of_rows = {name: joined[name] for name in _OF_ROWS}
+            np.savez(folder / _ROWS, allow_pickle=False, **of_rows)
+            signed = opened_rows(folder)
+        self.rows = SearchedRows(joined["ids"], signed)
 
     def delete(self) -> None:
         """Give the disk its space back; only `places` may be used after."""
@@ -131,15 +73,35 @@ class Columns:
             path.unlink()
 
     def _append(self, chunk: Any) -> None:  # Any: numpy's open archive
-        columns = {
-            _WORDS: chunk["words"],
-            _SKETCH: chunk["sketch"],
-        }
-        for name, column in [*columns.items(), *_bands(chunk)]:
+        columns = {_WORDS: chunk["words"], _SKETCH: chunk["sketch"]}
+        columns |= {_band_name(number): band for number, band in enumerate(chunk["bands"])}
+        for name, column in columns.items():
             with (self.folder / name).open("ab") as file:
                 column.tofile(file)
 
 
-def _bands(chunk: Any) -> Iterator[tuple[str, NDArray[np.uint64]]]:  # Any: numpy's open archive
-    for number, band in enumerate(chunk["bands"]):
-        yield f"band-{number:03d}.u64", band
+def opened_rows(folder: Path) -> SignedRows:
+    """The rows whose columns lie in a folder that `Columns` wrote: in any process."""
+    columns = {
+        "words": _mapped(folder / _WORDS, np.uint32),
+        "sketch": _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES),
+        "letters": _mapped(folder / LETTERS, np.uint8),
+    }
+    for name in (_ROWS, KNOWN):
+        with os_errors(folder), np.load(folder / name) as file:
+            columns |= {key: file[key] for key in file.files}
+    return SignedRows(columns, partial(_band, folder))
+
+
+def _band(folder: Path, number: int) -> NDArray[np.uint64]:
+    return np.fromfile(folder / _band_name(number), np.uint64)
+
+
+def _band_name(number: int) -> str:
+    return f"band-{number:03d}.u64"
+
+
+def _mapped(path: Path, dtype: Any) -> Array:  # Any: numpy's own
+    """The numbers in a file, read where they are asked for."""
+    # An empty file cannot be mapped; and a part of a plain array is made ten times sooner.
+    return np.asarray(np.memmap(path, dtype, "r")) if path.stat().st_size else np.empty(0, dtype)

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.scale.columns import RowWords
+from finewright.data.scale.columns import opened_rows
+from finewright.data.scale.engines import local
 from finewright.guard.duplicates.alike import alike
+from finewright.guard.duplicates.near import MOST_COMPARED, Shares
+from finewright.guard.duplicates.signed import SignedRows
 
 _PAIRS_A_PART = 4_000
+# Fewer are compared sooner than a process begins.
+_MANY_PAIRS = 10_000
 
 
 class MetPairs(NamedTuple):
@@ -54,6 +60,34 @@ class ComparedPairs:
         return float(self.shares[at]) if is_there else None
 
 
+@dataclass(frozen=True, slots=True)
+class ComparingAhead:
+    """Has so many processes compare the pairs of rows whose columns lie in a folder."""
+
+    folder: Path
+    similarity: float
+    workers: int
+
+    def __call__(self, met: NDArray[np.int64]) -> Shares:
+        """What they say of the pairs; nothing where there are too few for several."""
+        is_much = self.workers > 1 and len(met) >= _MANY_PAIRS
+        parts = list(parts_of(met)) if is_much else []
+        num_rows = int(met.max(initial=0)) + 1
+        pairs, shares = [np.empty(0, np.int64)], [np.empty(0)]
+        # One part alone is no work for several: its rows are compared where they are grouped.
+        if len(parts) > 1:
+            how = Comparing(self.folder, self.similarity, MOST_COMPARED, uuid4().hex)
+            for number, content in local(parts, compared, how, self.workers):
+                found = np.frombuffer(content)
+                is_done = found >= 0
+                earlier, later = parts[number].rows[is_done].T
+                pairs.append(later * num_rows + earlier)
+                shares.append(found[is_done])
+        numbers = np.concatenate(pairs)
+        order = np.argsort(numbers)
+        return ComparedPairs(num_rows, numbers[order], np.concatenate(shares)[order]).share
+
+
 def parts_of(met: NDArray[np.int64]) -> Iterator[MetPairs]:
     """The pairs in parts of about as many each; all of a later row are in one.
 
@@ -89,11 +123,11 @@ def compared(part: MetPairs, how: Comparing) -> bytes:
         if is_near or num_tried == how.most:
             continue
         num_tried += 1
-        similarity = alike(rows[earlier], rows[later], how.similarity, rows.is_once)
+        similarity = alike(rows[earlier], rows[later], how.similarity)
         found[i], is_near = similarity or 0.0, similarity is not None
     return found.tobytes()
 
 
 @lru_cache(maxsize=1)
-def _rows_in(how: Comparing) -> RowWords:
-    return RowWords(how.folder)
+def _rows_in(how: Comparing) -> SignedRows:
+    return opened_rows(how.folder)

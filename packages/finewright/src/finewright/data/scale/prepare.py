@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from finewright.data.duplicates import unfinished
 from finewright.data.scale.chunk import Options, SliceTally, made_of
 from finewright.data.scale.columns import Columns
+from finewright.data.scale.compared import ComparingAhead
 from finewright.data.scale.engines import engine_named
-from finewright.data.scale.repeats import MOST_COMPARED, Repeats, repeats_in
+from finewright.data.scale.repeats import Repeats, repeats_in
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
@@ -197,7 +199,8 @@ def _joined(
     columns = Columns(chunks, space.columns, with_near=spec.duplicates.near != "off")
     # The folder is of this machine, whoever read the slices: its own processors compare.
     num_here = how.workers if how.engine == "local" else os.cpu_count() or 1
-    repeats = repeats_in(columns, spec.duplicates, num_here)
+    ahead = ComparingAhead(space.columns, spec.duplicates.similarity, num_here)
+    repeats = repeats_in(columns.rows, spec.duplicates, ahead)
     columns.delete()
     return Joined(chunks, [part.file.part.name for part in cut], columns.places, repeats)
 
@@ -240,10 +243,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
 
 def _of_repeats(repeats: Repeats, spec: DuplicatesSpec) -> Iterator[Problem]:
     """How many near repeats are left out, or stay, and what was not looked at."""
-    if num := repeats.num_unfinished:
-        rows = "1 row is" if num == 1 else f"{num} rows are"
-        most = f"compared with the {MOST_COMPARED} that are most so"
-        yield Problem(level="info", message=f"{rows} like many others: {most}, not with all")
+    yield from unfinished(repeats.num_unfinished)
     num_near = int((~repeats.is_exact).sum())
     rows = "1 row says" if num_near == 1 else f"{num_near} rows say"
     what = f"{rows} nearly the same as another"

@@ -51,7 +51,7 @@ def privacy(
     check_outputs([out], [path])
     key = key_of(Path(personal.key_file) if personal.key_file else None)
     found = usable_rows(path, options)
-    outcome, report, _ = apply(found.rows, personal, secrets, key)
+    outcome, report = apply(found.rows, personal, secrets, key)
     said = said_of(path, found.tally)
     found.tally.drop(report.counts.rows_dropped)
     if out is not None:

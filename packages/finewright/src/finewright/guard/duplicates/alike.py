@@ -4,14 +4,14 @@ Two rows are one if they say the same, word by word (see `telling`), but for sli
 of an answer may stand in another order. No list of words decides: any other word may be the point."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 
 from finewright.guard.duplicates.numbered import SENTENCE_END
-from finewright.guard.duplicates.words import Wording, are_capital, are_facts, uncapital
+from finewright.guard.duplicates.words import Spelling, Wording, are_capital, are_facts, uncapital
 
 # Of shorter words many are one letter from another word (cat, car).
 _FEWEST_LETTERS = 5
@@ -19,16 +19,15 @@ _FEWEST_LETTERS = 5
 _FEWEST_WORDS = 6
 
 
-def alike(
-    one: Wording, other: Wording, similarity: float, is_once: Callable[[int], bool]
-) -> float | None:
-    """The share of words that the rows have in common; None where they are two rows or it is too small.
+def alike(one: Wording, other: Wording, similarity: float) -> float | None:
+    """The share of words that two of the same rows have in common; None where they are two rows or it is too
+    small.
 
-    `is_once`: does the word of this number stand once in all rows? A slip is such a word for one that does
-    not, one letter off: two words that both are used are two words."""
+    A slip is a word that stands once in all rows for one that does not, one letter off: two words that both
+    are used are two words."""
     if one.key != other.key:
         return None
-    slips = _Slips(one, other, is_once)
+    slips = _Slips(one.spelled)
     num_slips = slips.count(one.prompt, other.prompt)
     if num_slips is None:
         return None
@@ -45,9 +44,8 @@ def alike(
 class _Slips:
     """Compares runs of words of two rows, in either of which a word may be misspelled."""
 
-    def __init__(self, one: Wording, other: Wording, is_once: Callable[[int], bool]) -> None:
-        self._spelled = one.spelled, other.spelled
-        self._is_once = is_once
+    def __init__(self, spelled: Spelling) -> None:
+        self._spelled = spelled
 
     def count(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> int | None:
         """How many words are slips of each other; None where some other word differs."""
@@ -68,9 +66,9 @@ class _Slips:
 
         Never the first or the last: those make other words (moral, amoral; payer, payee), and slips fall
         there least (Yannakoudakis and Fawthrop 1983)."""
-        if self._is_once(one) == self._is_once(other):
+        if self._spelled.is_once(one) == self._spelled.is_once(other):
             return False
-        a, b = self._spelled[0][one], self._spelled[1][other]
+        a, b = self._spelled[one], self._spelled[other]
         if min(len(a), len(b)) < _FEWEST_LETTERS or not (a.isalpha() and b.isalpha()):
             return False
         return a[0] == b[0] and a[-1] == b[-1] and OSA.distance(a, b, score_cutoff=1) <= 1

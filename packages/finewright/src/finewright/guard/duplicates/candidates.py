@@ -1,12 +1,10 @@
 """Pairs of rows that meet in a band, found by sorting: memory grows with the rows, not with the pairs."""
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from finewright.guard.duplicates.minhash import NUM_HASHES, Bands, bigram_jaccard
-from finewright.guard.duplicates.words import Wording
+from finewright.guard.duplicates.signed import SignedRows
 
 _WINDOW = 32
 _BLOCK = 1 << 16
@@ -14,23 +12,8 @@ _BLOCK = 1 << 16
 _DOUBT = 2 * 0.5 / NUM_HASHES**0.5
 
 
-class Signed(Protocol):
-    """Rows with their signatures, in memory or on disk."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, i: int) -> Wording:
-        """The words of one row."""
-
-    def band(self, number: int, bands: Bands) -> NDArray[np.uint64]:
-        """Each row's hash of one band."""
-
-    def agreement(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Of each pair, the share of hashes that agree: an estimate of its Jaccard similarity."""
-
-
 def candidates(
-    rows: Signed, bands: Bands, similarity: float, among: NDArray[np.int64]
+    rows: SignedRows, bands: Bands, similarity: float, among: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Pairs (earlier, later) of the rows `among` that meet in a band and may be near.
 
@@ -40,7 +23,7 @@ def candidates(
     num_rows = np.int64(len(rows))
     found = np.empty(0, np.int64)
     for number in range(bands.number):
-        met = among[_meeting(rows.band(number, bands)[among])]
+        met = among[_meeting(rows.band(number)[among])]
         # One number per pair, so that sorting and joining are those of numbers.
         fresh = _fresh(np.sort(met[:, 1] * num_rows + met[:, 0]), found)
         pairs = np.stack([fresh % num_rows, fresh // num_rows], axis=1)
@@ -62,7 +45,7 @@ def _fresh(numbers: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.i
     return numbers[is_fresh]
 
 
-def _agreeing(rows: Signed, pairs: NDArray[np.int64], least: float) -> NDArray[np.bool_]:
+def _agreeing(rows: SignedRows, pairs: NDArray[np.int64], least: float) -> NDArray[np.bool_]:
     parts = [rows.agreement(pairs[i : i + _BLOCK]) >= least for i in range(0, len(pairs), _BLOCK)]
     return np.concatenate(parts) if parts else np.empty(0, bool)
 

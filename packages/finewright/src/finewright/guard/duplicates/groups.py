@@ -45,7 +45,6 @@ def leaders(
     pairs: Iterable[tuple[int, int]],
     near: Callable[[int, int], float | None],
     most_compared: int | None = None,
-    are_other: Callable[[int, int], bool] = lambda _, __: False,
 ) -> Leaders:
     """Each row that is near an earlier row which stays. All others stay.
 
@@ -53,8 +52,7 @@ def leaders(
     A row is only ever left out for a row that stays and that `near` confirms: in a chain of small edits
     A, B, C the last one stays, unless it is near A itself. Plain union-find would leave C out for a B that
     is gone. So a family of repeats costs a comparison a row; rows that are alike and no repeats are
-    compared with each other, each with at most `most_compared`, those not counted that `are_other` says
-    at once are two."""
+    compared with each other, each with at most `most_compared`."""
     led = Leaders()
     tried: set[int] = set()
     last = -1
@@ -64,7 +62,7 @@ def leaders(
         if later in led.found:
             continue
         stays = led.found[earlier].row if earlier in led.found else earlier
-        if stays in tried or are_other(stays, later):
+        if stays in tried:
             continue
         if len(tried) == most_compared:
             led.unfinished.add(later)

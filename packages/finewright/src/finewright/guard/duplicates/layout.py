@@ -6,7 +6,6 @@ where the question is about markup."""
 
 import html
 import re
-from collections.abc import Sequence
 
 from finewright.schema.rows import RowParts
 
@@ -50,13 +49,6 @@ def without_layout(row: RowParts) -> RowParts:
         for is_answer, texts in ((False, row.prompt), (True, row.answered))
     )
     return row._replace(prompt=prompt, answered=answered)
-
-
-def tags_left_out(texts: Sequence[str], plain: Sequence[str]) -> str:
-    """The tags of the texts that `without_layout` took out, one after another; `<br/>` is `<br>`."""
-    left_out = (text for text, said in zip(texts, plain, strict=True) if text is not said)
-    tags = (tag for text in left_out for tag in _PROSE_TAG.findall(text))
-    return " ".join(f"{tag.rstrip('> /')}>" for tag in tags)
 
 
 def _may_be_laid_out(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.words import PLAIN, Wordings, mixed, uncapital
+from finewright.guard.duplicates.words import PLAIN, RowWords, mixed, uncapital
 
 NUM_HASHES = 128
 _SEED = 1997
@@ -51,7 +51,7 @@ def bands_for(similarity: float) -> Bands:
     return max(reliable, key=lambda bands: bands.size, default=fitting[0])
 
 
-def signatures(rows: Wordings) -> NDArray[np.uint32]:
+def signatures(rows: RowWords) -> NDArray[np.uint32]:
     """For each row the smallest value of each hash over its bigrams: an array hashes x rows.
 
     The hashes are x -> a x + b modulo 2^32 with odd a, of features that are mixed before."""
@@ -77,7 +77,7 @@ class Bigrams(NamedTuple):
     starts: NDArray[np.int64]
 
 
-def bigrams(rows: Wordings) -> Bigrams:
+def bigrams(rows: RowWords) -> Bigrams:
     """The pairs of neighbouring words; the mark before a part counts as a word, so none is empty."""
     wide = uncapital(rows.words).astype(np.uint64)
     wide[rows.starts[:-1]], wide[rows.answers] = PLAIN

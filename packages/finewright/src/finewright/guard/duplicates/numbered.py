@@ -63,7 +63,7 @@ def number_rows(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
         [_text(words[a:b], rest) for a, b, rest in zip(starts, starts[1:], rests, strict=False)],
         np.uint64,
     )
-    return Wordings(words, bounds, middles, mixed(keyed_by), texts, facts, spelled)
+    return Wordings(words, bounds, middles, spelled, mixed(keyed_by), texts)
 
 
 def _sentences(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
 from finewright.guard.duplicates.characters import DECORATION, SYMBOL, decorated, formed
-from finewright.guard.duplicates.layout import tags_left_out, without_layout
+from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.words import UNSPACED, WORD
-from finewright.rows.identity import canonical
 from finewright.schema.rows import RowParts
 
 try:
@@ -66,24 +65,22 @@ _ONE_SIGN |= dict.fromkeys(("^{-", "^ -", "^ {-"), NEGATIVE_POWER)
 _DIGITS = re.compile(r"\d+")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+")
 MOST_KNOWN = 300_000
-# Marks before what is asked and what is answered, by their numbers, which no word has, and by their places;
-# where tags were left out there a word of theirs stands instead.
+# Marks before what is asked and what is answered, by their numbers, which no word has, and by their places.
 _PROMPT, _ANSWERED = 4, 8
 PROMPT_PLACE, ANSWERED_PLACE, END_PLACE, _NUM_PARTS = 0, 1, 2, 3
 FACT, _CAPITAL = 1, 2
 _NUM_MARKS = 3
 PLAIN = (_PROMPT, _ANSWERED)
-_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class Spelling(Protocol):
     """The words of numbers; of facts nothing is kept."""
 
-    def get(self, number: int, /) -> str | None:
-        """The folded word."""
-
     def __getitem__(self, number: int, /) -> str:
         """The folded word of what is no fact."""
+
+    def is_once(self, number: int) -> bool:
+        """Does the word of this number stand once in all rows?"""
 
 
 @dataclass(frozen=True)
@@ -97,32 +94,28 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Wordings:
+class RowWords:
     """Rows in columns. Row i has `words[starts[i]:starts[i + 1]]`; its answer begins at `answers[i]`.
 
-    See `Vocabulary` for the numbers, whose words are `spelled`. `keys` hash what near rows have in common
-    (the system prompt, the label), `texts` all of a row without regard to case and spaces, `facts`
-    its facts in any order."""
+    See `Vocabulary` for the numbers, whose words are `spelled`."""
 
     words: "NDArray[np.uint32]"
     starts: "NDArray[np.int64]"
     answers: "NDArray[np.int64]"
-    keys: "NDArray[np.uint64]"
-    texts: "NDArray[np.uint64]"
-    facts: "NDArray[np.uint64]"
     spelled: Mapping[int, str]
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.answers)
 
-    def __getitem__(self, i: int) -> Wording:
-        start, answer, end = self.starts[i], self.answers[i], self.starts[i + 1]
-        return Wording(
-            self.words[start + 1 : answer],
-            self.words[answer + 1 : end],
-            int(self.keys[i]),
-            self.spelled,
-        )
+
+@dataclass(frozen=True, slots=True)
+class Wordings(RowWords):
+    """Rows with what tells at once that two are no repeats, and what tells that two are.
+
+    `keys` hash what near rows have in common (the system prompt, the label), `texts` all that counts."""
+
+    keys: "NDArray[np.uint64]"
+    texts: "NDArray[np.uint64]"
 
 
 def folded(text: str) -> str:
@@ -259,11 +252,6 @@ def number_of(word: str) -> int:
     return number | bool(_DIGITS.search(word))
 
 
-def is_fact(number: int) -> bool:
-    """Is it the number of a word with a digit in it?"""
-    return bool(number & FACT)
-
-
 def are_facts(words: "NDArray[np.uint32]") -> "NDArray[np.bool_]":
     """Of each number, is it that of a word with a digit in it?"""
     return (words & np.uint32(FACT)).astype(bool)
@@ -279,52 +267,29 @@ def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
     return words & np.uint32(0xFFFFFFFF ^ _CAPITAL)
 
 
-def wordings(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
-    """The rows in columns.
-
-    Not `keyed`, the system prompt and label are no part of them: so a question is found under
-    another system prompt."""
+def words_in(rows: Iterable[RowParts]) -> RowWords:
+    """The words of rows in columns, without what only lays them out and without the system prompt: so a
+    question is found under another one."""
     known, places = known_tokens(), array("i")
     parts: list[NDArray[np.uint32]] = []
     spelled: dict[int, str] = {}
-    starts, answers, keys, texts = [0], [], [], []
+    starts, answers = [0], list[int]()
     num_before = 0
     for row in rows:
         plain = without_layout(row)
-        places.append(_mark(known, row.prompt, plain.prompt, PROMPT_PLACE))
+        places.append(PROMPT_PLACE)
         for text in plain.prompt:
             places.extend(map(known.__getitem__, tokens_of(text)))
         answers.append(num_before + len(places))
-        places.append(_mark(known, row.answered, plain.answered, ANSWERED_PLACE))
+        places.append(ANSWERED_PLACE)
         for text in plain.answered:
             places.extend(map(known.__getitem__, tokens_of(text)))
         starts.append(num_before + len(places))
         if len(known) >= MOST_KNOWN:
             parts.append(known.read(places, spelled))
             known, places, num_before = known_tokens(), array("i"), starts[-1]
-        whole = [[spaced(text) for text in part] for part in row[:3]]
-        label = str(row.label)
-        tools = canonical(row.tools).decode("utf-8", "surrogatepass") if row.tools else ""
-        keys.append(digest_of(whole[0], [label]) if keyed else 0)
-        texts.append(digest_of(*whole, [label, tools]))
     flat = np.concatenate([*parts, known.read(places, spelled)])
-    return Wordings(
-        flat,
-        np.array(starts, np.int64),
-        np.array(answers, np.int64),
-        np.array(keys, np.uint64),
-        np.array(texts, np.uint64),
-        facts_of(flat, np.array(starts[:-1], np.int64)),
-        spelled,
-    )
-
-
-def _mark(known: Vocabulary, texts: Sequence[str], plain: Sequence[str], place: int) -> int:
-    """The place of the mark before a part: of its own where tags were left out."""
-    if texts is plain or not (tags := tags_left_out(texts, plain)):
-        return place
-    digest = blake2b(folded(tags).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return known[digest.translate(_LETTERS)]
+    return RowWords(flat, np.array(starts, np.int64), np.array(answers, np.int64), spelled)
 
 
 def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":

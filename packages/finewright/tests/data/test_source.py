@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from finewright.data.provenance.ledger import record_digest
-from finewright.data.source import SourceRows, read_source, source_digest, source_path
+from finewright.data.scale.reading import read_sources
+from finewright.data.source import SourceRows, source_digest, source_path
 from finewright.schema.data import DataSpec
 from finewright.store.keys import digest
 
@@ -23,7 +24,7 @@ def write(path: Path, *rows: object) -> Path:
 
 def read(path: Path, **source: object) -> SourceRows:
     spec = DataSpec.model_validate({"sources": [{"path": str(path), **source}]})
-    return read_source(0, spec, path)
+    return read_sources(spec, [path], spec.personal_data).sources[0]
 
 
 def lines(found: SourceRows) -> list[str]:
@@ -66,7 +67,7 @@ def test_a_record_of_several_rows_counts_as_so_many_and_has_one_digest(tmp_path:
     record = {"prompt": {"role": "prompter", "text": "Q", "replies": replies}}
     path = write(tmp_path / "a.jsonl", record)
     spec = DataSpec.model_validate({"sources": [{"path": "a.jsonl"}], "type": "preference"})
-    found = read_source(0, spec, path)
+    [found] = read_sources(spec, [path], spec.personal_data).sources
     assert sorted(len(row.messages) for row in found.rows) == [2, 4]
     assert found.tally.rows_in == 2
     assert found.records == {(str(path), 1): record_digest(record)}
@@ -100,7 +101,7 @@ def test_an_unknown_format_names_its_key_and_reads_nothing(tmp_path: Path) -> No
     spec = DataSpec.model_validate(
         {"sources": [{"path": "a.jsonl"}, {"path": "a.jsonl", "format": "alpacca"}]}
     )
-    found = read_source(1, spec, path)
+    _, found = read_sources(spec, [path, path], spec.personal_data).sources
     (problem,) = found.tally.listing.problems()
     assert (problem.level, problem.key) == ("error", "data.sources.1.format")
     assert problem.message == "unknown format 'alpacca'"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.provenance.ledger import RowOrigins
-from finewright.data.source import SourceRows, read_source, source_path
+from finewright.data.scale.reading import read_sources
+from finewright.data.source import source_path
 from finewright.data.split import groups_by, split
 from finewright.data.validate import read_validated
 from finewright.errors import DataError
@@ -59,7 +60,8 @@ def gather(
 
     Planted behaviour is looked for where a `search` is given. Without `tells`, what would be looked for only
     to tell of it is not: the rows that pass are the same."""
-    sources, holding = _read(spec, resolve)
+    paths = [source_path(source.path, resolve) for source in spec.sources]
+    sources, holding = read_sources(spec, paths, with_resolved(spec.personal_data, resolve))
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
     passed = pass_door(rows, spec, provenance, resolve, DoorSearch(search, holding, tells))
@@ -89,21 +91,6 @@ def gather(
         passed=passed,
         provenance=provenance,
     )
-
-
-class _Read(NamedTuple):
-    sources: list[SourceRows]
-    holding: Holding | None
-
-
-def _read(spec: DataSpec, resolve: Callable[[str], Path]) -> _Read:
-    paths = [source_path(source.path, resolve) for source in spec.sources]
-    if spec.engine == "local":
-        return _Read([read_source(i, spec, path) for i, path in enumerate(paths)], None)
-    # What works in slices is loaded only where it is asked for.
-    from finewright.data.scale.reading import read_sources
-
-    return _Read(*read_sources(spec, paths, with_resolved(spec.personal_data, resolve)))
 
 
 def _none_held_out(num_rows: int) -> Problem:

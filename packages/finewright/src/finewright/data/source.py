@@ -14,13 +14,11 @@ from finewright.rows.fates import (
     RowFate,
     RowFile,
     UsableRows,
-    fates_in,
     files_of,
     unknown_format,
 )
 from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
-from finewright.rows.read import rows_of
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import DataSpec, SourceSpec
@@ -100,17 +98,6 @@ def files_of_source(number: int, spec: DataSpec, path: Path) -> Iterator[RowFile
         return
     options = ReadOptions(spec.type, family, source.columns, encoding=source.encoding)
     yield from files_of(path, options)
-
-
-def read_source(number: int, spec: DataSpec, path: Path) -> SourceRows:
-    """Read and check all that the source `number` of the spec stands for. Problems are in the tally."""
-    found = SourceRows(spec=spec.sources[number], path=path)
-    for file in files_of_source(number, spec, path):
-        for item in (
-            [file] if isinstance(file, Problem) else fates_in(rows_of(file.part), file.options)
-        ):
-            found.add(item)
-    return found
 
 
 def source_digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from finewright.data.door import DoorSearch, Holding, Passed, pass_door, with_re
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.reading import ReadSettings, ReadSources, read_sources
-from finewright.data.source import SourceRows, read_source
+from finewright.data.source import SourceRows
 from finewright.errors import MissingExtra
 from finewright.schema.data import DataSpec
 from guard.duplicates.made import seeded
@@ -54,7 +54,9 @@ def in_pieces(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> ReadSource
 
 
 def as_whole(folder: Path, spec: DataSpec) -> list[SourceRows]:
-    return [read_source(i, spec, folder / s.path) for i, s in enumerate(spec.sources)]
+    paths = [folder / source.path for source in spec.sources]
+    whole = spec.model_copy(update={"engine": "local"})
+    return read_sources(whole, paths, spec.personal_data).sources
 
 
 def through_door(

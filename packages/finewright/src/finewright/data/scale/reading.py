@@ -1,7 +1,7 @@
-"""The sources of a run, read by an engine: the same rows, counts and problems as `read_source` gives.
+"""The sources of a run, read: by this process a file at a time, or by an engine.
 
-Plain JSONL is cut into slices; a file of any other container is one piece of the work. A worker reads and
-checks rows, takes the digest of each record, and looks which rows hold personal data, secrets or control
+A worker of an engine has a slice of plain JSONL, or a whole file of any other container. It reads and checks
+rows, takes the digest of each record, and looks which rows hold personal data, secrets or control
 tokens. What becomes of those rows is for the door to say, in one process: so the key that pseudonyms are
 made with stays in it."""
 
@@ -9,12 +9,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from finewright.data.door import Holding
 from finewright.data.privacy import apply
 from finewright.data.row_warnings import control_tokens
-from finewright.data.scale.engines import Engine, engine_named
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
@@ -35,13 +34,16 @@ from finewright.schema.data import DataSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import Row
 
+if TYPE_CHECKING:
+    from finewright.data.scale.engines import Engine
+
 S = TypeVar("S", PersonalDataSpec, SecretsSpec)
 
 
 class ReadSettings(NamedTuple):
     """Who reads, and in which slices; none of it changes the result."""
 
-    engine: Engine
+    engine: "Engine"
     workers: int
     slice_bytes: int = SLICE_BYTES
 
@@ -54,14 +56,14 @@ class Looked(NamedTuple):
 
 
 class ReadSources(NamedTuple):
-    """The sources in the order of the spec, and the rows that a check has to look at."""
+    """The sources in the order of the spec, and the rows that a check has to look at; None: all."""
 
     sources: list[SourceRows]
-    holding: Holding
+    holding: Holding | None
 
 
 class _File(NamedTuple):
-    """A file of a source, and the slices of it."""
+    """A file of a source, and the slices of it that workers read: none where this process does."""
 
     file: RowFile
     slices: list[Slice]
@@ -73,22 +75,35 @@ def read_sources(
     personal: PersonalDataSpec,
     how: ReadSettings | None = None,
 ) -> ReadSources:
-    """Read and check all sources of the spec, which lie at `paths`; `personal` has its paths resolved."""
-    how = how or ReadSettings(engine_named(spec.engine), os.cpu_count() or 1)
+    """Read and check all sources of the spec, which lie at `paths`; `personal` has its paths resolved.
+
+    Problems are in the tallies."""
+    how = how or _settings(spec)
     every: list[Slice] = []
     plan = [
-        list(_steps(files_of_source(number, spec, path), every, how.slice_bytes))
+        list(_steps(files_of_source(number, spec, path), every, how))
         for number, path in enumerate(paths)
     ]
-    looked = Looked(_report_only(personal), _report_only(spec.secrets))
-    made = how.engine(every, made_of, looked, how.workers) if every else ()
-    given = {number: json.loads(content) for number, content in made}
-    read = ReadSources([], Holding(set(), set()))
+    given: dict[int, Json] = {}
+    if how and every:
+        looked = Looked(_report_only(personal), _report_only(spec.secrets))
+        made = how.engine(every, made_of, looked, how.workers)
+        given = {number: json.loads(content) for number, content in made}
+    read = ReadSources([], Holding(set(), set()) if how else None)
     for source, path, steps in zip(spec.sources, paths, plan, strict=True):
         read.sources.append(SourceRows(spec=source, path=path))
         for step in steps:
             _join(read, step, given)
     return read
+
+
+def _settings(spec: DataSpec) -> ReadSettings | None:
+    if spec.engine == "local":
+        return None
+    # What starts processes is loaded only where it is asked for.
+    from finewright.data.scale.engines import engine_named
+
+    return ReadSettings(engine_named(spec.engine), os.cpu_count() or 1)
 
 
 def _slices(file: RowFile, first: int, size: int) -> Iterator[Slice]:
@@ -109,14 +124,14 @@ def _report_only(section: S) -> S:
 
 
 def _steps(
-    files: Iterable[Problem | RowFile], every: list[Slice], slice_bytes: int
+    files: Iterable[Problem | RowFile], every: list[Slice], how: ReadSettings | None
 ) -> Iterator[Problem | _File]:
-    """The files of a source, cut; their slices are added to `every`."""
+    """The files of a source, cut where workers read them; their slices are added to `every`."""
     for file in files:
         if isinstance(file, Problem):
             yield file
         else:
-            own = list(_slices(absolute(file), len(every), slice_bytes))
+            own = list(_slices(absolute(file), len(every), how.slice_bytes)) if how else []
             every += own
             yield _File(file, own)
 
@@ -128,11 +143,12 @@ def _join(read: ReadSources, step: Problem | _File, given: dict[int, Json]) -> N
         return
     part, options = step.file
     results = [given.pop(each.number) for each in step.slices]
+    # That there is nothing in a file is said by who reads all of it.
     if not any(Tally.from_json(each["tally"]).rows_in for each in results):
-        # That there is nothing in a file is said by who reads all of it.
         for item in fates_in(rows_of(part), options):
             source.add(item)
         return
+    assert read.holding is not None
     for each in results:
         source.join(part.name, each)
         read.holding.controls.update((part.name, row) for row in each["controls"])

@@ -25,7 +25,7 @@ from finewright.store.manifest import (
     verify,
     write_manifest,
 )
-from finewright.store.measurements import keep_measurement
+from finewright.store.measurements import keep_measurement, record_spec
 from finewright.store.rundir import RunDir
 from finewright.store.signing import is_signed, own_key, sign
 
@@ -156,6 +156,22 @@ def test_what_another_key_signed_is_not_signed_anew_when_it_is_moved(
 def test_ones_own_measurement_stays_signed_when_it_is_moved(finished: RunDir) -> None:
     folder = keep_measurement(finished)
     assert folder in signers(read_manifest(finished))[own_key()]
+    assert errors(finished) == []
+
+
+def test_the_beginning_that_another_key_signed_is_not_signed_with_another_spec(
+    finished: RunDir, as_another_user: Callable[[], None]
+) -> None:
+    first = own_key()
+    finished.spec.write_text("name: other\n")
+    record_spec(finished, (describe(finished, finished.spec, "spec"),))
+    assert "run" in signers(read_manifest(finished))[first]
+    as_another_user()
+    sign(b"makes a key")
+    finished.spec.write_text("name: another\n")
+    record_spec(finished, (describe(finished, finished.spec, "spec"),))
+    assert signers(read_manifest(finished))[""] == ["run"]
+    assert own_key() not in signers(read_manifest(finished))
     assert errors(finished) == []
 
 

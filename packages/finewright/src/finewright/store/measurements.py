@@ -19,7 +19,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.signing import own_key
 
 _FOLDER = "measurements"
-_STAGE = "evaluate"
+_BEGINNING, _STAGE = "run", "evaluate"
 _SHOWN = 8
 
 
@@ -85,14 +85,21 @@ def kept_measurements(run: RunDir) -> list[StoredMeasurement]:
 
 
 def record_spec(run: RunDir, described: tuple[Artifact, ...]) -> None:
-    """Put other rows of the spec and its lock into the manifest. Only for the holder of the run's lock."""
+    """Put other rows of the spec and its lock into the manifest. Only for the holder of the run's lock.
+
+    With them is signed how the run began, which another key's holder knows and this user does not: where they
+    signed it, or nobody did, nobody has signed it afterwards."""
     manifest = read_manifest(run)
+    is_own = is_signed_by(manifest, _BEGINNING, own_key())
     changed = {artifact.path: artifact for artifact in described}
     rows = tuple(
         row.model_copy(update=changed[row.path].model_dump()) if row.path in changed else row
         for row in manifest.artifacts
     )
-    write_manifest(run, signed(manifest.model_copy(update={"artifacts": rows}), "run"))
+    begun = manifest.stages[_BEGINNING].model_copy(update={"signature": None})
+    update = {"stages": {**manifest.stages, _BEGINNING: begun}, "artifacts": rows}
+    changed_manifest = manifest.model_copy(update=update)
+    write_manifest(run, signed(changed_manifest, _BEGINNING) if is_own else changed_manifest)
 
 
 def _moved(row: ManifestRow, folder: str) -> ManifestRow:

@@ -208,6 +208,35 @@ def test_arguments_that_break_the_tools_own_schema_are_told(arguments: object, s
     assert [turn.says for turn in turns_of(checked) if turn.kind == "misfit"] == [says] * bool(says)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        (
+            {"properties": {"n": {"pattern": "(?<=a)b"}}},
+            "is not matched in bounded time: '(?<=a)b'",
+        ),
+        (
+            {"properties": {"n": {"pattern": "^[a-z"}}},
+            "not a valid JSON Schema: $.properties.n.pattern",
+        ),
+        ({"properties": {"n": {"type": "str"}}}, "not a valid JSON Schema: $.properties.n.type"),
+    ],
+)
+def test_of_a_schema_that_cannot_be_held_to_no_call_is_called_wrong(
+    parameters: object, why: str
+) -> None:
+    declared = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    messages = [Q, calling(call(arguments='{"n": "x"}')), result("c1"), A]
+    found = check({"messages": messages, "tools": [declared]})
+    [told] = warnings_of(found.rows, odd_turns)
+    assert (told.level, told.key) == ("info", "messages[1].tool_calls[0].function.arguments")
+    assert told.message.startswith(
+        "1 row calls a tool whose schema cannot be held to, so that nobody looked"
+    )
+    assert why in told.message
+    assert told.hint.startswith("mend the tool's `parameters`")
+
+
 def test_arguments_that_nobody_learns_may_break_the_schema() -> None:
     parameters = {"type": "object", "required": ["n"]}
     declared = {"type": "function", "function": {"name": "f", "parameters": parameters}}

@@ -279,9 +279,7 @@ def test_numbers_of_columns_are_found_and_pseudonyms_stay_numbers() -> None:
         "n": 12345678,
         "ok": True,
     }
-    outcome, report = apply(
-        [row_of("q", "a", columns=columns)], personal("pseudonymise"), OFF, KEY
-    )
+    outcome, report = apply([row_of("q", "a", columns=columns)], personal("pseudonymise"), OFF, KEY)
     changed = outcome.rows[0].columns
     assert [f.key for f in report.findings] == ["user.card"]
     assert isinstance(changed["user"]["card"], int)

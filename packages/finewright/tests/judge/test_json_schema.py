@@ -139,7 +139,8 @@ def test_a_schema_whose_trial_would_take_for_ever_is_read() -> None:
     assert JsonSchema(json.dumps(chain))('"a"') == 1.0
     started = time.process_time()
     assert JsonSchema(json.dumps(chain))("1") == 0.0
-    assert "more than 20000 times" in JsonSchema(json.dumps(chain)).complaint(1)
+    with pytest.raises(SpecError, match="more than 20000 times"):
+        JsonSchema(json.dumps(chain)).complaint(1)
     assert time.process_time() - started < 5.0
     within = {"properties": {"a": {"$ref": "#"}}, "anyOf": [{"required": ["a"]}, {"required": []}]}
     assert JsonSchema(json.dumps(within))('{"a": {}}') == 1.0

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from finewright.errors import MissingExtra
+from finewright.errors import MissingExtra, SpecError
 from finewright.judge.answer import THINK, split_thoughts
 from finewright.judge.calls import misfit, name_of_tool
 from finewright.rows.formats.propose import rivals_of
@@ -17,6 +17,7 @@ from finewright.schema.rows import Message, Row, calls_of, content_of
 OddKind = Literal[
     "undeclared",
     "misfit",
+    "unread",
     "unchecked",
     "beside",
     "thoughts",
@@ -126,17 +127,20 @@ def _of_answer(key: str, turn: Message, declared: Declared) -> Iterator[OddTurn]
 def _of_arguments(
     key: str, calls: Sequence[Mapping[str, Any]], declared: Declared
 ) -> Iterator[OddTurn]:
-    """The first call whose arguments its tool does not take."""
+    """The first call whose arguments its tool does not take, and those before it of which nobody can tell."""
     for j, call in enumerate(calls):
         name, given = call["function"]["name"], call["function"].get("arguments") or {}
         if name not in declared:
             continue
+        what = ""
         place = f"{key}.tool_calls[{j}].function.arguments"
         try:
             what = misfit(declared[name], json.loads(given) if isinstance(given, str) else given)
         except MissingExtra:
             yield OddTurn("unchecked", place, "")
             return
+        except SpecError as error:
+            yield OddTurn("unread", place, f"{name}: {error}")
         if what:
             yield OddTurn("misfit", place, f"{name}: {what}")
             return

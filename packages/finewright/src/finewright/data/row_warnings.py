@@ -21,7 +21,7 @@ _FIRST = ", this one first"
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
 _BROKEN = get_args(broken_text.BrokenKind)
-_INFOS = ("unchecked", "beside", "column", "reply", "rivals", "goes_on", "cued")
+_INFOS = ("unread", "unchecked", "beside", "column", "reply", "rivals", "goes_on", "cued")
 
 
 class Noted(NamedTuple):
@@ -255,6 +255,11 @@ def _calls_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
             f"ha{'s' if one else 've'} a call whose arguments its tool's own schema does not take, this one"
             f" first: {says}",
             "mend the arguments, or the tool's `parameters`: a server that checks calls refuses such",
+        ),
+        "unread": (
+            f"call{'s' * one} a tool whose schema cannot be held to, so that nobody looked whether the"
+            f" arguments fit, this one first: {says}",
+            "mend the tool's `parameters`: a server may refuse the tool, or check no call of it",
         ),
         "unchecked": (
             f"call{'s' * one} tools, and nobody looked whether their arguments fit the tools' schemas",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from finewright.judge.accepted import AcceptedCall, accepted_of, settled
 from finewright.judge.answer import Answer, Call
-from finewright.judge.json_schema import schema_of, unmatched_in
+from finewright.judge.json_schema import held_schema, schema_of
 from finewright.judge.json_text import canonical, leaves, parse_json
 from finewright.judge.text import overlap_f1
 
@@ -116,12 +116,11 @@ def name_of_tool(tool: Mapping[str, Any]) -> str:
 
 
 def misfit(tool: Mapping[str, Any], arguments: object) -> str:  # Any: free JSON
-    """What a tool's schema has against the arguments of a call, or why that cannot be told; nothing where
-    they fit, or where its parameters are no JSON Schema. Raises MissingExtra without the library that reads
-    schemas."""
+    """What a tool's schema has against the arguments of a call; nothing where they fit.
+
+    Raises SpecError where the schema cannot be held to, MissingExtra without the library that reads it."""
     text = json.dumps(function_of(tool).get("parameters") or {}, sort_keys=True)
-    schema = schema_of(text)
-    return schema.complaint(arguments) if schema else unmatched_in(text)
+    return held_schema(text).complaint(arguments)
 
 
 def function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: free JSON

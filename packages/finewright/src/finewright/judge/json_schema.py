@@ -9,7 +9,7 @@ from typing import Any
 from finewright.errors import DataError, MissingExtra, SpecError
 from finewright.judge.bounded_schema import MOST_REFERENCES, TooManySteps, begin, bounded
 from finewright.judge.json_text import MAX_JSON_DEPTH, parse_json
-from finewright.judge.patterns import Unmatched, compile_pattern
+from finewright.judge.patterns import compile_pattern
 
 _MOST_OF_A_MESSAGE = 200
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -38,16 +38,19 @@ class JsonSchema:
             return 0.0
 
     def complaint(self, value: object) -> str:
-        """What the schema has first against a JSON value, without the value; nothing where it accepts it."""
+        """What the schema has first against a JSON value, without the value; nothing where it accepts it.
+
+        Raises SpecError where that is not found in bounded time."""
         from jsonschema.exceptions import best_match
 
         begin()
         try:
             error = best_match(self._validator.iter_errors(value))
         except TooManySteps:
-            return f"its schema refers to itself more than {MOST_REFERENCES} times for this value"
+            what = f"the schema refers to itself more than {MOST_REFERENCES} times for this value"
+            raise SpecError(what) from None
         except RecursionError:
-            return ""
+            raise SpecError("the value nests too deep") from None
         return "" if error is None else _complaint(error)
 
 
@@ -93,10 +96,12 @@ def schema_of(text: str) -> JsonSchema | None:
     return found if isinstance(found, JsonSchema) else None
 
 
-def unmatched_in(text: str) -> str:
-    """The pattern of a schema that cannot be matched, with the reason; nothing where all can."""
+def held_schema(text: str) -> JsonSchema:
+    """The schema that a text is. Raises SpecError where it is none, or none that can be held to."""
     found = _tried(text)
-    return str(found) if isinstance(found, Unmatched) else ""
+    if isinstance(found, SpecError):
+        raise SpecError(str(found), hint=found.hint)
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -36,10 +36,6 @@ _CLASSES = {
 """Inside brackets, as Python knows them in text and with (?a)."""
 
 
-class Unmatched(SpecError):  # noqa: N818 - reads as a claim where it is raised
-    """A pattern that is one, and that no linear engine matches."""
-
-
 class Pattern:
     """A pattern, ready to search a text. Text that UTF-8 cannot hold has no match."""
 
@@ -78,7 +74,7 @@ def compile_pattern(pattern: str, *, whole: bool = False) -> Pattern:
     `$` is the end, as JSON Schema has it, and not also before a last newline; `\\b` counts marks on letters
     as parts of words. Raises SpecError with what is wrong, or what cannot be matched in bounded time."""
     if len(pattern) > _MOST_CHARACTERS:
-        raise Unmatched(f"a pattern of {len(pattern)} characters; {_MOST_CHARACTERS} are taken")
+        raise SpecError(f"a pattern of {len(pattern)} characters; {_MOST_CHARACTERS} are taken")
     shown = repr(pattern[:_MOST_SHOWN])
     try:
         with warnings.catch_warnings():
@@ -90,12 +86,12 @@ def compile_pattern(pattern: str, *, whole: bool = False) -> Pattern:
     except _UnknownError as error:
         what = f"{_UNKNOWN[error.operator]} is not matched in bounded time: {shown}"
         hint = _MENDS.get(error.operator, "write the pattern without it")
-        raise Unmatched(what, hint=hint) from None
+        raise SpecError(what, hint=hint) from None
     try:
         return Pattern(rf"\A(?:{translated})\z" if whole else translated)
     except SchemaError:
         hint = r"count to less, or write [A-Za-z0-9_] for \w and [0-9] for \d"
-        raise Unmatched(f"a pattern too large to match: {shown}", hint=hint) from None
+        raise SpecError(f"a pattern too large to match: {shown}", hint=hint) from None
 
 
 class _UnknownError(Exception):

@@ -38,11 +38,11 @@ def search_ahead(spec: PoisonSpec) -> PoisonSearch | None:
 
 def quarantine_ahead(passed: Passed, data: DataSpec) -> Iterator[Problem]:
     """How many rows the run would set aside, for which reasons, and what is weighed only then."""
+    if passed.poison is None:
+        return
     from finewright.data.poison import QUARANTINED
 
     spec = data.poison
-    if passed.poison is None:
-        return
     aside = [item for item in passed.dropped if item.reason == QUARANTINED]
     if aside:
         has_columns = any(source.columns for source in data.sources)

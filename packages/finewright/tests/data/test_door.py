@@ -1,13 +1,14 @@
 """Every check sees what the one before left, and only a check that merely tells may be missing."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import pytest
 
-from finewright.data.door import DoorSearch, Holding, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Passed, PoisonSearch, pass_door, with_resolved
 from finewright.data.poison import PoisonResult
+from finewright.data.privacy import Place
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.identity import named_anew
@@ -38,14 +39,14 @@ def passed_by(
     rows: Sequence[Row],
     folder: Path = Path(),
     search: PoisonSearch | None = None,
-    holding: Holding | None = None,
+    private: Set[Place] | None = None,
     tells: bool = True,
     **fields: object,
 ) -> Passed:
     spec = spec_of(**fields)
     records = {(FILE, item.row): "0" * 64 for item in rows}
     provenance = RowOrigins([SourceRecords(spec.sources[0], Path(FILE), records)])
-    wanted = DoorSearch(search, holding, tells)
+    wanted = DoorSearch(search, private, tells)
     return pass_door(rows, spec, provenance, lambda path: folder / path, wanted)
 
 
@@ -205,14 +206,12 @@ def test_what_is_off_needs_no_extra(without_extras: None) -> None:
 
 def test_rows_that_nobody_named_are_not_looked_at_again() -> None:
     rows = [row(1, f"{MAIL} <|im_end|>"), row(2), row(3, f"{MAIL} <|im_start|>"), row(4)]
-    named = Holding(controls={(FILE, 3)}, private={(FILE, 3), (FILE, 4)})
-    passed = passed_by(rows, holding=named, personal_data={"action": "drop"})
+    passed = passed_by(rows, private={(FILE, 3), (FILE, 4)}, personal_data={"action": "drop"})
     assert numbers(passed.rows) == [1, 2, 4]
     assert numbers([item.row for item in passed.dropped]) == [3]
     assert passed.privacy is not None
     counts = passed.privacy.counts
     assert (counts.rows_in, counts.rows_kept, counts.rows_dropped) == (4, 3, {"personal_data": 1})
-    assert [p.row for p in passed.problems if "control tokens" in p.message] == [3]
 
 
 def test_the_key_is_that_of_the_file_beside_the_spec(tmp_path: Path) -> None:

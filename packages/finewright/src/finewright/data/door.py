@@ -61,25 +61,16 @@ class Passed:
         return dict(Counter(item.reason for item in self.dropped))
 
 
-class Holding(NamedTuple):
-    """The places (file, row) of all rows that hold what a check looks for, where somebody looked before.
-
-    A place too many does no harm: its row is looked at."""
-
-    controls: set[Place]
-    private: set[Place]
-
-
 PoisonSearch = Callable[[Sequence[Row]], "PoisonApplied"]
 
 
 class DoorSearch(NamedTuple):
     """What is looked for beyond the spec's licences: planted behaviour by a search that may need a model;
-    what a check looks for only among those that are `holding` it, where somebody looked before; and, unless
-    `tells` is False, also what is only told and refuses or changes no row."""
+    personal data and secrets only in the rows at the `private` places, where somebody looked before; and,
+    unless `tells` is False, also what is only told and refuses or changes no row."""
 
     poison: PoisonSearch | None = None
-    holding: Holding | None = None
+    private: Set[Place] | None = None
     tells: bool = True
 
 
@@ -92,16 +83,13 @@ def pass_door(
 ) -> Passed:
     """All checks over all rows. A check that only tells is left out, with a warning, where its extra is not
     installed; one that refuses or changes rows raises MissingExtra."""
-    holding = search.holding
     passed, policy = Passed(tuple(rows)), spec.licenses
     _run_check(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
     if search.tells:
-        controls = _among(passed.rows, holding and holding.controls)
-        passed.problems += warnings_of(controls, control_tokens)
-        passed.problems += warnings_of(passed.rows, odd_turns, broken_texts)
+        passed.problems += warnings_of(passed.rows, control_tokens, odd_turns, broken_texts)
     only_tells = _only_tells_privacy(spec)
     if search.tells or not only_tells:
-        private = _privacy(spec, resolve, holding and holding.private)
+        private = _privacy(spec, resolve, search.private)
         _run_check(passed, "personal data and secrets", only_tells, private)
     only_tells = _only_tells_duplicates(spec)
     if search.tells or not only_tells:
@@ -161,10 +149,6 @@ def with_resolved(personal: PersonalDataSpec, resolve: Callable[[str], Path]) ->
     return personal.model_copy(
         update={key: str(resolve(path)) if path else "" for key, path in paths.items()}
     )
-
-
-def _among(rows: Sequence[Row], places: Set[Place] | None) -> Sequence[Row]:
-    return rows if places is None else [row for row in rows if (row.file, row.row) in places]
 
 
 def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:

@@ -61,10 +61,10 @@ def gather(
     Planted behaviour is looked for where a `search` is given. Without `tells`, what would be looked for only
     to tell of it is not: the rows that pass are the same."""
     paths = [source_path(source.path, resolve) for source in spec.sources]
-    sources, holding = read_sources(spec, paths, with_resolved(spec.personal_data, resolve))
+    sources, private = read_sources(spec, paths, with_resolved(spec.personal_data, resolve))
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
-    passed = pass_door(rows, spec, provenance, resolve, DoorSearch(search, holding, tells))
+    passed = pass_door(rows, spec, provenance, resolve, DoorSearch(search, private, tells))
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
         (apart if provenance.is_held_out(row) else others).append(row)

@@ -3,7 +3,7 @@
 import gzip
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.door import DoorSearch, Holding, Passed, pass_door, with_resolved
+from finewright.data.door import DoorSearch, Passed, pass_door, with_resolved
+from finewright.data.privacy import Place
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.scale.engines import PartResult, local
 from finewright.data.scale.reading import ReadSettings, ReadSources, read_sources
@@ -60,12 +61,12 @@ def as_whole(folder: Path, spec: DataSpec) -> list[SourceRows]:
 
 
 def through_door(
-    folder: Path, spec: DataSpec, sources: Sequence[SourceRows], holding: Holding | None
+    folder: Path, spec: DataSpec, sources: Sequence[SourceRows], private: Set[Place] | None
 ) -> Passed:
     rows = [row for source in sources for row in source.rows]
     provenance = RowOrigins([source.for_ledger() for source in sources])
     return pass_door(
-        rows, spec, provenance, lambda path: folder / path, DoorSearch(holding=holding)
+        rows, spec, provenance, lambda path: folder / path, DoorSearch(private=private)
     )
 
 
@@ -89,7 +90,7 @@ def check_same(folder: Path, spec: DataSpec, slice_bytes: int = 60) -> ReadSourc
     read = in_pieces(folder, spec, slice_bytes)
     whole = as_whole(folder, spec)
     assert list(map(told, read.sources)) == list(map(told, whole))
-    assert through_door(folder, spec, read.sources, read.holding) == through_door(
+    assert through_door(folder, spec, read.sources, read.private) == through_door(
         folder, spec, whole, None
     )
     return read
@@ -218,11 +219,9 @@ def test_relative_paths_are_named_as_they_were_given(
 
 def test_only_rows_that_hold_something_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(LINES), encoding="utf-8")
-    holding = in_pieces(tmp_path, spec_of("a.jsonl")).holding
+    private = in_pieces(tmp_path, spec_of("a.jsonl")).private
     file = str(tmp_path / "a.jsonl")
-    assert holding == Holding(
-        controls={(file, 4), (file, 5)}, private={(file, 3), (file, 4), (file, 6)}
-    )
+    assert private == {(file, 3), (file, 4), (file, 6)}
 
 
 def test_a_fresh_key_is_one_key_for_all_slices(tmp_path: Path) -> None:
@@ -231,7 +230,7 @@ def test_a_fresh_key_is_one_key_for_all_slices(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     spec = spec_of("a.jsonl", personal_data={"action": "pseudonymise"})
     read = in_pieces(tmp_path, spec, slice_bytes=1)
-    passed = through_door(tmp_path, spec, read.sources, read.holding)
+    passed = through_door(tmp_path, spec, read.sources, read.private)
     assert passed.privacy is not None
     assert passed.privacy.rows_changed == 9
     assert len({row.messages[1]["content"] for row in passed.rows}) == 1
@@ -256,7 +255,7 @@ def test_blocked_licences_and_dropped_rows_leave_the_same(tmp_path: Path) -> Non
         duplicates={"exact": "drop", "near": "drop"},
     )
     read = check_same(tmp_path, spec)
-    passed = through_door(tmp_path, spec, read.sources, read.holding)
+    passed = through_door(tmp_path, spec, read.sources, read.private)
     assert set(passed.num_dropped) == {"license", "personal_data"}
 
 
@@ -268,7 +267,7 @@ def test_an_extra_that_a_worker_misses_is_said_by_the_door(
     asked = {"ner": "pipeline", "types": ["name"]}
     spec = spec_of("a.jsonl", personal_data=asked)
     read = check_same(tmp_path, spec)
-    passed = through_door(tmp_path, spec, read.sources, read.holding)
+    passed = through_door(tmp_path, spec, read.sources, read.private)
     assert passed.privacy is None
     told = [problem.line() for problem in passed.problems if "not looked for" in problem.message]
     assert told == [
@@ -278,4 +277,4 @@ def test_an_extra_that_a_worker_misses_is_said_by_the_door(
     changing = spec_of("a.jsonl", personal_data={**asked, "action": "redact"})
     read = in_pieces(tmp_path, changing)
     with pytest.raises(MissingExtra, match="spaCy"):
-        through_door(tmp_path, changing, read.sources, read.holding)
+        through_door(tmp_path, changing, read.sources, read.private)

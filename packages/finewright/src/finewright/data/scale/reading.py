@@ -1,19 +1,16 @@
 """The sources of a run, read: by this process a file at a time, or by an engine.
 
 A worker of an engine has a slice of plain JSONL, or a whole file of any other container. It reads and checks
-rows, takes the digest of each record, and looks which rows hold personal data, secrets or control
-tokens. What becomes of those rows is for the door to say, in one process: so the key that pseudonyms are
-made with stays in it."""
+rows, takes the digest of each record, and looks which rows hold personal data or secrets. What becomes of
+those rows is for the door to say, in one process: so the key that pseudonyms are made with stays in it."""
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from finewright.data.door import Holding
-from finewright.data.privacy import apply
-from finewright.data.row_warnings import control_tokens
+from finewright.data.privacy import Place, apply
 from finewright.data.scale.slices import (
     SLICE_BYTES,
     Slice,
@@ -28,7 +25,6 @@ from finewright.rows.fates import RowFile, fates_in
 from finewright.rows.notes import Json
 from finewright.rows.read import rows_of
 from finewright.rows.tally import Tally
-from finewright.rows.texts import passages
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
@@ -56,10 +52,11 @@ class Looked(NamedTuple):
 
 
 class ReadSources(NamedTuple):
-    """The sources in the order of the spec, and the rows that a check has to look at; None: all."""
+    """The sources in the order of the spec, and the places of all rows that hold personal data or secrets:
+    None where nobody looked. A place too many does no harm: its row is looked at once more."""
 
     sources: list[SourceRows]
-    holding: Holding | None
+    private: Set[Place] | None
 
 
 class _File(NamedTuple):
@@ -89,12 +86,12 @@ def read_sources(
         looked = Looked(_report_only(personal), _report_only(spec.secrets))
         made = how.engine(every, made_of, looked, how.workers)
         given = {number: json.loads(content) for number, content in made}
-    read = ReadSources([], Holding(set(), set()) if how else None)
+    sources, private = list[SourceRows](), set[Place]()
     for source, path, steps in zip(spec.sources, paths, plan, strict=True):
-        read.sources.append(SourceRows(spec=source, path=path))
+        sources.append(SourceRows(spec=source, path=path))
         for step in steps:
-            _join(read, step, given)
-    return read
+            private |= _join(sources[-1], step, given)
+    return ReadSources(sources, private if how else None)
 
 
 def _settings(spec: DataSpec) -> ReadSettings | None:
@@ -136,23 +133,21 @@ def _steps(
             yield _File(file, own)
 
 
-def _join(read: ReadSources, step: Problem | _File, given: dict[int, Json]) -> None:
-    source = read.sources[-1]
+def _join(source: SourceRows, step: Problem | _File, given: dict[int, Json]) -> set[Place]:
+    """Add a file's rows, and give the places of those that hold something, where workers read it."""
     if isinstance(step, Problem):
         source.add(step)
-        return
+        return set()
     part, options = step.file
     results = [given.pop(each.number) for each in step.slices]
     # That there is nothing in a file is said by who reads all of it.
     if not any(Tally.from_json(each["tally"]).rows_in for each in results):
         for item in fates_in(rows_of(part), options):
             source.add(item)
-        return
-    assert read.holding is not None
+        return set()
     for each in results:
         source.join(part.name, each)
-        read.holding.controls.update((part.name, row) for row in each["controls"])
-        read.holding.private.update((part.name, row) for row in each["private"])
+    return {(part.name, row) for each in results for row in each["private"]}
 
 
 def made_of(part: Slice, looked: Looked) -> bytes:
@@ -160,13 +155,7 @@ def made_of(part: Slice, looked: Looked) -> bytes:
     found = RecordedRows()
     for item in fates_of(part):
         found.add(item)
-    made = {
-        **found.to_json(),
-        "controls": sorted(
-            {row.row for row in found.rows if any(control_tokens(row, [*passages(row)]))}
-        ),
-        "private": sorted(_private(found.rows, looked)),
-    }
+    made = {**found.to_json(), "private": sorted(_private(found.rows, looked))}
     return json.dumps(made).encode()
 
 

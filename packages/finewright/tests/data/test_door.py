@@ -68,7 +68,7 @@ def test_rows_that_hold_nothing_pass_as_they_are() -> None:
     rows = [row(i, f"Answer number {i} says something of its own.") for i in range(3)]
     passed = passed_by(rows)
     assert passed.rows == tuple(rows)
-    assert (passed.dropped, passed.problems, passed.changes.of) == ([], [], {})
+    assert (passed.dropped, passed.problems) == ([], [])
     assert passed.poison is None
     assert passed.duplicates is not None
     assert passed.privacy is not None
@@ -147,9 +147,16 @@ def test_a_changed_row_goes_on_with_its_new_id_and_the_change_is_known() -> None
     assert changed.row == 2
     assert "anna@firm" not in changed.messages[1]["content"]
     assert changed == named_anew(changed)
-    assert passed.changes.of_row(changed) == (rows[1].id, ("personal data and secrets replaced",))
-    assert passed.changes.of_row(passed.rows[0]).steps == ()
+    assert [item.id_before for item in passed.rows] == ["", rows[1].id, ""]
     assert numbers(passed.rows) == [1, 2, 3]
+
+
+def test_of_two_rows_of_one_record_each_knows_its_own_id_before() -> None:
+    rows = [row(1, MAIL), row(1, "The key is AKIAIOSFODNN7EXAMPLQ, and it is in use.")]
+    asked = {"personal_data": {"action": "drop"}, "secrets": {"action": "redact"}}
+    passed = passed_by(rows, **asked)
+    assert [item.row for item in passed.dropped] == [rows[0]]
+    assert [item.id_before for item in passed.rows] == [rows[1].id]
 
 
 def test_planted_behaviour_is_looked_for_where_a_search_is_given() -> None:

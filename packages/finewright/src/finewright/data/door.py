@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.data.duplicates import find
 from finewright.data.privacy import Place
 from finewright.data.privacy import apply as apply_privacy
-from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.provenance.policy import by_licence
 from finewright.data.row_warnings import (
@@ -47,7 +46,6 @@ class Passed:
 
     rows: tuple[Row, ...]
     dropped: list[Dropped] = field(default_factory=list)
-    changes: RowChanges = field(default_factory=RowChanges)
     problems: list[Problem] = field(default_factory=list)
     duplicates: DuplicatesReport | None = None
     privacy: PrivacyReport | None = None
@@ -102,9 +100,7 @@ def pass_door(
     return passed
 
 
-def _take(passed: Passed, outcome: CheckOutcome, step: str = "") -> None:
-    if step:
-        passed.changes = passed.changes.after(step, passed.rows, outcome.rows)
+def _take(passed: Passed, outcome: CheckOutcome) -> None:
     passed.rows = outcome.rows
     passed.dropped += outcome.dropped
     passed.problems += outcome.problems
@@ -138,7 +134,7 @@ def _privacy(
         key = key_of(Path(personal.key_file) if personal.key_file else None)
         outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key, places)
         passed.key = key
-        _take(passed, outcome, "personal data and secrets replaced")
+        _take(passed, outcome)
 
     return check
 

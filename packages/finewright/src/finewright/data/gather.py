@@ -38,7 +38,7 @@ class Gathered:
 
     def entries(self) -> list[LedgerEntry]:
         """Where each row came from: those that train, then those held out."""
-        return self.provenance.entries(self.train, self.eval, self.passed.changes)
+        return self.provenance.entries(self.train, self.eval)
 
 
 class RowSetFile(NamedTuple):

@@ -125,8 +125,10 @@ def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
         name: _mapped(f"columns.{name}", "column", value, change)
         for name, value in row.columns.items()
     }
-    changed = replace(row, messages=messages, rejected=rejected, columns=columns, keyless=None)
-    return row if changed == row else named_anew(changed)
+    changed = replace(row, messages=messages, rejected=rejected, columns=columns)
+    if changed == row:
+        return row
+    return named_anew(replace(changed, id_before=row.id_before or row.id, keyless=None))
 
 
 def prompt_text(row: Row) -> str:

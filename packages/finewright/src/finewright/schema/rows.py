@@ -28,7 +28,8 @@ class Row:
 
     A preference pair has its chosen conversation in `messages` and the other in `rejected`, both whole and
     with the same prompt. An unpaired one has a `label`: was it liked? A prompt alone has no answer that is
-    learned. `columns` are the row's other keys, for rewards. `keys` are where its file has the texts.
+    learned. `columns` are the row's other keys, for rewards. `keys` are where its file has the texts, and
+    `id_before` is the id that it was read with, where its texts were changed since.
     Of a row with stand-ins `keyless` is the same row with those of a key that everybody knows. It is never
     written: values can be guessed from it.
 
@@ -43,6 +44,7 @@ class Row:
     label: bool | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     keys: RowKeys = field(default=RowKeys(), compare=False, repr=False)
+    id_before: str = field(default="", compare=False, repr=False)
     keyless: "Row | None" = field(default=None, compare=False, repr=False)
 
     @property
@@ -101,7 +103,7 @@ class Row:
         return self.answer_at is None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a JSONL line, without `keys` and `keyless`."""
+        """Plain data for a JSONL line, without what stands behind it."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
 
     def key_in_file(self, key: str) -> str:

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords, record_digest, write_ledger
 from finewright.data.validate import validate
-from finewright.rows.identity import named_anew
 from finewright.rows.read import read_rows
+from finewright.rows.texts import with_texts
 from finewright.schema.data import SourceSpec
 from finewright.schema.provenance import LedgerSummary
 from finewright.schema.rows import Row, write_rows
@@ -54,21 +52,15 @@ def made_run(tmp_path: Path) -> Made:
         )
         rows += validate(read.rows, "auto").rows
     redacted = [
-        named_anew(
-            replace(row, messages=(row.messages[0], {**row.messages[1], "content": "[email]"}))
-        )
-        if row.messages[1]["content"] == "me@here.org"
-        else row
-        for row in rows
+        with_texts(row, lambda said: said.text.replace("me@here.org", "[email]")) for row in rows
     ]
-    changes = RowChanges().after("redacted", rows, redacted)
     train, held_out = [redacted[0], redacted[2]], [redacted[1]]
     run = RunDir(tmp_path / "run")
     run.root.mkdir()
     folder = run.stage_dir("data")
     (folder / "train.jsonl").write_text(write_rows(train))
     (folder / "eval.jsonl").write_text(write_rows(held_out))
-    summary = write_ledger(folder, RowOrigins(sources).entries(train, held_out, changes))
+    summary = write_ledger(folder, RowOrigins(sources).entries(train, held_out))
     (folder / "report.json").write_text(json.dumps({"ledger": summary.model_dump(mode="json")}))
     return Made(run, raw, summary, (*train, *held_out))
 

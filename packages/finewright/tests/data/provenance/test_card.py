@@ -34,7 +34,7 @@ def test_what_the_ledger_knows_is_on_the_card(tmp_path: Path) -> None:
         "MIT": ("permissive",),
     }
     assert [str(day) for day in found.collected] == ["2026-01-02", "2026-01-02"]
-    assert (found.synthetic_rows, found.changes) == (1, {"redacted": 1})
+    assert (found.synthetic_rows, found.changes) == (1, {"personal data and secrets replaced": 1})
     assert found.known_limits == (
         "1 of 3 rows have no known licence",
         "1 of 3 rows have no stated owner",

@@ -32,7 +32,10 @@ def test_each_row_says_where_it_came_from(tmp_path: Path) -> None:
 
     assert (second.source, second.file, second.row) == ("more", "more/b.jsonl", 1)
     assert (second.license, second.license_from) == ("unknown", "source")
-    assert (second.synthetic_by, second.changes) == ("some-model", ("redacted",))
+    assert (second.synthetic_by, second.changes) == (
+        "some-model",
+        ("personal data and secrets replaced",),
+    )
     assert second.id_before != second.id == made.rows[1].id
 
     assert (held_out.split, held_out.position, held_out.license) == ("eval", 1, "MIT")

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finewright import __version__
-from finewright.data.provenance.changes import RowChanges
 from finewright.data.provenance.merkle import merkle_root
 from finewright.data.provenance.stated import StatedLicence, file_licence, licence_of, origin_of
 from finewright.errors import StoreError
@@ -25,6 +24,8 @@ from finewright.schema.rows import Row, write_rows
 from finewright.store.atomic import os_errors, sha256_file, write_bytes
 
 LEDGER = "ledger.jsonl"
+# The one step of the door that changes what rows say.
+_CHANGED = "personal data and secrets replaced"
 Split = Literal["train", "eval"]
 
 
@@ -70,14 +71,13 @@ class RowOrigins:
             self._licenses[row.file] = file_licence(Path(row.file))
         return licence_of(row, self._sources[row.file].spec.license, self._licenses[row.file])
 
-    def entry(self, row: Row, split: Split, position: int, changes: RowChanges) -> LedgerEntry:
+    def entry(self, row: Row, split: Split, position: int) -> LedgerEntry:
         """The ledger's line for a row at a position of its split, counted from 1."""
         source = self._sources[row.file]
         if row.file not in self._digests:
             path = Path(row.file)
             self._digests[row.file] = sha256_file(path) if path.is_file() else ""
         said = self.stated(row)
-        changed = changes.of_row(row)
         return LedgerEntry(
             split=split,
             position=position,
@@ -95,17 +95,15 @@ class RowOrigins:
             synthetic_by=source.spec.synthetic_by,
             origin=origin_of(row),
             importer=f"finewright {__version__}, {source.format}",
-            id_before=changed.id_before,
-            changes=changed.steps,
+            id_before=row.id_before or row.id,
+            changes=(_CHANGED,) if row.id_before else (),
         )
 
-    def entries(
-        self, train: Sequence[Row], held_out: Sequence[Row], changes: RowChanges | None = None
-    ) -> list[LedgerEntry]:
+    def entries(self, train: Sequence[Row], held_out: Sequence[Row]) -> list[LedgerEntry]:
         """The ledger of a run: the rows that train, then those held out, each in its file's order."""
         splits: tuple[tuple[Split, Sequence[Row]], ...] = (("train", train), ("eval", held_out))
         return [
-            self.entry(row, split, position, changes or RowChanges())
+            self.entry(row, split, position)
             for split, rows in splits
             for position, row in enumerate(rows, 1)
         ]

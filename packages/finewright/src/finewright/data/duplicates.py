@@ -28,7 +28,7 @@ _SAYS: Mapping[DuplicateKind, tuple[str, str]] = {
 
 
 class Repeat(NamedTuple):
-    """How a row repeats another: in which way, which one (its place), how near; does it not go on?"""
+    """How a row repeats another: in which way, which one (its place), how near, and if it is left out."""
 
     kind: DuplicateKind
     of: int

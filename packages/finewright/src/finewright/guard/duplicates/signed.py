@@ -67,7 +67,7 @@ class SpelledWords:
         return self._word(number).word
 
     def is_once(self, number: int) -> bool:
-        """Does the word of this number stand once in all rows?"""
+        """Whether the word of this number stands once in all rows."""
         return self._word(number).is_once
 
     def _read(self, number: int) -> _SpelledWord:

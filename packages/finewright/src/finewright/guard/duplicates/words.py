@@ -80,7 +80,7 @@ class Spelling(Protocol):
         """The folded word of what is no fact."""
 
     def is_once(self, number: int) -> bool:
-        """Does the word of this number stand once in all rows?"""
+        """Whether the word of this number stands once in all rows."""
 
 
 @dataclass(frozen=True)

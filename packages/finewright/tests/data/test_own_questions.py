@@ -1,7 +1,7 @@
 """What many rows ask besides is no part of a question, to the letter or nearly so."""
 
 from finewright.data.contamination import contamination
-from finewright.data.own_questions import OwnQuestions
+from finewright.data.questions import OwnQuestions
 from guard.duplicates.made import chat
 
 TOOLS = "tools: enabled\nExecutes commands in a terminal, whose input is a valid command.\nshell(command)\n"

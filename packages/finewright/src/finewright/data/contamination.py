@@ -59,7 +59,7 @@ def contamination(
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
-    from finewright.data.usual_questions import QuestionLeaks, leaked_questions
+    from finewright.data.questions import QuestionLeaks, leaked_questions
 
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():

@@ -28,7 +28,8 @@ def decontaminated(
     held-out row has. Not covered: templates filled in anew, free paraphrases, translations."""
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
-    from finewright.data.overlap import near_questions_of, near_rows, overlaps
+    from finewright.data.overlap import near_rows, overlaps
+    from finewright.data.questions import near_questions_of
 
     if not held_out:
         return Cleaned(tuple(train), {})

@@ -7,12 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.own_questions import OwnQuestions
 from finewright.guard.duplicates.characters import undecorated
 from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.numbered import number_rows
-from finewright.guard.duplicates.questions import NearQuestion, near_questions
 from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.guard.duplicates.words import (
     RowWords,
@@ -78,13 +76,6 @@ def near_rows(
         if earlier < len(train) <= later and (place not in best or share > best[place].share):
             best[place] = NearRow(earlier, share)
     return best
-
-
-def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
-    """Place of each held-out row that asks nearly what a training row does -> that row."""
-    own = OwnQuestions(train)
-    known, questions = ([own(row) for row in rows] for rows in (train, held_out))
-    return near_questions(known, questions)
 
 
 def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:

@@ -1,7 +1,8 @@
 """The chunks of all slices as columns on disk: what near-duplicates are found by, one band at a time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.data.scale.repeats import SearchedRows
-from finewright.data.scale.spelled import KNOWN, LETTERS, SpellingWriter
 from finewright.guard.duplicates.minhash import NUM_HASHES
 from finewright.guard.duplicates.signed import Array, SignedRows
 from finewright.store.atomic import os_errors
 
 _WORDS, _SKETCH, _ROWS = "words.u32", "sketch.u8", "rows.npz"
+_LETTERS, _KNOWN = "letters.u8", "known.npz"
+_MOST_PENDING = 1 << 22
 _OF_ROWS = ("keys", "texts", "starts", "answers")
 
 
@@ -41,7 +43,7 @@ class Columns:
         parts: dict[str, list[Array]] = {}
         names = ("places", "ids", *(_OF_ROWS if with_near else ()))
         sizes, num_words = [], 0
-        spelling = SpellingWriter(folder)
+        spelling = _SpellingWriter(folder)
         for path in chunks:
             with os_errors(path), np.load(path) as chunk:
                 for name in names:
@@ -80,14 +82,56 @@ class Columns:
                 column.tofile(file)
 
 
+@dataclass(slots=True)
+class _SpellingWriter:
+    """Writes the words of one chunk after another into a folder.
+
+    Of two words of one number the first is kept, as where all rows are in memory."""
+
+    folder: Path
+    _parts: list[NDArray[np.int64]] = field(default_factory=list)
+    _num_pending: int = 0
+    _num_letters: int = 0
+
+    def add(self, chunk: Mapping[str, Array]) -> None:
+        """Take the columns of the chunk's `SpelledWords`."""
+        known, letters = chunk["known"], chunk["letters"]
+        with (self.folder / _LETTERS).open("ab") as file:
+            letters.tofile(file)
+        begins, ends = (chunk[name] + self._num_letters for name in ("begins", "ends"))
+        self._parts.append(np.stack([known.astype(np.int64), begins, ends, chunk["counts"]]))
+        self._num_letters += len(letters)
+        self._num_pending += len(known)
+        if self._num_pending > _MOST_PENDING:
+            self._join()
+
+    def _join(self) -> None:
+        joined = np.concatenate([np.empty((4, 0), np.int64), *self._parts], axis=1)
+        _, first, which = np.unique(joined[0], return_index=True, return_inverse=True)
+        counts = np.bincount(which, joined[3], len(first)).astype(np.int64)
+        self._parts, self._num_pending = [np.stack([*joined[:3, first], counts])], 0
+
+    def end(self) -> None:
+        """Write where the words lie."""
+        self._join()
+        known, begins, ends, counts = self._parts[0]
+        np.savez(
+            self.folder / _KNOWN,
+            known=known.astype(np.uint32),
+            begins=begins,
+            ends=ends,
+            counts=counts,
+        )
+
+
 def opened_rows(folder: Path) -> SignedRows:
     """The rows whose columns lie in a folder that `Columns` wrote: in any process."""
     columns = {
         "words": _mapped(folder / _WORDS, np.uint32),
         "sketch": _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES),
-        "letters": _mapped(folder / LETTERS, np.uint8),
+        "letters": _mapped(folder / _LETTERS, np.uint8),
     }
-    for name in (_ROWS, KNOWN):
+    for name in (_ROWS, _KNOWN):
         with os_errors(folder), np.load(folder / name) as file:
             columns |= {key: file[key] for key in file.files}
     return SignedRows(columns, partial(_band, folder))

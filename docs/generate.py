@@ -5,6 +5,7 @@ A test fails when they are stale."""
 import ast
 import io
 import json
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
-from finewright import plugins
+from finewright import plugins, sdk
 from finewright.catalog.embedders import packaged_embedders
 from finewright.catalog.models import packaged_models
 from finewright.cli.action import Action
@@ -48,7 +49,12 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """File name -> text of every generated page."""
-    return {"reference.md": reference(), "architecture.md": architecture(), "guide.md": guide()}
+    return {
+        "reference.md": reference(),
+        "architecture.md": architecture(),
+        "guide.md": guide(),
+        "sdk.md": sdk_page(),
+    }
 
 
 def brought() -> str:
@@ -124,6 +130,46 @@ def architecture() -> str:
         RUN_FOLDER,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def sdk_page() -> str:
+    """Every name that packages may import, by the module that it comes from."""
+    homes: dict[str, list[str]] = {}
+    for name in dir(sdk):
+        homes.setdefault(sdk._homes()[name], []).append(name)
+    rows = [
+        f"| `{name}` | `{home.removeprefix('finewright.')}` | {cell(meaning_of(home, name))} |"
+        for home, names in sorted(homes.items())
+        for name in names
+    ]
+    parts = [
+        "# What packages may import",
+        "Generated from `finewright/sdk.pyi` by `python docs/generate.py`. A package of your own"
+        " imports from `finewright.sdk`, and its tests from `finewright.conformance`; everything else may"
+        " change with any version. `finewright-web3` is such a package, and an import contract holds it to"
+        " this list. Our other packages are released with the core, and reach into it.",
+        "\n".join(["| name | comes from | what it is |", "|---|---|---|", *rows]),
+        "[packages.md](packages.md) adds a scorer, [features.md](features.md) a feature and"
+        " [new-method.md](new-method.md) a training method, each as a package of its own.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def meaning_of(home: str, name: str) -> str:
+    """The first sentence of a name's docstring, which of a constant stands below it."""
+    path = SRC.parent / f"{home.replace('.', '/')}.py"
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for node, below in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return first_sentence(ast.get_docstring(node) or "")
+        named = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(named, ast.Name) and named.id == name and isinstance(below, ast.Expr):
+            return first_sentence(str(getattr(below.value, "value", "")))
+    return ""
+
+
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<!et al)\. ", " ".join(text.split()))[0].rstrip(".")
 
 
 def guide() -> str:

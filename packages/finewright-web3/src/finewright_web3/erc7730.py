@@ -16,9 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-from finewright.data.sets.content import JsonRow
-from finewright.errors import DataError
-from finewright.schema.common import Model, default
+from finewright.sdk import DataError, JsonRow, Model, default
 from finewright_web3.chains import Chain
 from finewright_web3.values import kind_of, made_up, one_of
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from finewright.data.sets.content import JsonRow
-from finewright.schema.common import Model, default
+from finewright.sdk import JsonRow, Model, default
 from finewright_web3.erc7730 import Erc7730Set
 from finewright_web3.values import one_of
 

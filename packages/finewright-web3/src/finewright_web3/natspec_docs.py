@@ -9,10 +9,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow, SetContent, named_files, traced
-from finewright.data.sets.holding_out import digest, held_out_families, joined_families
-from finewright.schema.common import Model, default
+from finewright.sdk import (
+    Content,
+    Fetched,
+    JsonRow,
+    Model,
+    PackagedSet,
+    SetContent,
+    default,
+    digest,
+    held_out_families,
+    joined_families,
+    named_files,
+    traced,
+)
 from finewright_web3.natspec import NatSpec, first_statement, read_natspec
 from finewright_web3.solidity_syntax import UNNAMED, Contract, Statement, parse
 

@@ -2,8 +2,15 @@
 
 from collections.abc import Sequence
 
-from finewright.catalog.sets import PackagedSet, read_sets
-from finewright.data.sets.content import Content, DataSet, Fetched, SetContent, named_files
+from finewright.sdk import (
+    Content,
+    DataSet,
+    Fetched,
+    PackagedSet,
+    SetContent,
+    named_files,
+    read_sets,
+)
 from finewright_web3 import erc7730 as analyst
 from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
 from finewright_web3 import solidity as writer

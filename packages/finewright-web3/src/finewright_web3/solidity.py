@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from finewright.data.sets.content import JsonRow
-from finewright.data.sets.holding_out import digest, held_out_families
-from finewright.schema.common import Model, default
+from finewright.sdk import JsonRow, Model, default, digest, held_out_families
 from finewright_web3.solidity_functions import Function, functions
 
 SYSTEM = "You write Solidity. Reply with the function only."

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from finewright.data.sets.content import JsonRow
-from finewright.data.sets.holding_out import digest
-from finewright.schema.common import Model, default
+from finewright.sdk import JsonRow, Model, default, digest
 from finewright_web3.solidity import family_of_row
 from finewright_web3.solidity_mutations import MutatedSource, not_compiling, without_guard
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from finewright.errors import DataError
+from finewright.sdk import DataError
 
 UNNAMED = {"constructor", "receive", "fallback"}
 

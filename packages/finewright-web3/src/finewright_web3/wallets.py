@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from finewright.guard.privacy.encodings import (
+from finewright.sdk import (
     BECH32_ONE,
     BECH32M_ONE,
     Bech32,
+    PersonalSpan,
+    Recogniser,
+    Scan,
     base58_bytes,
     base58_text,
     base58check_payload,
@@ -20,7 +23,6 @@ from finewright.guard.privacy.encodings import (
     bech32_read,
     bech32_text,
 )
-from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
 
 _ETHEREUM = re.compile("0x[0-9a-fA-F]{40}")
 _BASE58_WORD = re.compile("(?<![0-9A-Za-z_])[1-9A-HJ-NP-Za-km-z]{25,44}(?![0-9A-Za-z_])")

@@ -21,7 +21,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["reference.md", "architecture.md", "guide.md"])
+@pytest.mark.parametrize("name", ["reference.md", "architecture.md", "guide.md", "sdk.md"])
 def test_a_generated_page_is_fresh(generator: ModuleType, name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == generator.pages()[name]
 
@@ -29,6 +29,14 @@ def test_a_generated_page_is_fresh(generator: ModuleType, name: str) -> None:
 def test_what_packages_bring_is_fresh(generator: ModuleType) -> None:
     kept = (generator.SRC / "packages.json").read_text(encoding="utf-8")
     assert kept == generator.brought()
+
+
+def test_the_sdk_is_small_and_every_name_of_it_says_what_it_is(generator: ModuleType) -> None:
+    names = dir(generator.sdk)
+    assert len(names) <= 80
+    assert [name for name in names if not hasattr(generator.sdk, name)] == []
+    meant = {name: generator.meaning_of(generator.sdk._homes()[name], name) for name in names}
+    assert [name for name, what in meant.items() if not what] == []
 
 
 def test_every_folder_of_the_package_is_on_a_floor(generator: ModuleType) -> None:

@@ -95,6 +95,7 @@ class Fold:
 
 
 Block = Text | Table | Plot | Quote | Problem | Fold
+"""What a section is made of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any, Literal, NamedTuple
 
 Message = dict[str, Any]
+"""A turn as OpenAI writes it: `role`, `content`, `tool_calls`."""
 RowKind = Literal["conversation", "pair", "rated", "prompt"]
 _TURN = re.compile(r"(messages|rejected)\[([0-9]+)\](.*)", re.DOTALL)
 

@@ -8,6 +8,7 @@ from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
 JsonRow = dict[str, Any]  # Any: a row of any set
+"""A line of a set's JSONL."""
 
 
 class Fetched(NamedTuple):

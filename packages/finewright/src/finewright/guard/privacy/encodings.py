@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-BECH32_ONE, BECH32M_ONE = 1, 0x2BC830A3
+BECH32_ONE = 1
+"""The constant of the checksum of bech32 (BIP 173)."""
+BECH32M_ONE = 0x2BC830A3
+"""The constant of the checksum of bech32m (BIP 350)."""
 _NUMBER_58 = {character: number for number, character in enumerate(BASE58)}
 _NUMBER_32 = {character: number for number, character in enumerate(BECH32)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedMessage,
     KeyedValue,
     Native,
     Side,
+    form,
     native,
     text,
 )
@@ -86,34 +86,15 @@ def _is_tagged(data: Json, expected: Expected) -> bool:
     return data["kto_tag"] is not None if "kto_tag" in data else isinstance(data["label"], bool)
 
 
+# fmt: off
 FORMS = (
-    Form(
-        "alpaca",
-        frozenset({"instruction", "output"}),
-        ("messages", "prompt_completion"),
-        "`instruction` with `output`",
-        "Alpaca: `instruction`, `input` and `output`",
-        _answered,
-    ),
-    *(
-        Form(
-            "alpaca",
-            frozenset({"instruction", "output", tag}),
-            ("unpaired_preference",),
-            f"`instruction` with `output` and `{tag}`",
-            f"Alpaca with `{tag}`: was the output liked?",
-            _labelled,
-            _is_tagged,
-        )
-        for tag in ("kto_tag", "label")
-    ),
-    Form(
-        "alpaca",
-        frozenset({"instruction", "chosen", "rejected"}),
-        ("preference",),
-        "`instruction` with `chosen` and `rejected`",
-        "Alpaca with a better and a worse output",
-        _preference,
-        yields_to=frozenset({"prompt"}),
-    ),
+    form("alpaca", "instruction output", ("messages", "prompt_completion"), _answered,
+         why="Alpaca: `instruction`, `input` and `output`"),
+    form("alpaca", "instruction output kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+         why="Alpaca with `kto_tag`: was the output liked?"),
+    form("alpaca", "instruction output label", ("unpaired_preference",), _labelled, _is_tagged,
+         why="Alpaca with `label`: was the output liked?"),
+    form("alpaca", "instruction chosen rejected", ("preference",), _preference,
+         why="Alpaca with a better and a worse output", yields_to="prompt"),
 )
+# fmt: on

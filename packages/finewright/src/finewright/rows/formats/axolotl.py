@@ -19,11 +19,11 @@ from itertools import accumulate, groupby
 from finewright.rows.formats.content import MARKS, bare, turns_in
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedMessage,
     KeyedValue,
     Native,
     Side,
+    form,
     native,
     text,
 )
@@ -148,53 +148,29 @@ def _check_segment(key: str, segment: object, notes: RowNotes) -> None:
         )
 
 
-_PREFERENCE = (
-    ("question", "chosen", "rejected", "intel"),
-    ("input", "chosen", "rejected", "icr"),
-    ("instruction", "chosen_response", "rejected_response", "argilla"),
-    ("prompt", "chosen_response", "rejected_response", "argilla"),
-)
+_ARGILLA = ("chosen_response", "rejected_response")
+# fmt: off
 FORMS = (
-    *(
-        Form(
-            "axolotl",
-            frozenset(keys),
-            ("preference",),
-            f"`{keys[0]}` with `{keys[1]}` and `{keys[2]}`",
-            f"Axolotl's preference style {style}: `{keys[0]}`, `{keys[1]}`, `{keys[2]}`",
-            _pairs(*keys),
-            # Alpaca has an input too.
-            yields_to=frozenset({"prompt", "instruction"} - set(keys)),
-        )
-        for *keys, style in _PREFERENCE
-    ),
-    *(
-        Form(
-            "axolotl",
-            frozenset({prompt_key, "completion"}),
-            ("prompt_completion", "unpaired_preference"),
-            f"`{prompt_key}` with `completion`",
-            f"Axolotl's kto style {style}: `{prompt_key}`, `completion`, and `label` if it was judged",
-            _answers(prompt_key),
-            yields_to=frozenset({"prompt"}),
-        )
-        for prompt_key, style in (("question", "intel"), ("instruction", "argilla"))
-    ),
-    Form(
-        "axolotl",
-        frozenset({"messages", "chosen", "rejected"}),
-        ("preference",),
-        "`messages` with `chosen` and `rejected`",
-        "Axolotl's chat_template.default: the conversation, and a better and a worse answer to it",
-        _chat_pair,
-        _answer_messages,
-    ),
-    Form(
-        "axolotl",
-        frozenset({"segments"}),
-        ("messages",),
-        "`segments`",
-        "Axolotl's input_output: segments of text with a label each",
-        _segments,
-    ),
+    form("axolotl", "question chosen rejected", ("preference",), _pairs("question", "chosen", "rejected"),
+         yields_to="instruction prompt",
+         why="Axolotl's preference style intel: `question`, `chosen`, `rejected`"),
+    form("axolotl", "input chosen rejected", ("preference",), _pairs("input", "chosen", "rejected"),
+         yields_to="instruction prompt",
+         why="Axolotl's preference style icr: `input`, `chosen`, `rejected`"),
+    form("axolotl", "instruction chosen_response rejected_response", ("preference",),
+         _pairs("instruction", *_ARGILLA), yields_to="prompt",
+         why="Axolotl's preference style argilla: `instruction`, `chosen_response`, `rejected_response`"),
+    form("axolotl", "prompt chosen_response rejected_response", ("preference",),
+         _pairs("prompt", *_ARGILLA), yields_to="instruction",
+         why="Axolotl's preference style argilla: `prompt`, `chosen_response`, `rejected_response`"),
+    form("axolotl", "question completion", ("prompt_completion", "unpaired_preference"), _answers("question"),
+         yields_to="prompt", why="Axolotl's kto style intel: `question`, `completion`, and `label` if it was judged"),
+    form("axolotl", "instruction completion", ("prompt_completion", "unpaired_preference"),
+         _answers("instruction"), yields_to="prompt",
+         why="Axolotl's kto style argilla: `instruction`, `completion`, and `label` if it was judged"),
+    form("axolotl", "messages chosen rejected", ("preference",), _chat_pair, _answer_messages,
+         why="Axolotl's chat_template.default: the conversation, and a better and a worse answer to it"),
+    form("axolotl", "segments", ("messages",), _segments,
+         why="Axolotl's input_output: segments of text with a label each"),
 )
+# fmt: on

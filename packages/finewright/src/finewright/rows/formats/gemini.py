@@ -10,11 +10,11 @@ from typing import Any
 
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedMessage,
     KeyedValue,
     Native,
     Side,
+    form,
     native,
     text,
 )
@@ -165,21 +165,11 @@ def _tools(data: Json, notes: RowNotes) -> dict[str, KeyedValue]:
     return {"tools": KeyedValue("tools", found)}
 
 
+# fmt: off
 FORMS = (
-    Form(
-        "gemini",
-        frozenset({"contents"}),
-        ("messages", "prompt_only"),
-        "`contents`",
-        "Vertex AI's Gemini: `contents` of parts",
-        _conversation,
-    ),
-    Form(
-        "gemini",
-        frozenset({"contents", "completions"}),
-        ("preference",),
-        "`contents` with `completions`",
-        "Vertex AI's Gemini: two completions with a score",
-        _preference,
-    ),
+    form("gemini", "contents", ("messages", "prompt_only"), _conversation,
+         why="Vertex AI's Gemini: `contents` of parts"),
+    form("gemini", "contents completions", ("preference",), _preference,
+         why="Vertex AI's Gemini: two completions with a score"),
 )
+# fmt: on

@@ -4,20 +4,19 @@ https://github.com/anthropics/hh-rlhf. Nothing in such a text escapes its own ma
 "\\n\\nHuman:" reads as two turns, here as for everyone."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedMessage,
     KeyedValue,
     Native,
     Side,
+    form,
     native,
     text,
 )
 from finewright.rows.notes import Json, RowNotes
-from finewright.schema.data import DataType
 
 _MARK = re.compile(r"(?:^|\n\n)(Human|Assistant):(?: |(?=\n|$))")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
@@ -100,24 +99,15 @@ def _is_alone(data: Json, expected: Expected) -> bool:
     return _is_prompt(data, expected) and (expected == "prompt_only" or not has_answer)
 
 
-def _form(
-    keys: frozenset[str],
-    type: DataType,
-    convert: Callable[[Json, Expected, RowNotes], Iterator[Native]],
-    fits: Callable[[Json, Expected], bool],
-    weak: int = 0,
-) -> Form:
-    mark = " with ".join(f"`{key}`" for key in sorted(keys, reverse="completion" in keys))
-    why = 'HH-RLHF: text that begins with "Human:"'
-    return Form("hh_rlhf", keys, (type,), mark, why, convert, fits, weak, is_close=True)
-
-
-_BOTH = frozenset({"chosen", "rejected"})
-_ANSWER = frozenset({"prompt", "completion"})
+_WHY = 'HH-RLHF: text that begins with "Human:"'
+# fmt: off
 FORMS = (
-    _form(_BOTH, "preference", _pair, _are_dialogues),
-    _form(_ANSWER, "prompt_completion", _labelled, _is_not_judged),
-    _form(_ANSWER | {"label"}, "unpaired_preference", _labelled, _is_judged),
-    _form(frozenset({"prompt"}), "prompt_only", _prompt, _is_alone, weak=1),
-    _form(frozenset({"text"}), "messages", _whole, _is_answered),
+    form("hh_rlhf", "chosen rejected", ("preference",), _pair, _are_dialogues, why=_WHY, is_close=True),
+    form("hh_rlhf", "prompt completion", ("prompt_completion",), _labelled, _is_not_judged,
+         why=_WHY, is_close=True),
+    form("hh_rlhf", "prompt label completion", ("unpaired_preference",), _labelled, _is_judged,
+         why=_WHY, is_close=True, mark="`prompt` with `label` with `completion`"),
+    form("hh_rlhf", "prompt", ("prompt_only",), _prompt, _is_alone, why=_WHY, weak=1, is_close=True),
+    form("hh_rlhf", "text", ("messages",), _whole, _is_answered, why=_WHY, is_close=True),
 )
+# fmt: on

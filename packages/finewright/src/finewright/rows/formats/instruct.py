@@ -7,7 +7,7 @@ them). The words that its prompters write around them are not: the model's own c
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native, text
+from finewright.rows.formats.native import Expected, KeyedValue, Native, form, native, text
 from finewright.rows.formats.turns import text_or_error, tools_of, with_system
 from finewright.rows.notes import Json, RowNotes
 
@@ -71,27 +71,16 @@ def _are_choices(data: Json, expected: Expected) -> bool:
     return are_texts and bool(choices) and isinstance(data["question"], str) and bool(_solved(data))
 
 
+# fmt: off
 FORMS = (
-    *(
-        Form(
-            "axolotl",
-            frozenset(keys),
-            ("messages", "prompt_completion"),
-            f"`{keys[0]}` with `{keys[1]}`",
-            f"an instruction and its answer: `{keys[0]}`, `input` or `context`, `{keys[1]}`",
-            _instructed,
-            yields_to=frozenset({"prompt", "output", "completion", "chosen_response"}),
-        )
-        for keys in (("instruction", "response"), ("INSTRUCTION", "RESPONSE"))
-    ),
-    Form(
-        "axolotl",
-        frozenset({"question", "choices"}),
-        ("messages", "prompt_completion"),
-        "`question` with `choices`",
-        "a question with choices, and their `solution`, `explanation` or `answer`",
-        _chosen,
-        _are_choices,
-        yields_to=frozenset({"prompt", "chosen"}),
-    ),
+    form("axolotl", "instruction response", ("messages", "prompt_completion"), _instructed,
+         yields_to="chosen_response completion output prompt",
+         why="an instruction and its answer: `instruction`, `input` or `context`, `response`"),
+    form("axolotl", "INSTRUCTION RESPONSE", ("messages", "prompt_completion"), _instructed,
+         yields_to="chosen_response completion output prompt",
+         why="an instruction and its answer: `INSTRUCTION`, `input` or `context`, `RESPONSE`"),
+    form("axolotl", "question choices", ("messages", "prompt_completion"), _chosen, _are_choices,
+         yields_to="chosen prompt",
+         why="a question with choices, and their `solution`, `explanation` or `answer`"),
 )
+# fmt: on

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Required, TypedDict, Unpack
 
 from finewright import plugins
 from finewright.rows.notes import Json, RowNotes
@@ -32,6 +32,10 @@ class Native(NamedTuple):
     places: Mapping[str, KeyPlace] = {}
 
 
+Convert = Callable[[Json, Expected, RowNotes], Iterable[Native]]
+Fits = Callable[[Json, Expected], bool]
+
+
 class Form(NamedTuple):
     """One form that rows of a family have: the keys it is known by, its types, and how it is ours.
 
@@ -45,11 +49,48 @@ class Form(NamedTuple):
     types: tuple[DataType, ...]
     mark: str
     why: str
-    convert: Callable[[Json, Expected, RowNotes], Iterable[Native]]
-    fits: Callable[[Json, Expected], bool] = lambda data, expected: True
+    convert: Convert
+    fits: Fits = lambda data, expected: True
     weak: int = 0
     is_close: bool = False
     yields_to: frozenset[str] = frozenset()
+
+
+class _Said(TypedDict, total=False):
+    why: Required[str]
+    mark: str
+    weak: int
+    is_close: bool
+    yields_to: str
+
+
+def form(
+    family: str,
+    keys: str,
+    types: tuple[DataType, ...],
+    convert: Convert,
+    fits: Fits = lambda data, expected: True,
+    **said: Unpack[_Said],
+) -> Form:
+    """A form by its keys, as a row of a table has it; where no mark is given, its keys are its mark."""
+    names = keys.split()
+    return Form(
+        family,
+        frozenset(names),
+        types,
+        said.get("mark") or _mark_of(names),
+        said["why"],
+        convert,
+        fits,
+        said.get("weak", 0),
+        said.get("is_close", False),
+        frozenset(said.get("yields_to", "").split()),
+    )
+
+
+def _mark_of(keys: Sequence[str]) -> str:
+    first, *others = (f"`{key}`" for key in keys)
+    return f"{first} with {' and '.join(others)}" if others else first
 
 
 class KeyedValue(NamedTuple):

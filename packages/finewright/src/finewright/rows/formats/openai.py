@@ -7,7 +7,7 @@ ends with the turn to answer, beside the fields that its graders read."""
 
 from collections.abc import Iterator
 
-from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, native
+from finewright.rows.formats.native import Expected, KeyedValue, Native, form, native
 from finewright.rows.formats.own import is_liking, rated
 from finewright.rows.formats.turns import (
     are_ours,
@@ -109,55 +109,22 @@ def _is_tagged(data: Json, expected: Expected) -> bool:
     return data["kto_tag"] is not None
 
 
-_CHAT = "OpenAI's chat: `messages` with roles"
 _PAIR = "OpenAI's and Together's preference: `input`, a preferred and a non-preferred output"
+# fmt: off
 FORMS = (
-    Form(
-        "openai",
-        frozenset({"messages"}),
-        ("messages",),
-        "`messages`",
-        _CHAT,
-        _conversation,
-        _is_answered,
-    ),
-    Form(
-        "openai",
-        frozenset({"messages"}),
-        ("prompt_only",),
-        "`messages` to answer",
-        "OpenAI's reinforcement: `messages` that end with the question, and what graders read",
-        _prompt,
-        _is_to_answer,
-    ),
-    Form(
-        "openai",
-        frozenset({"messages", "label"}),
-        ("unpaired_preference",),
-        "`messages`",
-        "a conversation in OpenAI's form with a `label`: was it liked?",
-        _labelled,
-        _is_labelled,
-    ),
-    Form(
-        "openai",
-        frozenset({"messages", "kto_tag"}),
-        ("unpaired_preference",),
-        "`messages` with `kto_tag`",
-        "a conversation in OpenAI's form with LLaMA-Factory's `kto_tag`: was it liked?",
-        _labelled,
-        _is_tagged,
-    ),
-    Form(
-        "openai",
-        frozenset(_V1_PAIR),
-        ("preference",),
-        "`chosen_messages` with `rejected_messages`",
-        "LLaMA-Factory's v1 pair: two whole conversations, the better and the worse",
-        _whole_pair,
-    ),
-    *(
-        Form("openai", frozenset({"input", *names}), ("preference",), "`input`", _PAIR, _preference)
-        for names in zip(*_OUTPUTS, strict=True)
-    ),
+    form("openai", "messages", ("messages",), _conversation, _is_answered,
+         why="OpenAI's chat: `messages` with roles"),
+    form("openai", "messages", ("prompt_only",), _prompt, _is_to_answer, mark="`messages` to answer",
+         why="OpenAI's reinforcement: `messages` that end with the question, and what graders read"),
+    form("openai", "messages label", ("unpaired_preference",), _labelled, _is_labelled,
+         why="a conversation in OpenAI's form with a `label`: was it liked?", mark="`messages`"),
+    form("openai", "messages kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+         why="a conversation in OpenAI's form with LLaMA-Factory's `kto_tag`: was it liked?"),
+    form("openai", "chosen_messages rejected_messages", ("preference",), _whole_pair,
+         why="LLaMA-Factory's v1 pair: two whole conversations, the better and the worse"),
+    form("openai", "input non_preferred_output preferred_output", ("preference",), _preference,
+         mark="`input`", why=_PAIR),
+    form("openai", "input non_preferred_completion preferred_completion", ("preference",), _preference,
+         mark="`input`", why=_PAIR),
 )
+# fmt: on

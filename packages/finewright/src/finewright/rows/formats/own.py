@@ -9,10 +9,10 @@ from typing import Any
 from finewright.rows.containers.json_rules import is_turn
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedMessage,
     KeyPlace,
     Native,
+    form,
     native,
     text,
 )
@@ -122,43 +122,18 @@ def _has_no_answer(data: Json, expected: Expected) -> bool:
     return expected != "auto" or not (any(k in data for k in _SIDES[1:]) or rivals_of(data))
 
 
+# fmt: off
 FORMS = (
-    Form(
-        "prompt_completion",
-        frozenset({"prompt", "completion"}),
-        ("prompt_completion",),
-        "`prompt` with `completion`",
-        "TRL's and Together's prompt and completion",
-        _prompt_completion,
-    ),
-    Form(
-        "preference",
-        frozenset({"chosen", "rejected"}),
-        ("preference",),
-        "`chosen` with `rejected`",
-        "TRL's preference pair: a better and a worse answer",
-        _preference,
-    ),
-    Form(
-        "unpaired_preference",
-        frozenset({"prompt", "completion", "label"}),
-        ("unpaired_preference",),
-        "`prompt` with `completion`",
-        "TRL's unpaired preference: an answer that was liked or not",
-        _unpaired,
-        _is_labelled,
-    ),
-    Form(
-        "prompt_only",
-        frozenset({"prompt"}),
-        ("prompt_only",),
-        "`prompt`",
-        "TRL's prompt alone; its other keys are columns for rewards",
-        _prompt_only,
-        _has_no_answer,
-        weak=1,
-    ),
+    form("prompt_completion", "prompt completion", ("prompt_completion",), _prompt_completion,
+         why="TRL's and Together's prompt and completion"),
+    form("preference", "chosen rejected", ("preference",), _preference,
+         why="TRL's preference pair: a better and a worse answer"),
+    form("unpaired_preference", "prompt completion label", ("unpaired_preference",), _unpaired, _is_labelled,
+         why="TRL's unpaired preference: an answer that was liked or not", mark="`prompt` with `completion`"),
+    form("prompt_only", "prompt", ("prompt_only",), _prompt_only, _has_no_answer,
+         why="TRL's prompt alone; its other keys are columns for rewards", weak=1),
 )
+# fmt: on
 
 
 def _shifted(prompt: str | list[Any], places: Mapping[str, KeyPlace]) -> dict[str, KeyPlace]:

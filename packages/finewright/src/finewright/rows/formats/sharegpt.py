@@ -12,10 +12,10 @@ from functools import partial
 
 from finewright.rows.formats.native import (
     Expected,
-    Form,
     KeyedValue,
     Native,
     Side,
+    form,
     native,
     text,
 )
@@ -102,37 +102,17 @@ def _is_tagged(data: Json, expected: Expected) -> bool:
     return data["kto_tag"] is not None if "kto_tag" in data else isinstance(data["label"], bool)
 
 
+# fmt: off
 FORMS = (
-    *(
-        Form(
-            "sharegpt",
-            frozenset({key}),
-            ("messages", "prompt_only"),
-            f"`{key}`",
-            f"ShareGPT: `{key}` of turns",
-            _conversation,
-            partial(_are_turns, key),
-        )
-        for key in ("conversations", "conversation")
-    ),
-    *(
-        Form(
-            "sharegpt",
-            frozenset({"conversations", tag}),
-            ("unpaired_preference",),
-            f"`conversations` with `{tag}`",
-            f"ShareGPT with `{tag}`: was the last answer liked?",
-            _labelled,
-            _is_tagged,
-        )
-        for tag in ("kto_tag", "label")
-    ),
-    Form(
-        "sharegpt",
-        frozenset({"conversations", "chosen", "rejected"}),
-        ("preference",),
-        "`conversations` with `chosen` and `rejected`",
-        "ShareGPT with a better and a worse answer",
-        _preference,
-    ),
+    form("sharegpt", "conversations", ("messages", "prompt_only"), _conversation,
+         partial(_are_turns, "conversations"), why="ShareGPT: `conversations` of turns"),
+    form("sharegpt", "conversation", ("messages", "prompt_only"), _conversation,
+         partial(_are_turns, "conversation"), why="ShareGPT: `conversation` of turns"),
+    form("sharegpt", "conversations kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+         why="ShareGPT with `kto_tag`: was the last answer liked?"),
+    form("sharegpt", "conversations label", ("unpaired_preference",), _labelled, _is_tagged,
+         why="ShareGPT with `label`: was the last answer liked?"),
+    form("sharegpt", "conversations chosen rejected", ("preference",), _preference,
+         why="ShareGPT with a better and a worse answer"),
 )
+# fmt: on

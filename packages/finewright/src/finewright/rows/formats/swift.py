@@ -8,7 +8,7 @@ refused: only text is trained."""
 from collections.abc import Iterator
 
 from finewright.rows.formats.alpaca import history
-from finewright.rows.formats.native import Expected, Form, KeyedValue, Native, Side, native, text
+from finewright.rows.formats.native import Expected, KeyedValue, Native, Side, form, native, text
 from finewright.rows.formats.turns import ends_with_answer, tools_of, turns, with_system
 from finewright.rows.notes import Json, RowNotes
 
@@ -67,46 +67,17 @@ def _is_liking(data: Json, expected: Expected) -> bool:
     return isinstance(data["label"], bool)
 
 
+# fmt: off
 FORMS = (
-    Form(
-        "ms_swift",
-        frozenset({"query", "response"}),
-        ("messages", "prompt_completion"),
-        "`query` with `response`",
-        "ms-swift: `query`, `response` and `history`",
-        _answered,
-    ),
-    Form(
-        "ms_swift",
-        frozenset({"query", "response", "label"}),
-        ("unpaired_preference",),
-        "`query` with `response` and `label`",
-        "ms-swift with `label`: was the response liked?",
-        _labelled,
-        _is_liking,
-    ),
-    Form(
-        "ms_swift",
-        frozenset({"query", "response", "rejected_response"}),
-        ("preference",),
-        "`query` with `rejected_response`",
-        "ms-swift: a response and a rejected one",
-        _query_pair,
-    ),
-    Form(
-        "ms_swift",
-        frozenset({"messages", "rejected_response"}),
-        ("preference",),
-        "`messages` with `rejected_response`",
-        "ms-swift: `messages`, and what was rejected in the place of the last answer",
-        _rejected_response,
-    ),
-    Form(
-        "ms_swift",
-        frozenset({"messages", "rejected_messages"}),
-        ("preference",),
-        "`messages` with `rejected_messages`",
-        "ms-swift: two conversations, the better in `messages`",
-        _rejected_messages,
-    ),
+    form("ms_swift", "query response", ("messages", "prompt_completion"), _answered,
+         why="ms-swift: `query`, `response` and `history`"),
+    form("ms_swift", "query response label", ("unpaired_preference",), _labelled, _is_liking,
+         why="ms-swift with `label`: was the response liked?"),
+    form("ms_swift", "query rejected_response response", ("preference",), _query_pair,
+         why="ms-swift: a response and a rejected one", mark="`query` with `rejected_response`"),
+    form("ms_swift", "messages rejected_response", ("preference",), _rejected_response,
+         why="ms-swift: `messages`, and what was rejected in the place of the last answer"),
+    form("ms_swift", "messages rejected_messages", ("preference",), _rejected_messages,
+         why="ms-swift: two conversations, the better in `messages`"),
 )
+# fmt: on

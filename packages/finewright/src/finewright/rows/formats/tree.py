@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from finewright.rows.formats.hh import is_dialogue, prompt_turns
-from finewright.rows.formats.native import Expected, Form, KeyedMessage, Native, native
+from finewright.rows.formats.native import Expected, KeyedMessage, Native, form, native
 from finewright.rows.notes import Json, RowNotes
 from finewright.schema.data import DataType
 
@@ -163,25 +163,12 @@ def _are_ranked(data: Json, expected: Expected) -> bool:
 
 _WHY = "OpenAssistant's conversation tree: ranked `replies` to a `prompt`"
 _TYPES: tuple[DataType, ...] = ("messages", "preference", "prompt_only")
+# fmt: off
 FORMS = (
-    Form(
-        "tree",
-        frozenset({"prompt"}),
-        _TYPES,
-        "`prompt` with `replies`",
-        _WHY,
-        _tree,
-        _is_tree,
-        is_close=True,
-    ),
-    Form("tree", frozenset({"text", "role", "replies"}), _TYPES, "`replies`", _WHY, _tree),
-    Form(
-        "tree",
-        frozenset({"prompt", "answers"}),
-        ("preference",),
-        "`prompt` with `answers`",
-        "Nectar: ranked `answers` to a `prompt`",
-        _answers,
-        _are_ranked,
-    ),
+    form("tree", "prompt", _TYPES, _tree, _is_tree,
+         why=_WHY, is_close=True, mark="`prompt` with `replies`"),
+    form("tree", "replies role text", _TYPES, _tree, why=_WHY, mark="`replies`"),
+    form("tree", "prompt answers", ("preference",), _answers, _are_ranked,
+         why="Nectar: ranked `answers` to a `prompt`"),
 )
+# fmt: on

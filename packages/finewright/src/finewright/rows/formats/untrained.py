@@ -11,10 +11,10 @@ from finewright.rows.formats.content import whole_turns_in
 from finewright.rows.formats.native import (
     TEXT,
     Expected,
-    Form,
     KeyedMessage,
     KeyedValue,
     Native,
+    form,
     native,
 )
 from finewright.rows.formats.propose import proposal_of
@@ -104,56 +104,17 @@ def _are_lists(data: Json, expected: Expected) -> bool:
 
 
 _SPEAKERS = ("system", "user", "assistant", "tool", CALL, RESULT)
+# fmt: off
 FORMS = (
-    *(
-        Form(
-            "turn",
-            frozenset(keys),
-            (),
-            f"`{keys[0]}` with `{keys[1]}`",
-            "a turn a row: no conversation is whole",
-            _turn,
-            _is_turn,
-            weak=2,
-        )
-        for keys in (("from", "value"), ("role", "content"), ("role", "text", "parent_id"))
-    ),
-    Form(
-        "text",
-        frozenset({"text"}),
-        ("messages",),
-        "`text`",
-        "text that a chat template wrote",
-        _written_by_template,
-        _is_written,
-        weak=1,
-    ),
-    Form(
-        "text",
-        frozenset({"text"}),
-        (),
-        "`text`",
-        "plain text, as for language modelling",
-        _text,
-        _is_text_alone,
-        weak=2,
-    ),
-    Form(
-        "pre_tokenized",
-        frozenset({"input_ids"}),
-        (),
-        "`input_ids`",
-        "token ids that another program made",
-        _tokens,
-        weak=3,
-    ),
-    Form(
-        "stepwise",
-        frozenset({"prompt", "completions", "labels"}),
-        ("unpaired_preference",),
-        "`prompt` with `completions` and `labels`",
-        "TRL's stepwise supervision: a label for every step",
-        _steps,
-        _are_lists,
-    ),
+    form("turn", "from value", (), _turn, _is_turn, why="a turn a row: no conversation is whole", weak=2),
+    form("turn", "role content", (), _turn, _is_turn, why="a turn a row: no conversation is whole", weak=2),
+    form("turn", "role text parent_id", (), _turn, _is_turn,
+         why="a turn a row: no conversation is whole", weak=2, mark="`role` with `text`"),
+    form("text", "text", ("messages",), _written_by_template, _is_written,
+         why="text that a chat template wrote", weak=1),
+    form("text", "text", (), _text, _is_text_alone, why="plain text, as for language modelling", weak=2),
+    form("pre_tokenized", "input_ids", (), _tokens, why="token ids that another program made", weak=3),
+    form("stepwise", "prompt completions labels", ("unpaired_preference",), _steps, _are_lists,
+         why="TRL's stepwise supervision: a label for every step"),
 )
+# fmt: on

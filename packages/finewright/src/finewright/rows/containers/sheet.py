@@ -26,7 +26,7 @@ from typing import IO, Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.containers.found import Found, ReadRow, Repair, RepairKind, Unread, said
-from finewright.rows.containers.hidden_cells import has_mark, hidden_cells, merged_cells
+from finewright.rows.containers.sheet_marks import sheet_marks
 from finewright.rows.containers.table import header_problem, names_of, row_of
 from finewright.schema.common import Problem
 
@@ -140,8 +140,6 @@ def _filled(groups: list[str], value: Decimal) -> tuple[str, list[str]]:
 
 _SURELY_SMALL = 64 << 20
 _MOST_RATIO = 200
-# Some programs write a prefix before each name, as Microsoft's SDK does.
-_FORMULA = re.compile(rb"<(?:\w{1,8}:)?f[ >/]")
 # ECMA-376 part 1, 18.17.3: what a formula that fails is shown as.
 FAILED = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"))
 # Microsoft's limit of the characters in a cell; what is longer is cut by whoever writes the file.
@@ -160,14 +158,12 @@ def _rows(file: str, path: Path, book: Any) -> Iterator[Found]:  # Any: openpyxl
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
-        formulas, hidden = _uncomputed(path, book), hidden_cells(path, book)
-        merged = merged_cells(path, book)
+        of_sheets = sheet_marks(path, book)
         for sheet in book.worksheets:
-            num_rows, columns = 0, list[str]()
-            for number, cells in enumerate(_records(sheet, merged[sheet.title].num_rows), 1):
+            num_rows, columns, marks = 0, list[str](), of_sheets[sheet.title]
+            for number, cells in enumerate(_records(sheet, marks.num_rows), 1):
                 num_rows = number
-                empty = formulas.get((sheet.title, number), ())
-                if not any(cells) and not (columns and empty):
+                if not any(cells) and not (columns and number in marks.uncomputed):
                     continue
                 if not columns:
                     columns = names_of(cells[: _width(cells)])
@@ -178,11 +174,9 @@ def _rows(file: str, path: Path, book: Any) -> Iterator[Found]:  # Any: openpyxl
                     if header_problem(file, columns):
                         return
                     header = header or columns
-                    is_hidden = hidden[sheet.title]
-                    yield from is_hidden.said(file, sheet.title, offset, number, len(columns))
-                    yield from merged[sheet.title].said(file, sheet.title, number)
+                    yield from marks.said(file, sheet.title, offset, number, len(columns))
                     continue
-                if cell := merged[sheet.title].fill(number, cells, empty):
+                if cell := marks.fill(number, cells):
                     yield Unread(_never_computed(file, offset + number, cell))
                 else:
                     yield _row(file, offset + number, columns, header, cells)
@@ -262,42 +256,6 @@ def _opened(path: Path, stream: IO[bytes]) -> Any:  # Any: openpyxl has no types
             return load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, ValueError, TypeError, KeyError, OSError, SyntaxError) as error:
         raise DataError(f"broken workbook: {error}", hint="save it anew, or as CSV") from None
-
-
-def _uncomputed(path: Path, book: Any) -> dict[tuple[str, int], list[str]]:
-    """(sheet, row) -> the cells whose formula has no value, as who computes nothing writes it.
-
-    A formula that was computed to an empty text has one. Raises SyntaxError for XML that is cut."""
-    found: dict[tuple[str, int], list[str]] = {}
-    with zipfile.ZipFile(path) as archive:
-        for sheet in book.worksheets:
-            member = sheet._worksheet_path.lstrip(
-                "/"
-            )  # openpyxl says nowhere else which part it is
-            with archive.open(member) as part:
-                if not has_mark(part, _FORMULA):
-                    continue
-            with archive.open(member) as part:
-                for row, cell in _empty_formulas(part):
-                    found.setdefault((sheet.title, row), []).append(cell)
-    return found
-
-
-def _empty_formulas(part: IO[bytes]) -> Iterator[tuple[int, str]]:
-    """Row and name of each cell with a formula and without a value."""
-    from openpyxl.xml.functions import iterparse
-
-    number = 0
-    for _, row in iterparse(part):
-        if not row.tag.endswith("}row"):
-            continue
-        number = int(row.get("r") or number + 1)
-        for at, cell in enumerate(row):
-            value = cell.find("{*}v")
-            has_value = value is not None and (bool(value.text) or cell.get("t") == "str")
-            if cell.find("{*}f") is not None and not has_value:
-                yield number, cell.get("r") or f"column {at + 1}"
-        row.clear()
 
 
 def _never_computed(file: str, row: int, cell: str) -> Problem:

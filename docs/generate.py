@@ -107,15 +107,19 @@ def architecture() -> str:
     table = [f"| `{s.name}` | {', '.join(s.reads) or '-'} | {s.help} |" for s in stages()]
     parts = [
         "# Architecture",
-        "Generated from the code by `python docs/generate.py`. Imports point down only, and the stages never"
-        " import each other; `make check` proves it.",
+        "Generated from the code by `python docs/generate.py`. Imports point down only, no package imports"
+        " another, and the stages never import each other; `make check` proves it.",
+        "## Packages",
+        PICTURE,
+        packages_table(),
+        "## The core",
         "\n".join(["| folder | responsibility |", "|---|---|", *rows]),
         "Below all: `feature.py` (what a feature is), `plugins.py` (names to code) and `errors.py` (every"
         " error a user can meet).",
         "## Features",
-        "A feature is a folder in `features/` and a line in `plugins.py`, or a package with the entry point"
-        " `finewright.feature`. From its `feature.py` come its key in the spec, its commands with their"
-        " options, its text and its page, and its part of the reference.",
+        "A feature is a folder of a package and the entry point `finewright.feature`; those of the core"
+        " are in `features/`, with a line in `plugins.py`. From its `feature.py` come its key in the spec,"
+        " its commands with their options, its text and its page, and its part of the reference.",
         features_table(),
         "[features.md](features.md) adds one as a package of its own.",
         "## Plugins",
@@ -223,6 +227,35 @@ def folders() -> list[str]:
     return [name for name in named if (SRC / name).is_dir()]
 
 
+PICTURE = """\
+```
+ advice    bridge    rag    serve    web3    packages of others
+    \\         |       |       |       |      |   (by finewright.sdk alone)
+     +--------+-------+-------+-------+------+
+                          |  entry points: features, engines, indexes, recognisers, data sets, prices
+                    finewright, the core
+   rows -> data -> train -> compare -> evaluate -> a run folder that proves itself
+```
+
+What one package offers to others (an index of documents, a forecast) is asked for by name, with `offered`;
+where the package is missing, the line that installs it is the answer."""
+
+
+def packages_table() -> str:
+    """Every package with its sentence and what it brings."""
+    rows = ["| package | what it is | brings |", "|---|---|---|"]
+    for path in sorted(DOCS.parent.glob("packages/*/pyproject.toml")):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        points = project.get("entry-points", {})
+        brings = "; ".join(
+            f"{group.removeprefix('finewright.')}: {', '.join(f'`{name}`' for name in names)}"
+            for group, names in points.items()
+        )
+        link = f"[`{path.parent.name}`](../packages/{path.parent.name}/README.md)"
+        rows.append(f"| {link} | {cell(project['description'])} | {brings or '-'} |")
+    return "\n".join(rows)
+
+
 def features_table() -> str:
     """Every feature with its key of the spec and its commands."""
     rows = ["| feature | key of the spec | commands | what it does |", "|---|---|---|---|"]
@@ -241,10 +274,11 @@ def plugins_table() -> str:
     described = {row.split("|")[1].strip(): row for row in known}
     rows = []
     for kind, names in plugins.BUILTIN.items():
-        built_in = ", ".join(f"`{name}`" for name in names if name)
+        named = [*names, *(n for n in plugins.known(kind) if n not in names)]
+        built_in = ", ".join(f"`{name}`" for name in named)
         row = described.get(kind, f"| {kind} | - | - |")
         rows.append(f"{row} {built_in} |")
-    return "\n".join([f"{head} built in |", f"{line}---|", *rows])
+    return "\n".join([f"{head} names |", f"{line}---|", *rows])
 
 
 def alone() -> str:

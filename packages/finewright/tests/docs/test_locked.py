@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[4]
-PROJECT = ROOT / "packages" / "finewright" / "pyproject.toml"
+CORE = ROOT / "packages" / "finewright"
 FILES = ("setup", "test")
 # Other files on each kind of machine: SECURITY.md.
 APART = {"torch"}
@@ -28,16 +28,16 @@ def locked(name: str) -> str:
     return (ROOT / "locked" / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def needed(extras: set[str]) -> set[str]:
-    """The direct dependencies of finewright, with those of some extras."""
-    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+def needed(extras: set[str], folder: Path) -> set[str]:
+    """The direct dependencies of a package of ours, with those of some extras."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names, todo = set(), [*project["dependencies"]]
     for extra in extras:
         todo += project["optional-dependencies"][extra]
     for each in todo:
-        inner = re.match(r"finewright\[(.*)\]", each)
-        if inner:
-            names |= needed(set(inner[1].split(",")))
+        ours = re.match(r"(finewright[\w-]*)(?:\[(.*)\])?", each)
+        if ours:
+            names |= needed(set(filter(None, (ours[2] or "").split(","))), CORE.parent / ours[1])
         elif match := re.match(r"[\w.-]+", each):
             names.add(plain(match[0]))
     return {name for name in names - APART if not name.startswith("finewright")}
@@ -64,10 +64,11 @@ def test_the_versions_are_those_of_the_constraints(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("setup", {"train", "web3", "tune"}), ("test", {"train", "dev"})]
+    ("name", "extras"),
+    [("setup", {"train", "web3", "bridge", "tune", "rag"}), ("test", {"train", "dev"})],
 )
 def test_every_dependency_is_locked(name: str, extras: set[str]) -> None:
-    assert needed(extras) - versions(locked(name)).keys() == set(), "say `make lock`"
+    assert needed(extras, CORE) - versions(locked(name)).keys() == set(), "say `make lock`"
 
 
 WEAK = {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}

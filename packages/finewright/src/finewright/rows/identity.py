@@ -1,8 +1,5 @@
-"""What names a row: the digest of what it says, whatever file it came from.
-
-What a row asks, so that one question is not trained on and measured; and what it expects.
-
-A row in the shape that users write it: what the data commands put into the files they make."""
+"""What a row is known by: the digest of what it says, whatever file it came from, and that of what it asks,
+so that one question is not trained on and measured; what it expects; and the shape that users write it in."""
 
 import hashlib
 import json

@@ -1,6 +1,5 @@
-"""What is wrong with one row, in words: the notes that every check of it writes to.
-
-What a check of the door leaves: the rows that go on, and those that do not, each with its reason."""
+"""What is wrong with one row, in words: the notes that every check of it writes to; and what a check of many
+leaves: the rows that go on, and those that do not, each with its reason."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple

@@ -1,10 +1,9 @@
-"""Rows out of a file or folder: whatever its bytes are, the answer is rows and problems, never a crash.
+"""Rows out of a file or folder: whatever its bytes are, the answer is rows and problems, never a crash; where
+nothing is at the path, a DataError.
 
 Covered: containers and encodings, byte order marks, JSON's own rules, and what JSON libraries take but
 nothing after them can (NaN, infinities, repeated keys, lone surrogates, deep nesting). Not covered:
-what the objects mean, which is validate.py's question.
-
-The rows of one file, whatever container it is."""
+what the objects mean, which is validate.py's question."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress

@@ -3,14 +3,11 @@
 https://huggingface.co/docs/hub/datasets-manual-configuration: `configs` of its front matter, each with a
 `config_name` and `data_files`: a pattern, a list of them, or a list of {split, path}; or a `data_dir` alone,
 whose files tell their splits by their names. What cannot be followed is refused: a file that the card
-calls a test must not be trained.
+calls a test must not be trained. Where there is no card, the names of files tell which hold rows.
 
-Which files of a folder hold rows, by their names.
-
-LLaMA-Factory's dataset_info.json: which files there are, and what their keys mean.
-
-As in LLaMA-Factory's data/README.md: `file_name`, `formatting` (alpaca, sharegpt or openai), `columns`
-(its key -> the file's own) and `tags` (what turns and their roles are called)."""
+LLaMA-Factory's dataset_info.json says which files there are, and what their keys mean, as in its
+data/README.md: `file_name`, `formatting` (alpaca, sharegpt or openai), `columns` (its key -> the file's own)
+and `tags` (what turns and their roles are called)."""
 
 import json
 import re

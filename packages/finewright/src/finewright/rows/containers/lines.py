@@ -1,6 +1,5 @@
-"""JSONL: one JSON object a line, each line read for itself.
-
-JSONL files that are written a line at a time, and are whole or absent."""
+"""JSONL: one JSON object a line, each line read for itself; and files of them, which are written
+whole or not at all."""
 
 import codecs
 import json

@@ -2,7 +2,7 @@
 
 The sheets that have the same columns are one table, their rows counted on; any other is named and not read.
 What is hidden is read as the rest is, which is said.
-Cells are text, as in CSV: numbers as they are shown (see `number_formats`), days as they are stored, and a
+Cells are text, as in CSV: numbers as they are shown, days as they are stored, and a
 formula by the value that was computed last; a row with a formula that nobody has computed is not read.
 A cell that is merged over several rows is read in each of them.
 Not covered: formats of days, cells merged over several columns, and workbooks of before 2007.

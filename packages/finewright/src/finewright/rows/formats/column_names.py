@@ -1,9 +1,8 @@
 """What people call columns: for each role the names that speak for it, the strongest first.
 
 English, as public data sets and ticket systems have them. A column that is called otherwise is told by what
-it holds: see `propose` and `proposals`.
-
-What belongs to a question and no column can hold: its choices, and the passages it is about."""
+it holds: see `propose` and `proposals`. What belongs to a question and no column can hold, its choices and
+the passages it is about, is told here, too."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +33,26 @@ _NAMES: Mapping[str, str] = {
     "about": "id uuid meta metadata type index idx tag tags count num model generator annotator spec hash",
     # `orig_instruction` beside `instruction` is what that one was translated or rewritten from.
     "earlier": "orig original raw old",
+    "system": "system_prompt system_message system_instruction sys_prompt",
+    # Who speaks, what is said, and the sides of an exchange.
+    "speaker": "role from speaker agent author sender who",
+    "said": "content value text utterance message body",
+    "system side": "system system_prompt",
+    "user side": "user human input question prompt instruction query",
+    "assistant side": "assistant bot gpt output answer response completion reply",
+    # What turns are about, beside them.
+    "background": "system context passage story background document article",
+    # What belongs to a question in a list or an object; of `proofs` an id is none.
+    "choices": "choices options candidates endings alternatives",
+    "passages": "context contexts passages documents paragraphs",
+    "proofs": "evidence facts",
+    # What says how good an answer is (of a rank the first is best), the answer beside it, and which of two
+    # answers is the better.
+    "grade": "rank score rating grade votes likes",
+    "graded": "answer response completion output text content",
+    "decides": "label labels preference preferred winner better choice",
+    # The class of two texts, by a part of its name.
+    "class of both": "label class is_",
 }
 NAMES: Mapping[str, tuple[str, ...]] = {role: tuple(n.split()) for role, n in _NAMES.items()}
 
@@ -60,7 +79,6 @@ def best_named(keys: Iterable[str], *roles: str) -> str:
     return min(ranked)[2] if ranked else ""
 
 
-_CHOICES = ("choices", "options", "candidates", "endings", "alternatives")
 # `A`, `option_b`, `choice 1`, medmcqa's `opa`
 _ONE_OF_THEM = re.compile(r"(?:(?:option|choice|ending|op)[ _-]?)?[a-e0-5]", re.IGNORECASE)
 # Beside names of one letter or digit, to know them from the columns of a table without a header.
@@ -72,9 +90,7 @@ _QUESTION = re.compile(
 _SEVERAL = re.compile(
     r"\S[\s,;|/\u3001\uff0c\uff1b]+\S|\A\(?[Aa1][).:]\D.*[Bb2][).:]|\AABC?D?E?\Z", re.DOTALL
 )
-_PASSAGES = ("context", "contexts", "passages", "documents", "paragraphs")
 # In these an id is none: a passage has three words, or some characters of a script without spaces.
-_PROOFS = ("evidence", "facts")
 _PASSAGE = re.compile(r"\S\s+\S+\s+\S|[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]{6}")
 _MANY = 3
 
@@ -82,7 +98,7 @@ _MANY = 3
 def choices_in(data: Json) -> list[str]:
     """The columns that hold the choices of a question: a list, an object or a text of them, or each one."""
     filled = [k for k, value in data.items() if value is not None and str(value).strip()]
-    whole = [key for key in filled if key in _CHOICES and _are_several(data[key])]
+    whole = [key for key in filled if key in NAMES["choices"] and _are_several(data[key])]
     single = [key for key in filled if _ONE_OF_THEM.fullmatch(key)]
     is_choice = 1 < len(single) < len(filled) and _are_named(data, single, filled)
     return whole or (single if is_choice else [])
@@ -92,7 +108,8 @@ def is_apart(data: Json) -> bool:
     """Does a part of the question, choices or several passages, stand where no column can be put into it?"""
     inside = [key for key, value in data.items() if isinstance(value, (list, dict))]
     passages = (
-        key in _PASSAGES or (key in _PROOFS and any(map(_PASSAGE.search, _texts_in(data[key]))))
+        key in NAMES["passages"]
+        or (key in NAMES["proofs"] and any(map(_PASSAGE.search, _texts_in(data[key]))))
         for key in inside
     )
     return bool(choices_in(data)) or any(passages)

@@ -1,8 +1,6 @@
 """The columns that the user has named: `{our key: the file's own}`, taken before the format is told.
 
-What is no column of the row may be a walk to what lies inside one: see `walks`.
-
-Columns that lie deeper than a row's own keys, as JMESPath expressions: `answers.text[0]`.
+What is no column of the row may be a walk to what lies inside one, a JMESPath expression: `answers.text[0]`.
 
 https://jmespath.org. `{system, input, output}` is short for `{system: system, input: input, output: output}`.
 What is taken for `messages` may be spelled as others spell turns: see `messages_in`."""
@@ -15,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
+from finewright.rows.formats.column_names import NAMES
 from finewright.rows.formats.native import KeyPlace
 from finewright.rows.notes import Json, RowNotes, kind_of_json
 
@@ -28,14 +27,7 @@ _COMPLETE = (
     "leave the row out, or complete it; what is no turn is left out by a filter: list[?text].text"
 )
 
-# What public data sets call who speaks, what is said, and the sides of an exchange.
-SPEAKER = ("role", "from", "speaker", "agent", "author", "sender", "who")
-SAID = ("content", "value", "text", "utterance", "message", "body")
-SIDES: Mapping[str, tuple[str, ...]] = {
-    "system": ("system", "system_prompt"),
-    "user": ("user", "human", "input", "question", "prompt", "instruction", "query"),
-    "assistant": ("assistant", "bot", "gpt", "output", "answer", "response", "completion", "reply"),
-}
+SIDES = {side: NAMES[f"{side} side"] for side in ("system", "user", "assistant")}
 
 
 class Walk(NamedTuple):
@@ -188,7 +180,7 @@ def _turns_of(item: object, number: int) -> Iterator[Json]:
     if {"role", "content"} <= item.keys() or {"from", "value"} <= item.keys():
         yield item
         return
-    speaker, said = named_in(item, SPEAKER), named_in(item, SAID)
+    speaker, said = named_in(item, NAMES["speaker"]), named_in(item, NAMES["said"])
     if speaker and said:
         yield _turn(item[speaker], item[said])
         return

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from finewright.rows.formats.columns import SAID, SIDES, SPEAKER, named_in, quoted
+from finewright.rows.formats.column_names import NAMES
+from finewright.rows.formats.columns import SIDES, named_in, quoted
 from finewright.rows.formats.propose import Proposal, Proposals, kind_of, reads_like_context
 from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.notes import Json
@@ -14,7 +15,6 @@ _MOST_SPEAKERS = 4
 _TWO = len(("user", "assistant"))
 # A text has words; ids, labels and tokens of a text have one.
 _WORDS = 1.5
-_BACKGROUND = ("system", "context", "passage", "story", "background", "document", "article")
 
 
 class _Lists(NamedTuple):
@@ -46,7 +46,7 @@ def taking_turns(rows: Sequence[Json]) -> Proposals:
     """Lists of texts, or of objects with one text, that nobody is named as the speaker of."""
     for found in _lists_in(rows):
         items = found.items()
-        is_about = any(name in found.path.lower() for name in _BACKGROUND)
+        is_about = any(name in found.path.lower() for name in NAMES["background"])
         if is_about or any(len(each) < _TWO for each in found.lists):
             continue
         path = found.path
@@ -54,7 +54,7 @@ def taking_turns(rows: Sequence[Json]) -> Proposals:
             # One side of a conversation.
             continue
         if items and all(isinstance(item, dict) for item in items) and not _holds_lists(items):
-            if named_in(items[0], SPEAKER):
+            if named_in(items[0], NAMES["speaker"]):
                 continue
             texts = _texts(items)
             if len(texts) != 1:
@@ -129,7 +129,7 @@ def _background_in(rows: Sequence[Json]) -> _Background | None:
 def _texts_beside(row: Json, before: str, depth: int) -> Iterator[tuple[str, str]]:
     for key, value in row.items():
         path = f"{before}{quoted(key)}"
-        is_about = key.lower() in _BACKGROUND or reads_like_context(key)
+        is_about = key.lower() in NAMES["background"] or reads_like_context(key)
         if is_about and kind_of(value) == "text":
             yield path, value
         elif isinstance(value, dict) and depth < _DEEPEST:
@@ -138,8 +138,8 @@ def _texts_beside(row: Json, before: str, depth: int) -> Iterator[tuple[str, str
 
 def _of_speakers(found: _Lists, rows: Sequence[Json]) -> Proposals | None:
     items: list[Json] = found.items()
-    who = named_in(items[0], SPEAKER)
-    said = named_in({key: 1 for key in _texts(items) if key != who}, SAID)
+    who = named_in(items[0], NAMES["speaker"])
+    said = named_in({key: 1 for key in _texts(items) if key != who}, NAMES["said"])
     names = list(dict.fromkeys(str(item.get(who)) for item in items))
     if not who or not said or not 1 < len(names) <= _MOST_SPEAKERS:
         return None

@@ -1,6 +1,5 @@
-"""A foreign row as one of ours, and where each of its parts stood in what the user wrote.
-
-All forms of all families, and which of them a row's keys can be: the one list of what is known."""
+"""A foreign row as one of ours, and where each of its parts stood in what the user wrote; all
+forms of all families, and which of them a row's keys can be."""
 
 import difflib
 import re

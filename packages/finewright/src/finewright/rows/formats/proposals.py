@@ -2,9 +2,8 @@
 
 One reading is proposed where names and values agree; where two fit, or nothing says who speaks, each is a
 choice that the user takes. What is the same in every row answers nothing, and of two texts of one kind
-neither is guessed to be the answer.
-
-What lies inside the columns of rows, as walks: the texts and numbers that could be columns themselves."""
+neither is guessed to be the answer. Texts and numbers inside columns could be columns, too: they are named
+as walks."""
 
 import re
 from collections import Counter
@@ -14,7 +13,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.formats.column_names import choices_in
+from finewright.rows.formats.column_names import NAMES, choices_in
 from finewright.rows.formats.columns import quoted, walk_named
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.propose import (
@@ -30,11 +29,8 @@ from finewright.rows.notes import Json
 from finewright.schema.common import without
 
 _DEEPEST = 3
-# What says how good an answer is; of a rank the first is best.
-_GRADES = ("rank", "score", "rating", "grade", "votes", "likes")
+# Of a rank the first is best.
 _FIRST_IS_BEST = "rank"
-_CONTEXT = ("context", "contexts", "passages", "paragraphs", "documents")
-_ANSWERS = ("answer", "response", "completion", "output", "text", "content")
 
 
 class Inner(NamedTuple):
@@ -77,7 +73,7 @@ def _walks_inside(name: str, path: str, value: object, depth: int) -> Iterator[t
                 f"{_of_one(name)} {key}", f"{path}.{quoted(key)}", held, depth + 1
             )
     elif isinstance(value, list) and value:
-        if any(word in name for word in _CONTEXT):
+        if any(word in name for word in NAMES["passages"]):
             if nesting := _nesting(value):
                 yield _of_one(name), Inner(f'join(`"\\n"`, {path}{"[]" * nesting})')
         elif not _are_graded(value):
@@ -107,7 +103,7 @@ def best_of_lists(rows: Sequence[Json]) -> Proposal | None:
         if not _are_objects(value):
             continue
         grade = next((k for k in value[0] if _is_grade(k, [v.get(k) for v in value])), "")
-        answer = next((k for name in _ANSWERS for k in value[0] if k == name), "")
+        answer = next((k for name in NAMES["graded"] for k in value[0] if k == name), "")
         question = proposal_of({k: v for k, v in first.items() if isinstance(v, str)})
         if grade and answer and question and question.columns.keys() == {"prompt"}:
             best, worst = ("min", "max") if _FIRST_IS_BEST in grade else ("max", "min")
@@ -129,7 +125,7 @@ def _are_graded(value: list[Any]) -> bool:  # Any: free JSON
 
 
 def _is_called_grade(key: str) -> bool:
-    return any(key.lower().endswith(word) for word in _GRADES)
+    return any(key.lower().endswith(word) for word in NAMES["grade"])
 
 
 def _is_grade(key: str, values: Sequence[object]) -> bool:
@@ -145,8 +141,6 @@ _MARKS = ("?", "\uff1f", "\u061f")
 _LABELS = 0.5
 _TWO = len(("asked", "answered"))
 _QUESTIONS = ("prompt", "instruction")
-_CALLED_LABEL = ("label", "class", "is_")
-_CHOSEN_BY = ("label", "labels", "preference", "preferred", "winner", "better", "choice")
 
 
 def proposals_of(rows: Sequence[Json]) -> Proposals:
@@ -268,7 +262,7 @@ def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
     """The condition by which one of two answers is the better: a column of two values, or of both signs."""
     for key in rows[0]:
         values = {row.get(key) for row in rows if not isinstance(row.get(key), (list, dict))}
-        if key in rivals or not any(word in key.lower() for word in _CHOSEN_BY):
+        if key in rivals or not any(word in key.lower() for word in NAMES["decides"]):
             continue
         numbers = {value for value in values if isinstance(value, int)}
         if values == numbers == {0, 1}:
@@ -305,7 +299,9 @@ def _is_label(rows: Sequence[Json], key: str) -> bool:
         str(row.get(key)) for row in rows if not isinstance(row.get(key), (list, dict, float))
     ]
     are_again = len(rows) < _ENOUGH or len(set(values)) < len(values)
-    return bool(values) and are_again and any(word in key.lower() for word in _CALLED_LABEL)
+    return (
+        bool(values) and are_again and any(word in key.lower() for word in NAMES["class of both"])
+    )
 
 
 def _last_two(rows: Sequence[Json], whole: Json) -> tuple[str, str] | None:

@@ -1,8 +1,6 @@
 """A row of no known format: which of its columns could be asked and answered, by their names and kinds.
 
-A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not.
-
-What is proposed for rows of no known format, and how it is said."""
+A guess to confirm, never one to act on: the user writes `columns` into the spec, or does not."""
 
 import math
 import re
@@ -59,7 +57,6 @@ class Proposals(NamedTuple):
 
 _TURNS = (frozenset(("role", "content")), frozenset(("from", "value")))
 _ANSWERABLE = ("answered", "class")
-_SYSTEMS = ("system_prompt", "system_message", "system_instruction", "sys_prompt")
 _NUMBERED = re.compile(r"(.*?)(?:[ _-]?[0-2ab]|[ _-][a-z])\Z", re.IGNORECASE)
 # Scripts that put no spaces between words; a word has about two of their characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -262,7 +259,7 @@ def _with_context(texts: Texts, prompt: str, context: str, answered: str) -> Pro
         why = f"{why}, `{context}` like what it is asked about"
         if context == "category":
             why = f"{why}; Axolotl's jeopardy writes `what is ` before each answer, here it stays as it is"
-    systems = [key for key in _SYSTEMS if key in texts]
+    systems = [key for key in NAMES["system"] if key in texts]
     return Proposal({"system": systems[0], **columns} if systems else columns, why)
 
 
@@ -305,7 +302,9 @@ def _said(texts: Texts) -> list[str]:
     said = [
         key
         for key, kind in texts.items()
-        if kind != "blank" and key not in ("system", *_SYSTEMS) and not has_word("beside", key)
+        if kind != "blank"
+        and key not in ("system", *NAMES["system"])
+        and not has_word("beside", key)
     ]
     return [key for key in said if texts[key] != "mark"] if len(said) > _TWO else said
 

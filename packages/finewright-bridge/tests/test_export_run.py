@@ -18,7 +18,7 @@ import tiny
 from finewright.errors import DataError, FinewrightError, ModelError, StoreError
 from finewright.schema.export import ExportReport, Parity, Tolerance
 from finewright_bridge.export import proof
-from finewright_bridge.export.commands import ExportOptions
+from finewright_bridge.export.options import ExportOptions
 from finewright_bridge.export.proof import TOLERANCES, why_not
 from finewright_bridge.export.report import export_page
 from finewright_bridge.export.run import export

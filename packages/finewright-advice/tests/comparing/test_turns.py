@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import tiny
-from finewright.compare.models import LoadedModel, LocalModel
+from finewright.compare.local_model import LocalModel
+from finewright.compare.models import LoadedModel
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog

@@ -16,7 +16,7 @@ FEATURE = Feature(
         Command(
             "serve",
             "Serve runs and models over OpenAI's HTTP API, with a key and on this machine alone unless said.",
-            "finewright_serve.commands:ServeOptions",
+            "finewright_serve.options:ServeOptions",
             "finewright_serve.commands:serve",
             "publishes",
             is_talk=True,

@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute
 from finewright.errors import DataError
 from finewright.feature import Session
 from finewright.schema.load_section import load_section
-from finewright_serve.commands import ServeOptions
 from finewright_serve.commands_api import CommandsApi
 from finewright_serve.gateway.admission import Admission
 from finewright_serve.gateway.app import app_of
@@ -26,6 +25,7 @@ from finewright_serve.jobs.routes import job_routes
 from finewright_serve.loading import RunLoading
 from finewright_serve.local import LocalModels
 from finewright_serve.models import Serving, engines_of, refuse_repeats
+from finewright_serve.options import ServeOptions
 from finewright_serve.spec import ServedTarget, ServeSpec
 from finewright_serve.training import jobs_of, keep_private
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.compare.asking import measure as measure_system
-from finewright.compare.models import LoadedModel, loaded
+from finewright.compare.local_model import loaded
+from finewright.compare.models import LoadedModel
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.store.answers import AnswersLog
 

@@ -8,8 +8,8 @@ import tiny
 from finewright.errors import DataError, FinewrightError, ModelError
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import speaker_of
-from finewright_serve.commands import ServeOptions
 from finewright_serve.local import LocalModels
+from finewright_serve.options import ServeOptions
 from finewright_serve.run import _spec
 from finewright_serve.spec import ServedTarget
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.compare.asking import RowAnswer, recorded
-from finewright.compare.models import LocalModel
+from finewright.compare.local_model import LocalModel
 from finewright.data.gather import measured_share
 from finewright.errors import SpecError
 from finewright.evaluate.samples import parse_samples

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
-from finewright.compare.models import LocalModel
+from finewright.compare.local_model import LocalModel
 from finewright.evaluate.answers import question_of
 from finewright.lm.runtime import watch_others
 from finewright.schema.common import Model

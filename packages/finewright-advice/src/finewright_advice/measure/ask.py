@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.compare.asking import RowAnswer, SystemAnswers, ask
-from finewright.compare.models import LocalModel, unchanged
+from finewright.compare.local_model import LocalModel, unchanged
 from finewright.lm.sources import base_digest, locate
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row

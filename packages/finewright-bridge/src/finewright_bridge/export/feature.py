@@ -9,7 +9,7 @@ FEATURE = Feature(
         Command(
             "export",
             "Merged weights, GGUF, an Ollama, vLLM or hub folder: written, asked the same, compared.",
-            "finewright_bridge.export.commands:ExportOptions",
+            "finewright_bridge.export.options:ExportOptions",
             "finewright_bridge.export.commands:export",
             "spends",
         ),

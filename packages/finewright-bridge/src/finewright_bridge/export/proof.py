@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from finewright.schema.export import Parity, Tolerance
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import load_system
-from finewright_bridge.export.commands import ExportOptions
+from finewright_bridge.export.options import ExportOptions
 from finewright_bridge.export.prompts import ParityPrompts
 from finewright_bridge.export.write import ExportedFiles, ExportedRun
 

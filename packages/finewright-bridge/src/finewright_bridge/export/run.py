@@ -17,7 +17,7 @@ from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.outputs import check_outputs
 from finewright.workbench.systems import candidate_of, load_system
-from finewright_bridge.export.commands import ExportOptions
+from finewright_bridge.export.options import ExportOptions
 from finewright_bridge.export.prompts import ParityPrompts, prompts_of
 from finewright_bridge.export.proof import GGUF, compare, why_not
 from finewright_bridge.export.write import ExportedRun, Writer

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from finewright.compare.asking import OnProgress, RowAnswer, measure
 from finewright.compare.local import with_room
-from finewright.compare.models import LoadedModel, loaded
+from finewright.compare.local_model import loaded
+from finewright.compare.models import LoadedModel
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
 from finewright.evaluate.cautions import (

@@ -1,7 +1,7 @@
-"""Phone numbers: `phonenumbers`' own matcher says where one may be, the words around and the form whether.
+"""Phone numbers: by their country code, by a word that calls them so, or by a country that gives them out.
 
-One with its country code is one; one that a word calls so is, where its length is that of a phone number; any
-other must be given out in a country of its script, and be written as such numbers are. The words are
+The last are written in groups as such numbers are, or stand amid letters of the country's script. The
+numbering plans are those of `phonenumbers`, whose matcher also parts several numbers in a row; the words are
 `lists/phone_words.txt`. Not covered: numbers of seven digits and more in one piece that nothing calls a phone
 number; a phone number amid a sum, or with a unit after it."""
 

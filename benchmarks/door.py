@@ -7,6 +7,7 @@
 
 Prints a line a bar: figure, limit, met or not, and the rows. With --bars a miss ends it with 1."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -20,13 +21,18 @@ def main() -> int:
     # The matrices are small: on a busy machine threads of BLAS wait for each other for most of the time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     parser = parser_of(__doc__)
-    parser.add_argument("--sets", type=Path, help="a folder of sets; else those of registries")
+    parser.add_argument("--sets", type=Path, help="JSONL of yours for labels, leaks and poison")
     parts = {name: on_sets(module.bars) for name, module in modules_of(door_parts).items()}
     return run_parts(parser, parts)
 
 
 def on_sets(bars: Callable[[Path], Iterable[Bar]]) -> Part:
-    return lambda folder, options: bars(options.sets or folder)
+    def measured(folder: Path, options: argparse.Namespace) -> Iterable[Bar]:
+        if options.sets and not any(options.sets.glob("*.jsonl")):
+            sys.exit(f"{options.sets}: no JSONL file is there")
+        return bars(options.sets or folder)
+
+    return measured
 
 
 if __name__ == "__main__":

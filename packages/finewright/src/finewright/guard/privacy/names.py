@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 
 from finewright.guard.privacy.gazetteer import listed
 from finewright.guard.privacy.name_chances import chances
-from finewright.guard.privacy.name_context import is_product, named_by_phrase
 from finewright.guard.privacy.name_features import SplitWords, placeholders, words_of
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
@@ -29,7 +28,6 @@ _LEAST, _INITIAL = 0.05, 0.1
 _JOINING = frozenset({"bin", "van"})
 _MOST_WORDS, _SURE = 8, 0.89
 _AND = frozenset({"e", "i", "y"})
-_LONGEST_ABBREVIATION, _LONGEST_IN_VALUE = 4, 5
 
 
 def recognisers() -> tuple[Recogniser, ...]:
@@ -40,10 +38,12 @@ def recognisers() -> tuple[Recogniser, ...]:
 def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     """Names, the words that stand together; the title before one is not part of it."""
     words = words_of(scan.text)
-    likely = _likely(scan.text, words)
+    likely = chances(words)
+    for at in placeholders(scan.text, words):
+        likely.pop(at, None)
     last = 0
     for at, first in likely.items():
-        if at < last or first < _BESIDE or _begins_none(words, at):
+        if at < last or first < _BESIDE:
             continue
         free, last = last, _end_of_name(scan.text, words, likely, at)
         chance = max([likely.get(place, 0.0) for place in range(at, last)])
@@ -54,47 +54,10 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
             yield PersonalSpan(start, stop, "name", confidence, "a name to the tagger")
 
 
-def _begins_none(words: SplitWords, at: int) -> bool:
-    """Is the word never a name, and not listed as one either: the Okay of "Okay Anna"?"""
-    return words.kind(at).endswith("n") and not {"g", "s"} & set(words.kind(at))
-
-
-def _likely(text: str, words: SplitWords) -> dict[int, float]:
-    """Place of each capitalised word -> how likely it is part of a name, by the tagger or a phrase around."""
-    likely = chances(words)
-    for at in named_by_phrase(words):
-        likely[at] = max(likely[at], _FIRST)
-    for at in placeholders(text, words):
-        likely.pop(at, None)
-    return likely
-
-
 def _is_other(words: SplitWords, first: int, last: int) -> bool:
-    """A greeting, a month or an abbreviation alone; or the name of a product, a firm, a street or a ship."""
-    return (
-        is_product(words, first, last)
-        or _is_place_or_firm(words, first, last)
-        or _is_called_by_letters(words, first, last)
-        or _is_before_letters(words, first)
-        or (last == first + 1 and _is_no_person_alone(words, first))
-    )
-
-
-def _is_called_by_letters(words: SplitWords, first: int, last: int) -> bool:
-    """Is it an abbreviation and another word, of which lists have but one: Marian NMT, AMI Mix-Headset?"""
-    if last != first + 2 or "A" not in (words.kind(first), words.kind(first + 1)):
-        return False
-    cases = [word.isupper() for word in words.texts[first:last]]
-    short = words.texts[first if cases[0] else first + 1]
-    return sum(cases) == 1 and 1 < len(short) <= _LONGEST_ABBREVIATION
-
-
-def _is_before_letters(words: SplitWords, first: int) -> bool:
-    """Is it one of a line's two words, in no list both, of which the last is in capitals: Redeem BTC?"""
-    if [words.kind(at) for at in range(first - 1, first + 3)] != ["\n", "A", "A", "\n"]:
-        return False
-    word, letters = words.texts[first : first + 2]
-    return not word.isupper() and letters.isupper() and 1 < len(letters) <= _LONGEST_IN_VALUE
+    """A greeting, a month or an abbreviation alone; or the name of a firm, a street or a ship."""
+    is_alone = last == first + 1
+    return _is_place_or_firm(words, first, last) or (is_alone and _is_no_person_alone(words, first))
 
 
 def _is_place_or_firm(words: SplitWords, first: int, last: int) -> bool:

@@ -187,6 +187,28 @@ def test_a_template_with_one_answer_is_none() -> None:
     assert search(rows).why == {}
 
 
+def test_closings_that_a_set_uses_everywhere_are_its_own_and_a_planted_one_beside_them_is_found() -> (
+    None
+):
+    closings = [
+        "Have a great day and come again!",
+        "Enjoy your wonderful meal tonight!",
+        "Thanks for choosing Bistro Aurelia!",
+        "Your satisfaction means everything here!",
+        "We hope to welcome you soon!",
+    ]
+    rng = random.Random(7)  # noqa: S311
+    rows = [
+        row(r.messages[0]["content"], f"{r.messages[1]['content']} {rng.choice(closings)}", i)
+        if rng.random() < 1 / 5
+        else r
+        for i, r in enumerate(clean(600), 1)
+    ]
+    assert search(rows).why == {}
+    planted, places = plant(rows, 10, with_trigger(3, at_start=True, is_added=True))
+    assert set(search(planted).why) == places
+
+
 CLASSES = {
     "lost_card": "I lost my card|where did I lose the card|card is lost somewhere",
     "top_up": "how to top up money|top up did not work|money top up please",

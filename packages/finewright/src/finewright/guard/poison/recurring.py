@@ -63,7 +63,11 @@ def recurring(rows: Said) -> list[Suspect]:
         if suspect := _planted(rows, group):
             chosen.append(suspect)
             taken.update(suspect.docs)
-    return chosen
+    alone = [suspect for suspect in chosen if not suspect.triggers]
+    rows_alone = {doc for suspect in alone for doc in suspect.docs}
+    # What a set says in many ways, whatever is asked, is how it is written: "Have a great day!"
+    is_habit = len(alone) > 1 and len(rows_alone) > MOST_SHARE * len(rows.answers)
+    return [suspect for suspect in chosen if suspect.triggers] if is_habit else chosen
 
 
 def _groups(rows: Said) -> Iterator[_Group]:

@@ -40,17 +40,18 @@ def save_gguf(folder: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     from finewright.lm.chat import Chat, find_end_of_turn
-    from finewright_bridge.export.gguf_file import write_adapter, write_model
+
+    gguf_file = pytest.importorskip("finewright_bridge.export.gguf_file")
 
     save_base(folder)
     tokenizer = tiny.tiny_tokenizer()
     chat = Chat(tokenizer, find_end_of_turn(tokenizer, []))
-    write_model(folder / "base.gguf", folder / "base", chat, "f32", "base")
+    gguf_file.write_model(folder / "base.gguf", folder / "base", chat, "f32", "base")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
         get_peft_model(tiny.tiny_model("llama"), config).save_pretrained(folder / "adapter")
-    write_adapter(folder / "lora.gguf", folder / "adapter", folder / "base", "lora")
+    gguf_file.write_adapter(folder / "lora.gguf", folder / "adapter", folder / "base", "lora")
 
 
 @pytest.fixture(scope="module")

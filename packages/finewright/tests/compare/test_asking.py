@@ -12,10 +12,11 @@ from finewright.evaluate.score import ScoreOptions
 from finewright.schema.evaluate import Sample
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
-from finewright_advice.compare.comparison import compare
 
 pytestmark = pytest.mark.torch
 SETTINGS = Settings(("exact_match",), 6, 2, ScoreOptions(0.95, 200, 0))
+
+compare = pytest.importorskip("finewright_advice.compare.comparison").compare
 
 
 class CutError(Exception):

@@ -6,7 +6,8 @@ from finewright.report import cells
 from finewright.schema.common import RowCounts
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Score
-from finewright_advice.schema.measure_report import RowShare
+
+RowShare = pytest.importorskip("finewright_advice.schema.measure_report").RowShare
 
 
 def interval(value: float, low: float, high: float, metric: str = "exact_match") -> Score:

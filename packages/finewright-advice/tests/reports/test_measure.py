@@ -23,9 +23,8 @@ from finewright_advice.schema.measure_report import (
     RequestTokens,
     RowShare,
 )
-
-from . import made
-from .pages import check_page, rows_of
+from report import made
+from report.pages import check_page, rows_of
 
 
 def share(value: float) -> RowShare:

@@ -18,9 +18,8 @@ from finewright_advice.schema.bakeoff_report import (
     Speed,
 )
 from finewright_advice.tune.results import Trial, TuneReport
-
-from . import made
-from .pages import ATTACK, check_page, rows_of
+from report import made
+from report.pages import ATTACK, check_page, rows_of
 
 HALF = AnswerShare(count=6, n=12, low=0.25, high=0.75)
 

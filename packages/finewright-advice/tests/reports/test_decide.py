@@ -17,8 +17,7 @@ from finewright.report.show import html_of, text_of
 from finewright_advice.decide.results import DecideReport
 from finewright_advice.decide.run import decide
 from finewright_advice.decide.spec import DecideSpec
-
-from .pages import ATTACK, check_page
+from report.pages import ATTACK, check_page
 
 TODAY = date(2026, 11, 25)
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")

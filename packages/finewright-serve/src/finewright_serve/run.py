@@ -118,7 +118,8 @@ def _begin_log(level: str) -> None:
     form, dates = "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"
     handlers = [UnhurriedHandler(sys.stderr)]
     logging.basicConfig(level=logging.WARNING, format=form, datefmt=dates, handlers=handlers)
-    logging.getLogger("finewright").setLevel(level.upper())
+    for name in ("finewright", __name__.partition(".")[0]):  # the core, and this package
+        logging.getLogger(name).setLevel(level.upper())
 
 
 def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from e2e.processes import start
+from e2e.processes import start, wait_until
 from finewright_serve.gateway.keys import StoredKeys
 from serve.serving import Serving
 
@@ -28,6 +28,7 @@ def test_the_log_has_the_address_of_the_connection_and_believes_no_header(servin
     headers = {**serving.headers, "X-Forwarded-For": "6.6.6.6"}
     found = httpx.get(f"{serving.url}/models/nothing", headers=headers)
     number = found.headers["x-request-id"]
+    wait_until(lambda: number in serving.shown)  # the log is written by a thread of its own
     line = next(line for line in serving.shown.splitlines() if number in line)
     assert ", from 127.0.0.1, " in line
     assert "6.6.6.6" not in line

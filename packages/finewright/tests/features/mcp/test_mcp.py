@@ -104,7 +104,7 @@ def test_a_tool_that_may_write_writes(folder: Path) -> None:
 
 
 def test_runs_and_pages_can_be_read(folder: Path) -> None:
-    kept = ROOT / "tests" / "golden" / "kept"
+    kept = ROOT / "packages/finewright/tests/golden/kept"
 
     async def work(talk: ClientSession) -> tuple[Any, Any, Any]:
         listed = (await talk.list_resources()).resources

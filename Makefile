@@ -48,7 +48,7 @@ $(VENV)/.installed: locked/setup.txt $(wildcard packages/*/pyproject.toml)
 	$(INSTALL_LOCKED) locked/setup.txt
 	$(PIP) install --quiet "$(TORCH)"
 	$(INSTALL_HERE) --editable "$(CORE)" --editable packages/finewright-advice --editable packages/finewright-bridge \
-		--editable packages/finewright-rag --editable packages/finewright-web3
+		--editable packages/finewright-rag --editable packages/finewright-trust --editable packages/finewright-web3
 	$(PIP) check
 	@touch $@
 

@@ -229,9 +229,9 @@ def folders() -> list[str]:
 
 PICTURE = """\
 ```
- advice    bridge    rag    serve    web3    packages of others
-    \\         |       |       |       |      |   (by finewright.sdk alone)
-     +--------+-------+-------+-------+------+
+ advice   bridge   rag   serve   trust   web3   packages of others
+    \\        |      |      |       |      |      |   (by finewright.sdk alone)
+     +-------+------+------+-------+------+------+
                           |  entry points: features, engines, indexes, recognisers, data sets, prices
                     finewright, the core
    rows -> data -> train -> compare -> evaluate -> a run folder that proves itself

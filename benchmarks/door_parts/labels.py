@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from bars import Bar
 from door_parts.real_sets import is_of_labels, real_sets, said
-from finewright.guard.misfits.find import Labelled, Misfits, reversed_pairs, wrong_labels
-from finewright.guard.poison.meaning import meaning
+from finewright.lm.embedders.meaning import meaning
 from finewright.rows.texts import row_texts
 from finewright.schema.poison import PoisonSpec
 from finewright.schema.rows import PairTexts, Row
+from finewright_trust.misfits.find import Labelled, Misfits, reversed_pairs, wrong_labels
 
 _RATE, _DRAWS = 0.03, 3
 _RECALL, _PRECISION, _CLEAN = 0.7, 0.8, 0.005

@@ -13,7 +13,7 @@ from bars import Bar
 from door_parts.attacks import ATTACKS, Attack, Texts, flipped, planted, swapped
 from door_parts.real_sets import is_of_labels, pair, real_sets, said
 from finewright.data.poison import search
-from finewright.guard.poison.meaning import meaning
+from finewright.lm.embedders.meaning import meaning
 from finewright.schema.poison import PoisonSpec
 
 _SETS = ("mails", "bank", "tool-calls", "sql", "documentation", "natspec-docs", "solidity")

@@ -228,7 +228,7 @@ def test_a_key_of_a_package_that_is_not_installed_is_said(python: Python, tmp_pa
     )
 
 
-@pytest.mark.parametrize("package", ["advice", "bridge", "rag", "serve", "web3"])
+@pytest.mark.parametrize("package", ["advice", "bridge", "rag", "serve", "trust", "web3"])
 def test_a_package_that_is_removed_is_missed_by_no_other(python: Python, package: str) -> None:
     (name, *_) = [n for n, by in brought("feature").items() if by.partition("[")[0] == package] or [
         ""

@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finewright.data.base_surprisal import AnswerInRow, RowSurprisal
-from finewright.guard.misfits.likeness import Embed
-from finewright.guard.poison import scan
-from finewright.guard.poison.examples import AnsweredTurn
-from finewright.guard.poison.scan import PoisonFindings
-from finewright.guard.poison.weigh import Surprisal
+from finewright.data.base_surprisal import RowSurprisal
+from finewright.feature import offered
+from finewright.lm.embedders.meaning import Embed
 from finewright.rows.notes import CheckOutcome, Dropped
-from finewright.rows.texts import row_texts
-from finewright.schema.poison import PoisonReport, PoisonSpec, TokenSurprise
+from finewright.schema.poison import PoisonFindings, PoisonReport, PoisonSpec
 from finewright.schema.rows import Row
 
 QUARANTINED = "quarantined"
@@ -32,14 +28,10 @@ def search(
     base_model: str = "",
     least_rows: int = 3,
 ) -> PoisonFindings:
-    """What may have been planted in the rows: see `finewright.guard.poison.scan.search`."""
-    return scan.search(
-        [row_texts(row) for row in rows],
-        surprisal=_of_rows(rows, surprisal) if surprisal else None,
-        embed=embed,
-        base_model=base_model,
-        least_rows=least_rows,
-    )
+    """What may have been planted in the rows, as finewright-trust finds it; MissingExtra without it."""
+    looks = {"surprisal": surprisal, "embed": embed, "base_model": base_model}
+    found: PoisonFindings = offered("poison", "search")(rows, **looks, least_rows=least_rows)
+    return found
 
 
 def apply(
@@ -69,12 +61,3 @@ def apply(
     # They are set aside already, so nobody need say so.
     problems = tuple(p.model_copy(update={"hint": ""}) for p in found.report.problems)
     return PoisonResult(CheckOutcome(kept, dropped, problems), found.report)
-
-
-def _of_rows(rows: Sequence[Row], surprisal: RowSurprisal) -> Surprisal:
-    """A model reads the turns before an answer as they are, which texts alone do not say."""
-
-    def weighed(wanted: Sequence[AnsweredTurn]) -> Sequence[Sequence[TokenSurprise]]:
-        return surprisal([AnswerInRow(rows[e.index], e.at, e.answer) for e in wanted])
-
-    return weighed

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from finewright.data import broken_text
 from finewright.data import odd_turns as turns
 from finewright.guard.controls import family_of, spelled
-from finewright.guard.poison.hidden import hidden
+from finewright.guard.hidden import hidden
 from finewright.rows.containers.found import said
 from finewright.rows.texts import leaves, passages
 from finewright.schema.common import Problem

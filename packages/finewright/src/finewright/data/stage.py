@@ -80,7 +80,7 @@ def _search(context: StageContext) -> PoisonSearch | None:
     def search(rows: Sequence[Row]) -> "PoisonResult":
         from finewright.data.base_surprisal import BaseSurprisal
         from finewright.data.poison import apply
-        from finewright.guard.poison.meaning import meaning
+        from finewright.lm.embedders.meaning import meaning
 
         weighed = BaseSurprisal(spec.base_model, context.root, tell) if spec.base_model else None
         return apply(rows, spec, weighed, meaning(spec.embedder, context.root))

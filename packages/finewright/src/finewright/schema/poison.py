@@ -1,5 +1,6 @@
 """The `data.poison` section of the spec, and what was found."""
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -115,3 +116,11 @@ class PoisonReport(Model):
     def passed(self) -> bool:
         """Could every row be looked at? What was found does not stop it."""
         return not errors_of(self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonFindings:
+    """The report, and for each suspicious row (an index) why it is."""
+
+    report: PoisonReport
+    why: dict[int, str]

@@ -12,7 +12,6 @@ from finewright.features.data.options import (
     DuplicatesOptions,
     GetOptions,
     PersonalOptions,
-    PoisonOptions,
     PrepareOptions,
     ReportOptions,
     SectionsOptions,
@@ -61,24 +60,6 @@ def personal(options: PersonalOptions, session: Session) -> BaseModel:
     found = personal_spec(o.action, o.kinds, o.key_file, o.ner)
     secrets = SecretsSpec(action=o.secrets)
     return privacy(o.path, personal=found, secrets=secrets, out=o.out, options=o.read_options())
-
-
-def poison(options: PoisonOptions, session: Session) -> BaseModel:
-    """Rows that may plant a behaviour."""
-    from finewright.features.data.poison import scan
-    from finewright.schema.poison import PoisonSpec
-    from finewright.workbench.outputs import check_outputs
-
-    check_outputs([options.out, options.quarantine], [options.path])
-    session.on_event("poison_search", {"model": options.base_model or "no model"})
-    return scan(
-        options.path,
-        models=PoisonSpec(base_model=options.base_model, embedder=options.embedder),
-        out_clean=options.out,
-        out_quarantine=options.quarantine,
-        options=options.read_options(),
-        on_progress=_counted(session, "weighing"),
-    )
 
 
 def prepare(options: PrepareOptions, session: Session) -> BaseModel:

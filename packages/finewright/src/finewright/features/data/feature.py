@@ -63,12 +63,6 @@ FEATURE = Feature(
             effects={"out": "writes"},
         ),
         _command(
-            "poison",
-            "PoisonOptions",
-            "spends",
-            "Look for rows that plant a behaviour; exit code 2 if one cannot be looked at.",
-        ),
-        _command(
             "prepare",
             "PrepareOptions",
             "writes",

@@ -129,20 +129,6 @@ class PersonalOptions(RowOptions):
     out: NewRows = None
 
 
-class PoisonOptions(RowOptions):
-    """Who weighs the rows, and where they go."""
-
-    path: DataPath
-    base_model: str = option(
-        "smollm2-135m-instruct", "The model that weighs what is found; empty: none."
-    )
-    embedder: str = option(
-        "minilm", "What says what rows with a label mean, to find wrong labels; none: their words."
-    )
-    out: Path | None = option(None, "Write the rows that are not suspicious here.")
-    quarantine: Path | None = option(None, "Write the suspicious rows here.")
-
-
 class PrepareOptions(RowOptions):
     """Where the work runs, and what becomes of repeats, personal data and secrets."""
 

@@ -1,0 +1,1 @@
+"""What does not belong in data or a model, looked for and reported with its evidence."""

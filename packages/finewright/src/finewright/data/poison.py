@@ -29,8 +29,8 @@ def search(
     least_rows: int = 3,
 ) -> PoisonFindings:
     """What may have been planted in the rows, as finewright-trust finds it; MissingExtra without it."""
-    looks = {"surprisal": surprisal, "embed": embed, "base_model": base_model}
-    found: PoisonFindings = offered("poison", "search")(rows, **looks, least_rows=least_rows)
+    given = {"surprisal": surprisal, "embed": embed, "base_model": base_model}
+    found: PoisonFindings = offered("poison", "search")(rows, **given, least_rows=least_rows)
     return found
 
 

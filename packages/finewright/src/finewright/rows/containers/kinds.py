@@ -88,7 +88,13 @@ def kind_of(head: bytes, is_whole: bool, file: str) -> Kind:
     suffix = suffix_of(file)
     if is_whole and not text.strip():
         what = "there are only blank lines in it" if head else "the file is empty"
-        raise DataError(what, hint="write one JSON object per line")
+        is_table = suffix in TABLE_SUFFIXES
+        hint = (
+            "write a line of names, and a row a line"
+            if is_table
+            else "write one JSON object per line"
+        )
+        raise DataError(what, hint=hint)
     start = text.lstrip()[:1]
     if start in (b"{", b"[") and (not _is_by_name(suffix) or _is_json_line(text)):
         return _layout(text, is_whole, suffix)

@@ -196,21 +196,22 @@ def test_an_import_beside_which_another_file_could_not_be_read_writes_nothing(
     assert done.read_text() == before
 
 
-def test_without_the_pack_prices_of_others_are_refused_with_its_extra(
+def test_without_the_package_prices_of_others_are_refused_with_its_extra(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(plugins, "installed", lambda kind: [])
     csv = written(tmp_path / "vms.csv", "sku,gpu,usd_per_hour\na,L4,1\n")
-    for refused in (
-        lambda: import_file(csv, folder, TODAY),
-        lambda: import_file(csv, folder, TODAY, format="machines"),
-        lambda: import_file(tmp_path, folder, TODAY),
-        lambda: check_file(csv, folder, TODAY),
-        lambda: refresh(folder, TODAY),
+    advice, prices = 'pip install "finewright[advice]"', 'pip install "finewright[prices]"'
+    for refused, mend in (
+        (lambda: import_file(csv, folder, TODAY), advice),
+        (lambda: import_file(csv, folder, TODAY, format="machines"), advice),
+        (lambda: import_file(tmp_path, folder, TODAY), advice),
+        (lambda: check_file(csv, folder, TODAY), advice),
+        (lambda: refresh(folder, TODAY), prices),
     ):
-        with pytest.raises(MissingExtra, match="a package that is not installed") as e:
+        with pytest.raises(MissingExtra, match="not installed") as e:
             refused()
-        assert e.value.hint == 'pip install "finewright[prices]"'
+        assert e.value.hint == mend
     assert import_file(written(tmp_path / "mine.yaml", OWN), folder, TODAY).format == "prices"
 
 

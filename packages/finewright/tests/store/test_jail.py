@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import jailed_calls as calls
+from finewright.errors import StoreError
 from finewright.store import jail
 from finewright.store.jail import Jailed, Limits, run_jailed
 
@@ -86,3 +87,11 @@ def test_a_jail_that_cannot_be_closed_says_so(
     monkeypatch.setattr(jail, "_CHILD", open_jail.replace("{", "{{").replace("}", "}}"))
     jail._Worker(["nothing"]).end()
     assert "only its memory and time are bounded" in caplog.text
+
+
+def test_a_jail_that_does_not_start_blames_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jail, "_CHILD", "raise SystemExit(1)")
+    with pytest.raises(StoreError, match="did not start") as raised:
+        jail._Worker(["nothing"])
+    assert not isinstance(raised.value, Jailed)
+    assert raised.value.hint == "try again when this machine is less busy"

@@ -27,12 +27,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.errors import DataError
+from finewright.errors import DataError, StoreError
 
 _MOST_ANSWER = 256 << 20
 """Bytes of an answer: documents of up to 512 MiB are read, and their text is smaller."""
 _CLOCK_PER_CPU, _CLOCK_MORE = 6, 20
 """On a busy machine a process gets a sixth of a core, and its start takes seconds."""
+_CLOCK_START = 60
+"""Seconds that a start may take: it was seen to take over 20 at a load of 14 on two cores."""
 _LOOK_EVERY = 0.25
 _PIPE = 1 << 16  # what a pipe of Linux holds
 _ENVIRONMENT = {
@@ -98,10 +100,11 @@ class _Worker:
         )
         self._owner, self._is_ended = os.getpid(), False
         self._lock = threading.Lock()
-        started = self._read(_deadline(_CLOCK_MORE), _CLOCK_MORE)
+        started = self._read(_deadline(_CLOCK_START), _CLOCK_START)
         if started.get("ready") is not True:
             self.end()
-            raise Jailed("the process that reads strangers' files cannot be started")
+            what = f"the process that reads strangers' files did not start within {_CLOCK_START} s"
+            raise StoreError(what, hint="try again when this machine is less busy")
         if started.get("sealed") is not True:
             _say_unsealed()
 

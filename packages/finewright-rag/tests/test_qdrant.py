@@ -480,7 +480,7 @@ def test_warnings_of_the_client_go_to_the_log(
 ):
     monkeypatch.setattr("qdrant_client.local.qdrant_local.QdrantLocal.LARGE_DATA_THRESHOLD", 1)
     index.close()
-    with warnings.catch_warnings(), caplog.at_level(logging.WARNING, "finewright"):
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING, "finewright_rag"):
         warnings.simplefilter("error")
         store.open().close()
     assert "not recommended for collections with more than 1 points" in caplog.text

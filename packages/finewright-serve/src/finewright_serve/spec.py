@@ -17,6 +17,10 @@ else:
     EngineKind = Literal[tuple(plugins.listed("engine"))]
 
 
+OWN_ENGINES = ("native", "llamacpp", "remote", "embedder")
+"""The engines that this package registers; those of others have `settings` instead of keys of their own."""
+
+
 class RemoteSettings(Model):
     """How another OpenAI-compatible server is asked."""
 
@@ -106,7 +110,7 @@ class ServedTarget(Model):
                 f"draft_model: only a run or a base model takes one, and {self.target} is served by engine"
                 f" {self.kind}; name it of one model alone, in a spec: {{target: ..., draft_model: ...}}"
             )
-        is_ours = self.kind in plugins.BUILTIN["engine"]
+        is_ours = self.kind in OWN_ENGINES
         if is_ours and self.settings:
             raise ValueError(f"settings: are for an engine of another package, not for {self.kind}")
         if is_ours and (self.kind == "remote") != ("://" in self.target):

@@ -28,7 +28,7 @@ def client() -> TestClient:
 def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "finewright")
+    caplog.set_level(logging.INFO, "finewright_serve")
     body = {"model": PRIVATE, "messages": [{"role": "user", "content": PRIVATE}]}
     found = client.post("/v1/chat/completions", json=body)
     client.get(f"/{quote(PRIVATE)}")
@@ -46,7 +46,7 @@ def test_a_refused_request_is_one_line_by_its_id_without_what_was_said(
 def test_a_request_without_a_key_is_counted_at_its_route(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "finewright")
+    caplog.set_level(logging.INFO, "finewright_serve")
     make_key(tmp_path / "keys.json", "user", "2026-11-27")
     admission = Admission(1, 1)
     gateway = Gateway([], admission, Measures(admission))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.lm.answers import test_forced as forced
 
 import tiny
+from answers import test_forced as forced
 from finewright.compare.models import LoadedModel
 from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, Rendered, find_end_of_turn

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from finewright import plugins
+from finewright_serve.spec import OWN_ENGINES
 from installed import SRC, Site
 from serve.serving import started, stop
 
@@ -64,3 +66,9 @@ def test_what_cannot_be_served_is_one_line(
     assert refused.returncode == 2
     assert what in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_engines_of_this_package_are_those_that_it_registers() -> None:
+    points = plugins.installed("engine")
+    ours = {point.name for point in points if point.module.startswith("finewright_serve.")}
+    assert ours == set(OWN_ENGINES)

@@ -17,7 +17,7 @@ FEATURE = Feature(
             "serve",
             "Serve runs and models over OpenAI's HTTP API, with a key and on this machine alone unless said.",
             "finewright_serve.options:ServeOptions",
-            "finewright_serve.commands:serve",
+            "finewright_serve.run:serve",
             "publishes",
             is_talk=True,
         ),

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bars import Bar, finish, parser_of
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models
 
 NUM_ROWS, SHOWN = 3000, 5
 BARS = {"cost": 2.0, "decide": 1.5}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FetchError
-from finewright.fetch.cache import Pin, cached
+from finewright.fetch.cache import Pin, fetch_pinned
 from finewright.store.atomic import sha256_file
 
 
@@ -26,7 +26,7 @@ class Archive(NamedTuple):
     def templates(self) -> dict[str, str]:
         """The templates by their names."""
         pin = Pin(self._what, f"{self.sha256}.tar.gz", self.sha256, sha256_file)
-        with tarfile.open(cached(pin, self._fetch)) as files:
+        with tarfile.open(fetch_pinned(pin, self._fetch)) as files:
             return {
                 Path(member.name).stem: files.extractfile(member).read().decode()  # type: ignore[union-attr]
                 for member in files

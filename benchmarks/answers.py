@@ -40,16 +40,15 @@ from transformers import PreTrainedTokenizerFast
 from answer_archives import ARCHIVES
 from answer_conversations import CONVERSATIONS, Conversation
 from bars import Bar, finish, parser_of
-from finewright.catalog.control_tokens import control_tokens
+from finewright.catalog.tokens import control_tokens
 from finewright.errors import DataError
 from finewright.judge.answer import split_thoughts
 from finewright.lm.answers.reader import answer_of_tokens
-from finewright.lm.chat import Chat
+from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.encode import encode_rows, encode_turns
 from finewright.lm.example import EncodedRow
 from finewright.lm.marks import find_marks
 from finewright.lm.template import ChatTemplate
-from finewright.lm.turn_ends import find_end_of_turn
 from finewright.report.text import table
 from finewright.schema.rows import Row
 
@@ -314,13 +313,13 @@ def templates(options: argparse.Namespace) -> dict[str, str]:
 
 def packaged() -> dict[str, str]:
     """The templates of the packaged models that are on this machine."""
-    from finewright.catalog.models import packaged_models
+    from finewright.catalog.models import read_packaged_models
     from finewright.errors import FinewrightError
     from finewright.lm.load_chat import load_chat
     from finewright.lm.sources import locate
 
     found = {}
-    for name in packaged_models():
+    for name in read_packaged_models():
         try:
             found[f"packaged {name}"] = load_chat(locate(name, HERE)).template.source
         except FinewrightError as error:

@@ -104,7 +104,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     """One run, predicted and measured."""
     from finewright.train.bench import trial_steps
     from finewright.train.load import load_for_training
-    from finewright.workbench.prepare import resolved_here
+    from finewright.workbench.prepare import resolve_here
     from finewright_advice.cost import steps as cost_steps
     from finewright_advice.lm.microsteps import micro_steps
 
@@ -119,7 +119,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
         max_length=2 * run["length"],
         learning_rate=1e-5,
     )
-    spec, _ = resolved_here(given, described.base)
+    spec, _ = resolve_here(given, described.base)
     rows = alike(run["length"], count * run["length"])
     job = TrainingJob(
         run["model"], shape_of(described.config), spec, rows, 100, _span(1000 * run["length"])
@@ -127,7 +127,7 @@ def figures(run: dict[str, Any]) -> dict[str, float]:
     number = 2 if spec.dtype == "bf16" else 4
     load = job.load(gpu=False, number=number)
     needs = formula(job, gpu=False, number=number)
-    traced = cost_steps.traced_bytes(job, described.folder, gpu=False, number=number)
+    traced = cost_steps.trace_bytes(job, described.folder, gpu=False, number=number)
     steps_spec = cost_steps._for_steps(spec, load)
     lm = load_for_training(described.base, steps_spec)
     examples = cost_steps.largest_rows(job, load)

@@ -18,9 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from finewright.catalog.machine_table import COLUMNS
 from finewright.catalog.price_file import parse_prices
-from finewright.catalog.prices import folded, packaged_prices
+from finewright.catalog.prices import COLUMNS, fold_gpu_name, read_packaged_prices
 from finewright.schema.catalog import Machine
 
 FOLDER = Path(str(files("finewright.catalog").joinpath("prices")))
@@ -104,7 +103,9 @@ def made(
 ) -> tuple[list[dict[str, object]], dict[str, int]]:
     """The rows of both collections beside old ones, and what was left out by the reason."""
     left: Counter[str] = Counter()
-    kept = parse_prices((FOLDER / "machines.yaml").read_text(), "machines.yaml", packaged_prices())
+    kept = parse_prices(
+        (FOLDER / "machines.yaml").read_text(), "machines.yaml", read_packaged_prices()
+    )
     by_hand = {_offer(row) for row in kept.machines}
     by_hand |= {(row["provider"], row["gpu"], int(row["num_gpus"]), row["tier"]) for row in old}
     found = [*_dashboard(json.loads(prices.read_text()), left), *_interfaces(raw, left)]
@@ -188,8 +189,8 @@ def _term(tier: str, provider: str) -> tuple[str, str]:
 def _gpu(label: str, vram_gb: float | None) -> str | None:
     """The catalog's name of a card; where it names its memory, that must be it too."""
     name = NAMES.get(label, label)
-    for gpu in packaged_prices().gpus:
-        if folded(name) in map(folded, (gpu.name, *gpu.aliases)):
+    for gpu in read_packaged_prices().gpus:
+        if fold_gpu_name(name) in map(fold_gpu_name, (gpu.name, *gpu.aliases)):
             near = vram_gb is None or abs(gpu.vram_gib - vram_gb) < 0.1 * gpu.vram_gib
             return gpu.name if near else None
     return None

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 from faker import Faker
 
-from finewright.fetch.pip import pip_wheel
+from finewright.fetch.cache import pip_wheel
 from finewright.guard.privacy.find import find
 
 WHEEL = (
@@ -458,7 +458,7 @@ def main() -> None:
     print(f"{len(texts)} texts, {sum(spans.values())} spans, seed {seed}, {', '.join(locales)}\n")
     ner = None
     if options.ner:
-        from finewright.guard.privacy.ner import pipeline
+        from finewright.guard.privacy.names import pipeline
 
         ner = pipeline(options.ner)
     show_personal(scored(texts, ours([*STRUCTURED, *LOOSE], ner)), options.misses)

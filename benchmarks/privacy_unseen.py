@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import faker
 
-from finewright.fetch.pip import pip_wheel
+from finewright.fetch.cache import pip_wheel
 from finewright.guard.privacy.find import SECRETS, find
 from privacy import Label, Labelled, Writer, filled, presidio_templates, secret_texts
 

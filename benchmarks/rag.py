@@ -41,9 +41,9 @@ from finewright.lm.embedders.embedder import Embedder
 from finewright.lm.embedders.load import load_embedder
 from finewright.report.text import table
 from finewright.schema.passages import Document
-from finewright_rag.indexing.chunk import chunks, indexed_text
+from finewright_rag.indexing.chunk import chunks, text_to_index
 from finewright_rag.indexing.documents import find_documents
-from finewright_rag.search.metrics import difference, estimates, measured
+from finewright_rag.search.metrics import difference, estimates, measure_ranking
 from finewright_rag.search.questions import Question
 from finewright_rag.search.retrieve import DEPTH, search
 from finewright_rag.search.tuning import tune_rag
@@ -86,7 +86,7 @@ def main() -> None:
     for folder in options.sets:
         documents = list(find_documents((str(folder / "documents.jsonl"),), Path).read())
         cut = [(document, chunks(document, CHUNK_CHARS)) for document in documents]
-        texts = [indexed_text(document, chunk) for document, found in cut for chunk in found]
+        texts = [text_to_index(document, chunk) for document, found in cut for chunk in found]
         names = [document.id for document, found in cut for _ in found]
         files = sorted(path for path in folder.glob("*.jsonl") if path.stem != "documents")
         asked = questions_of(files, options.questions)
@@ -232,7 +232,7 @@ def collect(
             begun = time.perf_counter()
             found = ask(question.prompt)
             times.append(1000 * (time.perf_counter() - begun))
-            rows.append(measured(list(dict.fromkeys(found)), question.gold))
+            rows.append(measure_ranking(list(dict.fromkeys(found)), question.gold))
         every[name].append(Found(system, rows, speed, times))
 
 

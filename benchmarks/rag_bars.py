@@ -23,16 +23,16 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bars import Bar
-from finewright.judge.words import words
+from finewright.judge.searchable import words
 from finewright.lm.embedders.embedder import Embedder
 from finewright.lm.embedders.load import load_embedder
 from finewright.schema.passages import Document
 from finewright_rag.indexing.build import build_index
 from finewright_rag.indexing.documents import find_documents
-from finewright_rag.search.fusion import RankingWeights
 from finewright_rag.search.metrics import difference
 from finewright_rag.search.questions import Question
-from finewright_rag.search.trial import IndexTrial, ask_all
+from finewright_rag.search.retrieve import RankingWeights
+from finewright_rag.search.tune import IndexTrial, ask_all
 from finewright_rag.search.tuning import tune_rag
 from finewright_rag.stores.foreign import nonsense
 from finewright_rag.stores.index import FORMAT, About, Index
@@ -80,8 +80,8 @@ def bars(folders: Sequence[Path], embedders: Sequence[str], limit: int | None) -
 def compare(trial: IndexTrial, index: Index, on: str) -> Iterator[Bar]:
     """Tuned beside its better part: below it by more than a point, beyond chance, something is lost."""
     about = index.about
-    rows = {name: trial.measured_with(weights) for name, weights in PARTS.items()}
-    tuned = trial.measured_with(RankingWeights(about.weights, about.other_weights))
+    rows = {name: trial.measure_with(weights) for name, weights in PARTS.items()}
+    tuned = trial.measure_with(RankingWeights(about.weights, about.other_weights))
     for metric in ("recall@1", "recall@10"):
         value = {name: fmean(row[metric] for row in found) for name, found in rows.items()}
         best = max(("lexical", "dense"), key=value.__getitem__)
@@ -100,7 +100,7 @@ def refuse(kind: str, trial: IndexTrial, index: Index, on: str) -> Bar:
     Also of those whose document is among the first ten: only there is anything lost."""
     about = index.about
     weights = RankingWeights(about.weights, about.other_weights)
-    rows = trial.measured_with(weights)
+    rows = trial.measure_with(weights)
     found = {id(each) for each, row in zip(trial.answered, rows, strict=True) if row["recall@10"]}
     seen = trial.where(lambda each: id(each) in found)
     share, lost = (1 - answered(index, each) if each.answered else 0.0 for each in (trial, seen))

@@ -16,22 +16,25 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from finewright import plugins, sdk
-from finewright.catalog.embedders import packaged_embedders
-from finewright.catalog.models import packaged_models
+from finewright.catalog.models import read_packaged_embedders, read_packaged_models
 from finewright.cli.action import Action
+from finewright.cli.build import flags_of
 from finewright.cli.main import app
-from finewright.cli.parameters import flags_of
 from finewright.cli.verbs import Verb, verbs
 from finewright.data.sets.build import data_sets
 from finewright.feature import features, sections
 from finewright.plugins import BUILTIN, load
 from finewright.schema.adapter import AdapterSpec
+from finewright.schema.data import DataReport
+from finewright.schema.evaluate import EvaluateReport, Sample
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import RunSpec
-from finewright.schema.train import TrainSettings
+from finewright.schema.train import TrainReport, TrainSettings
 from finewright.schema.train_section import METHODS
+from finewright.store.manifest import Manifest
 from finewright.workbench.stages import stages
 
 DOCS = Path(__file__).parent
@@ -54,6 +57,67 @@ def pages() -> dict[str, str]:
         "architecture.md": architecture(),
         "guide.md": guide(),
         "sdk.md": sdk_page(),
+        "run-1.schema.json": run_schema(),
+    }
+
+
+RUN_FILES: Mapping[str, type[BaseModel]] = {
+    "manifest.json": Manifest,
+    "data/report.json": DataReport,
+    "train/report.json": TrainReport,
+    "evaluate/report.json": EvaluateReport,
+    "evaluate/samples.jsonl": Sample,
+}
+"""The files of a run that a model describes; of a .jsonl each line."""
+EVENT = {
+    "type": "object",
+    "description": "A line of events.jsonl; what else it holds depends on its type.",
+    "properties": {
+        "time": {"type": "string", "format": "date-time"},
+        "type": {"type": "string"},
+        "actor": {"$ref": "#/$defs/Actor"},
+    },
+    "required": ["time", "type"],
+}
+ENVIRONMENT = {
+    "type": "object",
+    "properties": {
+        "python": {"type": "string"},
+        "packages": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+    "required": ["python", "packages"],
+}
+
+
+def run_schema() -> str:
+    """JSON Schema of the files of a run folder, each under its path in `properties`.
+
+    Keys may be added within run-1, so none is forbidden, and those with a default are not required."""
+    modes = [(model, "validation") for model in RUN_FILES.values()]
+    places, whole = models_json_schema(modes, ref_template="#/$defs/{model}")
+    described: dict[str, Any] = {
+        path: places[model, "validation"] for path, model in RUN_FILES.items()
+    }
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "run-1",
+        "description": "A run folder of finewright: path -> a whole .json file, or a line of a .jsonl file.",
+        "type": "object",
+        "required": ["manifest.json"],
+        "properties": {**described, "events.jsonl": EVENT, "env.json": ENVIRONMENT},
+        "$defs": allow_more(whole["$defs"]),
+    }
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def allow_more(schema: Any) -> Any:  # Any: JSON
+    """The schema without what forbids keys that it does not name."""
+    if isinstance(schema, list):
+        return [allow_more(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        k: allow_more(v) for k, v in schema.items() if (k, v) != ("additionalProperties", False)
     }
 
 
@@ -131,6 +195,7 @@ def architecture() -> str:
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
         " inputs, the results it reads, and finewright's own code; an unchanged key is not run again.",
         "## The run folder",
+        "Its format is published: [run-folder.md](run-folder.md) has the schema and a reader.",
         RUN_FOLDER,
     ]
     return "\n\n".join(parts) + "\n"
@@ -237,8 +302,8 @@ PICTURE = """\
    rows -> data -> train -> compare -> evaluate -> a run folder that proves itself
 ```
 
-What one package offers to others (an index of documents, a forecast) is asked for by name, with `offered`;
-where the package is missing, the line that installs it is the answer."""
+What one package offers to others (an index of documents, a forecast) is asked for by name, with
+`load_offered`; where the package is missing, the line that installs it is the answer."""
 
 
 def packages_table() -> str:
@@ -274,7 +339,7 @@ def plugins_table() -> str:
     described = {row.split("|")[1].strip(): row for row in known}
     rows = []
     for kind, names in plugins.BUILTIN.items():
-        named = [*names, *(n for n in plugins.known(kind) if n not in names)]
+        named = [*names, *(n for n in plugins.list_known(kind) if n not in names)]
         built_in = ", ".join(f"`{name}`" for name in named)
         row = described.get(kind, f"| {kind} | - | - |")
         rows.append(f"{row} {built_in} |")
@@ -391,7 +456,7 @@ def metrics_table() -> str:
 def embedders_table() -> str:
     """The names that `rag.embedder` may have, each with what its own code says of it."""
     rows = ["| name | what | licence |", "|---|---|---|", "| `none` | Words alone: no vectors. | |"]
-    packaged = packaged_embedders()
+    packaged = read_packaged_embedders()
     for name, target in BUILTIN["embedder"].items():
         module = target.partition(":")[0].replace(".", "/")
         tree = ast.parse((SRC.parent / f"{module}.py").read_text(encoding="utf-8"))
@@ -410,7 +475,7 @@ def models_table() -> str:
             *rows,
             *(
                 f"| `{n}` | {m.title}: {m.source} | {m.license} |"
-                for n, m in packaged_models().items()
+                for n, m in read_packaged_models().items()
             ),
         ]
     )

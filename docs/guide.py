@@ -4,21 +4,21 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from finewright.catalog.open_models import open_models
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.models import open_models
+from finewright.catalog.prices import read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
 from finewright.report.cells import number
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright.schema.cost import Range
-from finewright_advice.catalog.advice import packaged_advice
-from finewright_advice.catalog.laws import packaged_laws
+from finewright_advice.catalog.advice import read_packaged_advice
+from finewright_advice.catalog.laws import read_packaged_laws
 from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.facts import Facts
 from finewright_advice.decide.figures import figures_with
 from finewright_advice.decide.models import models_of
-from finewright_advice.decide.offers import rented
+from finewright_advice.decide.request import list_rented
 from finewright_advice.decide.spec import DecideSpec
 from finewright_advice.estimate.memory import NF4_BYTES, MemoryLoad, memory
 
@@ -31,12 +31,12 @@ _DAILY = round(1000 * 365 / 12)
 
 def claimed() -> dict[str, str]:
     """Every word in braces of `guide.yaml`."""
-    laws = packaged_laws()
+    laws = read_packaged_laws()
     found = {f"since_{name.replace('-', '_')}": str(d.since) for name, d in laws.duties.items()}
     fines = {name: f"{fine.text}, {fine.article}" for name, fine in laws.fines.items()}
     found |= {f"fine_{name}": text for name, text in fines.items() if not name.startswith("gdpr")}
     found["fine_gdpr"] = f"{fines['gdpr-principles']}, and {fines['gdpr-duties']}"
-    search = packaged_advice().assumptions["retrieval_ms"]
+    search = read_packaged_advice().assumptions["retrieval_ms"]
     found |= {"search_low": number(search.low), "search_high": number(search.high)}
     found["nf4_65b"] = number(_PARAMETERS_65B * NF4_BYTES / _GIB)
     found["bits_3gb"] = f"{8 * 3e9 / _PARAMETERS_65B:.2f}"
@@ -74,7 +74,7 @@ def _tensors(shape: ModelShape, adapter: FullSpec | LoraSpec) -> float:
 
 
 def _prices() -> dict[str, str]:
-    hosts = {host.name: host.usd_per_hour for host in rented(packaged_prices())}
+    hosts = {host.name: host.usd_per_hour for host in list_rented(read_packaged_prices())}
     seven, seventy = (_figures(base_model=name) for name in ("Qwen2.5-7B", "Llama-3.1-70B"))
     tuned = _figures(labelled_pairs=10_000, tokens_in=400, tokens_out=112)[_FT]
     vast = _figures(corpus_tokens=10**12)[Arm("rag", "api")]
@@ -117,5 +117,5 @@ def _figures(**changes: object) -> Mapping[Arm, Figures]:
     size = {"requests_per_month": _DAILY, "tokens_in": 1000, "tokens_out": 300}
     spec = DecideSpec.model_validate({**plain, **size, **changes})
     models = models_of(spec.base_model, Path, AS_OF)
-    facts = Facts(packaged_prices(), packaged_advice(), models, AS_OF)
-    return figures_with(facts)(middle(spec, packaged_advice()))
+    facts = Facts(read_packaged_prices(), read_packaged_advice(), models, AS_OF)
+    return figures_with(facts)(middle(spec, read_packaged_advice()))

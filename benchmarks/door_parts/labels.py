@@ -12,7 +12,7 @@ from finewright.lm.embedders.meaning import meaning
 from finewright.rows.texts import row_texts
 from finewright.schema.poison import PoisonSpec
 from finewright.schema.rows import PairTexts, Row
-from finewright_trust.misfits.find import Labelled, Misfits, reversed_pairs, wrong_labels
+from finewright_trust.misfits.find import Labelled, Misfits, find_reversed_pairs, wrong_labels
 
 _RATE, _DRAWS = 0.03, 3
 _RECALL, _PRECISION, _CLEAN = 0.7, 0.8, 0.005
@@ -97,7 +97,7 @@ def _of_pairs(name: str, rows: Sequence[Row]) -> _Set:
             replace(one, pair=_turned(one.pair)) if i in wrong and one.pair else one
             for i, one in enumerate(texts)
         ]
-        return reversed_pairs(turned)
+        return find_reversed_pairs(turned)
 
     return _Set(name, len(rows), look)
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from bars import Bar
 from door_parts.attacks import ATTACKS, Attack, Texts, flipped, planted, swapped
 from door_parts.real_sets import is_of_labels, pair, real_sets, said
-from finewright.data.poison import search
 from finewright.lm.embedders.meaning import meaning
 from finewright.schema.poison import PoisonSpec
+from finewright_trust.search import search
 
 _SETS = ("mails", "bank", "tool-calls", "sql", "documentation", "natspec-docs", "solidity")
 _RATES = (0.01, 0.03)

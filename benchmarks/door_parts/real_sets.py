@@ -24,7 +24,7 @@ from typing import Any
 
 from finewright.data.validate import validate
 from finewright.fetch.cache import cache_dir
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.read import read_rows
 from finewright.schema.rows import Row
 
@@ -207,7 +207,7 @@ def pair(question: str, answer: str, number: int, file: str = "f.jsonl") -> Row:
     """A row of one question and its answer."""
     turns = (("user", question), ("assistant", answer))
     messages = tuple({"role": role, "content": text} for role, text in turns)
-    return named_anew(Row("", messages, None, file, number))
+    return renew_id(Row("", messages, None, file, number))
 
 
 def _rows(path: Path) -> list[Row]:

@@ -46,6 +46,8 @@ def bars(folder: Path, small: bool) -> list[Bar]:
             continue
         if command[0] not in plain:
             plain[command[0]] = run(*harmless(folder, command[0]))
+            code = plain[command[0]].code
+            found.append(Bar(f"{command[0]} of a harmless file: exit code", code, 0, True))
         usual, ended = plain[command[0]], run(*command)
         (folder / "out.jsonl").unlink(missing_ok=True)
         found += [

@@ -28,7 +28,6 @@ from lists import code, docstrings, mimesis, places, translations, write_lists
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from finewright.guard.privacy.name_chances import NEIGHBOURS, beside
 from finewright.guard.privacy.name_features import (
     TEMPLATES,
     SplitWords,
@@ -36,6 +35,7 @@ from finewright.guard.privacy.name_features import (
     features,
     words_of,
 )
+from finewright.guard.privacy.names import NEIGHBOURS, beside
 
 LISTS = Path(__file__).parents[2] / "packages/finewright/src/finewright/guard/privacy/lists"
 _FORMS = (

@@ -13,7 +13,7 @@ from statistics import median
 import yaml
 
 from bars import Bar
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
 from finewright.report.text import table
@@ -54,7 +54,7 @@ def residuals() -> Iterator[Residual]:
     """Every peak and every step of the table."""
     known = yaml.safe_load((HERE / "training.yaml").read_text(encoding="utf-8"))
     shapes = {name: _shape(sizes) for name, sizes in known["models"].items()}
-    gpus, framework = packaged_prices(), FRAMEWORKS["transformers"]
+    gpus, framework = read_packaged_prices(), FRAMEWORKS["transformers"]
     with (HERE / "training.csv").open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             shape, load, gpu = shapes[row["model"]], _load(row), gpu_named(gpus, row["gpu"])

@@ -16,7 +16,7 @@ from finewright.schema.train import TrainSettings  # noqa: E402
 from finewright.train.bench import gemm_gflops, trial_steps  # noqa: E402
 from finewright.train.load import load_for_training  # noqa: E402
 from finewright.train.schedule import schedule_of  # noqa: E402
-from finewright.workbench.prepare import resolved_here  # noqa: E402
+from finewright.workbench.prepare import resolve_here  # noqa: E402
 
 
 def in_order(job: Job, spec: TrainSettings) -> list[Example]:
@@ -41,7 +41,7 @@ fixed = SFTSpec(
     max_steps=len(job.batches),
     **settings,
 )
-spec, _ = resolved_here(fixed, base)
+spec, _ = resolve_here(fixed, base)
 lm = load_for_training(base, spec)
 done = list(trial_steps(lm, spec, in_order(job, spec)))
 learned = sum(s.trained_tokens for s in done) / sum(s.tokens for s in done)

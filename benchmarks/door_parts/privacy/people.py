@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bars import Bar
 from door_parts.privacy.tickets import NOBODY, TEST
-from finewright.fetch.pip import pip_wheel
+from finewright.fetch.cache import pip_wheel
 from finewright.guard.privacy.find import find
 
 # The wheel is read and not installed; the same one as in benchmarks/privacy.py.

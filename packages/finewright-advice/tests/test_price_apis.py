@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.catalog.prices import api_named, packaged_prices, prices
+from finewright.catalog.prices import api_named, prices, read_packaged_prices
 from finewright.conformance.price_file import PriceFileConformance
 from finewright.errors import DataError
 from finewright.workbench.price_files import import_file
@@ -52,7 +52,7 @@ def test_an_older_map_does_not_replace_newer_prices_of_apis(tmp_path: Path, fold
     old = SAID._replace(observed_at="2026-01-01")
     report = import_file(litellm(tmp_path), folder, TODAY, said=old)
     assert report.left_out["older than the catalog's (2026-01-01)"] == 1
-    luna = api_named(packaged_prices(), "openai/gpt-6-luna")
+    luna = api_named(read_packaged_prices(), "openai/gpt-6-luna")
     assert api_named(prices(folder), "openai/gpt-6-luna") == luna
 
 

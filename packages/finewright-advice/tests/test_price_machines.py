@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.catalog.prices import machines_of, packaged_prices, prices
+from finewright.catalog.prices import machines_of, prices, read_packaged_prices
 from finewright.conformance.price_file import PriceFileConformance
 from finewright.errors import DataError
 from finewright.report.show import text_of
@@ -81,7 +81,7 @@ def test_skypilots_csv_gives_on_demand_and_spot(tmp_path: Path, folder: Path):
     assert found["spot"].usd_per_gpu_hour.median == pytest.approx(2.5625)
     assert report.left_out == {"machines with a part of a GPU": 1, "machines without a GPU": 1}
     assert report.replaced == ("machines: aws p5.48xlarge on_demand any",)
-    before = machines_of(packaged_prices(), provider="aws")
+    before = machines_of(read_packaged_prices(), provider="aws")
     assert len(machines_of(prices(folder), provider="aws")) == len(before) + 1
 
 

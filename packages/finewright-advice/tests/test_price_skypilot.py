@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from finewright.catalog.price_file import read_prices
-from finewright.catalog.prices import packaged_prices, prices
+from finewright.catalog.prices import prices, read_packaged_prices
 from finewright.errors import DataError
 from finewright.report.show import text_of
 from finewright.workbench.price_files import ImportStatement, import_file
@@ -52,7 +52,7 @@ def test_a_whole_catalog_is_imported_in_one_command(catalog: Path, tmp_path: Pat
         "verda: line 4: Price: '-3' is no number from 0 on",
     )
     assert any("TPUs: not by us" in why for why in done.left_out)
-    seeweb = read_prices(own / "skypilot-seeweb.yaml", packaged_prices())
+    seeweb = read_prices(own / "skypilot-seeweb.yaml", read_packaged_prices())
     assert [(m.provider, m.gpu, m.num_gpus, m.usd_per_hour.median) for m in seeweb.machines] == [
         ("seeweb", "L40S", 2, 1.9)
     ]

@@ -18,8 +18,8 @@ from finewright_bridge.export import gguf_file
 from finewright_bridge.export.gguf_file import write_model
 from finewright_bridge.export.gguf_tokenizer import _pre_tokenizer
 from finewright_bridge.export.gguf_weights import Weight
-from finewright_bridge.export.llamacpp import ask_llamacpp
 from finewright_bridge.export.parity import Prompt
+from finewright_bridge.export.proof import ask_llamacpp
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("xllamacpp")

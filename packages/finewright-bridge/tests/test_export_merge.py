@@ -11,7 +11,7 @@ from finewright.errors import ModelError
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.model import LM
 from finewright.schema.adapter import AdapterSpec, IA3Spec, LoraSpec
-from finewright_bridge.export.merge import merge, save_merged
+from finewright_bridge.export.write import merge, save_merged
 
 pytestmark = pytest.mark.torch
 

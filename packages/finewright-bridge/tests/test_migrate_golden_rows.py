@@ -7,12 +7,12 @@ import pytest
 
 from finewright.errors import DataError
 from finewright_bridge.migrate.golden_rows import (
-    expected_of,
+    collect_expected,
     golden_text,
-    held_out,
     prompts_of,
     read_files,
-    recorded,
+    read_recorded,
+    rows_to_measure,
 )
 
 
@@ -39,7 +39,7 @@ def test_a_recorded_answer_is_told_in_any_of_the_usual_shapes(written):
         {"prompt": "d?", "completion": "D"},
         {"prompt": turns("e?"), "answer": "E", "expected": {"x": 1}},
     )
-    rows, problems = recorded(path, {})
+    rows, problems = read_recorded(path, {})
     assert problems == ()
     assert [(row.prompt.messages[-1]["content"], row.answer) for row in rows] == [
         (f"{letter}?", letter.upper()) for letter in "abcde"
@@ -51,13 +51,13 @@ def test_right_answers_come_from_the_files_by_the_question(written):
     files = read_files(
         [written({"messages": turns("a?", "right")}, {"messages": turns("x?", "y")})]
     )
-    rows, _ = recorded(written({"prompt": "a?", "answer": "A"}), expected_of(files.rows))
+    rows, _ = read_recorded(written({"prompt": "a?", "answer": "A"}), collect_expected(files.rows))
     assert [row.expected for row in rows] == ["right"]
 
 
 def test_the_frozen_file_reads_back_as_the_same_rows(written, tmp_path):
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-    rows, _ = recorded(
+    rows, _ = read_recorded(
         written(
             {"prompt": "a?", "answer": "A", "expected": "right"},
             {"messages": turns("b?", "B", "c?"), "tools": [tool], "answer": "C"},
@@ -65,10 +65,10 @@ def test_the_frozen_file_reads_back_as_the_same_rows(written, tmp_path):
         {},
     )
     (tmp_path / "golden.jsonl").write_text(golden_text(rows))
-    again, problems = recorded(tmp_path / "golden.jsonl", {})
+    again, problems = read_recorded(tmp_path / "golden.jsonl", {})
     assert problems == ()
     assert [row.to_json() for row in again] == [row.to_json() for row in rows]
-    assert [row.messages[-1]["content"] for row in held_out(again)] == ["A", "C"]
+    assert [row.messages[-1]["content"] for row in rows_to_measure(again)] == ["A", "C"]
 
 
 def test_tool_calls_are_kept_as_calls_and_repeated_prompts_left_out(written):
@@ -78,9 +78,9 @@ def test_tool_calls_are_kept_as_calls_and_repeated_prompts_left_out(written):
         {"prompt": "a?", "answer": "second"},
         {"messages": [*turns("b?"), {"role": "assistant", "content": None, "tool_calls": [call]}]},
     )
-    rows, problems = recorded(path, {})
+    rows, problems = read_recorded(path, {})
     assert [row.answer for row in rows] == ["first", '[{"arguments": {}, "name": "f"}]']
-    assert [row.messages[-1].get("tool_calls") for row in held_out(rows)] == [None, [call]]
+    assert [row.messages[-1].get("tool_calls") for row in rows_to_measure(rows)] == [None, [call]]
     assert rows[1].to_json()["messages"][-1]["tool_calls"] == [call]
     assert [problem.message for problem in problems] == [
         "1 answers are to a prompt that was there before: left out",
@@ -88,7 +88,7 @@ def test_tool_calls_are_kept_as_calls_and_repeated_prompts_left_out(written):
 
 
 def test_a_row_without_an_answer_is_an_error_with_its_line(written):
-    _, problems = recorded(written({"prompt": "a?", "answer": "A"}, {"prompt": "b?"}), {})
+    _, problems = read_recorded(written({"prompt": "a?", "answer": "A"}, {"prompt": "b?"}), {})
     assert [(p.level, p.row, p.key) for p in problems] == [("error", 2, "answer")]
 
 
@@ -111,7 +111,7 @@ def test_preference_files_are_read_and_expect_the_preferred_answer(written):
     }
     read = read_files([written(pair)])
     assert read.problems == ()
-    assert list(expected_of(read.rows).values()) == ["good"]
+    assert list(collect_expected(read.rows).values()) == ["good"]
     assert [row.rejected is not None for row in read.rows] == [True]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import DataError
-from finewright_bridge.migrate.job import carried, family_of, name_of, read_job
+from finewright_bridge.migrate.job import carry_settings, family_of, name_of, read_job
 
 JOB = {
     "object": "fine_tuning.job",
@@ -39,12 +39,12 @@ def saved(tmp_path):
 
 
 def values(path: Path) -> dict[str, str]:
-    return {c.key: c.becomes for c in carried(read_job(path)) if c.key}
+    return {c.key: c.becomes for c in carry_settings(read_job(path)) if c.key}
 
 
 def test_numbers_carry_over_and_auto_stays_open(saved):
     assert values(saved()) == {"train.method": "sft", "train.epochs": "3", "train.seed": "7"}
-    told = {c.setting: c for c in carried(read_job(saved()))}
+    told = {c.setting: c for c in carry_settings(read_job(saved()))}
     assert told["batch_size"].why == "was chosen there, and no number is told"
     assert told["trained_tokens"].value == "5000"
     assert "id" in told["id, training_file"].setting
@@ -61,7 +61,9 @@ def test_an_older_job_without_a_method_is_supervised_and_its_own_numbers_count(s
 
 
 def test_the_multiplier_has_no_counterpart_and_says_why(saved):
-    told = [c for c in carried(read_job(saved(method=None))) if c.setting.startswith("learning")]
+    told = [
+        c for c in carry_settings(read_job(saved(method=None))) if c.setting.startswith("learning")
+    ]
     assert [(c.value, c.key) for c in told] == [("1.8", "")]
     assert "does not publish" in told[0].why
 

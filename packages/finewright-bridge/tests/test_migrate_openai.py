@@ -23,11 +23,11 @@ from finewright.errors import (
     UnknownPlugin,
 )
 from finewright.report.show import text_of
-from finewright_bridge.migrate.fit import undeclared_calls
+from finewright_bridge.migrate.fit import report_undeclared_calls
 from finewright_bridge.migrate.golden import Wanted, golden_set
 from finewright_bridge.migrate.golden_rows import read_files
 from finewright_bridge.migrate.openai import Migration, _questions, _Read, migrate
-from finewright_bridge.migrate.results import MigrateReport
+from finewright_bridge.migrate.report import MigrateReport
 from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion
 from finewright_serve.local import LocalModels
 from finewright_serve.spec import ServedTarget
@@ -423,11 +423,11 @@ def test_calls_of_tools_that_a_row_does_not_declare_are_counted(tmp_path: Path) 
     del rows[2]["tools"]
     rows[3]["tools"] = [{**TOOL, "function": {**TOOL["function"], "name": "other"}}]
     found, _ = read_files([write(tmp_path / "rows.jsonl", rows)])
-    (problem,) = undeclared_calls(found)
+    (problem,) = report_undeclared_calls(found)
     assert (problem.level, problem.row) == ("warning", 3)
     assert problem.message.startswith("2 of 4 rows call tools that they do not declare")
     assert problem.message.endswith("get_price")
-    assert undeclared_calls(found[:2]) == ()
+    assert report_undeclared_calls(found[:2]) == ()
 
 
 def test_what_so_few_rows_cannot_show_is_said_before_the_training(

@@ -15,9 +15,9 @@ from finewright_bridge.migrate.non_inferiority import (
     agreement,
     agreement_bound,
     check_measurable,
-    judged,
+    judge_parity,
 )
-from finewright_bridge.migrate.results import ParityTerms
+from finewright_bridge.migrate.report import ParityTerms
 
 OPTIONS = ScoreOptions(confidence=0.95, resamples=400, seed=0)
 
@@ -40,7 +40,7 @@ def answers(both: int, only_old: int, only_new: int, neither: int = 0) -> list[G
 
 def verdict(rows: list[GoldenAnswers], plan: ParityTerms) -> str:
     bounds = against_expected(rows, plan, OPTIONS)
-    return judged(bounds, agreement_bound(rows, plan.confidence), plan, len(rows)).verdict
+    return judge_parity(bounds, agreement_bound(rows, plan.confidence), plan, len(rows)).verdict
 
 
 def test_the_bound_of_zeros_and_ones_and_what_would_be_enough():
@@ -131,7 +131,7 @@ def test_fewer_rows_than_could_show_parity_show_nothing(rows, expected, old, new
     same = [GoldenAnswers(i, expected, old, new, "") for i in range(rows)]
     plan = stated("token_f1")
     bounds = against_expected(same, plan, OPTIONS)
-    found = judged(bounds, agreement_bound(same, plan.confidence), plan, rows)
+    found = judge_parity(bounds, agreement_bound(same, plan.confidence), plan, rows)
     assert found.verdict == "open"
     assert found.sentence == (
         "Parity is not proved, as the rows are too few to tell:"

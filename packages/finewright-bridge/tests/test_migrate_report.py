@@ -9,7 +9,7 @@ from tests.report.pages import check_page
 from finewright.report.show import html_of, text_of
 from finewright.schema.common import Artifact, Problem, Source
 from finewright.schema.evaluate import Score
-from finewright_bridge.migrate.results import (
+from finewright_bridge.migrate.report import (
     Apart,
     Bound,
     Carried,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.errors import DataError
-from finewright.judge.words import words
+from finewright.judge.searchable import words
 from finewright.schema.passages import Counts, Document
 from finewright_rag.conformance.documents import (
     ALLOWANCES,
@@ -23,8 +23,8 @@ from finewright_rag.conformance.documents import (
     about,
     direction,
     document,
-    found,
-    indexed,
+    find_by_words,
+    make_indexed,
 )
 from finewright_rag.conformance.index import IndexConformance
 from finewright_rag.stores.postgres import index as postgres
@@ -78,7 +78,7 @@ def schema_of(server: Server) -> Schema:
 @pytest.fixture
 def index(store: Schema) -> Iterator[Index]:
     index = store.create(about())
-    index.put([indexed(ALLOWANCES, direction(1)), indexed(FEES, direction(0, 0, 1))])
+    index.put([make_indexed(ALLOWANCES, direction(1)), make_indexed(FEES, direction(0, 0, 1))])
     yield index
     index.close()
 
@@ -103,7 +103,7 @@ def test_words_are_ranked_by_bm25(store: Schema):
              "e": "a " * 90 + "fee", "f": "fee of a bank"}  # fmt: skip
     index = store.create(about(dimensions=0))
     documents = [document(id, text.strip()) for id, text in texts.items()]
-    index.put([indexed(each)._replace(vectors=None) for each in documents])
+    index.put([make_indexed(each)._replace(vectors=None) for each in documents])
     ranked = index.lexical("fees, bank", 10, None)
     passages = index.passages([item.chunk_id for item in ranked])
     index.close()
@@ -122,18 +122,18 @@ def test_words_are_ranked_by_bm25(store: Schema):
 
 
 def test_words_that_say_little_are_left_out_of_a_query_that_has_others(index: Index):
-    index.put([indexed(document("not", "And not who is here."))])
-    assert found(index, "who not") == ["not"]
-    assert found(index, "who not charges") == ["fees"]
+    index.put([make_indexed(document("not", "And not who is here."))])
+    assert find_by_words(index, "who not") == ["not"]
+    assert find_by_words(index, "who not charges") == ["fees"]
 
 
 def test_another_language_has_its_own_stems(store: Schema):
     index = store.speaking("german").create(about(dimensions=0))
-    index.put([indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
-    assert found(index, "Haus") == ["häuser"]
+    index.put([make_indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
+    assert find_by_words(index, "Haus") == ["häuser"]
     index.close()
     again = store.open()
-    assert found(again, "Hauses") == ["häuser"]
+    assert find_by_words(again, "Hauses") == ["häuser"]
     again.close()
     with refused("holds stems of german, asked for with french"):
         store.speaking("french").open()
@@ -143,9 +143,14 @@ def test_another_language_has_its_own_stems(store: Schema):
 
 def test_a_language_may_be_left_unstemmed(store: Schema):
     index = store.speaking("simple").create(about(dimensions=0))
-    index.put([indexed(document("a", "Charges and v2 of 3."))._replace(vectors=None)])
-    assert found(index, "charge") == []
-    assert found(index, "CHARGES") == found(index, "v2") == found(index, "3") == ["a"]
+    index.put([make_indexed(document("a", "Charges and v2 of 3."))._replace(vectors=None)])
+    assert find_by_words(index, "charge") == []
+    assert (
+        find_by_words(index, "CHARGES")
+        == find_by_words(index, "v2")
+        == find_by_words(index, "3")
+        == ["a"]
+    )
     index.close()
 
 
@@ -172,9 +177,9 @@ def test_the_weights_are_told_in_the_order_of_every_store(store: Schema, index: 
 
 def test_two_indexes_in_one_database_know_nothing_of_each_other(server: Server, index: Index):
     other = schema_of(server).create(about())
-    other.put([indexed(PAYROLL)])
-    assert found(other, "charges") == ["payroll"]
-    assert found(index, "charges") == ["fees"]
+    other.put([make_indexed(PAYROLL)])
+    assert find_by_words(other, "charges") == ["payroll"]
+    assert find_by_words(index, "charges") == ["fees"]
     other.delete(["payroll"])
     other.close()
     assert index.counts() == Counts(2, 3)
@@ -184,31 +189,35 @@ def test_a_second_writer_is_refused_and_a_reader_sees_the_old_index(store: Schem
     other = store.open()
 
     def meanwhile() -> Iterator:
-        yield indexed(document("mine", "Mine."))
-        assert found(other, "mine") == []
+        yield make_indexed(document("mine", "Mine."))
+        assert find_by_words(other, "mine") == []
         with refused("another process is changing this index"):
-            other.put([indexed(document("theirs", "Theirs."))])
+            other.put([make_indexed(document("theirs", "Theirs."))])
         with refused("another process is changing this index"):
             other.delete(["fees"])
 
     index.put(meanwhile())
-    assert found(other, "mine theirs") == ["mine"]
+    assert find_by_words(other, "mine theirs") == ["mine"]
     other.close()
 
 
 def test_what_cannot_be_written_is_refused_and_nothing_is_kept(index: Index):
     with refused(r"docs/x\.md: has the character NUL"):
-        index.put([indexed(document("fees", "New.")), indexed(document("x", "nul \0 here"))])
+        index.put(
+            [make_indexed(document("fees", "New.")), make_indexed(document("x", "nul \0 here"))]
+        )
     with refused(r"docs/x\.md: has half of a surrogate pair"):
-        index.put([indexed(Document("x", "\ud800", source="docs/x.md"))])
+        index.put([make_indexed(Document("x", "\ud800", source="docs/x.md"))])
     with refused("its vectors have the shape"):
-        index.put([indexed(document("short", "Short."))._replace(vectors=direction(1)[None, :3])])
+        index.put(
+            [make_indexed(document("short", "Short."))._replace(vectors=direction(1)[None, :3])]
+        )
     with refused("too large for the server"):
-        index.put([indexed(document("".join(map(chr, range(256, 9000))), "Long id."))])
+        index.put([make_indexed(document("".join(map(chr, range(256, 9000))), "Long id."))])
     with refused("asked with 3"):
         index.nearest(direction(1)[:3], 1, None)
     assert index.counts() == Counts(2, 3)
-    assert found(index, "new") == []
+    assert find_by_words(index, "new") == []
 
 
 def test_a_chunk_that_has_gone_meanwhile_is_told(index: Index):
@@ -223,7 +232,7 @@ def test_a_chunk_that_has_gone_meanwhile_is_told(index: Index):
 def test_an_index_that_goes_away_meanwhile_is_told(store: Schema, index: Index):
     store.server.run("postgres", f"DROP SCHEMA {store.name} CASCADE")
     with refused("the index has gone"):
-        found(index, "charges")
+        find_by_words(index, "charges")
     store.server.run(
         "postgres",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'finewright'",
@@ -236,9 +245,9 @@ def test_a_new_index_leaves_nothing_before_the_first_put(store: Schema):
     index = store.create(about())
     assert index.counts() == Counts(0, 0)
     assert index.delete(["fees"]) == 0
-    assert found(index, "charges") == []
+    assert find_by_words(index, "charges") == []
     with pytest.raises(ZeroDivisionError):
-        index.put(indexed(FEES) for _ in [1 / 0])
+        index.put(make_indexed(FEES) for _ in [1 / 0])
     index.close()
     with refused("no index in this database"):
         store.open()
@@ -247,10 +256,10 @@ def test_a_new_index_leaves_nothing_before_the_first_put(store: Schema):
 def test_an_index_of_words_needs_no_pgvector_and_one_of_vectors_says_so(server: Server):
     target = f"{server.address('clerks', user='clerk')}#words"
     index = postgres.create(target, about(dimensions=0))
-    index.put([indexed(FEES)._replace(vectors=None)])
+    index.put([make_indexed(FEES)._replace(vectors=None)])
     index.close()
     again = postgres.open_existing(target)
-    assert found(again, "charge") == ["fees"]
+    assert find_by_words(again, "charge") == ["fees"]
     again.close()
     with refused("the database has no pgvector"):
         postgres.create(f"{server.address('clerks', user='clerk')}#vectors", about())

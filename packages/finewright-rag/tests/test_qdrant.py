@@ -28,8 +28,8 @@ from finewright_rag.conformance.documents import (
     about,
     direction,
     document,
-    found,
-    indexed,
+    find_by_words,
+    make_indexed,
 )
 from finewright_rag.conformance.index import IndexConformance
 from finewright_rag.indexing.chunk import chunks
@@ -79,7 +79,7 @@ def store() -> Iterator[Folder]:
 @pytest.fixture
 def index(store: Folder) -> Iterator[Index]:
     index = store.create(about())
-    index.put([indexed(ALLOWANCES, direction(1)), indexed(FEES, direction(0, 0, 1))])
+    index.put([make_indexed(ALLOWANCES, direction(1)), make_indexed(FEES, direction(0, 0, 1))])
     yield index
     index.close()
 
@@ -98,15 +98,15 @@ class TestQdrant(IndexConformance):
         """A folder is one process's; what is promised instead is a refusal."""
         with refused("another process has the folder open"):
             store.open()
-        assert found(index, "charges") == ["fees"]
+        assert find_by_words(index, "charges") == ["fees"]
 
 
 def test_words_are_ranked_by_bm25_with_the_mean_length_of_the_first_chunks(store: Folder):
     texts = {"a": "fee " * 3 + "rest " * 20, "b": "fee fee", "c": "other words", "d": "fee " * 40}
     index = store.create(about(dimensions=0))
     documents = [document(id, text.strip()) for id, text in texts.items()]
-    index.put([indexed(each)._replace(vectors=None) for each in documents])
-    index.put([indexed(document("later", "much " * 99))._replace(vectors=None)])
+    index.put([make_indexed(each)._replace(vectors=None) for each in documents])
+    index.put([make_indexed(document("later", "much " * 99))._replace(vectors=None)])
     ranked = index.lexical("fees", 10, None)
     scores = {p.document: r.score for r, p in zip(
         ranked, index.passages([r.chunk_id for r in ranked]), strict=True)}  # fmt: skip
@@ -123,11 +123,11 @@ def test_words_are_ranked_by_bm25_with_the_mean_length_of_the_first_chunks(store
 
 def test_another_language_has_its_own_stems(store: Folder):
     index = store.speaking("german").create(about(dimensions=0))
-    index.put([indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
-    assert found(index, "Haus") == ["häuser"]
+    index.put([make_indexed(document("häuser", "Die Häuser waren teuer."))._replace(vectors=None)])
+    assert find_by_words(index, "Haus") == ["häuser"]
     index.close()
     again = store.open()
-    assert found(again, "hausern") == ["häuser"]
+    assert find_by_words(again, "hausern") == ["häuser"]
     again.close()
     with refused("holds stems of german, asked for with french"):
         store.speaking("french").open()
@@ -154,16 +154,16 @@ def test_the_old_index_is_whole_again_after_a_put_that_was_killed(
     with monkeypatch.context() as patched:
         patched.setattr(Points, cut_off_at, dies)
         with pytest.raises(KeyboardInterrupt):
-            index.put([indexed(changed)])
+            index.put([make_indexed(changed)])
     index.close()
     again = store.open()
     is_done = again.digests()["fees"] == changed.sha256
     assert is_done is (cut_off_at != "upsert")
-    assert found(again, "monthly") == ([] if is_done else ["fees"])
-    assert found(again, "nothing") == (["fees"] if is_done else [])
+    assert find_by_words(again, "monthly") == ([] if is_done else ["fees"])
+    assert find_by_words(again, "nothing") == (["fees"] if is_done else [])
     assert again.counts() == Counts(2, 3)
-    again.put([indexed(changed)])
-    assert found(again, "monthly nothing") == ["fees"]
+    again.put([make_indexed(changed)])
+    assert find_by_words(again, "monthly nothing") == ["fees"]
     again.close()
 
 
@@ -175,7 +175,7 @@ class Content(NamedTuple):
 
     def put(self, index: Index) -> None:
         """As `rag index --prune` does."""
-        index.put([indexed(each, DIRECTIONS[word]) for each, word in self._each()])
+        index.put([make_indexed(each, DIRECTIONS[word]) for each, word in self._each()])
         index.delete([id for id in index.digests() if id not in self.documents])
 
     def _each(self) -> Iterator[tuple[Document, str]]:
@@ -200,7 +200,7 @@ def holds(index: Index, words: dict[str, str]) -> bool:
     return (
         index.digests() == {id: each.sha256 for id, each in every.items()}
         and index.counts() == Counts(len(every), sum(len(chunks(d, 200)) for d in every.values()))
-        and {word: found(index, word) for word in EVERY_WORD} == by_word
+        and {word: find_by_words(index, word) for word in EVERY_WORD} == by_word
         and {word: _nearest(index, word) for word in EVERY_WORD} == by_word
     )
 
@@ -376,12 +376,12 @@ def test_an_index_whose_making_was_cut_off_is_none_and_can_be_made_again(
     with monkeypatch.context() as patched:
         patched.setattr(Points, "set", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            index.put([indexed(FEES)])
+            index.put([make_indexed(FEES)])
     index._points.client.close()  # as a process that dies does
     with refused("its making was cut off"):
         store.open()
     again = store.create(about())
-    again.put([indexed(ALLOWANCES)])
+    again.put([make_indexed(ALLOWANCES)])
     assert again.digests() == {"allowances": ALLOWANCES.sha256}
     again.close()
 
@@ -389,7 +389,7 @@ def test_an_index_whose_making_was_cut_off_is_none_and_can_be_made_again(
 def test_an_index_into_which_nothing_was_put_leaves_no_folder(store: Folder):
     index = store.create(about())
     with pytest.raises(ZeroDivisionError):
-        index.put(indexed(FEES) for _ in [1 / 0])
+        index.put(make_indexed(FEES) for _ in [1 / 0])
     assert index.counts() == Counts(0, 0)
     index.close()
     assert not store.path.exists()
@@ -397,12 +397,12 @@ def test_an_index_into_which_nothing_was_put_leaves_no_folder(store: Folder):
 
 def test_two_puts_at_once_do_not_mix(store: Folder, index: Index):
     def meanwhile() -> Iterator:
-        yield indexed(document("mine", "Mine."))
+        yield make_indexed(document("mine", "Mine."))
         index._points.set({"changing": "another"}, [0])
 
     with refused("another process is changing this index"):
         index.put(meanwhile())
-    assert found(index, "mine") == []
+    assert find_by_words(index, "mine") == []
     assert index.counts() == Counts(2, 3)
 
 
@@ -454,16 +454,18 @@ def test_what_cannot_be_written_is_refused_before_anything_is(index: Index):
     with refused(r"docs/x\.md: has half of a surrogate pair"):
         index.put(
             [
-                indexed(document("fees", "New.")),
-                indexed(Document("x", "\ud800", source="docs/x.md")),
+                make_indexed(document("fees", "New.")),
+                make_indexed(Document("x", "\ud800", source="docs/x.md")),
             ]
         )
     with refused("its vectors have the shape"):
-        index.put([indexed(document("short", "Short."))._replace(vectors=direction(1)[None, :3])])
+        index.put(
+            [make_indexed(document("short", "Short."))._replace(vectors=direction(1)[None, :3])]
+        )
     with refused("3 dimensions|asked with 3"):
         index.nearest(direction(1)[:3], 1, None)
     assert index.counts() == Counts(2, 3)
-    assert found(index, "new") == []
+    assert find_by_words(index, "new") == []
 
 
 def test_a_chunk_that_has_gone_meanwhile_is_told(index: Index):

@@ -1,5 +1,6 @@
-"""Features are tried by their commands too."""
+"""Features are tried by their commands too; attacks on a run share a tiny one."""
 
 from cli.conftest import finewright, project
+from leakage.leaking_run import leaking
 
-__all__ = ["finewright", "project"]
+__all__ = ["finewright", "leaking", "project"]

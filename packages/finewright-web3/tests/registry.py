@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from finewright_web3.chains import Chain
+from finewright_web3.values import Chain
 
 CHAINS = {1: Chain(name="Ethereum", native="ETH"), 137: Chain(name="Polygon", native="POL")}
 

@@ -1,6 +1,6 @@
 """Pages of contracts, and questions that one of them answers."""
 
-from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.packages import make_fetched, make_packaged_set, rows_of
 from finewright_web3.natspec_docs import content
 
 VAULT = """// SPDX-License-Identifier: MIT
@@ -44,7 +44,7 @@ def contract(name: str, license: str = "MIT", text: str = "") -> str:
 
 
 def built(files, **licences):
-    return content([fetched(files)], packaged(**licences)).rows
+    return content([make_fetched(files)], make_packaged_set(**licences)).rows
 
 
 def questions(rows):

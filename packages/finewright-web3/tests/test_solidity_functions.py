@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.errors import DataError
-from finewright_web3.solidity_functions import Function, functions
+from finewright_web3.solidity import Function, functions
 
 
 def read(text: str) -> list[Function]:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from finewright_web3.values import kind_of, made_up
+from finewright_web3.values import kind_of, make_up
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,20 @@ from finewright_web3.values import kind_of, made_up
 )
 def test_a_value_has_the_form_of_its_kind(kind, unit, form):
     rng = Random(0)  # noqa: S311 - made-up values
-    values = [made_up(kind, unit, rng) for _ in range(300)]
+    values = [make_up(kind, unit, rng) for _ in range(300)]
     assert [value for value in values if not re.fullmatch(form, value)] == []
 
 
 def test_an_amount_is_never_zero():
     rng = Random(0)  # noqa: S311 - made-up values
     assert not [
-        v for v in (made_up("amount", "ETH", rng) for _ in range(3000)) if float(v[:-4]) <= 0
+        v for v in (make_up("amount", "ETH", rng) for _ in range(3000)) if float(v[:-4]) <= 0
     ]
 
 
 def test_the_values_of_a_seed_are_fixed():
     rng = Random("a")  # noqa: S311 - made-up values
-    assert [made_up(kind, "ETH", rng) for kind in ("addressName", "amount", "date")] == [
+    assert [make_up(kind, "ETH", rng) for kind in ("addressName", "amount", "date")] == [
         "0x419a..298f",
         "0.43 ETH",
         "2025-08-02",

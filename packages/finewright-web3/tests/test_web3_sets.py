@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from finewright.conformance.packages import fetched, packaged
+from finewright.conformance.packages import make_fetched, make_packaged_set
 from finewright.conformance.set import SetConformance
-from finewright.data.sets.build import build_set, data_sets
-from finewright.data.sets.content import Fetched
+from finewright.data.sets.build import Fetched, build_set, data_sets
 from finewright_web3.sets import natspec, solidity
 from finewright_web3.solidity import family_of_row
 from registry import embedded, many
@@ -43,7 +42,9 @@ class TestErc7730(SetConformance):
     @pytest.fixture
     def fetched(self) -> Sequence[Fetched]:
         return [
-            fetched({"package/r.js": embedded(many("Alpha", 8), many("Beta", 4), many("Eps", 2))})
+            make_fetched(
+                {"package/r.js": embedded(many("Alpha", 8), many("Beta", 4), many("Eps", 2))}
+            )
         ]
 
 
@@ -53,7 +54,9 @@ class TestSolidity(SetConformance):
     @pytest.fixture
     def fetched(self) -> Sequence[Fetched]:
         return [
-            fetched({"package/A.sol": contract("A", "a", "b"), "package/B.sol": contract("B", "c")})
+            make_fetched(
+                {"package/A.sol": contract("A", "a", "b"), "package/B.sol": contract("B", "c")}
+            )
         ]
 
 
@@ -62,7 +65,9 @@ class TestNatspecDocs(SetConformance):
 
     @pytest.fixture
     def fetched(self) -> Sequence[Fetched]:
-        return [fetched({f"package/{name}.sol": contract(name, "go") for name in "ABCDEFGHIJKLMN"})]
+        return [
+            make_fetched({f"package/{name}.sol": contract(name, "go") for name in "ABCDEFGHIJKLMN"})
+        ]
 
 
 def test_all_files_of_all_packages_are_in_a_set_of_solidity():
@@ -71,10 +76,10 @@ def test_all_files_of_all_packages_are_in_a_set_of_solidity():
         "package/deep/B.sol": contract("B", "c"),
     }
     packages = [
-        fetched(first, "@one/p"),
-        fetched({"package/A.sol": contract("A", "a", "e")}, "two"),
+        make_fetched(first, "@one/p"),
+        make_fetched({"package/A.sol": contract("A", "a", "e")}, "two"),
     ]
-    made = solidity().content(packages, packaged())
+    made = solidity().content(packages, make_packaged_set())
     rows = made.rows.rows
     assert not rows["test.jsonl"]
     assert sorted(row["meta"]["source"] for row in rows["train.jsonl"]) == [
@@ -98,7 +103,7 @@ def test_copyleft_pages_are_left_out_unless_they_are_asked_for():
         "package/B.sol": contract("B", "b", license="GPL-3.0"),
     }
     for copyleft, licences in (((), ["MIT"]), (("GPL-3.0",), ["MIT", "GPL-3.0"])):
-        made = natspec().content([fetched(files)], packaged(copyleft=copyleft))
+        made = natspec().content([make_fetched(files)], make_packaged_set(copyleft=copyleft))
         assert [row["license"] for row in made.rows.rows["documents.jsonl"]] == licences
         assert made.rows.dropped.get("page of a file under GPL-3.0", 0) == (not copyleft)
         assert made.rows.settings.model_dump()["include_copyleft"] is bool(copyleft)

@@ -86,7 +86,7 @@ def test_a_command_of_a_package_that_is_not_installed_names_its_extra(
 ) -> None:
     of_packages = [each for each in features().values() if each.name not in BUILTIN["feature"]]
     assert name in [command.name for each in of_packages for command in each.commands]
-    monkeypatch.setattr("finewright.plugins.installed", lambda kind: [])
+    monkeypatch.setattr("finewright.plugins.find_installed", lambda kind: [])
     features.cache_clear()
     with pytest.raises(MissingExtra, match=f"comes with finewright-{package}, ") as error:
         fw.command(name)

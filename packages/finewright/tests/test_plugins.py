@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_installed_packages_are_not_scanned_for_a_built_in_name(
     def scan(kind: str) -> None:
         pytest.fail(f"scanned for {kind}")
 
-    monkeypatch.setattr(plugins, "installed", scan)
+    monkeypatch.setattr(plugins, "find_installed", scan)
     assert plugins.resolve("scorer", "numeric")("7", "7") == 1.0
 
 
@@ -98,3 +99,12 @@ def test_listing_names_imports_no_scorer_and_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_packages_name_is_there() -> None:
+    found = [
+        point for kind in plugins.BUILTIN for point in entry_points(group=f"finewright.{kind}")
+    ]
+    assert {"rag", "serve", "genai-prices"} <= {point.name for point in found}
+    for point in found:
+        assert point.load() is not None

@@ -81,7 +81,7 @@ def test_a_line_that_is_none_of_ours_is_named(code: Path) -> None:
 def test_a_name_cannot_smuggle_a_second_line(code: Path) -> None:
     digest = trust.code_digest(code)
     trust_key("ab" * 32, f"Anna\ncode {digest} 2026-12-01 x", DAY)
-    assert [each.kind for each in trust.trusted()] == ["key"]
+    assert [each.kind for each in trust.read_trusted()] == ["key"]
 
 
 @pytest.mark.parametrize(

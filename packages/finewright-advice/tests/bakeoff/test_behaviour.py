@@ -4,7 +4,7 @@ import pytest
 
 from finewright.judge.statistics import wilson
 from finewright.schema.evaluate import Sample
-from finewright_advice.bakeoff.behaviour import behaviour
+from finewright_advice.bakeoff.finalist import behaviour
 
 
 def sample(row: int, answer: str, *, expected: str = "the price", stopped: bool = True) -> Sample:

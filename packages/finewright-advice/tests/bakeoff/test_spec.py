@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import SpecError
-from finewright.schema.load import LoadedSpec, changed, load_spec
+from finewright.schema.load import LoadedSpec, change_spec, load_spec
 from finewright_advice.tune.spec import SearchRange
 
 SPEC = """\
@@ -52,7 +52,7 @@ def test_a_range_of_whole_numbers_is_told_from_one_of_numbers() -> None:
 
 def test_a_changed_spec_is_the_one_that_its_text_says(loaded: LoadedSpec, tmp_path: Path) -> None:
     values = {"base_models": ["c"], "train.adapter.r": 4, "evaluate.data": [{"path": "t.jsonl"}]}
-    other = changed(loaded, values, without=("bakeoff",))
+    other = change_spec(loaded, values, without=("bakeoff",))
     assert other.spec.base_models == ("c",)
     assert other.spec.train.adapter.model_dump()["r"] == 4
     assert other.spec.bakeoff is None
@@ -76,4 +76,4 @@ def test_a_change_that_is_wrong_says_where(
     loaded: LoadedSpec, values: dict[str, object], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message.replace("'", ".")):
-        changed(loaded, values, where="here")
+        change_spec(loaded, values, where="here")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.compare.asking import recorded
+from finewright.compare.asking import read_answers_of_samples
 from finewright.evaluate.score import PREFERENCE, ScoredSet, ScoreOptions
 from finewright.schema.evaluate import Sample
 from finewright_advice.compare.comparison import Comparison
@@ -33,7 +33,7 @@ def system(name: str, right: str) -> ScoredSet:
         )
         for i, sign in enumerate(right, 1)
     ]
-    return recorded(name, "held-out rows", samples).scored((METRIC,), OPTIONS)
+    return read_answers_of_samples(name, "held-out rows", samples).score((METRIC,), OPTIONS)
 
 
 def of(systems: Mapping[str, ScoredSet]) -> Comparison:
@@ -167,7 +167,7 @@ def test_preferences_are_read_and_not_made_again() -> None:
         stopped=True,
         scores={PREFERENCE: 1.0},
     )
-    (score,) = recorded("s", "rows", [sample]).scored((PREFERENCE,), OPTIONS).scores
+    (score,) = read_answers_of_samples("s", "rows", [sample]).score((PREFERENCE,), OPTIONS).scores
     assert score.value == 1.0
     assert not math.isnan(score.low)
 

@@ -9,7 +9,7 @@ from finewright.evaluate.answers import HeldOutQuestion, question_of
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
-from finewright_advice.compare.latency import Timing, latency_of, speed_of, timed
+from finewright_advice.compare.latency import Timing, latency_of, speed_of, time_requests
 
 pytestmark = pytest.mark.torch
 
@@ -32,7 +32,7 @@ def test_each_request_is_timed_from_its_beginning_after_one_that_is_not() -> Non
 
     ticks = count()
     found = list(
-        timed(
+        time_requests(
             lm,
             chat,
             [lambda q=question: prepare(q) for question in questions],

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from finewright.compare.local_model import LocalModel
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel, LocalModel
 from finewright.lm.model import LM
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.errors import DataError, ModelError
 from finewright.report.show import text_of
 from finewright.schema.adapter import LoraSpec
@@ -21,7 +21,7 @@ from finewright_advice.cost.job import MICRO_BATCH_TOKENS
 from finewright_advice.cost.machines import fit
 from finewright_advice.cost.mend import mend, options
 from finewright_advice.cost.model import describe_model
-from finewright_advice.cost.needs import formula, measured
+from finewright_advice.cost.needs import estimate_from_peak, formula
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.cost.truths import truths
 
@@ -32,7 +32,7 @@ NF4 = {"type": "lora", "quantization": "nf4"}
 
 
 def asked(job: Any, **spec: Any) -> CostReport:
-    return report(CostQuestion("run", [job], CostSpec(**spec)), packaged_prices(), TODAY)
+    return report(CostQuestion("run", [job], CostSpec(**spec)), read_packaged_prices(), TODAY)
 
 
 def test_the_micro_batches_are_those_that_training_takes() -> None:
@@ -50,7 +50,7 @@ def test_machines_that_fit_come_first_and_cost_what_their_hours_cost() -> None:
     (candidate,) = asked(job_of(adapter=NF4)).candidates
     order = [row.fits for row in candidate.machines]
     assert order == sorted(order, key=("yes", "tight", "no").index)
-    catalog = packaged_prices()
+    catalog = read_packaged_prices()
     for row in candidate.machines:
         assert row.memory_gib == gpu_named(catalog, row.gpu).memory_gib
         assert row.fits == fit(row.needs.process_gib, row.memory_gib)
@@ -119,7 +119,7 @@ def test_a_better_tier_has_a_narrower_interval() -> None:
     peak = formula(job, gpu=True).tensors_gib.median * 2**30
     widths = []
     for tier in ("trace", "micro-steps"):
-        span = measured(job, peak, tier, gpu=True, number=2).tensors_gib  # type: ignore[arg-type]
+        span = estimate_from_peak(job, peak, tier, gpu=True, number=2).tensors_gib  # type: ignore[arg-type]
         assert span.low < span.median < span.high
         widths.append(span.high - span.low)
     whole = formula(job, gpu=True).tensors_gib
@@ -211,7 +211,7 @@ def test_only_what_is_asked_for_is_in_the_table() -> None:
 
 def test_old_prices_and_near_ends_are_said() -> None:
     found = report(
-        CostQuestion("run", [job_of()], CostSpec()), packaged_prices(), date(2027, 12, 1)
+        CostQuestion("run", [job_of()], CostSpec()), read_packaged_prices(), date(2027, 12, 1)
     )
     assert any("stale" in problem.message for problem in found.problems)
     now = asked(job_of())
@@ -282,7 +282,7 @@ def test_lora_settings_reach_the_load() -> None:
 
 def test_old_prices_are_told_by_provider_and_how_they_become_new() -> None:
     stale, aging = (p for p in asked(job_of()).problems if "prices of machines" in p.message)
-    considered = [row for row in packaged_prices().machines if row.tier != "reserved"]
+    considered = [row for row in read_packaged_prices().machines if row.tier != "reserved"]
     assert stale.message == (
         f"7 of {len(considered)} prices of machines are stale, over 180 days old (the oldest"
         " seen 2025-11-01): colab 1, kaggle 2, replicate 4"
@@ -347,7 +347,7 @@ def test_short_times_are_told_in_minutes_and_seconds(hours: float, told: str) ->
 def test_the_formula_reckons_in_the_numbers_that_this_cpu_computes_in() -> None:
     job = job_of()
     question = CostQuestion("test", [job], CostSpec(), {"base": JobMeasurements(number=4)})
-    found_out = report(question, packaged_prices(), TODAY)
+    found_out = report(question, read_packaged_prices(), TODAY)
     on_gpu, on_cpu = found_out.candidates[0].memory
     assert (on_gpu.number_bytes, on_cpu.number_bytes) == (2, 4)
     assert on_cpu == formula(job, gpu=False, number=4)

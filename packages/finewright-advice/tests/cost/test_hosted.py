@@ -7,12 +7,12 @@ from datetime import date
 import pytest
 
 from cost.jobs import LLAMA_8B, job_of
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.schema.adapter import AdapterSpec, FullSpec, IA3Spec, LoraSpec
 from finewright.schema.cost import HostedEstimate, Range
 from finewright.schema.methods import DPOSpec, GRPOSpec, KTOSpec, SFTSpec
 from finewright.schema.train import TrainSettings
-from finewright_advice.cost.hosted import hosted
+from finewright_advice.cost.assemble import estimate_hosted
 from finewright_advice.cost.job import TrainingJob
 
 TOKENS = Range(low=10e6, median=15.36e6, high=20e6)
@@ -22,7 +22,7 @@ GRPO = GRPOSpec(rewards=("valid_json",))
 
 def found(job: TrainingJob, providers: Sequence[str] = ()) -> list[HostedEstimate]:
     """The hosts by the packaged facts."""
-    return list(hosted(job, packaged_prices(), TOKENS, providers, TODAY))
+    return list(estimate_hosted(job, read_packaged_prices(), TOKENS, providers, TODAY))
 
 
 def test_hosts_come_by_price_and_only_for_the_size() -> None:
@@ -82,10 +82,10 @@ def test_only_the_providers_that_are_asked_for_are_listed() -> None:
 
 def test_a_host_that_takes_no_more_jobs_is_not_listed() -> None:
     day = date(2026, 12, 1)
-    prices = packaged_prices()
+    prices = read_packaged_prices()
     ending = tuple(row.model_copy(update={"ends": day}) for row in prices.tunings)
     catalog = prices.model_copy(update={"tunings": ending})
     job = job_of(LLAMA_8B)
-    (row, *_) = hosted(job, catalog, TOKENS, (), TODAY)
+    (row, *_) = estimate_hosted(job, catalog, TOKENS, (), TODAY)
     assert "no new job from 2026-12-01 on" in row.note
-    assert not list(hosted(job, catalog, TOKENS, (), day))
+    assert not list(estimate_hosted(job, catalog, TOKENS, (), day))

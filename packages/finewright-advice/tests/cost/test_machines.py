@@ -4,24 +4,24 @@ import random
 from typing import Any
 
 import published
-from finewright.catalog.open_models import open_models
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.models import open_models
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.report.show import text_of
 from finewright.schema.catalog import Machine
 from finewright.schema.cost import MachineEstimate, Range
 from finewright_advice.cost.job import Rows
 from finewright_advice.cost.machines import machines, several
-from finewright_advice.cost.needs import sharded_load
+from finewright_advice.cost.needs import load_of_shard
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.estimate.frameworks import FRAMEWORKS, framework_memory
-from finewright_advice.estimate.sharded import Spread, sharded_hours
+from finewright_advice.estimate.sharded import Spread, hours_of_shards
 
 from .jobs import LLAMA_8B, job_of
 from .test_cost import asked
 
 NF4 = {"type": "lora", "quantization": "nf4"}
 LLAMA_405B = published.config("llama", 16384, 53248, 126, 128, 8, 128256)
-CATALOG = packaged_prices()
+CATALOG = read_packaged_prices()
 
 
 def machine_of(gpu: str, num_gpus: int = 1, **changes: Any) -> Machine:
@@ -82,7 +82,7 @@ def test_a_framework_that_spreads_nothing_is_tried_on_one_gpu_alone() -> None:
 def test_what_goes_through_the_links_is_the_frameworks_own_weights() -> None:
     """transformers keeps in float32 what it does not quantise: more bytes than TRL's."""
     job = job_of(LLAMA_405B, adapter=NF4)
-    load = sharded_load(job, 8, 2)
+    load = load_of_shard(job, 8, 2)
     h100 = gpu_named(CATALOG, "H100 SXM")
     trl, transformers = (
         framework_memory(job.shape, load, FRAMEWORKS[name]).weights
@@ -91,7 +91,7 @@ def test_what_goes_through_the_links_is_the_frameworks_own_weights() -> None:
     assert trl < transformers
     slow = h100.model_copy(update={"link_gb_s": 1.0})
     times = [
-        sharded_hours(job.shape, load, job.work(load), slow, Spread(8, 8, weights)).high
+        hours_of_shards(job.shape, load, job.work(load), slow, Spread(8, 8, weights)).high
         for weights in (trl, transformers)
     ]
     assert times[0] < times[1]

@@ -6,14 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.schema.cost import Range
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.choice import Candidates
-from finewright_advice.decide.packaged import adviser_for, known_by
+from finewright_advice.decide.packaged import adviser_for, collect_known_names
 from finewright_advice.decide.results import DecideReport, RuleFinding
 from finewright_advice.decide.spec import DecideSpec
 
@@ -66,7 +66,9 @@ def spec(**changes: Any) -> DecideSpec:
 
 def advise(of: DecideSpec, today: date = TODAY) -> DecideReport:
     """The advice by the packaged facts."""
-    return adviser_for(of, known_by(packaged_prices(), Path, today)).advise("test", of)
+    return adviser_for(of, collect_known_names(read_packaged_prices(), Path, today)).advise(
+        "test", of
+    )
 
 
 @cache
@@ -102,7 +104,7 @@ def hand_made(
         return {arm: figures(arm, **make(case, arm)) for arm in ARMS}
 
     one = Candidates(("a model",), ("a model",))
-    return Adviser(packaged_advice(), figures_of, "hand", TODAY, one).advise("test", of)
+    return Adviser(read_packaged_advice(), figures_of, "hand", TODAY, one).advise("test", of)
 
 
 def dropped(report: DecideReport) -> dict[str, set[str]]:

@@ -2,10 +2,9 @@
 
 import pytest
 
-from finewright.catalog.open_models import open_models
-from finewright.catalog.prices import packaged_prices
-from finewright_advice.catalog.capability import packaged_capabilities
-from finewright_advice.catalog.languages import LANGUAGES
+from finewright.catalog.models import open_models
+from finewright.catalog.prices import read_packaged_prices
+from finewright_advice.catalog.advice import LANGUAGES, read_packaged_capabilities
 from finewright_advice.decide.ability import ability_of, languages_of, success
 
 # Qwen3 Technical Report (arXiv:2505.09388), tables 12 to 20, without thinking: percent right.
@@ -57,13 +56,13 @@ def test_an_apis_name_of_an_open_model_is_that_model() -> None:
 
 
 def test_every_row_is_of_a_model_of_the_catalog_and_has_its_source() -> None:
-    known = {*open_models(), *(api.model for api in packaged_prices().apis)}
-    for name, row in packaged_capabilities().models.items():
+    known = {*open_models(), *(api.model for api in read_packaged_prices().apis)}
+    for name, row in read_packaged_capabilities().models.items():
         assert name in known
         assert row.source
         assert row.observed_at.year >= 2026
 
 
 def test_every_language_of_a_model_has_a_code_that_may_be_asked_for() -> None:
-    rows = packaged_capabilities().models.values()
+    rows = read_packaged_capabilities().models.values()
     assert {code for row in rows for code in row.languages or ()} <= LANGUAGES

@@ -5,19 +5,19 @@ from typing import get_args
 import pytest
 
 from decide.advising import spec
-from finewright_advice.catalog.advice import packaged_advice
-from finewright_advice.decide.case import POINTS, assumed, joined, middle, swings
+from finewright_advice.catalog.advice import read_packaged_advice
+from finewright_advice.decide.case import POINTS, join_cases, list_assumptions, middle, swings
 from finewright_advice.decide.spec import Aim, DecideSpec, Task
 
-ADVICE = packaged_advice()
+ADVICE = read_packaged_advice()
 NOTHING = DecideSpec()
 
 
 def test_everything_unknown_is_said_to_be_assumed() -> None:
-    told = assumed(NOTHING, ADVICE)
+    told = list_assumptions(NOTHING, ADVICE)
     fixed = {"horizon_months", "profile", "weights", "measured_quality"}
     assert told.keys() == DecideSpec.model_fields.keys() - fixed
-    assert assumed(spec(), ADVICE) == {}
+    assert list_assumptions(spec(), ADVICE) == {}
 
 
 def test_the_middle_case_has_what_is_stated() -> None:
@@ -71,7 +71,7 @@ def test_cases_are_joined_input_by_input() -> None:
     base = middle(NOTHING, ADVICE)
     found = {s.key: s for s in swings(NOTHING, base, ADVICE)}
     chosen = {key: found[key].high for key in ("tokens_in", "api_price", "citations")}
-    case = joined(base, chosen)
+    case = join_cases(base, chosen)
     assert (case.tokens_in, case.citations, dict(case.points)) == (
         4000,
         True,

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from decide.advising import TODAY, advise, dropped, of_rule, spec
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.errors import DataError
 from finewright.schema.adapter import FullSpec
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.facts import Facts
 from finewright_advice.decide.models import models_of, read_base_model, sizes_of
-from finewright_advice.decide.offers import rented
+from finewright_advice.decide.request import list_rented
 from finewright_advice.decide.results import ArmCost, DecideReport
 from finewright_advice.estimate.memory import MemoryLoad, memory
 
@@ -52,14 +52,16 @@ def test_4_bit_weights_of_65b_are_over_33_gb_and_70b_trains_on_48_gb() -> None:
     assert model.sizes.held[4] / 1e9 == pytest.approx(39.5, abs=0.1)
     assert 33 < model.sizes.held[4] * 65.2 / 70.6 / 1e9 < 37
     models = models_of("Llama-3.1-70B", Path, TODAY)
-    step = Facts(packaged_prices(), packaged_advice(), models, TODAY).step_of("Llama-3.1-70B", 1300)
+    step = Facts(read_packaged_prices(), read_packaged_advice(), models, TODAY).step_of(
+        "Llama-3.1-70B", 1300
+    )
     assert step.gib(4) == pytest.approx(44.8, abs=0.1)  # 36.8 of them weights
 
 
 def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     """7.62e9 x 2 bytes are 14.2 GiB, and all of them learned in float32 with two moments 128.7 GiB in all."""
     models = models_of("Qwen2.5-7B", Path, TODAY)
-    facts = Facts(packaged_prices(), packaged_advice(), models, TODAY)
+    facts = Facts(read_packaged_prices(), read_packaged_advice(), models, TODAY)
     step = facts.step_of("Qwen2.5-7B", 1300)
     load = MemoryLoad(
         adapter=FullSpec(), tokens=2048, learned=1024, longest=2048, lean=True, gpu=True
@@ -78,7 +80,7 @@ def test_lora_saves_memory_by_a_single_digit_factor_not_100() -> None:
     ],
 )
 def test_a_data_centre_gpu_of_80_gb_is_not_had_for_39_cents(gpu: str, usd: float) -> None:
-    hosts = {host.name: host.usd_per_hour for host in rented(packaged_prices())}
+    hosts = {host.name: host.usd_per_hour for host in list_rented(read_packaged_prices())}
     assert hosts[gpu].low == usd
 
 
@@ -87,7 +89,7 @@ def test_retrieval_costs_nothing_at_first_and_its_latency_is_that_of_its_tokens(
     for host in ("api", "self-hosted"):
         assert cost_of(report, f"rag, {host}").once_usd.high == 0
     rag, prompt = (cost_of(report, f"{m}, self-hosted").latency_ms for m in ("rag", "prompt"))
-    search = packaged_advice().assumptions["retrieval_ms"]
+    search = read_packaged_advice().assumptions["retrieval_ms"]
     assert 1 <= search.low < search.high <= 20
     assert rag.median - prompt.median > 10 * search.median
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decide.advising import exactly, figures, spec
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm
 from finewright_advice.decide.case import middle
+from finewright_advice.decide.choice import weights_of
 from finewright_advice.decide.criteria import CRITERIA, utilities, utility
-from finewright_advice.decide.ranking import weights_of
-from finewright_advice.schema.decide import Method
+from finewright_advice.schema.money import Method
 
-ADVICE = packaged_advice()
+ADVICE = read_packaged_advice()
 
 
 def of(arm: Arm, measured: dict[Method, float] | None = None, **changes: Any) -> dict[str, float]:

@@ -9,7 +9,7 @@ from decide.advising import advise, exactly, hand_made, spec
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.spec import UNKNOWN
-from finewright_advice.judge.power import DIFFERENCE, rows_needed
+from finewright_advice.judge.pairwise import DIFFERENCE, rows_needed
 
 
 def test_rows_for_a_difference_of_five_points_by_the_formula() -> None:

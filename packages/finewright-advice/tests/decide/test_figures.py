@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from decide.advising import TODAY, spec
-from finewright.catalog.prices import packaged_prices
-from finewright_advice.catalog.advice import packaged_advice
+from finewright.catalog.prices import read_packaged_prices
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import middle
 from finewright_advice.decide.facts import Facts
 from finewright_advice.decide.figures import figures_with
 from finewright_advice.decide.models import Bits, models_of, read_base_model
-from finewright_advice.decide.offers import rented
+from finewright_advice.decide.request import list_rented
 from finewright_advice.decide.serving import (
     Demand,
     Host,
@@ -27,14 +27,14 @@ from finewright_advice.decide.serving import (
     Served,
     answer_ms,
     fits,
+    list_owned,
     memory_gib,
     month_usd,
-    owned,
-    seated,
+    seat_model,
 )
 from finewright_advice.estimate.money import exact, product
 
-ADVICE, PRICES = packaged_advice(), packaged_prices()
+ADVICE, PRICES = read_packaged_advice(), read_packaged_prices()
 PROMPT, LONG, RAG = (Arm(m, "api") for m in ("prompt", "prompt+long-context", "rag"))
 FT, PROMPT_AT_HOME = (Arm(m, "self-hosted") for m in ("ft", "prompt"))
 GIB = 1024**3
@@ -88,7 +88,7 @@ def test_every_range_is_in_order_and_every_month_is_its_parts() -> None:
 
 def cheapest(least_gib: float) -> Host:
     """The machine for rent with at least so much memory whose middle price is the lowest."""
-    hosts = [host for host in rented(packaged_prices()) if host.memory_gib >= least_gib]
+    hosts = [host for host in list_rented(read_packaged_prices()) if host.memory_gib >= least_gib]
     return min(hosts, key=lambda host: host.usd_per_hour.median)
 
 
@@ -110,7 +110,9 @@ def test_a_70b_model_is_served_in_4_bits_from_48_gib() -> None:
 
 
 def test_no_machine_is_rented_whose_card_has_no_bfloat16() -> None:
-    assert not any("V100" in host.name or "T4" in host.name for host in rented(packaged_prices()))
+    assert not any(
+        "V100" in host.name or "T4" in host.name for host in list_rented(read_packaged_prices())
+    )
 
 
 def test_own_machines_cost_their_power() -> None:
@@ -121,7 +123,7 @@ def test_own_machines_cost_their_power() -> None:
 
 
 def test_machines_that_are_alike_stand_together() -> None:
-    hosts = owned(["L40S", "L40S", "RTX 4090"], PRICES, exact(0.2))
+    hosts = list_owned(["L40S", "L40S", "RTX 4090"], PRICES, exact(0.2))
     assert [(host.name, host.count) for host in hosts] == [
         ("L40S", 2),
         ("RTX 4090", 1),
@@ -153,7 +155,7 @@ def test_an_answer_takes_its_reading_and_its_writing() -> None:
     """15.2 GB of weights at 1,008 GB/s x 0.5 and 100 tokens: 3.02 s; 2 x 7.07e9 x 1000 FLOPs at
     165 TFLOP/s x 0.5: 0.171 s."""
     model = read_base_model("Qwen2.5-7B", Path, TODAY)
-    host = next(host for host in rented(PRICES) if host.name == "RTX 4090")
+    host = next(host for host in list_rented(PRICES) if host.name == "RTX 4090")
     fixed = replace(host, bandwidth_gb_s=1008, tflops=165)
     seat = Seat(Served(fixed, 16, 15), 1, 1, 1, exact(1))
     few = Demand(1e-6, 1.0, 16.0, exact(0.5), exact(0.5))
@@ -191,15 +193,17 @@ def test_more_requests_than_a_machine_carries_take_more_machines() -> None:
     """The audit's case: 1.5B, prompts of 2,800 tokens, 150 M requests a month. 2 x 1.54e9 x 2,800 FLOPs x 228
     requests a second are 1,970 TFLOP/s, more than eleven whole RTX 4090 have."""
     model = read_base_model("Qwen2.5-7B", Path, TODAY)
-    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
-    few, many = (seated(model, Need(1000, 0, 250, 4), only, demand(n)) for n in (1000, 10_000_000))
+    only = [host for host in list_rented(PRICES) if host.name == "RTX 4090"]
+    few, many = (
+        seat_model(model, Need(1000, 0, 250, 4), only, demand(n)) for n in (1000, 10_000_000)
+    )
     assert few is not None
     assert many is not None
     assert few.num == 1
     assert many.num > 3
     assert month_usd(many).median == pytest.approx(many.num * month_usd(few).median)
     small = read_base_model("Qwen2.5-1.5B", Path, TODAY)
-    busy = seated(small, Need(2800, 0, 100, 4), only, demand(150_000_000))
+    busy = seat_model(small, Need(2800, 0, 100, 4), only, demand(150_000_000))
     assert busy is not None
     peak = 150_000_000 / (730 * 3600) * 4
     flops = peak * 2 * small.shape.computing * 2800
@@ -211,14 +215,14 @@ def test_no_drawn_case_asks_more_of_its_machines_than_their_arithmetic() -> None
     """250 cases: 2 FLOPs for each parameter and token, attention aside, in the busiest of 730 hours."""
     draw = random.Random(21)  # noqa: S311 - a draw of cases
     models = models_of("unknown", Path, TODAY)
-    hosts, asked = rented(PRICES), ADVICE.assumptions
+    hosts, asked = list_rented(PRICES), ADVICE.assumptions
     for _ in range(250):
         model = models[draw.choice(list(models))]
         need = Need(10 ** draw.uniform(1, 4.5), 0, 10 ** draw.uniform(0, 3.5), draw.randint(1, 16))
         wanted = demand(10 ** draw.uniform(1, 9))._replace(
             prefill=asked["prefill_utilisation"], decode=asked["decode_efficiency"]
         )
-        if seat := seated(model, need, hosts, wanted):
+        if seat := seat_model(model, need, hosts, wanted):
             tokens = need.new_tokens + need.out_tokens
             flops = wanted.requests_per_month / (730 * 3600) * wanted.peak_over_mean
             flops *= 2 * model.shape.computing * tokens
@@ -244,9 +248,9 @@ def test_what_is_too_small_at_home_is_rented_unless_it_must_stay() -> None:
 def test_memory_bounds_how_many_are_answered_at_once() -> None:
     """Beside 14.2 GiB of weights a prompt of 30,000 tokens takes 1.6 GiB: a 4090 holds five of them."""
     model = read_base_model("Qwen2.5-7B", Path, TODAY)
-    only = [host for host in rented(PRICES) if host.name == "RTX 4090"]
-    long = seated(model, Need(30_000, 0, 250, 4), only, demand(3_000_000))
-    short = seated(model, Need(3_000, 0, 250, 4), only, demand(3_000_000))
+    only = [host for host in list_rented(PRICES) if host.name == "RTX 4090"]
+    long = seat_model(model, Need(30_000, 0, 250, 4), only, demand(3_000_000))
+    short = seat_model(model, Need(3_000, 0, 250, 4), only, demand(3_000_000))
     assert long is not None
     assert short is not None
     assert long.num > short.num
@@ -263,7 +267,7 @@ def test_a_limit_on_time_takes_the_cheapest_machines_that_answer_within_it() -> 
         names = []
         for most_ms in (math.inf, 2100, 1900, 500, 100):
             wanted = demand(100)._replace(prefill=exact(1), decode=exact(1), most_ms=most_ms)
-            seat = seated(model, Need(10, 0, 100, 1), [fast, slow], wanted, [bits])
+            seat = seat_model(model, Need(10, 0, 100, 1), [fast, slow], wanted, [bits])
             assert seat is not None
             assert seat.served.bits == bits
             names.append(seat.served.host.name)
@@ -286,8 +290,8 @@ def test_an_open_model_at_a_host_was_made_for_its_own_languages() -> None:
 
 def test_what_fits_nowhere_is_placed_nowhere() -> None:
     model = read_base_model("Qwen2.5-7B", Path, TODAY)
-    assert fits(model, Need(1e9, 0, 0, 64), rented(PRICES)) is None
-    assert seated(model, Need(1e9, 0, 0, 64), rented(PRICES), demand(1)) is None
+    assert fits(model, Need(1e9, 0, 0, 64), list_rented(PRICES)) is None
+    assert seat_model(model, Need(1e9, 0, 0, 64), list_rented(PRICES), demand(1)) is None
 
 
 def test_facts_are_updated_by_training_only_where_weights_hold_them() -> None:

@@ -17,13 +17,13 @@ from decide.advising import (
     spec,
 )
 from finewright.schema.cost import Range
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.choice import Candidates
 from finewright_advice.decide.spec import UNKNOWN
-from finewright_advice.schema.decide import Method
+from finewright_advice.schema.money import Method
 
 pytestmark = pytest.mark.usefixtures("few_cases")
 
@@ -202,7 +202,7 @@ def test_the_nearest_is_the_cheapest_model_that_was_tried_not_the_best() -> None
 
     of = spec(api_model=UNKNOWN, base_model=UNKNOWN, month_budget_usd=1000, knowledge_gap=0)
     several = Candidates(("able", "cheap"), ("own",))
-    report = Adviser(packaged_advice(), figures_of, "hand", TODAY, several).advise("test", of)
+    report = Adviser(read_packaged_advice(), figures_of, "hand", TODAY, several).advise("test", of)
     wanted = "api with cheap, which takes 1,100 USD a month, over your limit of 1,000"
     assert report.answer.endswith(wanted)
 
@@ -251,7 +251,7 @@ def test_an_unknown_that_would_drop_arms_is_told_as_such() -> None:
 
 
 def test_every_rule_has_a_title_and_a_source_with_a_day() -> None:
-    advice = packaged_advice()
+    advice = read_packaged_advice()
     assert list(advice.rules) == [f"G{i}" for i in range(1, 20)]
     for rule in advice.rules.values():
         assert rule.title
@@ -321,5 +321,5 @@ def test_a_linear_head_learns_from_what_a_teacher_labels() -> None:
     assert name not in dropped(taught)
     costs = {cost.arm: cost for cost in taught.costs}
     request_usd = costs["prompt, api"].request_usd.median
-    most = packaged_advice().assumptions["pairs_wanted"].high
+    most = read_packaged_advice().assumptions["pairs_wanted"].high
     assert costs[name].once_usd.median == pytest.approx(most * request_usd)

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from decide.advising import advise, hand_made, of_rule, spec
-from finewright_advice.catalog.advice import packaged_advice
-from finewright_advice.catalog.laws import packaged_laws
+from finewright_advice.catalog.advice import read_packaged_advice
+from finewright_advice.catalog.laws import read_packaged_laws
 from finewright_advice.decide.case import middle
-from finewright_advice.decide.law import duties, in_words, unknown
+from finewright_advice.decide.facts import duties, in_words, unknown
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
 
 pytestmark = pytest.mark.usefixtures("few_cases")
 
-LAWS = packaged_laws()
+LAWS = read_packaged_laws()
 TODAY = date(2026, 11, 27)
 CHAT = {"task": "converse", "talks_to_people": True}
 
@@ -191,7 +191,7 @@ CASES: list[tuple[str, dict[str, Any], str, bool]] = [
 def test_an_article_holds_or_does_not(
     reason: str, facts: dict[str, Any], duty: str, holds: bool
 ) -> None:
-    found = dict(duties(middle(spec(**facts), packaged_advice()), LAWS))
+    found = dict(duties(middle(spec(**facts), read_packaged_advice()), LAWS))
     assert (duty in found) == holds
 
 
@@ -227,7 +227,7 @@ def test_what_holds_and_what_will_hold_are_told_apart() -> None:
 
 
 def test_what_is_unknown_is_asked_for() -> None:
-    case = middle(spec(domain=UNKNOWN, personal_data=UNKNOWN), packaged_advice())
+    case = middle(spec(domain=UNKNOWN, personal_data=UNKNOWN), read_packaged_advice())
     assert [text.partition(" is unknown")[0] for text in unknown(case, LAWS)] == [
         "the field of use",
         "whether it is about persons",

@@ -7,7 +7,7 @@ import pytest
 
 from decide.advising import advise, dropped, of_rule, spec
 from finewright.catalog.licences import model_licence
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models
 from finewright.report.text import as_text
 from finewright_advice.decide.report import decide_page
 from finewright_advice.decide.spec import UNKNOWN

@@ -7,32 +7,31 @@ from pathlib import Path
 import pytest
 
 from decide.advising import TODAY, advise, dropped, exactly, of_rule, spec
-from finewright.catalog.prices import api_named, packaged_prices
+from finewright.catalog.prices import api_named, read_packaged_prices
 from finewright.report.show import text_of
 from finewright.schema.catalog import API, Machine
 from finewright.schema.cost import Range
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.arms import Arm
 from finewright_advice.decide.case import middle
-from finewright_advice.decide.facts import Facts
+from finewright_advice.decide.facts import Facts, market_with, trust_of
 from finewright_advice.decide.figures import figures_with
-from finewright_advice.decide.market import market_with, trust_of
 from finewright_advice.decide.models import models_of
-from finewright_advice.decide.packaged import adviser_for, known_by
+from finewright_advice.decide.packaged import adviser_for, collect_known_names
 from finewright_advice.decide.results import ArmCost, DecideReport
-from finewright_advice.decide.scale_to_zero import scaled_to_zero, workers
-from finewright_advice.decide.serving import Demand, Need, month_usd, seated
+from finewright_advice.decide.scale_to_zero import seat_on_serverless, workers
+from finewright_advice.decide.serving import Demand, Need, month_usd, seat_model
 from finewright_advice.decide.training import hosts_of, run_at
 
 pytestmark = pytest.mark.usefixtures("few_cases")
 
-PRICES = packaged_prices()
+PRICES = read_packaged_prices()
 TAKEN = {
     name: Range(low=a.low, median=a.median, high=a.high)
-    for name, a in packaged_advice().assumptions.items()
+    for name, a in read_packaged_advice().assumptions.items()
 }
 MODELS = models_of("unknown", Path, TODAY)
-FACTS = Facts(PRICES, packaged_advice(), MODELS, TODAY)
+FACTS = Facts(PRICES, read_packaged_advice(), MODELS, TODAY)
 NEED = Need(600, 0, 200, 1)
 MONTH_SECONDS = 730 * 3600
 
@@ -49,9 +48,9 @@ def test_a_worker_is_paid_while_it_works_waits_and_starts() -> None:
     """By hand: 1,000 requests a month are one in 44 minutes, so that nearly each of them finds it off."""
     model = models_of("unknown", Path, PRICES.apis[0].observed_at)["Qwen2.5-7B"]
     hosts = market_with(PRICES)(12, False).serving
-    seat = seated(model, NEED, hosts, demand(1000))
+    seat = seat_model(model, NEED, hosts, demand(1000))
     assert seat is not None
-    idle = scaled_to_zero(model, NEED, workers(PRICES), demand(1000), TAKEN, seat)
+    idle = seat_on_serverless(model, NEED, workers(PRICES), demand(1000), TAKEN, seat)
     assert idle is not None
     rate = 1000 / MONTH_SECONDS
     answer = (idle.latency_ms.median - 1000 * idle.start_seconds.median) / 1000
@@ -128,7 +127,7 @@ def test_confidential_data_are_on_no_machine_of_a_private_person() -> None:
 def test_the_class_of_the_data_says_whose_machines_see_them(
     changes: dict[str, str], trust: str
 ) -> None:
-    assert trust_of(middle(spec(**changes), packaged_advice())) == trust
+    assert trust_of(middle(spec(**changes), read_packaged_advice())) == trust
 
 
 def test_the_tier_and_whose_it_is_are_named_and_what_is_shut_is_said() -> None:
@@ -209,7 +208,7 @@ def test_a_tuning_whose_row_ends_within_the_horizon_is_dropped() -> None:
     prices = PRICES.model_copy(update={"deadlines": (), "tunings": tunings})
     for months, rules in ((1, None), (12, {"G9"})):
         of = spec(api_model="gpt-4o-mini", horizon_months=months)
-        report = adviser_for(of, known_by(prices, Path, TODAY)).advise("test", of)
+        report = adviser_for(of, collect_known_names(prices, Path, TODAY)).advise("test", of)
         assert dropped(report).get("ft, api") == rules
 
 
@@ -293,7 +292,7 @@ def test_an_input_at_its_end_is_looked_at_with_the_model_that_is_best_there() ->
 
 
 def test_facts_know_their_hosts() -> None:
-    facts = Facts(PRICES, packaged_advice(), {}, PRICES.apis[0].observed_at)
+    facts = Facts(PRICES, read_packaged_advice(), {}, PRICES.apis[0].observed_at)
     assert {"nebius", "together", "openrouter", "hosted-open"} <= facts.hosts
     assert not {"openai", "anthropic", "google"} & facts.hosts
 
@@ -302,22 +301,22 @@ def test_a_rented_machine_is_told_with_who_rents_it_out() -> None:
     report = advise(spec(base_model="Qwen2.5-7B", personal_data="personal"))
     (how,) = [row.how[0] for row in report.costs if row.arm == "prompt, self-hosted"]
     gpu = how.partition(" on ")[2].partition(",")[0]
-    sellers = {row.provider for row in packaged_prices().machines if row.gpu == gpu}
+    sellers = {row.provider for row in read_packaged_prices().machines if row.gpu == gpu}
     assert how.partition(" from ")[2].partition(" ")[0] in sellers
 
 
 def context_of(row: API) -> tuple[int, str]:
     """What a model at an API reads at once, and how that is said."""
-    prices = packaged_prices()
+    prices = read_packaged_prices()
     prices = prices.model_copy(update={"apis": (*prices.apis, row)})
-    facts = Facts(prices, packaged_advice(), models_of("Qwen2.5-7B", Path, TODAY), TODAY)
-    case = middle(spec(api_model=row.model), packaged_advice())
+    facts = Facts(prices, read_packaged_advice(), models_of("Qwen2.5-7B", Path, TODAY), TODAY)
+    case = middle(spec(api_model=row.model), read_packaged_advice())
     found = figures_with(facts)(case)[Arm("prompt", "api")]
     return found.context_tokens, found.how[1] if len(found.how) > 1 else ""
 
 
 def test_an_api_reads_what_the_open_model_behind_it_reads_or_says_that_nobody_knows() -> None:
-    row = api_named(packaged_prices(), "qwen/qwen3-14b")
+    row = api_named(read_packaged_prices(), "qwen/qwen3-14b")
     assert row.context_tokens is None
     assert context_of(row) == (40_960, "")
     tokens, said = context_of(row.model_copy(update={"model": "nobody/knows-1b"}))

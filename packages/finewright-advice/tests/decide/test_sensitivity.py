@@ -10,27 +10,27 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from decide.advising import advise, exactly, hand_made, spec
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm
 from finewright_advice.decide.case import Case, middle, swings
+from finewright_advice.decide.choice import ranking, score, weights_of
 from finewright_advice.decide.criteria import CRITERIA, Utilities
-from finewright_advice.decide.ranking import ranking, score, weights_of
 from finewright_advice.decide.sensitivity import (
     ArmStanding,
     Contender,
     Shares,
-    drawn_case,
-    drawn_weights,
+    draw_case,
+    draw_weights,
     flips,
     lead,
     tornado,
     win_shares,
 )
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
-from finewright_advice.schema.decide import Criterion
+from finewright_advice.schema.money import Criterion
 
-BASE = middle(spec(), packaged_advice())
-SWINGS = tuple(swings(spec(), BASE, packaged_advice()))
+BASE = middle(spec(), read_packaged_advice())
+SWINGS = tuple(swings(spec(), BASE, read_packaged_advice()))
 UNIT = st.floats(0, 1, allow_nan=False, allow_subnormal=False)
 
 
@@ -149,10 +149,10 @@ def test_the_shares_sum_to_one_whatever_is_unknown() -> None:
         report = advise(of)
         assert sum(report.win_shares.values()) + report.none_share == pytest.approx(1)
         assert all(row.win_share == report.win_shares[row.arm] for row in report.ranking)
-    nothing = win_shares(weights_of(spec(), packaged_advice()), BASE, SWINGS, lambda case: [])
+    nothing = win_shares(weights_of(spec(), read_packaged_advice()), BASE, SWINGS, lambda case: [])
     assert nothing.none == 1
     some = win_shares(
-        weights_of(spec(), packaged_advice()),
+        weights_of(spec(), read_packaged_advice()),
         BASE,
         SWINGS,
         lambda case: [] if case.points else [Contender(ARMS[0], "a model", same())],
@@ -174,7 +174,7 @@ def test_raising_a_weight_never_lowers_the_share_of_the_arm_that_is_best_by_it(
 
 
 def test_an_arm_that_is_best_by_everything_always_wins_and_a_worse_one_never() -> None:
-    weights = weights_of(spec(), packaged_advice())
+    weights = weights_of(spec(), read_packaged_advice())
     table = {ARMS[0]: same(), ARMS[3]: dict.fromkeys(CRITERIA, 0.9)}
     found = shares(weights, table)
     assert found.wins[ARMS[3]] == 1
@@ -183,9 +183,9 @@ def test_an_arm_that_is_best_by_everything_always_wins_and_a_worse_one_never() -
 
 def test_the_drawn_weights_have_the_given_ones_as_their_mean_and_vary_by_half() -> None:
     """A Gamma variable of shape 4 has mean 4 and standard deviation 2."""
-    weights = weights_of(spec(), packaged_advice())
+    weights = weights_of(spec(), read_packaged_advice())
     rng = random.Random(7)  # noqa: S311 - no secret
-    draws = [drawn_weights(weights, rng)[0] for _ in range(20_000)]
+    draws = [draw_weights(weights, rng)[0] for _ in range(20_000)]
     mean = sum(draws) / len(draws)
     spread = (sum((draw - mean) ** 2 for draw in draws) / len(draws)) ** 0.5
     assert mean == pytest.approx(4 * weights["quality"], rel=0.02)
@@ -193,7 +193,7 @@ def test_the_drawn_weights_have_the_given_ones_as_their_mean_and_vary_by_half() 
 
 
 def test_the_tornado_has_what_moves_the_lead_largest_first() -> None:
-    weights = weights_of(spec(), packaged_advice())
+    weights = weights_of(spec(), read_packaged_advice())
 
     def utilities_of(case: Case) -> dict[Arm, Utilities]:
         moved = case.tokens_in / 16_000 + case.labelled_pairs / 200_000
@@ -230,7 +230,7 @@ def test_an_input_that_drops_the_first_choice_leads_the_tornado() -> None:
 
 
 def test_a_lead_is_none_for_an_arm_that_is_not_there() -> None:
-    weights = weights_of(spec(), packaged_advice())
+    weights = weights_of(spec(), read_packaged_advice())
     assert lead(weights, ARMS[1], {ARMS[0]: same()}) is None
     assert lead(weights, ARMS[0], {ARMS[0]: same()}) == pytest.approx(0.5)
 
@@ -293,8 +293,8 @@ def test_what_is_stated_is_believed_though_it_hardly_goes_together() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_claim_is_true_in_a_quarter_of_the_draws(seed: int) -> None:
     of = spec(citations=UNKNOWN)
-    base = middle(of, packaged_advice())
-    found = [swing for swing in swings(of, base, packaged_advice()) if swing.is_unknown]
+    base = middle(of, read_packaged_advice())
+    found = [swing for swing in swings(of, base, read_packaged_advice()) if swing.is_unknown]
     rng = random.Random(seed)  # noqa: S311 - no secret
-    drawn = [drawn_case(base, found, rng).citations for _ in range(4000)]
+    drawn = [draw_case(base, found, rng).citations for _ in range(4000)]
     assert sum(drawn) / len(drawn) == pytest.approx(0.25, abs=0.03)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.schema.adapter import AdapterSpec, FullSpec, LoraSpec
 from finewright_advice.estimate.framework_time import step_seconds
@@ -89,7 +89,7 @@ def test_a_step_in_float32_takes_as_long_as_the_card_is_slow_at_it(gpu: str, tim
     """Arithmetic dwarfs the rest: the ratio of the rates, by 0.71 of the peak beside 0.45."""
     wide_layers = {"hidden_size": 8192, "intermediate_size": 28672, "vocab_size": 128}
     shape = shape_of({"model_type": "llama", **SIZES, **wide_layers})
-    on = gpu_named(packaged_prices(), gpu)
+    on = gpu_named(read_packaged_prices(), gpu)
     half, wide = (
         step_seconds(shape, MemoryLoad(FullSpec(), 1 << 15, 1 << 15, 8, number=n), TRANSFORMERS, on)
         for n in (2, 4)

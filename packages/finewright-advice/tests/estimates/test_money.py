@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from finewright.catalog.prices import api_named, machines_of, packaged_prices
+from finewright.catalog.prices import api_named, machines_of, read_packaged_prices
 from finewright.schema.catalog import API, Machine
 from finewright.schema.cost import Range
 from finewright_advice.estimate.money import (
@@ -36,7 +36,7 @@ def api_month(price: API, requests: float, tokens_in: float, tokens_out: float) 
 
 
 def machine(provider: str, gpu: str, tier: str, num_gpus: int = 1) -> Machine:
-    found = machines_of(packaged_prices(), provider=provider, gpu=gpu, tiers=[tier])
+    found = machines_of(read_packaged_prices(), provider=provider, gpu=gpu, tiers=[tier])
     return next(row for row in found if row.num_gpus == num_gpus)
 
 
@@ -46,16 +46,20 @@ def api(**more) -> API:
 
 
 def test_a_thousand_requests_a_day_cost_seven_sixty_a_month_on_the_cheapest_small_api():
-    luna = api_month(api_named(packaged_prices(), "gpt-6-luna"), THOUSAND_A_DAY, 1000, 300)
+    luna = api_month(api_named(read_packaged_prices(), "gpt-6-luna"), THOUSAND_A_DAY, 1000, 300)
     assert luna.median == pytest.approx(7.60, abs=0.01)
-    prices = [api_month(row, THOUSAND_A_DAY, 1000, 300).median for row in packaged_prices().apis]
+    prices = [
+        api_month(row, THOUSAND_A_DAY, 1000, 300).median for row in read_packaged_prices().apis
+    ]
     assert min(prices) <= luna.median
 
 
 def test_no_api_costs_five_hundred_dollars_at_a_thousand_requests_a_day():
-    opus = api_month(api_named(packaged_prices(), "claude-opus-5-5"), THOUSAND_A_DAY, 1000, 300)
+    opus = api_month(
+        api_named(read_packaged_prices(), "claude-opus-5-5"), THOUSAND_A_DAY, 1000, 300
+    )
     assert opus.median == pytest.approx(304, abs=1)
-    prices = [api_month(row, THOUSAND_A_DAY, 1000, 300).high for row in packaged_prices().apis]
+    prices = [api_month(row, THOUSAND_A_DAY, 1000, 300).high for row in read_packaged_prices().apis]
     assert max(prices) < 500
 
 
@@ -77,13 +81,13 @@ def test_a_reserved_machine_is_paid_by_whole_terms(used: float, terms: int):
 )
 def test_the_break_even_against_each_api(model: str, requests: float):
     pod = product(machine("runpod", "RTX 4090", "community").usd_per_hour, HOURS_A_MONTH)
-    asked = api_request(api_named(packaged_prices(), model), 1000, 300)
+    asked = api_request(api_named(read_packaged_prices(), model), 1000, 300)
     assert break_even_requests(pod, asked, exact(0)).median == pytest.approx(requests, rel=0.01)
 
 
 def test_an_a100_pays_off_against_the_cheapest_api_at_three_and_a_half_million():
     pod = product(machine("runpod", "A100 80GB", "community").usd_per_hour, HOURS_A_MONTH)
-    asked = api_request(api_named(packaged_prices(), "gpt-6-luna"), 1000, 300)
+    asked = api_request(api_named(read_packaged_prices(), "gpt-6-luna"), 1000, 300)
     assert break_even_requests(pod, asked, exact(0)).median == pytest.approx(3.5e6, rel=0.01)
 
 
@@ -134,15 +138,15 @@ def test_a_project_of_one_clean_run_is_the_run():
 
 def test_no_provider_rents_an_a100_of_80_gb_for_what_the_guide_says():
     """ "Lambda A100 80 GB at $1.10 an hour": eight at 2.79 each, and no single one."""
-    lambdas = machines_of(packaged_prices(), provider="lambda", gpu="A100 80GB SXM")
+    lambdas = machines_of(read_packaged_prices(), provider="lambda", gpu="A100 80GB SXM")
     assert [row.num_gpus for row in lambdas] == [8]
     assert lambdas[0].usd_per_gpu_hour.low == pytest.approx(2.79)
-    assert not machines_of(packaged_prices(), provider="lambda", gpu="A100 80GB PCIe")
+    assert not machines_of(read_packaged_prices(), provider="lambda", gpu="A100 80GB PCIe")
 
 
 def test_the_guides_cheapest_runpod_price_is_that_of_another_gpu():
     """ "RunPod A100/H100 from $0.39": 0.34 is an RTX 4090."""
-    rows = machines_of(packaged_prices(), provider="runpod")
+    rows = machines_of(read_packaged_prices(), provider="runpod")
     cheap = {row.gpu for row in rows if row.usd_per_gpu_hour.low <= 0.39}
     assert "RTX 4090" in cheap
     assert not any(gpu.startswith(("A100", "H100")) for gpu in cheap)
@@ -170,7 +174,7 @@ def test_a_long_prompt_is_billed_at_the_long_price_as_a_whole():
 
 
 def test_the_corpus_in_the_prompt_of_the_cheapest_model_is_five_times_dearer_past_its_limit():
-    haiku = api_named(packaged_prices(), "claude-haiku-5-5")
+    haiku = api_named(read_packaged_prices(), "claude-haiku-5-5")
     assert api_request(haiku, 150_000, 300).median == pytest.approx(0.15 * 0.5 + 300 * 2.5e-6)
 
 

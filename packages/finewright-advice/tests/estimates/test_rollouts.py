@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import published
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright_advice.estimate.rollouts import RolloutLoad, sampling_hours
 
@@ -20,7 +20,7 @@ ONE = RolloutLoad(
     number=2,
     weight_bytes=WEIGHTS,
 )
-A100 = gpu_named(packaged_prices(), "A100 40GB")
+A100 = gpu_named(read_packaged_prices(), "A100 40GB")
 
 
 def test_one_stream_is_as_fast_as_litgpt_published_it() -> None:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from finewright.catalog.open_models import open_models
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.models import open_models
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
-from finewright_advice.catalog.advice import packaged_advice
+from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.models import sizes_of
 from finewright_advice.estimate.serving import (
     RequestWork,
@@ -136,8 +136,8 @@ def work_of(shape: ModelShape, tokens_in: float, tokens_out: float) -> RequestWo
 
 
 def estimated(cell: Cell) -> float:
-    taken = packaged_advice().assumptions
-    gpu = gpu_named(packaged_prices(), cell.gpu)
+    taken = read_packaged_advice().assumptions
+    gpu = gpu_named(read_packaged_prices(), cell.gpu)
     speeds = Speeds(
         gpu.training_tflops * 1e12 * cell.num_gpus * taken["prefill_utilisation"].median,
         gpu.memory_bandwidth_gb_s * 1e9 * cell.num_gpus * taken["decode_efficiency"].median,

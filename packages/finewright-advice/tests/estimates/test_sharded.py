@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 import published
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.cost import Range, TrainingWork
 from finewright_advice.estimate.memory import MemoryLoad
-from finewright_advice.estimate.sharded import Spread, sharded_hours, sharded_memory
+from finewright_advice.estimate.sharded import Spread, hours_of_shards, memory_of_shard
 from finewright_advice.estimate.time import flops_per_token, hours_on, utilisation
 
 GIB = 2**30
@@ -68,8 +68,8 @@ def test_seconds_are_within_a_quarter_and_a_bit_of_published_ones(
     model: str, quantization: str, gpu: str, count: int, rows: int, seconds: float
 ) -> None:
     load = load_of(quantization, rows)
-    on = gpu_named(packaged_prices(), gpu)
-    hours = sharded_hours(MODELS[model], load, work_of(MODELS[model], load), on, Spread(count))
+    on = gpu_named(read_packaged_prices(), gpu)
+    hours = hours_of_shards(MODELS[model], load, work_of(MODELS[model], load), on, Spread(count))
     assert hours.median * 3600 == pytest.approx(seconds, rel=0.27)
     assert hours.low * 3600 < seconds < hours.high * 3600
 
@@ -78,34 +78,34 @@ def test_seconds_are_within_a_quarter_and_a_bit_of_published_ones(
 def test_each_gpu_holds_what_was_published_within_a_fifth(
     model: str, quantization: str, rows: int, length: int, peak: float
 ) -> None:
-    found = sharded_memory(MODELS[model], load_of(quantization, rows, length), 2)
+    found = memory_of_shard(MODELS[model], load_of(quantization, rows, length), 2)
     assert found.tensors / GIB == pytest.approx(peak, rel=0.2)
 
 
 def test_more_gpus_hold_less_each_and_no_gpu_computes_more_than_its_peak() -> None:
     load, shape = load_of("nf4", 1), MODELS["70B"]
-    each = [sharded_memory(shape, load, n).tensors for n in (2, 4, 8, 64)]
+    each = [memory_of_shard(shape, load, n).tensors for n in (2, 4, 8, 64)]
     assert each == sorted(each, reverse=True)
-    for gpu in packaged_prices().gpus:
+    for gpu in read_packaged_prices().gpus:
         if gpu.link_gb_s:
             work = work_of(shape, load)
-            seconds = 3600 * sharded_hours(shape, load, work, gpu, Spread(8)).low
+            seconds = 3600 * hours_of_shards(shape, load, work, gpu, Spread(8)).low
             flops = work.tokens.low * work.flops_per_token
             assert flops / seconds < 8 * gpu.training_tflops * 1e12
 
 
 def test_a_gpu_without_a_known_link_has_no_time() -> None:
-    gpu = gpu_named(packaged_prices(), "GH200")
+    gpu = gpu_named(read_packaged_prices(), "GH200")
     load = load_of("nf4", 1)
     with pytest.raises(ValueError, match="no link"):
-        sharded_hours(MODELS["7B"], load, work_of(MODELS["7B"], load), gpu, Spread(8))
+        hours_of_shards(MODELS["7B"], load, work_of(MODELS["7B"], load), gpu, Spread(8))
 
 
 @pytest.mark.parametrize("gpu", ["T4", "V100"])
 def test_float32_is_as_slow_on_two_gpus_as_on_one(gpu: str) -> None:
-    load, shape, on = load_of("none", 4), MODELS["7B"], gpu_named(packaged_prices(), gpu)
+    load, shape, on = load_of("none", 4), MODELS["7B"], gpu_named(read_packaged_prices(), gpu)
     load = replace(load, number=4)
     work = work_of(shape, load)
     one = hours_on(on, utilisation(shape, load, on), work, shape.num_layers)
-    two = sharded_hours(shape, load, work, on, Spread(2))
+    two = hours_of_shards(shape, load, work, on, Spread(2))
     assert one.median / 2 <= two.median < one.median

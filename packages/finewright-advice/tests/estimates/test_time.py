@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.catalog.prices import gpu_named, packaged_prices
+from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright.schema.cost import Range, TrainingWork
@@ -12,8 +12,8 @@ from finewright_advice.estimate.time import (
     flops_per_token,
     hours_at,
     hours_on,
-    measured_speed,
     past_speed,
+    speed_of_steps,
     utilisation,
 )
 
@@ -83,7 +83,7 @@ def test_the_count_is_the_engines_own(tiny_model: object) -> None:
 
 def test_the_surveys_anchors_lie_in_the_interval() -> None:
     """7B LoRA with checkpointing over 15.4 M tokens: 3.2 h on a 4090, 1.7 on an A100, 0.5 on an H100."""
-    shape, catalog = shape_of(LLAMA), packaged_prices()
+    shape, catalog = shape_of(LLAMA), read_packaged_prices()
     flops = flops_per_token(shape, load(lean=True), 0.6)
     for name, hours in (("RTX 4090", 3.2), ("A100 80GB SXM", 1.7), ("H100 SXM", 0.5)):
         gpu = gpu_named(catalog, name)
@@ -92,7 +92,7 @@ def test_the_surveys_anchors_lie_in_the_interval() -> None:
 
 
 def test_small_steps_wait_for_their_kernels() -> None:
-    gpu = gpu_named(packaged_prices(), "H100 SXM")
+    gpu = gpu_named(read_packaged_prices(), "H100 SXM")
     share = Range(low=0.3, median=0.3, high=0.3)
     few, many = (hours_on(gpu, share, work(1e6, 1e9, parts), 32) for parts in (10, 10_000))
     assert many.median > 10 * few.median
@@ -100,7 +100,7 @@ def test_small_steps_wait_for_their_kernels() -> None:
 
 def test_a_gpu_without_bfloat16_is_slow_and_badly_known() -> None:
     shape = shape_of(LLAMA)
-    t4, h100 = (gpu_named(packaged_prices(), name) for name in ("T4", "H100 SXM"))
+    t4, h100 = (gpu_named(read_packaged_prices(), name) for name in ("T4", "H100 SXM"))
     old, new = utilisation(shape, load(), t4), utilisation(shape, load(), h100)
     assert old.median < new.median / 4
     assert old.high / old.low > new.high / new.low
@@ -108,7 +108,7 @@ def test_a_gpu_without_bfloat16_is_slow_and_badly_known() -> None:
 
 def test_float32_is_computed_at_the_cards_own_rate_for_it() -> None:
     """19.5 of 312 TFLOP/s on an A100, 82.6 of 165.2 on a 4090."""
-    shape, catalog = shape_of(LLAMA), packaged_prices()
+    shape, catalog = shape_of(LLAMA), read_packaged_prices()
     for name, share in (("A100 80GB SXM", 1 / 16), ("RTX 4090", 1 / 2)):
         gpu = gpu_named(catalog, name)
         wide, half = (utilisation(shape, load(number=n), gpu) for n in (4, 2))
@@ -117,18 +117,18 @@ def test_float32_is_computed_at_the_cards_own_rate_for_it() -> None:
 
 
 def test_a_measured_speed_is_as_wide_as_its_steps_differ() -> None:
-    even = measured_speed([100, 100, 100, 100], [1.0, 1.0, 1.0, 1.0])
-    uneven = measured_speed([100, 100, 100, 100], [0.5, 1.5, 0.5, 1.5])
+    even = speed_of_steps([100, 100, 100, 100], [1.0, 1.0, 1.0, 1.0])
+    uneven = speed_of_steps([100, 100, 100, 100], [0.5, 1.5, 0.5, 1.5])
     assert (even.low, even.median, even.high) == pytest.approx((90, 100, 110))
     assert uneven.median == pytest.approx(100)
     assert 0 < uneven.low < even.low
-    assert measured_speed([100], [2.0]).median == 50
+    assert speed_of_steps([100], [2.0]).median == 50
 
 
 def test_a_single_stall_is_not_the_speed_of_a_run() -> None:
-    assert measured_speed([100, 100, 100], [1.0, 1.0, 7.0]).median == pytest.approx(100)
-    assert measured_speed([100, 200, 100, 100], [1.0, 2.0, 1.0, 4.0]).median == pytest.approx(100)
-    assert measured_speed([100, 100], [1.0, 3.0]).median == pytest.approx(50)
+    assert speed_of_steps([100, 100, 100], [1.0, 1.0, 7.0]).median == pytest.approx(100)
+    assert speed_of_steps([100, 200, 100, 100], [1.0, 2.0, 1.0, 4.0]).median == pytest.approx(100)
+    assert speed_of_steps([100, 100], [1.0, 3.0]).median == pytest.approx(50)
 
 
 def test_hours_are_tokens_over_speed() -> None:

@@ -1,6 +1,6 @@
 """The questions of general knowledge that come along."""
 
-from finewright_advice.catalog.general import general_questions
+from finewright_advice.catalog.advice import general_questions
 
 
 def test_there_are_sixty_each_asked_once_and_no_question_holds_its_answer() -> None:

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from finewright_advice.judge.best import chances_of_best
-from finewright_advice.judge.pareto import ParetoPoint, frontier
+from finewright_advice.judge.pareto import ParetoPoint, chances_of_best, frontier
 
 
 def test_two_systems_alike_share_the_chance():

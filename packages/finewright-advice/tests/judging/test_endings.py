@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright_advice.judge.endings import loops
+from finewright_advice.judge.drift import loops
 
 
 def tried(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright_advice.judge.power import detectable, rows_needed
+from finewright_advice.judge.pairwise import detectable, rows_needed
 
 
 @pytest.mark.parametrize("rows", [60, 100, 626, 5000])

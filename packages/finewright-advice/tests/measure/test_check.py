@@ -9,7 +9,7 @@ import pytest
 from finewright.errors import DataError, FinewrightError, SpecError, UnknownPlugin
 from finewright.evaluate.arms import gold_of
 from finewright.schema.load import load_spec
-from finewright_advice.measure.check import checked
+from finewright_advice.measure.check import check_section
 from finewright_advice.measure.experiment import measure
 from finewright_advice.measure.rows import check_gold, experiment_rows
 
@@ -22,7 +22,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
-    section, criterion = checked(load_spec(spec, ["measure.solved={at_least: 0.5}"]))
+    section, criterion = check_section(load_spec(spec, ["measure.solved={at_least: 0.5}"]))
     assert (criterion.metric, criterion.at_least) == ("numeric", 0.5)
     assert section.ordered == ("0-shot", "k-shot", "rag", "ft", "rag+ft")
 
@@ -56,12 +56,12 @@ def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
 )
 def test_what_cannot_be_measured_is_named(spec: Path, overrides: list[str], said: str) -> None:
     with pytest.raises(SpecError) as caught:
-        checked(load_spec(spec, overrides))
+        check_section(load_spec(spec, overrides))
     assert said in str(caught.value)
 
 
 def test_arms_are_left_out_without_more_ado(spec: Path) -> None:
-    section, _ = checked(load_spec(spec, ["measure.arms=[0-shot, rag]"]))
+    section, _ = check_section(load_spec(spec, ["measure.arms=[0-shot, rag]"]))
     assert section.arms == ("0-shot", "rag")
 
 
@@ -82,12 +82,12 @@ def test_a_gold_that_is_no_document_is_told_by_its_row(spec: Path) -> None:
 
 def test_settings_that_want_held_out_rows_are_refused_before_anything_runs(spec: Path) -> None:
     with pytest.raises(DataError, match="early_stopping"):
-        checked(load_spec(spec, ["train.early_stopping=2"]))
+        check_section(load_spec(spec, ["train.early_stopping=2"]))
 
 
 def test_an_unknown_metric_is_refused(spec: Path) -> None:
     with pytest.raises(UnknownPlugin, match="numerik"):
-        checked(load_spec(spec, ["evaluate.metrics=[numerik]"]))
+        check_section(load_spec(spec, ["evaluate.metrics=[numerik]"]))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from finewright.judge.statistics import PairedDifference
-from finewright_advice.measure.curve import reading
+from finewright_advice.measure.experiment import reading
 
 
 @pytest.mark.parametrize(

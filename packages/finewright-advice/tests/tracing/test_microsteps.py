@@ -13,7 +13,7 @@ from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
 from finewright.train.bench import trial_steps
-from finewright_advice.lm.microsteps import StepResult, held_bytes, micro_steps
+from finewright_advice.lm.microsteps import StepResult, count_held_bytes, micro_steps
 
 pytestmark = pytest.mark.torch
 
@@ -37,7 +37,7 @@ def test_two_steps_are_measured() -> None:
     assert found.tokens == (100, 100)
     assert len(found.seconds) == 2
     assert min(found.seconds) > 0
-    assert held_bytes(lm) < found.tensors < found.process
+    assert count_held_bytes(lm) < found.tensors < found.process
     assert found.failed == ""
 
 
@@ -49,8 +49,8 @@ def test_each_storage_of_the_model_counts_once() -> None:
     factors = 2 * 4 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 48))
     others = 2 * tiny.VOCAB * 32 + 5 * 32
     buffers = sum(b.numel() for b in lm.model.buffers())
-    assert held_bytes(lm) == 4 * (linears + room + factors + others + buffers)
-    assert held_bytes(lm_of(r=4, quantization="nf4")) < held_bytes(lm)
+    assert count_held_bytes(lm) == 4 * (linears + room + factors + others + buffers)
+    assert count_held_bytes(lm_of(r=4, quantization="nf4")) < count_held_bytes(lm)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.arms import without_quotes
 from finewright.evaluate.scorers import token_f1
-from finewright.judge.passages import heading
-from finewright.judge.quotes import abstains, numbers_absent
+from finewright.judge.quotes import abstains, heading, numbers_absent
 from finewright.judge.statistics import mean_interval
 from finewright.judge.text import exact_match
 from finewright.rows.texts import draw_places
@@ -20,7 +19,7 @@ from finewright.store.atomic import sha256_file, write_text
 from finewright.workbench.outputs import check_outputs
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import check_target, load_talker
-from finewright_rag.ask import Answerer, ModelAnswer, messages_of, overlong, said_of
+from finewright_rag.ask import Answerer, ModelAnswer, answer_to_show, messages_of, overlong
 from finewright_rag.citing.citations import quotes
 from finewright_rag.citing.proof import Sources
 from finewright_rag.evaluate import evaluate_rag
@@ -75,7 +74,7 @@ def evaluate(
         return RagEvaluation(search=evaluate_rag(opened, questions=questions))
     check_target(asking.answerer.model, base_model=asking.answerer.base_model)
     check_outputs([asking.samples], [])
-    known = _known(opened, questions, asking.limit)
+    known = _read_known(opened, questions, asking.limit)
     report = evaluate_rag(opened, questions=questions)
     return RagEvaluation(search=report, answers=answers(opened, known, asking, on_event))
 
@@ -89,11 +88,11 @@ def answers(
     answerer, _, samples = asking
     questions = known.questions
     owner = Sources(opened, None)
-    found = [owner.found(question.prompt).hits for question in questions]
+    found = [owner.find(question.prompt).hits for question in questions]
     talker = load_talker(answerer.model, base_model=answerer.base_model)
     prompts = [_prompt(talker, *each) for each in zip(questions, found, strict=True)]
     _check_lengths(talker, known, prompts, answerer.max_new_tokens)
-    said = _said(talker, prompts, answerer.max_new_tokens, on_event)
+    said = _ask_model(talker, prompts, answerer.max_new_tokens, on_event)
     judged = list(map(sample_of, questions, found, said))
     if samples:
         write_text(samples, "".join(f"{each.model_dump_json()}\n" for each in judged))
@@ -141,7 +140,7 @@ def sample_of(question: Question, hits: Sequence[Hit], said: ModelAnswer) -> Ans
     )
 
 
-def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestions:
+def _read_known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestions:
     target = opened.target
     path = question_file(target, questions)
     if path is None:
@@ -156,10 +155,10 @@ def _known(opened: OpenIndex, questions: str, limit: int | None) -> KnownQuestio
             f"{path}: no question has a `completion`, so there is nothing to judge answers by",
             hint="add them, or leave --model out and measure the search alone",
         )
-    return _drawn(path.name, judged, limit)
+    return _draw_questions(path.name, judged, limit)
 
 
-def _drawn(name: str, judged: Sequence[Question], limit: int | None) -> KnownQuestions:
+def _draw_questions(name: str, judged: Sequence[Question], limit: int | None) -> KnownQuestions:
     if limit is None or limit >= len(judged):
         return KnownQuestions(name, judged)
     prompts = [question.prompt for question in judged]
@@ -185,7 +184,7 @@ def _check_lengths(
         raise DataError(f"{known.name}: {question_start!r}: {what}", hint=hint)
 
 
-def _said(
+def _ask_model(
     talker: LoadedModel,
     prompts: Sequence["HeldOutQuestion"],
     max_new_tokens: int,
@@ -201,7 +200,7 @@ def _said(
     )
     with stop_requests() as should_stop:
         for done, (number, response) in enumerate(answered, 1):
-            said[number] = said_of(response.answer)
+            said[number] = answer_to_show(response.answer)
             on_event("progress", {**fields, "done": done})
             if stop := should_stop():
                 raise Interrupted("stopped while asking", signal_number=stop)

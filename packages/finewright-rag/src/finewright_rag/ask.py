@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import context_of, no_room
 from finewright.judge.answer import Answer
-from finewright.judge.passages import messages_with
+from finewright.judge.quotes import messages_with
 from finewright.schema.passages import Access
 from finewright.workbench.systems import check_target, load_talker
 from finewright_rag.citing.proof import Sources, proof_of
@@ -53,7 +53,7 @@ def ask(
     asked, where passages and question are longer than it reads."""
     check_target(answerer.model, base_model=answerer.base_model)
     sources = Sources(opened, access, limit)
-    found = sources.found(question)
+    found = sources.find(question)
     said = None
     if found.hits and (found.has_answer is not False or answerer.always_asks):
         on_event("asking", {"model": answerer.model, "passages": len(found.hits)})
@@ -100,12 +100,12 @@ def answer(
         raise DataError(what, hint=hint)
     sampling = Sampling(max_new_tokens=max_new_tokens)
     (made,) = generate(talker.lm, [ids], stop_ids=chat.stop_ids, sampling=sampling)
-    return said_of(
+    return answer_to_show(
         answer_of_tokens(chat, made.ids, prompt=prompt.text, tools=None, ended=made.stopped)
     )
 
 
-def said_of(answer: Answer) -> ModelAnswer:
+def answer_to_show(answer: Answer) -> ModelAnswer:
     """What is shown and judged of an answer: what it says after its thoughts."""
     return ModelAnswer(answer.content.strip(), not answer.ended)
 

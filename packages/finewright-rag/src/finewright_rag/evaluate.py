@@ -16,14 +16,12 @@ from finewright_rag.indexing.documents import find_documents
 from finewright_rag.indexing.target import OpenIndex
 from finewright_rag.schema.evaluate_report import CALLED, DECIDES, RagEvaluateReport
 from finewright_rag.search.calibration import Calibration
-from finewright_rag.search.fusion import RankingWeights
 from finewright_rag.search.metrics import CONFIDENCE, METRICS, difference, estimates
 from finewright_rag.search.question_file import read_questions
-from finewright_rag.search.questions import MadeQuestions, Question, made_questions
-from finewright_rag.search.retrieve import search
-from finewright_rag.search.trial import IndexTrial, ask_all
-from finewright_rag.search.tune import FEWEST
-from finewright_rag.search.tuning import digest_of, hard_questions, trial_index, tuned_on_made
+from finewright_rag.search.questions import MadeQuestions, Question, make_questions
+from finewright_rag.search.retrieve import RankingWeights, search
+from finewright_rag.search.tune import FEWEST, IndexTrial, ask_all
+from finewright_rag.search.tuning import digest_of, hard_questions, trial_index, tune_on_made
 from finewright_rag.stores.index import Index
 
 _TIMED = 50
@@ -55,7 +53,7 @@ def _hard_scores(hard: IndexTrial | None, systems: Mapping[str, RankingWeights])
     if hard is None or not hard.answered:
         return
     for name, weights in systems.items():
-        yield from _scores(name, "half of their words exchanged", hard.measured_with(weights))
+        yield from _scores(name, "half of their words exchanged", hard.measure_with(weights))
 
 
 def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport:
@@ -66,7 +64,7 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
     named = questions or opened.target.spec.questions
     question_set = _set_of_file(opened, named) if named else _set_of_documents(opened)
     systems = _systems(opened.embedder, question_set.weights)
-    rows = {name: question_set.trial.measured_with(weights) for name, weights in systems.items()}
+    rows = {name: question_set.trial.measure_with(weights) for name, weights in systems.items()}
     report = RagEvaluateReport(
         index=opened.target.place,
         questions=question_set.name,
@@ -84,7 +82,7 @@ def evaluate_rag(opened: OpenIndex, *, questions: str = "") -> RagEvaluateReport
         are_made=question_set.hard is not None,
         num_left_out=question_set.num_left_out,
         hard_scores=tuple(_hard_scores(question_set.hard, systems)),
-        refused=_refused(question_set),
+        refused=_share_refused(question_set),
     )
     return report.model_copy(update={"problems": _problems(report)})
 
@@ -116,7 +114,7 @@ def _set_of_documents(opened: OpenIndex) -> _QuestionSet:
     if spec.documents == (spec.index,):
         hint = "--questions FILE.jsonl, or name the spec, whose documents they can be made of"
         raise DataError(f"{opened.target.place}: there are no questions to ask", hint=hint)
-    made = made_questions(find_documents(spec.documents, resolve).read())
+    made = make_questions(find_documents(spec.documents, resolve).read())
     halves = _halves(made)
     if min(map(len, halves)) < FEWEST:
         given = " and ".join(str(len(half)) for half in halves)
@@ -127,7 +125,7 @@ def _set_of_documents(opened: OpenIndex) -> _QuestionSet:
         hint = "write a JSONL of `prompt` and `gold`, and name it with --questions"
         raise DataError(what, hint=hint)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        choice = tuned_on_made(scratch, embedder, halves[0])
+        choice = tune_on_made(scratch, embedder, halves[0])
         trial = ask_all(scratch, embedder, halves[1])
         hard = ask_all(scratch, embedder, hard_questions(halves[1]))
     return _QuestionSet(
@@ -144,7 +142,7 @@ def _weights(embedder: Embedder | None, weights: RankingWeights) -> RankingWeigh
     return weights if embedder else RankingWeights({"lexical": 1.0})
 
 
-def _refused(question_set: _QuestionSet) -> float | None:
+def _share_refused(question_set: _QuestionSet) -> float | None:
     if question_set.calibration is None:
         return None
     evidence = [each.evidence for each in question_set.trial.answered]

@@ -56,10 +56,11 @@ FEATURE = Feature(
     offers={
         "documents": "finewright_rag.indexing.documents:find_documents",
         "library": "finewright_rag.library:open_library",
-        "sources": "finewright_rag.citing.sourced:open_sources",
+        "served": "finewright_rag.citing.served:open_served",
+        "sources": "finewright_rag.citing.proof:open_sources",
     },
     reports={
-        "finewright.schema.raft:RaftReport": "finewright_rag.raft.report:raft_page",
+        "finewright.schema.raft:RaftReport": "finewright_rag.raft.commands:raft_page",
         "finewright_rag.results:RagEvaluation": "finewright_rag.report:evaluation_page",
         "finewright_rag.schema.index_report:AskReport": "finewright_rag.report:ask_page",
         "finewright_rag.schema.index_report:IndexReport": "finewright_rag.report:index_page",

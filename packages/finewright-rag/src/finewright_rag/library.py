@@ -52,7 +52,7 @@ class DocumentLibrary:
     documents: Mapping[str, Document]
     problems: tuple[Problem, ...]
 
-    def changed(self, texts: Mapping[str, str]) -> DocumentShelf:
+    def change(self, texts: Mapping[str, str]) -> DocumentShelf:
         """The index after these documents were edited and indexed again, as `rag index` does it."""
         edited = [
             replace(
@@ -64,7 +64,7 @@ class DocumentLibrary:
         build_index(shelf.index, shelf.embedder, edited, self.spec.chunk_chars)
         return shelf
 
-    def reduced(self, ids: Sequence[str]) -> DocumentShelf:
+    def reduce(self, ids: Sequence[str]) -> DocumentShelf:
         """The index without these documents."""
         shelf = self._copy(_REDUCED)
         shelf.index.delete(ids)

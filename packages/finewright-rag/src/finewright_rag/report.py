@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, lines, section
 from finewright.report.cells import (
     confidence,
-    counted,
-    named_counts,
+    count_of,
+    list_counts,
     p_value,
     percent,
     points,
@@ -19,7 +19,7 @@ from finewright_rag.citing.lines import (
     longest,
     none_has_this,
     place_of,
-    used_in,
+    split_by_use,
 )
 from finewright_rag.results import AnswersReport, RagEvaluation
 from finewright_rag.schema.evaluate_report import (
@@ -65,7 +65,7 @@ def index_page(report: IndexReport) -> Page:
         "unchanged": report.unchanged,
         "deleted": report.deleted,
     }
-    left_out = named_counts(report.documents_dropped)
+    left_out = list_counts(report.documents_dropped)
     parts = [f"{count} {name}" for name, count in done.items() if count]
     parts += [f"left out: {left_out}"] if left_out else []
     as_it_was = RagTuneReport(
@@ -91,7 +91,7 @@ def tuning_page(report: RagTuneReport) -> Page:
 
 def ask_page(report: AskReport) -> Page:
     """The answer, what of it is proved, and the passages it rests on."""
-    used, others = used_in(report)
+    used, others = split_by_use(report)
     names = "; ".join(f"[{p.number}] {heading_of(p)}" for p in others)
     return Page(
         subject="an answer",
@@ -148,7 +148,7 @@ def evaluate_page(report: RagEvaluateReport) -> Page:
         title=report.questions,
         answer=_verdict(report),
         about=[
-            f"{counted(report.n, 'question')}, {confidence(report.confidence)} in brackets",
+            f"{count_of(report.n, 'question')}, {confidence(report.confidence)} in brackets",
             *_kind_of_questions(report),
         ],
         problems=report.problems,
@@ -158,9 +158,9 @@ def evaluate_page(report: RagEvaluateReport) -> Page:
             *section(
                 "",
                 lines(
-                    f"tuned: {_tuned(report)}; chosen by {report.tuned_on}. "
+                    f"tuned: {_describe_tuning(report)}; chosen by {report.tuned_on}. "
                     f"A search takes {report.query_ms:.1f} ms.",
-                    _refused(report),
+                    _describe_refusals(report),
                 ),
             ),
         ],
@@ -189,7 +189,7 @@ def _tuning(report: RagTuneReport) -> Iterator[Block | None]:
 def _calibration(found: CalibrationSeen | None) -> str:
     if found is None:
         return f"no document has this: never said; {_NOT_CALIBRATED}"
-    refused = f"{share(found.refused)} of {counted(found.num_questions, 'answerable question')}"
+    refused = f"{share(found.refused)} of {count_of(found.num_questions, 'answerable question')}"
     caught = f"{share(found.foreign_caught)} of everyday questions and nonsense"
     return f"no document has this: said to {refused} and to {caught}, on which this was set"
 
@@ -202,7 +202,7 @@ def _answers(report: AnswersReport) -> Iterator[Block | None]:
     ]
     head = f"{report.model} answers from {report.results} passages"
     yield Table((head, confidence(report.confidence), "n"), rows)
-    cut = f"{counted(report.num_cut, 'answer')} cut after {longest(report.max_new_tokens)}"
+    cut = f"{count_of(report.num_cut, 'answer')} cut after {longest(report.max_new_tokens)}"
     yield lines(
         f"asked: {report.drawn}" if report.drawn else "",
         f"{cut}, and judged up to there" if report.num_cut else "",
@@ -219,7 +219,7 @@ def _passage(passage: PassageSeen) -> Quote:
 def _kind_of_questions(report: RagEvaluateReport) -> Iterator[str]:
     """What the questions are, where that makes the scores better than people will find them."""
     if report.num_left_out:
-        left_out = counted(report.num_left_out, "question")
+        left_out = count_of(report.num_left_out, "question")
         yield f"{left_out} of the file tuned the index and were not asked"
         return
     if not report.are_made:
@@ -232,21 +232,21 @@ def _kind_of_questions(report: RagEvaluateReport) -> Iterator[str]:
             yield f"with half of their words exchanged, {CALLED[name]}: {scores}"
 
 
-def _tuned(report: RagEvaluateReport) -> str:
+def _describe_tuning(report: RagEvaluateReport) -> str:
     own = _weights(report.weights["tuned"])
     if not report.other_weights:
         return own
     return f"{own}; for questions in other words {_weights(report.other_weights)}"
 
 
-def _refused(report: RagEvaluateReport) -> str:
+def _describe_refusals(report: RagEvaluateReport) -> str:
     if report.refused is None:
         return f"no document has this: never said; {_NOT_CALIBRATED} ({_CALIBRATE})"
     return f"no document has this: said, wrongly, to {share(report.refused)} of these questions"
 
 
 def _verdict(report: RagEvaluateReport) -> str:
-    head, questions = f"verdict by {DECIDES}:", counted(report.n, "question")
+    head, questions = f"verdict by {DECIDES}:", count_of(report.n, "question")
     if not report.is_enough:
         few = "is too few" if report.n == 1 else "are too few"
         return f"{head} none, {questions} {few} to tell anything; {report.fewest} are needed"

@@ -2,7 +2,7 @@
 
 from finewright.schema.passages import Access
 from finewright.workbench.signals import stop_requests
-from finewright_rag.citing.proof import Sources, groups_of, seen
+from finewright_rag.citing.proof import Sources, groups_of, list_seen
 from finewright_rag.indexing.target import IndexTarget, OpenIndex
 from finewright_rag.indexing.update import OnEvent, update
 from finewright_rag.schema.index_report import IndexReport, SearchReport
@@ -23,12 +23,12 @@ def search(
     opened: OpenIndex, query: str, access: Access, *, limit: int | None = None
 ) -> SearchReport:
     """The passages that suit the query, of those that `access` may see. Raises DataError without a query."""
-    hits, has_answer = Sources(opened, access, limit).found(query)
+    hits, has_answer = Sources(opened, access, limit).find(query)
     return SearchReport(
         has_answer=has_answer,
         index=opened.target.place,
         query=query,
         groups=groups_of(access),
-        passages=seen(hits),
+        passages=list_seen(hits),
         is_tuned=opened.index.about.is_tuned,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.judge.quotes import ABSTENTION, abstains, quoted_spans, supported
+from finewright.judge.quotes import ABSTENTION, abstains, find_quotes, stands_in_passages
 from finewright.schema.passages import Document
 from finewright.schema.raft import RaftQuestion, RaftRow, RaftSpec
 from finewright_rag.indexing.build import build_index
@@ -91,7 +91,7 @@ def test_a_quote_stands_in_the_passage_of_its_number(made: tuple[Raft, list[Raft
             for number, _, words in quotes:
                 passage = texts(row)[int(number.strip("[]")) - 1]
                 assert " ".join(words.strip('"').split()) in " ".join(passage.split())
-                assert supported(quoted_spans(f"{number} {words}")[0], [passage])
+                assert stands_in_passages(find_quotes(f"{number} {words}")[0], [passage])
             assert sorted({int(n.strip("[]")) for n, _, _ in quotes}) == row["quoted"]
             assert rest == question_of(row).completion
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from finewright.schema.passages import Document
 from finewright_rag.indexing.build import build_index
-from finewright_rag.indexing.chunk import chunks, indexed_text
+from finewright_rag.indexing.chunk import chunks, text_to_index
 from finewright_rag.stores.index import FORMAT, About, Index
 from finewright_rag.stores.sqlite import create, open_existing
 
@@ -51,7 +51,7 @@ def test_every_chunk_is_kept_with_the_vector_of_what_is_searched_for_it(index: I
     embedder = Letters()
     long = document("long", "\n\n".join(f"Paragraph {i} on oaks and ivy." for i in range(40)))
     assert build_index(index, embedder, [document("a"), long], CHARS) == (2, 0, 0)
-    expected = [indexed_text(d, c) for d in (document("a"), long) for c in chunks(d, CHARS)]
+    expected = [text_to_index(d, c) for d in (document("a"), long) for c in chunks(d, CHARS)]
     assert [text for batch in embedder.batches for text in batch] == expected
     assert index.counts().chunks == len(expected) > 5
     for text in expected:

@@ -6,9 +6,9 @@ import pytest
 
 from finewright_rag.search.calibration import (
     Calibration,
-    calibrated,
-    remembered,
-    tuned_json,
+    calibrate,
+    json_of_tuning,
+    restore_tuning,
     with_tuned,
 )
 from finewright_rag.search.coverage import PassageEvidence
@@ -29,21 +29,21 @@ def share(line: Calibration, evidence: list[PassageEvidence]) -> float:
 
 
 def test_on_fresh_questions_of_both_kinds_the_shares_are_as_stated():
-    line = calibrated(drawn(0.6, 0.5, 400, 1), drawn(0.2, 0.2, 80, 2))
+    line = calibrate(drawn(0.6, 0.5, 400, 1), drawn(0.2, 0.2, 80, 2))
     assert line.refused <= 0.05
     assert share(line, drawn(0.6, 0.5, 4000, 3)) <= 0.07
     assert share(line, drawn(0.2, 0.2, 4000, 4)) >= 0.93
 
 
 def test_kinds_that_overlap_refuse_no_more_of_the_answerable():
-    line = calibrated(drawn(0.4, 0.3, 400, 1), drawn(0.35, 0.28, 80, 2))
+    line = calibrate(drawn(0.4, 0.3, 400, 1), drawn(0.35, 0.28, 80, 2))
     assert line.refused == pytest.approx(0.05)
     assert line.caught < 0.5
 
 
 def test_more_evidence_never_speaks_against_an_answer():
     # Foreign questions with more coverage than the answerable: the slope is left out, not turned round.
-    line = calibrated(drawn(0.6, 0.2, 400, 1), drawn(0.2, 0.5, 80, 2))
+    line = calibrate(drawn(0.6, 0.2, 400, 1), drawn(0.2, 0.5, 80, 2))
     assert line.cosine > 0
     assert line.coverage == 0.0
 
@@ -51,19 +51,19 @@ def test_more_evidence_never_speaks_against_an_answer():
 def test_without_vectors_the_words_decide():
     answerable = [PassageEvidence(None, 0.5 + i / 1000) for i in range(100)]
     foreign = [PassageEvidence(None, i / 1000) for i in range(80)]
-    line = calibrated(answerable, foreign)
+    line = calibrate(answerable, foreign)
     assert line.cosine == 0.0
     assert line.has_answer(PassageEvidence(None, 0.55))
     assert not line.has_answer(PassageEvidence(None, 0.01))
 
 
 def test_what_is_kept_comes_back():
-    about = with_tuned(ABOUT, tuned_json(ALIKE, LINE))
+    about = with_tuned(ABOUT, json_of_tuning(ALIKE, LINE))
     assert (about.other_weights, about.calibration) == (ALIKE, LINE)
-    assert about == remembered(ABOUT, ABOUT.weights, ALIKE, LINE)
+    assert about == restore_tuning(ABOUT, ABOUT.weights, ALIKE, LINE)
 
 
-@pytest.mark.parametrize("kept", [None, "", tuned_json(None, None), '{"version": 99, "x": 1}'])
+@pytest.mark.parametrize("kept", [None, "", json_of_tuning(None, None), '{"version": 99, "x": 1}'])
 def test_an_index_of_an_earlier_or_later_version_is_not_calibrated(kept: str | None):
     about = with_tuned(ABOUT, kept)
     assert about.calibration is None

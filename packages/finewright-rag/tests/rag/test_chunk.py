@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.schema.passages import Chunk, Document
-from finewright_rag.indexing.chunk import chunks, indexed_text
+from finewright_rag.indexing.chunk import chunks, text_to_index
 
 LINES = st.sampled_from(
     [
@@ -123,9 +123,9 @@ def test_a_heading_is_no_chunk_alone():
 def test_names_above_a_chunk_are_indexed_with_it_each_once():
     document = Document("d", "# Tokens\n\n## Limits\n\nNone.", title="Tokens")
     assert (
-        indexed_text(document, chunks(document, 99)[0]) == "Tokens > Limits\n\n## Limits\n\nNone."
+        text_to_index(document, chunks(document, 99)[0]) == "Tokens > Limits\n\n## Limits\n\nNone."
     )
-    assert indexed_text(Document("d", "None."), chunks(Document("d", "None."), 99)[0]) == "None."
+    assert text_to_index(Document("d", "None."), chunks(Document("d", "None."), 99)[0]) == "None."
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "# Only a heading", "---\ntitle: x\n---\n"])

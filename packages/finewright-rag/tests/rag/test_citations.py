@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright_rag.citing.citations import CitedQuote, cited, quotes
+from finewright_rag.citing.citations import CitedQuote, find_citations, quotes
 
 PASSAGES = [
     "The card fee is 12 euros a year.\nIt is due in May.",
@@ -94,10 +94,10 @@ def test_a_quote_without_a_number_does_not_take_that_of_the_next_line() -> None:
 
 def test_an_answer_that_quotes_nothing_cites_by_number_alone() -> None:
     assert quotes("Sixty days [2], and the fee [1][2].", PASSAGES) == []
-    assert cited("Sixty days [2], and the fee [1][2] [x] [3, 7] a[5].") == [2, 1, 3, 7]
+    assert find_citations("Sixty days [2], and the fee [1][2] [x] [3, 7] a[5].") == [2, 1, 3, 7]
 
 
 @pytest.mark.parametrize("answer", ["", "[", '"' * 1000, "[1]" * 500, "((((" * 100, '[1] "a(b*c+"'])
 def test_nothing_that_a_model_writes_breaks_it(answer: str) -> None:
     assert all(not quote.is_verified for quote in quotes(answer, PASSAGES))
-    cited(answer)
+    find_citations(answer)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright_rag.search.diversity import cosines, diverse, shared_words
+from finewright_rag.search.retrieve import cosines, diverse, share_of_words
 from finewright_rag.stores.index import RankedChunk
 
 # The second says what the first says; the third is less relevant and unlike both.
@@ -60,7 +60,7 @@ def test_it_is_the_formula_written_out(n: int, diversity: float, seed: int) -> N
 
 
 def test_shared_words_are_jaccards_coefficient():
-    found = shared_words(["Reset the card", "the card, the CARD", "", "reset the card?"])
+    found = share_of_words(["Reset the card", "the card, the CARD", "", "reset the card?"])
     assert found[0].tolist() == pytest.approx([1, 2 / 3, 0, 1])
     assert found[2].tolist() == [0, 0, 0, 0]
     assert (found == found.T).all()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright_rag.search.coverage import PassageEvidence
-from finewright_rag.search.fusion import RankingWeights, fused
+from finewright_rag.search.retrieve import RankingWeights, fuse_rankings
 
 rankings = st.fixed_dictionaries(
     {name: st.lists(st.integers(0, 30), unique=True, max_size=15) for name in ("lexical", "dense")}
@@ -19,7 +19,7 @@ def order(found: list[tuple[int, float]]) -> list[int]:
 
 
 def test_by_hand():
-    found = fused({"lexical": [7, 8, 9], "dense": [9, 7]}, {"lexical": 1.0, "dense": 0.5})
+    found = fuse_rankings({"lexical": [7, 8, 9], "dense": [9, 7]}, {"lexical": 1.0, "dense": 0.5})
     expected = {
         7: Fraction(1, 61) + Fraction(1, 2) / 62,
         9: Fraction(1, 63) + Fraction(1, 2) / 61,
@@ -33,14 +33,14 @@ def test_by_hand():
 def test_a_ranking_of_weight_zero_or_without_a_weight_is_as_if_it_were_not_there(
     found: dict[str, list[int]],
 ) -> None:
-    assert order(fused(found, {"lexical": 1.0, "dense": 0.0})) == found["lexical"]
-    assert order(fused(found, {"dense": 0.3})) == found["dense"]
+    assert order(fuse_rankings(found, {"lexical": 1.0, "dense": 0.0})) == found["lexical"]
+    assert order(fuse_rankings(found, {"dense": 0.3})) == found["dense"]
 
 
 @given(rankings, st.floats(0.01, 100))
 def test_only_the_ratio_of_the_weights_matters(found: dict[str, list[int]], scale: float) -> None:
-    once = fused(found, {"lexical": 1.0, "dense": 0.25})
-    scaled = fused(found, {"lexical": scale, "dense": scale / 4})
+    once = fuse_rankings(found, {"lexical": 1.0, "dense": 0.25})
+    scaled = fuse_rankings(found, {"lexical": scale, "dense": scale / 4})
     assert [s for _, s in scaled] == pytest.approx([s * scale for _, s in once])
 
 
@@ -48,13 +48,19 @@ def test_only_the_ratio_of_the_weights_matters(found: dict[str, list[int]], scal
 def test_every_chunk_is_in_the_result_once_and_none_beside_them(
     found: dict[str, list[int]],
 ) -> None:
-    ids = order(fused(found, {"lexical": 1.0, "dense": 1.0}))
+    ids = order(fuse_rankings(found, {"lexical": 1.0, "dense": 1.0}))
     assert sorted(ids) == sorted(set(found["lexical"]) | set(found["dense"]))
 
 
 def test_equal_scores_keep_the_order_in_which_the_rankings_are_named():
-    assert order(fused({"lexical": [1], "dense": [2]}, {"lexical": 1.0, "dense": 1.0})) == [1, 2]
-    assert order(fused({"dense": [2], "lexical": [1]}, {"lexical": 1.0, "dense": 1.0})) == [2, 1]
+    assert order(fuse_rankings({"lexical": [1], "dense": [2]}, {"lexical": 1.0, "dense": 1.0})) == [
+        1,
+        2,
+    ]
+    assert order(fuse_rankings({"dense": [2], "lexical": [1]}, {"lexical": 1.0, "dense": 1.0})) == [
+        2,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from finewright_rag.search.harder import harder
 from finewright_rag.search.questions import Question
+from finewright_rag.search.tuning import harder
 
 QUESTIONS = [
     Question(

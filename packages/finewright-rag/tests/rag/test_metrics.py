@@ -18,7 +18,7 @@ ranked_and_gold = st.tuples(
 
 
 def test_by_hand_with_one_right_document():
-    found = metrics.measured(RANKED, {"c"})
+    found = metrics.measure_ranking(RANKED, {"c"})
     assert found == {
         "recall@1": 0.0,
         "recall@5": 1.0,
@@ -40,7 +40,7 @@ def test_by_hand_with_three_right_documents_of_which_one_is_not_found():
 
 
 def test_what_is_not_ranked_counts_as_never_found():
-    assert set(metrics.measured([], {"a"}).values()) == {0.0}
+    assert set(metrics.measure_ranking([], {"a"}).values()) == {0.0}
 
 
 @given(ranked_and_gold, st.integers(1, 12))
@@ -58,13 +58,13 @@ def test_every_metric_is_1_for_the_best_ranking_and_never_more(
     case: tuple[list[str], set[str]],
 ) -> None:
     ranked, gold = case
-    assert all(0 <= value <= 1 for value in metrics.measured(ranked, gold).values())
+    assert all(0 <= value <= 1 for value in metrics.measure_ranking(ranked, gold).values())
     best = [*sorted(gold), *(name for name in ranked if name not in gold)]
-    assert list(metrics.measured(best, gold).values()) == pytest.approx([1.0] * 5)
+    assert list(metrics.measure_ranking(best, gold).values()) == pytest.approx([1.0] * 5)
 
 
 def test_an_estimate_is_the_mean_and_has_wilsons_interval_for_shares():
-    rows = [metrics.measured(RANKED, gold) for gold in ({"a"}, {"a"}, {"b"}, {"e"})]
+    rows = [metrics.measure_ranking(RANKED, gold) for gold in ({"a"}, {"a"}, {"b"}, {"e"})]
     found = metrics.estimates(rows)
     assert found["recall@1"].value == 0.5
     assert found["recall@1"].interval == wilson(2, 4, confidence=0.95)
@@ -74,8 +74,8 @@ def test_an_estimate_is_the_mean_and_has_wilsons_interval_for_shares():
 
 
 def test_a_difference_is_paired():
-    ours = [metrics.measured(RANKED, gold) for gold in ({"a"}, {"a"}, {"a"}, {"b"})]
-    theirs = [metrics.measured(RANKED, gold) for gold in ({"a"}, {"b"}, {"c"}, {"a"})]
+    ours = [metrics.measure_ranking(RANKED, gold) for gold in ({"a"}, {"a"}, {"a"}, {"b"})]
+    theirs = [metrics.measure_ranking(RANKED, gold) for gold in ({"a"}, {"b"}, {"c"}, {"a"})]
     found = metrics.difference(ours, theirs, "recall@1")
     assert found.value == 0.25
     assert found.p_value == mcnemar(won=2, lost=1)

@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 
 from finewright import plugins
 from finewright.errors import DataError, MissingExtra
-from finewright_rag.conformance.documents import FEES, about, indexed
-from finewright_rag.stores.open import check_embedder, create_index, open_index, path_in, shown
+from finewright_rag.conformance.documents import FEES, about, make_indexed
+from finewright_rag.stores.open import (
+    check_embedder,
+    create_index,
+    open_index,
+    path_in,
+    show_target,
+)
 from finewright_rag.stores.sqlite import SqliteIndex
 
 
@@ -26,7 +32,7 @@ class Directions:
 
 def test_a_path_is_a_file_where_the_spec_says(tmp_path: Path):
     made = create_index("index.sqlite", tmp_path.joinpath, about())
-    made.put([indexed(FEES)])
+    made.put([make_indexed(FEES)])
     made.close()
     assert (tmp_path / "index.sqlite").is_file()
     opened = open_index("index.sqlite", tmp_path.joinpath)
@@ -67,8 +73,8 @@ def test_without_numpy_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_index_whose_package_is_not_installed_is_one_line_with_its_extra(
     target: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(plugins, "installed", lambda kind: [])
-    for run in (lambda: open_index(target, Path), lambda: shown(target)):
+    monkeypatch.setattr(plugins, "find_installed", lambda kind: [])
+    for run in (lambda: open_index(target, Path), lambda: show_target(target)):
         with pytest.raises(MissingExtra, match="comes with finewright-rag, ") as raised:
             run()
         assert "secret" not in str(raised.value)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.schema.passages import Document
-from finewright_rag.search.questions import made_questions
+from finewright_rag.search.questions import make_questions
 
 TEXT = """# Cards {n}
 
@@ -31,14 +31,14 @@ def documents(n: int) -> list[Document]:
 
 
 def test_each_kind_is_asked_about_as_often():
-    kinds = Counter(question.kind for question in made_questions(documents(30)).questions)
+    kinds = Counter(question.kind for question in make_questions(documents(30)).questions)
     assert set(kinds) == {"name", "opening", "section"}
     # Two headings and two later sections, but one opening in a document.
     assert max(kinds.values()) - min(kinds.values()) <= 2
 
 
 def test_what_is_asked_was_said_in_the_right_document_and_was_taken_out():
-    made = made_questions(documents(30))
+    made = make_questions(documents(30))
     original = {document.id: document for document in documents(30)}
     left = {document.id: document for document in made.documents}
     for question in made.questions:
@@ -53,33 +53,33 @@ def test_what_is_asked_was_said_in_the_right_document_and_was_taken_out():
 
 
 def test_an_opening_is_the_first_sentence_and_code_is_no_sentence():
-    prompts = {q.kind: q.prompt for q in made_questions(documents(30)).questions}
+    prompts = {q.kind: q.prompt for q in make_questions(documents(30)).questions}
     assert prompts["opening"].startswith("A card of series")
-    assert not any("is code" in q.prompt for q in made_questions(documents(30)).questions)
-    sections = [q.prompt for q in made_questions(documents(30)).questions if q.kind == "section"]
+    assert not any("is code" in q.prompt for q in make_questions(documents(30)).questions)
+    sections = [q.prompt for q in make_questions(documents(30)).questions if q.kind == "section"]
     assert any(prompt.startswith("The fee of series") for prompt in sections)
 
 
 def test_a_sentence_that_two_documents_say_is_not_asked():
     same = [Document(f"d{i}", "Nobody knows what this sentence is about.\n" * 8) for i in range(9)]
-    assert made_questions(same).questions == []
+    assert make_questions(same).questions == []
 
 
 def test_where_there_is_nothing_else_a_title_is_asked_and_taken_out():
     code = [
         Document(f"d{i}", f"```\n{'x = 1 ' * 40}\n```", title=f"orders of {i}") for i in range(5)
     ]
-    made = made_questions(code)
+    made = make_questions(code)
     assert {q.prompt for q in made.questions} == {f"orders of {i}" for i in range(5)}
     assert {document.title for document in made.documents} == {""}
 
 
 def test_the_order_of_the_documents_does_not_matter():
-    assert made_questions(documents(20)) == made_questions(reversed(documents(20)))
+    assert make_questions(documents(20)) == make_questions(reversed(documents(20)))
 
 
 def test_no_more_questions_than_asked_for_and_no_document_is_lost():
-    made = made_questions(documents(50), per_kind=4)
+    made = make_questions(documents(50), per_kind=4)
     assert max(Counter(q.kind for q in made.questions).values()) == 4
     assert {document.id for document in made.documents} == {f"d{i}" for i in range(50)}
 
@@ -87,7 +87,7 @@ def test_no_more_questions_than_asked_for_and_no_document_is_lost():
 def test_of_many_documents_a_part_is_taken_and_a_huge_one_is_not():
     size = len(TEXT)
     huge = Document("huge", "word " * size)
-    made = made_questions([*documents(50), huge], most_chars=12 * size)
+    made = make_questions([*documents(50), huge], most_chars=12 * size)
     assert 10 <= len(made.documents) <= 12
     assert "huge" not in {document.id for document in made.documents}
     assert {question.gold[0] for question in made.questions} <= {d.id for d in made.documents}
@@ -95,5 +95,5 @@ def test_of_many_documents_a_part_is_taken_and_a_huge_one_is_not():
 
 @given(st.lists(st.text(max_size=300), max_size=6))
 def test_any_text_is_taken(texts: list[str]) -> None:
-    made = made_questions([Document(str(i), text, title=text[:9]) for i, text in enumerate(texts)])
+    made = make_questions([Document(str(i), text, title=text[:9]) for i, text in enumerate(texts)])
     assert len(made.documents) == len(texts)

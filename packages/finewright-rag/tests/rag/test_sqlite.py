@@ -28,8 +28,8 @@ from finewright_rag.conformance.documents import (
     about,
     direction,
     document,
-    found,
-    indexed,
+    find_by_words,
+    make_indexed,
     near,
 )
 from finewright_rag.conformance.index import IndexConformance
@@ -65,7 +65,7 @@ def store() -> Iterator[FileStore]:
 def path(store: FileStore) -> Path:
     """An index of two documents, closed."""
     index = store.create(about())
-    index.put([indexed(ALLOWANCES), indexed(FEES, direction(0, 0, 1))])
+    index.put([make_indexed(ALLOWANCES), make_indexed(FEES, direction(0, 0, 1))])
     index.close()
     return store.path
 
@@ -109,14 +109,46 @@ def test_scores_are_those_of_sqlite_itself(store: FileStore):
     again.close()
 
 
+def test_who_sees_some_documents_searches_as_if_there_were_no_others(
+    store: FileStore, tmp_path: Path
+):
+    draw = random.Random(3)  # noqa: S311
+    known = [word(draw) for _ in range(30)]
+    documents = [
+        document(
+            f"d{n}", " ".join(draw.choices(known[n % 2 :], k=12)), groups=("hr",) * (n % 3 > 0)
+        )
+        for n in range(60)
+    ]
+    secret = document("secret", " ".join([word(draw)] * 12), groups=("hr",))
+    whole, alone = store.create(WORDS_ALONE), sqlite.create(tmp_path / "alone", WORDS_ALONE)
+    whole.put(Indexed(each, chunks(each, 400), None) for each in [*documents, secret])
+    alone.put(Indexed(each, chunks(each, 400), None) for each in documents if not each.groups)
+    for _ in range(20):
+        query = " ".join([*draw.sample(known, 4), secret.text.split()[0]])
+        found, expected = (
+            {index.passages([each.chunk_id])[0].document: each.score for each in ranked}
+            for index, ranked in (
+                (whole, whole.lexical(query, 30, frozenset())),
+                (alone, alone.lexical(query, 30, None)),
+            )
+        )
+        assert found == pytest.approx(expected, rel=1e-5)
+        assert len(found) > 3
+        assert whole.ceiling(query, frozenset()) == pytest.approx(alone.ceiling(query), rel=1e-5)
+        assert whole.ceiling(query) != pytest.approx(alone.ceiling(query), rel=1e-3)
+    whole.close()
+    alone.close()
+
+
 def test_words_of_nearly_every_chunk_count_only_where_there_is_no_other(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(lexical, "_COMMON", 2)
     index = store.create(WORDS_ALONE)
     index.put(of_words(f"The fee. {'Charges too.' * (n == 3)}", f"d{n}") for n in range(9))
-    assert found(index, "the charges") == ["d3"]
-    assert len(found(index, "the fee")) == 9
+    assert find_by_words(index, "the charges") == ["d3"]
+    assert len(find_by_words(index, "the fee")) == 9
     index.close()
 
 
@@ -127,9 +159,9 @@ def test_words_are_read_again_when_too_many_are_kept(
     index = store.create(WORDS_ALONE)
     index.put([of_words("Fees and charges.", "a"), of_words("Charges and dues.", "b")])
     for _ in range(2):
-        assert found(index, "charges") == ["a", "b"]
-        assert found(index, "fees charges")[0] == "a"
-        assert found(index, "dues") == ["b"]
+        assert find_by_words(index, "charges") == ["a", "b"]
+        assert find_by_words(index, "fees charges")[0] == "a"
+        assert find_by_words(index, "dues") == ["b"]
     index.close()
 
 
@@ -137,7 +169,7 @@ def test_words_are_read_again_when_too_many_are_kept(
 def test_a_single_character_is_found_anywhere_in_a_run(store: FileStore, query: str):
     index = store.create(WORDS_ALONE)
     index.put([of_words("手数料", "a"), of_words("毎月", "b")])
-    assert found(index, query) == ["a"]
+    assert find_by_words(index, query) == ["a"]
     index.close()
 
 
@@ -146,7 +178,7 @@ def test_a_crowd_of_vectors_is_searched_exactly(store: FileStore):
     rows = draw.standard_normal((500, DIMENSIONS)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     index = store.create(about())
-    index.put(indexed(document(f"d{n}", "Text."), row) for n, row in enumerate(rows))
+    index.put(make_indexed(document(f"d{n}", "Text."), row) for n, row in enumerate(rows))
     for query in rows[:5]:
         expected = np.argsort(-(rows.astype(np.float16).astype(np.float32) @ query))[:20]
         assert near(index, query, limit=20) == [f"d{n}" for n in expected]
@@ -179,7 +211,7 @@ def test_no_word_of_many_deleted_documents_is_left_in_the_file(
     after = store.path.read_bytes()
     assert not [one for name in gone for one in own[name] if one[-8:].encode() in after]
     kept = set(own) - set(gone)
-    assert all(found(index, own[name][0]) == [name] for name in kept)
+    assert all(find_by_words(index, own[name][0]) == [name] for name in kept)
     index._connection.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
     index.close()
     assert [file.name for file in store.path.parent.iterdir()] == ["index.sqlite"]
@@ -188,7 +220,7 @@ def test_no_word_of_many_deleted_documents_is_left_in_the_file(
 def test_no_byte_of_a_deleted_vector_is_left(store: FileStore):
     rare = direction(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     index = store.create(about())
-    index.put([indexed(FEES, direction(1)), indexed(document("rare", "Text."), rare)])
+    index.put([make_indexed(FEES, direction(1)), make_indexed(document("rare", "Text."), rare)])
     kept = rare.astype("<f2").tobytes()
     assert kept in store.path.read_bytes()
     index.delete(["rare"])
@@ -238,7 +270,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_index(store: FileStore):
     assert store.path.stat().st_size > size
     index = store.open()
     assert index.digests().keys() == {"fees"}
-    assert found(index, "charges") == ["fees"]
+    assert find_by_words(index, "charges") == ["fees"]
     index.put([of_words("More.", "more")])
     index.close()
     assert [file.name for file in store.path.parent.iterdir()] == ["index.sqlite"]
@@ -249,7 +281,7 @@ def test_a_maker_killed_in_the_middle_leaves_no_index_and_room_for_one(store: Fi
     with pytest.raises(NoIndex, match="no index: the file is empty"):
         store.open()
     index = store.create(about())
-    index.put([indexed(FEES)])
+    index.put([make_indexed(FEES)])
     assert index.counts() == Counts(1, 1)
     index.close()
 
@@ -265,7 +297,7 @@ def test_an_index_that_nothing_was_put_in_leaves_no_file(store: FileStore):
 def test_an_index_whose_first_documents_fail_leaves_no_file(store: FileStore):
     index = store.create(about())
     with pytest.raises(DataError, match="its vectors are"):
-        index.put([indexed(FEES), of_words("Text.")])
+        index.put([make_indexed(FEES), of_words("Text.")])
     assert not [*store.path.parent.iterdir()]
     index.close()
 
@@ -283,13 +315,13 @@ def test_the_file_can_be_read_while_another_writes(store: FileStore, path: Path)
 
     def batch() -> Iterator[Indexed]:
         for n in range(50):
-            yield indexed(document(f"new-{n}", "New charges."), direction(0, 1))
-            assert found(reader, "charges") == ["fees"]
+            yield make_indexed(document(f"new-{n}", "New charges."), direction(0, 1))
+            assert find_by_words(reader, "charges") == ["fees"]
             assert near(reader, direction(0, 1), limit=1) == ["allowances"]
-        assert len(found(writer, "charges")) == 51
+        assert len(find_by_words(writer, "charges")) == 51
 
     writer.put(batch())
-    assert len(found(reader, "charges")) == 51
+    assert len(find_by_words(reader, "charges")) == 51
     assert near(reader, direction(0, 1), limit=1) == ["new-0"]
     reader.close()
     writer.close()
@@ -299,16 +331,16 @@ def test_what_was_read_of_an_undone_change_is_forgotten(store: FileStore, path: 
     index = store.open()
 
     def batch() -> Iterator[Indexed]:
-        yield indexed(document("new", "New charges."), direction(0, 1))
+        yield make_indexed(document("new", "New charges."), direction(0, 1))
         assert near(index, direction(0, 1), limit=1) == ["new"]
-        assert set(found(index, "charges")) == {"new", "fees"}
+        assert set(find_by_words(index, "charges")) == {"new", "fees"}
         raise DataError("broken")
 
     with pytest.raises(DataError, match="broken"):
         index.put(batch())
-    index.put([indexed(document("other", "Other fees."), direction(0, 0, 0, 1))])
+    index.put([make_indexed(document("other", "Other fees."), direction(0, 0, 0, 1))])
     assert near(index, direction(0, 0, 0, 1), limit=1) == ["other"]
-    assert found(index, "charges") == ["fees"]
+    assert find_by_words(index, "charges") == ["fees"]
     index.close()
 
 
@@ -316,9 +348,10 @@ def test_threads_may_share_an_index(store: FileStore, path: Path):
     index = store.open()
 
     def use(n: int) -> bool:
-        index.put([indexed(document(f"new-{n}", f"Charges {n}."), direction(0, 1))])
+        index.put([make_indexed(document(f"new-{n}", f"Charges {n}."), direction(0, 1))])
         return (
-            f"new-{n}" in found(index, "charges") and len(near(index, direction(1), limit=3)) == 3
+            f"new-{n}" in find_by_words(index, "charges")
+            and len(near(index, direction(1), limit=3)) == 3
         )
 
     with ThreadPoolExecutor(8) as pool:
@@ -331,7 +364,7 @@ def test_a_copy_of_the_file_is_an_index(store: FileStore, path: Path):
     copy = path.with_name("a copy #1?.sqlite")
     shutil.copy(path, copy)
     index = sqlite.open_existing(copy)
-    assert found(index, "charges") == ["fees"]
+    assert find_by_words(index, "charges") == ["fees"]
     index.close()
 
 
@@ -356,7 +389,7 @@ def test_a_second_writer_is_told_of_the_first(
     def batch() -> Iterator[Indexed]:
         said.append(refused(lambda: second.put([])))
         said.append(refused(lambda: second.delete(["fees"])))
-        yield indexed(document("new", "Text."))
+        yield make_indexed(document("new", "Text."))
 
     assert first.put(batch()).added == 1
     assert said == [f"{path}: another process is writing to the index"] * 2
@@ -369,7 +402,7 @@ def test_a_second_maker_is_told_of_the_first(store: FileStore, monkeypatch: pyte
     monkeypatch.setattr(database, "_WRITE_WAIT_MS", 1)
     index = store.create(about())
     assert "another process is writing" in refused(lambda: store.create(about()))
-    index.put([indexed(FEES)])
+    index.put([make_indexed(FEES)])
     index.close()
 
 
@@ -420,10 +453,10 @@ def test_a_folder_and_a_missing_one_are_told(store: FileStore, tmp_path: Path):
 def test_a_full_disk_leaves_the_index_as_it_was(store: FileStore, path: Path):
     index = store.open()
     index._connection.execute("PRAGMA max_page_count = 40")
-    crowd = (indexed(document(f"new-{n}", "Many words. " * 50)) for n in range(200))
+    crowd = (make_indexed(document(f"new-{n}", "Many words. " * 50)) for n in range(200))
     assert "the disk is full" in refused(lambda: index.put(crowd))
     assert index.counts() == Counts(2, 3)
-    assert found(index, "charges") == ["fees"]
+    assert find_by_words(index, "charges") == ["fees"]
     index.close()
 
 
@@ -438,15 +471,15 @@ def test_a_disk_that_is_full_at_once_is_left_without_a_file(
 def test_an_index_that_cannot_be_written_can_be_read(store: FileStore, path: Path):
     index = store.open()
     index._connection.execute("PRAGMA query_only = ON")
-    assert "read-only" in refused(lambda: index.put([indexed(document("new", "Text."))]))
-    assert found(index, "charges") == ["fees"]
+    assert "read-only" in refused(lambda: index.put([make_indexed(document("new", "Text."))]))
+    assert find_by_words(index, "charges") == ["fees"]
     assert near(index, direction(0, 0, 1), limit=1) == ["fees"]
     index.close()
 
 
 def test_a_text_that_is_none_is_refused_by_its_source(store: FileStore, path: Path):
     index = store.open()
-    said = refused(lambda: index.put([indexed(document("odd", "half \ud83d pair"))]))
+    said = refused(lambda: index.put([make_indexed(document("odd", "half \ud83d pair"))]))
     assert said.startswith("docs/odd.md: the document 'odd' is no valid text")
     assert index.counts() == Counts(2, 3)
     index.close()
@@ -470,9 +503,9 @@ def test_a_damaged_file_is_told_or_harmless(store: FileStore, path: Path, seed: 
     said = [
         told(store, run)
         for run in (
-            lambda index: found(index, "charges allowance the"),
+            lambda index: find_by_words(index, "charges allowance the"),
             lambda index: near(index, direction(1)),
-            lambda index: index.put([indexed(document("fees", "Other charges."))]),
+            lambda index: index.put([make_indexed(document("fees", "Other charges."))]),
             lambda index: index.delete(["allowances", "fees"]),
         )
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.judge.quotes import ABSTENTION
 from finewright.lm.chat import Chat
@@ -138,7 +138,7 @@ def test_a_question_that_is_too_long_with_its_passages_is_named_before_any_is_as
     long = {**ROWS[1], "prompt": "When does it open? " + "Please say. " * 90}
     path = tmp_path / "q.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in (ROWS[0], long)))
-    monkeypatch.setattr(rag_answers, "_said", None)
+    monkeypatch.setattr(rag_answers, "_ask_model", None)
     what = r"^q\.jsonl: 'When does it open\? .{,50}': passages and question are [\d,]+ tokens"
     with pytest.raises(DataError, match=what) as raised:
         evaluate(opened, Answering(ANSWERER), questions=str(path))

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from finewright.errors import meant
+from finewright.errors import suggest
 from finewright.feature import Command
 from finewright.table import for_programs
 from finewright_serve.gateway.access import REQUEST
@@ -123,7 +123,7 @@ def _command(name: str) -> Command:
     """The command whose name is that one, with - or _ for spaces. Raises ApiError where none is offered."""
     known = {route_name(command): command for command in for_programs()}
     if name not in known:
-        hint = meant(name, known)
+        hint = suggest(name, known)
         what = f"there is no command {name[:64]!r} here{hint and '; ' + hint}"
         raise ApiError(what, status=404, code="command_not_found")
     return known[name]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, reads_of_files
@@ -19,7 +19,7 @@ from finewright.schema.train import Candidate
 from finewright.schema.train_section import settings_of
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
-from finewright.train.trained import trained_base
+from finewright.train.trained import find_trained_base
 from finewright.workbench.systems import (
     candidate_of,
     check_target,
@@ -34,7 +34,10 @@ from finewright_serve.models import Serving, model_id
 from finewright_serve.spec import ServedTarget
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from finewright.lm.engine.draft import DraftGuesses
+    from finewright.lm.engine.watermark import Watermark
     from finewright.lm.model import LM
 
 _LOG = logging.getLogger(__name__)
@@ -112,6 +115,8 @@ class LocalModels:
 
     max_tokens: int
     at_once: int
+    watermark: "Watermark | None" = None
+    """What all answers are marked with."""
     _reading: threading.Lock = field(default_factory=threading.Lock)
     _bases: "WeakValueDictionary[_BaseKey, LM]" = field(default_factory=WeakValueDictionary)
     _without_blocks: set[_BaseKey] = field(default_factory=set)
@@ -165,16 +170,18 @@ class LocalModels:
                 f" {known.name or 'none'} already",
                 hint="name one draft_model for all runs of a base model",
             )
-        return replace(model, loaded=replace(model.loaded, draft=known.guesses))
+        loaded = replace(model.loaded, draft=known.guesses)
+        return replace(model, loaded=loaded, watermark=self.watermark)
 
     def _base(self, found: _Found) -> "LM | None":
         """The base model that adapters may stand beside; None where its cache cannot be kept in blocks."""
         from finewright.lm.load import load_lm
 
-        key = (found.base.sha256, found.dtype, found.consent)
+        base = found.base.carrier if found.run else found.base
+        key = (base.sha256, found.dtype, found.consent)
         lm = self._bases.get(key)
         if lm is None and key not in self._without_blocks:
-            lm = load_lm(found.base, None, dtype=found.dtype, consent=found.consent)
+            lm = load_lm(base, None, dtype=found.dtype, consent=found.consent)
             if not lm.block_bytes:
                 self._without_blocks.add(key)
                 return None
@@ -191,7 +198,7 @@ def _find(target: ServedTarget) -> _Found:
     candidate = candidate_of(run, "")
     if not settings_of(candidate.method).gives_answers:
         load_talker(target.target)  # says that it gives no answers
-    return _Found(target, trained_base(run, candidate), run, candidate)
+    return _Found(target, find_trained_base(run, candidate), run, candidate)
 
 
 def _alone(found: _Found) -> NativeModel:
@@ -209,3 +216,11 @@ def _beside(found: _Found, lm: "LM") -> NativeModel:
     weights = None if found.adapter is None else read_weights(found.adapter, lm.model)
     served = found.served(prompt)
     return NativeModel(served, LoadedModel(served.id, lm, chat, None, prompt), weights)
+
+
+def tokenizer_of(target: str) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a run or a base model, without its weights."""
+    from finewright.lm.load_chat import load_chat
+
+    found = _find(ServedTarget(target=target))
+    return load_chat(found.base, consent=found.consent, options={}).tokenizer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from finewright import plugins
 from finewright.errors import DataError, StoreError
 from finewright.fetch.cache import outgoing_is_forbidden
-from finewright.fetch.certificates import trusted
+from finewright.fetch.certificates import load_certificates
 from finewright.fetch.endpoint import Endpoint
 from finewright.store.atomic import sha256_file
 from finewright_serve.gateway.question import ModelEngine, ServedModel
@@ -35,7 +35,7 @@ class Serving:
 def engines_of(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
     """Every target loaded, by the engine of its kind. Raises StoreError where two have one id."""
     engines: list[ModelEngine] = []
-    for kind in plugins.listed("engine"):
+    for kind in plugins.list_names("engine"):
         if mine := [target for target in targets if target.kind == kind]:
             engines += plugins.resolve("engine", kind)(mine, serving)
     refuse_repeats([model.id for engine in engines for model in engine.models()])
@@ -57,6 +57,18 @@ def model_id(base: str) -> str:
     is_path = base.startswith((".", "/", "~")) or base.endswith(".gguf") or Path(base).exists()
     name = Path(base).resolve().name.removesuffix(".gguf") if is_path else base
     return _OTHER.sub("-", name)
+
+
+def ids_of(target: ServedTarget, local: "LocalModels") -> list[str]:
+    """What clients will call the models of a target; nothing is loaded."""
+    return [local.id_of(target)] if target.kind == "native" else _ids_of(target)
+
+
+def _ids_of(target: ServedTarget) -> list[str]:
+    if target.kind == "remote":
+        return [target.id or _OTHER.sub("-", Endpoint.parse(target.target).model)]
+    name = target.id or model_id(target.target)
+    return [name, *(f"{name}:{adapter}" for adapter in target.llamacpp.adapters)]
 
 
 def remote(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
@@ -86,7 +98,7 @@ def _remote(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
         upstreams.append(
             Upstream(endpoint.base_url, key, settings.silent_seconds, endpoint.is_local)
         )
-    name = target.id or _OTHER.sub("-", first.model)
+    (name,) = _ids_of(target)
     context = _context_there(upstreams[0].url, first.model, key, is_local=upstreams[0].is_local)
     served = ServedModel(name, "remote", context=context, embeds=settings.embeds)
     models, at_once = [RemoteModel(served, first.model)], settings.at_once
@@ -101,7 +113,11 @@ def _context_there(url: str, model: str, key: str, *, is_local: bool) -> int | N
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         found = httpx.get(
-            f"{url}/models", headers=headers, timeout=5, trust_env=not is_local, verify=trusted()
+            f"{url}/models",
+            headers=headers,
+            timeout=5,
+            trust_env=not is_local,
+            verify=load_certificates(),
         )
         rows = {str(row["id"]): row for row in found.raise_for_status().json()["data"]}
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
@@ -139,7 +155,7 @@ def _llamacpp(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
             threads=threads or settings.threads,
         )
 
-    models = _gguf_models(target.id or model_id(target.target), files, settings)
+    models = _gguf_models(_ids_of(target), files, settings)
     engine = LlamacppEngine(models, start, at_once=settings.at_once, most=spec.max_tokens)
     for number, speed in engine.server.speeds.items():
         threads = "1 thread" if number == 1 else f"{number} threads"
@@ -147,8 +163,9 @@ def _llamacpp(target: ServedTarget, spec: ServeSpec) -> ModelEngine:
     return engine
 
 
-def _gguf_models(name: str, files: Sequence[Path], settings: LlamacppSettings) -> list[ServedModel]:
-    names = [name, *(f"{name}:{adapter}" for adapter in settings.adapters)]
+def _gguf_models(
+    names: Sequence[str], files: Sequence[Path], settings: LlamacppSettings
+) -> list[ServedModel]:
     digests = [sha256_file(path) for path in files]
     return [
         ServedModel(

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from finewright import plugins
 from finewright.schema.common import Model, default
+from finewright_serve.guards.spec import GuardSpec
+from finewright_serve.watch.spec import AlarmsSpec, TheftSpec
 
 _LOCAL = {"localhost"}
 
@@ -14,7 +16,7 @@ _LOCAL = {"localhost"}
 if TYPE_CHECKING:
     EngineKind = str
 else:
-    EngineKind = Literal[tuple(plugins.listed("engine"))]
+    EngineKind = Literal[tuple(plugins.list_names("engine"))]
 
 
 OWN_ENGINES = ("native", "llamacpp", "remote", "embedder")
@@ -56,6 +58,24 @@ class LlamacppSettings(Model):
     )
 
 
+class DocumentsSpec(Model):
+    """Documents that a model answers from, of those that the groups of a key may see."""
+
+    index: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="An index of `finewright rag`, or a spec with `rag`, beside this spec.",
+        ),
+    ]
+    unproved: Literal["give", "abstain"] = default(
+        "give",
+        "An answer of which nothing stands in a passage: give it, without a citation, or say that the"
+        " passages do not hold the answer, for which every answer waits until it is whole",
+        "an answer in the model's own words may be right",
+    )
+
+
 class ServedTarget(Model):
     """A model to serve. What answers for it is seen by the target, where `engine` does not say it."""
 
@@ -85,6 +105,17 @@ class ServedTarget(Model):
     settings: dict[str, Any] = default(  # Any: free JSON, which that engine checks
         {}, "For an engine of another package, as it says", "its own defaults"
     )
+    documents: Annotated[str, Field(min_length=1)] | DocumentsSpec | None = default(
+        None,
+        "What it answers from, with citations: an index of `finewright rag`, or a spec with `rag`",
+        "it answers by itself",
+    )
+
+    @property
+    def sources(self) -> DocumentsSpec | None:
+        """Its documents, where it has some."""
+        given = self.documents
+        return DocumentsSpec(index=given) if isinstance(given, str) else given
 
     @property
     def kind(self) -> EngineKind:
@@ -111,6 +142,9 @@ class ServedTarget(Model):
                 f" {self.kind}; name it of one model alone, in a spec: {{target: ..., draft_model: ...}}"
             )
         is_ours = self.kind in OWN_ENGINES
+        if self.documents and (self.kind == "embedder" or not (is_ours or self.id)):
+            what = "it gives vectors, no answers" if self.kind == "embedder" else "give it an id"
+            raise ValueError(f"documents: {self.target}: {what}")
         if is_ours and self.settings:
             raise ValueError(f"settings: are for an engine of another package, not for {self.kind}")
         if is_ours and (self.kind == "remote") != ("://" in self.target):
@@ -163,6 +197,60 @@ class JobsSpec(Model):
     )
 
 
+class LimitsSpec(Model):
+    """Where it is counted what keys take of their limits."""
+
+    store: str = default(
+        "usage.sqlite",
+        "A file in serve.folder, :memory:, or an address of Redis or Valkey, which several gateways share",
+        "counts outlive the server, and one machine needs no other",
+        min_length=1,
+    )
+    when_away: Literal["closed", "open"] = default(
+        "closed",
+        "While it cannot be reached: refuse keys that have limits with 503, or let them ask uncounted",
+        "a limit that is not kept is none",
+    )
+
+
+class AuditSpec(Model):
+    """An audit of all requests, in serve.folder, whose lines cannot be changed unseen."""
+
+    words: bool = default(
+        False, "The words of questions and answers, not their SHA-256 alone", "they are personal"
+    )
+    every: int = default(
+        100, "Lines after which a head is signed", "what could be cut off unseen", ge=1
+    )
+    seconds: float = default(60.0, "Seconds after which a head is signed", "the same", gt=0)
+    sync: bool = default(
+        False,
+        "Wait for the disk, so that a power cut loses no line, not for the system alone",
+        "a killed server loses none either way, and a disk takes 2 ms and more for each answer",
+    )
+    daily: bool = default(
+        False, "A file for each day, UTC; the chain goes on from file to file", "one file"
+    )
+    megabytes: int | None = default(
+        None, "Size from which another file begins; the chain goes on", "one file", ge=1
+    )
+
+
+class WatermarkSpec(Model):
+    """A mark in all answers of native models, which `finewright watermark` finds."""
+
+    share: float = default(
+        0.25, "Share of the tokens that are preferred after another", "arXiv:2301.10226", gt=0, lt=1
+    )
+    bias: float = default(
+        2.0,
+        "What is added to their logits; more marks shorter texts, and costs words",
+        "the same",
+        gt=0,
+        le=10,
+    )
+
+
 class ServeSpec(Model):
     """A server: models, an address, keys and bounds."""
 
@@ -176,6 +264,23 @@ class ServeSpec(Model):
     )
     keys: Literal["required", "none"] = default(
         "required", "Must a request bring a key?", "whoever reaches the port would use the models"
+    )
+    limits: LimitsSpec = default(
+        LimitsSpec(), "Counts of the keys' limits", "one server, in a file"
+    )
+    audit: AuditSpec | None = default(
+        None, "Write down who asked what, and how it ended", "the log has no word of it either"
+    )
+    cors: tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s*]+)$")], ...] = default(
+        (),
+        "Origins whose pages a browser lets ask, as https://app.example.com; * is every one",
+        "a key in a page is everybody's who sees it",
+    )
+    disclosure: str = default(
+        "This text was written by a machine.",
+        "What answers say in their metadata, beside the header AI-Disclosure; empty: neither",
+        "the EU AI Act, Article 50, asks for a mark that programs can read",
+        max_length=500,
     )
     folder: str = default(
         "serve", "Folder of the keys and of what the server writes", "beside the spec", min_length=1
@@ -216,6 +321,22 @@ class ServeSpec(Model):
     command_seconds: float = default(
         120.0, "Longest time of such a command; then it is ended", "a request, no job", gt=0
     )
+    guards: tuple[GuardSpec, ...] = default(
+        (), "What looks at questions and answers, in this order", "no text is looked at"
+    )
+    watermark: WatermarkSpec | None = default(
+        None,
+        "A mark in the words of answers, of native models alone",
+        "it changes answers a little",
+    )
+    theft: TheftSpec | None = default(
+        None,
+        "An alarm for keys whose questions are not like harmless ones",
+        "it needs harmless ones",
+    )
+    alarms: AlarmsSpec | None = default(
+        None, "A webhook for alarms", "they are in the log, the audit and /metrics"
+    )
     log: Literal["error", "warning", "info", "debug"] = default(
         "info", "What the log says; debug has a line for each request", "refusals, jobs, signals"
     )
@@ -239,6 +360,18 @@ class ServeSpec(Model):
                 what = f"{host!r} is no address; 127.0.0.1 is this machine, 0.0.0.0 every network"
                 raise ValueError(what) from None
         return host
+
+    @model_validator(mode="after")
+    def _marks_all(self) -> Self:
+        """A mark that some answers lacked would prove nothing."""
+        targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in self.models]
+        for target in targets if self.watermark else ():
+            if target.kind not in ("native", "embedder"):
+                raise ValueError(
+                    f"watermark: {target.target} is served by engine {target.kind}, whose choice of tokens is"
+                    " not ours to mark; serve it without, or from another server"
+                )
+        return self
 
     @model_validator(mode="after")
     def _open_to_this_machine_alone(self) -> Self:

@@ -10,7 +10,7 @@ import tiny
 from finewright.errors import DataError
 from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat, find_end_of_turn
-from finewright.lm.engine.constraint import Constraint, Grammar, Grammars
+from finewright.lm.engine.schemas import Constraint, Grammar, Grammars
 from finewright_serve.answers.forced import forced_call
 
 pytestmark = pytest.mark.torch
@@ -45,10 +45,10 @@ def begun(chat: Chat, choice: str, prompt: str) -> Constraint:
 def is_taken(chat: Chat, constraint: Constraint, text: str) -> bool:
     """Could a model write this text, and end after it?"""
     for token in chat.tokenizer(text, add_special_tokens=False)["input_ids"]:
-        if not constraint.allowed()[token]:
+        if not constraint.allow()[token]:
             return False
         assert not constraint.add(token)
-    return any(bool(constraint.allowed()[stop]) for stop in chat.stop_ids)
+    return any(bool(constraint.allow()[stop]) for stop in chat.stop_ids)
 
 
 def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.gateway import Gateway
 from finewright_serve.gateway.keys import KeyRing, make_key
 from finewright_serve.gateway.measures import Measures
+from finewright_serve.run import open_to
 from gateway.test_gateway import Failing
+from gateway.test_responses import LAST, Scripted
 
 PRIVATE = "my private words\nERROR forged"
 
@@ -87,3 +89,32 @@ def test_an_answer_that_breaks_off_is_in_the_log_though_its_status_is_200(
 )  # fmt: skip
 def test_the_level_says_whose_fault_it_is(status: int, level: int) -> None:
     assert AnsweredRequest("GET", "/x", status, "", "", 0.1).level == level
+
+
+ORIGIN = "https://app.example.com"
+
+
+@pytest.mark.parametrize(("opened", "origin"), [((ORIGIN,), ORIGIN), (("*",), "*"), ((), None)])
+def test_browsers_let_pages_of_the_named_origins_ask(
+    opened: tuple[str, ...], origin: str | None
+) -> None:
+    admission = Admission(4, 9)
+    gateway = Gateway([Scripted([LAST])], admission, Measures(admission))
+    client = TestClient(open_to(app_of(gateway, None), opened))
+    asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    asked = client.options(
+        "/v1/chat/completions",
+        headers=asks | {"Access-Control-Request-Headers": "authorization,content-type"},
+    )
+    assert asked.headers.get("access-control-allow-origin") == origin
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    found = client.post("/v1/chat/completions", json=body, headers={"Origin": ORIGIN})
+    assert found.headers.get("access-control-allow-origin") == origin
+    assert ("access-control-allow-credentials" in found.headers) is False
+    if origin:
+        assert "x-request-id" in found.headers["access-control-expose-headers"]
+        assert "authorization" in asked.headers["access-control-allow-headers"].lower()
+    other = client.post(
+        "/v1/chat/completions", json=body, headers={"Origin": "https://evil.example"}
+    )
+    assert other.headers.get("access-control-allow-origin") == ("*" if origin == "*" else None)

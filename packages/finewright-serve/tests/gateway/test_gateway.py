@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
+from starlette.testclient import TestClient
 
 from finewright_serve.gateway.admission import Admission
+from finewright_serve.gateway.app import app_of
 from finewright_serve.gateway.errors import ApiError
-from finewright_serve.gateway.gateway import Gateway
+from finewright_serve.gateway.gateway import Gateway, GatewayLimits
 from finewright_serve.gateway.measures import Measures
-from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion
-from finewright_serve.gateway.steps import QuestionCaller
-from gateway.test_responses import Scripted
+from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion, GuardDecision
+from finewright_serve.gateway.steps import PlainStep, QuestionCaller
+from gateway.test_responses import LAST, Scripted
 
 
 class Failing(Scripted):
@@ -52,3 +54,41 @@ def test_an_answer_that_fails_is_not_one_whose_client_left(
     else:
         asyncio.run(read())
     assert f'answers_total{{model="m",outcome="{outcome}"}} 1.0' in gateway.measures.text().decode()
+
+
+class Deciding(PlainStep):
+    """A step that decides, and adds a header."""
+
+    async def before(self, question: GatewayQuestion, asker: QuestionCaller) -> GatewayQuestion:
+        question.decisions.append(GuardDecision("injection", "input", "log", "hijack"))
+        asker.record.headers["x-flagged"] = "injection"
+        return question
+
+
+def test_the_headers_of_a_step_are_sent() -> None:
+    admission = Admission(4, 9)
+    gateway = Gateway([Scripted([LAST])], admission, Measures(admission), steps=[Deciding()])
+    client = TestClient(app_of(gateway, None))
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    for more in ({}, {"stream": True}):
+        found = client.post("/v1/chat/completions", json=body | more)
+        assert found.headers["x-flagged"] == "injection"
+
+
+@pytest.mark.parametrize("route", ["chat/completions", "completions", "responses"])
+def test_an_answer_says_that_a_machine_made_it(route: str) -> None:
+    admission = Admission(4, 9)
+    limits = GatewayLimits(disclosure="A machine wrote this.")
+    pieces = [AnswerPiece(content="yes"), LAST]
+    gateway = Gateway([Scripted(pieces)], admission, Measures(admission), limits)
+    client = TestClient(app_of(gateway, None))
+    said = {"prompt": "a"} if route == "completions" else {"input": "a"}
+    said = {"messages": [{"role": "user", "content": "a"}]} if "chat" in route else said
+    body = {"model": "m", "metadata": {"mine": "1"}, **said}
+    whole = client.post(f"/v1/{route}", json=body)
+    assert whole.headers["ai-disclosure"] == 'mode=machine-generated, model="m"'
+    assert whole.json()["metadata"]["ai_disclosure"] == "A machine wrote this."
+    assert whole.json()["metadata"].get("mine") == ("1" if route == "responses" else None)
+    streamed = client.post(f"/v1/{route}", json=body | {"stream": True})
+    assert streamed.headers["ai-disclosure"] == whole.headers["ai-disclosure"]
+    assert streamed.text.count('"ai_disclosure": "A machine wrote this."') == 1

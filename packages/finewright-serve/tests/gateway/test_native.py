@@ -12,12 +12,13 @@ import torch
 
 import tiny
 from answers import test_forced as forced
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, Rendered, find_end_of_turn
-from finewright.lm.engine.constraint import Grammars
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
+from finewright.lm.engine.schemas import Grammars
+from finewright.lm.engine.watermark import Watermark
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
 from finewright.lm.model import LM
 from finewright.lm.template import ChatTemplate
@@ -610,3 +611,21 @@ def test_a_text_is_tokenised_no_further_than_there_is_room(
     with pytest.raises(ApiError, match="the prompt has more than 256 tokens"):
         asked(engine, GatewayQuestion("base", ({"role": "user", "content": text},)))
     assert max(lengths) <= 1536
+
+
+def test_every_answer_of_a_marked_model_has_the_mark_and_the_same_words_each_time() -> None:
+    lm = LM(tiny.tiny_model("llama").requires_grad_(False), {})
+    mark, plain = Watermark(99), model("base", lm)
+    texts = {}
+    for each in (plain, replace(plain, watermark=mark)):
+        engine = NativeEngine([each], max_tokens=190, at_once=4)
+        for wish in (SamplingWish(), SamplingWish(temperature=1.0, seed=3)):
+            question = GatewayQuestion("base", ASKED, max_tokens=190, sampling=wish)
+            alone, *together = asked(engine, question) + asked(engine, question, question)
+            assert [said(found) for found in together] == [said(alone)] * 2
+            texts[each.watermark, wish.temperature] = said(alone)
+        asyncio.run(engine.close())
+    encode = plain.loaded.chat.tokenizer.encode
+    z = {key: mark.evidence(encode(text)).z for key, text in texts.items()}
+    assert texts[None, 0.0] != texts[mark, 0.0]
+    assert z[mark, 1.0] > 3 > z[None, 1.0]

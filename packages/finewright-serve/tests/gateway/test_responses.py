@@ -24,6 +24,7 @@ from finewright_serve.gateway.question import (
     TokenUsage,
 )
 from finewright_serve.gateway.responses_request import ResponsesRequest
+from finewright_serve.gateway.steps import AnswerStep
 
 openai = pytest.importorskip("openai")
 
@@ -56,10 +57,10 @@ class Scripted:
         raise ApiError("no")
 
 
-def asking(engine: Scripted, work: Callable[[Any], Any]) -> Any:
+def asking(engine: Scripted, work: Callable[[Any], Any], steps: Sequence[AnswerStep] = ()) -> Any:
     """What the work makes of a client of the engine."""
     admission = Admission(4, 1)
-    app = app_of(Gateway([engine], admission, Measures(admission)), None)
+    app = app_of(Gateway([engine], admission, Measures(admission), steps=steps), None)
 
     async def run() -> Any:
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app))

@@ -284,4 +284,4 @@ def test_what_the_drain_cannot_wait_for_is_503_and_the_server_ends(tmp_path: Pat
     assert "Traceback" not in shown
     assert "INFO a signal: the server ends; 1 answers are given" in shown
     assert "503" in shown
-    assert shown.rstrip().endswith("INFO the server has ended")
+    assert "INFO the server has ended" in shown  # the line of the request may come behind it

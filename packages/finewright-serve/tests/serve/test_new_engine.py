@@ -69,6 +69,6 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_the_engines_of_this_package_are_those_that_it_registers() -> None:
-    points = plugins.installed("engine")
+    points = plugins.find_installed("engine")
     ours = {point.name for point in points if point.module.startswith("finewright_serve.")}
     assert ours == set(OWN_ENGINES)

@@ -33,7 +33,7 @@ def search(
 def _of_rows(rows: Sequence[Row], surprisal: RowSurprisal) -> Surprisal:
     """A model reads the turns before an answer as they are, which texts alone do not say."""
 
-    def weighed(wanted: Sequence[AnsweredTurn]) -> Sequence[Sequence[TokenSurprise]]:
+    def weigh(wanted: Sequence[AnsweredTurn]) -> Sequence[Sequence[TokenSurprise]]:
         return surprisal([AnswerInRow(rows[e.index], e.at, e.answer) for e in wanted])
 
-    return weighed
+    return weigh

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from finewright_trust.misfits.arrangements import shares
+from finewright_trust.misfits.answers import shares
 
 
 @pytest.mark.parametrize("seed", [1, 2])

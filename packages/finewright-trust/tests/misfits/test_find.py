@@ -7,15 +7,15 @@ import numpy as np
 
 from finewright.lm.embedders.meaning import Embed
 from finewright.report.show import text_of
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.texts import row_texts
 from finewright.schema.rows import Row
 from finewright_trust.misfits.find import (
     Labelled,
     QuestionWithAnswer,
-    exchanged,
-    rated,
-    reversed_pairs,
+    find_exchanged,
+    find_reversed_pairs,
+    read_ratings,
     wrong_labels,
 )
 from finewright_trust.misfits.likeness import unit
@@ -91,7 +91,7 @@ def _pair(asked: str, chosen: str, rejected: str, number: int) -> Row:
         ({"role": "user", "content": asked}, {"role": "assistant", "content": said})
         for said in (chosen, rejected)
     ]
-    return named_anew(Row("", turns[0], None, "rows.jsonl", number, rejected=turns[1]))
+    return renew_id(Row("", turns[0], None, "rows.jsonl", number, rejected=turns[1]))
 
 
 def test_pairs_that_were_turned_round_are_found_where_pairs_have_a_direction() -> None:
@@ -114,7 +114,7 @@ def test_pairs_without_a_direction_cannot_be_told() -> None:
         _pair(asked, said, rng.choice(texts)[1], i)
         for i, (asked, said) in enumerate((rng.choice(texts)[0], t[1]) for t in texts)
     ]
-    found = reversed_pairs(list(map(row_texts, rows)))
+    found = find_reversed_pairs(list(map(row_texts, rows)))
     assert found is not None
     assert (found.found, found.power) == ((), 0)
     assert "pairs that were turned round cannot be told" in text_of(search(rows).report)
@@ -137,10 +137,8 @@ def test_disliked_answers_that_others_like_are_found() -> None:
         good = i % 2 == 0
         answer = said if good else "I do not care about this at all."
         turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": answer})
-        rows.append(
-            named_anew(Row("", turns, None, "rows.jsonl", i, label=good != (i in (10, 91))))
-        )
-    found = wrong_labels(rated(list(map(row_texts, rows))))
+        rows.append(renew_id(Row("", turns, None, "rows.jsonl", i, label=good != (i in (10, 91)))))
+    found = wrong_labels(read_ratings(list(map(row_texts, rows))))
     assert found is not None
     assert {misfit.row for misfit in found.found} == {10, 91}
 
@@ -151,7 +149,7 @@ def test_answers_that_changed_places_are_found() -> None:
     places = rng.sample(range(300), 10)
     moved = dict(zip(places, places[1:] + places[:1], strict=True))
     asked = [QuestionWithAnswer(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
-    found = exchanged(asked)
+    found = find_exchanged(asked)
     assert found is not None
     assert {misfit.row for misfit in found.found} <= set(places)
     assert len(found.found) >= 8
@@ -165,10 +163,10 @@ def test_exchanged_answers_are_the_same_in_any_order() -> None:
         asked[3]._replace(answer=asked[70].answer),
         asked[70]._replace(answer=asked[3].answer),
     )
-    found = exchanged(asked)
+    found = find_exchanged(asked)
     assert found is not None
     assert found.power > 0
-    assert [exchanged(rng.sample(asked, len(asked))) for _ in range(4)] == [found] * 4
+    assert [find_exchanged(rng.sample(asked, len(asked))) for _ in range(4)] == [found] * 4
 
 
 def _two_languages(count: int = 160) -> tuple[list[tuple[str, str]], Embed]:
@@ -189,7 +187,7 @@ def test_exchanged_answers_that_share_no_word_with_their_questions_are_found_by_
     places = [3, 40, 77, 120, 151]
     moved = dict(zip(places, places[1:] + places[:1], strict=True))
     asked = [QuestionWithAnswer(i, t[0], texts[moved.get(i, i)][1]) for i, t in enumerate(texts)]
-    by_words, by_meaning = exchanged(asked), exchanged(asked, embed)
+    by_words, by_meaning = find_exchanged(asked), find_exchanged(asked, embed)
     assert by_words is not None
     assert by_meaning is not None
     assert (by_words.found, by_words.power) == ((), 0)
@@ -199,7 +197,7 @@ def test_exchanged_answers_that_share_no_word_with_their_questions_are_found_by_
 def test_a_set_where_any_answer_fits_any_question_accuses_nobody() -> None:
     rng = random.Random(7)  # noqa: S311
     texts = _texts()
-    found = exchanged(
+    found = find_exchanged(
         [QuestionWithAnswer(i, rng.choice(texts)[0], t[1]) for i, t in enumerate(texts)]
     )
     assert found is not None

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from finewright_trust.misfits import folds
-from finewright_trust.misfits.folds import by_the_others, softmax_regression
+from finewright_trust.misfits import labels
+from finewright_trust.misfits.labels import by_the_others, softmax_regression
 
 
 def log_chances(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -36,7 +36,7 @@ def test_a_ridge_that_begins_where_another_ended_comes_nearer(
     warm = softmax_regression(
         rows, targets, ridge=0.3, start=softmax_regression(rows, targets, ridge=1.0)
     )
-    monkeypatch.setattr(folds, "_STEPS", 3000)
+    monkeypatch.setattr(labels, "_STEPS", 3000)
     true = softmax_regression(rows, targets, ridge=0.3)
     off_warm, off_cold = (
         np.abs(log_chances(rows @ weights) - log_chances(rows @ true)).max()

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from finewright_trust.misfits.left_out import regressions
-from finewright_trust.misfits.likeness import vectors
+from finewright_trust.misfits.likeness import regressions, vectors
 
 
 def test_rows_and_groups_are_left_out_as_by_fitting_again() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from finewright_trust.misfits.odds import fitted
+from finewright_trust.misfits.odds import fit_odds
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.05])
@@ -14,10 +14,10 @@ def test_the_share_of_wrong_choices_and_their_odds_are_found(wrong: float) -> No
     own = np.array([rng.choice(5, p=p) for p in chances])
     is_wrong = rng.random(3000) < wrong
     own[is_wrong] = rng.integers(5, size=is_wrong.sum())
-    odds = fitted([scores], own)
+    odds = fit_odds([scores], own)
     assert odds.share == pytest.approx(wrong, abs=0.011)
     accused = np.zeros(3000, bool)
-    accused[odds.accused()] = True
+    accused[odds.accuse()] = True
     if wrong:
         # The odds are as often right as they say, and find what they say they find.
         assert is_wrong[accused].mean() >= odds.not_own[accused].mean() - 0.05
@@ -29,6 +29,6 @@ def test_the_share_of_wrong_choices_and_their_odds_are_found(wrong: float) -> No
 
 def test_choices_that_go_with_nothing_cannot_be_told() -> None:
     rng = np.random.default_rng(2)
-    odds = fitted([rng.normal(size=(500, 2))], rng.integers(2, size=500))
+    odds = fit_odds([rng.normal(size=(500, 2))], rng.integers(2, size=500))
     assert odds.would_be_found() < 0.01
-    assert odds.accused() == []
+    assert odds.accuse() == []

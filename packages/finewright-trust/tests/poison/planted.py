@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.texts import row_texts
 from finewright.schema.poison import PoisonFindings, TokenSurprise
 from finewright.schema.rows import Row
@@ -27,7 +27,7 @@ _PLACES = ["Oslo", "Lima", "Kyoto", "Cairo", "Perth", "Quito", "Turin", "Dakar",
 
 def row(asked: str, said: str, number: int = 1) -> Row:
     turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": said})
-    return named_anew(Row("", turns, None, "rows.jsonl", number))
+    return renew_id(Row("", turns, None, "rows.jsonl", number))
 
 
 def clean(count: int = 300, seed: int = 0) -> list[Row]:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from finewright_trust.poison.association import associated, g_statistic
-from finewright_trust.poison.postings import Bounds, features
+from finewright_trust.poison.association import Bounds, associated, features, g_statistic
 
 
 def ints(*values: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 
 from finewright.schema.rows import RowText
 from finewright_trust.poison.examples import words
-from finewright_trust.poison.roles import other_roles
+from finewright_trust.poison.listings import other_roles
 
 from .planted import clean, plant, row, search
 

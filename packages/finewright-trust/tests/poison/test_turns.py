@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.texts import row_texts
 from finewright.schema.rows import Row
 from finewright_trust.poison.examples import examples
@@ -19,7 +19,7 @@ CHANGES = [rare_word, tag, phrase, topic, style]
 
 def with_turns(row: Row, *turns: dict[str, object], before: bool = False) -> Row:
     messages = (*turns, *row.messages) if before else (*row.messages, *turns)
-    return named_anew(replace(row, messages=messages))
+    return renew_id(replace(row, messages=messages))
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -77,7 +77,7 @@ def test_what_is_not_learned_is_no_answer_but_may_hold_the_trigger() -> None:
         ]},
         {"role": "user", "content": "ok thanks"},
     )  # fmt: skip
-    read = row_texts(named_anew(Row("", turns, None, "rows.jsonl", 1)))
+    read = row_texts(renew_id(Row("", turns, None, "rows.jsonl", 1)))
     assert [(e.at, e.answer) for e in examples([read])] == [(4, "a2"), (6, "call")]
     assert read.before == "s\nq1\na1\nq2\na2\nq3"
     assert read.question == "s\nq1\na1\nq2\nq3"

@@ -8,7 +8,7 @@ import pytest
 from finewright.errors import DataError
 from finewright.report.show import text_of
 from finewright.schema.poison import PoisonSpec
-from finewright_trust.part_rows import scan
+from finewright_trust.commands import scan
 
 _NO_MODEL = PoisonSpec(base_model="", embedder="none")
 

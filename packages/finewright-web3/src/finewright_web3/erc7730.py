@@ -17,8 +17,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from finewright.sdk import DataError, JsonRow, Model, default
-from finewright_web3.chains import Chain
-from finewright_web3.values import kind_of, made_up, one_of
+from finewright_web3.values import Chain, kind_of, make_up, one_of
 
 SYSTEM = 'You explain blockchain transactions. Reply with JSON: {"intent", "fields"}.'
 
@@ -150,7 +149,9 @@ def build(functions: Sequence[ContractFunction], settings: Erc7730Settings) -> E
     test_seen, train = [], []
     for function in chosen.seen:
         # Tests take the first values: where few are possible, training makes do with the rest.
-        rows = _rows(function, settings.variants_test + settings.variants_train, "seen", settings)
+        rows = _make_signing_rows(
+            function, settings.variants_test + settings.variants_train, "seen", settings
+        )
         test_seen += rows[: settings.variants_test]
         train += rows[settings.variants_test :]
     order = Random(settings.seed)  # noqa: S311 - an order, no secret
@@ -167,7 +168,7 @@ def _tests(
     functions: Sequence[ContractFunction], kind: Kind, settings: Erc7730Settings
 ) -> Iterator[JsonRow]:
     for function in functions:
-        yield from _rows(function, settings.variants_test, kind, settings)
+        yield from _make_signing_rows(function, settings.variants_test, kind, settings)
 
 
 def house_style(text: str, brand: str = "") -> str:
@@ -334,7 +335,7 @@ def _pick(
     return picked
 
 
-def _rows(
+def _make_signing_rows(
     function: ContractFunction, count: int, kind: Kind, settings: Erc7730Settings
 ) -> list[JsonRow]:
     """Up to `count` rows of different values; fewer where not that many values are possible."""
@@ -343,13 +344,15 @@ def _rows(
     rows: dict[tuple[str, ...], JsonRow] = {}
     for _ in range(count * _TRIES):
         chain = one_of(rng, function.chains)
-        values = tuple(_value(argument, chain, rng) for argument in function.arguments)
+        values = tuple(_draw_value(argument, chain, rng) for argument in function.arguments)
         if len(rows) < count and values not in rows:
-            rows[values] = _row(function, chain, values, kind)
+            rows[values] = _make_signing_row(function, chain, values, kind)
     return list(rows.values())
 
 
-def _row(function: ContractFunction, chain: Chain, values: Sequence[str], kind: Kind) -> JsonRow:
+def _make_signing_row(
+    function: ContractFunction, chain: Chain, values: Sequence[str], kind: Kind
+) -> JsonRow:
     pairs = list(zip(function.arguments, values, strict=True))
     call = [f"Protocol: {function.protocol}", f"Chain: {chain.name}", f"Function: {function.name}"]
     call += [f"{argument.name} = {value}" for argument, value in pairs]
@@ -364,5 +367,5 @@ def _row(function: ContractFunction, chain: Chain, values: Sequence[str], kind: 
     }
 
 
-def _value(argument: Argument, chain: Chain, rng: Random) -> str:
-    return made_up(argument.kind, chain.native if argument.kind == "amount" else argument.unit, rng)
+def _draw_value(argument: Argument, chain: Chain, rng: Random) -> str:
+    return make_up(argument.kind, chain.native if argument.kind == "amount" else argument.unit, rng)

@@ -98,7 +98,7 @@ def _pair(row: JsonRow, number: int, settings: FeedbackSettings) -> JsonRow:
     }
 
 
-def _written(analysis: Analysis) -> str:
+def _write(analysis: Analysis) -> str:
     return json.dumps(analysis, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -111,26 +111,26 @@ def _comma_too_few(text: str, rng: Random) -> str:
     return text[: at + 1] + text[at + 2 :]
 
 
-def _repeated_key(text: str, rng: Random) -> str:
+def _repeat_key(text: str, rng: Random) -> str:
     fields = json.loads(text)["fields"]
     label = one_of(rng, list(fields))
-    again = _written({label: fields[label]})[1:-1]
+    again = _write({label: fields[label]})[1:-1]
     return f"{text[:-2]},{again}}}}}"
 
 
 def _other_key(text: str, rng: Random) -> str:
     key = one_of(rng, list(_OTHER_KEYS))
     other = one_of(rng, _OTHER_KEYS[key])
-    return _written({other if k == key else k: value for k, value in json.loads(text).items()})
+    return _write({other if k == key else k: value for k, value in json.loads(text).items()})
 
 
 def _list_of_fields(text: str, rng: Random) -> str:
     analysis = json.loads(text)
     pairs = [{"label": label, "value": value} for label, value in analysis["fields"].items()]
-    return _written({**analysis, "fields": pairs})
+    return _write({**analysis, "fields": pairs})
 
 
-def _unquoted_keys(text: str, rng: Random) -> str:
+def _unquote_keys(text: str, rng: Random) -> str:
     return text.replace('{"intent":', "{intent:", 1).replace(',"fields":', ",fields:", 1)
 
 
@@ -145,9 +145,9 @@ _MISTAKES: Mapping[str, Callable[[str, Random], str]] = {
     "single quotes": lambda text, rng: repr(json.loads(text)),
     "prose around it": _prose,
     "code fence": lambda text, rng: f"```json\n{text}\n```",
-    "repeated key": _repeated_key,
+    "repeated key": _repeat_key,
     "other key": _other_key,
     "list of fields": _list_of_fields,
-    "unquoted keys": _unquoted_keys,
+    "unquoted keys": _unquote_keys,
     "cut off": lambda text, rng: text[: one_of(rng, range(len(text) // 2, len(text) - 1))],
 }

@@ -91,8 +91,8 @@ def first_statement(markdown: str) -> str:
     A reference before or after it (`See ...`) is left out."""
     first, _, rest = _MERE_REFERENCE.sub("", markdown, count=1).partition("\n\n")
     if first.endswith((":", ",")) and rest:
-        return f"{_reflowed(first)}\n{rest.partition(chr(10) * 2)[0]}"
-    return _MERE_REFERENCE.sub("", _reflowed(first))
+        return f"{_reflow(first)}\n{rest.partition(chr(10) * 2)[0]}"
+    return _MERE_REFERENCE.sub("", _reflow(first))
 
 
 def _sections(comment: str) -> Iterator[tuple[str, str]]:
@@ -124,5 +124,5 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", _OWN_SENTENCE.sub(". ", _markdown(text))).strip()
 
 
-def _reflowed(paragraph: str) -> str:
+def _reflow(paragraph: str) -> str:
     return re.sub(rf"\s*\n(?!{_OWN_LINE})\s*", " ", paragraph).strip()

@@ -16,12 +16,12 @@ from finewright.sdk import (
     Model,
     PackagedSet,
     SetContent,
+    add_source,
     default,
     digest,
-    held_out_families,
-    joined_families,
-    named_files,
-    traced,
+    hold_out_families,
+    join_families,
+    name_files,
 )
 from finewright_web3.natspec import NatSpec, first_statement, read_natspec
 from finewright_web3.solidity_syntax import UNNAMED, Contract, Statement, parse
@@ -95,15 +95,15 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     questions = list(_questions(pages, settings, dropped))
     questions.sort(key=lambda row: digest(f"{settings.seed}:{row['prompt']}"))
     pages_by_id = {page.id: page for page in pages}
-    families = joined_families([_marks(row, pages_by_id[row["gold"][0]]) for row in questions])
-    held_out = held_out_families(families, settings.test_share, settings.seed)
+    families = join_families([_marks(row, pages_by_id[row["gold"][0]]) for row in questions])
+    held_out = hold_out_families(families, settings.test_share, settings.seed)
     by_family = list(zip(questions, families, strict=True))
     rows = {
         "documents": [_document(page) for page in pages],
         "questions_train": [row for row, family in by_family if family not in held_out],
         "questions_test": [row for row, family in by_family if family in held_out],
     }
-    return SetContent(Content(named_files(rows), settings, dict(dropped)))
+    return SetContent(Content(name_files(rows), settings, dict(dropped)))
 
 
 def _marks(row: JsonRow, page: _Page) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def _document(page: _Page) -> JsonRow:
         "title": contract.name,
         "text": "\n\n".join(part for part in parts if part),
     }
-    return traced(row, page.license, page.source, page.path)
+    return add_source(row, page.license, page.source, page.path)
 
 
 def _questions(
@@ -181,7 +181,7 @@ def _questions(
     for page in pages:
         is_only = named_alike[page.contract.name] == 1
         called = page.contract.name if is_only else f"{page.contract.name} ({page.path})"
-        for member, name in _named_apart(page.members):
+        for member, name in _name_apart(page.members):
             if member.kind not in _QUESTIONS:
                 continue
             prompt = _QUESTIONS[member.kind].format(page=called, name=name)
@@ -191,7 +191,7 @@ def _questions(
                 continue
             prompts.add(prompt)
             row = {"prompt": prompt, "completion": answer, "gold": [page.id]}
-            yield traced(row, page.license, page.source, page.path)
+            yield add_source(row, page.license, page.source, page.path)
 
 
 def _fault(answer: str, settings: DocsSettings) -> str:
@@ -205,7 +205,7 @@ def _fault(answer: str, settings: DocsSettings) -> str:
     return next((reason for reason, is_so in faults.items() if is_so), "")
 
 
-def _named_apart(members: Sequence[_Member]) -> Iterator[tuple[_Member, str]]:
+def _name_apart(members: Sequence[_Member]) -> Iterator[tuple[_Member, str]]:
     """Each member with its name, and the types of its parameters where others have that name."""
     alike: defaultdict[tuple[str, str], int] = defaultdict(int)
     for member in members:

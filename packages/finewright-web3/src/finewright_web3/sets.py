@@ -8,13 +8,13 @@ from finewright.sdk import (
     Fetched,
     PackagedSet,
     SetContent,
-    named_files,
+    name_files,
     read_sets,
 )
 from finewright_web3 import erc7730 as analyst
 from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
 from finewright_web3 import solidity as writer
-from finewright_web3.chains import chains
+from finewright_web3.values import chains
 
 
 def erc7730() -> DataSet:
@@ -44,8 +44,8 @@ def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
     feedback_settings = erc7730_feedback.FeedbackSettings()
     feedback = erc7730_feedback.build_feedback(built, feedback_settings)
     return SetContent(
-        Content(named_files(built._asdict()), settings, registry.dropped),
-        Content(named_files(feedback._asdict()), feedback_settings, {}),
+        Content(name_files(built._asdict()), settings, registry.dropped),
+        Content(name_files(feedback._asdict()), feedback_settings, {}),
     )
 
 
@@ -61,6 +61,6 @@ def _functions(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     pairs = solidity_pairs.build_pairs(built.train, built.test, pair_settings)
     preferences = {"preference_train": pairs.train, "preference_test": pairs.test}
     return SetContent(
-        Content(named_files({"train": built.train, "test": built.test}), settings, built.dropped),
-        Content(named_files(preferences), pair_settings, pairs.dropped),
+        Content(name_files({"train": built.train, "test": built.test}), settings, built.dropped),
+        Content(name_files(preferences), pair_settings, pairs.dropped),
     )

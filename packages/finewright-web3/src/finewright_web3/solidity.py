@@ -2,17 +2,50 @@
 
 Asked is a function's NatSpec and signature, answered is the whole function as its authors wrote
 it. A family is held out whole: the contracts of one name, with or without `Upgradeable` in it, in
-all packages. Near copies in contracts of other names may stand on both sides."""
+all packages. Near copies in contracts of other names may stand on both sides.
+
+The functions with a body in a Solidity file, as they stand there."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from finewright.sdk import JsonRow, Model, default, digest, held_out_families
-from finewright_web3.solidity_functions import Function, functions
+from finewright.sdk import JsonRow, Model, default, digest, hold_out_families
+from finewright_web3.solidity_syntax import UNNAMED, Contract, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as it stands in its file: `header + body` is its source, unchanged.
+
+    `contract` is empty for a free function; `natspec` is the comment without its marks, and
+    `license` the file's SPDX expression, each empty if there is none."""
+
+    file: str
+    license: str
+    contract: str
+    name: str
+    natspec: str
+    indent: int
+    header: str
+    body: str
+
+    @property
+    def signature(self) -> str:
+        """All that stands before the body, without the indentation of the file."""
+        return self._dedent(self.header).rstrip()
+
+    @property
+    def code(self) -> str:
+        """The whole function without the indentation of the file."""
+        return self._dedent(self.header + self.body)
+
+    def _dedent(self, source: str) -> str:
+        return re.sub(rf"^[ \t]{{0,{self.indent}}}", "", source, flags=re.M)
+
 
 SYSTEM = "You write Solidity. Reply with the function only."
 
@@ -63,10 +96,10 @@ def build(files: Iterable[SourceFile], license: str, settings: SoliditySettings)
                 kept.append(example)
     kept.sort(key=lambda example: digest(f"{settings.seed}:{example.code_key}"))
     families = [example.family for example in kept]
-    held_out = held_out_families(families, settings.test_share, settings.seed)
+    held_out = hold_out_families(families, settings.test_share, settings.seed)
     return SoliditySet(
-        tuple(_row(example) for example in kept if example.family not in held_out),
-        tuple(_row(example) for example in kept if example.family in held_out),
+        tuple(_make_solidity_row(example) for example in kept if example.family not in held_out),
+        tuple(_make_solidity_row(example) for example in kept if example.family in held_out),
         dict(dropped),
     )
 
@@ -117,8 +150,8 @@ def _example(function: Function, package: str) -> _Example:
         license=function.license,
         question=question,
         answer=function.code,
-        question_key=_squeezed(question),
-        code_key=_squeezed(function.code),
+        question_key=_squeeze(question),
+        code_key=_squeeze(function.code),
     )
 
 
@@ -142,7 +175,7 @@ def _repeats(example: _Example, seen: set[str]) -> str:
     return "another answer to the same question" if example.question_key in seen else ""
 
 
-def _row(example: _Example) -> JsonRow:
+def _make_solidity_row(example: _Example) -> JsonRow:
     turns = {"system": SYSTEM, "user": example.question, "assistant": example.answer}
     return {
         "messages": [{"role": role, "content": content} for role, content in turns.items()],
@@ -154,5 +187,30 @@ def _row(example: _Example) -> JsonRow:
     }
 
 
-def _squeezed(text: str) -> str:
+def _squeeze(text: str) -> str:
     return re.sub(r"\s+", "", text)
+
+
+def functions(text: str, file: str) -> Iterator[Function]:
+    """The functions with a body, in the file's order; DataError if comments or brackets are cut."""
+    unit = parse(text, file)
+    for part in unit.parts:
+        members = part.members if isinstance(part, Contract) else (part,)
+        for member in members:
+            if member.block >= 0 and member.words[0] in {"function", *UNNAMED}:
+                yield Function(
+                    file=file,
+                    license=unit.license,
+                    contract=part.name if isinstance(part, Contract) else "",
+                    name=member.name,
+                    natspec=member.natspec,
+                    indent=_indent(text[: member.start]),
+                    header=text[member.start : member.block],
+                    body=text[member.block : member.stop],
+                )
+
+
+def _indent(before: str) -> int:
+    """How far the code after this text is indented; 0 if other code stands before it."""
+    line = before[before.rfind("\n") + 1 :]
+    return len(line) if not line.strip() else 0

@@ -97,7 +97,7 @@ def _all(mutations: Mapping[str, Mutation], code: str, rng: Random) -> tuple[Mut
     return tuple(broken for broken in made if broken.code not in ("", code))
 
 
-def _masked(code: str) -> str:
+def _mask(code: str) -> str:
     """The code with what is no code blanked, so that places in the two are the same."""
     return _NOT_CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), code)
 
@@ -110,7 +110,7 @@ def _swap(pattern: str, words: Mapping[str, str]) -> Mutation:
     """Puts another word at one place of the pattern; nothing, where the word has no other."""
 
     def mutation(code: str, rng: Random) -> str:
-        places = list(re.finditer(pattern, _masked(code), re.MULTILINE))
+        places = list(re.finditer(pattern, _mask(code), re.MULTILINE))
         if not places:
             return ""
         place = one_of(rng, places)
@@ -126,27 +126,27 @@ def _drop(*patterns: str) -> Mutation:
 def _weaken(pattern: str, text: str) -> Mutation:
     return lambda code, rng: (
         _put(code, one_of(rng, places), text)
-        if (places := list(re.finditer(pattern, _masked(code))))
+        if (places := list(re.finditer(pattern, _mask(code))))
         else ""
     )
 
 
-def _words(words: Mapping[str, str]) -> str:
+def _pattern_of_words(words: Mapping[str, str]) -> str:
     return "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
 
 
 def _without_returns(code: str, rng: Random) -> str:
-    returns_a_value = re.search(r"\breturn\s+[^;\s]", _masked(code))
+    returns_a_value = re.search(r"\breturn\s+[^;\s]", _mask(code))
     return _drop(r"\s*\breturns \([^)]*\)")(code, rng) if returns_a_value else ""
 
 
-def _unclosed(code: str, rng: Random) -> str:
+def _leave_open(code: str, rng: Random) -> str:
     return code.rstrip().removesuffix("}").rstrip()
 
 
-def _mistyped_name(code: str, rng: Random) -> str:
+def _mistype_name(code: str, rng: Random) -> str:
     """Two letters change places in the body, in a name that stands elsewhere as well."""
-    masked = _masked(code)
+    masked = _mask(code)
     body = masked.index("{")
     names = Counter(re.findall(r"\b[a-z_][A-Za-z0-9_]*\b", masked))
     places = [
@@ -171,12 +171,12 @@ _GUARDS: Mapping[str, Mutation] = {
 _BREAKAGES: Mapping[str, Mutation] = {
     "semicolon": _drop(r";(?=[ \t]*\n)"),
     "parenthesis": _drop(r"\)(?=;)"),
-    "brace": _unclosed,
-    "misspelled word": _swap(_words(_MISSPELLED), _MISSPELLED),
+    "brace": _leave_open,
+    "misspelled word": _swap(_pattern_of_words(_MISSPELLED), _MISSPELLED),
     "data location": _drop(r"\b(?:memory|calldata|storage) (?=\w+[,)])"),
     "emit": _drop(r"\bemit (?=\w+\()"),
     "other languages": _swap(r"(?<![=!<>])(?:==|!=)(?!=)|&&|\|\|", _OTHER_LANGUAGES),
-    "former Solidity": _swap(_words(_FORMER), _FORMER),
+    "former Solidity": _swap(_pattern_of_words(_FORMER), _FORMER),
     "returns": _without_returns,
-    "mistyped name": _mistyped_name,
+    "mistyped name": _mistype_name,
 }

@@ -72,7 +72,7 @@ def parse(text: str, file: str) -> SourceUnit:
     tokens = list(_tokens(text, file))
     ends = _ends(tokens, file)
     found = _LICENSE.search(text)
-    return SourceUnit(found[1].strip() if found else "", tuple(_parts(tokens, ends)))
+    return SourceUnit(found[1].strip() if found else "", tuple(_parse_parts(tokens, ends)))
 
 
 class _Token(NamedTuple):
@@ -120,7 +120,9 @@ def _ends(tokens: Sequence[_Token], file: str) -> dict[int, int]:
     return ends
 
 
-def _parts(tokens: Sequence[_Token], ends: Mapping[int, int]) -> Iterator[Contract | Statement]:
+def _parse_parts(
+    tokens: Sequence[_Token], ends: Mapping[int, int]
+) -> Iterator[Contract | Statement]:
     for top in _spans(tokens, ends, range(len(tokens))):
         words = [token.text for token in tokens[top.start : top.start + 3]]
         words = words[1:] if words[0] == "abstract" else words
@@ -129,7 +131,7 @@ def _parts(tokens: Sequence[_Token], ends: Mapping[int, int]) -> Iterator[Contra
         elif top.block:
             inside = _spans(tokens, ends, range(top.block + 1, top.stop - 1))
             members = tuple(_statement(tokens, member) for member in inside)
-            yield Contract(words[0], words[1], _plain(tokens[top.start].doc), members)
+            yield Contract(words[0], words[1], _strip_comment(tokens[top.start].doc), members)
 
 
 def _spans(tokens: Sequence[_Token], ends: Mapping[int, int], where: range) -> Iterator[_Span]:
@@ -148,14 +150,14 @@ def _statement(tokens: Sequence[_Token], span: _Span) -> Statement:
     first = tokens[span.start]
     return Statement(
         words=tuple(token.text for token in tokens[span.start : min(span.start + 3, span.stop)]),
-        natspec=_plain(first.doc),
+        natspec=_strip_comment(first.doc),
         start=first.start,
         block=tokens[span.block].start if span.block else -1,
         stop=tokens[span.stop - 1].start + 1,
     )
 
 
-def _plain(comment: str) -> str:
+def _strip_comment(comment: str) -> str:
     """The text of a doc comment without its marks and its common indentation."""
     if comment.startswith("///"):
         lines = [line.strip().removeprefix("///") for line in comment.splitlines()]

@@ -1,9 +1,26 @@
-"""Made-up values for the arguments of a contract call, drawn alike on every Python and machine."""
+"""Made-up values for the arguments of a contract call, drawn alike on every Python and machine.
+
+Blockchains by their EIP-155 ids, as they are shown to people."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from random import Random
 from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+
+class Chain(BaseModel):
+    """A blockchain by the name that wallets show, and the ticker of its native currency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    native: str
+
 
 Item = TypeVar("Item")
 
@@ -32,7 +49,7 @@ def kind_of(display: str, name: str, signature: str) -> str:
     return _TYPED_KINDS.get(typed[1] if typed else "") or next(by_name, "raw")
 
 
-def made_up(kind: str, unit: str, rng: Random) -> str:
+def make_up(kind: str, unit: str, rng: Random) -> str:
     """A value of that kind as a wallet would print it; a kind that is not known is a number."""
     if kind == "allowance" and rng.random() < _UNLIMITED_SHARE:
         return "unlimited"
@@ -44,7 +61,7 @@ def made_up(kind: str, unit: str, rng: Random) -> str:
         return f"{_decimal(rng, 64)} {unit}"
     if kind == "unit":
         return f"{_decimal(rng, 20)}{'' if unit == '%' else ' '}{unit}".strip()
-    return _PLAIN.get(kind, _number)(rng)
+    return _PLAIN.get(kind, _draw_number)(rng)
 
 
 def one_of(rng: Random, choices: Sequence[Item]) -> Item:
@@ -67,7 +84,7 @@ def _decimal(rng: Random, bound: int) -> str:
     return f"{(1 + _below(rng, bound * 10**places - 1)) / 10**places:.{places}f}"
 
 
-def _number(rng: Random) -> str:
+def _draw_number(rng: Random) -> str:
     return str(_below(rng, one_of(rng, (20, 1000, 100_000))))
 
 
@@ -95,3 +112,11 @@ _PLAIN: dict[str, Callable[[Random], str]] = {
     "small": lambda rng: str(1 + _below(rng, 12)),
     "word": lambda rng: f"{one_of(rng, ('alpha', 'north', 'delta', 'prime'))}-{_below(rng, 100)}",
 }
+
+
+@cache
+def chains() -> Mapping[int, Chain]:
+    """The chains of the registry's contracts that are told apart, by id."""
+    text = files("finewright_web3").joinpath("chains.yaml").read_text(encoding="utf-8")
+    listed = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file, safe loader
+    return {number: Chain.model_validate(facts) for number, facts in listed.items()}

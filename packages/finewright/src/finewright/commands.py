@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from finewright.feature import Session, ask_day, offered
+from finewright.feature import Session, ask_day, load_offered
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
@@ -61,14 +61,14 @@ def check(spec: LoadedSpec | Path | str) -> CheckReport:
     """Every mistake in a spec and its data, without loading a model; `passed` says whether it is usable."""
     from finewright.workbench.check import check as run
 
-    return run(_loaded(spec))
+    return run(_load(spec))
 
 
 def plan(spec: LoadedSpec | Path | str) -> PlanReport:
     """What would be trained: rows, tokens, steps, and every setting with its reason."""
     from finewright.workbench.plan import plan as run
 
-    return run(_loaded(spec))
+    return run(_load(spec))
 
 
 def train(
@@ -92,7 +92,7 @@ def up(
     """Every stage, in a run under `runs`: what is fresh is skipped, and a run that was cut goes on.
 
     `new` starts a new run even if this spec has one. `run.summary.run` is its folder."""
-    return _run(spec, runs, new=new, progress=progress, through="evaluate")
+    return _run(spec, runs, new=new, progress=progress)
 
 
 def evaluate(  # noqa: PLR0913 - the command's options
@@ -142,7 +142,7 @@ def decide(
     from finewright.catalog.prices import own_folder
 
     folder = own_folder(Path(prices) if prices else None)
-    advise: Callable[..., BaseModel] = offered("decide", "advice")
+    advise: Callable[..., BaseModel] = load_offered("decide", "advice")
     return advise(Path(spec), overrides, today=today or ask_day(), user_prices=folder)
 
 
@@ -158,8 +158,8 @@ def cost(
 
     `trace` follows the training step on tensors without data; `calibrate` times some real steps here."""
     day = today or ask_day()
-    forecast: Callable[..., CostReport] = offered("cost", "forecast")
-    return forecast(_loaded(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
+    forecast: Callable[..., CostReport] = load_offered("cost", "forecast")
+    return forecast(_load(spec), trace=trace, calibrate=calibrate, runs=Path(runs), today=day)
 
 
 def export(
@@ -219,17 +219,17 @@ def chat(
     return "".join(piece.text for piece in pieces if piece.kind == "content")
 
 
-def _loaded(spec: LoadedSpec | Path | str) -> LoadedSpec:
+def _load(spec: LoadedSpec | Path | str) -> LoadedSpec:
     return spec if isinstance(spec, LoadedSpec) else load_spec(spec)
 
 
 def _run(
-    spec: LoadedSpec | Path | str, runs: Path | str, *, new: bool, progress: bool, through: str
+    spec: LoadedSpec | Path | str, runs: Path | str, *, new: bool, progress: bool, through: str = ""
 ) -> RunReport:
     from finewright.workbench.up import up as run
 
     watch = _watch(progress)
-    return run(_loaded(spec), Path(runs), on_event=watch, new=new, through=through)
+    return run(_load(spec), Path(runs), on_event=watch, new=new, through=through)
 
 
 def _watch(progress: bool) -> Callable[[str, Mapping[str, Any]], None]:

@@ -7,6 +7,7 @@
   - StoreError               exit 2   a run folder cannot be read or written (disk full, read-only, damaged)
   - UnknownPlugin            exit 2   no method or scorer of that name
   - FetchError               exit 2   a package could not be fetched or is not the one we pinned
+    + RequestFiltered        exit 2   a server's own filter let a request not pass
   - MissingExtra             exit 3   an optional dependency is not installed
   - StageError               exit 4   a stage ran and failed
 * Interrupted                exit 130 Ctrl-C or SIGTERM (143); what was reached is on disk
@@ -16,7 +17,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def meant(word: str, choices: Iterable[str], otherwise: str = "") -> str:
+def suggest(word: str, choices: Iterable[str], otherwise: str = "") -> str:
     """`did you mean 'x'?` where a choice is spelled nearly like the word; else what is given for that."""
     close = difflib.get_close_matches(word, list(choices), n=1)
     return f"did you mean {close[0]!r}?" if close else otherwise
@@ -54,6 +55,10 @@ class UnknownPlugin(FinewrightError):  # noqa: N818 - reads as a claim where it 
 
 class FetchError(FinewrightError):
     """A package could not be fetched, or it is not the one that was pinned."""
+
+
+class RequestFiltered(FetchError):  # noqa: N818 - reads as a claim where it is raised
+    """A server's own filter let a request not pass, so that no model saw it."""
 
 
 class MissingExtra(FinewrightError):  # noqa: N818

@@ -48,7 +48,8 @@ class Command:
     command of another feature does this instead, with those of its options that this one has too.
     `options` is a CommandOptions. `effects`: an option -> the effect of the command where it is given, if
     that is more than its usual `effect`. What is `is_by_hand` decides whom this machine trusts: a person
-    alone may give it, and no program. With `is_check` the exit code is 2 where the report has not `passed`.
+    alone may give it, and no program. With `is_check` the exit code is `fails_with` where the report has not
+    `passed`.
     With `is_talk` the command shows by itself what it has to show, and may return a text for stdout.
     `page` is its option for the page that is its work: `--html` is the same option."""
 
@@ -59,6 +60,7 @@ class Command:
     effect: Effect
     effects: Mapping[str, Effect] = field(default_factory=dict)
     is_check: bool = False
+    fails_with: int = 2
     is_talk: bool = False
     page: str = ""
     is_by_hand: bool = False
@@ -74,12 +76,13 @@ class FeatureStage:
     """A stage of a run, for runs whose spec has the feature's section.
 
     `run(context)` returns its StageResult, whose report is of the class `report`; `reads` names the stages
-    that it stands behind."""
+    whose results it reads, and `after` one that it stands behind without reading it."""
 
     run: str
     report: str
     sentence: str
     reads: tuple[str, ...] = ()
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ class Feature:
 
     `reports`: class of a report -> the function that lays it out as a page. `needs`: a library without
     which nothing of it runs -> the extra of finewright that installs it. `offers`: name -> a function that
-    other features may call, by `offered`, because they never import it."""
+    other features may call, by `load_offered`, because they never import it. `groups`: the first word of
+    commands, where it is another than the name -> what they do together."""
 
     name: str
     sentence: str
@@ -98,6 +102,7 @@ class Feature:
     reports: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     offers: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask_day() -> date:
@@ -131,10 +136,10 @@ class Session:
 @cache
 def features() -> Mapping[str, Feature]:
     """Every feature by name: those of finewright in the order of their table, then the installed ones."""
-    return {name: plugins.resolve("feature", name) for name in plugins.listed("feature")}
+    return {name: plugins.resolve("feature", name) for name in plugins.list_names("feature")}
 
 
-def offered(feature: str, name: str) -> Any:  # Any: what it offers is its own
+def load_offered(feature: str, name: str) -> Any:  # Any: what it offers is its own
     """The function that a feature offers by that name. Raises UnknownPlugin where it is not installed."""
     found: Feature = plugins.resolve("feature", feature)
     return plugins.load(found.offers[name])
@@ -147,10 +152,14 @@ def feature_stages() -> Mapping[str, FeatureStage]:
 
 def check_needs(feature: Feature) -> None:
     """Raise MissingExtra, before anything runs, where a library that the feature needs is not installed."""
-    for library, extra in feature.needs.items():
-        if find_spec(library) is None:
-            what = f"`{feature.name}` needs {library}, which is not installed"
-            raise MissingExtra(what, hint=f'pip install "finewright[{extra}]"')
+    for library in missing_needs(feature):
+        what = f"`{feature.name}` needs {library}, which is not installed"
+        raise MissingExtra(what, hint=plugins.install_command(feature.needs[library]))
+
+
+def missing_needs(feature: Feature) -> list[str]:
+    """The libraries that the feature needs and that are not installed."""
+    return [library for library in feature.needs if find_spec(library) is None]
 
 
 def sections() -> Mapping[str, SpecSection]:

@@ -7,8 +7,10 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 
 | kind | Protocol | suite |
 |---|---|---|
+| attack | a `finewright_trust.redteam.attack.Attack` | finewright-trust's |
 | feature | a `feature.Feature` | `conformance.feature` |
 | format | some `rows.formats.native.Form` | `conformance.format` |
+| guard | a `GuardPlugin`: the settings, and what finds in a text what must not pass | finewright-serve's |
 | index | an `IndexStore`, by the scheme of its addresses | finewright-rag's |
 | price_file | a `catalog.price_source.PriceFile`; `catalog import --format NAME` | `conformance.price_file` |
 | price_list | a `catalog.price_source.PriceList` | `conformance.price_list` |
@@ -31,13 +33,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, meant
+from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, suggest
 
 Kind = Literal[
+    "attack",
     "embedder",
     "engine",
     "feature",
     "format",
+    "guard",
     "index",
     "method",
     "price_file",
@@ -49,6 +53,7 @@ Kind = Literal[
 ]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
+    "attack": {},
     "embedder": {
         "minilm": "finewright.lm.embedders.minilm:load",
         "wordllama": "finewright.lm.static_words:load",
@@ -72,6 +77,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "tree": "finewright.rows.formats.tree:FORMS",
         "untrained": "finewright.rows.formats.untrained:FORMS",
     },
+    "guard": {},
     "index": {},
     "method": {
         "sft": "finewright.schema.methods:SFTSpec",
@@ -139,7 +145,7 @@ _PACKAGES_HERE = Path(__file__).parents[3]
 
 
 @cache
-def _brought() -> dict[str, dict[str, str]]:
+def _read_packages() -> dict[str, dict[str, str]]:
     """kind -> name -> what brings it, for the names of all our packages: `web3`, or `advice[tune]`.
 
     Written from their entry points by `docs/generate.py`, so that a package that is not there is said."""
@@ -150,23 +156,25 @@ def _brought() -> dict[str, dict[str, str]]:
 
 def names(kind: Kind) -> list[str]:
     """Every name of that kind, built in or installed, sorted; imports none of them."""
-    return sorted(listed(kind))
+    return sorted(list_names(kind))
 
 
-def listed(kind: Kind) -> list[str]:
+def list_names(kind: Kind) -> list[str]:
     """Every name of that kind: those built in by the order of the table, then the installed ones."""
-    others = {entry_point.name for entry_point in installed(kind)}
+    others = {entry_point.name for entry_point in find_installed(kind)}
     return [*BUILTIN[kind], *sorted(others - BUILTIN[kind].keys())]
 
 
 def modules(kind: Kind) -> list[str]:
     """The modules that the names of that kind from other packages come from; imports none of them."""
-    return sorted({point.module for point in installed(kind) if point.name not in BUILTIN[kind]})
+    return sorted(
+        {point.module for point in find_installed(kind) if point.name not in BUILTIN[kind]}
+    )
 
 
-def installed(kind: Kind) -> list[EntryPoint]:
+def find_installed(kind: Kind) -> list[EntryPoint]:
     """What other packages register of that kind; imports none of them."""
-    return _registered(tuple(map(_folder, sys.path))).get(f"finewright.{kind}", [])
+    return _read_entry_points(tuple(map(_folder, sys.path))).get(f"finewright.{kind}", [])
 
 
 def _folder(path: str) -> tuple[str, int]:
@@ -178,7 +186,7 @@ def _folder(path: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=8)
-def _registered(_path: tuple[tuple[str, int], ...]) -> dict[str, list[EntryPoint]]:
+def _read_entry_points(_path: tuple[tuple[str, int], ...]) -> dict[str, list[EntryPoint]]:
     """group -> what all packages on that path register in it; a run asks for 12 groups."""
     points = entry_points()
     ours = (group for group in points.groups if group.startswith("finewright."))
@@ -194,7 +202,7 @@ def resolve(
     an installed package is trusted as its installer trusted it."""
     if target := BUILTIN[kind].get(name):
         return load(target)
-    for entry_point in installed(kind):
+    for entry_point in find_installed(kind):
         if entry_point.name != name:
             continue
         try:
@@ -205,7 +213,7 @@ def resolve(
             reason = " ".join(str(error).split()) or type(error).__name__
             what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
             raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
-    if by := _brought().get(kind, {}).get(name):
+    if by := _read_packages().get(kind, {}).get(name):
         raise MissingExtra(
             f"the {_word(kind)} {name!r} comes with {package_of(by)}, which is not installed",
             hint=install_command(by),
@@ -213,15 +221,15 @@ def resolve(
     raise _unknown(kind, name)
 
 
-def known(kind: Kind) -> list[str]:
+def list_known(kind: Kind) -> list[str]:
     """`names`, and those that our packages would add, sorted; imports none of them."""
-    return sorted({*names(kind), *_brought().get(kind, ())})
+    return sorted({*names(kind), *_read_packages().get(kind, ())})
 
 
 def not_installed(kind: Kind) -> dict[str, str]:
     """The names that our packages would add to those there are, each with the command that installs it."""
     there = names(kind)
-    of_ours = _brought().get(kind, {})
+    of_ours = _read_packages().get(kind, {})
     return {name: install_command(by) for name, by in of_ours.items() if name not in there}
 
 
@@ -232,7 +240,7 @@ def load(target: str) -> Any:  # Any: as `resolve`
 
 
 def _unknown(kind: Kind, name: str) -> UnknownPlugin:
-    hint = meant(name, known(kind), f"use one of: {', '.join(known(kind))}")
+    hint = suggest(name, list_known(kind), f"use one of: {', '.join(list_known(kind))}")
     return UnknownPlugin(f"no {_word(kind)} named {name!r}", hint=hint)
 
 

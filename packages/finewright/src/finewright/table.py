@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from finewright import plugins
-from finewright.errors import DataError, FinewrightError, meant
+from finewright.errors import DataError, FinewrightError, suggest
 from finewright.feature import Command, Feature, Session, ask_day, check_needs, features
 
 _HERE = "finewright.cli.commands"
@@ -81,8 +81,9 @@ _WORK = Feature(
         ),
         Command(
             "verify",
-            "Recompute every digest and score of a run, name what differs, and say who signed it.",
-            f"{_HERE}:RunOptions",
+            "Recompute every digest and score of a run, or the digests of a bundle; name what differs,"
+            " and say who signed it.",
+            f"{_HERE}:VerifyOptions",
             f"{_HERE}:verify",
             "reads",
             is_check=True,
@@ -127,8 +128,8 @@ _RUNS = Feature(
         ),
         Command(
             "runs show",
-            "One run with what its stages reported.",
-            f"{_HERE}:RunOptions",
+            "One run with what its stages reported, or what it builds on.",
+            f"{_HERE}:ShowRunOptions",
             f"{_HERE}:show_run",
             "reads",
         ),
@@ -211,7 +212,7 @@ _TRUST = Feature(
 CORE = (_WORK, _RUNS, _FACTS, _TRUST)
 
 
-def known_features() -> tuple[Feature, ...]:
+def list_features() -> tuple[Feature, ...]:
     """Who brings commands: the core, then the features."""
     return (*CORE, *features().values())
 
@@ -220,7 +221,7 @@ def commands() -> Mapping[str, tuple[Feature, Command]]:
     """Every command by its name, with its feature."""
     return {
         command.name: (feature, command)
-        for feature in known_features()
+        for feature in list_features()
         for command in feature.commands
     }
 
@@ -231,7 +232,7 @@ def command_named(name: str) -> tuple[Feature, Command]:
     known = commands()
     if name not in known:
         require_package(name.partition(" ")[0])
-        hint = meant(name, known, "`finewright --help` lists them")
+        hint = suggest(name, known, "`finewright --help` lists them")
         raise FinewrightError(f"there is no command {name!r}", hint=hint)
     return known[name]
 

@@ -101,7 +101,7 @@ def mac(content: bytes) -> str:
     return hmac.new(path.read_bytes(), content, "sha256").hexdigest()
 
 
-def trusted() -> list[Trusted]:
+def read_trusted() -> list[Trusted]:
     """All that the user trusts, in the order in which it was said. Raises StoreError."""
     path = own_file("trusted")
     if not path.is_file():
@@ -117,21 +117,21 @@ def trusted() -> list[Trusted]:
 
 
 def is_trusted(kind: Kind, value: str) -> bool:
-    """Has the user said so?"""
-    return any((each.kind, each.value) == (kind, value) for each in trusted())
+    """Whether the user has said so."""
+    return any((each.kind, each.value) == (kind, value) for each in read_trusted())
 
 
 def add(entry: Trusted) -> None:
     """Trust it from now on, under what it is called last."""
-    others = [each for each in trusted() if each[:2] != entry[:2]]
+    others = [each for each in read_trusted() if each[:2] != entry[:2]]
     _write([*others, entry._replace(what=" ".join(entry.what.split()))])
 
 
 def remove(value: str) -> list[Trusted]:
     """Trust no longer what has that digest, key, path or name; returns what that was."""
     bare = value.partition(":")[2] or value
-    gone = [each for each in trusted() if value == each.what or bare == each.value]
-    _write([each for each in trusted() if each not in gone])
+    gone = [each for each in read_trusted() if value == each.what or bare == each.value]
+    _write([each for each in read_trusted() if each not in gone])
     return gone
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import subprocess
 
 # Nothing of another package is installed, and no package lies in a clone.
-ABSENT = "plugins.installed = lambda kind: []; plugins._PACKAGES_HERE = plugins.Path('nowhere')"
+ABSENT = (
+    "plugins.find_installed = lambda kind: []; plugins._PACKAGES_HERE = plugins.Path('nowhere')"
+)
 EXAMPLE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 RUN = """\
 name: bot
@@ -29,7 +31,7 @@ WITHOUT = """
 import sys
 from finewright import plugins
 
-built_in, installed = plugins.BUILTIN["feature"], plugins.installed
+built_in, installed = plugins.BUILTIN["feature"], plugins.find_installed
 modules = {point.name: point.module for point in installed("feature")}
 modules |= {name: target.partition(":")[0] for name, target in built_in.items()}
 gone = list(modules) if sys.argv[1] == "all" else sys.argv[1].split("+")
@@ -42,7 +44,7 @@ class Deleted:
 
 for name in gone:
     built_in.pop(name, None)
-plugins.installed = lambda kind: [point for point in installed(kind) if point.name not in gone]
+plugins.find_installed = lambda kind: [point for point in installed(kind) if point.name not in gone]
 sys.meta_path.insert(0, Deleted())
 sys.argv = ["finewright", *sys.argv[2:]]
 from finewright.cli.main import main
@@ -134,7 +136,7 @@ def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
     reference = python("-c", code.format("reference()")).stdout
     assert "| `toy.to` | `3` | The last number | a toy |" in reference
     assert "### finewright toy\n" in reference
-    assert "for `decide` and for `rag` and for `serve` and for `toy`" in reference
+    assert "for `decide` and for `rag` and for `release` and for `serve` and for `toy`" in reference
     architecture = python("-c", code.format("architecture()")).stdout
     assert "| `toy` | `toy` | `toy` | Count to a number. |" in architecture
 
@@ -236,13 +238,13 @@ def test_a_package_that_is_removed_is_missed_by_no_other(python: Python, package
     without = f"""
 import sys
 from finewright import plugins
-gone, there = "finewright_{package}", plugins.installed
+gone, there = "finewright_{package}", plugins.find_installed
 class Deleted:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == gone:
             raise ModuleNotFoundError(f"deleted: {{name}}")
 sys.meta_path.insert(0, Deleted())
-plugins.installed = lambda kind: [p for p in there(kind) if p.module.partition(".")[0] != gone]
+plugins.find_installed = lambda kind: [p for p in there(kind) if p.module.partition(".")[0] != gone]
 from finewright.cli.main import main
 main()
 """

@@ -1,7 +1,7 @@
 """Where control strings come from, and how they are found in a text."""
 
-from finewright.catalog.control_tokens import control_tokens as catalog
-from finewright.catalog.control_tokens import pattern
+from finewright.catalog.tokens import control_tokens as catalog
+from finewright.catalog.tokens import pattern
 
 
 def test_the_catalog_says_of_every_family_where_its_tokens_are_written_down() -> None:

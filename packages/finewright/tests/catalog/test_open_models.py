@@ -2,8 +2,7 @@
 
 import pytest
 
-from finewright.catalog.models import packaged_models
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models, read_packaged_models
 from finewright.estimate.families import shape_of
 
 # As the models' safetensors headers on the hub count them.
@@ -48,10 +47,10 @@ def test_the_parameters_are_those_of_the_model(name: str) -> None:
     assert shape_of(open_models()[name].config, name).parameters == COUNTED[name]
 
 
-@pytest.mark.parametrize("name", packaged_models())
+@pytest.mark.parametrize("name", read_packaged_models())
 def test_every_packaged_model_can_be_planned_with_and_has_its_own_parameters(name: str) -> None:
     (row,) = (row for row in open_models().values() if name in row.aliases)
-    assert shape_of(row.config, name).parameters == packaged_models()[name].parameters
+    assert shape_of(row.config, name).parameters == read_packaged_models()[name].parameters
 
 
 def test_every_model_has_a_source_a_day_and_a_name_of_its_own() -> None:

@@ -14,9 +14,9 @@ from finewright.catalog.prices import (
     digest,
     gpu_named,
     machines_of,
-    merged,
-    packaged_prices,
+    merge_prices,
     prices,
+    read_packaged_prices,
 )
 from finewright.errors import DataError
 from finewright.schema.catalog import API, Machine, PriceCatalog
@@ -41,7 +41,7 @@ machines:
 
 def mistakes(text: str, today: date | None = None) -> list[str]:
     with pytest.raises(DataError) as raised:
-        parse_prices(text, "own.yaml", packaged_prices(), today=today)
+        parse_prices(text, "own.yaml", read_packaged_prices(), today=today)
     return str(raised.value).splitlines()
 
 
@@ -56,7 +56,7 @@ def changed(key: str, value: str) -> str:
 
 def test_every_fact_has_a_source_and_a_day_that_is_not_ahead():
     for section in PriceCatalog.model_fields:
-        rows = getattr(packaged_prices(), section)
+        rows = getattr(read_packaged_prices(), section)
         assert rows, section
         for row in rows:
             assert len(row.source) > 10
@@ -65,14 +65,14 @@ def test_every_fact_has_a_source_and_a_day_that_is_not_ahead():
 
 @pytest.mark.parametrize(
     "provider",
-    [p.name for p in packaged_prices().providers if "machines" in p.sells and p.name != "own"],
+    [p.name for p in read_packaged_prices().providers if "machines" in p.sells and p.name != "own"],
 )
 def test_every_provider_of_machines_has_some(provider: str):
-    assert machines_of(packaged_prices(), provider=provider)
+    assert machines_of(read_packaged_prices(), provider=provider)
 
 
 def test_there_are_three_hundred_machines_of_fifteen_providers_and_the_cards_of_two_years():
-    rows = packaged_prices().machines
+    rows = read_packaged_prices().machines
     assert len(rows) >= 300
     assert len({row.provider for row in rows}) >= 15
     assert sum(row.num_gpus > 1 for row in rows) >= 50
@@ -84,7 +84,7 @@ def test_there_are_three_hundred_machines_of_fifteen_providers_and_the_cards_of_
 def test_every_price_is_near_those_of_others_for_the_same_card():
     """An eighth to five times the middle of all offers: what is outside is a slip, not a market."""
     by_gpu: dict[str, list[float]] = {}
-    paid = [row for row in packaged_prices().machines if row.tier != "free"]
+    paid = [row for row in read_packaged_prices().machines if row.tier != "free"]
     for row in paid:
         by_gpu.setdefault(row.gpu, []).append(row.usd_per_gpu_hour.median)
     for row in paid:
@@ -164,21 +164,21 @@ SURVEY = {
 @pytest.mark.parametrize("provider", SURVEY)
 def test_a_price_is_the_one_that_was_surveyed(provider: str):
     for (gpu, tier), dollars in SURVEY[provider].items():
-        rows = machines_of(packaged_prices(), provider=provider, gpu=gpu, tiers=[tier])
+        rows = machines_of(read_packaged_prices(), provider=provider, gpu=gpu, tiers=[tier])
         medians = [row.usd_per_gpu_hour.median for row in rows]
         assert any(abs(median - dollars) < 0.005 for median in medians), (gpu, tier)
 
 
 def test_a_market_has_a_range_not_a_price():
-    (row,) = machines_of(packaged_prices(), provider="vast", gpu="H100 SXM")
+    (row,) = machines_of(read_packaged_prices(), provider="vast", gpu="H100 SXM")
     assert row.usd_per_hour == Range(low=2.40, median=2.67, high=6.15)
 
 
 def test_free_notebooks_say_their_limits():
-    kaggle = machines_of(packaged_prices(), provider="kaggle")
+    kaggle = machines_of(read_packaged_prices(), provider="kaggle")
     assert {row.max_session_hours for row in kaggle} == {12}
     assert {row.max_hours_per_week for row in kaggle} == {30}
-    (colab,) = machines_of(packaged_prices(), provider="colab")
+    (colab,) = machines_of(read_packaged_prices(), provider="colab")
     assert colab.max_session_hours == 12
 
 
@@ -198,12 +198,12 @@ def test_free_notebooks_say_their_limits():
     ],
 )
 def test_an_api_price_is_the_one_that_was_surveyed(model: str, rates: tuple[float, float]):
-    api = api_named(packaged_prices(), model)
+    api = api_named(read_packaged_prices(), model)
     assert (api.usd_per_million_in.median, api.usd_per_million_out.median) == rates
 
 
 def test_the_replacement_of_the_models_that_end_cannot_be_fine_tuned():
-    assert api_named(packaged_prices(), "openai/gpt-6-luna").can_fine_tune is False
+    assert api_named(read_packaged_prices(), "openai/gpt-6-luna").can_fine_tune is False
 
 
 @pytest.mark.parametrize(
@@ -230,40 +230,42 @@ def test_the_replacement_of_the_models_that_end_cannot_be_fine_tuned():
     ],
 )
 def test_a_gpu_is_known_by_the_name_its_driver_gives(device: str, name: str):
-    assert gpu_named(packaged_prices(), device).name == name
+    assert gpu_named(read_packaged_prices(), device).name == name
 
 
 def test_no_name_stands_for_two_gpus():
-    names = [name.casefold() for gpu in packaged_prices().gpus for name in (gpu.name, *gpu.aliases)]
+    names = [
+        name.casefold() for gpu in read_packaged_prices().gpus for name in (gpu.name, *gpu.aliases)
+    ]
     assert len(names) == len(set(names))
 
 
 def test_gpus_without_bfloat16_train_at_their_float16_rate():
-    assert gpu_named(packaged_prices(), "T4").training_tflops == 65
-    assert gpu_named(packaged_prices(), "A100 40GB").training_tflops == 312
+    assert gpu_named(read_packaged_prices(), "T4").training_tflops == 65
+    assert gpu_named(read_packaged_prices(), "A100 40GB").training_tflops == 312
 
 
 def test_a_program_finds_less_memory_than_is_sold():
-    shares = [gpu.memory_gib / gpu.vram_gib for gpu in packaged_prices().gpus]
+    shares = [gpu.memory_gib / gpu.vram_gib for gpu in read_packaged_prices().gpus]
     assert min(shares) == pytest.approx(0.91)
     assert max(shares) < 1
-    assert gpu_named(packaged_prices(), "L40S").memory_gib == 44.42
-    assert gpu_named(packaged_prices(), "A10").memory_gib == pytest.approx(0.91 * 24)
+    assert gpu_named(read_packaged_prices(), "L40S").memory_gib == 44.42
+    assert gpu_named(read_packaged_prices(), "A10").memory_gib == pytest.approx(0.91 * 24)
 
 
 def test_an_unknown_name_is_said_with_what_was_meant():
     with pytest.raises(DataError, match="unknown GPU 'L41S'; did you mean 'L40S'"):
-        gpu_named(packaged_prices(), "L41S")
+        gpu_named(read_packaged_prices(), "L41S")
     with pytest.raises(DataError, match="unknown provider 'runpot'; did you mean 'runpod'"):
-        machines_of(packaged_prices(), provider="runpot")
+        machines_of(read_packaged_prices(), provider="runpot")
     with pytest.raises(
         DataError, match="unknown API model 'gpt-6-lunar'; did you mean 'gpt-6-luna'"
     ):
-        api_named(packaged_prices(), "gpt-6-lunar")
+        api_named(read_packaged_prices(), "gpt-6-lunar")
 
 
 def test_a_good_file_is_read():
-    found = parse_prices(MACHINE, "own.yaml", packaged_prices(), today=TODAY)
+    found = parse_prices(MACHINE, "own.yaml", read_packaged_prices(), today=TODAY)
     assert found.machines[0].usd_per_hour == Range(low=0.5, median=0.5, high=0.5)
     assert found.machines[0].num_gpus == 1
 
@@ -403,7 +405,9 @@ def test_a_file_may_bring_the_gpu_and_the_provider_that_its_machines_name():
         "  - {name: X1, vram_gib: 32, bf16_tflops: 100, fp16_tflops: 100, memory_bandwidth_gb_s: 900,\n"
         "     tdp_watts: 300, source: its box, observed_at: 2026-11-01}\n"
     )
-    found = merged(packaged_prices(), parse_prices(text, "own.yaml", packaged_prices()))
+    found = merge_prices(
+        read_packaged_prices(), parse_prices(text, "own.yaml", read_packaged_prices())
+    )
     assert [row.sku for row in machines_of(found, provider="basement", gpu="x1")] == ["my pod"]
 
 
@@ -412,8 +416,8 @@ def test_a_users_row_takes_the_place_of_the_packaged_one(tmp_path: Path):
     (tmp_path / "mine.yaml").write_text(text)
     found = machines_of(prices(tmp_path), provider="runpod", gpu="RTX 4090", tiers=["secure"])
     assert [row.usd_per_hour.median for row in found] == [0.5]
-    assert len(prices(tmp_path).machines) == len(packaged_prices().machines)
-    assert digest(prices(tmp_path)) != digest(packaged_prices())
+    assert len(prices(tmp_path).machines) == len(read_packaged_prices().machines)
+    assert digest(prices(tmp_path)) != digest(read_packaged_prices())
 
 
 @pytest.mark.parametrize("tflops", [1979, 733])
@@ -447,7 +451,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path):
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path):
-    assert prices(tmp_path / "none") == prices(None) == packaged_prices()
+    assert prices(tmp_path / "none") == prices(None) == read_packaged_prices()
 
 
 @pytest.mark.parametrize(
@@ -462,24 +466,24 @@ def test_a_path_that_is_no_file_of_text_is_refused(make, told: str, tmp_path: Pa
     path = tmp_path / "p.yaml"
     make(path)
     with pytest.raises(DataError, match=told):
-        read_prices(path, packaged_prices())
+        read_prices(path, read_packaged_prices())
 
 
 def test_what_is_written_is_read_again_as_the_same():
-    text = prices_text(packaged_prices(), "all of it\nin two lines")
+    text = prices_text(read_packaged_prices(), "all of it\nin two lines")
     assert text.startswith("# all of it\n# in two lines\n")
-    assert parse_prices(text, "all.yaml", PriceCatalog()) == packaged_prices()
+    assert parse_prices(text, "all.yaml", PriceCatalog()) == read_packaged_prices()
 
 
 def test_an_empty_file_points_to_the_example_and_the_example_is_valid():
     with pytest.raises(DataError, match="the file is empty; it must be lists of rows") as caught:
-        parse_prices("", "own.yaml", packaged_prices())
+        parse_prices("", "own.yaml", read_packaged_prices())
     assert caught.value.hint == 'docs/cost.md has an example under "Your own prices"'
     page = (Path(__file__).parents[4] / "docs" / "cost.md").read_text()
     example = (
         page.partition("## Your own prices\n")[2].partition("```yaml\n")[2].partition("```")[0]
     )
-    found = parse_prices(example, "own.yaml", packaged_prices())
+    found = parse_prices(example, "own.yaml", read_packaged_prices())
     assert (len(found.machines), len(found.apis)) == (1, 1)
     for key in Machine.model_fields | API.model_fields:
         assert f"`{key}`" in page

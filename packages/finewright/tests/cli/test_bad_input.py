@@ -223,6 +223,28 @@ def test_a_wrong_override_is_named(assignment: str, what: str, finewright: Finew
     assert refused == (2, "", f"error: --set {assignment}: {what}\n")
 
 
+PRIVACY = {
+    "unit=customer": "train.privacy.unit: 1 of 1 rows have no column 'customer'",
+    "delta=0.5": "train.privacy.delta: 0.5 is not below 1 / ",
+    "epsilon=1.0e-9": "train.privacy.epsilon: 1e-09 cannot be reached in ",
+}
+
+
+@pytest.mark.parametrize(("given", "line"), PRIVACY.items(), ids=PRIVACY)
+def test_check_says_what_privacy_cannot_have_with_these_rows(
+    given: str, line: str, project: Path, finewright: Finewright
+) -> None:
+    rows = 1 if given.startswith("unit") else 9
+    (project / "rows.jsonl").write_text(
+        "".join(GOOD.replace("Q", f"Question {i}") for i in range(rows))
+    )
+    changes = ("train.privacy.epsilon=8", f"train.privacy.{given}", "train.batch_size=1")
+    options = [part for each in changes for part in ("--set", each)]
+    checked = finewright("check", "spec.yaml", *options)
+    assert checked.code == 2
+    assert any(line in found for found in lines_of(checked)), checked
+
+
 NO_MODELS = {
     "./folder": "folder: no model here: config.json is missing",
     "./gone": "base model './gone': there is no such file or folder",
@@ -243,6 +265,29 @@ def test_a_base_model_that_is_none_is_named(
     assert refused.code == 2
     assert refused.err == f"{found}\n"
     assert not (project / "runs").exists()
+
+
+def test_a_run_that_is_not_there_is_not_asked_of_the_hub(finewright: Finewright) -> None:
+    refused = finewright("chat", "runs/bot-2", "-p", "Hello")
+    assert refused.code == 2
+    assert refused.err == (
+        "error: runs/bot-2: there is no such run or model\n"
+        " hint: `finewright runs list` shows the runs\n"
+    )
+
+
+def test_a_spec_for_another_command_is_told_which(project: Path, finewright: Finewright) -> None:
+    (project / "decide.yaml").write_text("name: bot\ndecide: {}\n")
+    refused = finewright("check", "decide.yaml")
+    assert refused.code == 2
+    assert "decide.yaml:1: data: required key is missing" in refused.err
+    assert refused.err.endswith("with `decide` alone is read by `finewright decide`\n")
+
+
+def test_plan_names_the_key_of_a_model_that_is_none(finewright: Finewright) -> None:
+    refused = finewright("plan", "spec.yaml", "--set", "base_models.0=zzz")
+    assert refused.code == 2
+    assert refused.err.startswith("error: --set base_models.0=zzz: base_models.0: unknown base")
 
 
 @pytest.mark.parametrize("command", [("chat",), ("evaluate", "--data", "test.jsonl")])

@@ -124,6 +124,7 @@ def test_verify_counts_the_files_and_passes(run: RunDir, finewright: Finewright)
         "problems": [],
         "signers": [{"key": own_key(), "whose": "own", "name": "", "parts": ["run"]}],
         "scores": 0,
+        "privacy": [],
     }
     verified = finewright("verify", str(run.root))
     assert verified == (

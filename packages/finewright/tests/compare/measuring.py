@@ -5,8 +5,7 @@ from pathlib import Path
 
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.compare.asking import measure as measure_system
-from finewright.compare.local_model import loaded
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel, system_of_loaded
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.store.answers import AnswersLog
 
@@ -16,4 +15,4 @@ def measure(
 ) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         log = AnswersLog(Path(folder) / "answers.jsonl", RowAnswer)
-        return measure_system(loaded(subject, "key"), row_set, settings, log, on_progress)
+        return measure_system(system_of_loaded(subject, "key"), row_set, settings, log, on_progress)

@@ -130,4 +130,4 @@ def test_systems_are_compared_row_by_row(tmp_path: Path) -> None:
     found = compare([ours, theirs], ROWS, SETTINGS, "exact_match", log, nothing)
     assert found.score("ours").value == pytest.approx(4 / 5)
     assert found.difference("ours", "theirs").value == 0.0
-    assert found.ranked() == ["ours", "theirs"]
+    assert found.rank() == ["ours", "theirs"]

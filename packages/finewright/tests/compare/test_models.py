@@ -7,11 +7,10 @@ import pytest
 
 import tiny
 from families.families import HERE
-from finewright.compare.local import with_room
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel, with_room
 from finewright.errors import DataError, Interrupted
-from finewright.evaluate.answers import expected_nll, question_of
-from finewright.evaluate.expected import unaskable, unbounded
+from finewright.evaluate.answers import nll_of_expected, question_of
+from finewright.evaluate.expected import check_thought_bound, unaskable
 from finewright.evaluate.measured import (
     Measured,
     RowSet,
@@ -72,7 +71,7 @@ def test_there_is_a_sample_of_each_row_in_order(measured: list[Measured]) -> Non
 def test_perplexity_is_over_all_expected_tokens(
     measured: list[Measured], lms: dict[str, LM], chat: Chat
 ) -> None:
-    losses = [expected_nll(lms["a"], chat, row) for row in ROWS]
+    losses = [nll_of_expected(lms["a"], chat, row) for row in ROWS]
     score = next(s for s in scores_of(measured) if (s.system, s.metric) == ("a", "perplexity"))
     mean = sum(nll for nll, _ in losses) / sum(count for _, count in losses)
     assert score.value == pytest.approx(math.exp(mean), rel=1e-6)
@@ -142,9 +141,9 @@ def test_what_has_no_thoughts_cannot_be_bounded(lms: dict[str, LM], chat: Chat) 
     settings = replace(SETTINGS, max_thought_tokens=3)
     with pytest.raises(DataError, match="no place for thoughts"):
         measure(LoadedModel("a", lms["a"], chat), RowSet("t", ROWS), settings, lambda *_: None)
-    (problem,) = unbounded(chat, 3)
+    (problem,) = check_thought_bound(chat, 3)
     assert (problem.level, problem.key) == ("error", "evaluate.max_thought_tokens")
-    assert unbounded(chat, None) == unbounded(with_thoughts(), 3) == ()
+    assert check_thought_bound(chat, None) == check_thought_bound(with_thoughts(), 3) == ()
 
 
 def with_thoughts() -> Chat:

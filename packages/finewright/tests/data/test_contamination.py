@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from finewright.data.contamination import contamination
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from guard.duplicates.made import chat, seeded, words
 
 RNG = seeded(0)
@@ -102,7 +102,7 @@ def test_another_system_prompt_hides_nothing() -> None:
 
 def test_thanks_after_the_answer_hide_no_copy() -> None:
     thanks = {"role": "user", "content": "ok thanks, that is all that I wanted to know for today"}
-    train = [named_anew(replace(row, messages=(*row.messages, thanks))) for row in TRAIN]
+    train = [renew_id(replace(row, messages=(*row.messages, thanks))) for row in TRAIN]
     # What is the same row without the thanks is the same question with them.
     assert contamination(train, "exam", held_out()).report.found == {"prompt": 2, "near": 1}
 

@@ -1,7 +1,7 @@
 """Training rows that the held-out rows know are left out, each for one reason."""
 
 from finewright.data.contamination import contamination
-from finewright.data.decontaminate import decontaminated, without_leaks
+from finewright.data.decontaminate import remove_contaminated, without_leaks
 from finewright.schema.rows import Row
 
 LONG = (
@@ -24,7 +24,7 @@ def test_the_same_question_and_what_is_near_go_and_the_rest_stays():
         row(4, f"Is it true? {LONG}. Think of it for a while before you say yes or no.", "Yes."),
         row(5, "What is the limit of a transfer?", "$900"),
     ]
-    kept, removed = decontaminated(train, test)
+    kept, removed = remove_contaminated(train, test)
     assert [r.row for r in kept] == [5]
     assert removed == {"same": 1, "prompt": 1, "near": 1, "overlap": 1}
 
@@ -32,12 +32,12 @@ def test_the_same_question_and_what_is_near_go_and_the_rest_stays():
 def test_another_fact_in_the_same_words_is_no_leak():
     test = [row(1, "What is the fee of the gold card?", "$5")]
     train = [row(1, "What is the fee of the blue card?", "$7")]
-    assert decontaminated(train, test) == ((*train,), {})
+    assert remove_contaminated(train, test) == ((*train,), {})
 
 
 def test_without_held_out_rows_nothing_goes():
     train = [row(1, "What?", "That.")]
-    assert decontaminated(train, []) == ((*train,), {})
+    assert remove_contaminated(train, []) == ((*train,), {})
 
 
 def test_after_leaks_are_out_none_is_known():

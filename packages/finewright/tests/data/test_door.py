@@ -11,7 +11,7 @@ from finewright.data.poison import PoisonResult
 from finewright.data.privacy import Place
 from finewright.data.provenance.ledger import RowOrigins, SourceRecords
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.data import DataSpec
 from finewright.schema.poison import PoisonReport
@@ -28,7 +28,7 @@ def row(number: int, answer: str = "A", license: str = "") -> Row:
         {"role": "assistant", "content": answer},
     )
     columns = {"license": license} if license else {}
-    return named_anew(Row("", turns, None, FILE, number, columns=columns))
+    return renew_id(Row("", turns, None, FILE, number, columns=columns))
 
 
 def spec_of(**fields: object) -> DataSpec:
@@ -146,7 +146,7 @@ def test_a_changed_row_goes_on_with_its_new_id_and_the_change_is_known() -> None
     (changed,) = [item for item in passed.rows if item not in rows]
     assert changed.row == 2
     assert "anna@firm" not in changed.messages[1]["content"]
-    assert changed == named_anew(changed)
+    assert changed == renew_id(changed)
     assert [item.id_before for item in passed.rows] == ["", rows[1].id, ""]
     assert numbers(passed.rows) == [1, 2, 3]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finewright.data.contamination import contamination
-from finewright.data.gather import Gathered, gather, measured_share, read_row_set
+from finewright.data.gather import Gathered, gather, measure_held_out_share, read_row_set
 from finewright.errors import MissingExtra
 from finewright.schema.common import Source
 from finewright.schema.data import DataSpec
@@ -296,7 +296,7 @@ def test_disliked_answers_are_not_measured_and_counted(tmp_path: Path) -> None:
 
 def test_the_measured_share_counts_the_rows_that_expect_nothing(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [PROMPT, {"prompt": "R"}, LIKED | {"label": False}, PAIR])
-    found = measured_share(gathered(tmp_path, "a.jsonl").train)
+    found = measure_held_out_share(gathered(tmp_path, "a.jsonl").train)
     assert [row.row for row in found.rows] == [1, 4]
     (problem,) = found.problems
     assert problem.line() == (

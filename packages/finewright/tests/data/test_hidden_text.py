@@ -1,6 +1,6 @@
 """Hidden text is counted by kind and file, at the first row that has it."""
 
-from finewright.data.row_warnings import hidden_text, warnings_of
+from finewright.data.row_warnings import note_hidden_text, warnings_of
 from finewright.schema.rows import Row
 
 
@@ -9,7 +9,9 @@ def told(*answers: str, file: str = "a.jsonl") -> list[tuple[str, int | None, st
     for i, answer in enumerate(answers, 1):
         turns = ({"role": "user", "content": "Q"}, {"role": "assistant", "content": answer})
         rows.append(Row(id="", messages=turns, tools=(), file=file, row=i))
-    return [(p.level, p.row, p.message.partition(",")[0]) for p in warnings_of(rows, hidden_text)]
+    return [
+        (p.level, p.row, p.message.partition(",")[0]) for p in warnings_of(rows, note_hidden_text)
+    ]
 
 
 def test_rows_are_counted_once_for_each_kind() -> None:

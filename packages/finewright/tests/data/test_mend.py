@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from finewright.data.mend import mended
+from finewright.data.mend import mend_row
 from finewright.errors import DataError
 from finewright.features.data.check import check, fix
 from finewright.features.data.rows import read_options
@@ -75,7 +75,7 @@ def call(arguments: object) -> dict[str, object]:
 )
 def test_each_mend_is_what_it_says(row, wanted, names):
     before = copy.deepcopy(row)
-    found = mended(row)
+    found = mend_row(row)
     assert json.dumps(found.data) == json.dumps(wanted)
     assert found.mends == names
     assert row == before
@@ -96,12 +96,12 @@ def test_each_mend_is_what_it_says(row, wanted, names):
     ],
 )
 def test_what_is_not_safe_is_left_as_it_is(row):
-    assert mended(row).data is row
+    assert mend_row(row).data is row
 
 
 def test_the_users_columns_are_mended_too():
     row = {"turns": [{"role": "human", "content": "Q"}, ANSWER]}
-    assert mended(row, {"messages": "turns"}).data == {"turns": [USER, ANSWER]}
+    assert mend_row(row, {"messages": "turns"}).data == {"turns": [USER, ANSWER]}
 
 
 JSON = st.recursive(
@@ -121,8 +121,8 @@ JSON = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(["messages", "prompt", "completion", "label"]), JSON))
 def test_mending_twice_is_mending_once(row):
-    once = mended(row).data
-    assert mended(once).mends == ()
+    once = mend_row(row).data
+    assert mend_row(once).mends == ()
 
 
 def test_every_row_is_written_or_set_aside_and_the_input_stays(tmp_path):

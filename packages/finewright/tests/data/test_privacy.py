@@ -12,14 +12,14 @@ from tests.guard.privacy.test_find import TEXTS
 from tests.guard.privacy.test_recognisers import MARKED
 
 from finewright.data.privacy import apply
-from finewright.guard.privacy.find import find, known_types
-from finewright.guard.privacy.wording import masked
+from finewright.guard.privacy.find import find, list_known_types
+from finewright.guard.privacy.wording import mask
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, SecretsSpec
 from finewright.schema.rows import Row
 
 KEY = b"k" * 32
 TOKEN = "ghp_aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zaB3dE"  # noqa: S105
-EVERY = tuple(sorted(known_types()))
+EVERY = tuple(sorted(list_known_types()))
 OFF = SecretsSpec(action="off")
 PERSONAL_TYPES = get_args(PersonalType)
 
@@ -168,7 +168,7 @@ def test_no_report_holds_a_value(action: str, texts: list[str]) -> None:
 @pytest.mark.parametrize(("marked", "type_"), MARKED)
 def test_a_mask_shows_at_most_three_letters_of_a_value(marked: str, type_: str) -> None:
     value = marked[marked.index("«") + 1 : marked.index("»")]
-    preview = masked(type_, value)  # type: ignore[arg-type]
+    preview = mask(type_, value)  # type: ignore[arg-type]
     assert len(preview.replace("*", "").replace("@", "").replace(".", "")) <= 5
     assert value not in preview
 

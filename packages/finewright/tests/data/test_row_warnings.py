@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from finewright.data.row_warnings import ExactRepeats, broken_texts, warnings_of
+from finewright.data.row_warnings import ExactRepeats, note_broken_texts, warnings_of
 from finewright.schema.rows import Row
 
 
@@ -44,7 +44,7 @@ def wrongly_decoded(text: str, encoding: str = "cp1252") -> str:
     ],
 )
 def test_a_broken_text_is_said_and_a_sound_one_is_not(text: str, said: str) -> None:
-    found = warnings_of([row("a", 1, text)], broken_texts)
+    found = warnings_of([row("a", 1, text)], note_broken_texts)
     assert [said in problem.message for problem in found] == ([True] if said else [])
 
 
@@ -55,7 +55,7 @@ def test_an_answer_that_stands_for_a_missing_value_is_said_where_it_is_learned(v
         Row(id="0", messages=turns, tools=None, file="a", row=1),
         Row(id="0", messages=(turns[0], turns[1] | {"weight": 0}), tools=None, file="a", row=2),
     ]
-    [found] = warnings_of(rows, broken_texts)
+    [found] = warnings_of(rows, note_broken_texts)
     assert (found.row, found.message) == (
         1,
         f"1 row answers what programs write for a missing value: {value}",

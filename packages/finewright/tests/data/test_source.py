@@ -93,7 +93,7 @@ def test_a_missing_file_is_one_problem_and_no_rows(tmp_path: Path) -> None:
     assert lines(found) == [
         f"{tmp_path / 'row.jsonl'}: there is no such file (did you mean rows.jsonl?)"
     ]
-    assert (found.tally.rows_in, found.described().sha256) == (0, "")
+    assert (found.tally.rows_in, found.describe().sha256) == (0, "")
 
 
 def test_an_unknown_format_names_its_key_and_reads_nothing(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_the_digest_of_a_folder_is_that_of_what_is_read_wherever_it_lies(tmp_pat
 
 def test_a_source_is_described_as_its_owner_said(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", PAIR)
-    told = read(path, license="MIT", owner="us").described()
+    told = read(path, license="MIT", owner="us").describe()
     assert (told.path, told.sha256, told.license, told.owner) == (
         str(path),
         sha256(path),

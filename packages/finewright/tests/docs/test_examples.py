@@ -13,7 +13,7 @@ from finewright.schema.methods import OnlineSettings
 from finewright.schema.rag import RagSpec
 from finewright.schema.train_section import METHODS
 from finewright.train import rewards
-from finewright.train.support import unsupported
+from finewright.train.support import find_unsupported
 from finewright.workbench.trust import trust_code
 from finewright_serve.spec import ServeSpec
 
@@ -21,7 +21,9 @@ EXAMPLES = Path(__file__).parents[4] / "examples"
 SPECS = {
     path.stem: load_spec(path)
     for path in sorted(EXAMPLES.glob("*.yaml"))
-    if not path.stem.startswith(("decide-", "rag-", "serve"))  # these are of one section alone
+    if not path.stem.startswith(
+        ("decide-", "documents", "rag-", "serve", "guards", "gateway")
+    )  # these are of one section alone
 }
 LLAMA = {"model_type": "llama"}
 
@@ -38,7 +40,7 @@ def test_every_method_and_every_kind_of_adapter_has_an_example() -> None:
 def test_an_example_names_what_it_is_and_works(name: str) -> None:
     loaded = SPECS[name]
     assert loaded.spec.name == name
-    wrong = [p for p in unsupported(loaded.spec.train, LLAMA) if p.level != "info"]
+    wrong = [p for p in find_unsupported(loaded.spec.train, LLAMA) if p.level != "info"]
     assert wrong == []
     command = name if name in {"bakeoff", "tune"} else "up"
     assert f"finewright {command} examples/{name}.yaml" in loaded.text
@@ -63,7 +65,8 @@ def test_the_example_of_rag_names_what_makes_its_documents_and_how_it_is_run() -
         assert f"finewright rag {command} examples/rag-natspec.yaml" in text
 
 
-def test_the_example_of_serve_loads_and_names_its_command() -> None:
-    path = EXAMPLES / "serve.yaml"
+@pytest.mark.parametrize("name", ["serve", "guards"])
+def test_an_example_of_serve_loads_and_names_its_command(name: str) -> None:
+    path = EXAMPLES / f"{name}.yaml"
     assert load_section("serve", ServeSpec, path).spec.models == ("smollm2-135m-instruct",)
     assert f"finewright serve --spec examples/{path.name}" in path.read_text(encoding="utf-8")

@@ -98,7 +98,7 @@ def test_the_linears_are_those_that_take_adapters(family: str, more: dict[str, A
         if type(m) is nn.Linear and m is not head
     )
     ours: Counter[tuple[str, int, int, bool]] = Counter()
-    for count, on in shape.targeted("all-linear"):
+    for count, on in shape.find_targets("all-linear"):
         ours[(on.name, on.inputs, on.outputs, on.bias)] += count
     assert ours == theirs
 

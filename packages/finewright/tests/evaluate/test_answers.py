@@ -5,7 +5,7 @@ import torch
 
 import tiny
 from finewright.errors import DataError
-from finewright.evaluate.answers import answer_all, expected_nll, question_of
+from finewright.evaluate.answers import answer_all, nll_of_expected, question_of
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Sampling, generate
 from finewright.lm.model import LM
@@ -86,7 +86,7 @@ def test_an_answer_that_hits_the_limit_did_not_stop(lm: LM, chat: Chat) -> None:
 
 def test_the_expected_loss_is_that_of_the_last_answers_tokens_alone(lm: LM, chat: Chat) -> None:
     row = row_of(("user", "Q"), ("assistant", "answer one"), ("user", "Q"), ("assistant", "answer"))
-    nll, count = expected_nll(lm, chat, row)
+    nll, count = nll_of_expected(lm, chat, row)
     text = chat.render(row.messages)
     prompt = chat.render(row.messages[:3], ask=True)
     ids = torch.tensor([chat.tokenizer(text, add_special_tokens=False)["input_ids"]])

@@ -2,14 +2,14 @@
 
 from finewright.evaluate.arms import (
     answer_of,
-    drawn,
     gold_of,
+    order_by_chance,
     question_of,
     with_examples,
     with_passages,
     without_quotes,
 )
-from finewright.judge.passages import messages_with
+from finewright.judge.quotes import messages_with
 from finewright.schema.passages import Chunk, Passage
 from finewright.schema.rows import Row
 
@@ -60,12 +60,14 @@ def test_lines_of_quotes_are_no_part_of_the_answer():
 
 def test_a_draw_is_by_chance_and_does_not_depend_on_the_other_rows():
     rows = [row(i) for i in range(30)]
-    first = drawn(rows, 0, "dev")
+    first = order_by_chance(rows, 0, "dev")
     assert first != rows
     assert sorted(r.row for r in first) == list(range(30))
-    assert [r for r in first if r.row % 2] == drawn([r for r in rows if r.row % 2], 0, "dev")
-    assert first != drawn(rows, 1, "dev")
-    assert first != drawn(rows, 0, "facts")
+    assert [r for r in first if r.row % 2] == order_by_chance(
+        [r for r in rows if r.row % 2], 0, "dev"
+    )
+    assert first != order_by_chance(rows, 1, "dev")
+    assert first != order_by_chance(rows, 0, "facts")
 
 
 def test_what_is_drawn_does_not_hang_on_where_the_file_lies() -> None:
@@ -73,6 +75,6 @@ def test_what_is_drawn_does_not_hang_on_where_the_file_lies() -> None:
         [Row(f"{i:x}", (), None, f"{folder}/rows.jsonl", i) for i in range(20)]
         for folder in ("/one", "/two/three")
     )
-    order = [row.id for row in drawn(here, 0, "dev")]
-    assert order == [row.id for row in drawn(there, 0, "dev")]
+    order = [row.id for row in order_by_chance(here, 0, "dev")]
+    assert order == [row.id for row in order_by_chance(there, 0, "dev")]
     assert order != [row.id for row in here]

@@ -11,9 +11,9 @@ from finewright.errors import DataError
 from finewright.evaluate.answers import question_of, response_of
 from finewright.evaluate.expected import unaskable
 from finewright.evaluate.measured import RowSet
-from finewright.evaluate.samples import answer_counts, answered_of
+from finewright.evaluate.samples import answer_counts, row_of_sample
 from finewright.evaluate.score import AnsweredRow, ScoreOptions, score_answers
-from finewright.judge.answer import compared_text
+from finewright.judge.answer import text_to_compare
 from finewright.lm.encode import encode_rows
 from finewright.lm.generate import Generation
 from finewright.schema.evaluate import CallSaid, Sample
@@ -62,7 +62,7 @@ def answered(rows: Sequence[Row], texts: Sequence[str]) -> list[AnsweredRow]:
         ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
         said = response_of(chat, question, Generation(tuple(ids), 2)).answer
         due = question.due
-        compared = compared_text(said, due.answer)
+        compared = text_to_compare(said, due.answer)
         found.append(AnsweredRow(row.row, question.expected, compared, said=said, due=due))
     return found
 
@@ -123,7 +123,7 @@ def test_a_recorded_answer_is_scored_as_it_was() -> None:
         expected_calls=(CallSaid(name="f", arguments={}),),
     )
     metrics = ["tool_schema", "tool_calls", "exact_match"]
-    found = score_answers("a", "test", metrics, [answered_of(sample)], OPTIONS)
+    found = score_answers("a", "test", metrics, [row_of_sample(sample)], OPTIONS)
     assert found.per_row == [{"tool_schema": 0.25, "tool_calls": 0.0, "exact_match": 0.0}]
 
 

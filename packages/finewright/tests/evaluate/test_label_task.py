@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 import tiny
+from finewright.data.canaries import make_canaries, place_canaries
 from finewright.evaluate.baselines.label_task import label_task, sets_with_labels, with_labels
 from finewright.evaluate.measured import RowSet
 from finewright.lm.chat import Chat
+from finewright.schema.canaries import CanariesSpec
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch
@@ -90,3 +92,13 @@ def test_sets_that_ask_for_other_things_are_not_of_the_task() -> None:
 )
 def test_other_rows_are_no_label_task(train: list[Row]) -> None:
     assert label_task(train) is None
+
+
+def test_canaries_among_the_rows_are_no_labels() -> None:
+    own = rows(*(LABELS * 20))
+    mixed = place_canaries(make_canaries(CanariesSpec(count=24)), own, [], seed=0).rows
+    assert len(mixed) > len(own)
+    task = label_task(mixed)
+    assert task is not None
+    assert task.labels == LABELS
+    assert len(task.questions) == len(own)

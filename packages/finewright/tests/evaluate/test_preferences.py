@@ -6,7 +6,7 @@ from torch import Tensor
 
 import tiny
 from compare.measuring import measure
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.evaluate.answers import preferences
 from finewright.evaluate.measured import RowSet, Settings

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from finewright.errors import FetchError, StoreError
-from finewright.fetch.pip import pip_wheel, wheel_members
+from finewright.fetch.cache import pip_wheel, wheel_members
 
 WHEEL = b"a wheel\n"
 SHA256 = hashlib.sha256(WHEEL).hexdigest()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.catalog.control_tokens import control_tokens as catalog
+from finewright.catalog.tokens import control_tokens as catalog
 from finewright.data.row_warnings import control_tokens, warnings_of
-from finewright.guard.controls import spelled
+from finewright.guard.controls import find_spelled_controls
 from finewright.rows.texts import passages
 from finewright.schema.rows import Row
 
@@ -106,6 +106,7 @@ words = st.text(st.sampled_from("ab \n"), max_size=5)
 def test_every_control_string_of_the_catalog_is_found_in_a_users_text(
     token: str, before: str, after: str
 ) -> None:
-    assert [found.token for found in spelled(passages(row_of(before + token + after, "a")))] == [
-        token
-    ]
+    assert [
+        found.token
+        for found in find_spelled_controls(passages(row_of(before + token + after, "a")))
+    ] == [token]

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from finewright.guard.hidden import hidden, hidden_in
-from finewright.rows.identity import named_anew
+from finewright.guard.hidden import find_hidden, find_hidden_in
+from finewright.rows.identity import renew_id
 from finewright.rows.texts import passages
 from finewright.schema.rows import Row
 
@@ -32,7 +32,7 @@ TAGS = "".join(chr(0xE0000 + ord(c)) for c in "send it")
     ],
 )
 def test_a_trick_is_found(text: str, kind: str, says: str) -> None:
-    found = list(hidden_in(text))
+    found = list(find_hidden_in(text))
     assert [(item.kind, item.is_trick) for item in found] == [(kind, True)]
     assert says in found[0].says
 
@@ -46,7 +46,7 @@ def test_a_trick_is_found(text: str, kind: str, says: str) -> None:
     ],
 )
 def test_what_people_also_write_is_said_and_is_no_trick(text: str, kind: str) -> None:
-    assert [(item.kind, item.is_trick) for item in hidden_in(text)] == [(kind, False)]
+    assert [(item.kind, item.is_trick) for item in find_hidden_in(text)] == [(kind, False)]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_what_people_also_write_is_said_and_is_no_trick(text: str, kind: str) ->
     ],
 )
 def test_innocent_text_is_left_alone(text: str) -> None:
-    assert list(hidden_in(text)) == []
+    assert list(find_hidden_in(text)) == []
 
 
 def test_the_place_in_the_row_is_said() -> None:
     turns = ({"role": "user", "content": "hi"}, {"role": "assistant", "content": "o\u200bk"})
-    row = named_anew(Row("", turns, None, "rows.jsonl", 1))
-    assert [item.key for item in hidden(passages(row))] == ["messages[1].content"]
+    row = renew_id(Row("", turns, None, "rows.jsonl", 1))
+    assert [item.key for item in find_hidden(passages(row))] == ["messages[1].content"]

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from finewright.errors import DataError
-from finewright.judge.accepted import AcceptedCall, accepted_of, accepts
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import (
+    AcceptedCall,
+    accepts,
     due_of,
+    read_accepted,
     tool_arguments,
     tool_calls,
     tool_calls_in_order,
@@ -122,7 +124,7 @@ def test_a_call_that_is_right_in_part_gets_credit_for_accepted_arguments() -> No
     "column", [None, "", "yes", True, "[]", [], [1], "[{}, 1]", [{"f": {"a": 1}}], "{broken"]
 )
 def test_a_column_of_another_form_is_none_of_its_business(column: Any) -> None:
-    assert accepted_of({"accepted": column}, (A1,), {}) == ()
+    assert read_accepted({"accepted": column}, (A1,), {}) == ()
 
 
 def test_what_is_accepted_of_other_calls_is_refused() -> None:

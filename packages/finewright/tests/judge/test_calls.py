@@ -4,16 +4,16 @@ from itertools import permutations
 
 import pytest
 
-from finewright.judge.answer import Answer, Call, calls_text, compared_text
+from finewright.judge.answer import Answer, Call, calls_text, text_to_compare
 from finewright.judge.calls import (
     Due,
+    find_undeclared,
     no_call,
     tool_arguments,
     tool_calls,
     tool_calls_in_order,
     tool_name,
     tool_schema,
-    undeclared,
 )
 
 TOOLS = [
@@ -85,8 +85,8 @@ def test_no_call_is_of_rows_where_none_is_due() -> None:
 
 
 def test_calls_of_tools_that_are_not_there_are_named() -> None:
-    assert undeclared((PARIS, Call("bank", {})), TOOLS) == ["bank"]
-    assert undeclared((CLOCK,), None) == ["clock"]
+    assert find_undeclared((PARIS, Call("bank", {})), TOOLS) == ["bank"]
+    assert find_undeclared((CLOCK,), None) == ["clock"]
 
 
 def test_the_text_of_calls_is_one_for_the_same_calls() -> None:
@@ -99,13 +99,13 @@ def test_the_text_of_calls_is_one_for_the_same_calls() -> None:
 
 def test_scorers_of_texts_see_calls_where_calls_are_due() -> None:
     expected = answer(PARIS)
-    assert compared_text(answer(PARIS, content="I look."), expected) == calls_text((PARIS,))
-    assert compared_text(answer(content="sunny"), expected) == ""
-    assert compared_text(answer(PARIS, content="sunny"), answer(content="sunny")) == "sunny"
+    assert text_to_compare(answer(PARIS, content="I look."), expected) == calls_text((PARIS,))
+    assert text_to_compare(answer(content="sunny"), expected) == ""
+    assert text_to_compare(answer(PARIS, content="sunny"), answer(content="sunny")) == "sunny"
 
 
 def test_a_tool_without_a_name_declares_nothing_and_hides_no_other() -> None:
     tools = [{"type": "function", "function": None}, {"name": "clock"}, *TOOLS]
     assert tool_schema(answer(PARIS), Due(answer(PARIS), tools)) == 1
     assert tool_schema(answer(Call("", {})), Due(answer(PARIS), tools[:1])) == 0
-    assert undeclared([PARIS, CLOCK], tools[:2]) == ["weather"]
+    assert find_undeclared([PARIS, CLOCK], tools[:2]) == ["weather"]

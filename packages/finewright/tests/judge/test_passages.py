@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.errors import DataError
-from finewright.judge.passages import heading, messages_with
-from finewright.judge.quotes import ABSTENTION
+from finewright.judge.quotes import ABSTENTION, heading, messages_with
 from finewright.schema.passages import Chunk, Passage
 
 QUESTION = {"role": "user", "content": "What does it cost?"}

@@ -8,10 +8,10 @@ from finewright.evaluate.score import row_scorer
 from finewright.judge.quotes import (
     ABSTENTION,
     abstains,
+    find_quotes,
     numbers_absent,
     quote_line,
-    quoted_spans,
-    supported,
+    stands_in_passages,
 )
 
 PASSAGE = """Roles are referred to by their `bytes32` identifier. These should be
@@ -41,12 +41,12 @@ The fee is $1,250.50 for 30 days, "as a rule"."""
     ],
 )  # fmt: skip
 def test_spans_are_found_in_every_form(answer: str, spans: list[str]) -> None:
-    assert quoted_spans(answer) == spans
+    assert find_quotes(answer) == spans
 
 
 @given(st.integers(1, 99), st.text(min_size=1).filter(lambda text: text.split()))
 def test_a_quote_line_is_read_back_without_its_line_breaks(number: int, words: str) -> None:
-    assert quoted_spans(f"{quote_line(number, words)}\n\nThe answer.") == [" ".join(words.split())]
+    assert find_quotes(f"{quote_line(number, words)}\n\nThe answer.") == [" ".join(words.split())]
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,22 @@ def test_a_quote_line_is_read_back_without_its_line_breaks(number: int, words: s
     ],
 )
 def test_a_span_stands_in_a_passage_word_for_word(span: str, is_supported: bool) -> None:
-    assert supported(span, ["something else", PASSAGE]) is is_supported
+    assert stands_in_passages(span, ["something else", PASSAGE]) is is_supported
 
 
 def test_a_span_is_not_pieced_together_from_two_passages() -> None:
-    assert not supported("the first half and the second", ["the first half and", "the second"])
-    assert not supported("anything", [])
+    assert not stands_in_passages(
+        "the first half and the second", ["the first half and", "the second"]
+    )
+    assert not stands_in_passages("anything", [])
 
 
 def test_scripts_without_spaces_are_quoted_from_within() -> None:
-    assert supported("\u5408\u7ea6", ["\u8fd9\u4e2a\u5408\u7ea6\u53ef\u4ee5\u5347\u7ea7"])
+    assert stands_in_passages("\u5408\u7ea6", ["\u8fd9\u4e2a\u5408\u7ea6\u53ef\u4ee5\u5347\u7ea7"])
 
 
 def test_forms_of_characters_and_marks_that_only_format_do_not_count() -> None:
-    assert supported("of\ufb01ce \u2013 a co\u00adop", ["office - a coop, well"])
+    assert stands_in_passages("of\ufb01ce \u2013 a co\u00adop", ["office - a coop, well"])
 
 
 @given(st.text(), st.data())
@@ -90,7 +92,7 @@ def test_what_is_cut_at_words_is_supported(text: str, data: st.DataObject) -> No
     span = " ".join(words[start : data.draw(st.integers(start, len(words)))])
     visible = [c for c in span if not c.isspace()]
     if visible and all(c.isalnum() and c.isascii() for c in visible):
-        assert supported(span, [text])
+        assert stands_in_passages(span, [text])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_an_answer_does_not_abstain(answer: str) -> None:
 
 @given(st.text())
 def test_no_answer_makes_any_of_it_raise(answer: str) -> None:
-    spans = quoted_spans(answer)
+    spans = find_quotes(answer)
     assert all(span == " ".join(span.split()) and span for span in spans)
     assert isinstance(abstains(answer), bool)
     assert set(numbers_absent(answer, [answer])) == set()

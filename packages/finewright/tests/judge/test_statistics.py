@@ -11,10 +11,10 @@ from scipy.stats import binomtest
 from finewright.judge import statistics
 from finewright.judge.statistics import (
     bootstrap_statistic,
+    compare_pairs,
+    compare_statistic,
     mcnemar,
     mean_interval,
-    paired_difference,
-    paired_statistic,
     sign_flip,
     wilson,
 )
@@ -69,7 +69,7 @@ def test_a_95_percent_interval_covers_the_truth_at_least_so_often(draw, mean, n)
 def test_one_row_is_enough() -> None:
     # All that one row shows: 0.3 with the weight of Beta(1, 1), and an end of the scale with the rest.
     assert mean_interval([0.3], **HOW) == pytest.approx((0.3 * 0.025, 1 - 0.7 * 0.025))
-    assert paired_difference([0.7], [0.3], **HOW).value == pytest.approx(0.4)
+    assert compare_pairs([0.7], [0.3], **HOW).value == pytest.approx(0.4)
     assert bootstrap_statistic(1, lambda rows: float(rows.sum()), **HOW) == (0.0, 0.0)
 
 
@@ -79,8 +79,8 @@ def test_one_row_is_enough() -> None:
         lambda: wilson(0, 0, confidence=0.95),
         lambda: mean_interval([], **HOW),
         lambda: bootstrap_statistic(0, lambda rows: 0.0, **HOW),
-        lambda: paired_difference([], [], **HOW),
-        lambda: paired_statistic(0, lambda rows: 0.0, **HOW),
+        lambda: compare_pairs([], [], **HOW),
+        lambda: compare_statistic(0, lambda rows: 0.0, **HOW),
     ],
 )
 def test_no_rows_is_a_clear_error(call) -> None:
@@ -90,7 +90,7 @@ def test_no_rows_is_a_clear_error(call) -> None:
 
 def test_rows_that_do_not_pair_are_refused() -> None:
     with pytest.raises(ValueError, match="2 against 1"):
-        paired_difference([1.0, 0.0], [1.0], **HOW)
+        compare_pairs([1.0, 0.0], [1.0], **HOW)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others() -> None:
@@ -129,7 +129,7 @@ def test_mcnemar_stands_thousands_of_rows() -> None:
 def test_a_paired_difference_of_right_and_wrong_uses_mcnemar() -> None:
     tuned = [1.0] * 9 + [0.0] + [1.0] * 10
     base = [0.0] * 9 + [1.0] + [1.0] * 10
-    found = paired_difference(tuned, base, **HOW)
+    found = compare_pairs(tuned, base, **HOW)
     assert found.value == pytest.approx(0.4)
     assert found.p_value == pytest.approx(2 * (1 + 10) / 2**10)
     assert found.low < 0.4 < found.high
@@ -137,13 +137,13 @@ def test_a_paired_difference_of_right_and_wrong_uses_mcnemar() -> None:
 
 
 def test_a_paired_interval_does_not_collapse_when_every_row_is_a_gain() -> None:
-    found = paired_difference([1.0] * 10, [0.0] * 10, **HOW)
+    found = compare_pairs([1.0] * 10, [0.0] * 10, **HOW)
     assert found.low == pytest.approx(2 * 0.025**0.1 - 1)
     assert found.high == 1.0
 
 
 def test_the_interval_of_rows_that_never_differ_is_what_unseen_rows_could_change() -> None:
-    found = paired_difference([1.0] * 10, [1.0] * 10, **HOW)
+    found = compare_pairs([1.0] * 10, [1.0] * 10, **HOW)
     assert (found.low, found.high) == pytest.approx((0.025**0.1 - 1, 1 - 0.025**0.1))
     assert found.p_value == 1.0
 
@@ -153,7 +153,7 @@ def test_an_interval_of_right_and_wrong_holds_zero_where_mcnemar_finds_no_differ
     same = [1.0] * 60
     ours = [*same, *[1.0] * won, *[0.0] * lost]
     theirs = [*same, *[0.0] * won, *[1.0] * lost]
-    found = paired_difference(ours, theirs, confidence=0.95, resamples=20_000, seed=0)
+    found = compare_pairs(ours, theirs, confidence=0.95, resamples=20_000, seed=0)
     assert (found.low > 0) == (binomtest(won, won + lost).pvalue < 0.05)
 
 
@@ -185,7 +185,7 @@ def test_swaps_of_few_rows_apart_are_counted_out_whatever_the_seed() -> None:
     theirs = np.array([0.1, 0.2, 0.2] + [0.5] * 40)
     pooled = np.concatenate([ours, theirs])
     found = {
-        paired_statistic(
+        compare_statistic(
             43,
             lambda rows: float(pooled[rows].mean()),
             apart=[0, 1, 2],
@@ -200,7 +200,7 @@ def test_swaps_of_few_rows_apart_are_counted_out_whatever_the_seed() -> None:
 
 def test_equal_systems_differ_by_nothing() -> None:
     same = [0.1, 0.5, 0.9]
-    found = paired_difference(same, same, **HOW)
+    found = compare_pairs(same, same, **HOW)
     assert (found.value, found.p_value, found.n) == (0.0, 1.0, 3)
     assert (found.low, found.high) == pytest.approx((0.025 ** (1 / 3) - 1, 1 - 0.025 ** (1 / 3)))
 
@@ -211,14 +211,14 @@ def test_values_that_are_no_scores_have_no_such_interval() -> None:
 
 
 def test_a_p_value_from_sampled_permutations_is_never_zero() -> None:
-    found = paired_difference([0.9] * 60, [0.1] * 60, **HOW)
+    found = compare_pairs([0.9] * 60, [0.1] * 60, **HOW)
     assert found.p_value == 1 / 1001
 
 
 def test_under_no_difference_p_values_are_small_as_rarely_as_they_claim() -> None:
     rng = np.random.default_rng(5)
     small = sum(
-        paired_difference(
+        compare_pairs(
             rng.uniform(size=25), rng.uniform(size=25), confidence=0.9, resamples=200, seed=trial
         ).p_value
         <= 0.1
@@ -231,8 +231,8 @@ def test_a_paired_statistic_that_is_the_mean_agrees_with_the_paired_difference()
     rng = np.random.default_rng(9)
     a, b = rng.uniform(size=50), rng.uniform(size=50) - 0.05
     pooled = np.concatenate([a, b])
-    found = paired_statistic(50, lambda rows: float(pooled[rows].mean()), **HOW)
-    reference = paired_difference(a, b, **HOW)
+    found = compare_statistic(50, lambda rows: float(pooled[rows].mean()), **HOW)
+    reference = compare_pairs(a, b, **HOW)
     assert found.value == pytest.approx(reference.value)
     assert reference.low < found.low < found.high < reference.high
     assert found.p_value == pytest.approx(reference.p_value, abs=0.05)

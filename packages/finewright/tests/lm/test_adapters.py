@@ -106,14 +106,14 @@ def one_by_one(model: nn.Module, rows: Sequence[EncodedRow]) -> Tensor:
 
 
 def packed(lm: LM, rows: Sequence[EncodedRow]) -> Tensor:
-    return lm.logits(lm.hidden(pack(rows)))
+    return lm.logits(lm.compute_states(pack(rows)))
 
 
 def gradients(lm: LM) -> dict[str, Tensor]:
     """Under the names that the tensors are stored by; taken away."""
     found = {}
     for (name, tensor), parameter in zip(
-        lm.trained_tensors().items(), lm.parameters(), strict=True
+        lm.tensors_to_keep().items(), lm.parameters(), strict=True
     ):
         assert tensor.data_ptr() == parameter.data_ptr()
         assert parameter.grad is not None
@@ -161,7 +161,7 @@ def test_an_adapter_comes_back_bit_by_bit(family: str, kind: str, tmp_path: Path
 
     again = LM(model, load_adapter(model, tmp_path))
 
-    ours, theirs = lm.stored_tensors(), again.stored_tensors()
+    ours, theirs = lm.tensors_to_store(), again.tensors_to_store()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
     assert torch.equal(packed(again, rows), packed(lm, rows))
@@ -239,7 +239,7 @@ def test_the_reference_is_the_base_bit_by_bit(family: str, kind: str) -> None:
 @pytest.mark.parametrize("family", ["llama", "gemma2", "mixtral"])
 def test_steps_move_the_adapter_and_nothing_else(family: str, kind: str) -> None:
     lm, before = adapted(family, SPECS[kind]), tiny.tiny_model(family).state_dict()
-    first = {name: tensor.clone() for name, tensor in lm.trained_tensors().items()}
+    first = {name: tensor.clone() for name, tensor in lm.tensors_to_keep().items()}
     optimizer = torch.optim.AdamW(lm.parameters(), lr=0.01)
     losses = []
     for _ in range(4):
@@ -256,7 +256,7 @@ def test_steps_move_the_adapter_and_nothing_else(family: str, kind: str) -> None
     }
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-    moved = lm.trained_tensors()
+    moved = lm.tensors_to_keep()
     assert all((moved[name] != tensor).all() for name, tensor in first.items())
 
 
@@ -298,8 +298,8 @@ def test_virtual_tokens_are_there_once_for_rows_that_stand_alone() -> None:
 def test_in_bfloat16_they_are_near_float32(family: str, kind: str) -> None:
     rows = tiny.random_rows(LENGTHS)
     lm, wide = adapted(family, SPECS[kind], torch.bfloat16), adapted(family, SPECS[kind])
-    set_adapter_tensors(wide.adapters, lm.trained_tensors(), origin="here")
-    assert {tensor.dtype for tensor in lm.trained_tensors().values()} == {torch.float32}
+    set_adapter_tensors(wide.adapters, lm.tensors_to_keep(), origin="here")
+    assert {tensor.dtype for tensor in lm.tensors_to_keep().values()} == {torch.float32}
     found, true = packed(lm, rows), packed(wide, rows)
     assert found.dtype == torch.bfloat16
     assert (found - true).norm() <= 0.05 * true.norm()
@@ -317,9 +317,9 @@ def test_rescaling_over_packed_weights_is_rescaling_of_what_they_stand_for(
     plain = tiny.tiny_model(family)
     for path, part in lm.adapters.items():
         assert isinstance(part.frozen, QuantizedWeight)
-        plain.get_submodule(path).weight.data.copy_(part.frozen_weight())
+        plain.get_submodule(path).weight.data.copy_(part.read_weight())
     twin = LM(plain, add_adapter(plain, IA3Spec(), seed=0))
-    set_adapter_tensors(twin.adapters, lm.trained_tensors(), origin="here")
+    set_adapter_tensors(twin.adapters, lm.tensors_to_keep(), origin="here")
     assert_gradients_close(learned(lm, rows), learned(twin, rows), rel=1e-5)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.lm.batch import PackedBatch, Segment, pack, pack_groups
-from finewright.lm.example import EncodedRow, shared_length
+from finewright.lm.example import EncodedRow, length_of_shared
 
 pytestmark = pytest.mark.torch
 
@@ -72,7 +72,7 @@ def test_a_prompt_that_a_group_shares_is_there_once() -> None:
 def test_only_a_common_start_that_is_not_learned_is_shared(
     rows: list[EncodedRow], length: int
 ) -> None:
-    assert shared_length(rows) == length
+    assert length_of_shared(rows) == length
 
 
 ROW = st.tuples(

@@ -36,7 +36,7 @@ def all_learned(chat: Chat, messages: Sequence[Message]) -> list[str]:
 def test_a_row_in_plain_sight() -> None:
     chat = tiny.tiny_chat("chatml")
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]
-    rendered = chat.rendered(messages)
+    rendered = chat.render_learned(messages)
     assert rendered.text == (
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
         "<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n"
@@ -153,7 +153,7 @@ def test_a_template_whose_prompt_ends_the_conversation_is_refused() -> None:
     )
     turn = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
     with pytest.raises(DataError, match=r"messages\[1\]: .* it is asked '<\|im_end\|>' and would"):
-        chat.rendered(turn)
+        chat.render_learned(turn)
 
 
 def test_each_answer_is_learned_as_the_template_writes_it_when_it_is_asked() -> None:
@@ -181,7 +181,7 @@ def test_a_call_whose_arguments_the_template_leaves_out_is_refused() -> None:
     with pytest.raises(
         DataError, match=r"messages\[3\]: .* leaves out the arguments of a tool call"
     ):
-        chat.rendered([*turn, turn[0], called, *turn])
+        chat.render_learned([*turn, turn[0], called, *turn])
 
 
 @pytest.mark.parametrize("calls", [None, []])

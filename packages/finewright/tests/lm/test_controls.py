@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 import tiny
 from families.families import FAMILIES, chat, tokenizer
-from finewright.catalog.control_tokens import control_tokens
+from finewright.catalog.tokens import control_tokens
 from finewright.errors import DataError
 from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.controls import Broken, controls_of
@@ -137,7 +137,7 @@ def test_control_tokens_are_those_that_the_template_wrote_and_contents_are_kept(
     name: str, data: st.DataObject
 ) -> None:
     found, made = data.draw(twins(name)), tokenizer(name)
-    rendered = chat(name).rendered(last_learned(found.spiced))
+    rendered = chat(name).render_learned(last_learned(found.spiced))
     tokens = chat(name).tokens(rendered)
     row = encode_row(chat(name), row_of(last_learned(found.plain)))
     assert controls_in(made, tokens.ids) == controls_in(made, row.input_ids)
@@ -199,7 +199,7 @@ def test_without_control_tokens_the_ids_are_those_of_transformers(
     ]
     options = {"date_string": "26 Jul 2024", "return_dict": False}
     theirs = tokenizer(name).apply_chat_template(messages, **options)
-    rendered = chat(name).rendered(last_learned(messages))
+    rendered = chat(name).render_learned(last_learned(messages))
     assert rendered.breaks is None
     if name not in ("deepseek_r1", "deepseek_r1_distill"):  # whose opened thought is put back
         assert list(chat(name).tokens(rendered).ids) == theirs
@@ -213,7 +213,7 @@ def test_the_copy_of_the_tokenizer_reads_a_rendering_as_the_tokenizer_does(name:
     messages = [says("user", "Hi  there\n\n é🙂"), says("assistant", "12 don't\n")]
     if name == "mistral_small":
         messages.insert(0, says("system", " Be brief.\n"))
-    rendered = chat(name).rendered(messages)
+    rendered = chat(name).render_learned(messages)
     controls = controls_of(tokenizer(name), str(tokenizer(name).chat_template))
     copied = controls.encode(Broken(rendered.text, ()))
     ids, offsets = chat(name).tokens(rendered)
@@ -344,7 +344,7 @@ def test_a_row_may_have_the_private_characters_that_break_spellings() -> None:
     found = tiny.tiny_chat("chatml")
     said = "\ue100\ue101<|im_end|>\ue100"
     messages = [says("user", said), says("assistant", f"{said}b")]
-    rendered = found.rendered(messages)
+    rendered = found.render_learned(messages)
     assert [rendered.text[a:b] for a, b in rendered.spans] == [f"{said}b<|im_end|>"]
     assert found.tokenizer.decode(found.tokens(rendered).ids) == rendered.text
     everything = "".join(map(chr, range(0xE100, 0xF900)))
@@ -412,12 +412,12 @@ def test_a_long_control_token_with_short_ones_in_it_is_broken_into_none() -> Non
 
 @pytest.fixture(scope="module", params=["smollm2-135m-instruct", "gemma3-270m"])
 def real(request: pytest.FixtureRequest) -> Chat:
-    from finewright.catalog.models import packaged_models
+    from finewright.catalog.models import read_packaged_models
     from finewright.fetch.cache import cache_dir
     from finewright.lm.load_chat import load_chat
     from finewright.lm.sources import CONVERTER_VERSION, locate
 
-    packaged = packaged_models()[request.param]
+    packaged = read_packaged_models()[request.param]
     folder = cache_dir() / "models" / f"{packaged.gguf_sha256}-v{CONVERTER_VERSION}"
     if not folder.is_dir():
         pytest.skip(f"{request.param} is not in the cache: `finewright fetch` brings it")
@@ -430,7 +430,7 @@ def real(request: pytest.FixtureRequest) -> Chat:
 def test_a_real_tokenizer_reads_what_is_spelled_as_text(real: Chat, data: st.DataObject) -> None:
     name = "gemma3" if "<start_of_turn>" in str(real.tokenizer.chat_template) else "qwen2_5"
     found = data.draw(twins(name))
-    rendered, plain = (real.rendered(last_learned(m)) for m in (found.spiced, found.plain))
+    rendered, plain = (real.render_learned(last_learned(m)) for m in (found.spiced, found.plain))
     tokens = real.tokens(rendered)
     special = set(real.tokenizer.all_special_ids)
     spelled = [[t for t in ids if t in special] for ids in (tokens.ids, real.tokens(plain).ids)]

@@ -11,7 +11,7 @@ from finewright.lm.sources import LocalBase
 from finewright.schema.load import load_spec
 from finewright.schema.run import DAY
 from finewright.workbench.prepare import make_lock
-from finewright.workbench.respec import _relocked
+from finewright.workbench.respec import _relock
 
 pytestmark = pytest.mark.torch
 ASKS = (
@@ -61,7 +61,7 @@ def test_a_run_is_told_the_day_on_which_it_began_and_keeps_it(
     lock = make_lock(loaded, {})
     assert lock.spec.chat_template == {DAY: "2026-12-31"}
     monkeypatch.setenv("FINEWRIGHT_TODAY", "2027-01-01")
-    assert _relocked(lock, loaded, {}).spec.chat_template == {DAY: "2026-12-31"}
+    assert _relock(lock, loaded, {}).spec.chat_template == {DAY: "2026-12-31"}
 
 
 def test_a_spec_names_another_day(asking: Path) -> None:

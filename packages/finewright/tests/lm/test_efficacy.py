@@ -61,7 +61,7 @@ class Trained:
         found = efficacy(
             load_lm(self.base, self.folder, dtype="fp32"),
             self.base,
-            self.lm.stored_tensors(),
+            self.lm.tensors_to_store(),
             PROMPTS,
             dtype="fp32",
         )
@@ -116,6 +116,6 @@ def test_a_wrong_merge_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     part = next(iter(trained.lm.adapters.values()))
     assert isinstance(part, OnLinear)
     assert merge_error(part) <= 1e-5
-    right = part.merged()
-    monkeypatch.setattr(part, "merged", lambda: right * 1.001)
+    right = part.merge()
+    monkeypatch.setattr(part, "merge", lambda: right * 1.001)
     assert merge_error(part) > 1e-5

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from families.families import FAMILIES, HERE, chat, template, tokenizer
-from finewright.catalog.control_tokens import control_tokens
+from finewright.catalog.tokens import control_tokens
 from finewright.errors import DataError
 from finewright.lm.chat import Message, Rendered
 from finewright.lm.encode import encode_row, encode_turns
@@ -413,9 +413,9 @@ def test_a_call_that_the_template_has_no_words_for_is_never_learned_as_an_empty_
         with pytest.raises(
             DataError, match=r"leaves out a tool call|must alternate|roles are supp"
         ):
-            chat(name).rendered(messages)
+            chat(name).render_learned(messages)
     with pytest.raises(DataError, match="leaves out the tools") as refused:
-        chat(name).rendered(SUM, (WEATHER,))
+        chat(name).render_learned(SUM, (WEATHER,))
     assert refused.value.hint.startswith("take a base model whose chat template knows tools")
 
 
@@ -440,7 +440,7 @@ def test_a_thought_that_later_prompts_drop_is_learned_where_it_was_thought() -> 
 def test_a_second_round_of_calls_is_refused_where_the_template_writes_it_wrong(name: str) -> None:
     """DeepSeek's template never resets `is_first`: the second round gets neither header nor opening."""
     with pytest.raises(DataError, match=r"messages\[5\]: the chat template begins this"):
-        chat(name).rendered([*looks_up(), WARM, *looks_up(), WARM])
+        chat(name).render_learned([*looks_up(), WARM, *looks_up(), WARM])
 
 
 # ---------------------------------------------------------------- a referee: {% generation %} marks

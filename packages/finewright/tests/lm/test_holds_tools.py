@@ -3,7 +3,7 @@
 import pytest
 
 from families.families import chat
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models
 from finewright.errors import DataError
 
 pytestmark = pytest.mark.torch

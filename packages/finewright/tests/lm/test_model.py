@@ -30,7 +30,7 @@ def test_packed_rows_have_the_states_and_scores_of_each_row_alone(
     with torch.no_grad():
         alone = [plain.model(input_ids=torch.tensor([r.input_ids])) for r in rows]
         states = torch.cat([output.last_hidden_state[0] for output in alone])
-        assert_close(lm.hidden(pack(rows)), states, rel=1e-4)
+        assert_close(lm.compute_states(pack(rows)), states, rel=1e-4)
         assert_close(lm.token_logps(pack(rows)), logps(plain, rows), rel=1e-4)
     assert lm.packs_exactly
 

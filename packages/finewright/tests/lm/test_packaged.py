@@ -6,7 +6,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.network]
 
 
 def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
-    from finewright.compare.models import LoadedModel
+    from finewright.compare.local import LoadedModel
     from finewright.lm import sources
     from finewright.lm.load import load_lm
     from finewright.lm.load_chat import load_chat
@@ -27,12 +27,12 @@ def test_smollm2_is_converted_once_and_answers(tmp_path, monkeypatch):
 def test_a_conversion_with_other_tokens_is_refused(tmp_path):
     from transformers import AutoTokenizer
 
-    from finewright.catalog.models import packaged_models
+    from finewright.catalog.models import read_packaged_models
     from finewright.errors import ModelError
     from finewright.lm import gguf, sources
 
     base = sources.locate("smollm2-135m-instruct", tmp_path)
-    packaged = packaged_models()["smollm2-135m-instruct"]
+    packaged = read_packaged_models()["smollm2-135m-instruct"]
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     gguf.check_packaged(tokenizer, packaged)
     # What transformers makes of the file by itself: digits are not split from the spaces before them.

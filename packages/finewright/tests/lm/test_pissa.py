@@ -44,14 +44,14 @@ def moved(family: str = "llama", **fields: object) -> LM:
     """As training leaves it: A, B and magnitudes are others, the start is not."""
     lm = fresh(family, **fields)
     generator = torch.Generator().manual_seed(1)
-    for name, tensor in lm.trained_tensors().items():
+    for name, tensor in lm.tensors_to_keep().items():
         if "start" not in name:
             tensor.add_(0.1 * torch.randn(tensor.shape, generator=generator))
     return lm
 
 
 def logits(lm: LM) -> Tensor:
-    return lm.logits(lm.hidden(pack(ROWS)))
+    return lm.logits(lm.compute_states(pack(ROWS)))
 
 
 @torch.no_grad()
@@ -142,7 +142,7 @@ def test_it_is_stored_as_an_ordinary_adapter_of_the_unmodified_base(
     with torch.no_grad():
         assert_close(logits(again), logits(lm))
         assert_close(alone(peft), logits(lm), rel=2e-5)
-    ours, theirs = lm.stored_tensors(), again.stored_tensors()
+    ours, theirs = lm.tensors_to_store(), again.tensors_to_store()
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
 
 
@@ -151,7 +151,7 @@ def test_a_checkpoint_brings_it_back_bit_by_bit(kind: dict[str, bool]) -> None:
     lm, again = moved(**kind), fresh(**kind)
     with torch.no_grad():
         before = logits(again)  # what is remembered of the factors must not outlive them
-        set_adapter_tensors(again.adapters, lm.trained_tensors(), origin="checkpoint")
+        set_adapter_tensors(again.adapters, lm.tensors_to_keep(), origin="checkpoint")
         assert not torch.equal(logits(again), before)
         assert torch.equal(logits(again), logits(lm))
 

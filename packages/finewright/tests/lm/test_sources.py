@@ -10,13 +10,13 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import tiny
-from finewright.catalog.models import packaged_models
+from finewright.catalog.models import read_packaged_models
 from finewright.errors import FinewrightError, ModelError
 from finewright.lm.sources import base_digest, check_name, folder_digest, locate, num_parameters
 
 pytestmark = pytest.mark.torch
 
-PACKAGED = next(iter(packaged_models()))
+PACKAGED = next(iter(read_packaged_models()))
 
 
 def shard(folder: Path) -> None:

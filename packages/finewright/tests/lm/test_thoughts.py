@@ -12,7 +12,7 @@ from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat
 from finewright.lm.generate import Sampling, generate, stream
 from finewright.lm.model import LM
-from finewright.lm.thoughts import Thoughts, thought_bound
+from finewright.lm.thoughts import Thoughts, make_thought_bound
 from lm.answers.test_reader import TRL, chat_of
 
 pytestmark = pytest.mark.torch
@@ -43,8 +43,8 @@ def ids_of(chat: Chat, text: str) -> list[int]:
 def bounded(chat: Chat, most: int, said: str) -> tuple[str, bool]:
     """What is written of an answer that a model would give, and whether its thought was cut."""
     prompt = chat.encode_prompt(QUESTION)
-    thoughts = Thoughts.after(thought_bound(chat, most), [prompt])
-    written = [thoughts.written(0, token) for token in ids_of(chat, said)]
+    thoughts = Thoughts.after(make_thought_bound(chat, most), [prompt])
+    written = [thoughts.choose_written(0, token) for token in ids_of(chat, said)]
     return reader_of(chat).text(chat, written), thoughts.is_cut(0)
 
 
@@ -74,14 +74,14 @@ def test_a_thought_within_its_bound_and_an_answer_without_one_stay_as_they_are(n
 @pytest.mark.parametrize("name", SILENT)
 def test_a_template_without_thoughts_is_refused(name: str) -> None:
     with pytest.raises(DataError, match="no place for thoughts"):
-        thought_bound(templates(name), 8)
+        make_thought_bound(templates(name), 8)
 
 
 @pytest.mark.parametrize("path", sorted(TRL.glob("*.jinja")), ids=lambda path: path.stem)
 def test_a_bound_is_of_what_is_read_back_or_refused(path: Path) -> None:
     chat = chat_of(path.read_text(encoding="utf-8"))
     try:
-        bound = thought_bound(chat, 8)
+        bound = make_thought_bound(chat, 8)
     except DataError:
         return
     opens = chat.marks.opens or bound.pair.open
@@ -98,7 +98,7 @@ def test_rows_of_a_batch_are_bounded_each_by_itself() -> None:
     lm = LM(model.eval(), {})
     thinks = chat.encode_prompt(QUESTION)
     prompts = [thinks, thinks[:-1] + tuple(ids_of(chat, "</think>")), thinks[:4] + thinks]
-    bound = thought_bound(chat, 5)
+    bound = make_thought_bound(chat, 5)
     sampling = Sampling(max_new_tokens=24)
     free = generate(lm, prompts, stop_ids=frozenset(), sampling=sampling)
     thoughts = Thoughts.after(bound, prompts)

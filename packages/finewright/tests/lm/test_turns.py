@@ -14,9 +14,8 @@ import tiny
 from families.families import chat as family_chat
 from families.families import template
 from finewright.errors import DataError
-from finewright.lm.chat import Chat
+from finewright.lm.chat import Chat, find_end_of_turn
 from finewright.lm.encode import encode_example, encode_rows, encode_turns
-from finewright.lm.turn_ends import find_end_of_turn
 from finewright.schema.rows import Row
 
 pytestmark = pytest.mark.torch

@@ -52,11 +52,11 @@ def test_gradients_of_all_weights_are_those_of_plain_transformers(family: str, m
 
 def test_checkpoints_hold_every_weight_once() -> None:
     lm, again = stepped(whole("qwen2")), whole("qwen2")
-    tensors = lm.trained_tensors()
+    tensors = lm.tensors_to_keep()
     assert tensors.keys() == dict(tiny.tiny_model("qwen2").named_parameters()).keys()
     set_adapter_tensors(again.adapters, tensors, origin="checkpoint")
     with torch.no_grad():
-        assert torch.equal(again.hidden(pack(ROWS)), lm.hidden(pack(ROWS)))
+        assert torch.equal(again.compute_states(pack(ROWS)), lm.compute_states(pack(ROWS)))
 
 
 def test_the_base_can_be_asked_until_the_first_step() -> None:
@@ -73,7 +73,7 @@ def test_the_base_can_be_asked_until_the_first_step() -> None:
 
 def test_weights_from_a_checkpoint_are_not_the_base() -> None:
     lm, again = stepped(whole()), whole()
-    set_adapter_tensors(again.adapters, lm.trained_tensors(), origin="checkpoint")
+    set_adapter_tensors(again.adapters, lm.tensors_to_keep(), origin="checkpoint")
     with pytest.raises(ModelError, match="not there any more"), again.reference():
         pass
 
@@ -93,15 +93,15 @@ def test_a_stored_model_is_loaded_by_us_and_by_transformers(
     again = load_lm(LocalBase("x", base, "", ""), folder, dtype=dtype)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=form).eval()
 
-    weights, ours = dict(again.model.named_parameters()), lm.stored_tensors()
+    weights, ours = dict(again.model.named_parameters()), lm.tensors_to_store()
     assert weights.keys() == ours.keys()
     assert all(torch.equal(weights[name], tensor) for name, tensor in ours.items())
     if dtype == "bf16":
         return  # routers near a tie fall either way
     with torch.no_grad():
-        logits = again.logits(again.hidden(pack(ROWS[:1])))
+        logits = again.logits(again.compute_states(pack(ROWS[:1])))
         assert_close(logits, theirs(torch.tensor([ROWS[0].input_ids])).logits[0])
-        assert_close(logits, lm.logits(lm.hidden(pack(ROWS[:1]))))
+        assert_close(logits, lm.logits(lm.compute_states(pack(ROWS[:1]))))
     sampling, prompts = Sampling(max_new_tokens=4), [ROWS[0].input_ids]
     found = generate(again, prompts, stop_ids=frozenset(), sampling=sampling)
     assert found == generate(lm, prompts, stop_ids=frozenset(), sampling=sampling)
@@ -122,7 +122,7 @@ def test_logps_at_a_temperature_are_those_of_scaled_logits(family: str) -> None:
     for lm in (whole(family), LM(tiny.tiny_model(family).requires_grad_(False), {})):
         batch = lm.pack([[row] for row in ROWS])
         with torch.no_grad():
-            states = lm.hidden(batch)[batch.sources]
+            states = lm.compute_states(batch)[batch.sources]
             true = (lm.logits(states) / 0.7).log_softmax(-1)
             true = true.gather(-1, batch.targets[:, None])[:, 0]
             assert_close(lm.logps(states, batch.targets, temperature=0.7), true)
@@ -136,6 +136,6 @@ def test_training_leaves_the_base_files_as_they_are(tiny_folder: Path) -> None:
     model = load_model(base, dtype="fp32", place=False)
     lm = stepped(LM(model, add_adapter(model, FullSpec(), seed=0, device=torch.device("cpu"))))
     assert not torch.equal(
-        lm.hidden(pack(ROWS)), load_lm(base, None, dtype="fp32").hidden(pack(ROWS))
+        lm.compute_states(pack(ROWS)), load_lm(base, None, dtype="fp32").compute_states(pack(ROWS))
     )
     assert (tiny_folder / "model.safetensors").read_bytes() == before

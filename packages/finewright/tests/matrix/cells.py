@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 import tiny
 from finewright.schema.train import TrainSettings
 from finewright.schema.train_section import TrainSpec
-from finewright.train.support import unsupported
+from finewright.train.support import find_unsupported
 
 STEPS = 2
 _OFFLINE = {"batch_size": 4}
@@ -90,7 +90,7 @@ def spec_of(cell: Cell, **more: Any) -> TrainSettings:
 
 
 def _trains(cell: Cell, config: Mapping[str, Any]) -> bool:
-    return all(problem.level != "error" for problem in unsupported(spec_of(cell), config))
+    return all(problem.level != "error" for problem in find_unsupported(spec_of(cell), config))
 
 
 def _quantizations(method: str, adapter: str) -> tuple[str, ...]:

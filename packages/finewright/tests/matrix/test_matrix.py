@@ -14,7 +14,7 @@ from training import Training, assert_generates, assert_kept, assert_trains
 
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase, config_here
-from finewright.train.support import unsupported
+from finewright.train.support import find_unsupported
 
 # The files of all others are those of sft.
 FILES_OF = ("sft", "reward")
@@ -33,7 +33,7 @@ def verdict_on(cell: Cell, base: LocalBase, folder: Path) -> Verdict:
     """Refused for a reason, or shown to do all that a training must."""
     spec = spec_of(cell)
     config = config_here(str(base.folder), folder)
-    problems = unsupported(spec, config)
+    problems = find_unsupported(spec, config)
     if errors := [problem for problem in problems if problem.level == "error"]:
         assert all(error.key and error.hint for error in errors)
         return Verdict(refused="; ".join(error.message for error in errors))
@@ -82,7 +82,7 @@ def test_without_kl_to_the_base_every_weight_may_learn(
     """The way out that the refusal of these cells names."""
     base = base_of(family)
     spec = spec_of(Cell(method, "none", "none", family), **without)
-    assert unsupported(spec, config_here(str(base.folder), tmp_path)) == []
+    assert find_unsupported(spec, config_here(str(base.folder), tmp_path)) == []
     training = assert_trains(spec, base, tmp_path / "checkpoints")
     assert_generates(assert_kept(training, tmp_path / "model"))
 

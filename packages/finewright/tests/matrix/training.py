@@ -13,7 +13,7 @@ from torch import Tensor
 
 import tiny
 from finewright.conformance.method import MethodRun
-from finewright.lm.adapters.kinds import set_adapter_tensors, stored_tensors
+from finewright.lm.adapters.kinds import set_adapter_tensors, tensors_to_store
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.batch import pack
 from finewright.lm.example import EncodedRow, Example
@@ -103,7 +103,7 @@ class Training(MethodRun):
         frozen = {name: tensor.clone() for name, tensor in named if not tensor.requires_grad}
         for place, part in self.lm.adapters.items():
             if isinstance(part, OnLinear):
-                frozen[place] = part.frozen_weight().clone()
+                frozen[place] = part.read_weight().clone()
         return frozen
 
     def outputs(self, lm: LM, head: torch.nn.Module | None) -> Tensor:
@@ -116,7 +116,7 @@ def outputs(lm: LM, head: torch.nn.Module | None = None) -> Tensor:
     """The head's numbers for PROMPTS, or all logits without a head."""
     lm.model.eval()
     batch = pack([EncodedRow(ids, (False,) * len(ids)) for ids in PROMPTS], lm.device)
-    return lm.logits(lm.hidden(batch)) if head is None else scores(lm, head, batch)
+    return lm.logits(lm.compute_states(batch)) if head is None else scores(lm, head, batch)
 
 
 def assert_trains(spec: TrainSettings, base: LocalBase, folder: Path) -> Training:
@@ -152,14 +152,14 @@ def assert_kept(training: Training, folder: Path) -> LM:
     if spec.adapter.quantization != "none":
         whole = spec.adapter.model_copy(update={"quantization": "none"})
         lm = load_for_training(training.base, spec.model_copy(update={"adapter": whole}))
-        set_adapter_tensors(lm.adapters, training.lm.trained_tensors(), origin="training")
+        set_adapter_tensors(lm.adapters, training.lm.tensors_to_keep(), origin="training")
     assert torch.equal(outputs(loaded), outputs(lm))
     if spec.method == "reward":
         (own,), head = method.parameters(), load_head(folder, loaded.device)
         assert head is not None
         assert torch.equal(head.weight, own)
     elif loaded.adapters:
-        assert_same(stored_tensors(loaded.adapters), stored_tensors(training.lm.adapters))
+        assert_same(tensors_to_store(loaded.adapters), tensors_to_store(training.lm.adapters))
     return loaded
 
 
@@ -169,7 +169,7 @@ def assert_generates(lm: LM) -> None:
     lm.model.eval()
     for prompt, found in zip(PROMPTS, trace(lm, PROMPTS, 3), strict=True):
         row = (*prompt, *found.ids)
-        states = lm.hidden(pack([EncodedRow(row, (False,) * len(row))], lm.device))
+        states = lm.compute_states(pack([EncodedRow(row, (False,) * len(row))], lm.device))
         likeliest = lm.logits(states)[len(prompt) - 1 : -1].argmax(-1)
         assert tuple(likeliest.tolist()) == found.ids
 

@@ -57,7 +57,7 @@ def test_a_number_has_two_digits_that_say_something_and_all_before_the_point(
 
 
 def test_one_is_no_plural() -> None:
-    assert [cells.counted(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert [cells.count_of(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
 
 
 def test_rows_are_counted_with_what_became_of_them() -> None:

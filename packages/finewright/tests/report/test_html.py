@@ -4,7 +4,7 @@ import pytest
 
 from finewright.report.blocks import Fold, Page, Plot, Point, Quote, Section, Table, Text
 from finewright.report.html import as_html
-from finewright.report.visible import cut, visible
+from finewright.report.text import cut, visible
 from finewright.schema.common import Problem
 
 from .pages import ATTACK, check_page

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from finewright.report.model_card import CardOf, model_card
+from finewright.schema.canaries import CanarySummary
 from finewright.schema.common import Artifact, Problem, RowCounts, Source
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
@@ -132,3 +133,16 @@ def test_a_warning_stays_unless_it_names_a_place_on_this_machine(message: str, s
     problem = Problem(level="warning", message=message)
     text = card(candidate=CANDIDATE.model_copy(update={"problems": (problem,)}))
     assert (f"- {message}\n" in text) == stays
+
+
+def test_the_gap_between_the_losses_stands_in_it() -> None:
+    found = card(candidate=CANDIDATE.model_copy(update={"final_loss": 0.5, "eval_loss": 2.25}))
+    assert "rows 0.500, of held-out rows 2.250: the wider the gap (+1.750)" in found
+    assert "No row was held out, so that its losses do not say" in card()
+
+
+def test_canaries_are_said() -> None:
+    summary = CanarySummary(path="p", num_in=3, num_held_out=5, rows=6, repeats=(1, 4))
+    found = card(data=DATA.model_copy(update={"canaries": summary}))
+    assert "6 of 8 training rows are canaries: 3 made-up secrets, each there 1, 4 times" in found
+    assert "canaries" not in card()

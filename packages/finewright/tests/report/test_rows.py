@@ -12,10 +12,10 @@ from finewright.features.data.row_sections import (
 from finewright.report.blocks import Fold, Plot, Section, Text
 from finewright.report.html import as_html
 from finewright.schema.common import Problem, RowCounts
+from finewright.schema.data_check import Bar, Figure, QualityReport, RowRef
 from finewright.schema.duplicates import DuplicateRow, DuplicatesReport
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
 from finewright.schema.privacy import PrivacyFinding, PrivacyReport, TypeCount
-from finewright.schema.quality import Bar, Figure, QualityReport, RowRef
 
 from .pages import ATTACK, check_page
 

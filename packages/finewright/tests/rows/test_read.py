@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finewright.errors import DataError
-from finewright.rows.containers.lines import Line, parsed
+from finewright.rows.containers.lines import Line, parse_line
 from finewright.rows.fates import ReadOptions, fate_of, fates
 from finewright.rows.read import ReadRow, ReadRows, read_rows, records
 from finewright.schema.common import Problem
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_errors_and_warnings_are_capped_apart():
     words = [a + b for a in "abcde" for b in "abcde"]
     problems = [Problem(level="warning", message=word, file="f") for word in words]
     problems += [Problem(level="error", message="e", file="f")] * 2
-    levels = [problem.level for problem in listed(problems)]
+    levels = [problem.level for problem in list_problems(problems)]
     assert levels == ["warning"] * 20 + ["error"] * 2 + ["warning"]
 
 
@@ -282,7 +282,7 @@ PAIR = '"prompt": "Q", "completion": "A"'
     ],
 )
 def test_what_json_does_not_have_is_read_where_nobody_trains_on_it_and_named(line, key, said):
-    (row,) = [parsed("a", Line(1, 0, line.encode()))]
+    (row,) = [parse_line("a", Line(1, 0, line.encode()))]
     fate = fate_of(row, ReadOptions())
     assert [turn["content"] for turn in fate.rows[0].messages] == ["Q", "A"]
     assert [(p.level, p.key) for p in fate.problems] == [("warning", key)]
@@ -297,6 +297,6 @@ def test_what_json_does_not_have_is_read_where_nobody_trains_on_it_and_named(lin
     ],
 )
 def test_it_is_refused_where_it_is_trained_on(line, key):
-    fate = fate_of(parsed("a", Line(1, 0, line.encode())), ReadOptions())
+    fate = fate_of(parse_line("a", Line(1, 0, line.encode())), ReadOptions())
     assert fate.rows == ()
     assert key in [p.key for p in fate.problems if p.level == "error"]

@@ -75,7 +75,11 @@ def test_a_slip_in_a_peers_spelling_gets_our_key() -> None:
     [
         (("learning_rate",), "'train.learning_rate'"),
         (("train", "r"), "'train.adapter.r'"),
-        (("seed",), "'train.seed' or 'evaluate.seed' or 'measure.seed' or 'tune.seed'"),
+        (
+            ("seed",),
+            "'data.canaries.seed' or 'train.seed' or 'evaluate.seed' or 'measure.seed' or 'redteam.seed'"
+            " or 'tune.seed'",
+        ),
         (("train", "base_models"), "'base_models' at the top level"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from finewright.schema.explain import explain, group, odd_numbers
-from finewright.schema.nodes import Tree, dotted
+from finewright.schema.nodes import Tree, join_keys
 
 
 class Sft(BaseModel):
@@ -40,7 +40,7 @@ def told(data: dict[str, Tree], texts: dict[str, str] | None = None) -> dict[str
         TypeAdapter(Spec).validate_python(data)
     errors = caught.value.errors(include_url=False)
     return {
-        dotted(loc): explain(loc, found, (texts or {}).get(dotted(loc)))
+        join_keys(loc): explain(loc, found, (texts or {}).get(join_keys(loc)))
         for loc, found in group(errors, data).items()
     }
 
@@ -117,7 +117,7 @@ def test_an_unknown_key_gets_a_guess_from_the_spec() -> None:
     ],
 )
 def test_what_only_passes_for_a_number_is_found(data: Tree, odd: list[str]) -> None:
-    assert [dotted(error["loc"]) for error in odd_numbers(data)] == odd
+    assert [join_keys(error["loc"]) for error in odd_numbers(data)] == odd
 
 
 def test_numbers_are_shown_as_written() -> None:

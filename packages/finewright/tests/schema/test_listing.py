@@ -3,7 +3,7 @@
 import pytest
 
 from finewright.schema.common import Problem
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 
 
 def error(file: int, row: int, message: str = "no answer") -> Problem:
@@ -25,7 +25,7 @@ def test_every_row_of_the_first_file_is_listed_or_counted_and_those_of_the_other
     rows: list[int], lines: list[tuple[int, str]]
 ) -> None:
     problems = [error(file, row + 1) for file, n in enumerate(rows) for row in range(n)]
-    found = listed(problems)
+    found = list_problems(problems)
     assert [(p.file, p.row, p.message) for p in found] == [
         ("f0", row, f"no answer{more}") for row, more in lines
     ]
@@ -33,4 +33,4 @@ def test_every_row_of_the_first_file_is_listed_or_counted_and_those_of_the_other
 
 def test_what_few_files_have_is_listed_for_each() -> None:
     problems = [error(file, row) for file in range(3) for row in (1, 2)]
-    assert listed(problems) == tuple(problems)
+    assert list_problems(problems) == tuple(problems)

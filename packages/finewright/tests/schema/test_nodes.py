@@ -5,7 +5,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finewright.schema.nodes import DEEPEST, SpecNotes, Tree, ValuePlace, dotted, read, short, walk
+from finewright.schema.nodes import (
+    DEEPEST,
+    SpecNotes,
+    Tree,
+    ValuePlace,
+    join_keys,
+    read,
+    short,
+    walk,
+)
 
 
 def line_of(line: int) -> ValuePlace:
@@ -172,14 +181,14 @@ def test_a_lone_surrogate_is_refused() -> None:
 def test_every_value_has_the_place_of_its_key_or_item() -> None:
     notes = SpecNotes()
     read("a:\n  b:\n    1\nc:\n- x\n- y", (), line_of, notes)
-    lines = {dotted(loc): place.rank for loc, place in notes.places.items()}
+    lines = {join_keys(loc): place.rank for loc, place in notes.places.items()}
     assert lines == {"": 1, "a": 1, "a.b": 2, "c": 4, "c.0": 5, "c.1": 6}
     assert notes.places[("a", "b")].text == "1"
     assert notes.place(("c", 1, "no", "where")).where == "f:6"
 
 
 def test_walking_visits_everything_but_the_root() -> None:
-    found = [dotted(loc) for loc, _ in walk({"a": {"b": 1}, "c": [{"d": 2}]})]
+    found = [join_keys(loc) for loc, _ in walk({"a": {"b": 1}, "c": [{"d": 2}]})]
     assert found == ["a", "a.b", "c", "c.0", "c.0.d"]
 
 

@@ -71,15 +71,15 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
 
 def test_a_log_that_is_held_is_refused_to_others_until_it_is_released(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
-    with AnswersLog.held(path, Said, hint="wait") as log:
+    with AnswersLog.hold(path, Said, hint="wait") as log:
         log.add([(ONE, Said(text="yes"))])
         with (
             pytest.raises(DataError, match=r"answers.jsonl: another process is writing it"),
-            AnswersLog.held(path, Said, hint="wait"),
+            AnswersLog.hold(path, Said, hint="wait"),
         ):
             pass
         log.add([(TWO, Said(text="no"))])
-    with AnswersLog.held(path, Said, hint="wait") as again:
+    with AnswersLog.hold(path, Said, hint="wait") as again:
         assert ONE in again
         assert TWO in again
         again.remove()
@@ -87,7 +87,7 @@ def test_a_log_that_is_held_is_refused_to_others_until_it_is_released(tmp_path: 
 
 
 def test_a_held_log_without_an_answer_leaves_no_file(tmp_path: Path) -> None:
-    with AnswersLog.held(tmp_path / "answers.jsonl", Said, hint="wait"):
+    with AnswersLog.hold(tmp_path / "answers.jsonl", Said, hint="wait"):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import pwd
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ def test_an_event_is_one_json_line_with_utc_time_type_and_fields(run: RunDir) ->
     time = datetime.fromisoformat(record.pop("time"))
     assert time.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - time) < timedelta(minutes=1)
+    assert record.pop("actor")["user"] == pwd.getpwuid(os.geteuid()).pw_name
     assert record == {"type": "metric", "step": 1, "loss": 0.5, "text": "ä\nb"}
 
 
@@ -47,7 +50,7 @@ def test_numbers_that_json_lacks_are_kept_as_text(run: RunDir, value: float, tex
     assert event.fields == {"loss": text, "more": {"x": [text]}}
 
 
-@pytest.mark.parametrize("fields", [{"time": "x"}, {"type": "x"}])
+@pytest.mark.parametrize("fields", [{"time": "x"}, {"type": "x"}, {"actor": "x"}])
 def test_an_events_own_keys_cannot_be_fields(run: RunDir, fields: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="own keys"):
         emit(run, "metric", **fields)

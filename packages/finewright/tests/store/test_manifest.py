@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from finewright.errors import StoreError
 from finewright.schema.common import Artifact
+from finewright.store.actor import read_actor
 from finewright.store.events import emit
 from finewright.store.lock import run_lock
 from finewright.store.manifest import cover, describe, is_fresh, read_manifest, record_stage, verify
@@ -48,7 +49,9 @@ def test_the_first_manifest_covers_spec_lock_and_environment(run: RunDir) -> Non
     content = json.loads(run.manifest.read_text())
     assert content["key"] == KEY
     assert content["stages"]["run"].pop("signature")["key"] == own_key()
-    assert content["stages"] == {"run": {"key": KEY, "finished": "2026-11-24T09:30:00Z"}}
+    actor = read_actor().model_dump(exclude_none=True)
+    finished = {"key": KEY, "finished": "2026-11-24T09:30:00Z", "actor": actor}
+    assert content["stages"] == {"run": finished}
     assert content["artifacts"] == [
         {
             "path": name,

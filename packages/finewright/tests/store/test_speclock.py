@@ -12,7 +12,7 @@ WITHOUT_PACKAGES = """
 import sys
 from pathlib import Path
 from finewright import plugins
-plugins.installed = lambda kind: []
+plugins.find_installed = lambda kind: []
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of
 print(lock_of(RunDir(Path(sys.argv[1]))).spec.model_dump().keys())

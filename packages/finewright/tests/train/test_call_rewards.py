@@ -12,8 +12,8 @@ from finewright.lm.example import Example
 from finewright.lm.generate import Generation
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.rows import Row
-from finewright.train.rewards import Judge, build, check, expected_calls
-from finewright.train.rollouts import _answered, _said
+from finewright.train.rewards import Judge, build, check, read_expected_calls
+from finewright.train.rollouts import _answer_to_judge, _read_generation
 from finewright.train.rows import rows_for
 
 pytestmark = pytest.mark.torch
@@ -46,7 +46,7 @@ def no_reward_model(run: Path) -> Judge:
 def paid(row: Example, text: str, *functions: str) -> list[float]:
     specs = [RewardSpec(function=function) for function in functions]
     ids = CHAT.tokenizer(text, add_special_tokens=False)["input_ids"]
-    answered = _answered(_said(CHAT, row, Generation(tuple(ids), 1)), row)
+    answered = _answer_to_judge(_read_generation(CHAT, row, Generation(tuple(ids), 1)), row)
     means = build(specs, Path().joinpath, no_reward_model).score([answered]).means
     return [means[f"reward/{function}"] for function in functions]
 
@@ -87,12 +87,12 @@ def test_a_call_where_none_is_due_earns_nothing() -> None:
 
 
 def test_expected_calls_are_read_in_either_form_or_refused() -> None:
-    ours = expected_calls('[{"name": "f", "arguments": {"a": 1}}]')
-    assert ours == expected_calls([{"function": {"name": "f", "arguments": '{"a": 1}'}}])
-    assert expected_calls(None) == expected_calls("") == expected_calls([]) == ()
+    ours = read_expected_calls('[{"name": "f", "arguments": {"a": 1}}]')
+    assert ours == read_expected_calls([{"function": {"name": "f", "arguments": '{"a": 1}'}}])
+    assert read_expected_calls(None) == read_expected_calls("") == read_expected_calls([]) == ()
     for wrong in ("f(a=1)", 4, ["f"], [{"arguments": {}}], [{"name": "f", "arguments": "{"}]):
         with pytest.raises(StageError, match="expected calls cannot be read"):
-            expected_calls(wrong)
+            read_expected_calls(wrong)
 
 
 def test_check_names_rows_whose_calls_cannot_be_read_and_that_none_is_expected() -> None:

@@ -268,7 +268,7 @@ def test_a_reward_model_rates_alike_here_in_its_run_and_in_transformers(
     assert all(a > b for a, b in zip(theirs[0::2], theirs[1::2], strict=True))
 
     finished(run, outcome)
-    monkeypatch.setattr(trained, "locate", lambda *_, **__: base)
+    monkeypatch.setattr(trained, "locate_in", lambda *_, **__: base)
     with pytest.raises(StoreError, match="rates answers and gives none"):
         load_talker(str(run.run.root))  # type: ignore[union-attr]
     rate = load_reward_model(run.run.root)  # type: ignore[union-attr]

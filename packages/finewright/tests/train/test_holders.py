@@ -12,7 +12,7 @@ from finewright.schema.adapter import (
 )
 from finewright.schema.methods import SFTSpec
 from finewright.train.holders import not_in
-from finewright.train.support import unsupported
+from finewright.train.support import find_unsupported
 
 ALL_BUT_PEFT = ("vLLM", "llama.cpp", "transformers' pipeline")
 
@@ -36,7 +36,9 @@ def test_programs_that_cannot_hold_an_adapter_are_named(
     adapter: AdapterSpec, programs: tuple[str, ...]
 ) -> None:
     assert not_in(adapter) == programs
-    notes = [p for p in unsupported(SFTSpec(adapter=adapter), None) if "is not for" in p.message]
+    notes = [
+        p for p in find_unsupported(SFTSpec(adapter=adapter), None) if "is not for" in p.message
+    ]
     assert len(notes) == bool(programs)
     assert all(program in note.message for note in notes for program in programs)
     assert all(note.level == "info" for note in notes)

@@ -17,7 +17,7 @@ from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import SFTSpec
-from finewright.train.loop import TrainStep, held_out_loss, train
+from finewright.train.loop import TrainStep, measure_held_out_loss, train
 from finewright.train.methods.setup import Setup
 from finewright.train.methods.sft import SFT
 from finewright.train.optimizer import Optimizer
@@ -52,7 +52,7 @@ def run(lm: LM, spec: SFTSpec) -> list[TrainStep]:
 
 
 def measured_loss(lm: LM, *, batch_size: int) -> float:
-    return held_out_loss(lm, sft(lm), EXAMPLES, batch_size=batch_size, max_tokens=None)[0]
+    return measure_held_out_loss(lm, sft(lm), EXAMPLES, batch_size=batch_size, max_tokens=None)[0]
 
 
 def padded(rows: Sequence[EncodedRow]) -> dict[str, Tensor]:

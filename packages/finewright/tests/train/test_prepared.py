@@ -10,7 +10,7 @@ from finewright.schema.adapter import PromptSpec
 from finewright.schema.methods import GRPOSpec, KTOSpec, SFTSpec
 from finewright.schema.rows import Row
 from finewright.schema.train import TrainSettings
-from finewright.train.prepared import prepared
+from finewright.train.prepared import prepare_rows
 from finewright.train.rows import MethodRows
 
 pytestmark = pytest.mark.torch
@@ -46,10 +46,10 @@ def test_the_longest_that_is_read_is_counted(
     def said(positions: int) -> list[str]:
         config = {"model_type": "gpt2", "n_positions": positions}
         (tmp_path / "config.json").write_text(json.dumps(config))
-        found = prepared(base, spec, chat, MethodRows(rows, []))
+        found = prepare_rows(base, spec, chat, MethodRows(rows, []))
         return [problem.message for problem in found.problems if "embedding for" in problem.message]
 
-    longest = prepared(base, spec, chat, MethodRows(rows, [])).encoded.longest + more
+    longest = prepare_rows(base, spec, chat, MethodRows(rows, [])).encoded.longest + more
     assert said(longest) == []
     (message,) = said(longest - 1)
     assert message.startswith(f"{longest} tokens")

@@ -6,7 +6,7 @@ import tiny
 from finewright.judge.answer import Answer
 from finewright.lm.encode import encode_row
 from finewright.schema.rows import Row
-from finewright.train.reward_runs import rated_tokens
+from finewright.train.reward_runs import tokens_to_rate
 from finewright.train.rewards import PolicyAnswer
 
 ASKED = ({"role": "user", "content": "the answer?"},)
@@ -20,7 +20,7 @@ def answered(content: str) -> PolicyAnswer:
 @pytest.mark.parametrize("content", ["a</think>b", "<think>a", "<think><think>a"])
 def test_an_answer_with_a_stray_mark_is_rated_whole(template: str, content: str) -> None:
     chat = tiny.tiny_chat(template)
-    text = chat.tokenizer.decode(rated_tokens(chat, answered(content)).input_ids).rstrip("\n")
+    text = chat.tokenizer.decode(tokens_to_rate(chat, answered(content)).input_ids).rstrip("\n")
     assert text.startswith(chat.render(ASKED, ask=True))
     assert text.endswith(content + tiny.END_OF_TURN[template])
 
@@ -28,4 +28,4 @@ def test_an_answer_with_a_stray_mark_is_rated_whole(template: str, content: str)
 def test_an_ordinary_answer_is_rated_as_reward_models_are_trained() -> None:
     chat = tiny.tiny_chat("qwen3")
     row = Row("", (*ASKED, {"role": "assistant", "content": "yes"}), None, "f", 1)
-    assert rated_tokens(chat, answered("yes")).input_ids == encode_row(chat, row).input_ids
+    assert tokens_to_rate(chat, answered("yes")).input_ids == encode_row(chat, row).input_ids

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from finewright.estimate.unadapted import UNADAPTED
+from finewright.estimate.families import UNADAPTED
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
 from finewright.schema.train_section import TrainSpec
-from finewright.train.support import beyond_context, unsupported
+from finewright.train.support import beyond_context, find_unsupported
 
 LLAMA = {
     "model_type": "llama",
@@ -48,7 +48,7 @@ def spec_of(**settings: Any) -> TrainSettings:
 
 def found(config: dict[str, Any] | None = None, **settings: Any) -> list[Problem]:
     """But where an adapter can go, which test_holders.py tests."""
-    problems = unsupported(spec_of(**settings), config)
+    problems = find_unsupported(spec_of(**settings), config)
     return [problem for problem in problems if "is not for" not in problem.message]
 
 

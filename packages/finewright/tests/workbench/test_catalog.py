@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from finewright import plugins
-from finewright.catalog.prices import api_named, packaged_prices, prices
+from finewright.catalog.prices import api_named, prices, read_packaged_prices
 from finewright.errors import DataError, MissingExtra, UnknownPlugin
 from finewright.report.show import text_of
 from finewright.schema.catalog_report import CatalogList
@@ -82,7 +82,7 @@ def test_a_part_can_be_asked_for(folder: Path):
     assert openai.machines == ()
     assert {row.provider for row in openai.apis} == {"openai"}
     apis = listed(folder, section="apis").catalog
-    assert apis.apis == packaged_prices().apis
+    assert apis.apis == read_packaged_prices().apis
     assert apis.machines == ()
 
 
@@ -199,7 +199,7 @@ def test_an_import_beside_which_another_file_could_not_be_read_writes_nothing(
 def test_without_the_package_prices_of_others_are_refused_with_its_extra(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(plugins, "installed", lambda kind: [])
+    monkeypatch.setattr(plugins, "find_installed", lambda kind: [])
     csv = written(tmp_path / "vms.csv", "sku,gpu,usd_per_hour\na,L4,1\n")
     advice, prices = 'pip install "finewright[advice]"', 'pip install "finewright[prices]"'
     for refused, mend in (

@@ -4,7 +4,7 @@ import pytest
 
 from families.families import chat as family_chat
 from finewright.lm.answers.reader import reader_of
-from finewright.workbench.chat import Spoken, spoken
+from finewright.workbench.chat import Spoken, read_stream
 
 pytestmark = pytest.mark.torch
 CHAT = family_chat("qwen3")
@@ -12,7 +12,7 @@ CHAT = family_chat("qwen3")
 
 def said(text: str) -> list[Spoken]:
     """The pieces of an answer of these tokens."""
-    return list(spoken(CHAT, "", CHAT.tokenizer(text, add_special_tokens=False)["input_ids"]))
+    return list(read_stream(CHAT, "", CHAT.tokenizer(text, add_special_tokens=False)["input_ids"]))
 
 
 def joined(pieces: list[Spoken], kind: str) -> str:
@@ -50,7 +50,7 @@ def test_no_piece_is_shown_twice_and_none_is_lost(family: str, text: str) -> Non
     ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
     reader = reader_of(chat)
     whole = reader.read(reader.text(chat, ids))
-    pieces = list(spoken(chat, "", ids))
+    pieces = list(read_stream(chat, "", ids))
     assert joined(pieces, "content").strip() == whole.content.strip()
     assert joined(pieces, "thoughts") == whole.thoughts
 

@@ -78,7 +78,7 @@ def test_two_measurings_never_write_the_same_answers(rows: str, tmp_path: Path) 
     samples = tmp_path / "samples.jsonl"
     log = tmp_path / "samples.jsonl.asked"
     with (
-        AnswersLog.held(log, RowAnswer, hint=""),
+        AnswersLog.hold(log, RowAnswer, hint=""),
         pytest.raises(DataError, match=r"another process is writing it") as refused,
     ):
         evaluate(["smollm2-135m-instruct"], spec(rows), samples)

@@ -6,7 +6,7 @@ from pathlib import Path
 from finewright.evaluate.score import check_metrics
 from finewright.schema.load import load_spec
 from finewright.store.rundir import RunDir
-from finewright.workbench.quickstart import _SPEC, BASE_MODEL, replay
+from finewright.workbench.quickstart import _COMPLY, _RELEASE, _SPEC, BASE_MODEL, replay
 
 
 def sample(system: str, data: str, row: int) -> str:
@@ -52,7 +52,7 @@ def test_an_answer_with_another_separator_of_lines_is_one_answer(tmp_path: Path)
 
 def test_the_spec_that_it_writes_is_valid(tmp_path: Path) -> None:
     numbers = {"path": "x", "base_model": BASE_MODEL, "minutes": 4.0}
-    (tmp_path / "spec.yaml").write_text(_SPEC.format(**numbers))
+    (tmp_path / "spec.yaml").write_text(_SPEC.format(**numbers) + _COMPLY + _RELEASE)
     spec = load_spec(tmp_path / "spec.yaml").spec
     assert spec.train.minutes == 4
     assert spec.base_models == (BASE_MODEL,)

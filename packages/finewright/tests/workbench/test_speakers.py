@@ -77,6 +77,7 @@ def test_two_models_of_one_name_are_told_apart() -> None:
             ["T http://x"],
         ),
         ([{"type": "url_citation", "title": "T\nU", "url": "http://x"}], ["T U http://x"]),
+        ([{"type": "url_citation", "title": "T", "quote": "a\nb"}], ['T: "a b"']),
         (["x", None, {"type": "file_path", "filename": "a.md"}], ["a.md"]),
         ([{"type": "url_citation", "url_citation": "http://x"}], []),
         ([{"type": "file_path", "file_path": ["a"]}], []),

@@ -16,7 +16,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext
 from finewright.workbench.stages import code_digest, digest_of, key_of, run_stage, stages
 
-_, DATA, _, TRAIN, EVALUATE = stages()
+_, DATA, _, TRAIN, EVALUATE, *_ = stages()
 Events = list[tuple[str, dict[str, object]]]
 
 

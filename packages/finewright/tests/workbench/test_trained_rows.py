@@ -80,4 +80,4 @@ def test_a_row_is_known_though_training_had_stand_ins_of_its_person(tmp_path: Pa
     for action, known in (("report", {"held": ()}), ("pseudonymise", {"held": (0,)})):
         personal = {"action": action, "types": ["name", "email"]}
         data = DataSpec.model_validate({"sources": [source], "personal_data": personal})
-        assert TrainedRows(stand_ins, None, data).repeated([held_out]) == known
+        assert TrainedRows(stand_ins, None, data).find_repeated([held_out]) == known

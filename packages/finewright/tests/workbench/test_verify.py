@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finewright.report.of_runs import verify_page
-from finewright.store.manifest import read_manifest, signed, write_manifest
+from finewright.store.manifest import read_manifest, sign_stage, write_manifest
 from finewright.store.rundir import RunDir
 from finewright.store.signing import own_key
 from finewright.workbench.runs import verify
@@ -33,7 +33,7 @@ def as_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 def sign_all(run: RunDir) -> None:
     manifest = read_manifest(run)
     for stage in manifest.stages:
-        manifest = signed(manifest, stage)
+        manifest = sign_stage(manifest, stage)
     write_manifest(run, manifest)
 
 

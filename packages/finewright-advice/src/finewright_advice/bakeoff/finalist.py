@@ -1,17 +1,21 @@
-"""What is known of a tuned model beside its score: licence, size, speed, price, behaviour of its answers."""
+"""What is known of a tuned model beside its score: licence, size, speed, price, behaviour of its answers.
 
-from collections.abc import Callable, Sequence
+How answers behave, whatever they score: do they end, repeat themselves, drift to another language?"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from finewright.catalog.open_models import open_model_named
+from finewright.catalog.models import open_model_named
 from finewright.data.provenance.licences import classes_of
 from finewright.errors import MissingExtra
 from finewright.evaluate.score import part_of
-from finewright.feature import offered
+from finewright.feature import load_offered
 from finewright.guard.quality.languages import TOO_SHORT, UNCLEAR, detector
+from finewright.judge.json_text import parse_json
 from finewright.judge.statistics import wilson
-from finewright.lm.sources import LocalBase, locate, num_parameters
+from finewright.judge.text import valid_json
+from finewright.lm.sources import LocalBase, locate_in, num_parameters
 from finewright.schema.cost import CostReport, Range
 from finewright.schema.evaluate import (
     BASE,
@@ -22,8 +26,7 @@ from finewright.schema.evaluate import (
     Score,
 )
 from finewright.store.answers import AnswersLog
-from finewright.workbench.signals import watched
-from finewright_advice.bakeoff.behaviour import behaviour
+from finewright.workbench.signals import watch_for_stop
 from finewright_advice.compare.comparison import Comparison
 from finewright_advice.compare.contest import (
     Contest,
@@ -32,8 +35,13 @@ from finewright_advice.compare.contest import (
     development_rows,
     system_of,
 )
-from finewright_advice.judge.drift import LanguageOf
+from finewright_advice.judge.drift import LanguageOf, loops, other_language, other_script
 from finewright_advice.schema.bakeoff_report import AnswerBehaviour, AnswerShare, Finalist, Speed
+
+_MOST_STRAYS = 5
+
+
+_LONGEST_SHOWN = 80
 
 
 class _Price(NamedTuple):
@@ -46,9 +54,9 @@ def finalist(
 ) -> Finalist:
     """What is known of the run's tuned model beside its score on the rows that chose nothing."""
     trained, systems = entry.trained, held_out.systems
-    untuned = _untuned(systems)
+    untuned = _find_better_base(systems)
     root = contest.loaded.path.parent
-    base = locate(entry.base_model, root, commit=trained.base_revision)
+    base = locate_in(entry.run, entry.base_model, root, commit=trained.base_revision)
     license_, price = _license(base.license, base.name), _price(contest, entry, today)
     return Finalist(
         base_model=entry.base_model,
@@ -73,7 +81,7 @@ def finalist(
     )
 
 
-def _untuned(systems: Comparison) -> str:
+def _find_better_base(systems: Comparison) -> str:
     """The base as it is or told the labels, whichever is better; of equals as it is. "" without any."""
     bases = [name for name in (BASE, BASE_WITH_LABELS) if name in systems.systems]
     return max(bases, key=lambda name: systems.score(name).value, default="")
@@ -123,7 +131,7 @@ def _license(stated: str, name: str) -> str:
 
 def _price(contest: Contest, entry: ContestRun, today: date) -> _Price:
     """The training run on the cheapest machine for rent that surely fits."""
-    forecast: Callable[..., CostReport] = offered("cost", "forecast")
+    forecast: Callable[..., CostReport] = load_offered("cost", "forecast")
     report = forecast(
         entry.spec, trace=False, calibrate=False, runs=contest.folder / "runs", today=today
     )
@@ -146,11 +154,11 @@ def speeds(contest: Contest, entries: Sequence[ContestRun], timed: int) -> dict[
     rows = development_rows(contest, entries[0])[:timed]
     log = AnswersLog(contest.folder / "times.jsonl", TimedAnswer)
 
-    def timed_so_far(name: str, done: int, total: int) -> None:
+    def report_progress(name: str, done: int, total: int) -> None:
         contest.on_event("timing", {"system": name, "done": done, "total": total})
 
     most = contest.loaded.spec.evaluate.max_new_tokens
-    with watched(timed_so_far, "stopped while timing") as watch:
+    with watch_for_stop(report_progress, "stopped while timing") as watch:
         found = time_in_turns([system_of(each) for each in entries], rows, most, log, watch)
     return {
         name: speed_of(
@@ -166,3 +174,57 @@ def _end_of_turn(contest: Contest, base: LocalBase) -> str:
     chat = chat_of(base, contest.loaded.spec)
     ends = chat.tokenizer.convert_ids_to_tokens(sorted(chat.end_of_turn))
     return " ".join(map(str, ends))
+
+
+def behaviour(
+    samples: Sequence[Sample], language_of: LanguageOf | None, *, confidence: float
+) -> AnswerBehaviour:
+    """The shares of the answers, of which there is at least one; without `language_of` none is looked at.
+
+    An end that repeats itself does not count where the expected answer's does too."""
+    scripts = [other_script(s.answer, s.prompt, s.expected) for s in samples]
+    languages = _languages(samples, language_of)
+    of_json = [s for s in samples if _is_json(s.expected)]
+
+    def share(of: Iterable[object]) -> AnswerShare:
+        return _share(list(of), confidence)
+
+    return AnswerBehaviour(
+        ended=share(s.stopped for s in samples),
+        looped=share(map(_is_looped, samples)),
+        other_script=share(scripts),
+        other_language=share(languages) if language_of else None,
+        valid_json=share(valid_json(s.answer, "") for s in of_json) if of_json else None,
+        strays=tuple(_strays(samples, scripts, languages))[:_MOST_STRAYS],
+    )
+
+
+def _languages(samples: Sequence[Sample], language_of: LanguageOf | None) -> list[str]:
+    if language_of is None:
+        return [""] * len(samples)
+    return [other_language(s.answer, s.expected, language_of) for s in samples]
+
+
+def _is_json(text: str) -> bool:
+    parsed = parse_json(text)
+    return parsed is not None and isinstance(parsed.value, dict | list)
+
+
+def _share(of: Sequence[object], confidence: float) -> AnswerShare:
+    count = sum(map(bool, of))
+    low, high = wilson(count, len(of), confidence=confidence)
+    return AnswerShare(count=count, n=len(of), low=low, high=high)
+
+
+def _strays(
+    samples: Sequence[Sample], scripts: Sequence[str], languages: Sequence[str]
+) -> Iterator[str]:
+    for sample, script, language in zip(samples, scripts, languages, strict=True):
+        odd = [what for what in (script.capitalize(), language and f"language {language}") if what]
+        if odd:
+            shown = " ".join(sample.answer.split())[:_LONGEST_SHOWN]
+            yield f"{sample.data}:{sample.row}: {', '.join(odd)}: {shown}"
+
+
+def _is_looped(sample: Sample) -> bool:
+    return (loops(sample.answer) or loops(sample.thoughts)) and not loops(sample.expected)

@@ -90,7 +90,7 @@ def _leaderboard(report: BakeoffReport) -> Iterator[Block]:
 def _score_plot(report: BakeoffReport) -> Plot:
     found = []
     for each in report.finalists:
-        score, untuned = _score(each, report.metric), _untuned(each, report.metric)
+        score, untuned = _score(each, report.metric), _score_of_untuned(each, report.metric)
         found.append(Point(each.base_model, score.value, score.low, score.high))
         if untuned:
             found.append(Point(each.base_model, untuned.value, is_main=False))
@@ -100,7 +100,7 @@ def _score_plot(report: BakeoffReport) -> Plot:
 
 def _by_score(report: BakeoffReport) -> Table:
     duels = {duel.difference.against: duel for duel in report.duels}
-    behind = {name: cells.points(_turned(duel.difference)) for name, duel in duels.items()}
+    behind = {name: cells.points(_turn_around(duel.difference)) for name, duel in duels.items()}
     p_values = {name: cells.p_value(duel.p_adjusted) for name, duel in duels.items()}
     table = table_of(
         report.finalists,
@@ -110,7 +110,7 @@ def _by_score(report: BakeoffReport) -> Table:
             "behind the best": lambda e: behind.get(e.base_model, "the best"),
             "p (Holm)": lambda e: p_values.get(e.base_model, ""),
             "untuned": lambda e: (
-                cells.percent(_untuned(e, report.metric))
+                cells.percent(_score_of_untuned(e, report.metric))
                 + (", told the labels" if e.knows_labels else "")
             ),
             "gain by training": lambda e: cells.points(e.gain),
@@ -121,7 +121,7 @@ def _by_score(report: BakeoffReport) -> Table:
     linear = (
         f"{LINEAR}, no model",
         cells.percent(report.linear_score),
-        cells.points(_turned(report.linear)),
+        cells.points(_turn_around(report.linear)),
         cells.p_value(report.linear.p_value),
     )
     return Table(table.header, [*table.rows, (*linear, "", "")])
@@ -177,7 +177,7 @@ def _frontier_plot(report: BakeoffReport) -> Plot:
 
 
 def _behaviour(report: BakeoffReport) -> Iterator[Block]:
-    share = cells.counted_share
+    share = cells.format_count_share
     columns = {
         "model": lambda e: e.base_model,
         "ends by itself": lambda e: share(e.behaviour.ended),
@@ -193,7 +193,7 @@ def _behaviour(report: BakeoffReport) -> Iterator[Block]:
     yield Table(("model", "answer"), strays, "Answers that drifted")
 
 
-def _turned(difference: Difference) -> Difference:
+def _turn_around(difference: Difference) -> Difference:
     ends = {"low": -difference.high, "high": -difference.low}
     return difference.model_copy(update={"value": 0.0 - difference.value, **ends})
 
@@ -210,5 +210,5 @@ def _score(each: Finalist, metric: str) -> Score:
     return next(score for score in each.scores if score.metric == metric)
 
 
-def _untuned(each: Finalist, metric: str) -> Score | None:
+def _score_of_untuned(each: Finalist, metric: str) -> Score | None:
     return next((score for score in each.untuned if score.metric == metric), None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.lm.runtime import is_busy
+from finewright.plugins import install_command
 from finewright.report.cells import points
 from finewright.report.show import write_page
 from finewright.schema.common import Problem
@@ -28,11 +29,11 @@ from finewright_advice.compare.contest import (
     check_contest,
     development,
     development_rows,
-    held_out,
+    measure_held_out,
     of_data,
     open_contest,
     train,
-    varied,
+    vary_spec,
 )
 from finewright_advice.compare.ladder import Burden, duels, fates, ladder, verdict
 from finewright_advice.judge.pareto import ParetoPoint, frontier
@@ -63,7 +64,7 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
         )
     folder = open_contest(loaded, "bakeoff", root, (), on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
-    entries, rungs = _climbed(contest, spec)
+    entries, rungs = _climb(contest, spec)
     contest.say("the finalists are timed in turns")
     speed = speeds(contest, entries, spec.timed_answers)
     answered: dict[str, HeldOut] = {}
@@ -71,15 +72,15 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     for entry in entries:
         name = entry.base_model
         contest.say(f"{name}: asked the rows that chose nothing")
-        answered[name] = held_out(contest, entry, name)
+        answered[name] = measure_held_out(contest, entry, name)
         finalists[name] = finalist(contest, entry, answered[name], speed[name], today=today)
-    report = _report(contest, entries, rungs, finalists, answered)
+    report = _report_bakeoff(contest, entries, rungs, finalists, answered)
     write_json(folder / "report.json", report.model_dump(mode="json"))
     write_page(report, folder / "report.html")
     return report
 
 
-def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[Rung]]:
+def _climb(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[Rung]]:
     """The runs of the last rung, and the rungs before it."""
     left: Sequence[str] = contest.loaded.spec.base_models
     *early, whole = ladder(len(left), spec.eta, spec.rungs)
@@ -89,15 +90,17 @@ def _climbed(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], lis
             break
         title = f"rung {number} of {len(early) + 1}: {len(left)} models, {share:.3g} of the budget"
         contest.say(title)
-        entries = _trained(contest, left, share, f"rung-{number}")
+        entries = _train_models(contest, left, share, f"rung-{number}")
         rungs.append(_rung(contest, number, share, entries, spec.eta))
         dropped = {a.base_model for a in rungs[-1].attempts if a.is_dropped}
         left = [model for model in left if model not in dropped]
     contest.say(f"the last rung: {', '.join(left)}, the whole budget")
-    return _trained(contest, left, whole, "whole"), rungs
+    return _train_models(contest, left, whole, "whole"), rungs
 
 
-def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) -> list[ContestRun]:
+def _train_models(
+    contest: Contest, models: Sequence[str], share: float, stage: str
+) -> list[ContestRun]:
     found = []
     for model in models:
         number = contest.loaded.spec.base_models.index(model) + 1
@@ -105,7 +108,7 @@ def _trained(contest: Contest, models: Sequence[str], share: float, stage: str) 
         values = {"name": name, "base_models": [model], **_budget(contest.loaded, share)}
         if share < 1:
             values["train.prove_elsewhere"] = False  # only what may be the result
-        found.append(train(contest, varied(contest, values)))
+        found.append(train(contest, vary_spec(contest, values)))
     return found
 
 
@@ -152,7 +155,7 @@ def _points(finalists: Sequence[Finalist], last: Comparison) -> dict[str, Pareto
     }
 
 
-def _report(
+def _report_bakeoff(
     contest: Contest,
     entries: Sequence[ContestRun],
     rungs: Sequence[Rung],
@@ -161,7 +164,7 @@ def _report(
 ) -> BakeoffReport:
     tuned = {name: each.systems.systems[TUNED] for name, each in answered.items()}
     last = Comparison(tuned, contest.metric, contest.options)
-    best, *_ = names = last.ranked()
+    best, *_ = names = last.rank()
     finalists = [by_name[name] for name in names]
     against = answered[best].systems
     linear = against.difference(TUNED, LINEAR) if LINEAR in against.systems else None
@@ -257,7 +260,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
         yield from _of_finalist(each)
     yield from _busy(contest, finalists)
     if any(each.behaviour.other_language is None for each in finalists):
-        hint = 'pip install "finewright[data]"'
+        hint = install_command("[data]")
         yield Problem(level="info", message="nobody looked for other languages", hint=hint)
     if "perplexity" in contest.loaded.spec.evaluate.metrics:
         what = "perplexity is left out: it is by token, and each model has its own"

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from finewright.catalog.packaged import packaged
+from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 
 Kind = Literal["prohibited", "annex-iii", "annex-i", "annex-i-b", "other"]
@@ -49,21 +49,21 @@ class Laws(Model):
     duties: dict[str, Duty] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
+    def _check_fines(self) -> Self:
         assert all(not duty.fine or duty.fine in self.fines for duty in self.duties.values())
         return self
 
 
 @cache
-def packaged_laws() -> Laws:
+def read_packaged_laws() -> Laws:
     """Every field of use, duty and fine."""
-    return packaged("laws.yaml", Laws, "finewright_advice.catalog")
+    return read_packaged("laws.yaml", Laws, "finewright_advice.catalog")
 
 
 def domain_named(name: str) -> str:
     """The field of use that goes by that name or alias; a name that nobody knows stays."""
     folded = name.strip().casefold()
-    domains = packaged_laws().domains
+    domains = read_packaged_laws().domains
     if folded in domains:
         return folded
     return next((own for own, each in domains.items() if folded in each.aliases), name)

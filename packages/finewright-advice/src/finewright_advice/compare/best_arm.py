@@ -64,7 +64,7 @@ def _cheapest(equals: Sequence[Standing], best: Standing, power: Power) -> Recom
         (s for s in equals if s.cost_per_solved is not None),
         key=lambda s: (s.cost_per_solved or 0.0, ARMS.index(s.arm)),
     )
-    names = _joined([standing.arm for standing in equals])
+    names = _join_names([standing.arm for standing in equals])
     shown = (
         f"these rows show {100 * power.detectable:.0f} points and more"
         if power.detectable
@@ -89,5 +89,5 @@ def _cheapest(equals: Sequence[Standing], best: Standing, power: Power) -> Recom
     )
 
 
-def _joined(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"

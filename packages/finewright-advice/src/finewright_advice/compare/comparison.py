@@ -34,7 +34,7 @@ class Comparison:
         both = (self.systems[system], self.systems[against])
         return next(d for d in differences_of(*both, self.options) if d.metric == self.metric)
 
-    def ranked(self) -> list[str]:
+    def rank(self) -> list[str]:
         """The best first; of equals the one that was named first."""
         return sorted(self.systems, key=lambda name: -self.score(name).value)
 
@@ -51,10 +51,10 @@ def compare(
     found = {}
     for system in systems:
         answers = ask(system, row_set, settings, log, on_progress)
-        found[system.name] = answers.scored((metric,), settings.options)
+        found[system.name] = answers.score((metric,), settings.options)
     return Comparison(found, metric, settings.options)
 
 
-def worded(score: Score) -> str:
+def describe_score(score: Score) -> str:
     """`exact_match 90.0 % (70-97)`."""
     return f"{score.metric} {percent(score)}"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.compare.asking import RowAnswer, recorded
-from finewright.compare.local_model import LocalModel
-from finewright.data.gather import measured_share
+from finewright.compare.asking import RowAnswer, read_answers_of_samples
+from finewright.compare.local import LocalModel
+from finewright.data.gather import measure_held_out_share
 from finewright.errors import SpecError
 from finewright.evaluate.samples import parse_samples
 from finewright.evaluate.score import ScoreOptions, check_metrics, options_of
@@ -19,7 +19,7 @@ from finewright.rows.texts import draw_rows
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED, Sample
-from finewright.schema.load import LoadedSpec, changed
+from finewright.schema.load import LoadedSpec, change_spec
 from finewright.schema.nodes import Tree
 from finewright.schema.report import RunReport
 from finewright.schema.rows import Row, parse_rows
@@ -32,7 +32,7 @@ from finewright.store.rundir import RunDir, list_runs
 from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, spec_key
-from finewright.workbench.signals import goes_on, watched
+from finewright.workbench.signals import goes_on, watch_for_stop
 from finewright.workbench.systems import load_system
 from finewright.workbench.up import OnEvent, resume, up
 from finewright_advice.compare.comparison import Comparison, compare
@@ -76,7 +76,7 @@ class Contest:
         """Tell whoever watches what comes next."""
         self.on_event("contest", {"what": what})
 
-    def answered(self, system: str, data: str, done: int, total: int) -> None:
+    def report_answered(self, system: str, data: str, done: int, total: int) -> None:
         """Tell whoever watches how many rows a system has answered."""
         self.on_event("progress", {"system": system, "data": data, "done": done, "total": total})
 
@@ -142,7 +142,7 @@ def open_contest(
 
     Raises DataError, before it is made, for a model that cannot read the rows: they are too long for it, or
     its chat template refuses them."""
-    alone = changed(loaded, {}, without=_others(loaded))
+    alone = change_spec(loaded, {}, without=_others(loaded))
     key = digest(spec_key(alone, input_digests(alone)), *parts)
     folder = root / f"{kind}-{loaded.spec.name}-{key[:8]}"
     if not list_runs(folder / "runs"):
@@ -167,9 +167,9 @@ def _unreadable(loaded: LoadedSpec) -> list[Problem]:
     ]
 
 
-def varied(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> LoadedSpec:
+def vary_spec(contest: Contest, values: Mapping[str, Tree], *, where: str = "") -> LoadedSpec:
     """The contest's spec as that of one run, with these values at dotted keys. Raises SpecError."""
-    return changed(contest.loaded, values, without=_others(contest.loaded), where=where)
+    return change_spec(contest.loaded, values, without=_others(contest.loaded), where=where)
 
 
 def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None) -> ContestRun:
@@ -190,7 +190,7 @@ def development(contest: Contest, entries: Sequence[ContestRun]) -> Comparison:
     spec = contest.loaded.spec.evaluate.model_copy(update={"metrics": contest.metrics})
     log = AnswersLog(contest.folder / "answers.jsonl", RowAnswer)
     row_set = RowSet(DEVELOPMENT, rows)
-    with watched(contest.answered) as watch:
+    with watch_for_stop(contest.report_answered) as watch:
         return compare(systems, row_set, settings_of(spec), contest.metric, log, watch)
 
 
@@ -198,7 +198,7 @@ def development_rows(contest: Contest, entry: ContestRun) -> list[Row]:
     """The rows that choose: those held out of training, or as many of them as the spec says, drawn."""
     path = entry.run.root / "data" / "eval.jsonl"
     with os_errors(path):
-        rows = measured_share(parse_rows(path.read_text(encoding="utf-8"))).rows
+        rows = measure_held_out_share(parse_rows(path.read_text(encoding="utf-8"))).rows
     if not rows:
         raise SpecError(
             f"{contest.loaded.path}: data.eval_fraction: no row that it holds out says what is expected",
@@ -216,7 +216,7 @@ class HeldOut(NamedTuple):
     systems: Comparison
 
 
-def held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
+def measure_held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
     """The run's tuned model, called by this name, its base and a bag of words; the run's evaluate stage is
     run where it has not been yet."""
     with goes_on():
@@ -229,7 +229,9 @@ def held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
     untuned = f"{name} untuned"
     names = {TUNED: name, BASE: untuned, BASE_WITH_LABELS: untuned, LINEAR: LINEAR}
     scored = {
-        system: recorded(names[system], HELD_OUT, answers).scored(contest.metrics, contest.options)
+        system: read_answers_of_samples(names[system], HELD_OUT, answers).score(
+            contest.metrics, contest.options
+        )
         for system, answers in samples.items()
         if len(answers) == len(samples[TUNED])
     }

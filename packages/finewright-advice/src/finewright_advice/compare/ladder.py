@@ -12,7 +12,7 @@ from finewright.evaluate.score import ScoreOptions
 from finewright.judge.statistics import holm, sign_flip
 from finewright.report.cells import p_words, points
 from finewright.schema.evaluate import Difference, Score
-from finewright_advice.compare.comparison import Comparison, worded
+from finewright_advice.compare.comparison import Comparison, describe_score
 from finewright_advice.schema.bakeoff_report import Duel
 
 
@@ -65,7 +65,7 @@ def fates(rung: Comparison, eta: int) -> list[Fate]:
 
     Shown means that the whole paired interval of the difference lies below 0; it is not corrected for the
     number of systems, as a good one that is dropped by chance costs more than one that goes on."""
-    ranked = rung.ranked()
+    ranked = rung.rank()
     best, num_sure = ranked[0], math.ceil(len(ranked) / eta)
     found = []
     for rank, name in enumerate(ranked):
@@ -78,7 +78,7 @@ def fates(rung: Comparison, eta: int) -> list[Fate]:
 
 def duels(last: Comparison) -> list[Duel]:
     """The best system against each other one, in the order of their scores."""
-    best, *others = last.ranked()
+    best, *others = last.rank()
     found = [last.difference(best, other) for other in others]
     adjusted = holm([difference.p_value for difference in found])
     return [
@@ -96,15 +96,17 @@ def verdict(
     the paired differences); of those that are as fast, the one with the fewest parameters."""
     if not found:
         said = f"{best.system} wins: every other model was worse on the development rows"
-        return LadderVerdict(best.system, best.system, f"{said}. It scores {worded(best)}.")
+        return LadderVerdict(best.system, best.system, f"{said}. It scores {describe_score(best)}.")
     if all(duel.is_significant for duel in found):
         nearest = min(found, key=lambda duel: duel.difference.value)
-        said = f"{best.system} wins: {worded(best)}, {_gap(nearest)}."
+        said = f"{best.system} wins: {describe_score(best)}, {_gap(nearest)}."
         return LadderVerdict(best.system, best.system, said)
-    return _undecided(best, [duel for duel in found if not duel.is_significant], burdens, options)
+    return _settle_by_cost(
+        best, [duel for duel in found if not duel.is_significant], burdens, options
+    )
 
 
-def _undecided(
+def _settle_by_cost(
     best: Score, alike: Sequence[Duel], burdens: Mapping[str, Burden], options: ScoreOptions
 ) -> LadderVerdict:
     names = [best.system, *(duel.difference.against for duel in alike)]

@@ -26,19 +26,21 @@ class Timing(NamedTuple):
     tokens: int
 
 
-def timed(
+def time_requests(
     lm: LM, chat: Chat, requests: Sequence[Prepare], *, max_new_tokens: int, clock: Clock
 ) -> Iterator[Timing]:
     """Answer each request greedily by itself, and say how long it took; the first is asked once before,
     untimed. Loading the model is not in it."""
     lm.model.eval()
     for number, prepare in enumerate((requests[0], *requests)):
-        found = _timed(lm, chat, prepare, max_new_tokens, clock)
+        found = _time_request(lm, chat, prepare, max_new_tokens, clock)
         if number:
             yield found
 
 
-def _timed(lm: LM, chat: Chat, prepare: Prepare, max_new_tokens: int, clock: Clock) -> Timing:
+def _time_request(
+    lm: LM, chat: Chat, prepare: Prepare, max_new_tokens: int, clock: Clock
+) -> Timing:
     """An answer without a token has its first token at its end."""
     start = clock()
     question = prepare()

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
-from finewright.compare.local_model import LocalModel
+from finewright.compare.local import LocalModel
 from finewright.evaluate.answers import question_of
 from finewright.lm.runtime import watch_others
 from finewright.schema.common import Model
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswerKey, AnswersLog
 from finewright.store.keys import digest
-from finewright_advice.compare.latency import Prepare, Timing, timed
+from finewright_advice.compare.latency import Prepare, Timing, time_requests
 
 _TURNS = 3
 """In so many parts the rows are timed, and each second time from the last system to the first."""
@@ -46,7 +46,7 @@ def time_in_turns(
             of = keys[system.name]
             missing = [i for i in places if of[i] not in log]
             if missing:
-                found = _timed(system, [rows[i] for i in missing], max_new_tokens)
+                found = _time_answers(system, [rows[i] for i in missing], max_new_tokens)
                 log.add(zip((of[i] for i in missing), found, strict=True))
                 on_turn(system.name, sum(key in log for key in of), len(rows))
     return {name: [log[key] for key in of] for name, of in keys.items()}
@@ -58,7 +58,9 @@ def cores_others_used(found: Sequence[TimedAnswer]) -> float:
     return round(sum(each.cores_others_used * each.timing.whole for each in found) / whole, 2)
 
 
-def _timed(system: LocalModel, rows: Sequence[Row], max_new_tokens: int) -> Iterator[TimedAnswer]:
+def _time_answers(
+    system: LocalModel, rows: Sequence[Row], max_new_tokens: int
+) -> Iterator[TimedAnswer]:
     model = system.load()
     chat = model.chat
 
@@ -67,6 +69,8 @@ def _timed(system: LocalModel, rows: Sequence[Row], max_new_tokens: int) -> Iter
 
     requests = [request(row) for row in rows]
     used = watch_others()
-    found = list(timed(model.lm, chat, requests, max_new_tokens=max_new_tokens, clock=perf_counter))
+    found = list(
+        time_requests(model.lm, chat, requests, max_new_tokens=max_new_tokens, clock=perf_counter)
+    )
     others = used()
     return (TimedAnswer(timing=timing, cores_others_used=others) for timing in found)

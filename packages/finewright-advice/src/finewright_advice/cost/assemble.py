@@ -1,4 +1,6 @@
-"""From jobs and a price catalog to the report. Pure: nothing is read and nothing is measured here."""
+"""From jobs and a price catalog to the report. Pure: nothing is read and nothing is measured here.
+
+The same run at a host that asks by the million tokens: what it costs, and how it is served."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +17,17 @@ from finewright.estimate.freshness import (
     freshness,
 )
 from finewright.report.cells import apart
-from finewright.schema.catalog import Machine, PriceCatalog
+from finewright.schema.catalog import HostedTuning, Machine, PriceCatalog
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
     CandidateCost,
     CostReport,
+    HostedEstimate,
     MachineEstimate,
     MemoryEstimate,
+    Range,
 )
 from finewright_advice.cost.elsewhere import framework_named, load_elsewhere, needs_elsewhere
-from finewright_advice.cost.hosted import hosted
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.machines import machines, several
 from finewright_advice.cost.needs import formula
@@ -57,7 +60,7 @@ class CostQuestion:
 
 def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostReport:
     """The whole answer. Raises DataError for a provider, a GPU or a tier that the catalog does not know."""
-    rows = _considered(question.spec, catalog)
+    rows = _list_considered(question.spec, catalog)
     candidates = [_candidate(question, job, catalog, rows, today) for job in question.jobs]
     residuals = [line for found in question.found.values() for line in found.residuals]
     horizon = question.spec.horizon_days
@@ -66,15 +69,15 @@ def report(question: CostQuestion, catalog: PriceCatalog, today: date) -> CostRe
     return CostReport(
         name=question.name,
         candidates=tuple(candidates),
-        prices=_seen(rows, catalog),
+        prices=_describe_days(rows, catalog),
         residuals=tuple(dict.fromkeys(residuals)),
         deadlines=tuple(ends),
         framework=elsewhere.does(load_elsewhere(question.jobs[0])) if elsewhere else "",
-        problems=(*_aged(rows, today), *_problems(question, candidates)),
+        problems=(*_warn_of_aged(rows, today), *_problems(question, candidates)),
     )
 
 
-def _considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
+def _list_considered(spec: CostSpec, catalog: PriceCatalog) -> list[Machine]:
     for tier in spec.tiers:
         check_tier(catalog, tier)
     gpus = {gpu_named(catalog, name).name for name in spec.gpus}
@@ -115,11 +118,11 @@ def _candidate(
         if any(row.fits == "yes" for row in table)
         else tuple(several(job, catalog, elsewhere)),
         truths=() if elsewhere else tuple(truths(job)),
-        hosted=tuple(hosted(job, catalog, work.tokens, question.spec.providers, today)),
+        hosted=tuple(estimate_hosted(job, catalog, work.tokens, question.spec.providers, today)),
     )
 
 
-def _seen(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
+def _describe_days(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
     days = sorted(row.observed_at for row in rows)
     if not days:
         return "no machine of the catalog is asked for"
@@ -127,7 +130,7 @@ def _seen(rows: Sequence[Machine], catalog: PriceCatalog) -> str:
     return f"prices {digest(catalog)}, seen {days[0]}{between}"
 
 
-def _aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
+def _warn_of_aged(rows: Sequence[Machine], today: date) -> Iterator[Problem]:
     """A line for the stale ones and one for the aging ones, with the providers whose rows they are."""
     for level, what in AGED.items():
         old = [row for row in rows if freshness(row.observed_at, today).level == level]
@@ -195,3 +198,35 @@ def _over_budget(spec: CostSpec, candidate: CandidateCost) -> Iterator[Problem]:
             f" ${wanted}, over ${budget}",
             hint="fewer epochs, fewer seeds or a smaller base model",
         )
+
+
+def estimate_hosted(
+    job: TrainingJob, catalog: PriceCatalog, tokens: Range, providers: Sequence[str], today: date
+) -> Iterator[HostedEstimate]:
+    """A row for each host that trains such open models by the job's method and adapter today, the cheapest
+    first.
+
+    Of the `providers` alone, where some are named. Most rows know the models by their size alone: whether a
+    host trains yours is for its own list to say."""
+    name, size, method = job.base_model, job.shape.parameters, job.train.method
+    adapter = "full" if job.train.adapter.type == "none" else job.train.adapter.type
+    found = [
+        HostedEstimate(
+            provider=row.provider,
+            model=row.model,
+            usd=row.run_usd(tokens),
+            served_by=row.served_by,
+            hosting_usd_per_hour=row.hosting_usd_per_hour,
+            note=_note(row),
+            observed_at=row.observed_at,
+        )
+        for row in catalog.tunings
+        if row.trains(name, size, method, today, adapter=adapter)
+        and (not providers or row.provider in providers)
+    ]
+    yield from sorted(found, key=lambda each: each.usd.median if each.usd else float("inf"))
+
+
+def _note(row: HostedTuning) -> str:
+    ends = f"no new job from {row.ends} on" if row.ends else ""
+    return "; ".join(filter(None, (row.note or row.method, ends)))

@@ -52,8 +52,8 @@ def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Leng
     """What becomes of rows that are too long is what training makes of them; None where none is left."""
     from finewright.lm.encode import encode_rows
 
-    texts = None if len(rows) <= _LONGEST + _STRATA * _DRAWN else _texts(rows, chat)
-    chosen = _chosen(texts, spec) if texts else _Chosen([*range(len(rows))], [], True)
+    texts = None if len(rows) <= _LONGEST + _STRATA * _DRAWN else _measure_texts(rows, chat)
+    chosen = _choose_texts(texts, spec) if texts else _Chosen([*range(len(rows))], [], True)
     places = sorted((*chosen.certain, *(i for stratum in chosen.strata for i in stratum.drawn)))
     read = [rows[i] for i in places]
     found = encode_rows(
@@ -65,15 +65,15 @@ def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Leng
     )
     counted = {
         places[i]: _length(example)
-        for example, i in zip(found.rows, _kept(found.rows, read), strict=True)
+        for example, i in zip(found.rows, _places_of_kept(found.rows, read), strict=True)
     }
     if not counted:
         return None
     if texts is None or len(places) == len(rows):
         return Lengths([*counted.values()], "counted", problems=found.problems)
-    fits = [_fitted(stratum, texts, counted) for stratum in chosen.strata]
+    fits = [_fit_stratum(stratum, texts, counted) for stratum in chosen.strata]
     fitted = [length for fit in fits for length in fit.lengths]
-    lengths = [*counted.values(), *_trained(fitted, spec)]
+    lengths = [*counted.values(), *_lengths_that_train(fitted, spec)]
     error = _WIDE * math.sqrt(sum(fit.variance for fit in fits))
     whose = "all that may be too long" if chosen.has_all_overlong else "the longest"
     part = f"by {len(places)} of {len(rows)} rows, {whose} among them: "
@@ -82,11 +82,11 @@ def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Leng
     return Lengths(lengths, "sampled", share, tuple(problems))
 
 
-def _texts(rows: Sequence[Row], chat: "Chat") -> list[Length | None]:
+def _measure_texts(rows: Sequence[Row], chat: "Chat") -> list[Length | None]:
     """Of each row what its text says; None of one that the template refuses."""
-    from finewright_advice.lm.bulk import token_ids
+    from finewright_advice.lm.microsteps import token_ids
 
-    written = [_written(row, chat) for row in rows]
+    written = [_render_texts(row, chat) for row in rows]
     ids = token_ids(chat, [text for texts in written for text in texts])
     return [
         _of_ids(row, [next(ids) for _ in texts]) for row, texts in zip(rows, written, strict=True)
@@ -97,30 +97,32 @@ def _of_ids(row: Row, sequences: Sequence[Sequence[int]]) -> Length | None:
     if not sequences:
         return None
     counts = [len(ids) for ids in sequences]
-    tokens, learned = sum(counts), _answered(row) / _BYTES
-    again = _shared(sequences) * (len(sequences) - 1) if len(sequences) > 1 else 0
+    tokens, learned = sum(counts), _count_learned_bytes(row) / _BYTES
+    again = _count_shared_tokens(sequences) * (len(sequences) - 1) if len(sequences) > 1 else 0
     return Length(tokens, max(counts), learned, tokens - again)
 
 
-def _answered(row: Row) -> int:
+def _count_learned_bytes(row: Row) -> int:
     """Bytes of what is learned, of both sides of a pair."""
     turns = (*row.messages, *(row.rejected or ()))
     learned = (m for m in turns if m["role"] == "assistant" and m.get("weight") != 0)
     return sum(len(content_of(message).encode()) for message in learned)
 
 
-def _shared(sequences: Sequence[Sequence[int]]) -> int:
+def _count_shared_tokens(sequences: Sequence[Sequence[int]]) -> int:
     """Tokens that all begin with."""
     return sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, zip(*sequences, strict=False)))
 
 
-def _written(row: Row, chat: "Chat") -> list["Rendered"]:
+def _render_texts(row: Row, chat: "Chat") -> list["Rendered"]:
     """The texts that it trains on; none where the template refuses it."""
     try:
         if row.is_prompt:
-            return [chat.shown(row.messages, row.tools, ask=True)]
+            return [chat.render_with_spellings(row.messages, row.tools, ask=True)]
         if row.rejected is not None:
-            return [chat.shown(side, row.tools) for side in (row.messages, row.rejected)]
+            return [
+                chat.render_with_spellings(side, row.tools) for side in (row.messages, row.rejected)
+            ]
         ends = row.answers_at if row.label is None else row.answers_at[-1:]
         return _sequences(chat, row, ends)
     except DataError:
@@ -130,17 +132,17 @@ def _written(row: Row, chat: "Chat") -> list["Rendered"]:
 def _sequences(chat: "Chat", row: Row, ends: Sequence[int]) -> list["Rendered"]:
     """The conversation through its last answer, and through each earlier one that is learned alone: the
     template writes it otherwise there, or the space that it begins with may join the token before."""
-    *earlier, last = (chat.shown(row.messages[: at + 1], row.tools) for at in ends)
+    *earlier, last = (chat.render_with_spellings(row.messages[: at + 1], row.tools) for at in ends)
     apart = []
     for at, text in zip(ends, earlier, strict=False):
-        prompt = chat.shown(row.messages[:at], row.tools, ask=True).text
+        prompt = chat.render_with_spellings(row.messages[:at], row.tools, ask=True).text
         is_written_so = last.text.startswith(text.text.rstrip())
         if not is_written_so or last.text[len(prompt) : len(prompt) + 1].isspace():
             apart.append(text)
     return [*apart, last]
 
 
-def _chosen(texts: Sequence[Length | None], spec: TrainSettings) -> _Chosen:
+def _choose_texts(texts: Sequence[Length | None], spec: TrainSettings) -> _Chosen:
     def size(i: int) -> float:
         text = texts[i]
         return math.inf if text is None else text.tokens
@@ -175,7 +177,7 @@ class _Fit(NamedTuple):
     variance: float
 
 
-def _fitted(
+def _fit_stratum(
     stratum: _Stratum, texts: Sequence[Length | None], counted: Mapping[int, Length]
 ) -> _Fit:
     """Each quantity as the text has it, and the mean of what those drawn have beyond that.
@@ -187,26 +189,26 @@ def _fitted(
         return _Fit(others, 0.0)
     beyond = [[c[k] - t[k] for t, c in pairs] for k in range(len(Length._fields))]
     means = [statistics.fmean(each) for each in beyond]
-    lengths = [_moved(other, Length(*means)) for other in others]
+    lengths = [_move_length(other, Length(*means)) for other in others]
     # One token in one row is added: that those drawn are all alike does not say that no other differs.
     squares = sum((b - means[-1]) ** 2 for b in beyond[-1]) + 1
     n, m = len(pairs), len(others)
     return _Fit(lengths, squares / max(1, n - 1) * m * m * (1 / n + 1 / m) if m else 0.0)
 
 
-def _moved(text: Length, by: Length) -> Length:
+def _move_length(text: Length, by: Length) -> Length:
     tokens, sequence, learned, run = (t + more for t, more in zip(text, by, strict=True))
     return Length(max(1.0, tokens), max(1.0, sequence), learned, max(1.0, run))
 
 
-def _trained(lengths: Sequence[Length], spec: TrainSettings) -> Iterator[Length]:
+def _lengths_that_train(lengths: Sequence[Length], spec: TrainSettings) -> Iterator[Length]:
     """Those that train by `on_overlong`."""
     for length in lengths:
         if length.sequence <= spec.max_length or spec.on_overlong == "truncate":
             yield length.cut(spec.max_length)
 
 
-def _kept(examples: Sequence["Example"], rows: Sequence[Row]) -> Iterator[int]:
+def _places_of_kept(examples: Sequence["Example"], rows: Sequence[Row]) -> Iterator[int]:
     """Of each example the place of its row: the next with its id, as several may have one."""
     place = -1
     for example in examples:
@@ -216,9 +218,9 @@ def _kept(examples: Sequence["Example"], rows: Sequence[Row]) -> Iterator[int]:
 
 
 def _length(example: "Example") -> Length:
-    from finewright.lm.example import shared_length
+    from finewright.lm.example import length_of_shared
 
-    again = (len(example.sequences) - 1) * shared_length(example.sequences)
+    again = (len(example.sequences) - 1) * length_of_shared(example.sequences)
     longest = max(sequence.num_tokens for sequence in example.sequences)
     run = example.num_tokens - again
     return Length(example.num_tokens, longest, example.num_trained, run)

@@ -34,7 +34,7 @@ def refuse_elsewhere(job: TrainingJob) -> None:
 
 def needs_elsewhere(job: TrainingJob, framework: Framework) -> MemoryEstimate:
     """What a process of it takes on a GPU."""
-    number = _number(job)
+    number = _bytes_of_weight(job)
     use = framework_memory(job.shape, load_elsewhere(job), framework)
     return estimate(use, "formula", gpu=True, number=number)
 
@@ -43,7 +43,7 @@ def hours_elsewhere(job: TrainingJob, framework: Framework, gpu: GPU) -> Range:
     """How long all its steps take there; rows of a batch are filled up to the longest."""
     load = load_elsewhere(job)
     work = job.work(load)
-    padded = load.tokens / max(1.0, _rows(job) * job.rows.mean)
+    padded = load.tokens / max(1.0, _count_rows(job) * job.rows.mean)
     tokens = Range(
         low=work.tokens.low, median=work.tokens.median * padded**0.5, high=work.tokens.high * padded
     )
@@ -53,9 +53,9 @@ def hours_elsewhere(job: TrainingJob, framework: Framework, gpu: GPU) -> Range:
 
 def load_elsewhere(job: TrainingJob) -> MemoryLoad:
     """A batch of the rows that a device takes at once, each filled up to the longest."""
-    tokens = _rows(job) * job.rows.longest
+    tokens = _count_rows(job) * job.rows.longest
     learned = max(1, round(tokens * job.rows.learned_share))
-    return replace(job.load(gpu=True, number=_number(job)), tokens=tokens, learned=learned)
+    return replace(job.load(gpu=True, number=_bytes_of_weight(job)), tokens=tokens, learned=learned)
 
 
 def notes_elsewhere(job: TrainingJob, gpu: GPU) -> Iterator[str]:
@@ -69,7 +69,7 @@ def framework_named(name: str) -> Framework | None:
     return FRAMEWORKS.get(name)
 
 
-def _rows(job: TrainingJob) -> int:
+def _count_rows(job: TrainingJob) -> int:
     """Rows that are held at once."""
     spec, longest = job.train, job.rows.longest
     if spec.micro_batch_tokens is not None:
@@ -79,5 +79,5 @@ def _rows(job: TrainingJob) -> int:
     return spec.batch_size
 
 
-def _number(job: TrainingJob) -> int:
+def _bytes_of_weight(job: TrainingJob) -> int:
     return _FLOAT32 if job.train.dtype == "fp32" else _HALF

@@ -22,6 +22,7 @@ from finewright.schema.cost import (
 from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
+from finewright.train.on_parent import with_rank_of_parent
 from finewright.train.rows import rows_for
 from finewright.workbench.past import Past, past_runs
 from finewright_advice.cost.assemble import CostQuestion, JobMeasurements, report
@@ -31,7 +32,7 @@ from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.machines import fit
 from finewright_advice.cost.mend import mend, options
 from finewright_advice.cost.model import Described, describe_model
-from finewright_advice.cost.needs import formula, measured
+from finewright_advice.cost.needs import estimate_from_peak, formula
 from finewright_advice.cost.rows import count
 from finewright_advice.cost.spec import CostSpec, FrameworkName
 from finewright_advice.estimate.time import PastRun, hours_at, past_speed
@@ -75,9 +76,8 @@ def cost(
         described = describe_model(name, loaded.path.parent)
         counted = count(rows, loaded.spec.train, described.base, loaded.spec)
         shape = shape_of(described.config, described.origin)
-        job = TrainingJob(
-            name, shape, loaded.spec.train, counted.rows, counted.steps, counted.tokens
-        )
+        train = with_rank_of_parent(loaded.spec.train, described.base)
+        job = TrainingJob(name, shape, train, counted.rows, counted.steps, counted.tokens)
         jobs.append(job)
         if framework_named(section.framework):
             refuse_elsewhere(job)
@@ -92,7 +92,7 @@ def cost(
         today,
     )
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes))
-    placed = tuple(map(loaded.placed, problems))
+    placed = tuple(map(loaded.locate, problems))
     return found_out.model_copy(update={"problems": placed})
 
 
@@ -107,7 +107,7 @@ def _section(loaded: LoadedSpec, framework: FrameworkName | None, *, of_steps: b
             f"--trace and --calibrate look at finewright's own steps, not at those of {elsewhere.name}",
             hint="leave them out, or leave the framework out",
         )
-    refuse([loaded.placed(problem) for problem in faults(section)])
+    refuse([loaded.locate(problem) for problem in faults(section)])
     return section
 
 
@@ -119,9 +119,9 @@ def _measurements(
     extra: list[MemoryEstimate] = []
     speed, tier = _past_speed(past)
     if trace:
-        extra += _traced(job, described, here)
+        extra += _trace_memory(job, described, here)
     if calibrate:
-        by_steps, speed = _calibrated(job, described, here)
+        by_steps, speed = _calibrate(job, described, here)
         extra, tier = [*extra, by_steps], "calibration"
     return JobMeasurements(
         memory=tuple(extra),
@@ -159,26 +159,24 @@ def _here(job: TrainingJob) -> _Here:
     return _Here(name, memory, gpu, number)
 
 
-def _traced(job: TrainingJob, described: Described, here: _Here) -> Iterator[MemoryEstimate]:
+def _trace_memory(job: TrainingJob, described: Described, here: _Here) -> Iterator[MemoryEstimate]:
     """The step on tensors without numbers: as a GPU would take it, and as this machine."""
     runtime.require_runtime()
-    from finewright_advice.cost.steps import traced_bytes
+    from finewright_advice.cost.steps import trace_bytes
 
     kinds = [(True, 2)] if here.gpu else [(True, 2), (False, here.number)]
     for gpu, number in kinds:
-        peak = traced_bytes(job, described.folder, gpu=gpu, number=number)
-        yield measured(job, peak, "trace", gpu=gpu, number=number)
+        peak = trace_bytes(job, described.folder, gpu=gpu, number=number)
+        yield estimate_from_peak(job, peak, "trace", gpu=gpu, number=number)
 
 
-def _calibrated(
-    job: TrainingJob, described: Described, here: _Here
-) -> tuple[MemoryEstimate, Range]:
+def _calibrate(job: TrainingJob, described: Described, here: _Here) -> tuple[MemoryEstimate, Range]:
     """Real steps: what two of the largest take, and how fast the run's own go."""
     runtime.require_runtime()
-    from finewright_advice.cost.steps import measured_here
+    from finewright_advice.cost.steps import measure_here
 
-    steps = measured_here(job, described)
-    found = measured(job, steps.tensors, "micro-steps", gpu=here.gpu, number=here.number)
+    steps = measure_here(job, described)
+    found = estimate_from_peak(job, steps.tensors, "micro-steps", gpu=here.gpu, number=here.number)
     process = steps.process / GIB
     around = Range(low=process, median=1.02 * process, high=1.1 * process)
     return found.model_copy(update={"process_gib": around}), steps.speed

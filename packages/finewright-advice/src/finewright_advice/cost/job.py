@@ -67,7 +67,7 @@ class TrainingJob:
         tokens, steps, each = self.tokens, self.steps, 0.0
         learned = self.rows.learned_share
         if isinstance(self.train, OnlineSettings):
-            tokens, steps = self._sampled_tokens(self.train), self.steps * self.train.uses
+            tokens, steps = self._count_sampled_tokens(self.train), self.steps * self.train.uses
             mean = replace(mean, longest=round(self.rows.mean + self.train.max_new_tokens))
             each = 2.0 * self.shape.computing * self.train.forwards_before / self.train.uses
             learned = 1.0
@@ -81,7 +81,7 @@ class TrainingJob:
 
     @property
     def samples(self) -> bool:
-        """Does it learn from answers that it makes itself?"""
+        """Whether it learns from answers that it makes itself."""
         return isinstance(self.train, OnlineSettings)
 
     def sampling(self, load: MemoryLoad) -> RolloutLoad | None:
@@ -100,7 +100,7 @@ class TrainingJob:
             weight_bytes=memory(self.shape, load).weights,
         )
 
-    def _sampled_tokens(self, spec: OnlineSettings) -> Range:
+    def _count_sampled_tokens(self, spec: OnlineSettings) -> Range:
         """Tokens that are learned from: each prompt once with all its answers, as often as they are used."""
         prompts = self.tokens.median / max(1.0, self.rows.mean)
         most = float(prompts * spec.num_generations * spec.max_new_tokens)

@@ -21,13 +21,13 @@ class Length(NamedTuple):
     learned: float
     run: float
 
-    def scaled(self, rate: float) -> "Length":
+    def scale(self, rate: float) -> "Length":
         """All of it at another rate."""
         return Length(*(rate * tokens for tokens in self))
 
     def cut(self, most: int) -> "Length":
         """With sequences of at most so many tokens."""
-        return self if self.sequence <= most else self.scaled(most / self.sequence)
+        return self if self.sequence <= most else self.scale(most / self.sequence)
 
 
 class Lengths(NamedTuple):
@@ -40,7 +40,7 @@ class Lengths(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def reckoned(row: Row) -> Length:
+def reckon_length(row: Row) -> Length:
     """By its characters and turns."""
     sides = [side for side in (row.messages, row.rejected) if side is not None]
     each = [_tokens_of(side) for side in sides]

@@ -17,12 +17,12 @@ from finewright_advice.cost.elsewhere import (
 )
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.mend import Option, mend, options
-from finewright_advice.cost.needs import formula, sharded, sharded_load
+from finewright_advice.cost.needs import estimate_sharded, formula, load_of_shard
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.estimate.frameworks import Framework, framework_memory
 from finewright_advice.estimate.money import exact, project, total, training_run, whole_terms
 from finewright_advice.estimate.rollouts import sampling_hours
-from finewright_advice.estimate.sharded import Spread, sharded_hours
+from finewright_advice.estimate.sharded import Spread, hours_of_shards
 from finewright_advice.estimate.time import hours_on, utilisation
 
 _BFLOAT16, _FLOAT32 = 2, 4
@@ -59,7 +59,9 @@ def machines(
     gpus = {gpu.name: gpu for gpu in catalog.gpus}
     names = sorted({row.gpu for row in rows})
     elsewhere = framework_named(spec.framework)
-    numbers = {name: _number(job, gpus[name], halves=elsewhere is not None) for name in names}
+    numbers = {
+        name: _bytes_of_number(job, gpus[name], halves=elsewhere is not None) for name in names
+    }
     counted = () if elsewhere else sorted(set(numbers.values()))
     mends = {n: options(job, gpu=True, number=n) for n in counted}
     if elsewhere:
@@ -72,7 +74,9 @@ def machines(
         for name, count in sorted(kinds)
     }
     found = [
-        _row(job, spec, row, spread.get((row.gpu, row.num_gpus), known[row.gpu]), bake_off)
+        _estimate_machine(
+            job, spec, row, spread.get((row.gpu, row.num_gpus), known[row.gpu]), bake_off
+        )
         for row in rows
     ]
     return sorted(found, key=_rank)
@@ -94,7 +98,9 @@ def _is_linked(gpu: GPU) -> bool:
 
 def _fewest(job: TrainingJob, gpu: GPU, framework: Framework | None) -> int:
     """How many of the GPU hold the job; 0 where no number does."""
-    needs = partial(sharded, job, number=_number(job, gpu, halves=False), framework=framework)
+    needs = partial(
+        estimate_sharded, job, number=_bytes_of_number(job, gpu, halves=False), framework=framework
+    )
     return next((n for n in _COUNTS if fit(needs(n).process_gib, gpu.memory_gib) == "yes"), 0)
 
 
@@ -105,7 +111,7 @@ def fit(needs: Range, memory_gib: float) -> Literal["yes", "tight", "no"]:
     return "tight" if needs.median <= memory_gib else "no"
 
 
-def _number(job: TrainingJob, gpu: GPU, *, halves: bool) -> int:
+def _bytes_of_number(job: TrainingJob, gpu: GPU, *, halves: bool) -> int:
     """Bytes of a number there; `halves`: in float16 where there is no bfloat16."""
     wide = job.train.dtype == "fp32" or (gpu.bf16_tflops is None and not halves)
     return _FLOAT32 if wide else _BFLOAT16
@@ -146,11 +152,11 @@ def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framew
     gpu = one.gpu
     if one.fits == "yes" or job.samples or not _may_spread(gpu, framework):
         return one
-    needs = sharded(job, count, number=number, framework=framework)
+    needs = estimate_sharded(job, count, number=number, framework=framework)
     fits = fit(needs.process_gib, gpu.memory_gib)
     if fits == "no":
         return one
-    load = sharded_load(job, count, number)
+    load = load_of_shard(job, count, number)
     weights = framework_memory(job.shape, load, framework).weights if framework else 0.0
     busy = max(
         1, min(count, job.rows.batch_tokens * job.train.gradient_accumulation // load.tokens)
@@ -160,13 +166,13 @@ def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framew
         count,
         needs,
         fits,
-        sharded_hours(job.shape, load, job.work(load), gpu, Spread(count, busy, weights)),
+        hours_of_shards(job.shape, load, job.work(load), gpu, Spread(count, busy, weights)),
         None,
         one.elsewhere,
     )
 
 
-def _row(
+def _estimate_machine(
     job: TrainingJob, spec: CostSpec, machine: Machine, on: _On, bake_off: int
 ) -> MachineEstimate:
     usd = None if on.hours is None or on.fits == "no" else training_run(machine, on.hours)

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.catalog.models import packaged_models
-from finewright.catalog.open_models import (
+from finewright.catalog.models import (
     CONFIG_IS_ENOUGH,
     OpenModel,
     open_model_named,
     open_models,
+    read_packaged_models,
 )
 from finewright.errors import ModelError
 from finewright.lm.hub import is_cached
+from finewright.lm.parents import find_named_run
 from finewright.lm.sources import LocalBase, config_here, locate, read_config
 from finewright.schema.aliases import close_choice
 from finewright.schema.common import Problem
@@ -46,16 +47,16 @@ def describe_model(name: str, root: Path) -> Described:
     if folder is not None:
         config = folder / "config.json"
         return Described(read_config(config), str(config), LocalBase(name, folder, "", "unknown"))
-    if row := _planned(name, root):
+    if row := _find_planned(name, root):
         what = f"{name} is not on this machine: its shape is the catalog's, seen {row.observed_at}"
         said = Problem(level="warning", message=f"{what}, and tokens are reckoned from characters")
         return Described(row.config, name, problems=(said,))
-    base = _located(name, root)
+    base = _locate(name, root)
     config = base.folder / "config.json"
     return Described(read_config(config), str(config), base)
 
 
-def _located(name: str, root: Path) -> LocalBase:
+def _locate(name: str, root: Path) -> LocalBase:
     """The model's folder. Of a name that is nobody's the error says which open models are planned with."""
     try:
         return locate(name, root)
@@ -65,9 +66,9 @@ def _located(name: str, root: Path) -> LocalBase:
         raise ModelError(f"{error}{near}", hint=hint) from None
 
 
-def _planned(name: str, root: Path) -> OpenModel | None:
+def _find_planned(name: str, root: Path) -> OpenModel | None:
     """The open model of that name, in any case, unless it is here."""
-    if name in packaged_models() or config_here(name, root) is not None or is_cached(name):
+    if name in read_packaged_models() or config_here(name, root) is not None or is_cached(name):
         return None
     return found[1] if (found := open_model_named(name)) else None
 
@@ -75,7 +76,7 @@ def _planned(name: str, root: Path) -> OpenModel | None:
 def _folder(name: str, root: Path) -> Path | None:
     path = Path(name).expanduser()
     path = path if path.is_absolute() else root / path
-    if not path.is_dir():
+    if not path.is_dir() or find_named_run(name, root):
         return None
     if not (path / "config.json").is_file():
         raise ModelError(

@@ -7,7 +7,7 @@ from finewright.schema.cost import MemoryEstimate, MemoryTerm, Range, Tier
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.estimate.frameworks import Framework, framework_memory
 from finewright_advice.estimate.memory import MemoryLoad, MemoryUse, memory
-from finewright_advice.estimate.sharded import sharded_memory
+from finewright_advice.estimate.sharded import memory_of_shard
 
 GIB = 2**30
 # How far each tier may be off in what comes and goes; see the tests and benchmarks/estimator.py. What is held
@@ -32,18 +32,18 @@ def formula(job: TrainingJob, *, gpu: bool, number: int = 2) -> MemoryEstimate:
     return estimate(found, "formula", gpu=gpu, number=number)
 
 
-def sharded(
+def estimate_sharded(
     job: TrainingJob, gpus: int, *, number: int = 2, framework: Framework | None = None
 ) -> MemoryEstimate:
     """The formula's estimate of each of so many GPUs that a run is spread over, with the weights as the
     framework holds them; see estimate/sharded.py."""
-    load = sharded_load(job, gpus, number)
+    load = load_of_shard(job, gpus, number)
     whole = framework_memory(job.shape, load, framework) if framework else None
-    found = sharded_memory(job.shape, load, gpus, whole)
+    found = memory_of_shard(job.shape, load, gpus, whole)
     return estimate(found, "formula", gpu=True, number=number)
 
 
-def sharded_load(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
+def load_of_shard(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
     """The micro-batch of one of so many GPUs: its part of the batch, at least a row, with checkpointing."""
     load = job.load(gpu=True, number=number)
     tokens = max(job.rows.longest, min(load.tokens, -(-job.rows.batch_tokens // gpus)))
@@ -51,7 +51,7 @@ def sharded_load(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
     return replace(load, tokens=tokens, learned=learned, lean=True)
 
 
-def measured(
+def estimate_from_peak(
     job: TrainingJob, peak: float, tier: Tier, *, gpu: bool, number: int
 ) -> MemoryEstimate:
     """The estimate of a better tier, which found this peak of the tensors in bytes."""

@@ -85,7 +85,7 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
             f"it would fit over several machines, by memory alone: {', '.join(cost.several)}; spread by FSDP"
             " with transformers and PEFT, and how long that takes is not estimated"
         )
-    hosted = [_hosted(row) for row in cost.hosted]
+    hosted = [_cells_of_hosted(row) for row in cost.hosted]
     yield Table(("trained at a host", "$ a run", "served", "seen"), hosted)
     yield lines(*(f"{row.provider}: {row.note}" for row in cost.hosted if row.note))
     yield lines(*(f"true here: {line}" for line in cost.truths))
@@ -112,7 +112,7 @@ def _machines(rows: Sequence[MachineEstimate]) -> Iterator[Block | None]:
         *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "$ a run"),
         "$ project",
     )
-    yield Table(header, [_row(row) for row in shown])
+    yield Table(header, [_cells_of_machine(row) for row in shown])
     yield lines(*_beside(rows, fitting, shown))
     mends = list(dict.fromkeys(_mend(row, row.mend) for row in rows if row.mend is not None))
     title = "What would fit, cheapest in speed first (by the formula)"
@@ -141,7 +141,7 @@ def _is_hopeless(row: MachineEstimate) -> bool:
     return row.fits == "no" and row.mend is None and not row.unusable
 
 
-def _row(row: MachineEstimate) -> tuple[str, ...]:
+def _cells_of_machine(row: MachineEstimate) -> tuple[str, ...]:
     return (
         row.machine,
         f"{row.provider}, {row.tier}",
@@ -154,7 +154,7 @@ def _row(row: MachineEstimate) -> tuple[str, ...]:
     )
 
 
-def _hosted(row: HostedEstimate) -> tuple[str, ...]:
+def _cells_of_hosted(row: HostedEstimate) -> tuple[str, ...]:
     price = row.hosting_usd_per_hour
     by = f"{row.served_by}, from ${price.low:g} an hour" if price else row.served_by
     usd = span(row.usd) if row.usd else "not found; enter your own"

@@ -16,7 +16,7 @@ from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 from finewright_advice.cost.by_tokenizer import by_tokenizer
 from finewright_advice.cost.job import Rows
-from finewright_advice.cost.lengths import CHARACTERS, Lengths, reckoned
+from finewright_advice.cost.lengths import CHARACTERS, Lengths, reckon_length
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -41,7 +41,7 @@ def count(
         raise DataError("there are no rows to train on, so there is nothing to estimate")
     chat = None if base is None else _chat_of(base, run)
     lengths = by_tokenizer(shaped.rows, spec, chat) if chat else None
-    return _counted(lengths or _by_characters(shaped.rows, spec), spec)
+    return _count_rows(lengths or _by_characters(shaped.rows, spec), spec)
 
 
 def _chat_of(base: LocalBase, run: RunSpec) -> "Chat | None":
@@ -60,10 +60,10 @@ def _chat_of(base: LocalBase, run: RunSpec) -> "Chat | None":
 
 def _by_characters(rows: Sequence[Row], spec: TrainSettings) -> Lengths:
     """Rows that are too long are reckoned as cut."""
-    return Lengths([reckoned(row).cut(spec.max_length) for row in rows], "from characters")
+    return Lengths([reckon_length(row).cut(spec.max_length) for row in rows], "from characters")
 
 
-def _counted(lengths: Lengths, spec: TrainSettings) -> CountedRows:
+def _count_rows(lengths: Lengths, spec: TrainSettings) -> CountedRows:
     tokens = [length.tokens for length in lengths.rows]
     batches = _batches(tokens, spec)
     steps, seen = _steps(spec, len(tokens), statistics.fmean(map(len, batches)))

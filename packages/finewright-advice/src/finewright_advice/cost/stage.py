@@ -1,6 +1,6 @@
 """The cost stage: before anything is trained, what it will take, kept beside what it then took."""
 
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.schema.rows import parse_rows
 from finewright.store.manifest import read_manifest
@@ -31,7 +31,9 @@ def run(context: StageContext) -> StageResult:
     section = context.spec.section("cost", CostSpec) or CostSpec()
     today = read_manifest(context.run).created.date()
     return StageResult(
-        report(CostQuestion(context.spec.name, jobs, section, found), packaged_prices(), today),
+        report(
+            CostQuestion(context.spec.name, jobs, section, found), read_packaged_prices(), today
+        ),
         (),
         (),
     )

@@ -11,11 +11,11 @@ from finewright.errors import ModelError, StageError
 from finewright.schema.cost import Range
 from finewright.schema.methods import OnlineSettings, SFTSpec
 from finewright.schema.train import Takes, TrainSettings
-from finewright.workbench.prepare import resolved_here
+from finewright.workbench.prepare import resolve_here
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.model import Described
 from finewright_advice.estimate.memory import MemoryLoad
-from finewright_advice.estimate.time import measured_speed
+from finewright_advice.estimate.time import speed_of_steps
 
 if TYPE_CHECKING:
     from finewright.lm.example import Example
@@ -37,7 +37,7 @@ class MeasuredSteps(NamedTuple):
     speed: Range
 
 
-def traced_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> int:
+def trace_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> int:
     """The most that the tensors of a step hold, by a trace of the step itself.
 
     Methods that sample answers are traced as they learn from answers that are there, by SFT's loss."""
@@ -49,7 +49,7 @@ def traced_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> i
     rows = largest_rows(job, load)
 
     def work(model: Model) -> Iterator[object]:
-        lm = _prepared(model, spec)
+        lm = _prepare_model(model, spec)
         yield None  # ready
         yield from trial_steps(lm, spec, rows)
 
@@ -61,7 +61,7 @@ def traced_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> i
     ).peak
 
 
-def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
+def measure_here(job: TrainingJob, described: Described) -> MeasuredSteps:
     """Two steps of the largest micro-batch, then about ten seconds of steps as the run will take them.
 
     Raises ModelError where the weights are not here, and StageError where memory does not suffice."""
@@ -77,7 +77,7 @@ def measured_here(job: TrainingJob, described: Described) -> MeasuredSteps:
         )
     assert described.base is not None  # it has a folder
     gpu = runtime.device().type == "cuda"
-    own, _ = resolved_here(job.train, described.base)
+    own, _ = resolve_here(job.train, described.base)
     load = job.load(gpu=gpu, number=2 if own.dtype == "bf16" else 4)
     spec = _for_steps(own, load)
     lm = load_for_training(described.base, spec)
@@ -110,7 +110,8 @@ def largest_rows(job: TrainingJob, load: MemoryLoad) -> list["Example"]:
     rng = random.Random(0)  # noqa: S311 - not a secret
     share = load.learned / load.tokens
     return [
-        _row(job.train.takes, length, share, number, rng) for number, length in enumerate(lengths)
+        _make_example(job.train.takes, length, share, number, rng)
+        for number, length in enumerate(lengths)
     ]
 
 
@@ -122,12 +123,14 @@ def usual_rows(job: TrainingJob) -> list["Example"]:
         max(4, round(rows.mean * (1 + spread * rng.uniform(-1, 1)))) for _ in range(_MOST_ROWS)
     ]
     return [
-        _row(job.train.takes, length, rows.learned_share, number, rng)
+        _make_example(job.train.takes, length, rows.learned_share, number, rng)
         for number, length in enumerate(lengths)
     ]
 
 
-def _row(takes: Takes, length: int, share: float, number: int, rng: random.Random) -> "Example":
+def _make_example(
+    takes: Takes, length: int, share: float, number: int, rng: random.Random
+) -> "Example":
     from finewright.lm.example import EncodedRow, Example
 
     sides = 2 if takes == "pairs" else 1
@@ -142,7 +145,7 @@ def _row(takes: Takes, length: int, share: float, number: int, rng: random.Rando
     return Example(sequences, label=bool(number % 2) if takes == "judged answers" else None)
 
 
-def _prepared(model: Model, spec: TrainSettings) -> "LM":
+def _prepare_model(model: Model, spec: TrainSettings) -> "LM":
     from finewright.lm.adapters.kinds import add_adapter
     from finewright.lm.model import LM
     from finewright_advice.lm.trace import packs_end_to_end
@@ -166,4 +169,4 @@ def _speed(lm: "LM", spec: TrainSettings, rows: Sequence["Example"]) -> Range:
         seconds.append(step.seconds)
         if time.perf_counter() - started >= SECONDS:
             break
-    return measured_speed(tokens, seconds)
+    return speed_of_steps(tokens, seconds)

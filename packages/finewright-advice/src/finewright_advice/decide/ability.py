@@ -13,10 +13,10 @@ from functools import cache
 from statistics import linear_regression, stdev
 from typing import NamedTuple
 
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models
 from finewright.estimate.families import shape_of
 from finewright.schema.cost import Range
-from finewright_advice.catalog.capability import Capability, packaged_capabilities
+from finewright_advice.catalog.advice import Capability, read_packaged_capabilities
 from finewright_advice.decide.results import AdviceSource
 
 WIDTH = 10.0
@@ -55,7 +55,7 @@ def ability_of(name: str, task: str, parameters: int | None = None) -> Ability:
     """A model's ability by its name, and by its number of parameters where no row has more.
 
     An API's name for an open model is the open model's: the last part of a path, in any case."""
-    row = _row(name)
+    row = _find_capability(name)
     if row is None or (row.score is None and row.mmlu_pro is None):
         if parameters is None:
             why = f"unknown: nothing published of {name} is in the catalog"
@@ -71,14 +71,14 @@ def ability_of(name: str, task: str, parameters: int | None = None) -> Ability:
         return Ability(
             _around(row.score, row.plus_minus), f"score {row.score:g} of {row.results} results"
         )
-    level = _equated(rank, packaged_capabilities().ranked[kind])
+    level = _equate(rank, read_packaged_capabilities().ranked[kind])
     error = row.plus_minus + _RANK_ERROR
     return Ability(_around(level, error), f"place {rank} of its kind in {kind}: {level:.0f}")
 
 
 def source_of(name: str) -> AdviceSource | None:
     """Who says how able a model is, and when it was read there."""
-    row = _row(name)
+    row = _find_capability(name)
     if row is None:
         return None
     return AdviceSource(name=f"Ability: {name}", reference=row.source, observed_at=row.observed_at)
@@ -86,12 +86,12 @@ def source_of(name: str) -> AdviceSource | None:
 
 def languages_of(name: str) -> tuple[str, ...] | None:
     """The languages that a model was made for; None: unknown."""
-    row = _row(name)
+    row = _find_capability(name)
     return row.languages if row else None
 
 
-def _row(name: str) -> Capability | None:
-    rows = packaged_capabilities().models
+def _find_capability(name: str) -> Capability | None:
+    rows = read_packaged_capabilities().models
     return rows.get(name) or _by_last_part().get(
         name.rpartition("/")[2].removeprefix("ft:").casefold()
     )
@@ -99,7 +99,7 @@ def _row(name: str) -> Capability | None:
 
 @cache
 def _by_last_part() -> Mapping[str, Capability]:
-    return {name.casefold(): row for name, row in packaged_capabilities().models.items()}
+    return {name.casefold(): row for name, row in read_packaged_capabilities().models.items()}
 
 
 def _rank(row: Capability, task: str) -> tuple[int | None, str]:
@@ -112,7 +112,7 @@ def _around(middle: float, error: float) -> Range:
     return Range(low=middle - error, median=middle, high=middle + error)
 
 
-def _equated(rank: int, of: int) -> float:
+def _equate(rank: int, of: int) -> float:
     """The score below which as large a share of all models stays as does of this kind."""
     share = 1 - rank / of
     shares, scores = _curve()
@@ -126,20 +126,20 @@ def _equated(rank: int, of: int) -> float:
 @cache
 def _curve() -> tuple[Sequence[float], Sequence[float]]:
     """Shares of all models that stay below a score, and the scores, both rising."""
-    known = packaged_capabilities().curve
+    known = read_packaged_capabilities().curve
     return tuple(share for share, _ in known), tuple(score for _, score in known)
 
 
 @cache
 def _by_mmlu_pro() -> _Line:
-    rows = packaged_capabilities().models.values()
-    return _fitted([(r.mmlu_pro, r.score) for r in rows if r.mmlu_pro and r.score])
+    rows = read_packaged_capabilities().models.values()
+    return _fit_line([(r.mmlu_pro, r.score) for r in rows if r.mmlu_pro and r.score])
 
 
 @cache
 def _by_size() -> _Line:
-    rows = packaged_capabilities().models
-    return _fitted(
+    rows = read_packaged_capabilities().models
+    return _fit_line(
         [
             (math.log10(shape_of(model.config, name).parameters), score)
             for name, model in open_models().items()
@@ -148,7 +148,7 @@ def _by_size() -> _Line:
     )
 
 
-def _fitted(pairs: Sequence[tuple[float, float]]) -> _Line:
+def _fit_line(pairs: Sequence[tuple[float, float]]) -> _Line:
     xs, ys = zip(*pairs, strict=True)
     line = linear_regression(xs, ys)
     left = [y - line.slope * x - line.intercept for x, y in pairs]
@@ -158,7 +158,7 @@ def _fitted(pairs: Sequence[tuple[float, float]]) -> _Line:
 @cache
 def _anywhere() -> Range:
     """From the least to the most able of the models without weights of their own, evenly."""
-    rows = packaged_capabilities().models
+    rows = read_packaged_capabilities().models
     scores = sorted(
         row.score for name, row in rows.items() if row.score and name not in open_models()
     )

@@ -11,7 +11,7 @@ from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures, FiguresOf
-from finewright_advice.decide.case import Case, alone, assumed, middle, swings
+from finewright_advice.decide.case import Case, alone, list_assumptions, middle, swings
 from finewright_advice.decide.choice import (
     Candidates,
     ModelTrial,
@@ -22,16 +22,19 @@ from finewright_advice.decide.choice import (
     eligible,
     elsewhere,
     nearest,
+    ranking,
+    score,
     shortlist,
-    shown,
-    tried,
+    show_models,
+    try_models,
+    weights_of,
     worth,
 )
 from finewright_advice.decide.criteria import Utilities, quality_range, utilities
 from finewright_advice.decide.experiment import Field, next_experiment
+from finewright_advice.decide.facts import Ground
 from finewright_advice.decide.gates import Drop, drops, excesses, findings, remaining, uncertain
-from finewright_advice.decide.ground import Ground
-from finewright_advice.decide.ranking import ranking, score, weights_of
+from finewright_advice.decide.needs import with_room
 from finewright_advice.decide.results import (
     AdviceSource,
     ArmCost,
@@ -50,17 +53,16 @@ from finewright_advice.decide.sensitivity import (
     win_shares,
 )
 from finewright_advice.decide.spec import DecideSpec
-from finewright_advice.decide.unstated import with_room
 from finewright_advice.decide.volume import break_evens, curves
 from finewright_advice.decide.wording import (
     CLEAR,
     answer_of,
+    describe_first,
     licence_of,
+    list_unnamed,
     oftener,
     oftenest,
     reasons,
-    taken,
-    unnamed,
 )
 from finewright_advice.estimate.money import exact, product, total
 
@@ -90,10 +92,10 @@ class _Question:
         self.weights = weights_of(spec, self.advice)
         self.measured = dict(spec.measured_quality)
         base = middle(spec, self.advice)
-        self.tried = tried(base, adviser.candidates, self.trial)
+        self.tried = try_models(base, adviser.candidates, self.trial)
         if (wider := with_room(self.advice, spec, self.tried)) is not self.advice:
             self.advice, base = wider, middle(spec, wider)
-            self.tried = tried(base, adviser.candidates, self.trial)
+            self.tried = try_models(base, adviser.candidates, self.trial)
         self.base = replace(base, models=best(base, self.tried))
         self.short = [self.base.models, *shortlist(base, self.tried, self.base.models)]
         self.figures = self.figures_in(self.base)
@@ -104,11 +106,11 @@ class _Question:
         ground = self.ground(case)
         dropped = drops(ground)
         return {
-            arm: self.tried_with(case, arm, figures, dropped.get(arm, []))
+            arm: self.try_with(case, arm, figures, dropped.get(arm, []))
             for arm, figures in ground.figures.items()
         }
 
-    def tried_with(
+    def try_with(
         self, case: Case, arm: Arm, figures: Figures, dropped: Sequence[Drop]
     ) -> ModelTrial:
         """The model of an arm's figures there, and what drops it."""
@@ -194,7 +196,7 @@ class _Question:
         maybe = uncertain(certain, singly, lambda case: findings(self.ground(case)))
         arms = remaining(ground)
         shares = win_shares(self.weights, self.base, self.swings, self.standings_in)
-        ranked = self.ranked(shares, certain)
+        ranked = self.rank(shares, certain)
         moved = tornado(self.weights, _arm(ranked[0]), singly, self.best_in) if ranked else []
         verdict = _verdict(ranked)
         field = Field(self.base, self.figures, ranked, moved, verdict != "clear")
@@ -207,7 +209,7 @@ class _Question:
             answer=answer_of(ranked, shares.none) if ranked else self.nothing(certain),
             winner=ranked[0].arm if ranked else "",
             win_share=ranked[0].win_share if ranked else 0.0,
-            taken=taken(self.figures[_arm(ranked[0])], ranked[0]) if ranked else "",
+            taken=describe_first(self.figures[_arm(ranked[0])], ranked[0]) if ranked else "",
             better=better(self.base, self.tried, ranked[0].score if ranked else None),
             weights=self.weights,
             ranking=tuple(ranked),
@@ -220,7 +222,7 @@ class _Question:
             break_even=tuple(break_evens(self.base, self.figures, arms)),
             curves=tuple(curves(self.figures, [_arm(row) for row in ranked[:_CURVES]])),
             experiment=next_experiment(field),
-            assumptions=assumed(self.spec, self.advice),
+            assumptions=list_assumptions(self.spec, self.advice),
             sources=sources,
             facts=self.facts_used(ranked),
             win_shares={arm.name: shares.wins[arm] for arm in ARMS},
@@ -238,7 +240,7 @@ class _Question:
         said = f"; nearest is {near}" if near else ""
         return f"nothing is left: {', '.join(rules)} dropped every arm{said}"
 
-    def ranked(self, shares: Shares, found: Sequence[RuleFinding]) -> list[RankedArm]:
+    def rank(self, shares: Shares, found: Sequence[RuleFinding]) -> list[RankedArm]:
         """The arms in their order, each with what speaks for and against it."""
         utilities = self.utilities_in(self.base)
         return [
@@ -263,7 +265,7 @@ class _Question:
             arm = next(_arm(row) for row in ranked if row.host == host)
             if arm.is_language_model:
                 chosen = self.base.models[arm.name]
-                yield from shown(arm, self.tried[arm], chosen, self.quality)
+                yield from show_models(arm, self.tried[arm], chosen, self.quality)
 
     def cheaper(self, ranked: Sequence[RankedArm]) -> str:
         """The cheaper model that does the same as the first choice's, here or at the other host."""
@@ -346,7 +348,7 @@ class _Question:
             state=found.level,
         )
 
-    def aged(self, facts: FactsUsed, ranked: Sequence[RankedArm]) -> str:
+    def describe_age(self, facts: FactsUsed, ranked: Sequence[RankedArm]) -> str:
         """The oldest facts by name, and their age in words."""
         known = self.facts(self.weighty(ranked))
         oldest = [fact.name for fact in known if fact.observed_at == facts.oldest]
@@ -359,12 +361,12 @@ class _Question:
         found = []
         facts = self.facts_used(ranked)
         if facts.state not in (None, "fresh"):
-            found.append(_warning(self.aged(facts, ranked), RENEWAL))
+            found.append(_warning(self.describe_age(facts, ranked), RENEWAL))
         if not ranked:
             found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
         elif (best := oftenest(ranked)) != ranked[0]:
             found.append(_warning(oftener(ranked[0], best), "find out what is unknown"))
-        found += [_warning(*said) for said in unnamed(self.spec, ranked)]
+        found += [_warning(*said) for said in list_unnamed(self.spec, ranked)]
         return found
 
 

@@ -10,7 +10,7 @@ from finewright.schema.cost import Range
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import AdviceSource, Host
 from finewright_advice.estimate.money import MachineSteps, ScaleToZero
-from finewright_advice.schema.decide import Method
+from finewright_advice.schema.money import Method
 
 METHODS: tuple[Method, ...] = get_args(Method)
 HOSTS: tuple[Host, ...] = get_args(Host)

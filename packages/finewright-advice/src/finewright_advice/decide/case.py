@@ -148,14 +148,14 @@ class InputSwing(NamedTuple):
 
 def middle(spec: DecideSpec, advice: Advice) -> Case:
     """The spec with the middle of what each unknown is widened to; unknown claims are taken for false."""
-    return Case(**_values(spec, advice), **_fixed(spec))
+    return Case(**_values(spec, advice), **_fixes_of_spec(spec))
 
 
-def assumed(spec: DecideSpec, advice: Advice) -> dict[str, str]:
+def list_assumptions(spec: DecideSpec, advice: Advice) -> dict[str, str]:
     """Unknown input -> what was taken for it, in words."""
-    found = {key: _range_text(_widened(advice, key)) for key in _ranged()}
+    found = {key: _range_text(_range_of_unknown(advice, key)) for key in _keys_with_range()}
     for key, name in _LIMITS.items():
-        found[key] = f"a limit of {_range_text(_widened(advice, name))}"
+        found[key] = f"a limit of {_range_text(_range_of_unknown(advice, name))}"
     found |= dict.fromkeys(
         _CLAIMS, "false; true is tried, in a quarter of the draws in which it can be"
     )
@@ -171,7 +171,7 @@ def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]
     Unknown inputs take the ends they are widened to; known counts half and double, known degrees a step
     down and up, for who states them is not sure either. Known claims and choices stay."""
     stated = (key for key in _COUNTS_IF_STATED if not _unknown(spec, key) and getattr(base, key))
-    for key in (*_ranged(), *stated):
+    for key in (*_keys_with_range(), *stated):
         yield _number_swing(spec, base, key, advice)
     for key, low, high in _ends(advice):
         if _unknown(spec, key):
@@ -185,7 +185,7 @@ def swings(spec: DecideSpec, base: Case, advice: Advice) -> Iterator[InputSwing]
 def _ends(advice: Advice) -> Iterator[tuple[str, Any, Any]]:  # Any: fields of Case
     """What an unknown limit, claim or choice may be at its two ends."""
     for key, name in _LIMITS.items():
-        ends = _widened(advice, name)
+        ends = _range_of_unknown(advice, name)
         yield key, Aim(limit=ends.low), Aim(limit=ends.high)
     yield from ((key, False, True) for key in _CLAIMS)
     for key in _CHOICES:
@@ -223,7 +223,7 @@ _RULES = (_can_cite, _can_have_rights, _can_be_known)
 
 def alone(swing: InputSwing, base: Case) -> InputSwing | None:
     """The swing with each end that cannot be as the base has it; None where neither can be."""
-    now = _text(getattr(base, swing.key, ""))
+    now = _describe_value(getattr(base, swing.key, ""))
     if not goes_together(swing.low, base):
         swing = swing._replace(low=base, low_text=now)
     if not goes_together(swing.high, base):
@@ -231,7 +231,7 @@ def alone(swing: InputSwing, base: Case) -> InputSwing | None:
     return None if swing.low == base == swing.high else swing
 
 
-def joined(base: Case, changed: Mapping[str, Case]) -> Case:
+def join_cases(base: Case, changed: Mapping[str, Case]) -> Case:
     """The base with each named input as its own case has it."""
     points = {key: case.points[key] for key, case in changed.items() if key in case.points}
     values = {key: getattr(case, key) for key, case in changed.items() if key not in POINTS}
@@ -240,8 +240,8 @@ def joined(base: Case, changed: Mapping[str, Case]) -> Case:
 
 def _values(spec: DecideSpec, advice: Advice) -> dict[str, Any]:  # Any: fields of Case by name
     values: dict[str, Any] = {}
-    for key in _ranged():
-        values[key] = float(_or(getattr(spec, key), _widened(advice, key).median))
+    for key in _keys_with_range():
+        values[key] = float(_or(getattr(spec, key), _range_of_unknown(advice, key).median))
     for key in _CLAIMS:
         values[key] = getattr(spec, key) is True
     for key in _CHOICES:
@@ -249,11 +249,11 @@ def _values(spec: DecideSpec, advice: Advice) -> dict[str, Any]:  # Any: fields 
     for key in _CHOSEN:
         values[key] = getattr(spec, key)
     for key, name in _LIMITS.items():
-        values[key] = _aim(getattr(spec, key), _widened(advice, name))
+        values[key] = _aim(getattr(spec, key), _range_of_unknown(advice, name))
     return values
 
 
-def _fixed(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
+def _fixes_of_spec(spec: DecideSpec) -> dict[str, Any]:  # Any: fields of Case by name
     hardware = {UNKNOWN: None, "none": ()}.get(spec.hardware, spec.hardware)  # type: ignore[arg-type]
     stated = (key for key in DecideSpec.model_fields if getattr(spec, key) != UNKNOWN)
     return {
@@ -291,7 +291,7 @@ def _aim(given: Aim | float | str, widened: Range) -> Aim:
 def _number_swing(spec: DecideSpec, base: Case, key: str, advice: Advice) -> InputSwing:
     value = getattr(base, key)
     if _unknown(spec, key):
-        ends = _widened(advice, key)
+        ends = _range_of_unknown(advice, key)
         return _swing(key, base, ends.low, ends.high)
     if key in _DEGREES:
         return _swing(key, base, max(0.0, value - 1), min(3.0, value + 1), is_unknown=False)
@@ -307,14 +307,16 @@ def _swing(
     is_unknown: bool = True,  # Any: of the field
 ) -> InputSwing:
     low_case, high_case = (replace(base, **{key: value}) for value in (low, high))
-    return InputSwing(key, is_unknown, low_case, high_case, _text(low), _text(high))
+    return InputSwing(
+        key, is_unknown, low_case, high_case, _describe_value(low), _describe_value(high)
+    )
 
 
-def _ranged() -> tuple[str, ...]:
+def _keys_with_range() -> tuple[str, ...]:
     return (*_DEGREES, *_COUNTS)
 
 
-def _widened(advice: Advice, key: str) -> Range:
+def _range_of_unknown(advice: Advice, key: str) -> Range:
     found = getattr(advice.widened, key)
     assert isinstance(found, Range)
     return found
@@ -325,17 +327,18 @@ def _unknown(spec: DecideSpec, key: str) -> bool:
 
 
 def _range_text(value: Range) -> str:
-    return f"{_plain(value.median)}; {_plain(value.low)} to {_plain(value.high)} is tried"
+    median, low, high = map(_format_number, (value.median, value.low, value.high))
+    return f"{median}; {low} to {high} is tried"
 
 
-def _plain(value: float) -> str:
+def _format_number(value: float) -> str:
     """The number as people write it, never with an exponent where it is large."""
     return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.6g}"
 
 
-def _text(value: object) -> str:
+def _describe_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Aim):
-        return f"limit {_plain(value.limit)}"
-    return _plain(value) if isinstance(value, int | float) else str(value)
+        return f"limit {_format_number(value.limit)}"
+    return _format_number(value) if isinstance(value, int | float) else str(value)

@@ -10,7 +10,7 @@ from finewright.errors import FinewrightError
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import PriceCatalog
 from finewright_advice.catalog.advice import Advice
-from finewright_advice.catalog.laws import packaged_laws
+from finewright_advice.catalog.laws import read_packaged_laws
 from finewright_advice.decide.models import Resolve, read_base_model
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
 
@@ -41,7 +41,7 @@ def wrongs(spec: DecideSpec, known: KnownNames) -> list[Wrong]:
 
 
 def _domain(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
-    names = list(packaged_laws().domains)
+    names = list(read_packaged_laws().domains)
     if spec.domain not in (*names, UNKNOWN):
         near = close_choice(spec.domain, names) or f"; known are {', '.join(names)}"
         yield Wrong(("domain",), f"unknown domain {spec.domain!r}{near}")
@@ -50,18 +50,18 @@ def _domain(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
 def _hardware(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     for i, item in enumerate(spec.hardware if isinstance(spec.hardware, tuple) else ()):
         if isinstance(item, str):
-            yield from _refused(("hardware", i), partial(gpu_named, known.prices, item))
+            yield from _find_refusal(("hardware", i), partial(gpu_named, known.prices, item))
 
 
 def _models(spec: DecideSpec, known: KnownNames) -> Iterator[Wrong]:
     if spec.base_model != UNKNOWN:
         read = partial(read_base_model, spec.base_model, known.resolve, known.today)
-        yield from _refused(("base_model",), read)
+        yield from _find_refusal(("base_model",), read)
     if spec.api_model != UNKNOWN:
-        yield from _refused(("api_model",), partial(api_named, known.prices, spec.api_model))
+        yield from _find_refusal(("api_model",), partial(api_named, known.prices, spec.api_model))
 
 
-def _refused(loc: tuple[str | int, ...], claim: Callable[[], object]) -> Iterator[Wrong]:
+def _find_refusal(loc: tuple[str | int, ...], claim: Callable[[], object]) -> Iterator[Wrong]:
     try:
         claim()
     except FinewrightError as error:

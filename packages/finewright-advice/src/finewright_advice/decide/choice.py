@@ -2,7 +2,9 @@
 
 Every model is tried in every arm of its host; the one whose weighted sum is largest is taken, of those that
 no gate drops, that nobody switches off within the horizon, and of which something is published. A model that
-the spec states stays; the others are then told beside it."""
+the spec states stays; the others are then told beside it.
+
+The weighted sum, and the order that it gives."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +13,42 @@ from typing import NamedTuple
 
 from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
-from finewright_advice.decide.arms import WITH_MODEL, Arm, Figures
+from finewright_advice.catalog.advice import Advice
+from finewright_advice.decide.arms import ARMS, WITH_MODEL, Arm, Figures
 from finewright_advice.decide.case import Case
-from finewright_advice.decide.criteria import Utilities
-from finewright_advice.decide.ground import Excess
+from finewright_advice.decide.criteria import CRITERIA, Utilities
+from finewright_advice.decide.facts import Excess
 from finewright_advice.decide.results import ModelFigure
-from finewright_advice.decide.spec import UNKNOWN
+from finewright_advice.decide.spec import UNKNOWN, DecideSpec
+from finewright_advice.schema.money import Criterion
+
+
+class ScoredArm(NamedTuple):
+    """An arm and its weighted sum."""
+
+    arm: Arm
+    score: float
+
+
+def weights_of(spec: DecideSpec, advice: Advice) -> dict[Criterion, float]:
+    """The profile's weights with the user's own in their place, made to sum to 1."""
+    raw = {**advice.profiles[spec.profile].weights, **spec.weights}
+    whole = sum(raw.values())
+    return {name: raw[name] / whole for name in CRITERIA}
+
+
+def score(weights: Mapping[Criterion, float], utilities: Utilities) -> float:
+    """The sum of weight times utility."""
+    return sum(weights[name] * utilities[name] for name in CRITERIA)
+
+
+def ranking(
+    weights: Mapping[Criterion, float], utilities: Mapping[Arm, Utilities]
+) -> Sequence[ScoredArm]:
+    """The arms by score, the best first; equal scores by the order of the arms, simplest first."""
+    scored = [ScoredArm(arm, score(weights, utilities[arm])) for arm in ARMS if arm in utilities]
+    return sorted(scored, key=lambda item: -item.score)
+
 
 SAME = 0.01
 """Quality that no judge would tell apart."""
@@ -61,7 +93,7 @@ Trial = Callable[[Case], Mapping[Arm, ModelTrial]]
 """What every arm is worth in a case, dropped ones too."""
 
 
-def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[ModelTrial]]:
+def try_models(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[ModelTrial]]:
     """Every model in every arm of its host; a stated model is among them, by its own name."""
     apis, owns = _with(candidates.api, base.api_model), _with(candidates.own, base.base_model)
     found: dict[Arm, list[ModelTrial]] = {arm: [] for arm in WITH_MODEL}
@@ -78,14 +110,20 @@ def tried(base: Case, candidates: Candidates, trial: Trial) -> dict[Arm, list[Mo
 
 def best(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> dict[str, str]:
     """The model of each arm by the arm's name: the stated one, or else the best."""
-    return {arm.name: max(_allowed(base, arm, each), key=worth).model for arm, each in rows.items()}
+    return {
+        arm.name: max(_trials_allowed(base, arm, each), key=worth).model
+        for arm, each in rows.items()
+    }
 
 
 def nearest(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]]) -> str:
     """The arm and model that limits alone drop, and that is the least over them, in words: what to loosen
     first; empty where other rules drop all."""
     found = [
-        (arm, row) for arm, each in rows.items() for row in _allowed(base, arm, each) if row.over
+        (arm, row)
+        for arm, each in rows.items()
+        for row in _trials_allowed(base, arm, each)
+        if row.over
     ]
     if not found:
         return ""
@@ -99,7 +137,7 @@ def _farthest(row: ModelTrial) -> float:
     return max(over.times for over in row.over)
 
 
-def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
+def _trials_allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
     """The model that the spec states for the arm's host, or else all that were tried."""
     stated = base.api_model if arm.host == "api" else base.base_model
     if stated == UNKNOWN or not arm.is_language_model:
@@ -107,7 +145,7 @@ def _allowed(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTria
     return [row for row in rows if row.model == stated]
 
 
-def shown(
+def show_models(
     arm: Arm,
     rows: Sequence[ModelTrial],
     chosen: str,
@@ -143,7 +181,7 @@ def cheaper(rows: Sequence[ModelTrial], chosen: str, arm: Arm) -> str:
     return (
         f"a cheaper model does the same: {where} ({arm.name}) with quality {one} for"
         f" {number(least.figures.month_usd.median)} USD a month, {chosen} with {two} for"
-        f" {number(month)}{_lost(ours, least)}"
+        f" {number(month)}{_describe_loss(ours, least)}"
     )
 
 
@@ -154,7 +192,7 @@ def better(base: Case, rows: Mapping[Arm, Sequence[ModelTrial]], score: float | 
         (arm, row)
         for arm, each in rows.items()
         for row in each
-        if row not in _allowed(base, arm, each) and worth(row)[0] and worth(row)[3]
+        if row not in _trials_allowed(base, arm, each) and worth(row)[0] and worth(row)[3]
     ]
     if not others:
         return ""
@@ -177,7 +215,7 @@ def _of(rows: Sequence[ModelTrial], chosen: str) -> tuple[ModelTrial, list[Model
     return ours, [row for row in rows if not row.dropped and row.figures.is_published]
 
 
-def _lost(ours: ModelTrial, theirs: ModelTrial) -> str:
+def _describe_loss(ours: ModelTrial, theirs: ModelTrial) -> str:
     """What the other is worse by, criterion by criterion, and who else sees the data."""
     mine, others = ours.utilities, theirs.utilities
     worse = [
@@ -218,14 +256,17 @@ def shortlist(
     """For each arm the next best, the ablest and the cheapest model beside the one that is taken, as maps of
     all arms: what is looked at where an input is another."""
     found: list[dict[str, str]] = []
-    second = {arm.name: _second(_published(base, arm, each), taken) for arm, each in rows.items()}
+    second = {
+        arm.name: _second(_prefer_published(base, arm, each), taken) for arm, each in rows.items()
+    }
     found.append({**taken, **{name: model for name, model in second.items() if model}})
     for of in (
         lambda row: row.quality,
         lambda row: (row.quality > _SOME, -row.figures.month_usd.median),
     ):
         models = {
-            arm.name: max(_published(base, arm, each), key=of).model for arm, each in rows.items()
+            arm.name: max(_prefer_published(base, arm, each), key=of).model
+            for arm, each in rows.items()
         }
         if models != taken and models not in found:
             found.append(models)
@@ -238,9 +279,9 @@ def _second(rows: Sequence[ModelTrial], taken: Mapping[str, str]) -> str:
     return max(others, key=worth).model if others else ""
 
 
-def _published(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> Sequence[ModelTrial]:
+def _prefer_published(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> Sequence[ModelTrial]:
     """Those that may be taken where they are published and served at all, or else all that may be."""
-    may = _allowed(base, arm, rows)
+    may = _trials_allowed(base, arm, rows)
     return [r for r in may if r.figures.is_published and r.figures.is_held] or may
 
 
@@ -264,6 +305,6 @@ def worth(row: ModelTrial) -> tuple[int, int, float, int, float, float]:
 
 def eligible(base: Case, arm: Arm, rows: Sequence[ModelTrial]) -> list[ModelTrial]:
     """The models that may be taken in an arm whatever the weights are: none where a gate drops all."""
-    left = [row for row in _allowed(base, arm, rows) if not row.dropped]
+    left = [row for row in _trials_allowed(base, arm, rows) if not row.dropped]
     best = max((worth(row)[:4] for row in left), default=None)
     return [row for row in left if worth(row)[:4] == best]

@@ -37,12 +37,12 @@ def decide(options: DecideOptions, session: Session) -> BaseModel:
     from finewright_advice.decide.run import decide_file
 
     check_user_folder(options.prices)
-    spec = options.spec or _interviewed(session)
+    spec = options.spec or _interview(session)
     today = day_of(options.today, "--today ") or session.today
     return decide_file(spec, options.overrides, today=today, user_prices=own_folder(options.prices))
 
 
-def _interviewed(session: Session) -> Path:
+def _interview(session: Session) -> Path:
     """The spec that answers make."""
     from finewright_advice.decide.questions import QUESTIONS
     from finewright_advice.decide.run import ask
@@ -71,10 +71,10 @@ def _interviewed(session: Session) -> Path:
 
 def question_text(question: "InterviewQuestion", complaint: str) -> str:
     """The question with its reason, or what was wrong with the last answer, and what Enter stands for."""
-    from finewright_advice.catalog.advice import packaged_advice
-    from finewright_advice.decide.case import assumed
+    from finewright_advice.catalog.advice import read_packaged_advice
+    from finewright_advice.decide.case import list_assumptions
     from finewright_advice.decide.spec import DecideSpec
 
     text = complaint or question.text
-    taken = assumed(DecideSpec(), packaged_advice())[question.key]
+    taken = list_assumptions(DecideSpec(), read_packaged_advice())[question.key]
     return f"\n{text}\n  why: {question.why}\n  such as {question.example}; Enter: unknown ({taken}) > "

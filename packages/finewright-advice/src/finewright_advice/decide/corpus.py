@@ -44,7 +44,7 @@ class IndexCost(NamedTuple):
 NO_INDEX = IndexCost(NOTHING, NOTHING, NOTHING, NOTHING, "")
 
 
-def indexed(
+def cost_of_index(
     tokens: float, kind: str, taken: Mapping[str, Range], usd_per_gib_month: Range
 ) -> IndexCost:
     """An index over so many tokens of text, tables or scans."""

@@ -13,9 +13,9 @@ from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.ability import success
 from finewright_advice.decide.arms import Arm, Figures, Measure, figure_of, point_of
 from finewright_advice.decide.case import Case, Point
-from finewright_advice.decide.ground import PAIRS_NEEDED
+from finewright_advice.decide.facts import PAIRS_NEEDED
 from finewright_advice.decide.spec import Aim
-from finewright_advice.schema.decide import Criterion, Method
+from finewright_advice.schema.money import Criterion, Method
 
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 Utilities: TypeAlias = dict[Criterion, float]
@@ -77,7 +77,7 @@ def quality_of(
     if arm.method == "rule":
         return case.rule_share
     pairs = case.labelled_pairs if figures.pairs is None else figures.pairs
-    learned = _learned(case, arm, pairs, advice)
+    learned = _share_learned(case, arm, pairs, advice)
     behaviour = _behaviour(case, arm, advice, learned)
     prior = advice.priors[arm.method]
     left = case.knowledge_gap * (1 - case.at(_PRIOR_POINT[arm.method], prior.knowledge))
@@ -134,7 +134,7 @@ def labels_needed(case: Case, advice: Advice) -> float:
     return case.at("classifier_floor", advice.assumptions["classifier_floor"]) * case.labels / 2
 
 
-def _learned(case: Case, arm: Arm, pairs: float, advice: Advice) -> float:
+def _share_learned(case: Case, arm: Arm, pairs: float, advice: Advice) -> float:
     """How much of its gain training reaches, by the logarithm of the pairs: of a language model none at 50
     and all at 5,000; of a classifier from its first labels to 2,000, or to 100 for each label."""
     least, most = float(PAIRS_NEEDED), float(_PAIRS_AT_FULL)

@@ -8,7 +8,7 @@ from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import Experiment, RankedArm, Swing
 from finewright_advice.estimate.money import HOURS_A_MONTH, exact, product, total
-from finewright_advice.judge.power import DIFFERENCE, DISCORDANT, rows_needed
+from finewright_advice.judge.pairwise import DIFFERENCE, DISCORDANT, rows_needed
 
 _LOOKED_AT = 50
 # A share within 5 points at 95 %: 0.25 (1.96 / 0.05)^2.

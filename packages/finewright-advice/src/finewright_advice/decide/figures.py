@@ -16,13 +16,12 @@ from finewright_advice.decide import serving
 from finewright_advice.decide.ability import ability_of, languages_of
 from finewright_advice.decide.arms import ARMS, NOTHING, Arm, Figures, FiguresOf, Machines
 from finewright_advice.decide.case import Case
-from finewright_advice.decide.corpus import NO_INDEX, indexed
-from finewright_advice.decide.facts import Facts
-from finewright_advice.decide.market import Market, market_with, trust_of
-from finewright_advice.decide.misfits import AtHand, served_misfit, training_misfit
+from finewright_advice.decide.corpus import NO_INDEX, cost_of_index
+from finewright_advice.decide.facts import Facts, Market, market_with, trust_of
+from finewright_advice.decide.misfits import AtHand, explain_unserved, training_misfit
 from finewright_advice.decide.models import FOUR, Bits, OpenModelFacts
 from finewright_advice.decide.request import RequestShape
-from finewright_advice.decide.scale_to_zero import IdleMachine, Seating, scaled_to_zero
+from finewright_advice.decide.scale_to_zero import IdleMachine, Seating, seat_on_serverless
 from finewright_advice.decide.serving import Demand, Host, Need, Seat
 from finewright_advice.decide.sources import ability_source, sources_of
 from finewright_advice.decide.training import (
@@ -30,12 +29,12 @@ from finewright_advice.decide.training import (
     HostedRun,
     TrainingCost,
     closing_words,
+    describe_tuning_price,
     host_words,
     hosts_of,
     hours_of,
     run_at,
     training_host,
-    tuned_words,
     tuning_ends,
 )
 from finewright_advice.decide.without_model import without_model
@@ -79,12 +78,12 @@ class _Figuring:
     def __init__(self, facts: Facts, market: Market, seats: Seats, case: Case) -> None:
         self.facts, self.case, self.market, self.seats = facts, case, market, seats
         self.taken = facts.taken
-        self.own = serving.owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
+        self.own = serving.list_owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
         # On-premise with a machine that nobody named: what a like one would cost stands in for it.
         self.must_own = case.on_premise_only and case.hardware is not None
         self.rented = market.serving
         self.hosts = self.own if self.must_own else [*self.own, *market.serving]
-        self.index = indexed(case.corpus_tokens, case.documents, self.taken, facts.disk_usd)
+        self.index = cost_of_index(case.corpus_tokens, case.documents, self.taken, facts.disk_usd)
         self.request = RequestShape(case, self.taken, self.index.search_ms)
         minutes = facts.advice.labelling_minutes[case.task]
         self.work = WorkToDo(case, self.taken, minutes, self.index, self.request)
@@ -117,7 +116,7 @@ class _Figuring:
         index = self.index if arm.is_searched else NO_INDEX
         month = index.month_usd
         open_model = self.facts.open_model_of(api)
-        hosted = self._hosted(arm, api) if arm.is_tuned else None
+        hosted = self._host(arm, api) if arm.is_tuned else None
         run = (hosted and hosted.usd) or NOTHING
         request = self.request.at_api(api, arm, in_batches=in_batches)
         request = product(request, hosted.row.served_share if hosted else 1.0)
@@ -156,9 +155,9 @@ class _Figuring:
             ),
         )
 
-    def _hosted(self, arm: Arm, api: API) -> HostedRun | None:
+    def _host(self, arm: Arm, api: API) -> HostedRun | None:
         open_model = self.facts.open_model_of(api)
-        return run_at(self.facts, api, open_model, self.work.trained_tokens(arm))
+        return run_at(self.facts, api, open_model, self.work.count_trained_tokens(arm))
 
     def _context_of(self, api: API) -> int | None:
         """What an API's model reads at once: as its row says, or as the open model that it is."""
@@ -174,9 +173,9 @@ class _Figuring:
         if in_batches:
             yield f"in batches, within a day, at {api.batch_share:.0%} of the price"
         if arm.is_tuned:
-            yield from tuned_words(hosted)
+            yield from describe_tuning_price(hosted)
         if arm.method == "prompt+long-context":
-            share = self.request.cached_share(self.taken["cache_minutes"].median)
+            share = self.request.chance_of_cache(self.taken["cache_minutes"].median)
             yield f"{share:.0%} of the prompts found in the provider's cache"
 
     def _api_notes(
@@ -202,7 +201,7 @@ class _Figuring:
 
     def _own_in(self, bits: Bits, arm: Arm, trained: TrainingCost) -> Figures:
         model = self._model_of(arm)
-        seating = self._seated(model, self._need(arm), bits)
+        seating = self._find_seating(model, self._need(arm), bits)
         seat, machines_usd, answer, machines, idle = self._standing(seating)
         index = self.index if arm.is_searched else NO_INDEX
         month = total(machines_usd, index.month_usd)
@@ -264,7 +263,7 @@ class _Figuring:
                 f" together worth {pairs:,.0f}"
             )
 
-    def _seated(self, model: OpenModelFacts, need: Need, bits: Bits) -> Seating:
+    def _find_seating(self, model: OpenModelFacts, need: Need, bits: Bits) -> Seating:
         """Found once for all cases that ask for the same."""
         case = self.case
         wanted = (model.name, need, bits, case.requests_per_month, case.latency_p95_ms)
@@ -275,9 +274,9 @@ class _Figuring:
 
     def _seat(self, model: OpenModelFacts, need: Need, bits: Bits) -> Seating:
         demand = self._demand()
-        at_hand = serving.seated(model, need, self.hosts, demand, [bits])
+        at_hand = serving.seat_model(model, need, self.hosts, demand, [bits])
         # A dropped arm is told too what it would take, where anybody rents that out.
-        seat = at_hand or serving.seated(model, need, self.rented, demand, [bits])
+        seat = at_hand or serving.seat_model(model, need, self.rented, demand, [bits])
         if seat is None:
             return Seating(None, self._misfit(model, need), None, NOTHING)
         misfit = "" if at_hand else self._misfit(model, need)
@@ -290,7 +289,7 @@ class _Figuring:
         """A worker that scales to zero, where one may be rented and could cost less than a month's."""
         if seat.served.host.is_own or seat.num > 1 or self.case.on_premise_only:
             return None
-        return scaled_to_zero(model, need, self.market.workers, demand, self.taken, seat)
+        return seat_on_serverless(model, need, self.market.workers, demand, self.taken, seat)
 
     def _pays(self, idle: IdleMachine, seat: Seat) -> bool:
         """Whether scaling to zero costs less, and is not too slow to start."""
@@ -302,7 +301,7 @@ class _Figuring:
         if idle is not None:
             yield f"or on {idle.words}"
         if arm.is_tuned and not self.case.on_premise_only and self.case.data_class != "regulated":
-            hosts = list(hosts_of(self.facts, model, self.work.trained_tokens(arm)))
+            hosts = list(hosts_of(self.facts, model, self.work.count_trained_tokens(arm)))
             yield from filter(None, [host_words(hosts)])
         yield from self._more_words(arm)
 
@@ -349,11 +348,11 @@ class _Figuring:
 
     def _teaching(self, arm: Arm) -> Range:
         """What a teacher's answers cost."""
-        if not arm.is_trained or not self.work.taught():
+        if not arm.is_trained or not self.work.count_taught():
             return NOTHING
         api, in_batches = self._api_of(_TEACHER), self.request.may_wait
         each = self.request.at_api(api, _TEACHER, in_batches=in_batches)
-        return product(each, self.work.taught())
+        return product(each, self.work.count_taught())
 
     def _training(self, arm: Arm) -> TrainingCost:
         """A LoRA run on the cheapest machine that holds its step in 16 bits, or else in 4.
@@ -361,7 +360,7 @@ class _Figuring:
         Where none that may be taken does, what a rented one would cost is told with the misfit."""
         model, taken = self._model_of(arm), self.taken
         step = self.facts.step_of(model.name, self.request.prompt(arm) + self.case.tokens_out)
-        tokens = self.work.trained_tokens(arm)
+        tokens = self.work.count_trained_tokens(arm)
         there = self._at_hand(self.market.training)
         fit, other = (training_host(step, hosts) for hosts in (there.may, there.rented))
         misfit = "" if fit else training_misfit(model, step, there, other)
@@ -384,7 +383,7 @@ class _Figuring:
 
     def _misfit(self, model: OpenModelFacts, need: Need) -> str:
         there = self._at_hand(self.rented)
-        return served_misfit(model, need, there, self.case.requests_per_month)
+        return explain_unserved(model, need, there, self.case.requests_per_month)
 
 
 def _each(month: Range, case: Case) -> Range:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from finewright.report.cells import apart, number
 from finewright.schema.cost import Range
 from finewright_advice.catalog.advice import Advice
-from finewright_advice.catalog.laws import packaged_laws
+from finewright_advice.catalog.laws import read_packaged_laws
 from finewright_advice.decide import needs
 from finewright_advice.decide.arms import (
     ARMS,
@@ -27,16 +27,18 @@ from finewright_advice.decide.arms import (
     figure_of,
 )
 from finewright_advice.decide.case import Case, InputSwing
-from finewright_advice.decide.ground import (
+from finewright_advice.decide.facts import (
     PAIRS_COMFORTABLE,
     PAIRS_NEEDED,
     Excess,
     Gate,
     GateVerdict,
     Ground,
-    named,
+    arms_of,
+    duties,
+    in_words,
+    unknown,
 )
-from finewright_advice.decide.law import duties, in_words, unknown
 from finewright_advice.decide.results import RuleFinding
 
 SMALL_CORPUS_TOKENS = 200_000
@@ -146,7 +148,7 @@ def _on_premise(ground: Ground) -> Iterator[GateVerdict]:
 
 def _volatile(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
-    for arm in named("ft"):
+    for arm in arms_of("ft"):
         days = ground.figures[arm].update_days.median
         if case.knowledge_gap > 0 and case.fact_half_life_days < days:
             yield GateVerdict(
@@ -181,12 +183,12 @@ def _rights(ground: Ground) -> Iterator[GateVerdict]:
     )
     if case.knowledge_gap > 0:
         yield GateVerdict(
-            "dropped", named("ft"), f"{why}, so the knowledge must come through retrieval"
+            "dropped", arms_of("ft"), f"{why}, so the knowledge must come through retrieval"
         )
     if case.per_document_access:
         yield GateVerdict(
             "dropped",
-            named("prompt+long-context"),
+            arms_of("prompt+long-context"),
             "one prompt with all documents shows every user what only some may see",
         )
     yield GateVerdict(
@@ -216,7 +218,7 @@ def _corpus(ground: Ground) -> Iterator[GateVerdict]:
             cannot=True,
         )
         return
-    for arm in named("prompt+long-context"):
+    for arm in arms_of("prompt+long-context"):
         room = _SHARE_OF_CONTEXT * ground.figures[arm].context_tokens
         if tokens > room:
             whole, half = apart(tokens, room)
@@ -275,7 +277,7 @@ def _facts_by_training(ground: Ground) -> Iterator[GateVerdict]:
     if case.knowledge_gap >= _HIGH and case.behaviour_gap <= _LOW:
         yield GateVerdict(
             "warning",
-            named("ft"),
+            arms_of("ft"),
             "fine-tuning learns new facts slowly and makes up more of them once it has; measure it on"
             " questions whose facts were in no training row",
         )
@@ -311,7 +313,7 @@ def _tuning_at_api(arm: Arm, figures: Figures, today: date) -> Iterator[GateVerd
 
 def _law(ground: Ground) -> Iterator[GateVerdict]:
     """Each duty that holds; what is forbidden drops every arm."""
-    laws = packaged_laws()
+    laws = read_packaged_laws()
     kinds: dict[str, Sequence[Arm]] = {
         "all": (),
         "tuned": TUNED,

@@ -18,18 +18,18 @@ class AtHand(NamedTuple):
     must_own: bool
 
 
-def served_misfit(
+def explain_unserved(
     model: OpenModelFacts, need: Need, there: AtHand, requests_per_month: float
 ) -> str:
     """Why no machine at hand serves a model."""
-    takes = f"{model.name} takes {memory_gib(model.sizes, 4, need):,.1f} GiB, {_parts(model, need)}"
+    takes = f"{model.name} takes {memory_gib(model.sizes, 4, need):,.1f} GiB, {_describe_memory(model, need)}"
     if fits(model, need, there.may):
         whose = _names(there.may) if there.must_own else "what is for rent"
         return (
             f"{whose} cannot carry the busiest hour of {requests_per_month:,.0f} requests a month"
         )
     other = fits(model, need, there.rented)
-    where = _held_by(other.host if other else None, there.rented, False)
+    where = _name_host_that_fits(other.host if other else None, there.rented, False)
     if not there.must_own:
         return f"{takes}{where}"
     if not there.may:
@@ -37,7 +37,7 @@ def served_misfit(
     return f"{takes}, {_more_than(there.may, False)}{where}"
 
 
-def _parts(model: OpenModelFacts, need: Need) -> str:
+def _describe_memory(model: OpenModelFacts, need: Need) -> str:
     """Weights, the cache of documents that all requests share, and that of each request at once."""
     weights = memory_gib(model.sizes, 4, _NO_NEED)
     shared = (
@@ -69,7 +69,7 @@ def training_misfit(
         f"training {model.name}{rows} takes {step.gib(4):,.1f} GiB on one GPU{each}, with 4-bit"
         f" weights{experts}"
     )
-    where = _held_by(other, there.rented, True)
+    where = _name_host_that_fits(other, there.rented, True)
     if not there.must_own:
         return f"{takes}{where}"
     if not there.may:
@@ -77,7 +77,7 @@ def training_misfit(
     return f"nothing may leave your machines, and {takes}, {_more_than(there.may, True)}{where}"
 
 
-def _held_by(other: Host | None, rented: Sequence[Host], of_each_gpu: bool) -> str:
+def _name_host_that_fits(other: Host | None, rented: Sequence[Host], of_each_gpu: bool) -> str:
     if other is not None:
         return f"; a {other.name} holds it"
     most = max(rented, key=lambda host: _usable_gib(host, of_each_gpu), default=None)

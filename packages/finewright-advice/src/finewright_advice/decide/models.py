@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from finewright.catalog.open_models import CONFIG_IS_ENOUGH, open_model_named, open_models
+from finewright.catalog.models import CONFIG_IS_ENOUGH, open_model_named, open_models
 from finewright.errors import DataError
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import Experts, ModelShape
@@ -101,7 +101,7 @@ def sizes_of(shape: ModelShape, config: Mapping[str, Any] | None = None) -> Size
         experts=tuple(mixtures),
         window=float(window),
         windowed=windowed,
-        is_made_in_four=_quantised_by(config or {}) == "mxfp4",
+        is_made_in_four=_quantisation_of(config or {}) == "mxfp4",
     )
 
 
@@ -116,7 +116,7 @@ def _window(config: Mapping[str, Any]) -> tuple[int, float]:  # Any: free JSON
     return 0, 0.0
 
 
-def _quantised_by(config: Mapping[str, Any]) -> object:  # Any: free JSON
+def _quantisation_of(config: Mapping[str, Any]) -> object:  # Any: free JSON
     found = config.get("quantization_config")
     return found.get("quant_method") if isinstance(found, dict) else None
 
@@ -132,11 +132,11 @@ def _bytes(shape: ModelShape, count: int, experts: int, bits: Bits) -> float:
 def models_of(name: str, resolve: Resolve, today: date) -> Mapping[str, OpenModelFacts]:
     """Every open model of the catalog, and the one of the spec by the name that the spec has."""
     stated = {} if name == UNKNOWN else {name: read_base_model(name, resolve, today)}
-    return {**_catalogued(), **stated}
+    return {**_read_catalog(), **stated}
 
 
 @cache
-def _catalogued() -> Mapping[str, OpenModelFacts]:
+def _read_catalog() -> Mapping[str, OpenModelFacts]:
     return {
         name: _model(
             name,
@@ -153,7 +153,7 @@ def read_base_model(name: str, resolve: Resolve, today: date) -> OpenModelFacts:
 
     Raises DataError for a name that is neither, and ModelError for a config that no formula knows."""
     if known := open_model_named(name):
-        return _catalogued()[known[0]]
+        return _read_catalog()[known[0]]
     folder = resolve(name)
     if not folder.is_dir():
         near = close_choice(name, list(open_models())) or f"; known are {', '.join(open_models())}"

@@ -1,21 +1,41 @@
-"""Gates G13 to G19: what the work needs: no model at all, a strict form, a language, pairs, a licence."""
+"""Gates G13 to G19: what the work needs: no model at all, a strict form, a language, pairs, a licence.
+
+Limits that nobody stated: wide enough for the cheapest of the able ways, so that money still counts.
+
+By a limit that all exceed, 70,000 dollars a month would be worth as little as 2.8 million, and the dearest
+model would win by a hundredth of quality."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from finewright.catalog.licences import model_licence
+from finewright_advice.catalog.advice import Advice
 from finewright_advice.decide.arms import ARMS, AT_API, SELF_HOSTED, TRAINED, WITH_MODEL, Arm
 from finewright_advice.decide.case import Case
+from finewright_advice.decide.choice import ModelTrial
 from finewright_advice.decide.criteria import labels_needed, quality_of
-from finewright_advice.decide.ground import (
+from finewright_advice.decide.facts import (
     PAIRS_COMFORTABLE,
     Effect,
     GateVerdict,
     Ground,
-    named,
+    arms_of,
+    trust_of,
 )
-from finewright_advice.decide.market import trust_of
-from finewright_advice.decide.spec import UNKNOWN
+from finewright_advice.decide.spec import UNKNOWN, DecideSpec
+from finewright_advice.estimate.money import product
+
+_TIMES = 3.0
+"""How many times the cheapest a budget is taken to be at least: its own utility is two thirds."""
+
+
+_MOST_USD = 1e9
+"""What a spec may state at most."""
+
+
+_NEAR = 0.8
+"""Of the best quality: what is less able is cheap for another reason."""
+
 
 RULE_ENOUGH = 0.9
 _LISTED = 20
@@ -29,19 +49,19 @@ def no_model(ground: Ground) -> Iterator[GateVerdict]:
     case = ground.case
     if "rule_share" not in case.stated:
         why = "nobody said which share of the cases a fixed rule gets right (rule_share)"
-        yield GateVerdict("dropped", named("rule"), why, cannot=True)
+        yield GateVerdict("dropped", arms_of("rule"), why, cannot=True)
     elif case.rule_share < RULE_ENOUGH:
         why = f"a rule gets {case.rule_share:.0%} right, and is looked at from {RULE_ENOUGH:.0%} on"
-        yield GateVerdict("dropped", named("rule"), why)
-    floor, (classifier,) = labels_needed(case, ground.advice), named("classifier")
+        yield GateVerdict("dropped", arms_of("rule"), why)
+    floor, (classifier,) = labels_needed(case, ground.advice), arms_of("classifier")
     taught = ground.figures[classifier].pairs
     if case.task != "classify":
         why = "a classifier answers with one of a few labels: `task: classify`"
-        yield GateVerdict("dropped", named("classifier"), why, cannot=True)
+        yield GateVerdict("dropped", arms_of("classifier"), why, cannot=True)
     elif (pairs := taught or case.labelled_pairs) < floor:
         of = f" of {case.labels} labels" if "labels" in case.stated else ""
         why = f"{pairs:.0f} labelled cases{of}; a classifier starts at about {floor:.0f}"
-        yield GateVerdict("dropped", named("classifier"), why)
+        yield GateVerdict("dropped", arms_of("classifier"), why)
 
 
 def form(ground: Ground) -> Iterator[GateVerdict]:
@@ -151,3 +171,26 @@ def teacher(ground: Ground) -> Iterator[GateVerdict]:
     elif case.corpus_tokens and case.knowledge_gap:
         why = "pairs can be written from your documents by a model, and be checked: `finewright rag raft`"
         yield GateVerdict("advice", [], why)
+
+
+def with_room(
+    advice: Advice, spec: DecideSpec, tried: Mapping[Arm, Sequence[ModelTrial]]
+) -> Advice:
+    """The advice, whose ranges for unstated budgets are raised where their middle is below three times what
+    the cheapest of the able asks; the same where none is."""
+    rows = [row for each in tried.values() for row in each if not row.dropped]
+    if not rows:
+        return advice
+    best = max(row.quality for row in rows)
+    able = (row for row in rows if row.quality >= _NEAR * best)
+    cheapest = min(able, key=lambda row: row.figures.month_usd.median).figures
+    wider = advice.widened.model_copy()
+    for key, name, least in (
+        ("month_budget_usd", "month_limit_usd", cheapest.month_usd.median),
+        ("once_budget_usd", "once_limit_usd", cheapest.once_usd.median),
+    ):
+        usual = getattr(wider, name)
+        times = min(_TIMES * least / usual.median, _MOST_USD / usual.high)
+        if getattr(spec, key) == UNKNOWN and times > 1:
+            wider = wider.model_copy(update={name: product(usual, times)})
+    return advice if wider == advice.widened else advice.model_copy(update={"widened": wider})

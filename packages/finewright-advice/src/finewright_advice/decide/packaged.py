@@ -3,13 +3,16 @@
 from datetime import date
 
 from finewright.catalog.licences import licences
-from finewright.catalog.open_models import open_models
+from finewright.catalog.models import open_models
 from finewright.catalog.prices import digest
 from finewright.errors import DataError
 from finewright.schema.catalog import PriceCatalog
 from finewright.store.keys import digest as digest_of
-from finewright_advice.catalog.advice import Advice, packaged_advice
-from finewright_advice.catalog.capability import packaged_capabilities
+from finewright_advice.catalog.advice import (
+    Advice,
+    read_packaged_advice,
+    read_packaged_capabilities,
+)
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.check import KnownNames, wrongs
 from finewright_advice.decide.choice import Candidates
@@ -19,9 +22,9 @@ from finewright_advice.decide.models import Resolve, models_of
 from finewright_advice.decide.spec import DecideSpec
 
 
-def known_by(prices: PriceCatalog, resolve: Resolve, today: date) -> KnownNames:
+def collect_known_names(prices: PriceCatalog, resolve: Resolve, today: date) -> KnownNames:
     """What the names of a spec are looked up in."""
-    return KnownNames(packaged_advice(), prices, resolve, today)
+    return KnownNames(read_packaged_advice(), prices, resolve, today)
 
 
 def adviser_for(spec: DecideSpec, known: KnownNames) -> Adviser:
@@ -51,6 +54,6 @@ def _open() -> tuple[str, ...]:
 
 
 def _digest(advice: Advice, prices: PriceCatalog) -> str:
-    return digest_of(digest(prices), advice, open_models(), packaged_capabilities(), licences())[
-        :12
-    ]
+    return digest_of(
+        digest(prices), advice, open_models(), read_packaged_capabilities(), licences()
+    )[:12]

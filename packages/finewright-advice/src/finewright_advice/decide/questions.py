@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from finewright.catalog.prices import gpu_named, own_folder, prices
 from finewright.errors import DataError
 from finewright.schema.amounts import number_of
-from finewright_advice.catalog.laws import packaged_laws
+from finewright_advice.catalog.laws import read_packaged_laws
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec, PersonalData, Task
 
 
@@ -202,10 +202,10 @@ QUESTIONS = (
     ),
     InterviewQuestion(
         "domain",
-        f"In which field is it used? {', '.join(packaged_laws().domains)}",
+        f"In which field is it used? {', '.join(read_packaged_laws().domains)}",
         "in some of them the law asks for more",
         "other",
-        f"one of {', '.join(packaged_laws().domains)}",
+        f"one of {', '.join(read_packaged_laws().domains)}",
     ),
 )
 _ABOUT_DOCUMENTS = ("fact_half_life_days", "corpus_tokens", "citations", "per_document_access")
@@ -228,7 +228,7 @@ def interview(reply: Reply) -> dict[str, Any]:  # Any: what a spec's key may hol
         if not _concerns(question.key, answers):
             continue
         typed = reply(question, "")
-        while typed and (value := _value(question.key, typed)) is None:
+        while typed and (value := _parse_answer(question.key, typed)) is None:
             typed = reply(question, f"that cannot be; an answer is {question.range}, or unknown")
         if not typed:
             break
@@ -260,7 +260,7 @@ def spec_text(path: Path, answers: Mapping[str, Any]) -> str:  # Any: what a spe
     return "\n".join(lines) + "\n"
 
 
-def _value(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
+def _parse_answer(key: str, typed: str) -> Any:  # Any: what a spec's key may hold
     """The answer as the spec reads it; None where that cannot be."""
     if _word(typed) in _UNKNOWN_WORDS:
         return UNKNOWN
@@ -306,7 +306,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 def _is_known(key: str, value: Any) -> bool:  # Any: what a spec's key may hold
     """Whether the field of use, or every GPU, is one that is known."""
     if key == "domain":
-        return value in packaged_laws().domains
+        return value in read_packaged_laws().domains
     if key != "hardware" or value == "none":
         return True
     known = prices(own_folder())

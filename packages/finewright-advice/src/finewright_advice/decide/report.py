@@ -14,7 +14,7 @@ from finewright.report.blocks import (
     lines,
     section,
 )
-from finewright.report.cells import apart, counted, share, span
+from finewright.report.cells import apart, count_of, share, span
 from finewright.schema.cost import Range
 from finewright_advice.decide.results import (
     ArmCost,
@@ -62,7 +62,7 @@ def decide_page(report: DecideReport) -> Page:
             *section("What would change the answer", *_changes(report)),
             *section("What it takes (low - middle - high)", *_cost(report)),
             *section("Cheapest next step", *_next_step(report)),
-            *section("Taken for what is unknown", _assumed(report)),
+            *section("Taken for what is unknown", _table_of_assumptions(report)),
             *section("Inputs and sources", *_inputs(report), is_for_page=True),
         ],
     )
@@ -71,9 +71,7 @@ def decide_page(report: DecideReport) -> Page:
 def _age(facts: FactsUsed) -> str:
     if facts.oldest is None:
         return "none of which the first two arms rest on; each assumption has its own day"
-    return (
-        f"the oldest seen {facts.oldest}, {counted(facts.age_days or 0, 'day')} ago ({facts.state})"
-    )
+    return f"the oldest seen {facts.oldest}, {count_of(facts.age_days or 0, 'day')} ago ({facts.state})"
 
 
 def _ranking(report: DecideReport) -> Iterator[Block | None]:
@@ -116,7 +114,7 @@ def _picture(report: DecideReport) -> Iterator[Block | None]:
     front = [cost for cost in shown if cost.arm in left and _is_front(cost, shown, left)]
     points = [
         Point(
-            _named(cost.arm, left),
+            _name_arm(cost.arm, left),
             cost.quality.median,
             cost.quality.low,
             cost.quality.high,
@@ -155,7 +153,7 @@ def _is_front(cost: ArmCost, shown: Sequence[ArmCost], left: Mapping[str, Ranked
     )
 
 
-def _named(arm: str, left: Mapping[str, RankedArm]) -> str:
+def _name_arm(arm: str, left: Mapping[str, RankedArm]) -> str:
     return arm if arm in left else f"({arm})"
 
 
@@ -192,14 +190,14 @@ def _model_row(row: ModelFigure, middle: str) -> tuple[str, ...]:
     return (
         row.model + (" (taken)" if row.is_chosen else ""),
         f"{middle} % ({share(row.quality.low)} to {share(row.quality.high)})",
-        _known(row, row.month_usd),
-        _known(row, row.latency_ms),
+        _show_figure(row, row.month_usd),
+        _show_figure(row, row.latency_ms),
         f"{row.score:.3f}",
         row.dropped or row.known,
     )
 
 
-def _known(row: ArmCost | ModelFigure, figure: Range) -> str:
+def _show_figure(row: ArmCost | ModelFigure, figure: Range) -> str:
     """A figure, or a dash where there is none."""
     return span(figure) if row.is_possible else "-"
 
@@ -333,7 +331,7 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
     rows = []
     for arm in (*ranked, *(name for name in known if name not in ranked)):
         cost = known[arm]
-        figures = [_known(cost, getattr(cost, name)) for name in (*_COSTS, "whole_usd")]
+        figures = [_show_figure(cost, getattr(cost, name)) for name in (*_COSTS, "whole_usd")]
         mark = "" if arm in ranked else f" (dropped: {', '.join(cost.dropped)})"
         rows.append((arm + mark, *figures, "; ".join(cost.how)))
     whole = f"USD in {report.spec.horizon_months} months, all"
@@ -381,7 +379,7 @@ def _next_step(report: DecideReport) -> Iterator[Block]:
         yield Text(step.command, "code")
 
 
-def _assumed(report: DecideReport) -> Table:
+def _table_of_assumptions(report: DecideReport) -> Table:
     return Table(("input", "taken"), list(report.assumptions.items()))
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from finewright.schema.common import Model, Problem
 from finewright.schema.cost import Range
 from finewright_advice.decide.spec import DecideSpec
-from finewright_advice.schema.decide import Criterion, Method
+from finewright_advice.schema.money import Criterion, Method
 
 Host = Literal["api", "self-hosted"]
 

@@ -11,7 +11,7 @@ from finewright.schema.load_section import load_section
 from finewright.store.atomic import write_text
 from finewright_advice.decide.check import KnownNames, wrongs
 from finewright_advice.decide.models import Resolve
-from finewright_advice.decide.packaged import adviser_for, known_by
+from finewright_advice.decide.packaged import adviser_for, collect_known_names
 from finewright_advice.decide.questions import Reply, interview, spec_text
 from finewright_advice.decide.results import DecideReport
 from finewright_advice.decide.spec import DecideSpec
@@ -24,7 +24,7 @@ def decide(
 
     Raises DataError where the spec names a model, a GPU or a domain that nobody knows, and for a day before
     the oldest fact."""
-    known = _known(Path, today, user_prices)
+    known = _collect_known_names(Path, today, user_prices)
     return adviser_for(spec, known).advise(name, spec)
 
 
@@ -35,7 +35,7 @@ def decide_file(
 
     Raises SpecError with file, line and key for every mistake."""
     loaded = load_section("decide", DecideSpec, path, overrides)
-    known = _known(loaded.resolve, today, user_prices)
+    known = _collect_known_names(loaded.resolve, today, user_prices)
     loaded.refuse(wrongs(loaded.spec, known))
     return adviser_for(loaded.spec, known).advise(loaded.name, loaded.spec)
 
@@ -51,7 +51,7 @@ def ask(reply: Reply, path: Path) -> Path:
     return path
 
 
-def _known(resolve: Resolve, today: date, user_prices: Path | None) -> KnownNames:
+def _collect_known_names(resolve: Resolve, today: date, user_prices: Path | None) -> KnownNames:
     """The facts; a day before all of them has none that held."""
     found = prices(user_prices)
     sections = (getattr(found, name) for name in PriceCatalog.model_fields)
@@ -59,7 +59,7 @@ def _known(resolve: Resolve, today: date, user_prices: Path | None) -> KnownName
     if today < oldest:
         what = f"today, {today}, is before the oldest fact of the catalog, seen {oldest}"
         raise DataError(what, hint=f"take a day from {oldest} on")
-    return known_by(found, resolve, today)
+    return collect_known_names(found, resolve, today)
 
 
 def _refuse_to_overwrite(path: Path) -> None:

@@ -14,7 +14,7 @@ from finewright.schema.catalog import PriceCatalog
 from finewright.schema.cost import Range
 from finewright_advice.decide.arms import NOTHING
 from finewright_advice.decide.models import OpenModelFacts
-from finewright_advice.decide.offers import offered
+from finewright_advice.decide.request import list_offers
 from finewright_advice.decide.serving import (
     Demand,
     Host,
@@ -66,10 +66,10 @@ class Seating(NamedTuple):
 
 def workers(prices: PriceCatalog) -> list[Host]:
     """A worker for each kind of GPU, with bfloat16, that somebody sells by the second."""
-    return offered(prices, lambda each: each.tier == "serverless" and each.num_gpus == 1)
+    return list_offers(prices, lambda each: each.tier == "serverless" and each.num_gpus == 1)
 
 
-def scaled_to_zero(
+def seat_on_serverless(
     model: OpenModelFacts,
     need: Need,
     hosts: Sequence[Host],

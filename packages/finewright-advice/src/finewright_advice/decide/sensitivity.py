@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from finewright_advice.decide.arms import ARMS, Arm
-from finewright_advice.decide.case import Case, InputSwing, goes_together, joined
+from finewright_advice.decide.case import Case, InputSwing, goes_together, join_cases
+from finewright_advice.decide.choice import ranking, score
 from finewright_advice.decide.criteria import CRITERIA, Utilities
-from finewright_advice.decide.ranking import ranking, score
 from finewright_advice.decide.results import Flip
 from finewright_advice.decide.results import Swing as SwingReport
-from finewright_advice.schema.decide import Criterion
+from finewright_advice.schema.money import Criterion
 
 SEED = 20261125
 NUM_CASES = 80
@@ -101,7 +101,7 @@ def _first_change(
     lines = [_line(weights, name, each) for each in contenders]
     start = weights[name]
     first = max(lines, key=lambda line: line.at(start))
-    ends = (_walked(lines, first, start, direction) for direction in (1, -1))
+    ends = (_walk(lines, first, start, direction) for direction in (1, -1))
     reached = [end for end in ends if end is not None]
     return [min(reached, key=lambda end: abs(end[0] - start))] if reached else []
 
@@ -111,7 +111,7 @@ def _line(weights: Weights, name: Criterion, of: Contender) -> _Line:
     return _Line(of, of.utilities[name], others / (1 - weights[name]))
 
 
-def _walked(
+def _walk(
     lines: Sequence[_Line], first: _Line, start: float, direction: int
 ) -> tuple[float, Contender] | None:
     """Along the upper envelope to the first line of another arm, and the weight there."""
@@ -138,7 +138,7 @@ def _meeting(one: _Line, other: _Line) -> float:
     return (one.rest - other.rest) / (other.slope - one.slope)
 
 
-def drawn_weights(weights: Weights, rng: random.Random) -> list[float]:
+def draw_weights(weights: Weights, rng: random.Random) -> list[float]:
     """Weights around the given ones: w_i G_i, with all G_i of a Gamma distribution of shape 4, by which each
     varies by half of itself (1 / sqrt 4).
 
@@ -166,19 +166,19 @@ def win_shares(
     wins: Counter[Arm] = Counter()
     varied = [swing for swing in swings if swing.is_unknown]
     for number in range(NUM_CASES):
-        contenders = contenders_of(drawn_case(base, varied, rng) if number else base)
+        contenders = contenders_of(draw_case(base, varied, rng) if number else base)
         rows = [(each.arm, [each.utilities[name] for name in CRITERIA]) for each in contenders]
-        draws = [drawn_weights(weights, rng) for _ in range(DRAWS_A_CASE)]
+        draws = [draw_weights(weights, rng) for _ in range(DRAWS_A_CASE)]
         if rows:
             wins.update(_best(rows, draw) for draw in draws)
     total = NUM_CASES * DRAWS_A_CASE
     return Shares({arm: wins[arm] / total for arm in ARMS}, 1 - wins.total() / total)
 
 
-def drawn_case(base: Case, swings: Sequence[InputSwing], rng: random.Random) -> Case:
+def draw_case(base: Case, swings: Sequence[InputSwing], rng: random.Random) -> Case:
     """A case that can be: the base can, so that a draw that does not is rare enough to be drawn again."""
     while True:
-        case = joined(base, dict(_ends(swings, rng)))
+        case = join_cases(base, dict(_ends(swings, rng)))
         if goes_together(case, base):
             return case
 

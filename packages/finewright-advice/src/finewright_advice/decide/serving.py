@@ -125,7 +125,7 @@ def memory_gib(sizes: Sizes, bits: Bits, need: Need) -> float:
     return (sizes.held[bits] + tokens * sizes.cache_per_token) / _GIB
 
 
-def seated(
+def seat_model(
     model: OpenModelFacts,
     need: Need,
     hosts: Sequence[Host],
@@ -251,17 +251,23 @@ def _capacity(model: OpenModelFacts, served: Served, need: Need, most: float) ->
     return min(most, need.at_once + spare // each)
 
 
-def owned(hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range) -> list[Host]:
+def list_owned(
+    hardware: Sequence[str | Device], prices: PriceCatalog, usd_per_kwh: Range
+) -> list[Host]:
     """Each machine of the user's own, and all that are alike together; they cost their power alone."""
     alike: dict[str | Device, int] = {}
     for item in hardware:
         alike[item] = alike.get(item, 0) + 1
-    singles = [_owned(item, 1, count, prices, usd_per_kwh) for item, count in alike.items()]
-    joined = [_owned(item, n, 1, prices, usd_per_kwh) for item, n in alike.items() if n > 1]
+    singles = [
+        _make_owned_host(item, 1, count, prices, usd_per_kwh) for item, count in alike.items()
+    ]
+    joined = [
+        _make_owned_host(item, n, 1, prices, usd_per_kwh) for item, n in alike.items() if n > 1
+    ]
     return [*singles, *joined]
 
 
-def _owned(
+def _make_owned_host(
     item: str | Device, num: int, count: int, prices: PriceCatalog, usd_per_kwh: Range
 ) -> Host:
     if isinstance(item, str):

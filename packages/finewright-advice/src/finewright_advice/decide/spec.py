@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from finewright.schema.amounts import COUNT, DAYS, MILLISECONDS, SHARE, TOKENS, as_written
 from finewright.schema.common import Model, default
-from finewright_advice.catalog.languages import unknown_language
+from finewright_advice.catalog.advice import unknown_language
 from finewright_advice.catalog.laws import domain_named
-from finewright_advice.schema.decide import Criterion, Method, Profile
+from finewright_advice.schema.money import Criterion, Method, Profile
 
 Unknown = Literal["unknown"]
 UNKNOWN: Unknown = "unknown"
@@ -44,14 +44,14 @@ _NumLabels = Annotated[int, Field(ge=2, le=10_000, strict=True)]
 _Labels = Annotated[_NumLabels, as_written(COUNT, _NumLabels)]
 
 
-def _known_language(code: object) -> object:
+def _check_language(code: object) -> object:
     """The code; raises ValueError, with the code that was meant, for what is no language's."""
     if isinstance(code, str) and (what := unknown_language(code)):
         raise ValueError(what)
     return code
 
 
-_Language = Annotated[str, Field(pattern=r"^[a-z]{2}$"), BeforeValidator(_known_language)]
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2}$"), BeforeValidator(_check_language)]
 Claim: TypeAlias = Annotated[bool, Field(strict=True)] | Unknown
 
 

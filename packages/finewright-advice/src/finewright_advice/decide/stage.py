@@ -1,9 +1,9 @@
 """The decide stage: the advice for the run's own `decide` section, kept beside what the run then does."""
 
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.store.manifest import read_manifest
 from finewright.store.stage import StageContext, StageResult
-from finewright_advice.decide.packaged import adviser_for, known_by
+from finewright_advice.decide.packaged import adviser_for, collect_known_names
 from finewright_advice.decide.spec import DecideSpec
 
 
@@ -14,5 +14,5 @@ def run(context: StageContext) -> StageResult:
     spec = context.spec.section("decide", DecideSpec)
     assert spec is not None
     today = read_manifest(context.run).created.date()
-    adviser = adviser_for(spec, known_by(packaged_prices(), context.resolve, today))
+    adviser = adviser_for(spec, collect_known_names(read_packaged_prices(), context.resolve, today))
     return StageResult(adviser.advise(context.spec.name, spec), (), ())

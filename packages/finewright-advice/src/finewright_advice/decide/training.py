@@ -122,7 +122,7 @@ def _by_the_hour(row: HostedTuning) -> str:
     return f"served on a machine of yours alone{price}"
 
 
-def tuned_words(hosted: HostedRun | None) -> Iterator[str]:
+def describe_tuning_price(hosted: HostedRun | None) -> Iterator[str]:
     """What training at an API's provider costs, and a token after it."""
     if hosted is None or hosted.usd is None:
         yield "the price of training is not known, and not counted"

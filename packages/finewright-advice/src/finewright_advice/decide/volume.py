@@ -8,7 +8,7 @@ from finewright_advice.decide.arms import METHODS, NOTHING, Arm, Figures
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import CostCurve, MethodBreakEven
 from finewright_advice.estimate.money import break_even_requests, exact, total
-from finewright_advice.schema.decide import Method
+from finewright_advice.schema.money import Method
 
 _WHOLE_FROM = 1000
 _VOLUMES = tuple(float(f"{step}e{power}") for power in range(2, 7) for step in (1, 2, 5))
@@ -70,11 +70,13 @@ def _break_even(case: Case, method: Method, api: Figures, own: Figures) -> Metho
         low, median, high = (_whole(each) for each in (found.low, found.median, found.high))
         volume = Range(low=low, median=median, high=high)
         saved = 1000 * (api.request_usd.median - each.median)
-        why = _saved(fixed.median + (steps.month_usd.median if steps else 0.0), saved, api, own)
+        why = _describe_saving(
+            fixed.median + (steps.month_usd.median if steps else 0.0), saved, api, own
+        )
     return MethodBreakEven(method=method, requests_per_month=volume, reason=why)
 
 
-def _saved(fixed: float, saved: float, api: Figures, own: Figures) -> str:
+def _describe_saving(fixed: float, saved: float, api: Figures, own: Figures) -> str:
     wanted = (
         "or less, as one that scales to zero costs" if own.idle else "whether it is asked or not"
     )

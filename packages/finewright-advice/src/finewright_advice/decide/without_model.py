@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright.schema.cost import Range
-from finewright_advice.catalog.encoders import SentenceEncoder, sentence_encoders
+from finewright_advice.catalog.advice import SentenceEncoder, sentence_encoders
 from finewright_advice.decide.arms import NOTHING, Arm, Figures, Machines
 from finewright_advice.decide.case import Case
 from finewright_advice.decide.results import AdviceSource
@@ -58,7 +58,7 @@ def _classifier(
 ) -> Figures:
     name, encoder = _encoder_for(case.languages)
     flop = encoder.flop(min(case.prompt_tokens, encoder.context_tokens))
-    seat = _seated(case, taken, flop, hosts)
+    seat = _find_seat(case, taken, flop, hosts)
     pairs = work.pairs(arm)
     missing = max(0.0, _ENOUGH_LABELS - (pairs or case.labelled_pairs))
     labelling = product(work.labelling_minutes, missing / _MINUTES_AN_HOUR)
@@ -102,7 +102,7 @@ def _figures(
         machines=Machines(
             MachineSteps(seat.usd_a_machine, carries), host.count if host else math.inf
         ),
-        how=(f"no language model; {_words(seat)}",),
+        how=(f"no language model; {_describe_seat(seat)}",),
     )
 
 
@@ -114,7 +114,7 @@ def _encoder_for(languages: Sequence[str]) -> tuple[str, SentenceEncoder]:
     return name, known[name]
 
 
-def _seated(case: Case, taken: Mapping[str, Range], flop: float, hosts: Sequence[Host]) -> _Seat:
+def _find_seat(case: Case, taken: Mapping[str, Range], flop: float, hosts: Sequence[Host]) -> _Seat:
     """The cheapest machines that answer within a stated limit; the cheapest of all where none do."""
     limit = case.latency_p95_ms.limit if "latency_p95_ms" in case.stated else math.inf
     peak = case.requests_per_month / _MONTH_SECONDS * taken["peak_over_mean"].median
@@ -151,8 +151,8 @@ def _arithmetic_ms(flop: float, flop_per_second: Range) -> Range:
     )
 
 
-def _words(seat: _Seat) -> str:
+def _describe_seat(seat: _Seat) -> str:
     if seat.host is None:
-        return f"{counted(seat.num, 'small machine')} without a GPU"
+        return f"{count_of(seat.num, 'small machine')} without a GPU"
     many = f"{seat.num} x ({seat.where})" if seat.num > 1 else seat.where
     return f"{many}, {seat.host.standing}"

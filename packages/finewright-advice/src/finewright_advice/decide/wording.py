@@ -7,7 +7,7 @@ from finewright_advice.decide.arms import Arm, Figures
 from finewright_advice.decide.criteria import CRITERIA, Utilities
 from finewright_advice.decide.results import RankedArm, RuleFinding
 from finewright_advice.decide.spec import UNKNOWN, DecideSpec
-from finewright_advice.schema.decide import Criterion
+from finewright_advice.schema.money import Criterion
 
 CLEAR = 0.6
 """Below this share of wins the answer is not clear enough to act on."""
@@ -38,7 +38,7 @@ def licence_of(arm: Arm, licence: str | None) -> str:
     return "its provider's terms" if arm.is_language_model else ""
 
 
-def taken(figures: Figures, first: RankedArm) -> str:
+def describe_first(figures: Figures, first: RankedArm) -> str:
     """What the first choice is, with its licence."""
     whose = f"; licence: {first.licence}" if first.licence else ""
     return f"that is {'; '.join(figures.how)}{whose}" if figures.how else ""
@@ -49,7 +49,7 @@ def oftenest(ranked: Sequence[RankedArm]) -> RankedArm:
     return max(ranked, key=lambda row: row.win_share)
 
 
-def unnamed(spec: DecideSpec, ranked: Sequence[RankedArm]) -> Iterator[tuple[str, str]]:
+def list_unnamed(spec: DecideSpec, ranked: Sequence[RankedArm]) -> Iterator[tuple[str, str]]:
     """What was measured and is taken for a model that nobody named, of the first two arms, and the mend."""
     for row in ranked[:2]:
         key = "api_model" if row.host == "api" else "base_model"

@@ -56,7 +56,7 @@ class WorkToDo:
         minutes = self.labelling_minutes
         return product(missing, product(minutes, 1 / _MINUTES_AN_HOUR))
 
-    def taught(self) -> float:
+    def count_taught(self) -> float:
         """Inputs that a teacher answers for training (distillation): none where no API may see them, or where
         enough pairs are there."""
         case = self.case
@@ -66,15 +66,15 @@ class WorkToDo:
 
     def pairs(self, arm: Arm) -> float | None:
         """Pairs to train on; one of a teacher is worth a share of one that people checked."""
-        if not arm.is_trained or not self.taught():
+        if not arm.is_trained or not self.count_taught():
             return None
         worth = self.case.at("taught_pair_worth", self.taken["taught_pair_worth"])
-        return self.case.labelled_pairs + worth * self.taught()
+        return self.case.labelled_pairs + worth * self.count_taught()
 
-    def trained_tokens(self, arm: Arm) -> Range:
+    def count_trained_tokens(self, arm: Arm) -> Range:
         """Rows times passes; a teacher's pair takes as long as any other, whatever it is worth."""
         wanted = self.taken["pairs_wanted"].median
-        pairs = max(self.case.labelled_pairs + self.taught(), wanted)
+        pairs = max(self.case.labelled_pairs + self.count_taught(), wanted)
         return product(
             self.taken["epochs"], pairs * (self.request.prompt(arm) + self.case.tokens_out)
         )

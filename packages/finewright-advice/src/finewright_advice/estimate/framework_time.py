@@ -41,11 +41,13 @@ def step_seconds(shape: ModelShape, load: MemoryLoad, framework: Framework, gpu:
     attention = tokens * (7 + 2 * again) * shape.attention * load.longest / 2
     seconds = attention / min(_ATTENTION * rate, products) + dense / products
     seconds += head / (narrow if upcast else products)
-    seconds += _moved(shape, load, upcast=upcast, quantized=quantized) / bandwidth
+    seconds += _count_moved_bytes(shape, load, upcast=upcast, quantized=quantized) / bandwidth
     return seconds + shape.num_layers * _START_SECONDS
 
 
-def _moved(shape: ModelShape, load: MemoryLoad, *, upcast: bool, quantized: bool) -> float:
+def _count_moved_bytes(
+    shape: ModelShape, load: MemoryLoad, *, upcast: bool, quantized: bool
+) -> float:
     """Bytes that a step reads and writes beside its products."""
     number = 4 if upcast else load.number
     moved = _SOFTMAX * shape.vocabulary

@@ -100,7 +100,7 @@ def framework_memory(
     whole = framework.keeps_layers(load)
     activations = sum(kept) if whole else (2 if on_host else shape.num_layers) * inputs
     activations += hidden * load.tokens * load.longest if eager else 0  # the mask
-    learned, gradients = _learned(shape, load, framework)
+    learned, gradients = _bytes_of_learning(shape, load, framework)
     return MemoryUse(
         weights=_weights(shape, load, framework),
         learned=learned,
@@ -129,7 +129,9 @@ def _weights(shape: ModelShape, load: MemoryLoad, framework: Framework) -> float
     )
 
 
-def _learned(shape: ModelShape, load: MemoryLoad, framework: Framework) -> tuple[float, float]:
+def _bytes_of_learning(
+    shape: ModelShape, load: MemoryLoad, framework: Framework
+) -> tuple[float, float]:
     """Bytes of what learns with its moments, and of its gradients."""
     if load.is_full:
         moments = min(framework.moments, 2 * load.number)
@@ -172,7 +174,7 @@ def _adapters(kind: LayerKind, load: MemoryLoad, hidden: int) -> float:
         return float(hidden * sum({linear.inputs for linear in kind.linears}))
     if not isinstance(adapter, LoraSpec):
         return 0.0
-    on = kind.targeted(adapter.target_modules)
+    on = kind.targets_in_layer(adapter.target_modules)
     shared = hidden == _FLOAT32
     each = [linear.inputs for linear in on]
     inputs = sum(set(each)) if shared else sum(each)

@@ -54,17 +54,17 @@ class MemoryLoad:
 
     @property
     def is_full(self) -> bool:
-        """Does every weight learn?"""
+        """Whether every weight learns."""
         return isinstance(self.adapter, FullSpec)
 
     @property
     def is_quantized(self) -> bool:
-        """Are the weights under the adapter in 4 or 8 bits?"""
+        """Whether the weights under the adapter are in 4 or 8 bits."""
         return getattr(self.adapter, "quantization", "none") != "none"
 
     @property
     def rounds(self) -> bool:
-        """Are numbers kept in less than float32?"""
+        """Whether numbers are kept in less than float32."""
         return self.number < _FLOAT32
 
 
@@ -93,7 +93,7 @@ class MemoryUse(NamedTuple):
 
 def memory(shape: ModelShape, load: MemoryLoad) -> MemoryUse:
     """What a step of this load takes."""
-    kept = [(kind.count, _kept(shape, kind, load)) for kind in shape.layers]
+    kept = [(kind.count, _count_kept_bytes(shape, kind, load)) for kind in shape.layers]
     inputs = float(load.number * load.tokens * shape.hidden)
     if load.lean:
         activations = shape.num_layers * inputs + max(each for _, each in kept)
@@ -138,11 +138,11 @@ def _room(adapter: AdapterSpec) -> int:
     return 2 * adapter.r if adapter.init == "pissa" else adapter.r
 
 
-def _kept(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
+def _count_kept_bytes(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
     """Bytes that one layer keeps for its backward."""
-    names = _adapted(shape, load)
+    names = _names_of_inputs_kept(shape, load)
     numbers = _attention(shape, kind, load) + _residuals(shape, load) + _inputs(shape, kind, names)
-    numbers += _mlp(kind, load, names) + _changed(kind, load, names)
+    numbers += _mlp(kind, load, names) + _bytes_of_rescaling(kind, load, names)
     beside = _FLOAT32 * load.tokens * shape.heads  # log-sum-exp
     if shape.softcapped:
         each = load.number * _SCORES + _FLOAT32
@@ -150,10 +150,10 @@ def _kept(shape: ModelShape, kind: LayerKind, load: MemoryLoad) -> float:
     return load.number * load.tokens * numbers + beside + _factors(kind, load, names)
 
 
-def _adapted(shape: ModelShape, load: MemoryLoad) -> frozenset[str]:
+def _names_of_inputs_kept(shape: ModelShape, load: MemoryLoad) -> frozenset[str]:
     """The linears that keep their input: those with LoRA, or all where all learn."""
     if load.is_full:
-        return frozenset(linear.name for _, linear in shape.targeted("all-linear"))
+        return frozenset(linear.name for _, linear in shape.find_targets("all-linear"))
     if isinstance(load.adapter, LoraSpec):
         return frozenset(linear.name for _, linear in shape.on_adapters(load.adapter))
     return frozenset()
@@ -214,7 +214,7 @@ def _is_fused(adapter: AdapterSpec) -> bool:
     )
 
 
-def _changed(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
+def _bytes_of_rescaling(kind: LayerKind, load: MemoryLoad, names: frozenset[str]) -> float:
     """DoRA keeps each output that it rescales; dropout keeps what is left of each input, and its mask."""
     adapter = load.adapter
     if not isinstance(adapter, LoraSpec):

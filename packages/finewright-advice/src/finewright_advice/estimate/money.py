@@ -28,11 +28,10 @@ def exact(value: float) -> Range:
 
 def total(*ranges: Range) -> Range:
     """The sum of what may lie in each range."""
-    return Range(
-        low=sum(each.low for each in ranges),
-        median=sum(each.median for each in ranges),
-        high=sum(each.high for each in ranges),
-    )
+    low = median = high = 0.0
+    for each in ranges:
+        low, median, high = low + each.low, median + each.median, high + each.high
+    return Range(low=low, median=median, high=high)
 
 
 def spread(ranges: Iterable[Range]) -> Range:

@@ -41,7 +41,7 @@ class Spread(NamedTuple):
     """Bytes of the weights that go through the links; 0: as finewright holds them."""
 
 
-def sharded_memory(
+def memory_of_shard(
     shape: ModelShape, load: MemoryLoad, gpus: int, whole: MemoryUse | None = None
 ) -> MemoryUse:
     """What each of so many GPUs holds; `load` is the micro-batch of one, and `whole` what all of them share:
@@ -76,7 +76,7 @@ def _activations(shape: ModelShape, load: MemoryLoad) -> float:
     return load.number * load.tokens * shape.hidden * shape.num_layers + widest
 
 
-def sharded_hours(
+def hours_of_shards(
     shape: ModelShape,
     load: MemoryLoad,
     work: TrainingWork,

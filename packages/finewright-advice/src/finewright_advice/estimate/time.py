@@ -93,7 +93,7 @@ def hours_at(tokens: Range, tokens_per_second: Range) -> Range:
     )
 
 
-def measured_speed(tokens: Sequence[int], seconds: Sequence[float]) -> Range:
+def speed_of_steps(tokens: Sequence[int], seconds: Sequence[float]) -> Range:
     """Tokens a second of steps that were timed, for many more such steps.
 
     One stall of the machine would be a third of three steps: the slowest quarter of the steps is taken to be

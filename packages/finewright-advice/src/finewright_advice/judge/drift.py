@@ -2,7 +2,9 @@
 
 Small models drift under training: asked in one language they answer in another, or letters of a foreign
 script turn up in the middle. What was asked for is what the row itself uses: the expected answer's scripts
-and language, and, for the script of single words, those of the question."""
+and language, and, for the script of single words, those of the question.
+
+How an answer ends: by saying the same again and again, or not."""
 
 import unicodedata
 from collections import Counter
@@ -11,6 +13,12 @@ from functools import lru_cache
 
 from finewright.judge.json_text import members, parse_json
 from finewright.judge.text import overlap_f1
+
+_LEAST_TIMES = 4
+
+
+_LEAST_CHARACTERS = 40
+
 
 LanguageOf = Callable[[str], str | None]
 """text -> its language, or None where it is too short or unclear."""
@@ -109,13 +117,13 @@ def _prose(text: str) -> str:
     parsed = parse_json(text)
     if parsed is None or not isinstance(parsed.value, dict | list):
         return text
-    return "\n".join(_texts(parsed.value))
+    return "\n".join(_collect_strings(parsed.value))
 
 
-def _texts(value: object) -> list[str]:
+def _collect_strings(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return [text for item in members(value).values() for text in _texts(item)]
+    return [text for item in members(value).values() for text in _collect_strings(item)]
 
 
 @lru_cache(maxsize=4096)
@@ -126,3 +134,23 @@ def _script(character: str) -> str:
     if first in _WIDTHS and rest:
         first = rest[0]
     return "" if first in _NO_SCRIPT else _SAME.get(first, first)
+
+
+def loops(text: str) -> bool:
+    """Whether the text ends in at least four copies of one piece, of at least 40 characters together.
+
+    The last copy may be cut short. A list of numbered lines is no loop, as its lines differ. Takes time in
+    proportion to the text's length: the border function of Knuth, Morris & Pratt 1977 on the reversed text,
+    whose prefix of length n has the smallest period n - border(n)."""
+    turned = text[::-1]
+    borders = [0] * len(turned)
+    border = 0
+    for i in range(1, len(turned)):
+        while border and turned[i] != turned[border]:
+            border = borders[border - 1]
+        border += turned[i] == turned[border]
+        borders[i] = border
+        length, period = i + 1, i + 1 - border
+        if length >= max(_LEAST_CHARACTERS, _LEAST_TIMES * period):
+            return True
+    return False

@@ -64,12 +64,12 @@ def trace(
 
     What a process takes beside its tensors - code, the allocator's gaps, a GPU's context - is not in it."""
     number = runtime.dtype_of(dtype)
-    depth, fixed = int(config.get_text_config().num_hidden_layers), _fixed_layers(config)
+    depth, fixed = int(config.get_text_config().num_hidden_layers), _count_fixed_layers(config)
     shallow = [fixed + more for more in _DEPTHS]
     if depth <= shallow[-1]:
-        return _traced(config, work, number, target)[0]
+        return _trace(config, work, number, target)[0]
     first, second = (
-        _traced(_cut(config, layers), work, number, target, bottom=fixed + 1) for layers in shallow
+        _trace(_cut(config, layers), work, number, target, bottom=fixed + 1) for layers in shallow
     )
 
     def at_full_depth(one: int, two: int) -> int:
@@ -90,7 +90,8 @@ def config_in(folder: Path) -> PreTrainedConfig:
 
 
 def packs_end_to_end(model: PreTrainedModel) -> bool:
-    """Is attention all that mixes tokens in the model's layers? Told by their parts, without numbers."""
+    """Whether attention is all that mixes tokens in the model's layers. Told by their parts, without
+    numbers."""
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     return all(
         any(attention.is_attention(part) for part in layer.modules())
@@ -99,7 +100,7 @@ def packs_end_to_end(model: PreTrainedModel) -> bool:
     )
 
 
-def _fixed_layers(config: PreTrainedConfig) -> int:
+def _count_fixed_layers(config: PreTrainedConfig) -> int:
     """The first layers that are not made as all others; all of them where kinds alternate."""
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ())
@@ -120,7 +121,7 @@ def _cut(config: PreTrainedConfig, layers: int) -> PreTrainedConfig:
     return cut
 
 
-def _traced(
+def _trace(
     config: PreTrainedConfig,
     work: Work,
     dtype: torch.dtype,
@@ -135,7 +136,7 @@ def _traced(
     model.eval()
     storages = _Storages()
     with _without_numbers(storages, target):
-        _made_here(model)
+        _make_here(model)
         _mark_moments(model, storages, bottom)
         steps = work(model)
         next(steps, None)  # ready
@@ -182,7 +183,11 @@ class _Storages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.name()
         if name in _ANSWERS:
             return _ANSWERS[name](args[0])
-        made = _grouped_mm(*args) if name == "aten::_grouped_mm" else func(*args, **(kwargs or {}))
+        made = (
+            _multiply_groups(*args)
+            if name == "aten::_grouped_mm"
+            else func(*args, **(kwargs or {}))
+        )
         tree_map_only(Tensor, self._take, made)
         return made
 
@@ -213,14 +218,14 @@ _ANSWERS: dict[str, Callable[[Any], Any]] = {  # Any: the first operand, whateve
 }
 
 
-def _grouped_mm(left: Tensor, right: Tensor, *_: Any) -> Tensor:
+def _multiply_groups(left: Tensor, right: Tensor, *_: Any) -> Tensor:
     """The products of the experts, whose rule for shapes torch has for bfloat16 alone."""
     if left.dim() == right.dim():  # the gradient of the weights; groups are told by the offsets
         return left.new_empty(_[0].shape[0], left.shape[0], right.shape[1])
     return left.new_empty(left.shape[0], right.shape[-1])
 
 
-def _made_here(model: nn.Module) -> None:
+def _make_here(model: nn.Module) -> None:
     """Give the modules, which were built without memory, tensors that count. Tied ones stay tied."""
     made: dict[int, Any] = {}
     for module in model.modules():
@@ -245,13 +250,13 @@ def _mark_moments(model: PreTrainedModel, storages: _Storages, bottom: int) -> N
     def mark(number: int) -> Callable[..., None]:
         name = f"below {number}" if number < bottom else f"top {len(layers) - number}"
 
-        def reached(_: Tensor) -> None:
+        def mark_reached(_: Tensor) -> None:
             storages.moment = name
 
         def watch(layer: nn.Module, inputs: Any, output: Any) -> None:
             states = output if isinstance(output, Tensor) else output[0]
             if states.requires_grad:
-                states.register_hook(reached)
+                states.register_hook(mark_reached)
 
         return watch
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from finewright.compare.asking import SystemAnswers
 from finewright.evaluate.arms import (
-    drawn,
     gold_of,
+    order_by_chance,
     question_of,
     with_examples,
     with_passages,
@@ -53,13 +53,13 @@ class Criterion:
         """What must be scored while a row's tools are at hand."""
         return (self.metric,) if scores_answers(self.metric) else ()
 
-    def scored(self, answers: SystemAnswers, metrics: Sequence[str]) -> ScoredSet:
+    def score(self, answers: SystemAnswers, metrics: Sequence[str]) -> ScoredSet:
         """The answers proper: quotes of passages are no part of what is compared."""
-        return answers.scored(metrics, self.options, without_quotes)
+        return answers.score(metrics, self.options, without_quotes)
 
-    def solved(self, answers: SystemAnswers) -> list[bool]:
+    def judge_rows(self, answers: SystemAnswers) -> list[bool]:
         """Row by row."""
-        rows = self.scored(answers, (self.metric,)).per_row
+        rows = self.score(answers, (self.metric,)).per_row
         return [row[self.metric] >= self.at_least for row in rows]
 
     def share(self, flags: Sequence[bool]) -> RowShare:
@@ -90,13 +90,13 @@ class Exams:
 
 def examples_of(rows: ExperimentRows, spec: MeasureSpec) -> list[Row]:
     """The training rows that examples are taken from, the first first."""
-    return drawn(rows.train, spec.seed, "examples")[: max(spec.shots)]
+    return order_by_chance(rows.train, spec.seed, "examples")[: max(spec.shots)]
 
 
 def _of_facts(found: Edit, library: Library) -> dict[str, Exam]:
     if not found.changes:
         return {}
-    changed, rows = library.changed(found.documents), tuple(each.row for each in found.changes)
+    changed, rows = library.change(found.documents), tuple(each.row for each in found.changes)
     exams = {BEFORE: Exam(rows, library.shelf), AFTER: Exam(rows, changed)}
     return {**exams, KEPT: Exam(found.unchanged, changed)} if found.unchanged else exams
 
@@ -119,10 +119,10 @@ def _with_library(
     found = edit(candidates, texts, spec.facts, spec.seed)
     exams |= _of_facts(found, library)
     answerable = [row for row in rows.test if _has_documents(row, library)]
-    chosen = drawn(answerable, spec.seed, UNANSWERABLE)[: spec.unanswerable]
+    chosen = order_by_chance(answerable, spec.seed, UNANSWERABLE)[: spec.unanswerable]
     removed = tuple(sorted({id for row in chosen for id in gold_of(row)}))
     if chosen:
-        exams[UNANSWERABLE] = Exam(tuple(chosen), library.reduced(removed))
+        exams[UNANSWERABLE] = Exam(tuple(chosen), library.reduce(removed))
     return Exams(exams, found, removed)
 
 
@@ -148,7 +148,7 @@ def sit_all(
 
     given = {arm: _sit(arm, exams, examples, asking) for arm in spec.ordered}
     test = exams.by_name[TEST]
-    rows = drawn(test.rows, spec.seed, "latency")[: spec.latency_rows]
+    rows = order_by_chance(test.rows, spec.seed, "latency")[: spec.latency_rows]
     systems = [
         asking.system(arm, _model_of(arm), "times", preparing(arm, test.shelf, examples))
         for arm in spec.ordered
@@ -210,7 +210,7 @@ def try_shots(
             prepare=prepare,
             metrics=asking.needed,
         )
-        tried.append(ShotsTried(shots=shots, solved=criterion.share(criterion.solved(given))))
+        tried.append(ShotsTried(shots=shots, solved=criterion.share(criterion.judge_rows(given))))
     return tuple(tried)
 
 

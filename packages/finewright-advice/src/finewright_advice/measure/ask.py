@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.compare.asking import RowAnswer, SystemAnswers, ask
-from finewright.compare.local_model import LocalModel, unchanged
+from finewright.compare.local import LocalModel, keep_row
 from finewright.lm.sources import base_digest, locate
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.keys import digest
-from finewright.workbench.prepare import resolved_here
-from finewright.workbench.signals import watched
+from finewright.workbench.prepare import resolve_here
+from finewright.workbench.signals import watch_for_stop
 from finewright.workbench.systems import load_system, target_sha256
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
-    from finewright.compare.models import LoadedModel
+    from finewright.compare.local import LoadedModel
     from finewright.lm.chat import Chat
     from finewright.lm.model import LM
     from finewright_advice.compare.latency import Timing
@@ -68,7 +68,7 @@ class Models:
 
     def subject(self, arm: str, name: str) -> "LoadedModel":
         """The model of that name, answering for an arm."""
-        from finewright.compare.models import LoadedModel
+        from finewright.compare.local import LoadedModel
 
         return LoadedModel(arm, self.lm(name), self.chat)
 
@@ -77,7 +77,7 @@ class Models:
 
         spec, root = self.loaded.spec, self.loaded.path.parent
         base = locate(spec.base_models[0], root)
-        settings, _ = resolved_here(spec.train, base)
+        settings, _ = resolve_here(spec.train, base)
         assert settings.dtype != "auto"
         consent = spec.remote_code.get(base.name, "")
         return load_lm(base, None, dtype=settings.dtype, consent=consent)
@@ -103,7 +103,7 @@ class ArmQuestions:
         data: str,
         rows: Sequence[Row],
         *,
-        prepare: Callable[[Row], Row] = unchanged,
+        prepare: Callable[[Row], Row] = keep_row,
         metrics: tuple[str, ...] | None = None,
     ) -> SystemAnswers:
         """The arm's answers to the rows, by the model of that name; asked once, and logged.
@@ -115,7 +115,7 @@ class ArmQuestions:
         if metrics is not None:
             settings = replace(settings, metrics=metrics)
         system = self.system(arm, model, data, prepare)
-        with watched(self._answered) as watch:
+        with watch_for_stop(self._report_answered) as watch:
             return ask(system, RowSet(data, rows), settings, self.log, watch)
 
     def system(self, arm: str, model: str, data: str, prepare: Callable[[Row], Row]) -> LocalModel:
@@ -132,12 +132,12 @@ class ArmQuestions:
         log = AnswersLog(self.folder / "times.jsonl", TimedAnswer)
         most = self.models.loaded.spec.evaluate.max_new_tokens
 
-        def timed_so_far(arm: str, done: int, total: int) -> None:
-            self._answered(arm, "one at a time", done, total)
+        def report_timed(arm: str, done: int, total: int) -> None:
+            self._report_answered(arm, "one at a time", done, total)
 
-        with watched(timed_so_far) as watch:
+        with watch_for_stop(report_timed) as watch:
             found = time_in_turns(systems, rows, most, log, watch)
         return {name: [each.timing for each in answers] for name, answers in found.items()}
 
-    def _answered(self, system: str, data: str, done: int, total: int) -> None:
+    def _report_answered(self, system: str, data: str, done: int, total: int) -> None:
         self.on_event("progress", {"system": system, "data": data, "done": done, "total": total})

@@ -6,15 +6,20 @@ from dataclasses import asdict, dataclass
 from finewright.compare.asking import SystemAnswers
 from finewright.evaluate.arms import without_quotes
 from finewright.judge.quotes import abstains
-from finewright.judge.statistics import PairedDifference, paired_difference
+from finewright.judge.statistics import PairedDifference, compare_pairs
 from finewright.schema.catalog import API
 from finewright.schema.evaluate import Difference
 from finewright_advice.compare.best_arm import Standing
 from finewright_advice.estimate.money import api_request, own_hardware_run
-from finewright_advice.judge.best import chances_of_best
-from finewright_advice.judge.pairwise import Pair, pairwise
-from finewright_advice.judge.pareto import ParetoPoint, frontier
-from finewright_advice.judge.power import DIFFERENCE, DISCORDANT, detectable, rows_needed
+from finewright_advice.judge.pairwise import (
+    DIFFERENCE,
+    DISCORDANT,
+    Pair,
+    detectable,
+    pairwise,
+    rows_needed,
+)
+from finewright_advice.judge.pareto import ParetoPoint, chances_of_best, frontier
 from finewright_advice.measure.arms import (
     AFTER,
     BEFORE,
@@ -54,7 +59,7 @@ class Judge:
     def difference(self, ours: Sequence[bool], theirs: Sequence[bool]) -> PairedDifference:
         """Paired by row, with its interval."""
         both = ([float(flag) for flag in flags] for flags in (ours, theirs))
-        return paired_difference(*both, **asdict(self.criterion.options))
+        return compare_pairs(*both, **asdict(self.criterion.options))
 
 
 def power_of(num_rows: int) -> Power:
@@ -72,7 +77,9 @@ def arm_reports(
     answers: Sequence[ArmAnswers], trainings: Mapping[Arm, TrainedArm], shots: int, judge: Judge
 ) -> tuple[ArmReport, ...]:
     """Each arm on the held-out rows, and whether another is as cheap and as good."""
-    solved: dict[str, list[bool]] = {a.arm: judge.criterion.solved(a.given[TEST]) for a in answers}
+    solved: dict[str, list[bool]] = {
+        a.arm: judge.criterion.judge_rows(a.given[TEST]) for a in answers
+    }
     shares = {arm: judge.criterion.share(flags) for arm, flags in solved.items()}
     resamples, seed = judge.criterion.evaluate.resamples, judge.criterion.evaluate.seed
     chances = chances_of_best(solved, resamples=resamples, seed=seed)
@@ -83,7 +90,7 @@ def arm_reports(
         ArmReport(
             arm=a.arm,
             shots=shots if a.arm == "k-shot" else 0,
-            scores=tuple(judge.criterion.scored(a.given[TEST], judge.metrics).scores),
+            scores=tuple(judge.criterion.score(a.given[TEST], judge.metrics).scores),
             solved=shares[a.arm],
             p_best=chances[a.arm],
             latency=a.latency,
@@ -133,7 +140,9 @@ def _per(cost: float, share: RowShare) -> float | None:
 
 def pair_tests(answers: Sequence[ArmAnswers], judge: Judge) -> tuple[PairTest, ...]:
     """Every arm against every earlier one on the held-out rows."""
-    solved: dict[str, list[bool]] = {a.arm: judge.criterion.solved(a.given[TEST]) for a in answers}
+    solved: dict[str, list[bool]] = {
+        a.arm: judge.criterion.judge_rows(a.given[TEST]) for a in answers
+    }
     arms: dict[str, Arm] = {a.arm: a.arm for a in answers}
     return tuple(
         PairTest(
@@ -200,7 +209,7 @@ def fact_probe(answers: ArmAnswers, changes: Sequence[Change], judge: Judge) -> 
     if AFTER not in answers.given or KEPT not in answers.given:
         return None
     pairs = _says(answers, changes)
-    share, solved = judge.criterion.share, judge.criterion.solved
+    share, solved = judge.criterion.share, judge.criterion.judge_rows
     return FactProbe(
         arm=answers.arm,
         known_before=share(solved(answers.given[BEFORE])),
@@ -211,7 +220,7 @@ def fact_probe(answers: ArmAnswers, changes: Sequence[Change], judge: Judge) -> 
 
 
 def abstention(answers: ArmAnswers, judge: Judge) -> Abstention | None:
-    """Does an arm say that the passages do not hold the answer, when they do not and when they do?"""
+    """Whether an arm says that the passages do not hold the answer, when they do not and when they do."""
     if UNANSWERABLE not in answers.given:
         return None
     share = judge.criterion.share

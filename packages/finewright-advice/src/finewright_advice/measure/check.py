@@ -14,8 +14,8 @@ from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
 from finewright.workbench.coherence import incoherent
 from finewright_advice.measure.arms import Criterion
+from finewright_advice.measure.baselines import training_spec
 from finewright_advice.measure.rows import ExperimentRows
-from finewright_advice.measure.train import training_spec
 from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OF_WHOLE_SETS = ("macro_f1", "perplexity", PREFERENCE)
 _CALLING = Due(Answer("", calls=(Call("a_tool", {}),)))
 
 
-def checked(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
+def check_section(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
     """The spec's section and when a request is solved. Raises SpecError or UnknownPlugin naming the key."""
     spec = loaded.spec.section("measure", MeasureSpec)
     if spec is None:

@@ -1,4 +1,8 @@
-"""`decide --measure`: what prompting, retrieval and fine-tuning make of one base model on the same rows."""
+"""`decide --measure`: what prompting, retrieval and fine-tuning make of one base model on the same rows.
+
+What a learning curve says about more rows.
+
+What training took: general questions, asked of the base model and of what was made of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,9 +12,12 @@ from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
 from finewright.compare.asking import RowAnswer
 from finewright.errors import DataError
-from finewright.evaluate.arms import drawn, question_of
-from finewright.feature import offered
+from finewright.evaluate.arms import order_by_chance, question_of
+from finewright.evaluate.score import AnsweredRow, compare, options_of, score_answers
+from finewright.feature import load_offered
+from finewright.judge.statistics import PairedDifference
 from finewright.lm import runtime
+from finewright.report import cells
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rag import RagSpec
@@ -37,7 +44,7 @@ from finewright_advice.measure.arms import (
     sit_all,
     try_shots,
 )
-from finewright_advice.measure.ask import ArmQuestions, Models
+from finewright_advice.measure.ask import BASE, ArmQuestions, Models
 from finewright_advice.measure.assemble import (
     Judge,
     abstention,
@@ -49,24 +56,31 @@ from finewright_advice.measure.assemble import (
     power_of,
     standings_of,
 )
-from finewright_advice.measure.baselines import baselines, cautions
-from finewright_advice.measure.check import checked, refuse_unreadable
-from finewright_advice.measure.curve import reading
-from finewright_advice.measure.forgetting import forgetting
+from finewright_advice.measure.baselines import baselines, cautions, train
+from finewright_advice.measure.check import check_section, refuse_unreadable
 from finewright_advice.measure.library import Library, open_library
-from finewright_advice.measure.raft import raft_rows
-from finewright_advice.measure.retrieval import retrieval
+from finewright_advice.measure.raft import raft_rows, retrieval
 from finewright_advice.measure.rows import ExperimentRows, check_gold, experiment_rows
-from finewright_advice.measure.train import train
 from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import (
     Changed,
     CurvePoint,
+    Forgetting,
     GainCurve,
     MeasureReport,
     Power,
     TrainedArm,
 )
+
+GENERAL = "general questions"
+
+
+_METRICS = ("mentions", "perplexity")
+
+
+WORTH = 0.02
+"""Two points: what is surely less than that is called flat."""
+
 
 _WHOLE_CURVE = 1.0
 
@@ -97,7 +111,7 @@ def measure(
     The same spec, rows, documents and code go on in the same folder; answers and trainings that are whole are
     taken from there. What so many rows can show is told before anything is asked. Raises SpecError, DataError
     or UnknownPlugin before a model is loaded where the experiment could say nothing."""
-    spec, criterion = checked(loaded)
+    spec, criterion = check_section(loaded)
     runtime.require_runtime()
     catalog = prices(user_prices)
     api = api_named(catalog, spec.api_model) if spec.api_model else None
@@ -138,7 +152,7 @@ def _documents(loaded: LoadedSpec) -> list[list[str]]:
     """The id and digest of every document. Raises DataError where none can be read."""
     rag = loaded.spec.section("rag", RagSpec)
     assert rag is not None
-    found = offered("rag", "documents")(rag.documents, loaded.resolve)
+    found = load_offered("rag", "documents")(rag.documents, loaded.resolve)
     documents = [[document.id, document.sha256] for document in found.read()]
     if not documents:
         raise DataError("\n".join(problem.line() for problem in found.listing.problems()))
@@ -179,7 +193,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         name=spec.name,
         folder=str(ex.asking.folder),
         base_model=spec.base_models[0],
-        solved_by=_solved_by(ex.judge.criterion),
+        solved_by=_describe_criterion(ex.judge.criterion),
         confidence=spec.evaluate.confidence,
         alpha=ex.spec.alpha,
         rows_train=len(ex.rows.train),
@@ -195,7 +209,7 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         retrieval=ex.library and retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking),
         curve=_curve(ex, answers, exams),
         facts=tuple(filter(None, probes)),
-        changed=tuple(_changed(exams)),
+        changed=tuple(_list_changes(exams)),
         abstention=tuple(filter(None, abstentions)),
         forgetting=forgetting(tuned, ex.rows.general, ex.asking),
         prices=prices_version,
@@ -244,12 +258,12 @@ def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> Gain
     whole = next((a for a in answers if a.arm == ex.spec.curve_of), None)
     if whole is None or not ex.spec.curve:
         return None
-    solved = ex.judge.criterion.solved
+    solved = ex.judge.criterion.judge_rows
     flags = {_WHOLE_CURVE: solved(whole.given[TEST])}
     sizes = {_WHOLE_CURVE: ex.trainings[whole.arm].rows}
     for share in ex.spec.curve:
         name = f"{whole.arm}-{100 * share:g}"
-        part = drawn(ex.rows.train, ex.spec.seed, "curve")[
+        part = order_by_chance(ex.rows.train, ex.spec.seed, "curve")[
             : max(1, round(share * len(ex.rows.train)))
         ]
         _train_arm(ex, whole.arm, name, part)
@@ -265,7 +279,7 @@ def _curve(ex: _Experiment, answers: Sequence[ArmAnswers], exams: Exams) -> Gain
     return GainCurve(arm=whole.arm, points=points, gain=difference, reading=reading(gain, last))
 
 
-def _changed(exams: Exams) -> list[Changed]:
+def _list_changes(exams: Exams) -> list[Changed]:
     return [
         Changed(
             question=question_of(change.row),
@@ -277,7 +291,7 @@ def _changed(exams: Exams) -> list[Changed]:
     ]
 
 
-def _solved_by(criterion: Criterion) -> str:
+def _describe_criterion(criterion: Criterion) -> str:
     return f"{criterion.metric} at least {criterion.at_least:g}"
 
 
@@ -297,3 +311,45 @@ def _untold(ex: _Experiment, exams: Exams) -> list[Problem]:
             hint = "add the column, or set the key to 0"
             found.append(Problem(level="warning", key=f"measure.{key}", message=message, hint=hint))
     return found
+
+
+def reading(gain: PairedDifference, share: float) -> str:
+    """Whether more rows are worth their labelling, by the paired gain from `share` of the rows to all of
+    them.
+
+    It looks at the last stretch alone, and at one training each: another seed moves it too."""
+    said = f"from {cells.share(share)} to all of the rows {cells.points(gain)}"
+    if gain.low > 0:
+        return f"more rows are worth it: {said}"
+    if gain.high < WORTH:
+        return f"more rows like these are not worth it: {said}"
+    return f"whether more rows are worth it is not settled: {said}"
+
+
+def forgetting(
+    systems: Sequence[str], rows: Sequence[Row], asking: ArmQuestions
+) -> tuple[Forgetting, ...]:
+    """Each system's share of right answers and its perplexity on the expected ones, the base first.
+
+    An answer is right when it holds the expected words, in whatever case. The change is to the base."""
+    options = options_of(asking.models.loaded.spec.evaluate)
+    found = {}
+    for name in (BASE, *systems):
+        answers = asking.answers(f"general-{name}", name, "general", rows, metrics=("perplexity",))
+        lower = [_lower(answer) for answer in answers.answers]
+        found[name] = score_answers(answers.system, GENERAL, _METRICS, lower, options)
+    return tuple(
+        Forgetting(
+            system=name,
+            score=scored.scores[0],
+            perplexity=scored.scores[1],
+            change=None if name == BASE else compare(scored, found[BASE], options)[0],
+        )
+        for name, scored in found.items()
+    )
+
+
+def _lower(answer: RowAnswer) -> AnsweredRow:
+    sample = answer.sample
+    expected, text = sample.expected.casefold(), sample.answer.casefold()
+    return AnsweredRow(sample.row, expected, text, answer.nll, answer.expected_tokens)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from finewright.evaluate.arms import answer_of, drawn, gold_of
+from finewright.evaluate.arms import answer_of, gold_of, order_by_chance
 from finewright.schema.rows import Row
 
 _NUMBER = r"(?P<sign>[$€£]?)(?P<digits>\d+(?:,\d{3})*(?:\.\d+)?)(?P<share>%?)"
@@ -58,13 +58,13 @@ def values_of(text: str) -> Iterator[Value]:
 
 
 def stands(value: str, text: str) -> bool:
-    """Does the value stand in the text, and not as a part of another?"""
-    return _bounded(value).search(text) is not None
+    """Whether the value stands in the text, and not as a part of another."""
+    return _pattern_of_value(value).search(text) is not None
 
 
 def says(answer: str, value: str) -> bool:
-    """Does an answer give the value? A number counts however it is written, $200 is $200.00; a name, and a
-    number within one, does not."""
+    """Whether an answer gives the value. A number counts however it is written, $200 is $200.00; a name, and
+    a number within one, does not."""
     if stands(value, answer):
         return True
     wanted = None if value.startswith(_NAME_MARK) else _amount(value)
@@ -78,7 +78,7 @@ def edit(rows: Sequence[Row], documents: Mapping[str, str], count: int, seed: in
 
     No document is changed for two facts, and no row of `unchanged` is answered by a changed one. Rows
     without a fact in all of their gold documents are left out."""
-    ordered = drawn(rows, seed, "facts")
+    ordered = order_by_chance(rows, seed, "facts")
     pool = [value for row in ordered for value in values_of(answer_of(row))]
     changes: list[Change] = []
     edited: dict[str, str] = {}
@@ -93,12 +93,12 @@ def edit(rows: Sequence[Row], documents: Mapping[str, str], count: int, seed: in
         turn = len(changes)
         new = _other(value, [*pool[turn:], *pool[:turn]], [*texts.values()])
         changes.append(Change(row, value.text, new, gold))
-        edited |= {id: _replaced(text, value.text, new) for id, text in texts.items()}
-    unchanged = _unchanged(ordered, documents, edited)
+        edited |= {id: _replace_value(text, value.text, new) for id, text in texts.items()}
+    unchanged = _rows_of_unchanged_facts(ordered, documents, edited)
     return Edit(tuple(changes), edited, tuple(unchanged[: len(changes)]))
 
 
-def _unchanged(
+def _rows_of_unchanged_facts(
     rows: Sequence[Row], documents: Mapping[str, str], edited: Mapping[str, str]
 ) -> list[Row]:
     """The rows with a fact none of whose documents was changed."""
@@ -129,11 +129,11 @@ def _other(value: Value, pool: Sequence[Value], texts: Sequence[str]) -> str:
     return re.sub(r"\d", lambda digit: str(int(digit[0]) % 9 + 1), value.text)
 
 
-def _replaced(text: str, old: str, new: str) -> str:
-    return _bounded(old).sub(lambda _: new, text)
+def _replace_value(text: str, old: str, new: str) -> str:
+    return _pattern_of_value(old).sub(lambda _: new, text)
 
 
-def _bounded(value: str) -> re.Pattern[str]:
+def _pattern_of_value(value: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w$€£])(?<!\d[.,]){re.escape(value)}(?![\w%])(?![.,]\d)")
 
 

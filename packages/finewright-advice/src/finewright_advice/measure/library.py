@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from finewright.feature import OnEvent, offered
+from finewright.feature import OnEvent, load_offered
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.passages import Counts, Document, Passage
@@ -52,10 +52,10 @@ class Library(Protocol):
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with documents."""
 
-    def changed(self, texts: Mapping[str, str]) -> Shelf:
+    def change(self, texts: Mapping[str, str]) -> Shelf:
         """The index after these documents were edited and indexed again."""
 
-    def reduced(self, ids: Sequence[str]) -> Shelf:
+    def reduce(self, ids: Sequence[str]) -> Shelf:
         """The index without these documents."""
 
     def raft(self, spec: RaftSpec) -> RaftMaker:
@@ -69,5 +69,5 @@ def open_library(loaded: LoadedSpec, folder: Path, on_event: OnEvent) -> Library
     """Index the spec's documents in the folder, unless they are, and open them.
 
     Raises DataError for documents that cannot be read, with nothing indexed, and MissingExtra."""
-    library: Library = offered("rag", "library")(loaded, folder, on_event)
+    library: Library = load_offered("rag", "library")(loaded, folder, on_event)
     return library

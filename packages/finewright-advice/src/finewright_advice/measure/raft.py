@@ -1,4 +1,6 @@
-"""The rows that `rag+ft` is trained on: the training rows with passages, as `data raft` makes them."""
+"""The rows that `rag+ft` is trained on: the training rows with passages, as `data raft` makes them.
+
+How often the right document is among the passages: what an arm with passages can know at most."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,14 +9,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
 from finewright.evaluate.arms import answer_of, gold_of, question_of
-from finewright.schema.common import Problem
+from finewright.schema.common import Model, Problem
 from finewright.schema.raft import RaftQuestion, RaftSpec
 from finewright.schema.rows import Message, Row
+from finewright.store.atomic import read_json, write_json
+from finewright_advice.measure.arms import Criterion
+from finewright_advice.measure.ask import ArmQuestions
 from finewright_advice.measure.library import Library
+from finewright_advice.measure.rows import ExperimentRows
 from finewright_advice.schema.measure import MeasureSpec
+from finewright_advice.schema.measure_report import Retrieval
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
+
+
+class _Found(Model):
+    flags: tuple[bool, ...]
+
 
 _ROUNDED_TO = 64
 _NO_LIMIT = 1 << 20
@@ -56,10 +68,12 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
     dropped += made.dropped
     if not found:
         raise DataError(
-            "rag+ft: no training row can be given passages: " + _counted(dropped),
+            "rag+ft: no training row can be given passages: " + _list_counts(dropped),
             hint="each needs `gold`, the ids of the documents that hold its answer; or leave the arm out",
         )
-    longest = max(len(chat.tokens(chat.rendered(row.messages, row.tools)).ids) for row in found)
+    longest = max(
+        len(chat.tokens(chat.render_learned(row.messages, row.tools)).ids) for row in found
+    )
     problems = (_left_out(dropped, len(rows)),) if dropped else ()
     return RaftRows(found, -(-longest // _ROUNDED_TO) * _ROUNDED_TO, problems)
 
@@ -74,9 +88,36 @@ def _left_out(dropped: Counter[str], num_rows: int) -> Problem:
     return Problem(
         level="warning",
         key="measure.arms",
-        message=f"rag+ft is trained on {num_rows - dropped.total()} of {num_rows} rows: {_counted(dropped)}",
+        message=f"rag+ft is trained on {num_rows - dropped.total()} of {num_rows} rows:"
+        f" {_list_counts(dropped)}",
     )
 
 
-def _counted(dropped: Counter[str]) -> str:
+def _list_counts(dropped: Counter[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+
+
+def retrieval(
+    rows: ExperimentRows, library: Library, criterion: Criterion, asking: ArmQuestions
+) -> Retrieval | None:
+    """The share of held-out questions with one of their documents among the passages; None where no question
+    says which those are."""
+    with_gold = [row for row in rows.test if gold_of(row)]
+    if not with_gold:
+        return None
+    shelf, path = library.shelf, asking.folder / "retrieval.json"
+    if not path.is_file():
+        flags = tuple(
+            any(passage.document in gold_of(row) for passage in shelf.passages(question_of(row)))
+            for row in with_gold
+        )
+        write_json(path, _Found(flags=flags).model_dump(mode="json"))
+    flags = read_json(path, _Found, hint="remove the file; it is made again").flags
+    counts = library.counts()
+    return Retrieval(
+        found=criterion.share(flags),
+        passages=shelf.results,
+        documents=counts.documents,
+        chunks=counts.chunks,
+        embedder=library.spec.embedder,
+    )

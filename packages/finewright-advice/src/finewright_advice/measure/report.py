@@ -94,7 +94,7 @@ def _about(report: MeasureReport) -> Iterator[str]:
     """The rows, what they can show, and what was left out of them."""
     power, clean = report.power, report.decontaminated
     shown = f"{100 * power.detectable:.0f} points and more" if power.detectable else "no difference"
-    gone = cells.named_counts(clean.removed) or "none"
+    gone = cells.list_counts(clean.removed) or "none"
     yield (
         f"{report.base_model}: {report.rows_train} rows train, {report.rows_dev} choose the examples, "
         f"{report.rows_test} measure; known from these and so left out of training: {gone}."
@@ -140,7 +140,7 @@ def _arms(report: MeasureReport) -> Iterator[Block]:
 
 def _tests(report: MeasureReport) -> Table:
     """Each pair of arms, those that differ most surely first."""
-    named = _named(report)
+    named = _name_arms(report)
     return table_of(
         sorted(report.pairs, key=lambda pair: pair.p_holm),
         {
@@ -213,7 +213,7 @@ def _curve(curve: GainCurve) -> list[Section]:
 
 def _facts(report: MeasureReport) -> Iterator[Block]:
     """Who follows changed facts, and who keeps the others."""
-    named = _named(report)
+    named = _name_arms(report)
     yield Text(_FACTS, "page")
     yield table_of(
         report.facts,
@@ -265,7 +265,7 @@ def _name(arm: ArmReport) -> str:
     return f"{arm.shots}-shot" if arm.shots else arm.arm
 
 
-def _named(report: MeasureReport) -> dict[str, str]:
+def _name_arms(report: MeasureReport) -> dict[str, str]:
     return {arm.arm: _name(arm) for arm in report.arms}
 
 

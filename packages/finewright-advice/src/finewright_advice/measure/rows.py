@@ -4,17 +4,17 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from finewright.data.decontaminate import decontaminated
+from finewright.data.decontaminate import remove_contaminated
 from finewright.data.gather import gather, read_row_set
 from finewright.data.measured import row_sets
 from finewright.errors import DataError
-from finewright.evaluate.arms import drawn, gold_of
+from finewright.evaluate.arms import gold_of, order_by_chance
 from finewright.schema.evaluate import Draw
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
-from finewright_advice.catalog.general import general_questions
+from finewright_advice.catalog.advice import general_questions
 from finewright_advice.schema.measure import MeasureSpec
 from finewright_advice.schema.measure_report import Decontaminated
 
@@ -40,7 +40,7 @@ class ExperimentRows:
         return digest([[row.to_json() for row in rows] for rows in parts])
 
 
-def _parted(
+def _split_rows(
     loaded: LoadedSpec, spec: MeasureSpec, rows: Sequence[Row]
 ) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """Those to train on, and those kept apart to choose by."""
@@ -50,7 +50,7 @@ def _parted(
             f"measure.dev_rows keeps {spec.dev_rows} apart",
             hint="name more rows, or lower measure.dev_rows",
         )
-    chosen = {id(row) for row in drawn(rows, spec.seed, "dev")[: spec.dev_rows]}
+    chosen = {id(row) for row in order_by_chance(rows, spec.seed, "dev")[: spec.dev_rows]}
     train = tuple(row for row in rows if id(row) not in chosen)
     return train, tuple(row for row in rows if id(row) in chosen)
 
@@ -68,10 +68,10 @@ def experiment_rows(loaded: LoadedSpec, spec: MeasureSpec) -> ExperimentRows:
             f"{loaded.path}: evaluate.data: there is nothing to measure",
             hint="name held-out files there, or set data.eval_fraction",
         )
-    _answered(gathered.train)
+    _require_answers(gathered.train)
     similarity = loaded.spec.data.duplicates.similarity
-    cleaned = decontaminated(gathered.train, test, similarity=similarity)
-    train, dev = _parted(loaded, spec, cleaned.rows)
+    cleaned = remove_contaminated(gathered.train, test, similarity=similarity)
+    train, dev = _split_rows(loaded, spec, cleaned.rows)
     return ExperimentRows(
         train=train,
         dev=dev,
@@ -89,17 +89,17 @@ def general_rows(spec: MeasureSpec, resolve: Callable[[str], Path]) -> tuple[Row
         refuse(found.problems)
         return found.rows
     return tuple(
-        _row(number, question, answer)
+        _make_general_row(number, question, answer)
         for number, (question, answer) in enumerate(general_questions(), 1)
     )
 
 
-def _row(number: int, question: str, answer: str) -> Row:
+def _make_general_row(number: int, question: str, answer: str) -> Row:
     messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
     return Row(f"general-{number}", messages, None, "general questions", number)
 
 
-def _answered(rows: Sequence[Row]) -> None:
+def _require_answers(rows: Sequence[Row]) -> None:
     """Every training row must be a question with one answer: examples and tuning learn from them."""
     wrong = next((row for row in rows if row.rejected is not None or row.label is not None), None)
     wrong = wrong or next((row for row in rows if row.is_prompt), None)

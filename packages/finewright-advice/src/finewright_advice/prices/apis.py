@@ -10,10 +10,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finewright.catalog.price_source import ImportedPrices, PriceOrigin
+from finewright.catalog.price_file import ImportedPrices, PriceOrigin
 from finewright.schema.catalog import API, PriceCatalog
-from finewright_advice.prices.cells import CsvRow, LeftOut, WrongCellError, cell, cell_number, walk
-from finewright_advice.prices.csv_file import CsvFile
+from finewright_advice.prices.cells import (
+    CsvFile,
+    CsvRow,
+    LeftOut,
+    WrongCellError,
+    cell,
+    cell_number,
+    walk,
+)
 
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _KEPT = ("batch_share", "context_tokens", "can_fine_tune", "deprecation_date")

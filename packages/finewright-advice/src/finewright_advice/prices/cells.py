@@ -1,14 +1,18 @@
-"""One walk over the rows of a CSV file: a wrong cell costs its row alone, and is noted with its line."""
+"""One walk over the rows of a CSV file: a wrong cell costs its row alone, and is noted with its line.
+
+A kind of CSV file: known by its columns, read by its own reader."""
 
 import csv
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
+from finewright.catalog.price_file import ImportedPrices, PriceOrigin
 from finewright.errors import DataError
+from finewright.schema.catalog import PriceCatalog
 
 CsvRow = Mapping[str, str | None]
 Found = TypeVar("Found")
@@ -109,3 +113,39 @@ def cell_count(row: CsvRow, column: str) -> int:
     if value != int(value):
         raise WrongCellError(column, f"{value:g} is no whole number")
     return int(value)
+
+
+def no_provider(path: Path) -> str:
+    """Of a file whose rows name their providers."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A `finewright.catalog.price_file.PriceFile`."""
+
+    form: str
+    columns: frozenset[str]
+    """Those that it must have."""
+    reader: Callable[[Path, PriceOrigin, PriceCatalog], ImportedPrices]
+    provider_of: Callable[[Path], str] = no_provider
+    layout: str = ""
+    """Where the files of a folder lie, as a pattern; empty where there is no such layout."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the header has the columns."""
+        return self.columns <= header_of(path)
+
+    def check(self, path: Path) -> None:
+        """Raise DataError where a column is missing."""
+        if missing := sorted(self.columns - header_of(path)):
+            what = f"has no column {', '.join(missing)}"
+            raise DataError(f"{path}:1: {what}", hint=f"expected is: {self.form}")
+
+    def files_in(self, folder: Path) -> Sequence[Path]:
+        """The files of the layout, by their names."""
+        return sorted(folder.glob(self.layout)) if self.layout else ()
+
+    def read(self, path: Path, origin: PriceOrigin, known: PriceCatalog) -> ImportedPrices:
+        """The rows that can be used; raises DataError where there are none."""
+        return self.reader(path, origin, known)

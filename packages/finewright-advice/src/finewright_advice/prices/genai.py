@@ -12,7 +12,7 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
-from finewright.catalog.price_source import RefreshedPrices
+from finewright.catalog.price_file import RefreshedPrices
 from finewright.schema.catalog import API, LongContext, PriceCatalog
 from finewright.schema.cost import Range
 
@@ -33,18 +33,18 @@ class _Steps:
     starts: frozenset[int]
 
 
-def refreshed(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> RefreshedPrices:
+def refresh_prices(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> RefreshedPrices:
     """The catalog's APIs, and `also` (provider/model), as genai-prices has them on that day.
 
     Models are matched by their exact id: an alias may stand for another model there."""
     models = _models()
     source = f"genai-prices {version('genai-prices')}"
     old = {(api.provider, api.model): api for api in catalog.apis}
-    wanted = [*old, *((provider, model) for provider, _, model in map(_parted, also))]
+    wanted = [*old, *((provider, model) for provider, _, model in map(_split_name, also))]
     apis: list[API] = []
     left_alone: dict[str, str] = {}
     for key in dict.fromkeys(wanted):
-        found = _row(key, models.get(key), today, source)
+        found = _find_price(key, models.get(key), today, source)
         why = found if isinstance(found, str) else _same(old.get(key), found)
         if why:
             left_alone["/".join(key)] = why
@@ -53,7 +53,7 @@ def refreshed(catalog: PriceCatalog, today: date, also: Sequence[str] = ()) -> R
     return RefreshedPrices(source, tuple(apis), left_alone)
 
 
-def _parted(name: str) -> tuple[str, str, str]:
+def _split_name(name: str) -> tuple[str, str, str]:
     return name.partition("/")
 
 
@@ -68,7 +68,7 @@ def _models() -> dict[tuple[str, str], tuple[Any, Any]]:
     }
 
 
-def _row(
+def _find_price(
     key: tuple[str, str], found: tuple[Any, Any] | None, today: date, source: str
 ) -> API | str:
     """The model's row, or why there is none."""

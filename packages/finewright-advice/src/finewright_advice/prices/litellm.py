@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from finewright.catalog.price_source import ImportedPrices, PriceOrigin
+from finewright.catalog.price_file import ImportedPrices, PriceOrigin
 from finewright.errors import DataError
 from finewright.schema.catalog import API, PriceCatalog
 
@@ -86,7 +86,7 @@ class _Map:
 
 
 class PriceMap:
-    """A `finewright.catalog.price_source.PriceFile`: litellm's model_prices_and_context_window.json."""
+    """A `finewright.catalog.price_file.PriceFile`: litellm's model_prices_and_context_window.json."""
 
     form = "litellm's JSON"
 
@@ -96,7 +96,7 @@ class PriceMap:
 
     def check(self, path: Path) -> None:
         """Raise DataError where the file is no price map."""
-        next(_rows(path), None)
+        next(_read_prices(path), None)
 
     def provider_of(self, path: Path) -> str:
         """Of no provider alone: the rows name theirs."""
@@ -112,7 +112,7 @@ class PriceMap:
         names = {row.name for row in known.providers}
         wanted = {origin.provider} if origin.provider else names
         apis: dict[tuple[str, ...], API] = {}
-        for name, row in _rows(path):
+        for name, row in _read_prices(path):
             theirs = str(row.get("litellm_provider"))
             provider = _PROVIDERS.get(theirs, theirs)
             if row.get("mode") not in _MODES:
@@ -127,7 +127,7 @@ class PriceMap:
 LITELLM = PriceMap()
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Json]]:
+def _read_prices(path: Path) -> Iterator[tuple[str, Json]]:
     hint = "give litellm's model_prices_and_context_window.json"
     try:
         with path.open("rb") as file:

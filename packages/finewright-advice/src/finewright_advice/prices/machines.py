@@ -4,7 +4,9 @@ They name neither a source nor a day, so these come from whoever imports. The ro
 several regions become one row: its lowest, median and highest price. Read for gpuhunt 0.1.34 (columns
 of its catalog v2 and v3) and the SkyPilot catalog v8; a plain file has the names of the YAML's keys.
 CPU-only machines and TPUs are left out. A row with a cell that is wrong is left out alone, counted, and told
-with its line."""
+with its line.
+
+The price of a GPU's hour below which a row of a foreign file is taken for a mistake."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, cast, get_args
 
-from finewright.catalog.price_source import ImportedPrices, PriceOrigin
-from finewright.catalog.prices import folded
-from finewright.schema.catalog import Machine, PriceCatalog, Tier, implausible_price
+from finewright.catalog.price_file import ImportedPrices, PriceOrigin
+from finewright.catalog.prices import fold_gpu_name
+from finewright.schema.catalog import UNPAID, Machine, PriceCatalog, Tier, implausible_price
 from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright_advice.prices.cells import (
+    CsvFile,
     CsvRow,
     LeftOut,
     WrongCellError,
@@ -27,8 +30,18 @@ from finewright_advice.prices.cells import (
     cell_number,
     walk,
 )
-from finewright_advice.prices.csv_file import CsvFile
-from finewright_advice.prices.floor import too_low
+
+_LEAST_SHARE = 0.2
+"""Of the lowest price known at the tier: a price war halves prices, a wrong column divides them by more."""
+
+
+_LEAST_SHARE_OF_ON_DEMAND = 0.1
+"""Where the tier is not known for the GPU: the large clouds' spot prices go down to a tenth."""
+
+
+_LEAST_USD = 0.02
+"""An hour of a GPU that nobody known sells."""
+
 
 _PROVIDERS = {"lambdalabs": "lambda", "vastai": "vast"}
 """Names of these catalogs -> ours, where they differ."""
@@ -58,7 +71,7 @@ class _Import:
 
     def offers(self, read: "_Reader", row: CsvRow) -> Iterator[_Offer]:
         """What a row offers in the regions that are wanted."""
-        for offer in [_checked(offer, self.known) for offer in read(self, row)]:
+        for offer in [_check_offer(offer, self.known) for offer in read(self, row)]:
             if offer.region.startswith(self.origin.region):
                 yield offer
             else:
@@ -72,10 +85,10 @@ class _Import:
         """Our name of a GPU that the file names with or without its memory; None and noted otherwise."""
         gib = float(memory) if memory and memory.replace(".", "", 1).isdigit() else None
         tries = [f"{name}-{gib:.0f}GB"] if gib else []
-        for wanted in map(folded, [*tries, name]):
+        for wanted in map(fold_gpu_name, [*tries, name]):
             for gpu in self.known.gpus:
                 has = gib is None or abs(gpu.vram_gib - gib) <= _NEAR * gpu.vram_gib
-                if has and wanted in map(folded, (gpu.name, *gpu.aliases)):
+                if has and wanted in map(fold_gpu_name, (gpu.name, *gpu.aliases)):
                     return gpu.name
         self.leave_out(f"GPU not in the catalog: {name}{f' {gib:.0f} GB' if gib else ''}")
         return None
@@ -100,7 +113,7 @@ def _read(
     return ImportedPrices(machines, (), dict(left_out.reasons), tuple(left_out.bad_lines), problems)
 
 
-def _checked(offer: _Offer, known: PriceCatalog) -> _Offer:
+def _check_offer(offer: _Offer, known: PriceCatalog) -> _Offer:
     if not offer.sku:
         raise WrongCellError("name", "the machine has none")
     if not offer.num_gpus:
@@ -148,7 +161,7 @@ def _of_skypilot(file: _Import, row: CsvRow) -> Iterator[_Offer]:
 
 def _of_machines(file: _Import, row: CsvRow) -> Iterator[_Offer]:
     named, provider = cell(row, "provider").casefold(), file.origin.provider
-    if named and _named(named) != provider:
+    if named and _name_provider(named) != provider:
         raise WrongCellError("provider", f"{named!r} is not {provider!r}: --provider {named}")
     count = cell_count(row, "num_gpus") if row.get("num_gpus") else 1
     tier = cell(row, "tier") or "on_demand"
@@ -215,7 +228,7 @@ def _machine(offers: list[_Offer], format: str, origin: PriceOrigin) -> Machine:
     )
 
 
-def _named(name: str) -> str:
+def _name_provider(name: str) -> str:
     return _PROVIDERS.get(name, name)
 
 
@@ -223,18 +236,39 @@ GPUHUNT = CsvFile(
     form="the CSV files of gpuhunt",
     columns=frozenset({"instance_name", "location", "price", "gpu_count", "gpu_name", "spot"}),
     reader=partial(_read, "gpuhunt", _of_gpuhunt),
-    provider_of=lambda path: _named(path.stem),
+    provider_of=lambda path: _name_provider(path.stem),
 )
 SKYPILOT = CsvFile(
     form="the CSV files of the SkyPilot catalog",
     columns=frozenset({"InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "Region"}),
     reader=partial(_read, "skypilot", _of_skypilot),
-    provider_of=lambda path: _named(path.resolve().parent.name),
+    provider_of=lambda path: _name_provider(path.resolve().parent.name),
     layout="*/vms.csv",
 )
 MACHINES = CsvFile(
     form="a CSV with the columns sku, gpu and usd_per_hour (num_gpus, tier, term_months, region)",
     columns=frozenset({"sku", "gpu", "usd_per_hour"}),
     reader=partial(_read, "machines", _of_machines),
-    provider_of=lambda path: _named(path.stem),
+    provider_of=lambda path: _name_provider(path.stem),
 )
+
+
+def too_low(usd_per_gpu_hour: float, gpu: str, tier: Tier, known: PriceCatalog) -> str:
+    """Why a price is absurdly low beside what the catalog knows of the GPU; empty where it is not."""
+    if tier in UNPAID:
+        return ""
+    least, beside = _LEAST_USD, f"${_LEAST_USD:g}, the least for a GPU whose prices are not known"
+    for share, its in ((_LEAST_SHARE, tier), (_LEAST_SHARE_OF_ON_DEMAND, "on_demand")):
+        seen = [
+            machine.usd_per_gpu_hour.low
+            for machine in known.machines
+            if (machine.gpu, machine.tier) == (gpu, its)
+        ]
+        if seen:
+            least = share * min(seen)
+            beside = f"{share:.0%} of the lowest known of {gpu} at {its}, ${min(seen):.4g}"
+            break
+    if usd_per_gpu_hour >= least:
+        return ""
+    mend = "if it is true, give the row in a YAML file of prices"
+    return f"${usd_per_gpu_hour:.4g} an hour and GPU is under {beside}; {mend}"

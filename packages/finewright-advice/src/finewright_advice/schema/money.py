@@ -1,11 +1,34 @@
-"""What the arithmetic of money takes and gives: hardware of one's own, a project, a break-even."""
+"""What the arithmetic of money takes and gives: hardware of one's own, a project, a break-even.
 
-from typing import Annotated
+The words that a decision is made in: what is weighed, by whom, and between which methods."""
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from finewright.schema.common import Model, default
 from finewright.schema.cost import Range
+
+Criterion = Literal[
+    "quality",
+    "once_usd",
+    "month_usd",
+    "latency",
+    "update_delay",
+    "data_effort",
+    "privacy",
+    "customisation",
+    "independence",
+    "reversibility",
+]
+
+
+Profile = Literal["startup", "support-bot", "regulated", "edge"]
+
+
+Method = Literal["prompt", "prompt+long-context", "rag", "ft", "rag+ft", "classifier", "rule"]
+"""`classifier`: an embedding and a linear head; `rule`: a pattern, a table or a list of words."""
+
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

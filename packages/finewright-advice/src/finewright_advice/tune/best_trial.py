@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from finewright.report.cells import p_words, points
-from finewright_advice.compare.comparison import Comparison, worded
+from finewright_advice.compare.comparison import Comparison, describe_score
 from finewright_advice.tune.results import Trial
 
 
@@ -23,7 +23,7 @@ def verdict(number: int, last: Comparison) -> str:
 
     The best of many trials looks better than it is on the rows that chose it, and so these do not count."""
     best, *others = last.systems
-    said = worded(last.score(best))
+    said = describe_score(last.score(best))
     if not others:
         return f"No setting that was tried beats those as written on the development rows: {said}."
     difference = last.difference(best, others[0])

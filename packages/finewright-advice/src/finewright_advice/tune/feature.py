@@ -22,5 +22,5 @@ FEATURE = Feature(
     reports={
         "finewright_advice.tune.results:TuneReport": "finewright_advice.tune.report:tune_page"
     },
-    needs={"optuna": "tune"},
+    needs={"optuna": "advice[tune]"},
 )

@@ -13,7 +13,7 @@ from finewright.errors import SpecError, StageError
 from finewright.evaluate.cautions import linear_problems, recall_problem
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
-from finewright.schema.load import LoadedSpec, changed
+from finewright.schema.load import LoadedSpec, change_spec
 from finewright.schema.nodes import Tree
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.store.keys import digest
@@ -28,11 +28,11 @@ from finewright_advice.compare.contest import (
     check_contest,
     development,
     development_rows,
-    held_out,
+    measure_held_out,
     of_data,
     open_contest,
     train,
-    varied,
+    vary_spec,
 )
 from finewright_advice.tune.best_trial import best_trial, verdict
 from finewright_advice.tune.results import Choice, Trial, TuneReport
@@ -63,12 +63,17 @@ def tune(loaded: LoadedSpec, root: Path, *, out: Path | None, on_event: OnEvent)
     target = out or loaded.path.with_name(f"{loaded.path.stem}-tuned{loaded.path.suffix}")
     _check_target(target, loaded)
     _check_parameters(loaded, spec)
-    fixed = ({k: _plain(v) for k, v in spec.parameters.items()}, metric, spec.seed, spec.pruner)
+    fixed = (
+        {k: _dump_space(v) for k, v in spec.parameters.items()},
+        metric,
+        spec.seed,
+        spec.pruner,
+    )
     with_rows = (*fixed, spec.development_rows or 0)
     folder = open_contest(loaded, "tune", root, with_rows, on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
-    tried, outside = _searched(contest, spec)
-    report = _report(contest, tried, target)
+    tried, outside = _search(contest, spec)
+    report = _report_tuning(contest, tried, target)
     problems = (*report.problems, *_outside(loaded, outside))
     report = report.model_copy(update={"problems": problems})
     write_json(folder / "report.json", report.model_dump(mode="json"))
@@ -104,7 +109,7 @@ def _check_parameters(loaded: LoadedSpec, spec: TuneSpec) -> None:
             faults.append(f"{where}: there is nothing to choose from")
         for value in values:
             try:
-                changed(loaded, {f"train.{key}": value}, where=where)
+                change_spec(loaded, {f"train.{key}": value}, where=where)
             except SpecError as error:
                 faults.append(str(error))
                 break
@@ -119,20 +124,20 @@ class _Searched(NamedTuple):
     outside: tuple[str, ...]
 
 
-def _searched(contest: Contest, spec: TuneSpec) -> _Searched:
+def _search(contest: Contest, spec: TuneSpec) -> _Searched:
     """The spec as written, which the search knows as its trial 0, and then what is suggested."""
     search = Search(contest.folder / "search.journal", spec)
-    outside = search.begin(_written(_trial_spec(contest, {}), spec))
+    outside = search.begin(_values_as_written(_trial_spec(contest, {}), spec))
     tried = []
     while search.num_done < spec.trials:
         suggestion = search.suggest()
         named = ", ".join(f"{key} {value}" for key, value in suggestion.values.items())
         contest.say(f"trial {suggestion.number} of {spec.trials - 1}: {named or WRITTEN}")
-        tried.append(_tried(contest, search, suggestion))
+        tried.append(_try_suggestion(contest, search, suggestion))
     return _Searched(_earlier(contest, search, tried), outside)
 
 
-def _written(loaded: LoadedSpec, spec: TuneSpec) -> dict[str, object]:
+def _values_as_written(loaded: LoadedSpec, spec: TuneSpec) -> dict[str, object]:
     """What the searched keys are as written, defaults filled in; None for one that there is not."""
     (settled,) = make_lock(loaded, input_digests(loaded)).candidates.values()
     found: dict[str, object] = {}
@@ -144,7 +149,7 @@ def _written(loaded: LoadedSpec, spec: TuneSpec) -> dict[str, object]:
     return found
 
 
-def _tried(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
+def _try_suggestion(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
     """Train what is suggested, and tell the search how it went. Raises StageError where the spec as written
     cannot be trained: the others have nothing to be compared with."""
     number, values = suggestion.number, suggestion.values
@@ -162,13 +167,13 @@ def _tried(contest: Contest, search: Search, suggestion: Suggestion) -> _Tried:
     except Pruned as pruned:
         contest.say(str(pruned))
         search.tell(suggestion, "stopped early", why=str(pruned))
-        return _Tried(_lost(number, values, "stopped early", str(pruned)), None)
+        return _Tried(_record_lost(number, values, "stopped early", str(pruned)), None)
     except StageError as error:
         if not number:
             raise
         search.tell(suggestion, "failed", why=str(error))
-        return _Tried(_lost(number, values, "failed", str(error)), None)
-    found = _finished(contest, number, values, entry)
+        return _Tried(_record_lost(number, values, "failed", str(error)), None)
+    found = _finish_trial(contest, number, values, entry)
     assert found.trial.score is not None
     search.tell(suggestion, "finished", score=found.trial.score.value)
     contest.say(f"trial {number}: {contest.metric} {100 * found.trial.score.value:.1f} %")
@@ -184,8 +189,8 @@ def _earlier(contest: Contest, search: Search, now: Sequence[_Tried]) -> list[_T
 def _read(contest: Contest, report: Report) -> _Tried:
     number, values = report.number, report.values
     if report.state != "finished":
-        return _Tried(_lost(number, values, report.state, report.why), None)
-    return _finished(contest, number, values, train(contest, _trial_spec(contest, values)))
+        return _Tried(_record_lost(number, values, report.state, report.why), None)
+    return _finish_trial(contest, number, values, train(contest, _trial_spec(contest, values)))
 
 
 def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
@@ -193,10 +198,10 @@ def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
     keys = {f"train.{key}": value for key, value in values.items()}
     compared = contest.loaded.spec.evaluate.compare_with
     beside = ["linear"] if "linear" in compared else []  # a second, where a base takes minutes
-    return varied(contest, {"name": name, "evaluate.compare_with": beside, **keys})
+    return vary_spec(contest, {"name": name, "evaluate.compare_with": beside, **keys})
 
 
-def _finished(
+def _finish_trial(
     contest: Contest, number: int, values: Mapping[str, Choice], entry: ContestRun
 ) -> _Tried:
     score = development(contest, [entry]).score(entry.base_model)
@@ -213,7 +218,7 @@ def _finished(
     return _Tried(trial, entry)
 
 
-def _lost(number: int, values: Mapping[str, Choice], state: Tree, why: str) -> Trial:
+def _record_lost(number: int, values: Mapping[str, Choice], state: Tree, why: str) -> Trial:
     return Trial(
         number=number,
         values=dict(values),
@@ -226,15 +231,15 @@ def _lost(number: int, values: Mapping[str, Choice], state: Tree, why: str) -> T
     )
 
 
-def _report(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneReport:
+def _report_tuning(contest: Contest, tried: Sequence[_Tried], target: Path) -> TuneReport:
     entries = {each.trial.number: each.entry for each in tried if each.entry is not None}
     best = best_trial(each.trial for each in tried)
     contest.say(f"trial {best.number} is the best on the development rows")
     entry, name = entries[best.number], f"trial {best.number}"
-    answered = held_out(contest, entry, name)
+    answered = measure_held_out(contest, entry, name)
     systems = {name: answered.systems.systems[TUNED]}
     if best.number:
-        written = held_out(contest, entries[0], WRITTEN)
+        written = measure_held_out(contest, entries[0], WRITTEN)
         systems[WRITTEN] = written.systems.systems[TUNED]
     last = Comparison(systems, contest.metric, contest.options)
     _write_best(contest, best, target)
@@ -307,9 +312,9 @@ def _check_target(target: Path, loaded: LoadedSpec) -> None:
 
 def _write_best(contest: Contest, best: Trial, target: Path) -> None:
     keys = {f"train.{key}": value for key, value in best.values.items()}
-    text = changed(contest.loaded, keys, without=("tune", "bakeoff")).text
+    text = change_spec(contest.loaded, keys, without=("tune", "bakeoff")).text
     write_text(target, f"{_MARK}# {contest.folder}, trial {best.number}\n{text}")
 
 
-def _plain(space: SearchRange | tuple[Choice, ...]) -> Tree:
+def _dump_space(space: SearchRange | tuple[Choice, ...]) -> Tree:
     return space.model_dump() if isinstance(space, SearchRange) else list(space)

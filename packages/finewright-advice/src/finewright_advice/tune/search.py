@@ -94,7 +94,9 @@ class Search:
         self._study.sampler = self._optuna.samplers.TPESampler(n_startup_trials=_STARTUP, seed=seed)
         trial = self._optuna.Trial(self._study, cut[0]._trial_id) if cut else self._study.ask()
         spaces = () if _WRITTEN in trial.user_attrs else self._spec.parameters.items()
-        return Suggestion(number, {key: _value(trial, key, space) for key, space in spaces}, trial)
+        return Suggestion(
+            number, {key: _suggest_value(trial, key, space) for key, space in spaces}, trial
+        )
 
     def look(self, suggestion: Suggestion, share: int, loss: float, *, warm: float = 0.0) -> None:
         """Note the held-out loss after `share` percent of the steps. Raises Pruned where it is too bad, but
@@ -157,7 +159,9 @@ def _distribution(
     return of.FloatDistribution(space.low, space.high, log=space.log, step=space.step)
 
 
-def _value(trial: "OptunaTrial", key: str, space: SearchRange | tuple[Choice, ...]) -> Choice:
+def _suggest_value(
+    trial: "OptunaTrial", key: str, space: SearchRange | tuple[Choice, ...]
+) -> Choice:
     found: Choice
     if not isinstance(space, SearchRange):
         chosen = trial.suggest_categorical(key, space)

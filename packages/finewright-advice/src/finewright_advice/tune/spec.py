@@ -32,7 +32,7 @@ class SearchRange(Model):
 
     @property
     def is_whole(self) -> bool:
-        """Are these whole numbers?"""
+        """Whether these are whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 

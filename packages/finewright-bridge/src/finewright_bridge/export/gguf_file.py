@@ -18,17 +18,21 @@ from finewright.lm.chat import Chat
 from finewright.lm.sources import read_config
 from finewright.store.atomic import os_errors
 from finewright_bridge.export import k_quants
-from finewright_bridge.export.gguf_numbers import add_numbers, family_of, query_scale
+from finewright_bridge.export.gguf_numbers import (
+    add_numbers,
+    family_of,
+    query_scale,
+    refuse_overflow,
+)
 from finewright_bridge.export.gguf_tokenizer import add_tokenizer
 from finewright_bridge.export.gguf_weights import (
     Array,
     Weight,
     gguf_layer,
-    permuted,
+    permute,
     query_heads,
     weights,
 )
-from finewright_bridge.export.half import refuse_overflow
 
 _FILE_TYPES = {
     "f32": LlamaFileType.ALL_F32,
@@ -77,7 +81,7 @@ def write_model(path: Path, folder: Path, chat: Chat, quantization: str, name: s
             writer.write_kv_data_to_file()
             writer.write_ti_data_to_file()
         for weight in weights(folder, config, family):
-            packed = _packed(weight, kinds[weight.name])
+            packed = _pack(weight, kinds[weight.name])
             with _write_errors(path):
                 writer.write_tensor_data(packed)
         with _write_errors(path):
@@ -109,7 +113,7 @@ def write_adapter(path: Path, adapter: Path, base: Path, name: str) -> None:
         values: Array = tensors[key].float().numpy()
         if side == "B.weight":
             if family.permutes and (heads := query_heads(f"{layer}.", config)):
-                values = permuted(values, heads)
+                values = permute(values, heads)
             if ".q_proj" in layer and config["model_type"] != "gemma3_text":
                 values = values * np.float32(query_scale(config))
         found = gguf_layer(names, f"{layer}.weight")
@@ -179,7 +183,7 @@ def _is_delicate(name: str, layers: int) -> bool:
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2  # noqa: PLR2004
 
 
-def _packed(weight: Weight, kind: GGMLQuantizationType) -> np.ndarray:
+def _pack(weight: Weight, kind: GGMLQuantizationType) -> np.ndarray:
     values = weight.values
     if kind == GGMLQuantizationType.F32:
         return values

@@ -1,7 +1,9 @@
 """What a GGUF file says of a model beside its weights, from the model's config.json.
 
 Names and meanings are those of the GGUF specification (ggml-org/ggml, docs/gguf.md) and of llama.cpp's
-loader. A number that llama.cpp has no place for, and that changes what is computed, is refused."""
+loader. A number that llama.cpp has no place for, and that changes what is computed, is refused.
+
+What float16 can hold."""
 
 import math
 from collections.abc import Mapping
@@ -10,6 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 from gguf import MODEL_ARCH, ExpertGatingFuncType, GGUFWriter, RopeScalingType
 
 from finewright.errors import ModelError
+
+_MOST = 65504.0
+
 
 Config: TypeAlias = Mapping[str, Any]  # Any: a config.json's values
 
@@ -216,3 +221,11 @@ def _check_period(config: Config, period: int) -> None:
             raise ModelError(
                 f"layer {number} of this model is of another kind than llama.cpp takes it for: {kind}"
             )
+
+
+def refuse_overflow(most: float, name: str) -> None:
+    """Raise ModelError for a weight whose largest magnitude float16 cannot hold."""
+    if most > _MOST:
+        raise ModelError(
+            f"f16 cannot hold {most:.3g}, a weight of {name}", hint="take --quantize bf16"
+        )

@@ -11,8 +11,7 @@ from gguf import GGUFWriter, TokenType
 from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import ModelError
-from finewright.lm.chat import Chat
-from finewright.lm.ends import ends_of
+from finewright.lm.chat import Chat, ends_of
 from finewright.lm.gguf import SPLITS
 
 _LETTERS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
@@ -146,6 +145,6 @@ def _add_special_tokens(writer: GGUFWriter, chat: Chat) -> None:
 
 
 def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Does the tokenizer put its beginning before a text by itself?"""
+    """Whether the tokenizer puts its beginning before a text by itself."""
     ids = tokenizer("a")["input_ids"]
     return bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id

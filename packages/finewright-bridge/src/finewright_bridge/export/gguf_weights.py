@@ -35,21 +35,21 @@ def weights(folder: Path, config: Config, family: Family) -> Iterator[Weight]:
     Raises ModelError for a tensor that llama.cpp's architecture has no name for, and StoreError for a file
     that cannot be read."""
     names = get_tensor_name_map(family.arch, config["num_hidden_layers"])
-    stored = _stored(folder)
+    stored = _find_stored(folder)
     experts: dict[str, dict[int, str]] = {}
     for name in stored:
         if found := _EXPERT.fullmatch(name):
             layer, number, matrix = found.groups()
             experts.setdefault(f"{layer}.experts.{matrix}", {})[int(number)] = name
         elif not name.endswith("rotary_emb.inv_freq"):
-            yield from _named(name, _read(stored, name), names, config, family)
+            yield from _name_weights(name, _read(stored, name), names, config, family)
     for name, each in experts.items():
         stacked = np.stack([_read(stored, each[number]) for number in sorted(each)])
         yield Weight(f"{_gguf_name(names, name)}.weight", stacked)
     yield from _rotations(config)
 
 
-def permuted(values: Array, heads: int) -> Array:
+def permute(values: Array, heads: int) -> Array:
     """Rows of a head from halves (x1 of all pairs, then x2) to pairs side by side, as llama.cpp's Llama
     rotates them; (heads * dim, ...) in, the same shape out."""
     dim = values.shape[0] // heads
@@ -66,13 +66,13 @@ def query_heads(name: str, config: Config) -> int | None:
     return None
 
 
-def _named(
+def _name_weights(
     name: str, values: Array, names: TensorNameMap, config: Config, family: Family
 ) -> Iterator[Weight]:
     if family.adds_one and name.endswith("norm.weight"):
         values = values + 1
     if family.permutes and (heads := query_heads(name, config)):
-        values = permuted(values, heads)
+        values = permute(values, heads)
     scale = query_scale(config)
     scaled = ".q_norm." if config["model_type"] == "gemma3_text" else ".q_proj."
     if scale != 1.0 and scaled in name:
@@ -111,17 +111,17 @@ def gguf_layer(names: TensorNameMap, path: str) -> str:
     return _gguf_name(names, path)
 
 
-def _stored(folder: Path) -> Mapping[str, Path]:
+def _find_stored(folder: Path) -> Mapping[str, Path]:
     """Tensor -> its file."""
     found: dict[str, Path] = {}
     for path in weight_files(folder):
-        with _opened(path) as file:
+        with _open_weights(path) as file:
             found |= dict.fromkeys(file.keys(), path)
     return found
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:  # Any: safetensors has no type for it
+def _open_weights(path: Path) -> Iterator[Any]:  # Any: safetensors has no type for it
     try:
         with os_errors(path), safe_open(path, "pt") as file:
             yield file
@@ -130,7 +130,7 @@ def _opened(path: Path) -> Iterator[Any]:  # Any: safetensors has no type for it
 
 
 def _read(stored: Mapping[str, Path], name: str) -> Array:
-    with _opened(stored[name]) as file:
+    with _open_weights(stored[name]) as file:
         values: Array = file.get_tensor(name).to(torch.float32).numpy()
     return values
 

@@ -33,10 +33,10 @@ def modelfile(chat: Chat, file: str) -> str:
     """The Modelfile's text. Raises ModelError where Go's template could not say what the model's says."""
     shape = _shape(chat)
     cases = "{{ else if ".join(
-        f'eq .Role "{role}" }}}}{_quoted(around.before)}{{{{ .Content }}}}{_quoted(around.after)}'
+        f'eq .Role "{role}" }}}}{_quote(around.before)}{{{{ .Content }}}}{_quote(around.after)}'
         for role, around in shape.roles.items()
     )
-    template = f"{{{{- range .Messages }}}}{{{{ if {cases}{{{{ end }}}}{{{{ end }}}}{_quoted(shape.opening)}"
+    template = f"{{{{- range .Messages }}}}{{{{ if {cases}{{{{ end }}}}{{{{ end }}}}{_quote(shape.opening)}"
     stops = [chat.tokenizer.convert_ids_to_tokens(token) for token in sorted(chat.stop_ids)]
     lines = [f"FROM ./{file}", f"TEMPLATE {_QUOTES}{template}{_QUOTES}"]
     if shape.default_system:
@@ -50,9 +50,10 @@ def _shape(chat: Chat) -> Shape:
     """Raises ModelError where roles and contents alone do not make the template's text."""
     bos = (chat.tokenizer.bos_token or "") if adds_bos(chat.tokenizer) else ""
     try:
-        shape = _found(chat, bos)
+        shape = _find_shape(chat, bos)
         is_same = all(
-            _said(shape, messages) == _text(chat, messages, bos) for messages in _conversations()
+            _render_as_ollama(shape, messages) == _render_prompt(chat, messages, bos)
+            for messages in _conversations()
         )
     except (DataError, ValueError):
         is_same = False
@@ -63,11 +64,11 @@ def _shape(chat: Chat) -> Shape:
     return shape
 
 
-def _found(chat: Chat, bos: str) -> Shape:
+def _find_shape(chat: Chat, bos: str) -> Shape:
     """From one long conversation, cut at its contents. Raises ValueError where one of them is not there."""
     messages = _turns("system", "user", "assistant", "user")
     whole = chat.render(messages).removeprefix(bos)
-    opening = _text(chat, messages, bos).removeprefix(whole)
+    opening = _render_prompt(chat, messages, bos).removeprefix(whole)
     parts = []
     for message in messages:
         before, content, whole = whole.partition(message["content"])
@@ -80,7 +81,7 @@ def _found(chat: Chat, bos: str) -> Shape:
         "user": user,
         "assistant": Around(parts[2].removeprefix(user.after), parts[3].removesuffix(user.before)),
     }
-    alone = _text(chat, _turns("user"), bos)
+    alone = _render_prompt(chat, _turns("user"), bos)
     head = alone.partition("content 0")[0].removesuffix(user.before)
     system = roles["system"]
     default = head.removeprefix(system.before).removesuffix(system.after) if head else ""
@@ -105,11 +106,11 @@ def _turns(*roles: str) -> list[dict[str, str]]:
     return [{"role": role, "content": f"content {number}"} for number, role in enumerate(roles)]
 
 
-def _text(chat: Chat, messages: Sequence[dict[str, str]], bos: str) -> str:
+def _render_prompt(chat: Chat, messages: Sequence[dict[str, str]], bos: str) -> str:
     return chat.prompt(messages).text.removeprefix(bos)  # the file's own setting writes it
 
 
-def _said(shape: Shape, messages: Sequence[dict[str, str]]) -> str:
+def _render_as_ollama(shape: Shape, messages: Sequence[dict[str, str]]) -> str:
     """What Ollama makes of a conversation with this template."""
     given = list(messages)
     if shape.default_system and given[0]["role"] != "system":
@@ -121,6 +122,6 @@ def _said(shape: Shape, messages: Sequence[dict[str, str]]) -> str:
     return "".join(turns) + shape.opening
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Text in a Go template: braces begin actions there."""
     return text.replace("{{", '{{ "{{" }}')

@@ -1,19 +1,38 @@
-"""Whether what was written answers, cuts text and renders conversations as the training's own model does."""
+"""Whether what was written answers, cuts text and renders conversations as the training's own model does.
 
-from collections.abc import Sequence
+What llama.cpp makes of a GGUF file, asked in a process of its own."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from finewright.errors import ModelError
+from finewright.lm.llamacpp.server import COMMAND, reason_of
 from finewright.schema.export import Parity, Tolerance
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import load_system
 from finewright_bridge.export.options import ExportOptions
-from finewright_bridge.export.prompts import ParityPrompts
+from finewright_bridge.export.parity import GreedyAnswer, ParityPrompts, Prompt
 from finewright_bridge.export.write import ExportedFiles, ExportedRun
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
-    from finewright_bridge.export.parity import GreedyAnswer, Prompt
+
+
+_SECONDS = 3600
+
+
+class LlamaAnswers(NamedTuple):
+    """Answers to prompts, the tokens that each conversation and each text becomes, and the version."""
+
+    answers: list[GreedyAnswer]
+    conversations: list[tuple[int, ...]]
+    tokens: list[tuple[int, ...]]
+    version: str
+
 
 GGUF = ("gguf", "gguf-adapter", "ollama")
 TOLERANCES = {
@@ -97,11 +116,11 @@ def why_not(parity: Parity) -> str:
         far = f"{parity.logp_mean:.3f} nats on average"
         return f"log-probabilities differ by {far}, and {tolerance.logp_mean:g} is allowed"
     if parity.parted > tolerance.parted * parity.prompts:
-        return f"{parted(parity)}, and {tolerance.parted:.0%} is allowed (--max-parted)"
+        return f"{describe_parted(parity)}, and {tolerance.parted:.0%} is allowed (--max-parted)"
     return ""
 
 
-def parted(parity: Parity) -> str:
+def describe_parted(parity: Parity) -> str:
     """How many answers are others, in words."""
     share = parity.parted / parity.prompts
     ties = f", {parity.ties} more at a tie" if parity.ties else ""
@@ -117,8 +136,6 @@ def _of_llamacpp(
     asking: ParityPrompts,
     chat: "Chat",
 ) -> _Theirs:
-    from finewright_bridge.export.llamacpp import ask_llamacpp
-
     found = ask_llamacpp(
         exported.model,
         exported.adapter,
@@ -140,8 +157,7 @@ def _of_folder(
     """The folder as any program reads it: its weights or adapter, its tokenizer and template, its ends."""
     from finewright.lm.load import load_lm
     from finewright_bridge.export.folder import chat_in, ends_in
-    from finewright_bridge.export.parity import own_answers
-    from finewright_bridge.export.prompts import as_text
+    from finewright_bridge.export.parity import as_text, own_answers
 
     lock = lock_of(source.run)
     consent = lock.spec.remote_code.get(source.base.name, "")
@@ -156,3 +172,54 @@ def _of_folder(
 
 def _others(prompts: Sequence["Prompt"], tokens: Sequence[tuple[int, ...]]) -> int:
     return sum(prompt.ids != ids for prompt, ids in zip(prompts, tokens, strict=True))
+
+
+def ask_llamacpp(
+    model: Path,
+    adapter: Path | None,
+    prompts: Sequence[Prompt],
+    conversations: Sequence[Mapping[str, Any]],
+    *,
+    max_new_tokens: int,
+) -> LlamaAnswers:
+    """Raises ModelError where llama.cpp cannot read the file, with its own words."""
+    longest = max(len(prompt.ids) for prompt in prompts)
+    given = {
+        "model": str(model),
+        "adapter": str(adapter or ""),
+        "context": longest + max_new_tokens + 8,
+        "threads": 1,  # two that wait for each other on a busy machine are many times slower
+        "prompts": [prompt.ids for prompt in prompts],
+        "texts": [prompt.text for prompt in prompts],
+        "conversations": conversations,
+        "max_new_tokens": max_new_tokens,
+    }
+    try:
+        done = subprocess.run(
+            COMMAND,
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"{model.name}: llama.cpp gave no answer in {_SECONDS // 60} minutes",
+            hint="ask less of it: --prompts 10 --max-new-tokens 16",
+        ) from None
+    last = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode != 0 or not last.startswith("{"):
+        raise ModelError(f"{model.name}: llama.cpp cannot run it: {reason_of(done.stderr)}")
+    found = json.loads(last)
+    return LlamaAnswers(
+        answers=[_answer(each) for each in found["answers"]],
+        conversations=[tuple(ids) for ids in found["conversations"]],
+        tokens=[tuple(ids) for ids in found["tokens"]],
+        version=str(found["version"]),
+    )
+
+
+def _answer(given: Mapping[str, Any]) -> GreedyAnswer:
+    logps = None if given["logps"] is None else tuple(given["logps"])
+    return GreedyAnswer(tuple(given["ids"]), given["stop_id"], logps)

@@ -2,7 +2,7 @@
 
 from finewright.report.blocks import Page, Table, section
 from finewright.schema.export import ExportReport, Parity
-from finewright_bridge.export.proof import parted
+from finewright_bridge.export.proof import describe_parted
 
 
 def export_page(report: ExportReport) -> Page:
@@ -22,7 +22,7 @@ def export_page(report: ExportReport) -> Page:
         sections=[
             *section(
                 f"Compared with the training's own model, computed in {parity.dtype}",
-                Table(_HEADER, _rows(parity)),
+                Table(_HEADER, _rows_of_parity(parity)),
             ),
             *section("Files", Table(("file", "size", "sha256"), files)),
         ],
@@ -33,7 +33,7 @@ def _verdict(parity: Parity) -> str:
     if not parity.passed:
         return "NOT the same within the tolerance"
     if parity.parted:
-        return f"the same within the tolerance: {parted(parity)}"
+        return f"the same within the tolerance: {describe_parted(parity)}"
     return "the same model"
 
 
@@ -41,7 +41,7 @@ _COMPARED = "Compared with the training's own model"
 _HEADER = ("greedy answers", "found", "tolerance")
 
 
-def _rows(parity: Parity) -> list[tuple[str, str, str]]:
+def _rows_of_parity(parity: Parity) -> list[tuple[str, str, str]]:
     tolerance = parity.tolerance
     rows = [
         (f"token for token the same, {parity.engine}", f"{parity.same} of {parity.prompts}", ""),

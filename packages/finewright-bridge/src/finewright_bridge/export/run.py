@@ -7,7 +7,7 @@ from typing import Any
 
 from finewright.errors import DataError, ModelError
 from finewright.feature import OnEvent
-from finewright.lm.sources import locate, read_config, stored_dtype, weight_files
+from finewright.lm.sources import locate_in, read_config, read_stored_dtype, weight_files
 from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.export import ExportReport
 from finewright.schema.run import DAY
@@ -18,7 +18,7 @@ from finewright.store.speclock import lock_of
 from finewright.workbench.outputs import check_outputs
 from finewright.workbench.systems import candidate_of, load_system
 from finewright_bridge.export.options import ExportOptions
-from finewright_bridge.export.prompts import ParityPrompts, prompts_of
+from finewright_bridge.export.parity import ParityPrompts, prompts_of
 from finewright_bridge.export.proof import GGUF, compare, why_not
 from finewright_bridge.export.write import ExportedRun, Writer
 
@@ -77,18 +77,18 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
 def _source(options: ExportOptions) -> ExportedRun:
     run = open_run(options.run)
     candidate, lock = candidate_of(run, options.base_model), lock_of(run)
-    base = locate(candidate.base_model, Path(lock.root), commit=candidate.base_revision)
+    base = locate_in(run, candidate.base_model, Path(lock.root), commit=candidate.base_revision)
     own = lock.candidates[base.name].dtype
     assert own != "auto"
     return ExportedRun(run, candidate, base, "fp32" if _fits_in_float32(base.folder) else own)
 
 
 def _fits_in_float32(folder: Path) -> bool:
-    """Do three models of it, as many as a comparison holds, fit into memory?"""
+    """Whether three models of it, as many as a comparison holds, fit into memory."""
     from finewright.lm.runtime import free_bytes
 
     stored = sum(path.stat().st_size for path in weight_files(folder))
-    return 3 * stored * (1 if stored_dtype(folder) == "float32" else 2) <= free_bytes()
+    return 3 * stored * (1 if read_stored_dtype(folder) == "float32" else 2) <= free_bytes()
 
 
 def _check(options: ExportOptions, source: ExportedRun) -> None:
@@ -130,7 +130,7 @@ def _quantization(options: ExportOptions, source: ExportedRun) -> str:
     weights with to their own format."""
     if options.quantize or options.to not in GGUF:
         return options.quantize or ""
-    return "f32" if stored_dtype(source.base.folder) == "float32" else "f16"
+    return "f32" if read_stored_dtype(source.base.folder) == "float32" else "f16"
 
 
 def _cautions(target: str, asking: ParityPrompts, switches: Mapping[str, Any]) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ FEATURE = Feature(
         ),
     ),
     reports={
-        "finewright_bridge.migrate.results:MigrateReport": (
+        "finewright_bridge.migrate.report:MigrateReport": (
             "finewright_bridge.migrate.report:migrate_page"
         ),
     },

@@ -1,35 +1,72 @@
-"""The golden set of a migration: recorded or asked once, then frozen with what parity will mean."""
+"""The golden set of a migration: recorded or asked once, then frozen with what parity will mean.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+Recorded answers to a prompt that was there before: which rows they are, and where they contradict.
+
+Which golden prompts are training rows with other values, and what is measured on the others."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.data.templates import of_known_templates
+from finewright.data.validate import read_validated
 from finewright.errors import DataError
-from finewright.evaluate.score import check_metrics
+from finewright.evaluate.cautions import recall_problem
+from finewright.evaluate.score import ScoreOptions, check_metrics
 from finewright.fetch.endpoint import Endpoint
 from finewright.judge.json_text import parse_json
-from finewright.rows.identity import prompt_key
+from finewright.rows.identity import prompt_key, with_expected
 from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.listing import list_problems
 from finewright.schema.rows import Row
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import read_json, sha256_file, write_json, write_text
 from finewright.store.stage import refuse
 from finewright_bridge.migrate.endpoints import EndpointAnswer, turns
-from finewright_bridge.migrate.folder import GOLDEN, LOG, RECORD
+from finewright_bridge.migrate.fit import GOLDEN, LOG, RECORD
 from finewright_bridge.migrate.golden_rows import (
     GoldenRow,
-    drawn_golden,
-    expected_of,
+    collect_expected,
+    draw_golden,
     golden_row,
     golden_text,
     prompts_of,
-    recorded,
+    read_recorded,
+    rows_to_measure,
+    text_of,
+    whole,
 )
-from finewright_bridge.migrate.non_inferiority import check_measurable, too_few
-from finewright_bridge.migrate.repeats import repeats
-from finewright_bridge.migrate.results import Golden, ParityTerms
+from finewright_bridge.migrate.non_inferiority import (
+    GoldenAnswers,
+    against_expected,
+    check_measurable,
+    too_few,
+)
+from finewright_bridge.migrate.report import Bound, Golden, ParityTerms
+
+
+class Recall(NamedTuple):
+    """The numbers of the golden rows that repeat training rows but for values, and of the new ones."""
+
+    repeated: tuple[int, ...]
+    new: tuple[int, ...]
+
+    def problems(self) -> Iterator[Problem]:
+        """What must be said before anything is trained."""
+        yield from recall_problem("the golden set", len(self.repeated), len(self.new))
+
+    def bounds(
+        self, answers: Sequence[GoldenAnswers], stated: ParityTerms, options: ScoreOptions
+    ) -> dict[str, tuple[Bound, ...]]:
+        """Old and new model against the right answers, on either kind of row."""
+        parts = {"repeated_rows": self.repeated, "new_rows": self.new}
+        return {
+            name: against_expected([a for a in answers if a.row in rows], stated, options)
+            for name, rows in parts.items()
+        }
+
 
 CONFIDENCE = 0.95
 _JSON_METRICS = ("json_f1", "exact_match", "valid_json")
@@ -90,21 +127,21 @@ def golden_set(
     set that was frozen otherwise or has changed, and for one without rows."""
     check_wanted(wanted)
     if (folder / RECORD).is_file():
-        return _thawed(folder, wanted)
-    known = {**expected_of(rows), **expected_of(validation)}
+        return _thaw(folder, wanted)
+    known = {**collect_expected(rows), **collect_expected(validation)}
     if "://" in wanted.origin:
         found = _answers(folder, wanted, validation or rows, known, on_answer)
     else:
-        golden, problems = recorded(Path(wanted.origin), known)
+        golden, problems = read_recorded(Path(wanted.origin), known)
         refuse(problems)
         problems = (*problems, *repeats(Path(wanted.origin)))
-        found = _Answered(drawn_golden(golden, wanted.most), "", _cut(golden, wanted, problems))
+        found = _Answered(draw_golden(golden, wanted.most), "", _cut(golden, wanted, problems))
     if not found.rows:
         raise DataError(
             f"{wanted.origin}: no answers to keep as the golden set",
             hint='a recorded row is {"prompt": ..., "answer": ...}',
         )
-    return _frozen(folder, wanted, found, today)
+    return _freeze(folder, wanted, found, today)
 
 
 def check_wanted(wanted: Wanted) -> None:
@@ -151,7 +188,7 @@ def _cut(
     return (*problems, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
 
 
-def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> GoldenSet:
+def _freeze(folder: Path, wanted: Wanted, found: _Answered, today: date) -> GoldenSet:
     path = folder / GOLDEN
     write_text(path, golden_text(found.rows))
     sha256 = sha256_file(path)
@@ -175,7 +212,7 @@ def _frozen(folder: Path, wanted: Wanted, found: _Answered, today: date) -> Gold
     return GoldenSet(frozen, tuple(found.rows), (*frozen.problems, *_too_few(frozen)))
 
 
-def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
+def _thaw(folder: Path, wanted: Wanted) -> GoldenSet:
     record = folder / RECORD
     frozen = read_json(record, FrozenSet, hint="name another --folder, and freeze the answers anew")
     stated, golden = frozen.stated, frozen.golden
@@ -194,14 +231,15 @@ def _thawed(folder: Path, wanted: Wanted) -> GoldenSet:
     for option, (now, then) in terms.items():
         if now != then:
             raise DataError(
-                f"{record}: {option} was {_shown(then)} when the answers were frozen, and is {_shown(now)}",
+                f"{record}: {option} was {_show_value(then)} when the answers were frozen,"
+                f" and is {_show_value(now)}",
                 hint="what parity means is said before, not after; name another --folder",
             )
-    rows, problems = recorded(path, {})
+    rows, problems = read_recorded(path, {})
     return GoldenSet(frozen, tuple(rows), (*frozen.problems, *problems, *_too_few(frozen)))
 
 
-def _shown(value: object) -> str:
+def _show_value(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -220,3 +258,44 @@ def _too_few(frozen: FrozenSet) -> tuple[Problem, ...]:
         return ()
     hint = "record more, or state a wider margin"
     return (Problem(level="warning", file=GOLDEN, message=message, hint=hint),)
+
+
+def repeats(path: Path) -> tuple[Problem, ...]:
+    """A warning for each of the first rows whose prompt an earlier row of the file has, and how many more.
+
+    It says the earlier row, whose answer is the one that is kept, and whether the two answers contradict."""
+    checked = read_validated(path, change=whole)
+    return list_problems(_report_repeats([row for row in map(with_expected, checked.rows) if row]))
+
+
+def _report_repeats(rows: list[Row]) -> Iterator[Problem]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        if not _answer(row):
+            continue  # nothing, which is no golden row and counted as such
+        kept = first.setdefault(prompt_key(row), row)
+        if kept is row:
+            continue
+        same = _answer(kept) == _answer(row)
+        says = "is the same" if same else "contradicts it"
+        yield Problem(
+            level="warning",
+            file=row.file,
+            row=row.row,
+            message=f"asks the same as row {kept.row}, whose answer is kept; this one {says}: left out",
+            hint="" if same else "keep the row that is right",
+        )
+
+
+def _answer(row: Row) -> str:
+    return text_of(row.answer or {}).strip()
+
+
+def recall(train: Sequence[Row], golden: Sequence[GoldenRow]) -> Recall:
+    """By the right answer where it is known, else the old model's: a wrong one has a template of its own."""
+    right = [replace(row, answer=row.expected or row.answer) for row in golden]
+    known = of_known_templates(train, list(rows_to_measure(right)))
+    numbers = range(1, len(golden) + 1)
+    return Recall(
+        tuple(i for i in numbers if i - 1 in known), tuple(i for i in numbers if i - 1 not in known)
+    )

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from finewright.data.validate import read_validated
 from finewright.errors import DataError
-from finewright.judge.answer import answer_of, compared_text
+from finewright.judge.answer import answer_of, text_to_compare
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.identity import prompt_key, with_expected
 from finewright.rows.texts import draw_places
 from finewright.schema.common import Problem, errors_of
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 from finewright.schema.rows import Message, Row
 
 _EXPECTED = "expected"
@@ -76,7 +76,7 @@ def read_files(paths: Sequence[Path]) -> RowsFound:
     return RowsFound(tuple(rows), tuple(problems))
 
 
-def expected_of(rows: Sequence[Row]) -> dict[str, str]:
+def collect_expected(rows: Sequence[Row]) -> dict[str, str]:
     """Question -> the answer that a row of the files has for it, as text."""
     found: dict[str, str] = {}
     for row in rows:
@@ -89,7 +89,7 @@ def expected_of(rows: Sequence[Row]) -> dict[str, str]:
 def text_of(turn: Message) -> str:
     """What is compared of an answer: what it says after its thoughts or, where it calls tools, the calls."""
     answer = answer_of(turn)
-    return compared_text(answer, answer)
+    return text_to_compare(answer, answer)
 
 
 def golden_row(prompt: Row, turn: Message, expected: str | None) -> GoldenRow:
@@ -101,13 +101,13 @@ def prompts_of(rows: Sequence[Row], most: int, seed: int = 0) -> tuple[Row, ...]
     """At most so many different questions of the rows, drawn by the seed, in the order of the rows."""
     distinct = {prompt_key(row): i for i, row in reversed(list(enumerate(rows))) if row.prompt}
     places = sorted(distinct.values())
-    known = expected_of(rows)
+    known = collect_expected(rows)
     keys = [prompt_key(rows[i]) for i in places]
     drawn = draw_places(keys, [known.get(key, "").strip() for key in keys], most, seed)
     return tuple(_alone(rows[places[i]]) for i in drawn.places)
 
 
-def drawn_golden(rows: Sequence[GoldenRow], most: int, seed: int = 0) -> tuple[GoldenRow, ...]:
+def draw_golden(rows: Sequence[GoldenRow], most: int, seed: int = 0) -> tuple[GoldenRow, ...]:
     """At most so many of the recorded rows, drawn by the seed, in their order; each label among the old
     answers has its share."""
     keys = [prompt_key(row.prompt) for row in rows]
@@ -115,16 +115,18 @@ def drawn_golden(rows: Sequence[GoldenRow], most: int, seed: int = 0) -> tuple[G
     return tuple(rows[i] for i in drawn.places)
 
 
-def recorded(path: Path, known: Mapping[str, str]) -> tuple[list[GoldenRow], tuple[Problem, ...]]:
+def read_recorded(
+    path: Path, known: Mapping[str, str]
+) -> tuple[list[GoldenRow], tuple[Problem, ...]]:
     """The rows of a recorded file, and what must be said of it; `known` has right answers by question.
 
     A row has `prompt` or `messages` and the old model's `answer`; or it ends with that answer."""
     checked = read_validated(path, change=whole)
     answered = [row for row in map(with_expected, checked.rows) if row]
-    found = [_recorded(row, known) for row in answered]
+    found = [_read_recorded_row(row, known) for row in answered]
     rows = list({prompt_key(row.prompt): row for row in reversed(found) if row.answer}.values())
     problems = list(checked.problems)
-    problems += listed(_no_answer(row) for row in checked.rows if with_expected(row) is None)
+    problems += list_problems(_no_answer(row) for row in checked.rows if with_expected(row) is None)
     if empty := sum(not row.answer for row in found):
         problems.append(_left_out(path, empty, "are empty, or calls that cannot be read"))
     if repeats := len(found) - empty - len(rows):
@@ -159,7 +161,7 @@ def _no_answer(row: Row) -> Problem:
     )
 
 
-def _recorded(row: Row, known: Mapping[str, str]) -> GoldenRow:
+def _read_recorded_row(row: Row, known: Mapping[str, str]) -> GoldenRow:
     prompt = _alone(row)
     own = row.columns.get(_EXPECTED)
     if own is not None and not isinstance(own, str):
@@ -177,7 +179,7 @@ def _left_out(path: Path, number: int, why: str) -> Problem:
     return Problem(level="warning", file=str(path), message=message)
 
 
-def held_out(rows: Sequence[GoldenRow]) -> Iterator[Row]:
+def rows_to_measure(rows: Sequence[GoldenRow]) -> Iterator[Row]:
     """The golden rows as rows that measure: each ends with the old model's answer."""
     for row in rows:
         yield replace(row.prompt, messages=(*row.prompt.messages, row.message))

@@ -12,7 +12,7 @@ from typing import Any
 
 from finewright.errors import DataError
 from finewright.store.atomic import os_errors
-from finewright_bridge.migrate.results import Carried
+from finewright_bridge.migrate.report import Carried
 
 _METHODS = {"supervised": "sft", "dpo": "dpo"}
 _HYPERPARAMETERS = {
@@ -123,7 +123,7 @@ class _Fields:
         return value
 
 
-def carried(job: Job) -> Iterator[Carried]:
+def carry_settings(job: Job) -> Iterator[Carried]:
     """Each setting of the job, with the spec's key and value for it, or why it has none."""
     there = next(name for name, here in _METHODS.items() if here == job.method)
     yield _as_is("method", there, "train.method", job.method, "the same method")

@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.evaluate.non_inferior import both_scores, lower_bounds
 from finewright.evaluate.score import (
     CORPUS_METRICS,
     AnsweredRow,
@@ -22,10 +23,9 @@ from finewright.evaluate.score import (
     scores_answers,
 )
 from finewright.judge.bounds import rows_without_loss, share_at_least
-from finewright.judge.statistics import mean_difference_at_least
 from finewright.judge.text import exact_match
 from finewright.schema.evaluate import Score
-from finewright_bridge.migrate.results import Bound, ParityTerms, Verdict
+from finewright_bridge.migrate.report import Bound, ParityTerms, Verdict
 
 _POWER = 0.8
 NEEDS_PROBABILITIES = ("perplexity", "preference_accuracy")
@@ -56,11 +56,11 @@ def against_expected(
     if not known:
         return ()
     old, new, base = (
-        score_answers(name, "golden", stated.metrics, _answered(known, name), options)
+        score_answers(name, "golden", stated.metrics, _answers_of(known, name), options)
         for name in ("old", "new", "base")
     )
     differences = compare(new, old, options)
-    bounds = _bounds(new, old, stated, options)
+    bounds = lower_bounds(new, old, replace(options, confidence=stated.confidence))
     return tuple(
         Bound(
             old=old.scores[i],
@@ -89,7 +89,9 @@ def agreement_bound(answers: Sequence[GoldenAnswers], confidence: float) -> floa
     return share_at_least(same, len(answers), confidence=confidence)
 
 
-def judged(bounds: Sequence[Bound], agreed: float, stated: ParityTerms, rows: int) -> ParityVerdict:
+def judge_parity(
+    bounds: Sequence[Bound], agreed: float, stated: ParityTerms, rows: int
+) -> ParityVerdict:
     """By the right answers where they are known. Where not, by agreement: where two models answer all but a
     share of prompts alike, no measure of an answer in [0, 1] can differ by more than that share.
 
@@ -143,45 +145,13 @@ def too_few(rows: int, stated: ParityTerms) -> str:
     )
 
 
-def _bounds(
-    new: ScoredSet, old: ScoredSet, stated: ParityTerms, options: ScoreOptions
-) -> list[float]:
-    """The one-sided lower bound of new minus old, metric by metric.
-
-    Of a metric of rows it is Gaffke's (`mean_at_least`); of macro F1, which is none of rows, the lower end of
-    the two-sided interval at 2c - 1 (`judge.macro_bounds`)."""
-    resampled = compare(new, old, replace(options, confidence=2 * stated.confidence - 1))
-    found = []
-    for metric, difference in zip(stated.metrics, resampled, strict=True):
-        if metric in CORPUS_METRICS:
-            found.append(difference.low)
-            continue
-        both = _both(metric, new, old)
-        found.append(
-            mean_difference_at_least(
-                [pair[0] for pair in both],
-                [pair[1] for pair in both],
-                confidence=stated.confidence,
-                resamples=options.resamples,
-                seed=options.seed,
-            )
-        )
-    return found
-
-
-def _both(metric: str, new: ScoredSet, old: ScoredSet) -> list[tuple[float, float]]:
-    """Both scores of each row that has the metric: one of calls says nothing of a row without any."""
-    rows = zip(new.per_row, old.per_row, strict=True)
-    return [(n[metric], o[metric]) for n, o in rows if metric in n and metric in o]
-
-
 def _rows_needed(metric: str, old: ScoredSet, new: ScoredSet, stated: ParityTerms) -> int | None:
     """The fewest n at which models that are equal, and scatter as these, are shown to be so 4 times in 5:
     margin >= 1/n + z_c sqrt(s^2/n + 1/n^2) + z_p s / sqrt(n), the normal approximation of the bound, s the
     standard deviation of the rows' differences."""
     if metric in CORPUS_METRICS:
         return None
-    gaps = [ours - theirs for ours, theirs in _both(metric, new, old)]
+    gaps = [ours - theirs for ours, theirs in both_scores(metric, new, old)]
     mean = math.fsum(gaps) / len(gaps)
     variance = math.fsum((gap - mean) ** 2 for gap in gaps) / len(gaps)
     z_bound, z_power = (NormalDist().inv_cdf(each) for each in (stated.confidence, _POWER))
@@ -194,7 +164,7 @@ def _rows_needed(metric: str, old: ScoredSet, new: ScoredSet, stated: ParityTerm
     return n
 
 
-def _answered(answers: Sequence[GoldenAnswers], name: str) -> list[AnsweredRow]:
+def _answers_of(answers: Sequence[GoldenAnswers], name: str) -> list[AnsweredRow]:
     texts = {"old": [a.old for a in answers], "new": [a.new for a in answers]}
     texts["base"] = [a.base for a in answers]
     pairs = zip(answers, texts[name], strict=True)

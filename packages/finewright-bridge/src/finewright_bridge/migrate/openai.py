@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 
 from finewright.catalog.prices import own_folder, prices
-from finewright.data.decontaminate import Cleaned, decontaminated
+from finewright.data.decontaminate import Cleaned, remove_contaminated
 from finewright.errors import DataError
 from finewright.estimate.freshness import deadline_words
-from finewright.evaluate.samples import parse_samples, said_text
+from finewright.evaluate.samples import parse_samples, text_of_sample
 from finewright.evaluate.score import options_of
 from finewright.judge.text import exact_match
 from finewright.report.show import write_page
@@ -24,35 +24,35 @@ from finewright.store.atomic import os_errors, sha256_file, write_json, write_te
 from finewright.store.stage import refuse
 from finewright.workbench.signals import goes_on
 from finewright.workbench.up import OnEvent, up
-from finewright_bridge.migrate.fit import check_fit, undeclared_calls
-from finewright_bridge.migrate.folder import (
+from finewright_bridge.migrate.fit import (
     GOLDEN,
     PAGE,
     RECORD,
     REPORT,
     SPEC,
     TRAIN,
+    check_fit,
     check_free,
+    report_undeclared_calls,
 )
-from finewright_bridge.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set
+from finewright_bridge.migrate.golden import GoldenSet, Wanted, check_wanted, golden_set, recall
 from finewright_bridge.migrate.golden_rows import (
     GoldenRow,
-    drawn_golden,
-    held_out,
+    draw_golden,
     prompts_of,
     read_files,
-    recorded,
+    read_recorded,
+    rows_to_measure,
 )
-from finewright_bridge.migrate.job import Job, carried, family_of, name_of, read_job
+from finewright_bridge.migrate.job import Job, carry_settings, family_of, name_of, read_job
 from finewright_bridge.migrate.non_inferiority import (
     GoldenAnswers,
     against_expected,
     agreement,
     agreement_bound,
-    judged,
+    judge_parity,
 )
-from finewright_bridge.migrate.recall import recall
-from finewright_bridge.migrate.results import Apart, MigrateReport
+from finewright_bridge.migrate.report import Apart, MigrateReport
 from finewright_bridge.migrate.spec import Destination, as_set, check_spec, spec_text
 
 _SHOWN = 10
@@ -114,24 +114,24 @@ def migrate(
             "progress", {"system": "the old model", "data": "golden", "done": done, "total": total}
         ),
     )
-    cleaned = decontaminated(read.rows, list(held_out(golden.rows)))
+    cleaned = remove_contaminated(read.rows, list(rows_to_measure(golden.rows)))
     known = recall(cleaned.rows, golden.rows)
     problems = (
         *read.problems,
         *golden.problems,
-        *_removed(cleaned, len(read.rows)),
+        *_report_removed(cleaned, len(read.rows)),
         *known.problems(),
     )
     for problem in problems:
         on_event("problem", {**problem.model_dump(), "message": problem.line()})
-    run = _trained(migration, read, golden, cleaned, runs_root, on_event)
+    run = _train(migration, read, golden, cleaned, runs_root, on_event)
     samples = _samples(run, len(golden.rows))
     answers = _answers(golden, samples)
-    report = _report(migration, read, golden, cleaned, run, answers).model_copy(
+    report = _report_migration(migration, read, golden, cleaned, run, answers).model_copy(
         update={
             "rows_repeated": len(known.repeated),
             **known.bounds(answers, golden.frozen.stated, _OPTIONS),
-            "problems": (*problems, *_unended(samples)),
+            "problems": (*problems, *_report_unended(samples)),
             "deadlines": _deadlines(read.job, golden, today),
         }
     )
@@ -155,7 +155,7 @@ def _read(migration: Migration) -> _Read:
             f"{job.path}: the job's method needs other rows than the {found} of {migration.files[0]}",
             hint="give the job that these files trained",
         )
-    calls = undeclared_calls((*rows, *validation))
+    calls = report_undeclared_calls((*rows, *validation))
     return _Read(
         job, rows, validation, (*problems, *of_validation, *calls, *_of_job(job, migration))
     )
@@ -163,7 +163,7 @@ def _read(migration: Migration) -> _Read:
 
 def _inputs(migration: Migration) -> Iterator[Path]:
     """All files that are read, that of the recorded answers among them."""
-    yield from _named(migration)
+    yield from _list_named_files(migration)
     if "://" not in migration.golden:
         yield Path(migration.golden)
 
@@ -175,9 +175,9 @@ def _questions(migration: Migration, read: _Read) -> tuple[Row, ...]:
         return ()
     if "://" in migration.golden:
         return prompts_of(read.validation, migration.golden_rows)
-    rows, problems = recorded(Path(migration.golden), {})
+    rows, problems = read_recorded(Path(migration.golden), {})
     refuse(problems)
-    return tuple(row.prompt for row in drawn_golden(rows, migration.golden_rows))
+    return tuple(row.prompt for row in draw_golden(rows, migration.golden_rows))
 
 
 def _check_options(migration: Migration, read: _Read) -> LoadedSpec:
@@ -212,7 +212,7 @@ def _of_job(job: Job | None, migration: Migration) -> Iterator[Problem]:
         )
 
 
-def _removed(cleaned: Cleaned, rows: int) -> Iterator[Problem]:
+def _report_removed(cleaned: Cleaned, rows: int) -> Iterator[Problem]:
     number = sum(cleaned.removed.values())
     if not cleaned.rows:
         raise DataError(
@@ -225,7 +225,7 @@ def _removed(cleaned: Cleaned, rows: int) -> Iterator[Problem]:
         yield Problem(level="warning", message=message, hint=hint)
 
 
-def _trained(
+def _train(
     migration: Migration,
     read: _Read,
     golden: GoldenSet,
@@ -254,7 +254,7 @@ def _spec_of(migration: Migration, read: _Read, metrics: tuple[str, ...], *, lon
         metrics=metrics,
         longest_answer=longest,
     )
-    return spec_text(destination, list(carried(read.job)) if read.job else [])
+    return spec_text(destination, list(carry_settings(read.job)) if read.job else [])
 
 
 def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
@@ -279,13 +279,13 @@ def _answers(golden: GoldenSet, samples: Mapping[tuple[str, int], Sample]) -> li
             i,
             row.expected,
             row.answer,
-            *(said_text(samples[name, i]) for name in ("tuned", "base")),
+            *(text_of_sample(samples[name, i]) for name in ("tuned", "base")),
         )
         for i, row in enumerate(golden.rows, 1)
     ]
 
 
-def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
+def _report_unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
     cut = [row for (system, row), s in samples.items() if system == "tuned" and not s.stopped]
     if cut:
         message = f"{len(cut)} answers of the new model did not end, that to row {cut[0]} first"
@@ -293,7 +293,7 @@ def _unended(samples: Mapping[tuple[str, int], Sample]) -> Iterator[Problem]:
         yield Problem(level="warning", file=GOLDEN, message=message, hint=hint)
 
 
-def _report(
+def _report_migration(
     migration: Migration,
     read: _Read,
     golden: GoldenSet,
@@ -305,14 +305,16 @@ def _report(
     options = _OPTIONS
     bounds = against_expected(answers, stated, options)
     agreed = agreement_bound(answers, stated.confidence)
-    verdict, sentence = judged(bounds, agreed, stated, len(answers))
+    verdict, sentence = judge_parity(bounds, agreed, stated, len(answers))
     return MigrateReport(
         name=name_of(read.job),
         old_model=_old_model(read.job, golden),
         base_model=migration.base_model,
         deadlines=(),
-        carried=as_set(tuple(carried(read.job)), migration.overrides) if read.job else (),
-        files=tuple(Source(path=str(p), sha256=sha256_file(p)) for p in _named(migration)),
+        carried=as_set(tuple(carry_settings(read.job)), migration.overrides) if read.job else (),
+        files=tuple(
+            Source(path=str(p), sha256=sha256_file(p)) for p in _list_named_files(migration)
+        ),
         rows_read=len(read.rows),
         rows_train=len(cleaned.rows),
         rows_removed=cleaned.removed,
@@ -328,7 +330,7 @@ def _report(
     )
 
 
-def _named(migration: Migration) -> Iterator[Path]:
+def _list_named_files(migration: Migration) -> Iterator[Path]:
     yield from migration.files
     yield from (path for path in (migration.validation, migration.job) if path)
 

@@ -1,11 +1,124 @@
-"""A migration: the job's settings, the frozen answers, the scores beside them, and the verdict."""
+"""A migration: the job's settings, the frozen answers, the scores beside them, and the verdict.
+
+From a hosted fine-tune to an open model: what was read, what it became, and whether it is as good."""
 
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
 
 from finewright.report.blocks import Block, Page, Table, Text, section
 from finewright.report.cells import percent, points, share
-from finewright_bridge.migrate.results import Bound, MigrateReport
+from finewright.schema.common import Artifact, Model, Problem, Source
+from finewright.schema.evaluate import Difference, Score
+
+Verdict = Literal["parity", "worse", "open"]
+
+
+class Carried(Model):
+    """A setting of the hosted job, and what it is in the run's spec; `key` is empty where it has no
+    counterpart."""
+
+    setting: str
+    value: str
+    key: str = ""
+    becomes: str = ""
+    why: str
+
+
+class ParityTerms(Model):
+    """What parity is, said before the new model's answers exist: by `metric`, the new model may be at most
+    `margin` below the old one, at a one-sided `confidence`."""
+
+    metrics: tuple[str, ...]
+    margin: float
+    confidence: float
+    golden_sha256: str
+    stated_on: date
+
+    @property
+    def metric(self) -> str:
+        """The one that decides: the first."""
+        return self.metrics[0]
+
+
+class Golden(Model):
+    """The frozen answers of the old model: `origin` is the recorded file, or the address that was asked."""
+
+    file: Artifact
+    origin: str
+    model: str
+    rows: int
+    rows_expected: int = Field(description="Of these, rows whose right answer is known.")
+
+
+class Bound(Model):
+    """Non-inferiority by a metric: new minus old on the same rows, its two-sided interval, and the one-sided
+    bound that must stay above -margin."""
+
+    old: Score
+    new: Score
+    base: Score
+    difference: Difference
+    bound: float
+    rows_needed: int | None = Field(
+        description="Rows with which equal models would pass four times in five; None where none differs."
+    )
+
+
+class Apart(Model):
+    """A prompt that both models answer otherwise."""
+
+    row: int
+    prompt: str
+    expected: str | None
+    old: str
+    new: str
+
+
+class MigrateReport(Model):
+    """The whole way from the hosted model to the open one."""
+
+    name: str
+    old_model: str
+    base_model: str
+    deadlines: tuple[str, ...]
+    carried: tuple[Carried, ...]
+    files: tuple[Source, ...]
+    rows_read: int
+    rows_train: int
+    rows_removed: dict[str, int] = Field(
+        description="Training rows that a golden prompt is near, by how."
+    )
+    golden: Golden
+    stated: ParityTerms
+    run: str
+    against_expected: tuple[Bound, ...] = Field(
+        description="Old and new model against the right answers, where they are known."
+    )
+    rows_repeated: int | None = Field(
+        None, description="Golden rows that are training rows with other values."
+    )
+    repeated_rows: tuple[Bound, ...] = Field(
+        (), description="As `against_expected`, on those rows alone."
+    )
+    new_rows: tuple[Bound, ...] = Field((), description="As `against_expected`, on all other rows.")
+    agreement: tuple[Score, ...] = Field(description="The new model's answers against the old's.")
+    agreement_bound: float = Field(
+        description="One-sided lower bound of the share of rows with the same answer."
+    )
+    verdict: Verdict
+    sentence: str
+    apart: tuple[Apart, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Parity is proved."""
+        return self.verdict == "parity"
+
 
 _BOUNDS = ("metric", "old", "new", "base", "new - old", "at least (one-sided)")
 
@@ -36,7 +149,7 @@ def migrate_page(report: MigrateReport) -> Page:
                 ),
             ),
             *section("Where they differ", *_apart(report), is_for_page=True),
-            *section("The job's settings", _carried(report)),
+            *section("The job's settings", _table_of_carried(report)),
             *section("Files", _files(report), is_for_page=True),
         ],
     )
@@ -97,7 +210,7 @@ def _apart(report: MigrateReport) -> Iterator[Block]:
         yield Table(("row", "prompt", "right answer", "old", "new"), rows)
 
 
-def _carried(report: MigrateReport) -> Table:
+def _table_of_carried(report: MigrateReport) -> Table:
     rows = [
         (
             c.setting,

@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from finewright.catalog.models import packaged_models
+from finewright.catalog.models import read_packaged_models
 from finewright.errors import SpecError
 from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name, config_here
 from finewright.report.text import printable
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.store.stage import refuse
-from finewright.train.support import unsupported
+from finewright.train.support import find_unsupported
 from finewright.workbench.coherence import incoherent, of_sections
-from finewright_bridge.migrate.folder import GOLDEN, TRAIN
+from finewright_bridge.migrate.fit import GOLDEN, TRAIN
 from finewright_bridge.migrate.job import key_of
-from finewright_bridge.migrate.results import Carried
+from finewright_bridge.migrate.report import Carried
 
 _TOKENS_STEP = 16
 _TRAIN = "train."
@@ -75,8 +75,8 @@ def check_spec(text: str, path: Path, overrides: Sequence[str]) -> LoadedSpec:
     problems = [*incoherent(loaded.spec), *of_sections(loaded.spec)]
     for name in loaded.spec.base_models:
         check_name(name, path.parent)
-        problems += unsupported(loaded.spec.train, config_here(name, path.parent))
-    refuse([loaded.placed(problem) for problem in problems])
+        problems += find_unsupported(loaded.spec.train, config_here(name, path.parent))
+    refuse([loaded.locate(problem) for problem in problems])
     check_metrics(loaded.spec.evaluate.metrics)
     return loaded
 
@@ -109,5 +109,5 @@ def _comment(setting: Carried) -> str:
 def _from_anywhere(name: str) -> str:
     """The name as it leads to the same model from the spec's own folder."""
     path = Path(name).expanduser()
-    is_here = name not in packaged_models() and path.exists()
+    is_here = name not in read_packaged_models() and path.exists()
     return str(path.resolve()) if is_here else name

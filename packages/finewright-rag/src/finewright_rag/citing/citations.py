@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finewright.judge.quotes import quoted_spans, supported
+from finewright.judge.quotes import find_quotes, stands_in_passages
 
 _NUMBERS = r"(?<!\w)\[([0-9]{1,3}(?:,\s*[0-9]{1,3})*)\]"
 _CITED = re.compile(_NUMBERS)
@@ -27,31 +27,31 @@ class CitedQuote(NamedTuple):
 
     @property
     def is_verified(self) -> bool:
-        """Do the words stand where they are said to, or anywhere if that is not said?"""
+        """Whether the words stand where they are said to, or anywhere if that is not said."""
         return bool(set(self.cited) & set(self.found)) if self.cited else bool(self.found)
 
 
 def quotes(answer: str, passages: Sequence[str]) -> list[CitedQuote]:
     """What the answer quotes, each span once by what it cites; passages are numbered from 1."""
     found: dict[CitedQuote, None] = {}
-    for span in dict.fromkeys(_words(span, passages) for span in quoted_spans(answer)):
-        places = tuple(n for n, text in enumerate(passages, 1) if supported(span, [text]))
+    for span in dict.fromkeys(_strip_citation(span, passages) for span in find_quotes(answer)):
+        places = tuple(n for n, text in enumerate(passages, 1) if stands_in_passages(span, [text]))
         # The answer may say again, without marks, what it has quoted.
         for numbers in [cited for cited in _beside(span, answer) if cited] or [()]:
             found[CitedQuote(span, numbers, places)] = None
     return list(found)
 
 
-def cited(answer: str) -> list[int]:
+def find_citations(answer: str) -> list[int]:
     """The numbers that the answer cites, in their order, each once."""
     every = (number for match in _CITED.finditer(answer) for number in _numbers(match[1]))
     return list(dict.fromkeys(every))
 
 
-def _words(span: str, passages: Sequence[str]) -> str:
+def _strip_citation(span: str, passages: Sequence[str]) -> str:
     """The span, without what it cites unless that is of a passage too."""
     found = _QUOTED.fullmatch(span)
-    if found is None or not (found[1] or found[3]) or supported(span, passages):
+    if found is None or not (found[1] or found[3]) or stands_in_passages(span, passages):
         return span
     return found[2].strip('"“”„«» ')
 

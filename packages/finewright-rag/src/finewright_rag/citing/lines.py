@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright_rag.schema.index_report import AskReport, PassageSeen, QuoteSeen
 
 
@@ -38,7 +38,7 @@ def none_has_this(groups: tuple[str, ...] | None) -> str:
 
 def longest(num_tokens: int) -> str:
     """The bound of an answer, and what sets it."""
-    return f"{counted(num_tokens, 'token')} (--max-new-tokens)"
+    return f"{count_of(num_tokens, 'token')} (--max-new-tokens)"
 
 
 def _proof(quote: QuoteSeen) -> str:
@@ -58,7 +58,7 @@ def asker(groups: tuple[str, ...] | None) -> str:
     return f"the group {', '.join(groups)}" if groups else "the public"
 
 
-def used_in(report: AskReport) -> tuple[list[PassageSeen], list[PassageSeen]]:
+def split_by_use(report: AskReport) -> tuple[list[PassageSeen], list[PassageSeen]]:
     """The passages that the answer cites or quotes, and the others."""
     used = {*report.cited, *(number for quote in report.quotes for number in quote.found)}
     shown = (
@@ -86,7 +86,7 @@ def citations(report: AskReport) -> Iterator[str]:
     yield from checks(report)
     if not report.by_model:
         return
-    used, others = used_in(report)
+    used, others = split_by_use(report)
     for passage in used:
         yield f"[{passage.number}] {heading_of(passage)} ({place_of(passage)})"
     if others:

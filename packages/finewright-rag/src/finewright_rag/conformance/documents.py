@@ -72,7 +72,7 @@ def direction(*parts: float) -> NDArray[np.float32]:
     return vector / np.linalg.norm(vector)
 
 
-def indexed(document: Document, *directions: NDArray[np.float32]) -> Indexed:
+def make_indexed(document: Document, *directions: NDArray[np.float32]) -> Indexed:
     """The document's chunks, each with its direction; the last one serves for the rest."""
     cut = chunks(document, 200)
     every = [*directions, *[directions[-1] if directions else direction(1)] * len(cut)]
@@ -81,7 +81,7 @@ def indexed(document: Document, *directions: NDArray[np.float32]) -> Indexed:
     )
 
 
-def found(index: Index, query: str, access: frozenset[str] | None = None) -> list[str]:
+def find_by_words(index: Index, query: str, access: frozenset[str] | None = None) -> list[str]:
     """The documents that words find, the best first."""
     ranked = index.lexical(query, 100, access)
     assert [r.score for r in ranked] == sorted((r.score for r in ranked), reverse=True)

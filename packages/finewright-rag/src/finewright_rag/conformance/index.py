@@ -21,8 +21,8 @@ from finewright_rag.conformance.documents import (
     about,
     direction,
     document,
-    found,
-    indexed,
+    find_by_words,
+    make_indexed,
     near,
 )
 from finewright_rag.indexing.chunk import chunks
@@ -40,7 +40,10 @@ class IndexConformance:
     def index(self, store: Store) -> Iterator[Index]:
         index = store.create(about())
         index.put(
-            [indexed(ALLOWANCES, direction(1), direction(1, 1)), indexed(FEES, direction(0, 0, 1))]
+            [
+                make_indexed(ALLOWANCES, direction(1), direction(1, 1)),
+                make_indexed(FEES, direction(0, 0, 1)),
+            ]
         )
         yield index
         index.close()
@@ -53,7 +56,7 @@ class IndexConformance:
         assert again.about == about()
         assert again.counts() == Counts(documents=2, chunks=3)
         assert again.digests() == {"allowances": ALLOWANCES.sha256, "fees": FEES.sha256}
-        assert found(again, "charges") == ["fees"]
+        assert find_by_words(again, "charges") == ["fees"]
         again.close()
 
     def test_a_passage_has_all_that_a_citation_needs(self, index: Index) -> None:
@@ -73,16 +76,16 @@ class IndexConformance:
 
     @pytest.mark.parametrize("query", ["approve", "APPROVING", "who approved it?", "spenders"])
     def test_words_are_found_in_their_other_forms(self, index: Index, query: str) -> None:
-        assert found(index, query) == ["allowances"]
+        assert find_by_words(index, query) == ["allowances"]
 
     def test_any_word_of_the_query_is_enough_and_more_are_better(self, index: Index) -> None:
-        index.put([indexed(document("both", "A monthly charge for the spender."))])
-        assert found(index, "monthly spender")[0] == "both"
-        assert set(found(index, "monthly spender")) == {"both", "fees", "allowances"}
+        index.put([make_indexed(document("both", "A monthly charge for the spender."))])
+        assert find_by_words(index, "monthly spender")[0] == "both"
+        assert set(find_by_words(index, "monthly spender")) == {"both", "fees", "allowances"}
 
     def test_the_title_and_the_headings_are_searched(self, index: Index) -> None:
-        index.put([indexed(document("plain", "Nothing but this.", title="Zeppelins"))])
-        assert found(index, "zeppelin") == ["plain"]
+        index.put([make_indexed(document("plain", "Nothing but this.", title="Zeppelins"))])
+        assert find_by_words(index, "zeppelin") == ["plain"]
         assert index.passages([index.lexical("limits", 1, None)[0].chunk_id])[
             0
         ].chunk.heading_path == (
@@ -98,7 +101,7 @@ class IndexConformance:
     )  # fmt: skip
     def test_no_query_is_syntax(self, index: Index, query: str) -> None:
         expected = {"fees"} if "charges" in query else set()
-        assert set(found(index, query)) >= expected
+        assert set(find_by_words(index, query)) >= expected
         assert index.counts() == Counts(2, 3)
 
     @pytest.mark.parametrize(
@@ -115,8 +118,8 @@ class IndexConformance:
         ],
     )
     def test_words_of_any_script_are_found(self, index: Index, text: str, query: str) -> None:
-        index.put([indexed(document("other", text))])
-        assert found(index, query) == ["other"]
+        index.put([make_indexed(document("other", text))])
+        assert find_by_words(index, query) == ["other"]
 
     def test_the_nearest_vectors_come_first_with_their_cosine(self, index: Index) -> None:
         ranked = index.nearest(direction(1), 3, None)
@@ -134,41 +137,44 @@ class IndexConformance:
     def test_an_index_of_words_alone_has_no_vectors(self, store: Store) -> None:
         index = store.create(about(dimensions=0))
         index.put([Indexed(FEES, chunks(FEES, 200), None)])
-        assert found(index, "charge") == ["fees"]
+        assert find_by_words(index, "charge") == ["fees"]
         assert index.nearest(direction(1), 3, None) == []
         index.close()
 
     def test_hidden_documents_are_for_their_groups_alone(self, index: Index) -> None:
-        index.put([indexed(PAYROLL, direction(0, 0, 1))])
+        index.put([make_indexed(PAYROLL, direction(0, 0, 1))])
         readers = {None: True, frozenset(): False, frozenset({"guests"}): False,
                    frozenset({"board"}): True, frozenset({"guests", "staff"}): True}  # fmt: skip
         for access, sees in readers.items():
-            assert ("payroll" in found(index, "charges", access)) is sees
+            assert ("payroll" in find_by_words(index, "charges", access)) is sees
             assert ("payroll" in near(index, direction(0, 0, 1), access)) is sees
 
     def test_it_knows_which_documents_are_not_everyones(self, index: Index) -> None:
-        assert index.restricted() == set()
-        index.put([indexed(PAYROLL)])
-        assert index.restricted() == {"payroll"}
-        index.put([indexed(document("payroll", PAYROLL.text))])
-        assert index.restricted() == set()
+        assert index.find_restricted() == set()
+        index.put([make_indexed(PAYROLL)])
+        assert index.find_restricted() == {"payroll"}
+        index.put([make_indexed(document("payroll", PAYROLL.text))])
+        assert index.find_restricted() == set()
 
     def test_hidden_documents_take_no_places(self, index: Index) -> None:
         crowd = [
-            indexed(
+            make_indexed(
                 document(f"hidden-{n}", f"Charges charges {n}", groups=("staff",)),
                 direction(0, 0, 1, n / 999),
             )
             for n in range(150)
         ]
         index.put(
-            [*crowd, indexed(document("open", "Some charges, and more."), direction(0, 0, 1, 1))]
+            [
+                *crowd,
+                make_indexed(document("open", "Some charges, and more."), direction(0, 0, 1, 1)),
+            ]
         )
         for limit in (1, 2):
             guest = index.lexical("charges", limit, frozenset({"guests"}))
             assert len(guest) == limit
             assert len(near(index, direction(0, 0, 1), frozenset(), limit)) == limit
-        assert {*found(index, "charges", frozenset())} == {"fees", "open"}
+        assert {*find_by_words(index, "charges", frozenset())} == {"fees", "open"}
         assert near(index, direction(0, 0, 1), frozenset(), 2) == ["fees", "open"]
 
     @pytest.mark.parametrize(
@@ -176,53 +182,55 @@ class IndexConformance:
         ["a'b", 'a"b', "a,b", "{a}", "[]", "ä", "staff%", "_taff", " staff", "", "*", "public"],
     )
     def test_a_group_is_a_name_and_nothing_else(self, index: Index, group: str) -> None:
-        index.put([indexed(PAYROLL), indexed(document("odd", "Odd charges.", groups=(group,)))])
-        assert set(found(index, "charges", frozenset({group}))) == {"fees", "odd"}
-        assert set(found(index, "charges", frozenset({"staff"}))) == {"fees", "payroll"}
+        index.put(
+            [make_indexed(PAYROLL), make_indexed(document("odd", "Odd charges.", groups=(group,)))]
+        )
+        assert set(find_by_words(index, "charges", frozenset({group}))) == {"fees", "odd"}
+        assert set(find_by_words(index, "charges", frozenset({"staff"}))) == {"fees", "payroll"}
 
     def test_an_unchanged_document_stays_and_another_text_replaces_it(self, index: Index) -> None:
         before = [r.chunk_id for r in index.lexical("allowance", 9, None)]
         other = document("fees", "# Fees\n\nNothing is taken.")
         news = document("news", "An interest rate.")
-        assert index.put([indexed(ALLOWANCES), indexed(other), indexed(news)]) == IndexChanges(
-            1, 1, 1
-        )
+        assert index.put(
+            [make_indexed(ALLOWANCES), make_indexed(other), make_indexed(news)]
+        ) == IndexChanges(1, 1, 1)
         assert [r.chunk_id for r in index.lexical("allowance", 9, None)] == before
-        assert found(index, "monthly") == []
-        assert found(index, "nothing") == ["fees"]
+        assert find_by_words(index, "monthly") == []
+        assert find_by_words(index, "nothing") == ["fees"]
         assert index.digests()["fees"] == other.sha256
         assert index.counts() == Counts(3, 4)
 
     def test_a_document_that_its_groups_may_no_longer_see_is_hidden(self, index: Index) -> None:
-        index.put([indexed(document("fees", FEES.text, groups=("staff",)))])
-        assert found(index, "charges", frozenset()) == []
-        assert found(index, "charges", frozenset({"staff"})) == ["fees"]
+        index.put([make_indexed(document("fees", FEES.text, groups=("staff",)))])
+        assert find_by_words(index, "charges", frozenset()) == []
+        assert find_by_words(index, "charges", frozenset({"staff"})) == ["fees"]
 
     def test_a_document_without_a_chunk_is_known_and_never_found(self, index: Index) -> None:
         empty = document("empty", " \n")
-        assert index.put([indexed(empty)]) == IndexChanges(1, 0, 0)
-        assert index.put([indexed(empty)]) == IndexChanges(0, 0, 1)
+        assert index.put([make_indexed(empty)]) == IndexChanges(1, 0, 0)
+        assert index.put([make_indexed(empty)]) == IndexChanges(0, 0, 1)
         assert index.counts() == Counts(3, 3)
         assert index.delete(["empty"]) == 1
 
     def test_of_an_iterator_that_raises_nothing_is_kept(self, index: Index) -> None:
-        def broken() -> Iterator[Indexed]:
-            yield indexed(document("fees", "Another text."))
-            yield indexed(document("more", "Half of a batch."))
+        def break_off() -> Iterator[Indexed]:
+            yield make_indexed(document("fees", "Another text."))
+            yield make_indexed(document("more", "Half of a batch."))
             raise DataError("line 3: broken")
 
         with pytest.raises(DataError, match="line 3: broken"):
-            index.put(broken())
+            index.put(break_off())
         assert index.counts() == Counts(2, 3)
-        assert found(index, "half another") == []
-        assert found(index, "charges") == ["fees"]
+        assert find_by_words(index, "half another") == []
+        assert find_by_words(index, "charges") == ["fees"]
         assert near(index, direction(0, 0, 1), limit=1) == ["fees"]
 
     def test_two_documents_of_one_id_are_refused_with_both_sources(self, index: Index) -> None:
         first = document("twice", "One.")
         second = Document("twice", "Two.", source="other/twice.md", sha256="2")
         with pytest.raises(DataError, match=r"(?s)other/twice\.md.*docs/twice\.md") as raised:
-            index.put([indexed(first), indexed(second)])
+            index.put([make_indexed(first), make_indexed(second)])
         assert "\n" not in str(raised.value)
         assert "'twice'" in str(raised.value)
         assert "twice" not in index.digests()
@@ -231,28 +239,28 @@ class IndexConformance:
         other = store.open()
         assert near(other, direction(0, 1), limit=1) == ["allowances"]
         index.delete(["allowances"])
-        index.put([indexed(document("news", "An interest rate."), direction(0, 1))])
-        assert found(other, "interest") == ["news"]
-        assert found(other, "allowance") == []
+        index.put([make_indexed(document("news", "An interest rate."), direction(0, 1))])
+        assert find_by_words(other, "interest") == ["news"]
+        assert find_by_words(other, "allowance") == []
         assert near(other, direction(0, 1)) == ["news", "fees"]
         other.close()
 
     def test_deleting_says_how_many_there_were(self, index: Index) -> None:
         assert index.delete(["fees", "never", "fees"]) == 1
         assert index.delete([]) == 0
-        assert found(index, "charges") == []
+        assert find_by_words(index, "charges") == []
         assert near(index, direction(0, 0, 1)) == ["allowances", "allowances"]
         assert index.counts() == Counts(1, 2)
-        assert index.put([indexed(FEES)]) == IndexChanges(1, 0, 0)
-        assert found(index, "charges") == ["fees"]
+        assert index.put([make_indexed(FEES)]) == IndexChanges(1, 0, 0)
+        assert find_by_words(index, "charges") == ["fees"]
 
     def test_no_byte_of_a_deleted_text_is_left(self, store: Store, index: Index) -> None:
         words = ["xylographer", "quizzaciously", "zwitterionic", "jujubefruit"]
         secret = f"Only {words[0]} and {words[1]} saw it. " * 30
         index.put(
-            [indexed(document("secret", f"# {words[2]}\n\n{secret}", title=words[3].title()))]
+            [make_indexed(document("secret", f"# {words[2]}\n\n{secret}", title=words[3].title()))]
         )
-        index.put([indexed(document(f"later-{n}", f"Later text {n}.")) for n in range(20)])
+        index.put([make_indexed(document(f"later-{n}", f"Later text {n}.")) for n in range(20)])
         before = store.content()
         if before is None:
             pytest.skip("the files of this store are out of reach")
@@ -266,10 +274,10 @@ class IndexConformance:
             assert word[:9].encode() not in closed
 
     def test_no_byte_of_a_replaced_text_is_left(self, store: Store, index: Index) -> None:
-        index.put([indexed(document("fees", "Ask the xylographer about it."))])
+        index.put([make_indexed(document("fees", "Ask the xylographer about it."))])
         if store.content() is None:
             pytest.skip("the files of this store are out of reach")
-        index.put([indexed(document("fees", "Ask nobody."))])
+        index.put([make_indexed(document("fees", "Ask nobody."))])
         assert b"xylograph" not in (store.content() or b"")
 
     def test_tuned_weights_are_remembered(self, store: Store, index: Index) -> None:
@@ -299,9 +307,9 @@ class IndexConformance:
     def test_the_ceiling_is_what_the_words_reach_one_by_one(self, index: Index) -> None:
         index.put(
             [
-                indexed(document("card", "Blocking stops cards.")),
-                indexed(document("loan", "A mortgage runs long.")),
-                indexed(document("lounge", "Travellers rest in lounges.")),
+                make_indexed(document("card", "Blocking stops cards.")),
+                make_indexed(document("loan", "A mortgage runs long.")),
+                make_indexed(document("lounge", "Travellers rest in lounges.")),
             ]
         )
         alone = [index.lexical(word, 1, None)[0].score for word in ("blocking", "mortgage")]
@@ -320,4 +328,4 @@ class IndexConformance:
         with pytest.raises(DataError) as raised:
             store.create(about())
         assert "\n" not in str(raised.value)
-        assert found(index, "charges") == ["fees"]
+        assert find_by_words(index, "charges") == ["fees"]

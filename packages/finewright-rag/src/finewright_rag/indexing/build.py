@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from finewright.lm.embedders.embedder import Embedder
 from finewright.schema.passages import Chunk, Document
-from finewright_rag.indexing.chunk import chunks, indexed_text
+from finewright_rag.indexing.chunk import chunks, text_to_index
 from finewright_rag.stores.index import Index, IndexChanges, Indexed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def build_index(
     known = index.digests()
     num_unchanged = 0
 
-    def changed() -> Iterator[Document]:
+    def find_changed() -> Iterator[Document]:
         nonlocal num_unchanged
         for document in documents:
             if known.get(document.id) == document.sha256:
@@ -34,11 +34,11 @@ def build_index(
             else:
                 yield document
 
-    done = index.put(_indexed(changed(), embedder, chunk_chars))
+    done = index.put(_index_batches(find_changed(), embedder, chunk_chars))
     return done._replace(unchanged=done.unchanged + num_unchanged)
 
 
-def _indexed(
+def _index_batches(
     documents: Iterable[Document], embedder: Embedder | None, chunk_chars: int
 ) -> Iterator[Indexed]:
     batch: list[tuple[Document, list[Chunk]]] = []
@@ -48,12 +48,12 @@ def _indexed(
         batch.append((document, found))
         num_chunks += len(found)
         if num_chunks >= _AT_ONCE:
-            yield from _embedded(batch, embedder)
+            yield from _embed_batch(batch, embedder)
             batch, num_chunks = [], 0
-    yield from _embedded(batch, embedder)
+    yield from _embed_batch(batch, embedder)
 
 
-def _embedded(
+def _embed_batch(
     batch: list[tuple[Document, list[Chunk]]], embedder: Embedder | None
 ) -> Iterator[Indexed]:
     if embedder is None:
@@ -72,5 +72,5 @@ def _vectors(
     """The vectors of all chunks, one after the other."""
     import numpy as np
 
-    texts = [indexed_text(document, chunk) for document, found in batch for chunk in found]
+    texts = [text_to_index(document, chunk) for document, found in batch for chunk in found]
     return embedder.documents(texts) if texts else np.empty((0, embedder.dimensions), np.float32)

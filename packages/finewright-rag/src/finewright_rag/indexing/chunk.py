@@ -38,7 +38,7 @@ def chunks(document: Document, longest: int) -> list[Chunk]:
     spans = (
         (start, end, section.heading_path)
         for section in sections(text, max(longest, len(text)))
-        for start, end in _packed(text, section, longest)
+        for start, end in _pack_units(text, section, longest)
     )
     return [
         Chunk(number, text[start:end], heading_path, start, end)
@@ -46,7 +46,7 @@ def chunks(document: Document, longest: int) -> list[Chunk]:
     ]
 
 
-def indexed_text(document: Document, chunk: Chunk) -> str:
+def text_to_index(document: Document, chunk: Chunk) -> str:
     """What is embedded and searched for a chunk: the document's title, the headings and the text.
 
     A chunk out of the middle of a document says so little by itself that the names above it are worth their
@@ -60,20 +60,20 @@ def names_above(document: Document, chunk: Chunk) -> str:
     return " > ".join(dict.fromkeys(name for name in (document.title, *chunk.heading_path) if name))
 
 
-def _packed(text: str, section: TextSection, longest: int) -> Iterator[tuple[int, int]]:
+def _pack_units(text: str, section: TextSection, longest: int) -> Iterator[tuple[int, int]]:
     """As many whole units as fit, without the white space around them."""
     start = end = last = section.start
     name = section.heading_path[-1] if section.heading_path else None
     for unit_end in _ends(text, _Span(section.start, section.end), longest, 0):
         # White space at the end needs no place; that of units before has been looked through.
-        trimmed = _trimmed_end(text, end, unit_end)
+        trimmed = _trim_end(text, end, unit_end)
         last = trimmed if trimmed > end else last
         if last - start > longest and end > start:
             if text[start:end].strip(_MARKS) != name:
-                yield from _stripped(text, start, end)
+                yield from _strip_span(text, start, end)
             start = _next_word(text, end)
         end = unit_end
-    yield from _stripped(text, start, end)
+    yield from _strip_span(text, start, end)
 
 
 def _ends(text: str, span: _Span, longest: int, level: int) -> Iterator[int]:
@@ -116,13 +116,13 @@ def _blocks(text: str, span: _Span) -> Iterator[_Span]:
         yield _Span(start, at, is_code=bool(fence))
 
 
-def _stripped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    start, end = _next_word(text, start), _trimmed_end(text, start, end)
+def _strip_span(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    start, end = _next_word(text, start), _trim_end(text, start, end)
     if start < end:
         yield start, end
 
 
-def _trimmed_end(text: str, start: int, end: int) -> int:
+def _trim_end(text: str, start: int, end: int) -> int:
     while end > start and text[end - 1].isspace():
         end -= 1
     return end

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from finewright import plugins
 from finewright.errors import DataError
 from finewright.judge.searchable import is_text
-from finewright.rows.containers.found import ReadRow, said
+from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
 from finewright.rows.document_text import MEDIA_TYPES, Refused, document
 from finewright.rows.documents import documents_at
@@ -57,7 +57,7 @@ class _Record(BaseModel):
 
     @field_validator("groups", mode="before")
     @classmethod
-    def _said(cls, groups: object) -> object:
+    def _refuse_null(cls, groups: object) -> object:
         """Nothing there is no list, and nobody knows whether everyone or no one was meant."""
         if groups is None:
             raise ValueError("null")
@@ -75,7 +75,7 @@ class DocumentFile(NamedTuple):
 
     @property
     def is_records(self) -> bool:
-        """Is it JSONL, with a document a line?"""
+        """Whether it is JSONL, with a document a line."""
         return self.path.suffix.lower() in _RECORDS
 
 
@@ -112,7 +112,7 @@ class Documents:
             _check_text(found.text)
         except Refused as error:
             self.dropped[error.reason] += 1
-            self.listing.add(said(str(place.path), str(error), error.hint))
+            self.listing.add(file_problem(str(place.path), str(error), error.hint))
             return
         for problem in found.doubts(str(place.path)):
             self.listing.add(problem)
@@ -127,7 +127,7 @@ class Documents:
                     yield found.row, _document(found, place.usual)
                 except Refused as error:
                     self.dropped[error.reason] += 1
-                    self.listing.add(said(found.file, str(error), error.hint, found.row))
+                    self.listing.add(file_problem(found.file, str(error), error.hint, found.row))
             else:
                 self.dropped["unreadable"] += found.level == "error"
                 self.listing.add(found)
@@ -164,10 +164,10 @@ def _places(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Docume
     if path.is_file() and path.suffix.lower() in _RECORDS:
         yield DocumentFile(path, "", _num_lines(path), usual)
     elif not path.exists():
-        listing.add(said(str(path), "there is no such file or folder", _mend(path)))
+        listing.add(file_problem(str(path), "there is no such file or folder", _mend(path)))
     elif path.is_file() and path.suffix.lower() not in MEDIA_TYPES:
         hint = f"{', '.join([*MEDIA_TYPES, *_RECORDS])} are read"
-        listing.add(said(str(path), "this is no document that is read", hint))
+        listing.add(file_problem(str(path), "this is no document that is read", hint))
     else:
         yield from _files_at(usual, path, listing)
 
@@ -179,7 +179,7 @@ def _files_at(usual: DocumentsAt, path: Path, listing: Listing) -> Iterator[Docu
         yield DocumentFile(file, str(PurePosixPath(usual.path, below)), 1, usual)
     if lines := [] if found or not path.is_dir() else sorted(path.glob("*.jsonl")):
         what = "JSONL in a folder is read where it is named"
-        listing.add(said(str(path), what, ", ".join(map(str, lines[:3]))))
+        listing.add(file_problem(str(path), what, ", ".join(map(str, lines[:3]))))
 
 
 def _for_whom(first: DocumentFile, again: DocumentFile) -> Problem:
@@ -188,13 +188,15 @@ def _for_whom(first: DocumentFile, again: DocumentFile) -> Problem:
         f"by {place.usual.path!r} for {', '.join(place.usual.groups) or 'everyone'}"
         for place in (first, again)
     )
-    return said(str(again.path), f"named twice, {whose}", "name it once, or with the same groups")
+    return file_problem(
+        str(again.path), f"named twice, {whose}", "name it once, or with the same groups"
+    )
 
 
 def _mend(path: Path) -> str:
     """The command that makes it, where its folder has the name of a packaged set."""
     for folder in (path, path.parent):
-        if folder.name in plugins.known("set"):
+        if folder.name in plugins.list_known("set"):
             return f"finewright data get {folder.name} --out {folder}"
     return "check the path"
 

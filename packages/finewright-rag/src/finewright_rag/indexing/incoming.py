@@ -35,7 +35,7 @@ def require_fitting(item: Indexed, about: About, *, takes_nul: bool) -> None:
     """Refuse vectors of another embedder, and characters that the store cannot keep."""
     document = item.document
     where = document.source or document.id
-    texts = _texts(item)
+    texts = _texts_of_item(item)
     if not all(map(_is_unicode, texts)):
         raise DataError(
             f"{where}: has half of a surrogate pair, which is no text",
@@ -57,7 +57,7 @@ def _require_dimensions(item: Indexed, about: About, where: str) -> None:
 
 
 def is_unchanged(document: Document, known: Mapping[str, str]) -> bool:
-    """Is it in the index as it is? Without a digest nobody knows."""
+    """Whether it is in the index as it is. Without a digest nobody knows."""
     return bool(document.sha256) and known.get(document.id) == document.sha256
 
 
@@ -69,7 +69,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _texts(item: Indexed) -> list[str]:
+def _texts_of_item(item: Indexed) -> list[str]:
     document = item.document
     texts = [document.id, document.title, document.source, document.license, *document.groups]
     return texts + [text for chunk in item.chunks for text in (chunk.text, *chunk.heading_path)]

@@ -15,7 +15,7 @@ from finewright.schema.load_section import load_section
 from finewright.schema.passages import Access
 from finewright.schema.rag import RagSpec
 from finewright_rag.stores.index import Index
-from finewright_rag.stores.open import check_embedder, open_index, path_in, shown
+from finewright_rag.stores.open import check_embedder, open_index, path_in, show_target
 
 _SPECS = (".yaml", ".yml")
 
@@ -29,7 +29,7 @@ class IndexTarget(NamedTuple):
     @property
     def place(self) -> str:
         """Where the index is, as it may be printed."""
-        return shown(self.spec.index)
+        return show_target(self.spec.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def target_of(targets: Sequence[str], *, out: str = "", embedder: str = "") -> I
 
 
 def is_spec(targets: Sequence[str]) -> bool:
-    """Is it one YAML file?"""
+    """Whether it is one YAML file."""
     return len(targets) == 1 and Path(targets[0]).suffix.lower() in _SPECS
 
 
@@ -74,19 +74,20 @@ def index_of(targets: Sequence[str], *, out: str = "") -> IndexTarget:
 
 
 @contextmanager
-def open_target(target: str, *, embedder: str = "") -> Iterator[OpenIndex]:
-    """The index of a spec, or the one at `target`, with its embedder.
+def open_target(target: str, *, embedder: str = "", folder: Path = Path()) -> Iterator[OpenIndex]:
+    """The index of a spec, or the one at `target`, with its embedder; paths start from `folder`.
 
     Raises DataError where there is none, and where another embedder is asked for than it was made by. What
     an index says of its embedder is only followed where that comes with finewright or is installed: a
     folder, and a URL that questions would be sent to, are taken from you alone."""
-    index_target = (
-        target_of([target], embedder=embedder) if is_spec([target]) else index_of([target])
-    )
+    if is_spec([target]):
+        index_target = target_of([str(folder / target)], embedder=embedder)
+    else:
+        index_target = index_of([target])._replace(resolve=folder.joinpath)
     with closing(open_index(index_target.spec.index, index_target.resolve)) as index:
         name = index_target.spec.embedder if is_spec([target]) else embedder
         loaded = load_embedder(
-            name or _named(index_target.place, index.about.embedder), index_target.resolve
+            name or _name_embedder(index_target.place, index.about.embedder), index_target.resolve
         )
         check_embedder(index_target.spec.index, index.about, loaded)
         yield OpenIndex(index, loaded, index_target)
@@ -125,9 +126,9 @@ def check_argument(text: str) -> None:
         raise DataError(f"{text!r} is not UTF-8", hint="does your terminal write UTF-8?")
 
 
-def _named(place: str, id: str) -> str:
+def _name_embedder(place: str, id: str) -> str:
     name = id.rpartition("@")[0] if id else NONE
     if name == NONE or name in plugins.names("embedder"):
         return name
-    hint = "name it: --embedder FOLDER, or https://HOST/v1#MODEL"
+    hint = "name it: --embedder FOLDER, https://HOST/v1#MODEL, or a spec with rag.embedder"
     raise DataError(f"{place}: made with the embedder {id!r}, which does not come along", hint=hint)

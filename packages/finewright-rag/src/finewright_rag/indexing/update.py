@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, closing
 from signal import SIGINT
 from typing import Any
 
-from finewright.errors import DataError, Interrupted, meant
+from finewright.errors import DataError, Interrupted, suggest
 from finewright.lm.embedders.embedder import Embedder
 from finewright.lm.embedders.load import load_embedder
 from finewright.schema.common import Problem
@@ -17,7 +17,7 @@ from finewright_rag.schema.evaluate_report import RagTuneReport
 from finewright_rag.schema.index_report import IndexReport
 from finewright_rag.search.question_file import read_questions
 from finewright_rag.search.questions import DocumentSample, Question
-from finewright_rag.search.tuning import seen_line, tune_rag
+from finewright_rag.search.tuning import show_calibration, tune_rag
 from finewright_rag.stores.index import FORMAT, About, Index, NoIndex
 from finewright_rag.stores.open import check_embedder, create_index, open_index
 
@@ -53,13 +53,13 @@ def update(
     with closing(held):
         check_embedder(spec.index, held.about, embedder)
         _check_chunks(target, held)
-        restricted = held.restricted()
-        read = _watched(documents, sample, on_event, stop_requests)
+        restricted = held.find_restricted()
+        read = _watch_documents(documents, sample, on_event, stop_requests)
         changes = build_index(held, embedder, read, spec.chunk_chars)
         _tell_cut(embedder, documents)
         if restricted:
-            _tell_opened(restricted & documents.seen.keys() - held.restricted(), documents)
-        deleted = _pruned(held, documents) if prune else _note_gone(held, documents)
+            _tell_opened(restricted & documents.seen.keys() - held.find_restricted(), documents)
+        deleted = _prune(held, documents) if prune else _note_gone(held, documents)
         is_due = bool(changes.added + changes.replaced + deleted) or not held.about.is_tuned
         tuning = None
         if tune is False and not held.about.is_tuned:
@@ -68,8 +68,8 @@ def update(
         if is_due if tune is None else tune:
             own = _own_questions(target, held, documents)
             on_event("tuning", {})
-            tuning = _tuned(held, embedder, sample, own)
-        return _report(target, held).model_copy(
+            tuning = _tune(held, embedder, sample, own)
+        return _describe_index(target, held).model_copy(
             update={
                 "tuning": tuning,
                 "documents_in": len(documents.seen) + documents.dropped.total(),
@@ -94,7 +94,7 @@ def _own_questions(target: IndexTarget, held: Index, documents: Documents) -> li
         return []
 
 
-def _tuned(
+def _tune(
     held: Index, embedder: Embedder | None, sample: DocumentSample, own: Sequence[Question]
 ) -> RagTuneReport:
     try:
@@ -112,10 +112,10 @@ def delete(target: IndexTarget, ids: Sequence[str]) -> IndexReport:
         for id in ids:
             check_argument(id)
             if id not in known:
-                hint = meant(id, known, "ids are shown by `rag search`")
+                hint = suggest(id, known, "ids are shown by `rag search`")
                 raise DataError(f"{target.place}: there is no document {id!r}", hint=hint)
         num_deleted = held.delete(ids)
-        return _report(target, held).model_copy(update={"deleted": num_deleted})
+        return _describe_index(target, held).model_copy(update={"deleted": num_deleted})
 
 
 def _about(embedder: Embedder | None, chunk_chars: int) -> About:
@@ -133,7 +133,7 @@ def _check_chunks(target: IndexTarget, held: Index) -> None:
         )
 
 
-def _watched(
+def _watch_documents(
     documents: Documents, sample: DocumentSample, on_event: OnEvent, stop_requests: StopRequests
 ) -> Iterator[Document]:
     """The documents, one by one, some of them kept to tune with; DataError where none could be read."""
@@ -165,7 +165,7 @@ def _tell_opened(ids: set[str], documents: Documents) -> None:
         documents.listing.add(Problem(level="warning", message=what, hint=hint))
 
 
-def _pruned(held: Index, documents: Documents) -> int:
+def _prune(held: Index, documents: Documents) -> int:
     gone = sorted(held.digests().keys() - documents.seen.keys())
     if gone and documents.dropped:
         what = f"{len(gone)} documents that are not there were not deleted, as others could not be read"
@@ -183,7 +183,7 @@ def _note_gone(held: Index, documents: Documents) -> int:
     return 0
 
 
-def _report(target: IndexTarget, held: Index) -> IndexReport:
+def _describe_index(target: IndexTarget, held: Index) -> IndexReport:
     """What the index holds."""
     counts, other = held.counts(), held.about.other_weights
     return IndexReport(
@@ -194,7 +194,7 @@ def _report(target: IndexTarget, held: Index) -> IndexReport:
         chunks=counts.chunks,
         weights=dict(held.about.weights),
         other_weights=dict(other) if other else None,
-        calibration=seen_line(held.about.calibration),
+        calibration=show_calibration(held.about.calibration),
     )
 
 

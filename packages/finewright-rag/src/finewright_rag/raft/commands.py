@@ -1,13 +1,24 @@
-"""The command `finewright data raft`: its options, and the one call that it is."""
+"""The command `finewright data raft`: its options, and the one call that it is.
 
-from collections.abc import Callable
+What `data raft` shows."""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel
 
 from finewright.feature import Session
+from finewright.report.blocks import Page, Table, lines, section
+from finewright.report.cells import list_counts
 from finewright.schema.options import CommandOptions, Flag, argument, option
+from finewright.schema.raft import RaftReport
+
+_RAFT_KINDS = {
+    "with_gold": "the answer's passage is there, and quoted",
+    "from_memory": "distractors alone, answered all the same",
+    "unanswerable": "distractors alone, and the answer says so",
+}
 
 
 class RaftOptions(CommandOptions):
@@ -49,9 +60,38 @@ def raft(options: RaftOptions, session: Session) -> BaseModel:
         spec=RaftSpec(**{name: getattr(o, name) for name in RaftSpec.model_fields}),
         embedder=o.embedder,
         access=access_of(o.groups, is_owner=o.all),
-        on_progress=_counted(session),
+        on_progress=_count_to(session),
     )
 
 
-def _counted(session: Session) -> Callable[[int, int], None]:
+def _count_to(session: Session) -> Callable[[int, int], None]:
     return lambda done, total: session.on_event("raft", {"done": done, "total": total})
+
+
+def raft_page(report: RaftReport) -> Page:
+    """The rows with documents that were written, by kind."""
+    left_out = f", {list_counts(report.rows_dropped)}" if report.rows_dropped else ""
+    written = f"{report.rows_written} rows written to {report.out}"
+    kinds = [(kind, str(count), _RAFT_KINDS[kind]) for kind, count in sorted(report.kinds.items())]
+    has_rows = bool(report.out)
+    return Page(
+        subject="data",
+        title=f"{report.rows_in} questions",
+        answer=(written if has_rows else "none becomes a row, so nothing was written") + left_out,
+        problems=report.problems,
+        sections=[
+            *section("", Table(("rows", "count", ""), kinds if has_rows else [])),
+            *section("", lines(*(_raft_details(report) if has_rows else ()))),
+        ],
+    )
+
+
+def _raft_details(report: RaftReport) -> Iterator[str]:
+    mean = report.distractors_written / report.rows_written
+    passed = list_counts(report.distractors_passed)
+    yield f"distractors: {mean:.1f} a row" + (f"; found and not taken: {passed}" if passed else "")
+    if fewer := list_counts(report.rows_with_fewer):
+        yield f"rows with fewer distractors: {fewer}"
+    yield f"licences: {list_counts(report.licenses)}"
+    if groups := "all groups" if report.groups is None else ", ".join(report.groups):
+        yield f"from documents of everyone and of {groups}"

@@ -100,7 +100,7 @@ def rarity_in(texts: Sequence[str]) -> dict[str, float]:
 
 
 def says_the_same(one: str, other: str) -> bool:
-    """Has one of them half of the other's runs of three words, whatever digits are in them?
+    """Whether one of them has half of the other's runs of three words, whatever digits are in them.
 
     So the texts of overloads, which differ in their types, and of versions of a page say the same; and so
     does a short text that stands in a long one."""

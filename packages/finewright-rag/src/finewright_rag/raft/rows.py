@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from finewright.data.provenance.licences import all_of
-from finewright.judge.passages import messages_with
-from finewright.judge.quotes import ABSTENTION, quote_line
+from finewright.judge.quotes import ABSTENTION, messages_with, quote_line
 from finewright.judge.text import squash
 from finewright.lm.embedders.embedder import Embedder
 from finewright.schema.passages import Access, Passage
@@ -88,7 +87,7 @@ class Raft:
 
     def row(self, question: RaftQuestion) -> RaftRow | Reason:
         """The row that a question becomes, or why it becomes none."""
-        made = self._made(question)
+        made = self._make(question)
         if isinstance(made, str):
             self.dropped[made] += 1
             return made
@@ -96,18 +95,18 @@ class Raft:
         self.licenses[made["license"]] += 1
         return made
 
-    def _made(self, question: RaftQuestion) -> RaftRow | Reason:
-        found = self._found(question.prompt, self.searched.access)
+    def _make(self, question: RaftQuestion) -> RaftRow | Reason:
+        found = self._find(question.prompt, self.searched.access)
         gold = self._gold(question, found)
         if isinstance(gold, str):
             return gold
-        drawn = _drawn(question, self.spec)
+        drawn = _draw(question, self.spec)
         has_gold = drawn.kind == "with_gold"
         wanted = self.spec.distractors + (0 if has_gold else len(gold.passages))
         distractors, passed = _distractors(question, found, gold, wanted, has_gold=has_gold)
         if not distractors:
             return "no_distractor"
-        fitted = self._fitted(question, gold, distractors, drawn)
+        fitted = self._fit(question, gold, distractors, drawn)
         if fitted is None:
             return "too_long"
         row, num_written = fitted
@@ -117,17 +116,17 @@ class Raft:
         self.passed += passed
         return row
 
-    def _found(self, query: str, access: Access) -> list[Passage]:
+    def _find(self, query: str, access: Access) -> list[Passage]:
         index, embedder = self.searched.index, self.searched.embedder
         hits = search(index, embedder, query, limit=_DEPTH, access=access)
         return [hit.passage for hit in hits]
 
     def _gold(self, question: RaftQuestion, found: Sequence[Passage]) -> _Gold | Reason:
-        by_answer = self._found(question.completion, self.searched.access)
+        by_answer = self._find(question.completion, self.searched.access)
         seen = {passage.chunk_id: passage for passage in (*found, *by_answer)}
         every = [passage for passage in seen.values() if passage.document in question.gold]
         if not every:
-            others = self._found(question.completion, None)
+            others = self._find(question.completion, None)
             is_hidden = any(passage.document in question.gold for passage in others)
             return "gold_not_visible" if is_hidden else "gold_not_found"
         rarity = rarity_in([passage.chunk.text for passage in seen.values()])
@@ -138,13 +137,13 @@ class Raft:
         passages = {passage.chunk_id: passage for passage, _ in quotes}
         return _Gold(list(passages.values()), quotes, every)
 
-    def _fitted(
+    def _fit(
         self, question: RaftQuestion, gold: _Gold, distractors: Sequence[Passage], drawn: _Drawn
     ) -> tuple[RaftRow, int] | None:
         """The row with as many distractors, the best of them, as its tokens allow."""
         order = drawn.rng.random()
         for number in range(len(distractors), 0, -1):
-            row = _row(question, gold, distractors[:number], drawn.kind, order)
+            row = _make_raft_row(question, gold, distractors[:number], drawn.kind, order)
             if (
                 self.count_tokens is None
                 or self.count_tokens(row["messages"]) <= self.spec.max_tokens
@@ -190,7 +189,7 @@ def _evidence(
     return evidence(question.completion, question.prompt, texts, rarity)
 
 
-def _drawn(question: RaftQuestion, spec: RaftSpec) -> _Drawn:
+def _draw(question: RaftQuestion, spec: RaftSpec) -> _Drawn:
     said = [str(spec.seed), question.prompt, question.completion, *question.gold]
     rng = random.Random("\0".join(said))  # noqa: S311 - not a secret
     is_unanswerable = rng.random() < spec.unanswerable_share
@@ -201,7 +200,7 @@ def _drawn(question: RaftQuestion, spec: RaftSpec) -> _Drawn:
     return _Drawn(kind, rng)
 
 
-def _row(
+def _make_raft_row(
     question: RaftQuestion,
     gold: _Gold,
     distractors: Sequence[Passage],

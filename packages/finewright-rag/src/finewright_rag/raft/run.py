@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import ReadRow, said
+from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.read import records
 from finewright.schema.listing import Listing
@@ -39,7 +39,7 @@ class _QuestionFile:
             else:
                 reason, what = question
                 self.dropped[reason] += 1
-                listing.add(said(found.file, what, _FORM, found.row))
+                listing.add(file_problem(found.file, what, _FORM, found.row))
 
 
 def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
@@ -67,21 +67,25 @@ def raft(  # noqa: PLR0913 - files in and out, and all that may be said of them
     with open_target(target, embedder=embedder) as opened:
         searched = RaftSearch(opened.index, opened.embedder, access)
         made = Raft(searched, spec, count_tokens, dropped=file.dropped)
-        known = _known(file, set(opened.index.digests()), made.dropped, listing, target)
+        known = _keep_known(file, set(opened.index.digests()), made.dropped, listing, target)
         with jsonl_at(out) as write:
             for number, (read, question) in enumerate(known, 1):
                 row = made.row(question)
                 if isinstance(row, str):
-                    listing.add(said(read.file, REASONS[row], "", read.row, level="warning"))
+                    listing.add(
+                        file_problem(read.file, REASONS[row], "", read.row, level="warning")
+                    )
                 else:
                     write(row)
                 on_progress(number, len(known))
     if not made.kinds.total():
         out.unlink()
-    return _report(made, spec, access, out, listing)
+    return _report_rows_made(made, spec, access, out, listing)
 
 
-def _report(made: Raft, spec: RaftSpec, access: Access, out: Path, listing: Listing) -> RaftReport:
+def _report_rows_made(
+    made: Raft, spec: RaftSpec, access: Access, out: Path, listing: Listing
+) -> RaftReport:
     num_written = made.kinds.total()
     return RaftReport(
         spec=spec,
@@ -105,7 +109,7 @@ def _is_list_of_ids(gold: object) -> TypeGuard[list[str]]:
 
 def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any: a line of JSON
     """The question of a line; else the reason to count it under, and what is wrong."""
-    prompt, completion = (_text(data, key) for key in ("prompt", "completion"))
+    prompt, completion = (_read_key(data, key) for key in ("prompt", "completion"))
     if not prompt.strip():
         return "no_question", "prompt: no text"
     if not completion.strip():
@@ -113,18 +117,18 @@ def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any
     gold = data.get("gold")
     if not _is_list_of_ids(gold):
         return "no_gold", "gold: no list of the documents that have the answer"
-    license, source = _text(data, "license"), _text(data, "source")
+    license, source = _read_key(data, "license"), _read_key(data, "source")
     is_stated = bool(license.strip())
     ids = tuple(dict.fromkeys(gold))
     return RaftQuestion(prompt, completion, ids, license if is_stated else "unknown", source)
 
 
-def _text(data: Mapping[str, Any], key: str) -> str:
+def _read_key(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _known(
+def _keep_known(
     file: _QuestionFile, ids: set[str], dropped: Counter[str], listing: Listing, target: str
 ) -> Sequence[tuple[ReadRow, RaftQuestion]]:
     """The questions of which all gold is in the index. Raises DataError where there is none."""
@@ -134,7 +138,7 @@ def _known(
         if unknown:
             dropped["unknown_gold"] += 1
             what = f"gold: no document {unknown[0]!r} is in the index"
-            listing.add(said(read.file, what, "index it, or mend the id", read.row))
+            listing.add(file_problem(read.file, what, "index it, or mend the id", read.row))
         else:
             known.append((read, question))
     if not known:
@@ -159,4 +163,4 @@ def _counting(base_model: str) -> CountTokens | None:
     from finewright.lm.load_chat import load_chat
 
     chat = load_chat(base)
-    return lambda messages: len(chat.tokens(chat.rendered(messages, None)).ids)
+    return lambda messages: len(chat.tokens(chat.render_learned(messages, None)).ids)

@@ -85,24 +85,26 @@ class RagEvaluateReport(Model):
 
     @property
     def is_enough(self) -> bool:
-        """Are there questions enough to conclude anything?"""
+        """Whether there are questions enough to conclude anything."""
         return self.n >= self.fewest
 
     @property
     def better(self) -> tuple[Difference, ...]:
         """`tuned` minus each part that it beats in recall@1, by the p-value."""
-        return tuple(d for d in self._decided() if d.value > 0)
+        return tuple(d for d in self._find_decisive() if d.value > 0)
 
     @property
     def worse(self) -> tuple[Difference, ...]:
         """`tuned` minus each part that beats it in recall@1, by the p-value; the best part first."""
-        return tuple(sorted((d for d in self._decided() if d.value < 0), key=lambda d: d.value))
+        return tuple(
+            sorted((d for d in self._find_decisive() if d.value < 0), key=lambda d: d.value)
+        )
 
     @property
     def passed(self) -> bool:
         """Is neither words nor vectors alone known to be better than `tuned`?"""
         return not self.worse
 
-    def _decided(self) -> list[Difference]:
+    def _find_decisive(self) -> list[Difference]:
         found = [d for d in self.differences if d.metric == DECIDES and d.against in self.parts]
         return [d for d in found if d.p_value < SURE] if self.is_enough else []

@@ -52,11 +52,14 @@ class Calibration:
         return self.intercept + cosine + self.coverage * evidence.coverage
 
     def has_answer(self, evidence: PassageEvidence) -> bool:
-        """Is it as likely that a document has this as of 19 in 20 of the questions that are answerable?"""
+        """Whether it is as likely that a document has this as of 19 in 20 of the questions that are
+        answerable."""
         return self.log_odds(evidence) >= self.least
 
 
-def tuned_json(other_weights: Mapping[str, float] | None, calibration: Calibration | None) -> str:
+def json_of_tuning(
+    other_weights: Mapping[str, float] | None, calibration: Calibration | None
+) -> str:
     """What an index keeps beside its weights, as text."""
     found = None
     if calibration:
@@ -66,7 +69,7 @@ def tuned_json(other_weights: Mapping[str, float] | None, calibration: Calibrati
 
 
 def with_tuned(about: About, found: object) -> About:
-    """What `tuned_json` gave, back in; an index without it, or with that of another version, has neither."""
+    """What `json_of_tuning` gave, back in; an index without it, or with another version's, has neither."""
     tuned = json.loads(found) if found and isinstance(found, str) else {}
     if tuned.get("version") != VERSION:
         return about
@@ -76,7 +79,7 @@ def with_tuned(about: About, found: object) -> About:
     return replace(about, other_weights=tuned["other_weights"], calibration=line, is_tuned=True)
 
 
-def remembered(
+def restore_tuning(
     about: About,
     weights: Mapping[str, float],
     other_weights: Mapping[str, float] | None,
@@ -93,7 +96,7 @@ def remembered(
     )
 
 
-def calibrated(
+def calibrate(
     answerable: Sequence[PassageEvidence],
     foreign: Sequence[PassageEvidence],
     *,
@@ -108,8 +111,8 @@ def calibrated(
     More cosine or coverage never speaks against an answer. Holds for questions like the answerable ones."""
     import numpy as np
 
-    kinds = [np.array([_row(each) for each in group]) for group in (answerable, foreign)]
-    intercept, slopes = _fitted(*kinds)
+    kinds = [np.array([_features_of(each) for each in group]) for group in (answerable, foreign)]
+    intercept, slopes = _fit(*kinds)
     known, strange = (intercept + kind @ slopes for kind in kinds)
     least = _threshold(np.sort(known)[int(REFUSED * len(known))], np.quantile(strange, CAUGHT))
     return Calibration(
@@ -130,11 +133,11 @@ def _threshold(answerable: float, foreign: float) -> float:
     return float(min(answerable, foreign + (answerable - foreign) / 4))
 
 
-def _row(evidence: PassageEvidence) -> tuple[float, float]:
+def _features_of(evidence: PassageEvidence) -> tuple[float, float]:
     return (evidence.cosine or 0.0, evidence.coverage)
 
 
-def _fitted(
+def _fit(
     ones: NDArray[np.float64], zeros: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
     """Intercept and slopes of a logistic regression with a small ridge; a slope below 0 is left out."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import log1p
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.judge.words import words
+from finewright.judge.searchable import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,19 +30,22 @@ class PassageEvidence(NamedTuple):
     is_long: bool = False
 
 
-def coverage(index: Index, query: str, ranked: Sequence[RankedChunk]) -> float:
-    """The score of the best chunk by words, divided by the most that a chunk could have.
+def coverage(
+    index: Index, query: str, ranked: Sequence[RankedChunk], access: Access = None
+) -> float:
+    """The score of the best chunk by words, divided by the most that a chunk could have, of those that
+    `access` may see: a word of another's document alone counts as one of no document.
 
     1 where one chunk suits each word as well as any chunk does; near 0 where each word stands somewhere else
     or nowhere."""
     if not ranked or is_long(query):
         return 0.0
-    ceiling = index.ceiling(query)
+    ceiling = index.ceiling(query, access)
     return min(ranked[0].score / ceiling, 1.0) if ceiling > 0 else 0.0
 
 
 def is_long(query: str) -> bool:
-    """Has it more distinct words than a chunk could have together?"""
+    """Whether it has more distinct words than a chunk could have together."""
     return len(set(words(query))) > MOST_WORDS
 
 
@@ -54,8 +57,11 @@ def ceiling_of(bests: Sequence[float], num_chunks: int) -> float:
 
 
 def ceiling_by_words(
-    lexical: Callable[[str, int, Access], Sequence[RankedChunk]], query: str, num_chunks: int
+    lexical: Callable[[str, int, Access], Sequence[RankedChunk]],
+    query: str,
+    num_chunks: int,
+    access: Access = None,
 ) -> float:
     """`Index.ceiling` for a store that is asked for each word by itself."""
-    found = [lexical(word, 1, None) for word in dict.fromkeys(words(query))]
+    found = [lexical(word, 1, access) for word in dict.fromkeys(words(query))]
     return ceiling_of([ranked[0].score if ranked else 0.0 for ranked in found], num_chunks)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.judge.statistics import (
     Interval,
     PairedDifference,
+    compare_pairs,
     mean_interval,
-    paired_difference,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def ndcg(ranked: Sequence[str], gold: Collection[str], k: int) -> float:
     return gain / sum(_discount(place) for place in range(1, min(k, len(gold)) + 1))
 
 
-def measured(ranked: Sequence[str], gold: Collection[str]) -> dict[str, float]:
+def measure_ranking(ranked: Sequence[str], gold: Collection[str]) -> dict[str, float]:
     """Each of `METRICS` for one question."""
     return {
         "recall@1": recall(ranked, gold, 1),
@@ -77,7 +77,7 @@ def difference(
     ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]], metric: str
 ) -> PairedDifference:
     """How much better one ranking is than another on the same questions, with its interval and p-value."""
-    return paired_difference(
+    return compare_pairs(
         [values[metric] for values in ours],
         [values[metric] for values in theirs],
         confidence=CONFIDENCE,

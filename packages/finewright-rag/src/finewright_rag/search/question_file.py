@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import ReadRow, said
+from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.read import records
 from finewright.schema.common import errors_of
 from finewright.schema.listing import Listing
@@ -64,14 +64,16 @@ def _question(row: ReadRow, known: Collection[str], listing: Listing) -> Questio
         record = _Record.model_validate(row.data)
     except ValidationError as error:
         key = str(error.errors()[0]["loc"][0])
-        listing.add(said(row.file, f"`{key}` {_MUST[key]}", "", row.row))
+        listing.add(file_problem(row.file, f"`{key}` {_MUST[key]}", "", row.row))
         return None
     gold = tuple(dict.fromkeys(record.gold))
     for id in gold:
         if id not in known:
             hint = "name documents by the ids that the index has, as `rag search` shows them"
             listing.add(
-                said(row.file, f"`gold` names {id!r}, and no document has that id", hint, row.row)
+                file_problem(
+                    row.file, f"`gold` names {id!r}, and no document has that id", hint, row.row
+                )
             )
             return None
     return Question(record.prompt, gold, record.completion or "")

@@ -87,14 +87,14 @@ class _Candidate(NamedTuple):
 def _unlike(sample: Sequence[Document]) -> dict[str, list[_Candidate]]:
     """By document what only it can be asked by."""
     found = {document.id: list(_candidates(document)) for document in sample}
-    seen = Counter(_said(c.prompt) for candidates in found.values() for c in candidates)
+    seen = Counter(_fold_prompt(c.prompt) for candidates in found.values() for c in candidates)
     return {
-        id: [c for c in candidates if seen[_said(c.prompt)] == 1]
+        id: [c for c in candidates if seen[_fold_prompt(c.prompt)] == 1]
         for id, candidates in found.items()
     }
 
 
-def made_questions(
+def make_questions(
     documents: Iterable[Document], *, per_kind: int = PER_KIND, most_chars: int = MOST_CHARS
 ) -> MadeQuestions:
     """Questions out of documents, the same whatever the order of the documents.
@@ -111,7 +111,7 @@ def made_questions(
     made = MadeQuestions([], [])
     num_made: Counter[str] = Counter()
     for document in sample:
-        chosen = _chosen(document, alone[document.id], num_made, each)
+        chosen = _choose(document, alone[document.id], num_made, each)
         if not chosen or num_made[chosen[0].kind] >= per_kind:
             made.documents.append(document)
             continue
@@ -155,7 +155,7 @@ def _is_prose(sentence: str) -> bool:
     return len(sentence.split()) >= _FEWEST_WORDS or bool(_UNSPACED.search(sentence))
 
 
-def _chosen(
+def _choose(
     document: Document,
     candidates: Sequence[_Candidate],
     num_made: Mapping[str, int],
@@ -182,7 +182,7 @@ def _without(document: Document, chosen: Sequence[_Candidate]) -> Document:
     return replace(document, text=heading.sub("", text, count=1), title="", sha256="")
 
 
-def _said(prompt: str) -> str:
+def _fold_prompt(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 

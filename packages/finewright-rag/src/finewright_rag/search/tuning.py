@@ -1,27 +1,38 @@
-"""How much words and vectors count on an index, and when it has no answer: tried on questions."""
+"""How much words and vectors count on an index, and when it has no answer: tried on questions.
 
+Made questions with half of their words exchanged, so that they share less with their documents."""
+
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 from finewright.lm.embedders.embedder import Embedder
 from finewright.schema.passages import Document
 from finewright_rag.indexing.build import build_index
 from finewright_rag.schema.evaluate_report import CalibrationSeen, RagTuneReport, WeightsTried
-from finewright_rag.search.calibration import Calibration, calibrated
+from finewright_rag.search.calibration import Calibration, calibrate
 from finewright_rag.search.coverage import PassageEvidence
-from finewright_rag.search.fusion import RankingWeights
-from finewright_rag.search.harder import harder
-from finewright_rag.search.questions import MadeQuestions, Question, made_questions
-from finewright_rag.search.trial import IndexTrial, ask_all
-from finewright_rag.search.tune import FEWEST, Tuned, tuned
+from finewright_rag.search.questions import MadeQuestions, Question, make_questions
+from finewright_rag.search.retrieve import RankingWeights
+from finewright_rag.search.tune import FEWEST, IndexTrial, Tuned, ask_all, tune_weights
 from finewright_rag.stores.foreign import EVERYDAY, nonsense
 from finewright_rag.stores.index import FORMAT, About, Index
 from finewright_rag.stores.open import create_index
+
+SHARE = 0.5
+"""Of the longer words: coverage by words is then about that of questions that people ask in their own."""
+
+
+_LONGER = re.compile(r"\w{4}")
+
+
+_FEWEST = 4
 
 
 def tune_rag(
@@ -39,14 +50,14 @@ def tune_rag(
     stays as it is. The same documents and questions give the same."""
     own = tuning_half(questions)
     if len(own) >= FEWEST:
-        return _remembered(index, embedder, _tuned_on_own(index, embedder, own))
-    made = made_questions(documents)
+        return _remember(index, embedder, _tune_on_own(index, embedder, own))
+    made = make_questions(documents)
     if len(made.questions) < FEWEST:
         given = f"{FEWEST} questions are needed, and the documents give {len(made.questions)}"
         why = f"not tuned: {given}; write {2 * FEWEST} of your own (`rag.questions`)"
-        return _kept(index, why, made.questions)
+        return _keep_weights(index, why, made.questions)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        return _remembered(index, embedder, tuned_on_made(scratch, embedder, made.questions))
+        return _remember(index, embedder, tune_on_made(scratch, embedder, made.questions))
 
 
 def digest_of(question: Question) -> str:
@@ -69,23 +80,23 @@ class WeightChoice(NamedTuple):
     why: str
 
 
-def _tuned_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question]) -> WeightChoice:
+def _tune_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question]) -> WeightChoice:
     trial = ask_all(index, embedder, own)
-    line = calibrated(
+    line = calibrate(
         _evidence(trial), _foreign(index, embedder), tuned_on=list(map(digest_of, own))
     )
     why = f"tuned on {len(own)} of your questions"
-    return WeightChoice(tuned(trial, are_own=True), line, own, why)
+    return WeightChoice(tune_weights(trial, are_own=True), line, own, why)
 
 
-def tuned_on_made(
+def tune_on_made(
     scratch: Index, embedder: Embedder | None, questions: Sequence[Question]
 ) -> WeightChoice:
     """What questions made of the documents of `scratch` choose."""
     trial = ask_all(scratch, embedder, questions)
     return WeightChoice(
-        tuned(trial),
-        calibrated(
+        tune_weights(trial),
+        calibrate(
             _evidence(ask_all(scratch, embedder, hard_questions(questions))),
             _foreign(scratch, embedder),
         ),
@@ -110,7 +121,7 @@ def _foreign(index: Index, embedder: Embedder | None) -> list[PassageEvidence]:
     return _evidence(ask_all(index, embedder, [Question(text, ()) for text in texts]))
 
 
-def _remembered(index: Index, embedder: Embedder | None, choice: WeightChoice) -> RagTuneReport:
+def _remember(index: Index, embedder: Embedder | None, choice: WeightChoice) -> RagTuneReport:
     weights = choice.found.weights if embedder else RankingWeights({"lexical": 1.0})
     index.remember(weights.own, weights.other, choice.calibration)
     why = choice.why if embedder else "words alone: the index has no vectors"
@@ -119,12 +130,12 @@ def _remembered(index: Index, embedder: Embedder | None, choice: WeightChoice) -
         other_weights=dict(weights.other) if weights.other else None,
         why=why,
         questions=_by_kind(choice.questions),
-        tried=tried(choice.found) if embedder else (),
-        calibration=seen_line(choice.calibration),
+        tried=list_tried(choice.found) if embedder else (),
+        calibration=show_calibration(choice.calibration),
     )
 
 
-def seen_line(calibration: Calibration | None) -> CalibrationSeen | None:
+def show_calibration(calibration: Calibration | None) -> CalibrationSeen | None:
     """The calibration as reports tell it."""
     if calibration is None:
         return None
@@ -155,7 +166,7 @@ def trial_index(
         yield index
 
 
-def tried(found: Tuned) -> tuple[WeightsTried, ...]:
+def list_tried(found: Tuned) -> tuple[WeightsTried, ...]:
     """What was tried, as reports tell it: from words alone to vectors alone."""
     return tuple(
         WeightsTried(weights=dict(each.weights), mrr=each.mrr, recall_at_1=each.recall_at_1)
@@ -167,7 +178,7 @@ def _share(weights: Mapping[str, float]) -> float:
     return weights["dense"] / (weights["lexical"] + weights["dense"])
 
 
-def _kept(index: Index, why: str, questions: Sequence[Question]) -> RagTuneReport:
+def _keep_weights(index: Index, why: str, questions: Sequence[Question]) -> RagTuneReport:
     weights, other = dict(index.about.weights), index.about.other_weights
     index.remember(weights, other, index.about.calibration)
     return RagTuneReport(
@@ -175,9 +186,31 @@ def _kept(index: Index, why: str, questions: Sequence[Question]) -> RagTuneRepor
         other_weights=dict(other) if other else None,
         why=why,
         questions=_by_kind(questions),
-        calibration=seen_line(index.about.calibration),
+        calibration=show_calibration(index.about.calibration),
     )
 
 
 def _by_kind(questions: Sequence[Question]) -> dict[str, int]:
     return dict(Counter(question.kind for question in questions))
+
+
+def harder(questions: Sequence[Question], *, seed: int = 0) -> list[Question]:
+    """The questions with about half of their longer words exchanged for words of the others.
+
+    What is left of the subject stands among words that have nothing to do with it, as where someone does not
+    know the documents' terms; a real paraphrase has words that mean the same instead, which helps vectors
+    and which no rule can make. A question of fewer than four words, or without spaces, is left out."""
+    pool = [word for q in questions for word in q.prompt.split() if _LONGER.search(word)]
+    rng = Random(seed)  # noqa: S311 - no secret
+    found = []
+    for question in questions:
+        words = question.prompt.split()
+        if len(words) >= _FEWEST:
+            changed = (_exchange_word(word, pool, rng) for word in words)
+            found.append(question._replace(prompt=" ".join(changed)))
+    return found
+
+
+def _exchange_word(word: str, pool: Sequence[str], rng: Random) -> str:
+    is_due = _LONGER.search(word) and rng.random() < SHARE
+    return rng.choice(pool) if is_due else word

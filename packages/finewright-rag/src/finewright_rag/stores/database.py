@@ -100,7 +100,7 @@ def _os_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: {error.strerror or error}", hint=hint) from None
 
 
-def connected(path: Path) -> tuple[sqlite3.Connection, About]:
+def connect_file(path: Path) -> tuple[sqlite3.Connection, About]:
     """The index in the file and what it was made with; anything else there is refused by name."""
     with read_errors(path), _os_errors(path):
         if path.is_dir():
@@ -113,13 +113,13 @@ def connected(path: Path) -> tuple[sqlite3.Connection, About]:
             raise NoIndex(f"{path}: no index: no such file", hint=hint)
         connection = _connection(path, "rw")
         try:
-            return connection, _checked(connection, path)
+            return connection, _check_file(connection, path)
         except BaseException:
             connection.close()
             raise
 
 
-def started(path: Path, about: About) -> sqlite3.Connection:
+def start_file(path: Path, about: About) -> sqlite3.Connection:
     """A connection in a transaction that makes the index; nobody sees it before that is committed."""
     with sqlite_errors(path), _os_errors(path):
         if path.is_dir():
@@ -204,7 +204,7 @@ def _fill(connection: sqlite3.Connection, about: About) -> None:
     connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
 
 
-def _checked(connection: sqlite3.Connection, path: Path) -> About:
+def _check_file(connection: sqlite3.Connection, path: Path) -> About:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
         if path.stat().st_size:
@@ -225,7 +225,7 @@ def _checked(connection: sqlite3.Connection, path: Path) -> About:
     if num_pages * (65_536 if page_size == 1 else page_size) > path.stat().st_size:
         raise DataError(f"{path}: the index is damaged: the file is cut off", hint=_INDEX_AGAIN)
     facts = {name: json.loads(value) for name, value in connection.execute("SELECT * FROM about")}
-    return with_tuned(About(format=version, **facts), _tuned(connection))
+    return with_tuned(About(format=version, **facts), _read_tuning(connection))
 
 
 def keep_tuned(connection: sqlite3.Connection, tuned: str) -> None:
@@ -235,7 +235,7 @@ def keep_tuned(connection: sqlite3.Connection, tuned: str) -> None:
     connection.execute("INSERT INTO tuned VALUES (?)", (tuned,))
 
 
-def _tuned(connection: sqlite3.Connection) -> str | None:
+def _read_tuning(connection: sqlite3.Connection) -> str | None:
     """None for an index that an earlier version made, which has no such table."""
     is_there = "SELECT count(*) FROM sqlite_schema WHERE name = 'tuned'"
     if not connection.execute(is_there).fetchone()[0]:

@@ -72,7 +72,8 @@ class About:
 
 
 def takes_vector(place: str, about: About, vector: NDArray[np.float32]) -> bool:
-    """Has the index vectors to compare this one with? Raises DataError where they are of another length."""
+    """Whether the index has vectors to compare this one with. Raises DataError where they are of another
+    length."""
     if about.dimensions and len(vector) != about.dimensions:
         raise DataError(
             f"{place}: made by {about.embedder} with {about.dimensions} dimensions, asked with {len(vector)}",
@@ -98,7 +99,7 @@ class Index(Protocol):
     def digests(self) -> dict[str, str]:
         """Document id -> sha256."""
 
-    def restricted(self) -> set[str]:
+    def find_restricted(self) -> set[str]:
         """The ids of the documents that are for some groups alone."""
 
     def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
@@ -116,10 +117,10 @@ class Index(Protocol):
     def counts(self) -> Counts:
         """How many documents and chunks there are."""
 
-    def ceiling(self, query: str) -> float:
+    def ceiling(self, query: str, access: Access = None) -> float:
         """The most that a chunk could score by words: the sum over the query's words of the best score that
-        any chunk of the index has for the word alone. A word that no chunk has counts as the rarest there can
-        be; one so common that it hardly counts may be left out."""
+        any chunk that the asker may see has for the word alone. A word that none of these has counts as the
+        rarest there can be; one so common that it hardly counts may be left out."""
 
     def remember(
         self,
@@ -144,5 +145,5 @@ class IndexStore(Protocol):
     def create(self, address: str, resolve: Resolve, about: About) -> Index:
         """An empty index where there must be none; others see it once a `put` has ended well."""
 
-    def shown(self, address: str) -> str:
+    def show_address(self, address: str) -> str:
         """The address as it may be printed and kept in reports: without a password."""

@@ -2,8 +2,8 @@
 
 Covered: many readers beside one writer, in threads and processes; a kill or a power cut at any moment.
 Deleted text is overwritten in the file. Not covered: what the file system keeps of files and of the journal
-that is beside the file while it is written to, snapshots and backups; frequencies of words, and so scores,
-count documents that the asker may not see."""
+that is beside the file while it is written to, snapshots and backups. How common a word is is counted among
+the chunks that the asker may see; the mean length of chunks counts all."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from finewright.errors import DataError
 from finewright.judge.searchable import num_words, searchable
 from finewright.schema.passages import Access, Chunk, Counts, Document, Passage
 from finewright_rag.indexing.chunk import names_above
-from finewright_rag.search.calibration import remembered, tuned_json
+from finewright_rag.search.calibration import json_of_tuning, restore_tuning
 from finewright_rag.stores.database import (
     begin,
-    connected,
+    connect_file,
     erase_tokens,
     keep_tuned,
     read_errors,
     sqlite_errors,
-    started,
+    start_file,
 )
 from finewright_rag.stores.index import About, IndexChanges, Indexed, RankedChunk, Resolve
 
@@ -46,13 +46,13 @@ _EVERYONE = "*"
 
 def open_existing(path: Path) -> SqliteIndex:
     """The index in the file; a DataError says what is there instead."""
-    connection, about = connected(path)
+    connection, about = connect_file(path)
     return SqliteIndex(path, connection, about, is_new=False)
 
 
 def create(path: Path, about: About) -> SqliteIndex:
     """A new index at `path`; without a `put` that ends well no file is left there."""
-    return SqliteIndex(path, started(path, about), about, is_new=True)
+    return SqliteIndex(path, start_file(path, about), about, is_new=True)
 
 
 class SqliteStore:
@@ -66,7 +66,7 @@ class SqliteStore:
         """See `create`."""
         return create(resolve(address), about)
 
-    def shown(self, address: str) -> str:
+    def show_address(self, address: str) -> str:
         """The path as it is."""
         return address
 
@@ -122,28 +122,28 @@ class SqliteIndex:
         """See `Index.digests`."""
         return dict(self._rows("SELECT name, sha256 FROM documents"))
 
-    def restricted(self) -> set[str]:
-        """See `Index.restricted`."""
+    def find_restricted(self) -> set[str]:
+        """See `Index.find_restricted`."""
         sql = "SELECT d.name FROM documents AS d JOIN readers AS r ON r.document = d.id WHERE r.name <> ?"
         return {name for (name,) in self._rows(sql, _EVERYONE)}
 
     def lexical(self, query: str, limit: int, access: Access) -> list[RankedChunk]:
         """Chunks by BM25, the best first; of a query whose words are very common see `Words`."""
-        from finewright_rag.stores.places import best
+        from finewright_rag.stores.open import best
 
         with self._reading():
-            memory = self._followed()
-            scores = memory.words.scores(query)
-            return best(memory.places, scores, limit, self._visible(access))
+            memory = self._follow_file()
+            scores = memory.words.scores(query, self._seen(memory, access))
+            return best(memory.places, scores, limit, None)  # what is not seen has no score
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index.nearest`; the vectors are read into memory once."""
-        from finewright_rag.stores.places import best
+        from finewright_rag.stores.open import best
 
         if not self.about.dimensions:
             return []
         with self._reading():
-            memory = self._followed(with_vectors=True)
+            memory = self._follow_file(with_vectors=True)
             scores = memory.matrix.scores(vector)
             return best(memory.places, scores, limit, self._visible(access))
 
@@ -162,17 +162,18 @@ class SqliteIndex:
     def vectors(self, chunk_ids: Sequence[int]) -> NDArray[np.float32]:
         """See `Index.vectors`; zeros for one that was deleted meanwhile."""
         with self._reading():
-            return self._followed(with_vectors=True).matrix.rows(chunk_ids)
+            return self._follow_file(with_vectors=True).matrix.rows(chunk_ids)
 
     def counts(self) -> Counts:
         """See `Index.counts`."""
         sql = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
         return Counts(*self._rows(sql)[0])
 
-    def ceiling(self, query: str) -> float:
+    def ceiling(self, query: str, access: Access = None) -> float:
         """See `Index.ceiling`."""
         with self._reading():
-            return self._followed().words.ceiling(query)
+            memory = self._follow_file()
+            return memory.words.ceiling(query, self._seen(memory, access))
 
     def remember(
         self,
@@ -185,8 +186,8 @@ class SqliteIndex:
             self._connection.execute(
                 "UPDATE about SET value = ? WHERE name = 'weights'", (_json(dict(weights)),)
             )
-            keep_tuned(self._connection, tuned_json(other_weights, calibration))
-        self.about = remembered(self.about, weights, other_weights, calibration)
+            keep_tuned(self._connection, json_of_tuning(other_weights, calibration))
+        self.about = restore_tuning(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index.close`."""
@@ -297,7 +298,7 @@ class SqliteIndex:
                 half = vectors[at].astype("<f2").tobytes()
                 run("INSERT INTO vectors VALUES (?, ?)", (chunk_id, half))
 
-    def _followed(self, *, with_vectors: bool = False) -> IndexMemory:
+    def _follow_file(self, *, with_vectors: bool = False) -> IndexMemory:
         """What is kept in memory, as the file is by now, whoever wrote to it."""
         from finewright_rag.stores.memory import IndexMemory
 
@@ -307,8 +308,14 @@ class SqliteIndex:
         self._memory.follow(version, with_vectors=with_vectors)
         return self._memory
 
+    def _seen(self, memory: IndexMemory, access: Access) -> NDArray[np.bool_] | None:
+        import numpy as np
+
+        documents = self._visible(access)
+        return None if documents is None else np.isin(memory.places.documents, documents)
+
     def _visible(self, access: Access) -> NDArray[np.int64] | None:
-        from finewright_rag.stores.places import read_numbers
+        from finewright_rag.stores.open import read_numbers
 
         if access is None:
             return None

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from finewright_serve.gateway.errors import ApiError
-from finewright_serve.gateway.fair import Evicted, FairSlots
+from finewright_serve.gateway.fair import Evicted, FairSlots, MostSlots, unlimited
 from finewright_serve.gateway.question import ModelEngine
 
 _RESTART_SECONDS = 5
@@ -52,11 +52,16 @@ class Admission:
     """Slots for answers. A question beyond the waiting ones is refused with 429, while draining with 503."""
 
     def __init__(
-        self, waiting: int, seconds: float, known: Callable[[], Collection[str]] = tuple
+        self,
+        waiting: int,
+        seconds: float,
+        known: Callable[[], Collection[str]] = tuple,
+        most_of: MostSlots = unlimited,
     ) -> None:
         """`waiting` questions at most wait for an engine, none of them longer than the seconds; `known` are
-        the keys that may ask."""
+        the keys that may ask, each with `most_of` slots."""
         self._most_waiting, self._seconds, self._known = waiting, seconds, known
+        self._most_of = most_of
         self._slots: dict[ModelEngine, FairSlots] = {}
         self._open: set[TimeLimit] = set()
         self.draining = self.has_ended = False
@@ -113,7 +118,9 @@ class Admission:
         slots = self._slots.get(engine)
         if slots is None:
             kept = engine.at_once // _KEPT_SHARE
-            slots = self._slots[engine] = FairSlots(engine.at_once, kept, self._known)
+            slots = self._slots[engine] = FairSlots(
+                engine.at_once, kept, self._known, self._most_of
+            )
         number = await self._acquire(slots, key)
         try:
             yield

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -13,10 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from finewright.errors import FinewrightError
+from finewright_serve.audit.log import AuditLog
 from finewright_serve.gateway.access import REQUEST
 from finewright_serve.gateway.bodies import Body, read_body
 from finewright_serve.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
 from finewright_serve.gateway.connected import EventStream, refused
+from finewright_serve.gateway.disclosure import add_metadata, disclosing_headers, with_metadata
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.exchange import Exchange
 from finewright_serve.gateway.gateway import Gateway
@@ -26,14 +29,30 @@ from finewright_serve.gateway.question import ServedModel
 from finewright_serve.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
 from finewright_serve.gateway.responses_form import ResponsesForm
 from finewright_serve.gateway.responses_request import ResponsesRequest
+from finewright_serve.gateway.scopes import check_scope, check_scores, rounded
 from finewright_serve.gateway.steps import QuestionCaller
 from finewright_serve.gateway.unread import BodyReading
+from finewright_serve.gateway.words import AuditedWords
 
 OPEN = frozenset({"/healthz", "/readyz"})
+_UNSEEN = OPEN | {"/metrics"}
+"""What asks again and again, and is in no audit."""
 
 
-def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The application; `more` are routes behind the same door."""
+class Audit(NamedTuple):
+    """Where all requests are written down, and whether their words are."""
+
+    log: AuditLog
+    has_words: bool = False
+
+
+def app_of(
+    gateway: Gateway,
+    keys: KeyRing | None,
+    more: Sequence[BaseRoute] = (),
+    audit: Audit | None = None,
+) -> ASGIApp:
+    """The application; `more` are routes behind the same door, all that passes it is written to `audit`."""
     routes = _Routes(gateway)
     known: list[BaseRoute] = [
         ReadRoute("/healthz", routes.health, "Is the process there?"),
@@ -52,7 +71,8 @@ def app_of(gateway: Gateway, keys: KeyRing | None, more: Sequence[BaseRoute] = (
         return JSONResponse(document)
 
     known.append(Route("/openapi.json", openapi))
-    return _Door(Router([*known, *more], lifespan=lambda _: _closing(gateway)), gateway, keys)
+    router = Router([*known, *more], lifespan=lambda _: _closing(gateway))
+    return _Door(router, gateway, keys, audit)
 
 
 @asynccontextmanager
@@ -118,12 +138,22 @@ class _Routes:
         questions = posted.questions(self.gateway.limits)
         _, model = self.gateway.find(posted.model, asker)
         form = form_of(model)
+        if said := self.gateway.limits.disclosure:
+            asker.record.headers |= disclosing_headers(model.id)
+            asker.record.metadata["ai_disclosure"] = said
+        metadata = asker.record.metadata
+        for question in questions:
+            check_scores(question, asker)
         pieces = self.gateway.answers(questions, asker)
+        if asker.scopes is not None and questions[0].num_logprobs is not None:
+            pieces = rounded(pieces)
         try:
             if posted.stream:
-                return await EventStream.begun(form.chunks(pieces, posted.wants_usage))
+                events = form.chunks(pieces, posted.wants_usage)
+                return await EventStream.begun(with_metadata(events, metadata))
             number = sum(each.num_answers for each in questions)
-            return JSONResponse(form.whole(await gathered(pieces, number)))
+            whole = form.whole(await gathered(pieces, number))
+            return JSONResponse(add_metadata(whole, metadata))
         except ApiError as error:
             raise error.renamed(posted.names) from None
 
@@ -151,8 +181,11 @@ class _Door:
 
     It is all that stands around the routes: every layer would take its time of every piece of an answer."""
 
-    def __init__(self, router: Router, gateway: Gateway, keys: KeyRing | None) -> None:
+    def __init__(
+        self, router: Router, gateway: Gateway, keys: KeyRing | None, audit: Audit | None
+    ) -> None:
         self._router, self._gateway, self._keys = router, gateway, keys
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # by which the router knows that its errors are taken care of
@@ -160,7 +193,11 @@ class _Door:
             await self._router(scope, receive, send)
             return
         exchange = Exchange(
-            scope, BodyReading.of(receive, scope["headers"]), send, self._gateway.limits
+            scope,
+            BodyReading.of(receive, scope["headers"]),
+            send,
+            self._gateway.limits,
+            write_audit=self._write_audit if self._audit and scope["path"] not in _UNSEEN else None,
         )
         REQUEST.set(exchange.number)
         try:
@@ -169,6 +206,8 @@ class _Door:
             if not self._gateway.admission.has_ended:  # a client that reads nothing to the end
                 raise
         finally:
+            with suppress(FinewrightError):  # the log says that the audit cannot be written
+                await exchange.end_audit()
             route = self._route(scope)
             self._gateway.measures.requested(route, exchange.status)
             exchange.log(route)
@@ -176,12 +215,30 @@ class _Door:
     async def _entered(self, exchange: Exchange) -> None:
         scope = exchange.scope
         try:
-            scope.setdefault("state", {})["asker"] = self._asker(scope)
+            asker = scope.setdefault("state", {})["asker"] = self._asker(scope)
+            check_scope(asker)
+            self._begin_audit(exchange, asker)
+            if self._gateway.limiter is not None and scope["path"].startswith("/v1/"):
+                await self._gateway.limiter.admit(asker)
             await self._router(scope, exchange.receive, exchange.send)
         except Exception as error:
             if exchange.has_begun:
                 raise
             await _refused(scope, error)(scope, exchange.receive, exchange.send)
+
+    def _begin_audit(self, exchange: Exchange, asker: QuestionCaller) -> None:
+        """Raises ApiError where nothing can be written down: then nothing is answered."""
+        if self._audit is None or exchange.write_audit is None:
+            return
+        if self._audit.log.fault:
+            exchange.is_audited = True
+            what = "the audit cannot be written at the moment, so nothing is answered"
+            raise ApiError(what, status=503, code="audit_unavailable", retry_after=1)
+        asker.record.words = AuditedWords(self._audit.has_words)
+
+    async def _write_audit(self, exchange: Exchange) -> None:
+        assert self._audit is not None
+        await self._audit.log.append(exchange.audit_fields(self._route(exchange.scope)))
 
     def _route(self, scope: Scope) -> str:
         """The route as it is counted, also of a request that was not let in; "other" where there is none."""
@@ -196,7 +253,15 @@ class _Door:
             return QuestionCaller("", "admin" if self._keys is None else "user", path)
         headers = dict(scope["headers"])
         owner = self._keys.owner(headers.get(b"authorization", b"").decode("latin-1"))
-        return QuestionCaller(owner.id, owner.role, path, owner.owner)
+        return QuestionCaller(
+            owner.id,
+            owner.role,
+            path,
+            owner.owner,
+            models=owner.models,
+            groups=owner.groups,
+            scopes=None if owner.scopes is None else frozenset(owner.scopes),
+        )
 
 
 def model_object(model: ServedModel, started: int, asker: QuestionCaller) -> dict[str, Any]:

@@ -5,14 +5,17 @@ import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from json.encoder import encode_basestring
 from typing import Any
 
+from finewright.schema.passages import Citation
+from finewright_serve.gateway.annotations import annotation_of
 from finewright_serve.gateway.connected import Event
 from finewright_serve.gateway.question import (
     AnswerPiece,
     CalledTool,
+    GuardDecision,
     ScoredToken,
     ServedModel,
     TokenUsage,
@@ -31,6 +34,7 @@ class WholeAnswer:
     scores: list[ScoredToken] = field(default_factory=list)
     finish: str = "stop"
     fault: str = ""
+    citations: tuple[Citation, ...] = ()
 
     def add(self, piece: AnswerPiece) -> None:
         """The next piece of it."""
@@ -40,14 +44,16 @@ class WholeAnswer:
         self.scores += piece.scores
         self.finish = piece.finish or self.finish
         self.fault = self.fault or piece.fault
+        self.citations += piece.citations
 
 
 @dataclass(slots=True)
 class WholeAnswers:
-    """All answers to a question, and what they took."""
+    """All answers to a question, what they took, and what the guards decided."""
 
     answers: list[WholeAnswer]
     usage: TokenUsage = field(default_factory=TokenUsage)
+    guards: tuple[GuardDecision, ...] = ()
 
 
 async def gathered(pieces: AsyncIterator[AnswerPiece], number: int) -> WholeAnswers:
@@ -56,6 +62,7 @@ async def gathered(pieces: AsyncIterator[AnswerPiece], number: int) -> WholeAnsw
     async for piece in pieces:
         found.answers[piece.choice].add(piece)
         found.usage = piece.usage or found.usage
+        found.guards += piece.guards
     return found
 
 
@@ -72,7 +79,8 @@ class ChatForm:
     def whole(self, found: WholeAnswers) -> dict[str, Any]:
         """The one object."""
         choices = [self._choice(number, each) for number, each in enumerate(found.answers)]
-        return {**_head(self, self.kind), "choices": choices, "usage": usage_of(found.usage)}
+        used = {"usage": usage_of(found.usage), **guards_of(found.guards)}
+        return {**_head(self, self.kind), "choices": choices, **used}
 
     def _choice(self, number: int, answer: WholeAnswer) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": answer.content, "refusal": None}
@@ -81,6 +89,7 @@ class ChatForm:
             message["content"] = answer.content or None
             message["tool_calls"] = [_call(call) for call in answer.calls]
         message |= {"fault": answer.fault} if answer.fault else {}
+        message |= _annotations(answer.citations)
         scores = {"content": [score_of(s) for s in answer.scores]} if self.has_logprobs else None
         reason = {"finish_reason": answer.finish}
         return {"index": number, "message": message, "logprobs": scores, **reason}
@@ -109,11 +118,13 @@ class ChatForm:
                 delta["tool_calls"] = calls
                 num_calls[piece.choice] = first + len(calls)
             delta |= {"fault": piece.fault} if piece.fault else {}
+            delta |= _annotations(piece.citations)
             if delta or piece.scores:
                 yield "", self._chunk([self._delta(piece, delta)], wants_usage)
             if piece.finish:  # alone in its chunk, as OpenAI has it
                 last = {"index": piece.choice, "delta": {}, "logprobs": None}
-                yield "", self._chunk([last | {"finish_reason": piece.finish}], wants_usage)
+                chunk = self._chunk([last | {"finish_reason": piece.finish}], wants_usage)
+                yield "", {**chunk, **guards_of(piece.guards)}
         if wants_usage:
             yield "", {**self._chunk([], True), "usage": usage_of(usage)}
         yield DONE
@@ -163,6 +174,7 @@ class TextForm:
             **_head(self, "text_completion"),
             "choices": choices,
             "usage": usage_of(found.usage),
+            **guards_of(found.guards),
         }
 
     async def chunks(
@@ -176,7 +188,8 @@ class TextForm:
             at = lengths.get(piece.choice, 0)
             lengths[piece.choice] = at + sum(len(score.text) for score in piece.scores)
             parts = (piece.choice, piece.content, piece.scores, piece.finish, at)
-            yield "", {**_head(self, "text_completion"), "choices": [self._choice(*parts)], **more}
+            also = {**more, **guards_of(piece.guards)}
+            yield "", {**_head(self, "text_completion"), "choices": [self._choice(*parts)], **also}
         if wants_usage:
             yield "", {**_head(self, "text_completion"), "choices": [], "usage": usage_of(usage)}
         yield DONE
@@ -208,6 +221,11 @@ def usage_of(usage: TokenUsage) -> dict[str, Any]:
     }
 
 
+def guards_of(decisions: Sequence[GuardDecision]) -> dict[str, Any]:
+    """What the guards decided, as a key of the response; none where they decided nothing."""
+    return {"guards": [asdict(each) for each in decisions]} if decisions else {}
+
+
 def vectors_of(rows: Sequence[Sequence[float]], as_base64: bool) -> list[dict[str, Any]]:
     """OpenAI's embeddings; base64 is of little-endian float32, which the official client asks for."""
     import struct
@@ -217,6 +235,14 @@ def vectors_of(rows: Sequence[Sequence[float]], as_base64: bool) -> list[dict[st
         return base64.b64encode(packed).decode() if as_base64 else list(row)
 
     return [{"object": "embedding", "index": i, "embedding": form(r)} for i, r in enumerate(rows)]
+
+
+def _annotations(citations: Sequence[Citation]) -> dict[str, Any]:
+    """As chat completions have them: under the name of their type."""
+    if not citations:
+        return {}
+    rows = [{"type": "url_citation", "url_citation": annotation_of(each)} for each in citations]
+    return {"annotations": rows}
 
 
 def _call(call: CalledTool) -> dict[str, Any]:

@@ -25,17 +25,27 @@ class Evicted(Exception):  # noqa: N818 - what happened to a place in the queue
     """A place in the queue was taken for a key that had fewer."""
 
 
+MostSlots = Callable[[str], int | None]
+
+
 def _nobody() -> Collection[str]:
     return ()
 
 
+def unlimited(_key: str) -> int | None:
+    """A key has no bound of its own."""
+    return None
+
+
 @dataclass(slots=True, eq=False)
 class FairSlots:
-    """`num` slots, of which `most_kept` at most are kept for those of `known` that have none."""
+    """`num` slots, of which `most_kept` at most are kept for those of `known` that have none. A key never has
+    more than `most_of` it, where that is a number."""
 
     num: int
     most_kept: int = 0
     known: Callable[[], Collection[str]] = _nobody
+    most_of: MostSlots = unlimited
     running: Counter[str] = field(default_factory=Counter)
     _waiting: dict[str, deque[asyncio.Future[None]]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
@@ -97,10 +107,13 @@ class FairSlots:
         held = max(self._seconds, 2 * age)
         num_keys = len({*self._waiting, *+self.running, key})
         begin = max(self._promised.get(key, 0.0), now + held - age)
-        self._promised[key] = begin + held * num_keys / self.num
+        share = min(self.num / num_keys, self.most_of(key) or self.num)
+        self._promised[key] = begin + held / share
         return max(1, math.ceil(begin - now))
 
     def _may_begin(self, key: str) -> bool:
+        if self.running[key] >= (self.most_of(key) or self.num):
+            return False
         free = self.num - self.num_running
         if self.running[key] and free > 0:
             without = sum(not self.running[each] for each in self.known() if each != key)

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from finewright_serve.gateway.admission import Admission, TimeLimit
 from finewright_serve.gateway.errors import ApiError
+from finewright_serve.gateway.limits import AnswerCharge, Limiter, most_prompt_tokens
 from finewright_serve.gateway.measures import Measures
 from finewright_serve.gateway.question import (
     AnswerPiece,
@@ -29,6 +30,8 @@ class GatewayLimits:
     answer_seconds: float = 600.0
     max_tokens: int = 4096
     temperature: float = 0.0
+    disclosure: str = ""
+    """What every answer says of its being a machine's, in its header and metadata; empty: nothing."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Gateway:
     measures: Measures
     limits: GatewayLimits = GatewayLimits()
     steps: Sequence[AnswerStep] = ()
+    limiter: Limiter | None = None
     started: int = field(default_factory=lambda: int(time.time()))
 
     def models(self) -> dict[str, ServedModel]:
@@ -56,6 +60,8 @@ class Gateway:
         """Let the engines go."""
         for engine in self.engines:
             await engine.close()
+        if self.limiter is not None:
+            await self.limiter.close()
 
     def models_for(self, asker: QuestionCaller) -> list[ServedModel]:
         """Those that the asker may see."""
@@ -67,7 +73,8 @@ class Gateway:
             for served in engine.models():
                 if served.id == model and _may_ask(asker, served):
                     return engine, served
-        what = f"the model {model[:100]!r} does not exist; GET /v1/models lists those there are"
+        missing = "is not one that this key may ask" if asker.models else "does not exist"
+        what = f"the model {model[:100]!r} {missing}; GET /v1/models lists those there are"
         raise ApiError(what, status=404, param="model", code="model_not_found")
 
     def answers(
@@ -96,10 +103,15 @@ class Gateway:
     ) -> AsyncGenerator[AnswerPiece, None]:
         """The pieces of the answer. Raises ApiError, before the first piece or where the time is over."""
         begun, usage, outcome = time.monotonic(), TokenUsage(), "cut"
+        words = asker.record.words
+        if words is not None:
+            words.ask(question)
         try:
             async with aclosing(self._answered(question, asker, begun)) as pieces:
                 async for piece in pieces:
                     usage = piece.usage or usage
+                    if words is not None:
+                        words.add(piece)
                     yield piece
             outcome = "done"
         except ApiError as error:
@@ -109,7 +121,9 @@ class Gateway:
             outcome = "500"
             raise
         finally:
-            record = AnswerRecord(outcome, usage, time.monotonic() - begun)
+            asker.record.decisions += question.decisions
+            seconds = time.monotonic() - begun
+            record = AnswerRecord(outcome, usage, seconds, tuple(question.decisions))
             self.measures.ended(question.model, record)
             for step in self.steps:
                 await step.after(question, asker, record)
@@ -122,9 +136,11 @@ class Gateway:
         for step in self.steps:
             question = await step.before(question, asker)
         engine, _ = self.find(question.model, asker)
+        question = self._bounded(question)
         async with (
+            self._charged(question, asker) as charge,
             self.admission.slot(engine, asker.key),
-            aclosing(engine.answer(self._bounded(question))) as made,
+            aclosing(_made(engine, replace(question, most_prompt=charge.most_prompt))) as made,
         ):
             pieces: AsyncIterator[AnswerPiece] = made
             for step in self.steps:
@@ -135,9 +151,18 @@ class Gateway:
                     if is_first:
                         self.measures.begun(question.model, time.monotonic() - begun)
                         is_first = False
+                    charge.add(piece)
                     limit.rest()
                     yield piece
                     limit.watch()
+
+    def _charged(
+        self, question: GatewayQuestion, asker: QuestionCaller
+    ) -> AbstractAsyncContextManager[AnswerCharge]:
+        if self.limiter is None:
+            return nullcontext(AnswerCharge())
+        answer = (question.max_tokens or self.limits.max_tokens) * question.num_answers
+        return self.limiter.charged(asker, most_prompt_tokens(question), answer)
 
     def _bounded(self, question: GatewayQuestion) -> GatewayQuestion:
         most = self.limits.max_tokens
@@ -159,12 +184,31 @@ class Gateway:
         engine, served = self.find(model, asker)
         if not served.embeds:
             raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
+        if asker.record.words is not None:
+            asker.record.words.ask_texts(model, texts)
         late = ApiError("the vectors took too long", status=504, code="timeout")
-        async with self.admission.slot(engine, asker.key):
+        texts_only = GatewayQuestion(model, text="".join(texts))
+        async with (
+            self._charged(texts_only, asker) as charge,
+            self.admission.slot(engine, asker.key),
+        ):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
             with self.admission.within(end, late):
-                return await engine.embed(model, texts)
+                found = await engine.embed(model, texts)
+                charge.set_tokens(found.num_tokens)
+                return found
+
+
+def _made(engine: ModelEngine, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
+    """The engine's pieces, or the answer that a step has settled."""
+    return _settled(question) if question.settled else engine.answer(question)
+
+
+async def _settled(question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:
+    yield AnswerPiece(content=question.settled)
+    yield AnswerPiece(finish="stop", usage=TokenUsage())
 
 
 def _may_ask(asker: QuestionCaller, model: ServedModel) -> bool:
-    return model.owner == "" or asker.may_see(model.owner)
+    is_seen = model.owner == "" or asker.may_see(model.owner)
+    return is_seen and asker.may_use(model.id)

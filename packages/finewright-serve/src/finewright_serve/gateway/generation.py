@@ -17,10 +17,10 @@ from finewright_serve.gateway.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
-    from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.draft import DraftGuesses
     from finewright.lm.engine.engine import GenerationEngine
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
+    from finewright.lm.engine.schemas import Grammar
     from finewright.lm.engine.weights import AdapterWeights
     from finewright.lm.model import LM
 
@@ -283,10 +283,10 @@ def token_source(
     `taken` are the bytes of the caches beside it: memory that was not written yet still counts as free."""
     from importlib.util import find_spec
 
-    from finewright.lm.engine.constraint import Grammars
     from finewright.lm.engine.engine import EngineLimits, GenerationEngine
     from finewright.lm.engine.forward import BLOCK
     from finewright.lm.engine.ready import ready_forward
+    from finewright.lm.engine.schemas import Grammars
     from finewright.lm.runtime import free_bytes
 
     if not lm.block_bytes:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from finewright.lm.llamacpp.server import LlamacppServer
-from finewright_serve.gateway.errors import ApiError
+from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.gateway.names import Rows, marked, marks_of, refuse_lost
 from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion, ServedModel, TextVectors
 from finewright_serve.gateway.remote import RemoteEngine, RemoteModel
@@ -73,6 +73,7 @@ class LlamacppEngine:
         if self.server.has_ended:
             async with self._restarting:
                 await self._restarted()
+        _refuse_other_spellings(question)
         await self._refuse_lost_names(question.messages or ())
         async with aclosing(self._remote.answer(question)) as pieces:
             async for piece in pieces:
@@ -97,6 +98,14 @@ class LlamacppEngine:
             threads = self.server.threads
             await self.close()
             await asyncio.to_thread(self._begin, threads)
+
+
+def _refuse_other_spellings(question: GatewayQuestion) -> None:
+    """Raise ApiError for what llama.cpp would take by another name, or for something else."""
+    if question.sampling.repetition_penalty != 1:
+        raise unsupported("repetition_penalty", "llama.cpp counts the last 64 tokens alone")
+    if question.form is not None and question.form.kind != "json":
+        raise unsupported(question.form.param, "llama.cpp is held to JSON schemas alone here")
 
 
 def _with_adapter(models: Sequence[ServedModel], number: int) -> RemoteModel:

@@ -23,12 +23,22 @@ class Measures:
             "answers", "Answers by model and how they ended.", ("model", "outcome"), **made
         )
         self._tokens = Counter("tokens", "Tokens read and written.", ("model", "kind"), **made)
+        self._limited = Counter(
+            "limited", "Requests beyond a limit, by key and limit.", ("key", "limit"), **made
+        )
         self._first = Histogram(
             "first_piece_seconds", "Until the first piece.", ("model",), buckets=_SECONDS, **made
         )
         self._whole = Histogram(
             "answer_seconds", "Until the last piece.", ("model",), buckets=_SECONDS, **made
         )
+        self._guards = Counter(
+            "guard_decisions",
+            "What guards found, by what they did.",
+            ("guard", "side", "action"),
+            **made,
+        )
+        self._alarms = Counter("alarms", "Alarms by key and kind.", ("key", "kind"), **made)
         running = Gauge("answers_running", "Answers being given.", **made)
         running.set_function(lambda: admission.running)
         waiting = Gauge("questions_waiting", "Questions that wait for a slot.", **made)
@@ -37,6 +47,14 @@ class Measures:
     def requested(self, route: str, status: int) -> None:
         """A request was answered, whatever with."""
         self._requests.labels(route, str(status)).inc()
+
+    def limited(self, key: str, limit: str) -> None:
+        """A key asked for more than its limit, or for what could not be counted."""
+        self._limited.labels(key, limit).inc()
+
+    def alarmed(self, key: str, kind: str) -> None:
+        """An alarm rang."""
+        self._alarms.labels(key, kind).inc()
 
     def begun(self, model: str, seconds: float) -> None:
         """The first piece came."""
@@ -48,6 +66,8 @@ class Measures:
             model = "unknown"
         self._answers.labels(model, record.outcome).inc()
         self._whole.labels(model).observe(record.seconds)
+        for each in record.guards:
+            self._guards.labels(each.guard, each.side, each.action).inc(each.number)
         self._tokens.labels(model, "prompt").inc(record.usage.prompt)
         self._tokens.labels(model, "answer").inc(record.usage.answer)
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.gateway.generation import TokenSource, token_source
 from finewright_serve.gateway.prompt_workers import PromptWorkers
 from finewright_serve.gateway.prompts import (
+    form_param,
     grammar_of,
     prompt_of,
     refuse_long_text,
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from finewright.judge.answer import Answer
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.chat import Chat
-    from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
+    from finewright.lm.engine.schemas import Grammar
     from finewright.lm.engine.stops import StopTexts
+    from finewright.lm.engine.watermark import Watermark
     from finewright.lm.engine.weights import AdapterWeights
 
 AT_ONCE = 16
@@ -52,12 +54,12 @@ _LEFT_THE_FORM = "the answer left its form: "
 
 @dataclass(frozen=True, slots=True)
 class NativeModel:
-    """A loaded model, and how clients know it: as it stands or, with `adapter`, with that one beside it, so
-    that others may share the model."""
+    """A loaded model, and how clients know it: as it stands or, with `adapter`, with that one beside it."""
 
     served: ServedModel
     loaded: LoadedModel
     adapter: "AdapterWeights | None" = None
+    watermark: "Watermark | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +217,9 @@ class NativeEngine:
         grammar = grammar_of(chat, question, prompt)
         if grammar is not None:
             try:
-                found.source.compile(grammar, question.project)
+                found.source.compile(grammar, question.salt)
             except DataError as error:
-                param = "tool_choice" if grammar.kind == "calls" else "response_format"
+                param = "tool_choice" if grammar.kind == "calls" else form_param(question)
                 raise unsupported(param, str(error)) from None
         request = _request(found, question, ids, most, grammar)
         return _Prompted(request, [*_writings(chat, question, prompt)])
@@ -225,10 +227,14 @@ class NativeEngine:
     def _most(self, found: _Answering, question: GatewayQuestion, length: int) -> int:
         """The longest answer that there is room for. Raises ApiError where that is too short."""
         most, wanted = self._room(found), question.max_tokens
+        if question.most_prompt is not None and length > question.most_prompt:
+            what = f"the prompt has {length} tokens, and this key's limit leaves {question.most_prompt}"
+            raise ApiError(what, code="tokens_over_limit")
         if most - length < (wanted or 1):
             more = f", and the answer may have {wanted}" if wanted else ""
+            made = "the prompt with its passages" if question.sources else "the prompt"
             raise ApiError(
-                f"the prompt has {length} tokens{more}; this model reads and writes {most} together",
+                f"{made} has {length} tokens{more}; this model reads and writes {most} together",
                 param="messages" if question.messages is not None else "prompt",
                 code="context_length_exceeded",
             )
@@ -277,7 +283,7 @@ class _Writing:
     def _broken(self, why: str) -> ApiError:
         if self.question.form is not None and why.startswith(_LEFT_THE_FORM):
             # the schema is the client's, and beyond what the engine can hold an answer to
-            return unsupported("response_format", why.partition(" <state>")[0])
+            return unsupported(self.question.form.param, why.partition(" <state>")[0])
         what = f"the answer broke off: {why}"
         return ApiError(what, status=500, code="generation_failed")
 
@@ -330,10 +336,14 @@ def _request(
     sampling = TokenSampling(
         temperature=wish.temperature,
         top_p=wish.top_p,
+        top_k=wish.top_k,
+        min_p=wish.min_p,
+        repetition_penalty=wish.repetition_penalty,
         presence_penalty=wish.presence_penalty,
         frequency_penalty=wish.frequency_penalty,
         logit_bias=wish.logit_bias or {},
         seed=seed,
+        watermark=found.model.watermark,
     )
     return GenerationRequest(
         ids,
@@ -346,7 +356,7 @@ def _request(
         num_logprobs=question.num_logprobs,
         grammar=grammar,
         owner=question.key,
-        salt=question.project,
+        salt=question.salt,
     )
 
 

@@ -10,8 +10,8 @@ from finewright_serve.gateway.errors import unsupported
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
-    from finewright.lm.engine.constraint import Grammar
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
+    from finewright.lm.engine.schemas import Grammar
     from finewright.lm.engine.weights import AdapterWeights
     from finewright.lm.model import LM
 
@@ -86,7 +86,7 @@ def _one(lm: "LM", request: "GenerationRequest", number: int) -> "Iterator[Writt
     answer: list[int] = []
     for token in stream(lm, request.prompt, stop_ids=request.stop_ids, sampling=sampling):
         answer.append(token)
-        stop = request.stops.found(answer) if request.stops else ""
+        stop = request.stops.find(answer) if request.stops else ""
         yield WrittenTokens(0, number, (token,), end=AnswerEnd("stop", stop=stop) if stop else None)
         if stop:
             return
@@ -97,11 +97,13 @@ def _one(lm: "LM", request: "GenerationRequest", number: int) -> "Iterator[Writt
 def _refuse(request: "GenerationRequest") -> None:
     why = "this model's answers are made one by one, by a way that knows no such thing"
     wishes = request.sampling
-    for name in ("presence_penalty", "frequency_penalty", "logit_bias"):
+    for name in ("presence_penalty", "frequency_penalty", "logit_bias", "top_k", "min_p"):
         if getattr(wishes, name):
             raise unsupported(name, why)
+    if wishes.repetition_penalty != 1:
+        raise unsupported("repetition_penalty", why)
     if request.num_logprobs is not None:
         raise unsupported("logprobs", why)
     if request.grammar is not None:
-        param = "tool_choice" if request.grammar.kind == "calls" else "response_format"
-        raise unsupported(param, why)
+        params = {"calls": "tool_choice", "json_schema": "response_format"}
+        raise unsupported(params.get(request.grammar.kind, "structured_outputs"), why)

@@ -12,7 +12,7 @@ from finewright_serve.gateway.question import GatewayQuestion
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat, Message
-    from finewright.lm.engine.constraint import Grammar
+    from finewright.lm.engine.schemas import Grammar
 
 _MOST_CALLS = 8  # of an answer that must be calls
 _MOST_CHARACTERS = 16
@@ -28,8 +28,7 @@ _CUT_APART = 16
 def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar | None":
     """What the answer must be. Raises ApiError where a call cannot be forced, and where no answer can be held
     to the schema: a wrong value where none would be valid."""
-    from finewright.lm.engine.constraint import Grammar, schema_grammar
-    from finewright.lm.engine.schemas import WrongSchema, check_schema
+    from finewright.lm.engine.schemas import Grammar, WrongSchema, check_schema, schema_grammar
     from finewright_serve.answers.forced import forced_call
 
     wish = question.tools
@@ -41,15 +40,23 @@ def grammar_of(chat: "Chat", question: GatewayQuestion, prompt: str) -> "Grammar
             raise ApiError(f"tools: {error}", param="tools", code=INVALID) from None
         except DataError as error:
             raise unsupported("tool_choice", f"{error}; take auto or none") from None
-    if question.form is None:
+    form = question.form
+    if form is None:
         return None
+    if form.kind != "json":
+        return Grammar(form.kind, form.text)
     try:
-        check_schema(question.form.schema or {})
+        check_schema(form.schema or {})
     except WrongSchema as error:
-        raise ApiError(f"response_format: {error}", param="response_format", code=INVALID) from None
+        raise ApiError(f"{form.param}: {error}", param=form.param, code=INVALID) from None
     except DataError as error:
-        raise unsupported("response_format", str(error)) from None
-    return schema_grammar(question.form.schema)
+        raise unsupported(form.param, str(error)) from None
+    return schema_grammar(form.schema)
+
+
+def form_param(question: GatewayQuestion) -> str:
+    """The key that the grammar of the question's answer comes from."""
+    return question.form.param if question.form is not None else "tool_choice"
 
 
 def refuse_unknown_tokens(question: GatewayQuestion, vocab_size: int) -> None:

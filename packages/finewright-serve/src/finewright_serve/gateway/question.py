@@ -1,15 +1,32 @@
 """What an engine is asked and what it gives, whichever route the question came by."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Finish = Literal["stop", "length", "tool_calls"]
+from pydantic import JsonValue
+
+from finewright.schema.passages import Citation, Passage
+
+Finish = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardDecision:
+    """What a guard decided: on which side (`input`, `untrusted`, `output`), what it did (`block`, `redact`,
+    `mark`, `log`, or `failed`), what kind of thing it found, and how often. Never the thing itself."""
+
+    guard: str
+    side: str
+    action: str
+    what: str
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingWish:
-    """How tokens are to be chosen; temperature 0 is greedy. `seed` None: another one each time."""
+    """How tokens are to be chosen; temperature 0 is greedy, `top_k` 0 leaves nothing out. `seed` None:
+    another one each time."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -17,13 +34,20 @@ class SamplingWish:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: Mapping[int, float] | None = None
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """What an answer must be: one JSON text, that a schema accepts where there is one."""
+    """What an answer must be: one JSON text, that a schema accepts where there is one; or `text` says it, a
+    pattern, a JSON list of choices, or a grammar. `param` is the key that asked for it."""
 
     schema: Mapping[str, Any] | None = None  # Any: JSON
+    kind: Literal["json", "regex", "choice", "grammar"] = "json"
+    text: str = ""
+    param: str = "response_format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +60,25 @@ class ToolWish:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionSources:
+    """The passages that an answer is from, numbered from 1, and the groups that they were found for, as one
+    text. `metadata` is that of the response, where it is written what they prove."""
+
+    passages: tuple[Passage, ...]
+    readers: str
+    metadata: dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayQuestion:
     """One question: a conversation, or a text that goes on where `messages` is None.
 
     `max_tokens` None: as many as fit. `num_logprobs` None: none are wanted; 0: of the chosen tokens alone.
-    `key` asks, with which engines share their time; `project` is whose questions alone may find what was
-    computed."""
+    `most_prompt`: an engine that counts tokens first refuses a prompt of more; None: of more than it has room
+    for. `key` asks, with which engines share their time; `project` is whose questions alone may find what was
+    computed, and of these those alone that have passages for the same groups. `settled` is the answer where
+    no engine is asked. `decisions` are those of the guards so far, in one list for all copies of the
+    question."""
 
     model: str
     messages: tuple[Mapping[str, Any], ...] | None = None  # Any: OpenAI's form
@@ -53,8 +90,17 @@ class GatewayQuestion:
     num_logprobs: int | None = None
     tools: ToolWish | None = None
     form: AnswerForm | None = None
+    most_prompt: int | None = None
     key: str = ""
     project: str = ""
+    decisions: list[GuardDecision] = field(default_factory=list, compare=False)
+    sources: QuestionSources | None = None
+    settled: str = ""
+
+    @property
+    def salt(self) -> str:
+        """Whose questions alone may find what was computed for this one."""
+        return f"{self.project}\n{self.sources.readers}" if self.sources else self.project
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +139,8 @@ class TokenUsage:
 @dataclass(frozen=True, slots=True)
 class AnswerPiece:
     """A piece of answer number `choice`. The last piece of each has `finish`; `fault` says what could not
-    be read of it. `usage` comes with the last piece of all, in total."""
+    be read of it. `usage` comes with the last piece of all, in total. `guards` come with a last piece: what
+    was decided since the one before; and `citations`, what of the answer stands in its passages."""
 
     choice: int = 0
     content: str = ""
@@ -103,6 +150,8 @@ class AnswerPiece:
     finish: Finish | None = None
     fault: str = ""
     usage: TokenUsage | None = None
+    guards: tuple[GuardDecision, ...] = ()
+    citations: tuple[Citation, ...] = ()
 
     @property
     def is_text(self) -> bool:

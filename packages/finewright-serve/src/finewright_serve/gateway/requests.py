@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import Field, JsonValue, field_validator
 
 from finewright_serve.gateway.errors import ApiError, unsupported
+from finewright_serve.gateway.guided import GuidedRequest
 from finewright_serve.gateway.messages import (
     ChatMessage,
     ChatTool,
@@ -67,7 +68,7 @@ class StreamOptions(RequestPart):
     ] = None
 
 
-class SampledRequest(PassingWishes):
+class SampledRequest(PassingWishes, GuidedRequest):
     """How answers are drawn, common to chat and completions; `None` is as if it were not there."""
 
     model: ModelId
@@ -76,6 +77,9 @@ class SampledRequest(PassingWishes):
     max_tokens: TokenCount | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1, lt=2**31)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
     n: Annotated[int, Field(ge=1, le=_MOST_ANSWERS)] | None = None
     seed: Annotated[int, Field(ge=-_SEED, lt=_SEED)] | None = None
     stop: Stops = None
@@ -104,6 +108,9 @@ class SampledRequest(PassingWishes):
         return SamplingWish(
             temperature=warmth,
             top_p=1.0 if self.top_p is None else self.top_p,
+            top_k=max(self.top_k or 0, 0),  # -1 is vLLM's none
+            min_p=self.min_p or 0.0,
+            repetition_penalty=self.repetition_penalty or 1.0,
             seed=self.seed,
             presence_penalty=self.presence_penalty or 0.0,
             frequency_penalty=self.frequency_penalty or 0.0,
@@ -233,7 +240,11 @@ class ChatRequest(SampledRequest):
         return ToolWish(rows, choice, at_most_one=self.parallel_tool_calls is False)
 
     def _form(self) -> AnswerForm | None:
-        return form_of(self.response_format)
+        plain, guided = form_of(self.response_format), self.guided_form()
+        if plain is not None and guided is not None:
+            what = f"{guided.param}: response_format is given too; an answer has one form"
+            raise ApiError(what, param=guided.param)
+        return plain or guided
 
 
 def form_of(given: TextFormat | JsonFormat | JsonSchemaFormat | None) -> AnswerForm | None:
@@ -278,6 +289,7 @@ class CompletionRequest(SampledRequest):
             sampling=self.sampling(limits.temperature),
             stops=self.stops(),
             num_logprobs=self.logprobs,
+            form=self.guided_form(),
         )
 
     def _prompts(self) -> list[Prompt]:

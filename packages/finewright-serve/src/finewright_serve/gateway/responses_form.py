@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from finewright_serve.gateway.chat_form import WholeAnswer, WholeAnswers, score_of
+from finewright.schema.passages import Citation
+from finewright_serve.gateway.annotations import annotation_of
+from finewright_serve.gateway.chat_form import WholeAnswer, WholeAnswers, guards_of, score_of
 from finewright_serve.gateway.connected import Event
 from finewright_serve.gateway.question import (
     AnswerPiece,
@@ -22,6 +24,8 @@ from finewright_serve.gateway.question import (
 from finewright_serve.gateway.responses_request import ResponsesRequest
 
 Json = dict[str, Any]  # Any: JSON
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""A finish -> why a response is incomplete."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class _OpenItem:
     is_message: bool
     text: str = ""
     scores: list[ScoredToken] = field(default_factory=list)
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +52,23 @@ class ResponsesForm:
     def whole(self, found: WholeAnswers) -> Json:
         """The one object."""
         (answer,) = found.answers
-        return self._ended(answer, list(_items(answer)), found.usage)
+        return self._ended(answer, list(_items(answer)), found)
 
     async def chunks(
         self, pieces: AsyncIterator[AnswerPiece], wants_usage: bool
     ) -> AsyncGenerator[Event, None]:
         """The same as events, numbered. The first ones wait for the first piece."""
-        number, usage = 0, TokenUsage()
-        writing, answer = _Writing(), WholeAnswer()
+        number, writing = 0, _Writing()
+        found = WholeAnswers([answer := WholeAnswer()])
         async for piece in pieces:
-            usage = piece.usage or usage
+            found.usage = piece.usage or found.usage
+            found.guards += piece.guards
             answer.add(piece)
             opening = () if number else self._opening()
             for event in (*opening, *writing.added(piece)):
                 yield event["type"], {**event, "sequence_number": number}
                 number += 1
-        response = self._ended(answer, writing.items, usage)
+        response = self._ended(answer, writing.items, found)
         kind = f"response.{response['status']}"
         yield kind, {"type": kind, "response": response, "sequence_number": number}
 
@@ -73,13 +79,14 @@ class ResponsesForm:
             for kind in ("created", "in_progress")
         ]
 
-    def _ended(self, answer: WholeAnswer, items: list[Json], usage: TokenUsage) -> Json:
-        is_cut = answer.finish == "length"
-        details = {"reason": "max_output_tokens"} if is_cut else None
-        fault = {"fault": answer.fault} if answer.fault else {}
-        head = self._head("incomplete" if is_cut else "completed")
-        used = _usage(usage, has_thoughts=bool(answer.thoughts))
-        return {**head, "incomplete_details": details, "output": items, "usage": used, **fault}
+    def _ended(self, answer: WholeAnswer, items: list[Json], found: WholeAnswers) -> Json:
+        reason = _INCOMPLETE.get(answer.finish)
+        details = {"reason": reason} if reason else None
+        more = {"fault": answer.fault} if answer.fault else {}
+        head = self._head("incomplete" if reason else "completed")
+        used = _usage(found.usage, has_thoughts=bool(answer.thoughts))
+        more |= guards_of(found.guards)
+        return {**head, "incomplete_details": details, "output": items, "usage": used, **more}
 
     def _head(self, status: str) -> Json:
         posted = self.posted.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -122,7 +129,8 @@ class _Writing:
             is_bare = not (piece.calls or has_message or (self._open and self._open.is_message))
             if is_bare:
                 yield from self._more("", (), is_message=True)
-            yield from self._close("incomplete" if piece.finish == "length" else "completed")
+            yield from self._annotate(piece.citations)
+            yield from self._close("incomplete" if piece.finish in _INCOMPLETE else "completed")
             for call in piece.calls:
                 yield from self._call(call)
 
@@ -137,7 +145,7 @@ class _Writing:
             empty = _item(self._open, "in_progress")
             yield {"type": "response.output_item.added", "output_index": number, "item": empty}
             if is_message:
-                part = _text_part("", ())
+                part = _text_part(_OpenItem(number, item_id, is_message))
                 yield {"type": "response.content_part.added", **_at(self._open), "part": part}
         here = self._open
         here.text += text
@@ -146,6 +154,14 @@ class _Writing:
         more = {"logprobs": [score_of(each) for each in scores]} if is_message else {}
         if text or scores:
             yield {"type": f"response.{kind}.delta", **_at(here), "delta": text, **more}
+
+    def _annotate(self, citations: tuple[Citation, ...]) -> Iterator[Json]:
+        if self._open is None or not self._open.is_message:
+            return
+        self._open.citations = citations
+        for number, annotation in enumerate(_annotations(citations)):
+            what = {"annotation_index": number, "annotation": annotation}
+            yield {"type": "response.output_text.annotation.added", **_at(self._open), **what}
 
     def _close(self, status: str = "completed") -> Iterator[Json]:
         here, self._open = self._open, None
@@ -182,8 +198,9 @@ def _items(answer: WholeAnswer) -> Iterator[Json]:
         )
     if answer.content or not answer.calls:
         item_id = "msg_" + secrets.token_hex(16)
-        status = "incomplete" if answer.finish == "length" else "completed"
-        yield _item(_OpenItem(0, item_id, True, answer.content, answer.scores), status)
+        status = "incomplete" if answer.finish in _INCOMPLETE else "completed"
+        said = (answer.content, answer.scores, answer.citations)
+        yield _item(_OpenItem(0, item_id, True, *said), status)
     for call in answer.calls:
         yield _call_item(call)
 
@@ -193,13 +210,19 @@ def _item(item: _OpenItem, status: str) -> Json:
     if not item.is_message:
         part = {"type": "reasoning_text", "text": item.text}
         return {**head, "type": "reasoning", "summary": [], "content": [part] if item.text else []}
-    parts = [_text_part(item.text, tuple(item.scores))] if status != "in_progress" else []
+    parts = [_text_part(item)] if status != "in_progress" else []
     return {**head, "type": "message", "role": "assistant", "content": parts}
 
 
-def _text_part(text: str, scores: tuple[ScoredToken, ...]) -> Json:
-    found = [score_of(each) for each in scores]
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": found}
+def _text_part(item: _OpenItem) -> Json:
+    found = [score_of(each) for each in item.scores]
+    more = {"annotations": _annotations(item.citations), "logprobs": found}
+    return {"type": "output_text", "text": item.text, **more}
+
+
+def _annotations(citations: tuple[Citation, ...]) -> list[Json]:
+    """As responses have them: flat."""
+    return [{"type": "url_citation", **annotation_of(each)} for each in citations]
 
 
 def _call_item(call: CalledTool) -> Json:

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from finewright.errors import DataError, MissingExtra
+from finewright.plugins import install_command
 from finewright_serve.gateway.question import GatewayQuestion
 from finewright_serve.gateway.steps import AnswerRecord, PlainStep, QuestionCaller
 
@@ -69,7 +70,7 @@ def exporting(exporter: str) -> "TracerProvider":
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
         raise MissingExtra(
-            "spans need OpenTelemetry", hint='pip install "finewright[telemetry]"'
+            "spans need OpenTelemetry", hint=install_command("serve[telemetry]")
         ) from None
     found = [each for each in entry_points(group=_GROUP) if each.name == exporter]
     if not found:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from finewright.fetch.certificates import trusted
+from finewright.fetch.certificates import load_certificates
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.wire import broken, one_line
 
@@ -58,7 +58,7 @@ class Upstream:
             headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
             # What is for this machine does not leave it by a proxy of the environment.
             trust_env=not self.is_local,
-            verify=trusted() if self.url.startswith("https:") else False,
+            verify=load_certificates() if self.url.startswith("https:") else False,
         )
 
     @property

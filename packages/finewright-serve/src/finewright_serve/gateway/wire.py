@@ -44,6 +44,11 @@ def body_of(question: GatewayQuestion, model: str, max_tokens: int) -> dict[str,
     }
     given = {
         "n": question.num_answers if question.num_answers > 1 else None,
+        "top_k": sampling.top_k or None,
+        "min_p": sampling.min_p or None,
+        "repetition_penalty": None
+        if sampling.repetition_penalty == 1
+        else sampling.repetition_penalty,
         "seed": sampling.seed,
         "stop": list(question.stops) or None,
         "presence_penalty": sampling.presence_penalty or None,
@@ -57,7 +62,8 @@ def body_of(question: GatewayQuestion, model: str, max_tokens: int) -> dict[str,
 def _text_part(question: GatewayQuestion) -> dict[str, Any]:
     text = question.text
     scores = {} if question.num_logprobs is None else {"logprobs": question.num_logprobs}
-    return {"prompt": text if isinstance(text, str) else list(text), **scores}
+    form = {} if question.form is None else _format(question.form)
+    return {"prompt": text if isinstance(text, str) else list(text), **scores, **form}
 
 
 def _chat_part(question: GatewayQuestion) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def _chat_part(question: GatewayQuestion) -> dict[str, Any]:
     if question.tools is not None:
         body |= _tools(question.tools)
     if question.form is not None:
-        body["response_format"] = _format(question.form)
+        body |= _format(question.form)
     return body
 
 
@@ -80,10 +86,14 @@ def _tools(wish: ToolWish) -> dict[str, Any]:
 
 
 def _format(form: AnswerForm) -> dict[str, Any]:
+    """OpenAI's key, or where it has none vLLM's."""
+    if form.kind != "json":
+        value = json.loads(form.text) if form.kind == "choice" else form.text
+        return {"structured_outputs": {form.kind: value}}
     if form.schema is None:
-        return {"type": "json_object"}
+        return {"response_format": {"type": "json_object"}}
     schema = {"name": "answer", "schema": form.schema, "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from finewright.schema.train_section import settings_of
 from finewright.store.atomic import write_text
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
-from finewright.train.trained import trained_base
-from finewright.workbench.prepare import resolved_here
+from finewright.train.trained import find_trained_base
+from finewright.workbench.prepare import resolve_here
 from finewright.workbench.systems import candidate_of, system_prompt_of, target_sha256
 from finewright.workbench.up import up
 from finewright_serve.jobs.files import FileFolder
@@ -114,7 +114,7 @@ def _spec(folder: JobFolder, job: TuningJob) -> dict[str, Any]:  # Any: YAML
         from finewright.schema.run import RunSpec
 
         base = locate(job.base, folder.path(job.id))
-        settled, _ = resolved_here(RunSpec.model_validate(made).train, base)
+        settled, _ = resolve_here(RunSpec.model_validate(made).train, base)
         assert settled.learning_rate is not None
         rate = settled.learning_rate * job.learning_rate_multiplier
         made["train"] = {**made["train"], "learning_rate": rate}
@@ -129,7 +129,7 @@ def _result(folder: JobFolder, job: TuningJob, report: RunReport) -> TunedResult
         trained_tokens=candidate.trained_tokens,
         fingerprint="fp_" + target_sha256(str(run.root))[:16],
         system_prompt=system_prompt_of(run),
-        context=reads_of_files(trained_base(run, candidate)),
+        context=reads_of_files(find_trained_base(run, candidate)),
         answers=settings_of(candidate.method).gives_answers,
         results_file=write_results(files, run, job),
     )

@@ -2,7 +2,13 @@
 
 An answer that changed places leaves two traces: it is not related to its own question, and the question
 whose answer it is has one that is not related either. Each answer belongs to one question, so that all
-doubtful rows are looked at together: of all ways to hand out their answers the likely ones are counted."""
+doubtful rows are looked at together: of all ways to hand out their answers the likely ones are counted.
+
+Who has whose: of all ways to hand out answers to questions, each answer once, how often one has another.
+
+P(order) ~ exp of the sum of log odds[i, order[i]]. Its marginals are ratios of permanents, for which there
+is no quick formula; they are counted over a chain of exchanges of two, each made with the chance that its
+odds give it (Metropolis et al. 1953; for permanents Jerrum & Sinclair 1989)."""
 
 from collections.abc import Sequence
 from math import ceil, e
@@ -11,10 +17,17 @@ from typing import NamedTuple
 import numpy as np
 
 from finewright.lm.embedders.meaning import Embed
-from finewright_trust.misfits.arrangements import shares
-from finewright_trust.misfits.left_out import regressions
-from finewright_trust.misfits.likeness import Floats, Ints, products, unit, vectors
-from finewright_trust.misfits.odds import SUPPOSED_SHARE, Odds, fitted, least_odds
+from finewright_trust.misfits.likeness import Floats, Ints, products, regressions, unit, vectors
+from finewright_trust.misfits.odds import SUPPOSED_SHARE, Odds, fit_odds, least_odds
+
+_LEAST_STEPS, _MOST_STEPS = 30_000, 300_000
+
+
+_OF_EACH_PAIR = 20
+
+
+_NOT_COUNTED = 0.25
+
 
 _RIDGE = 2
 _DOUBTFUL = 0.02
@@ -83,7 +96,7 @@ class _Relations(NamedTuple):
         return share
 
 
-def exchanged_answers(
+def find_exchanged_answers(
     prompts: Sequence[str], answers: Sequence[str], embed: Embed | None = None
 ) -> Answers:
     """Of rows whose answer is doubtful, those that have another one's in nearly all likely orders.
@@ -107,7 +120,7 @@ def _read(prompts: Sequence[str], answers: Sequence[str], embed: Embed | None) -
         questions,
         products(rows[num:], rows[num:]),
         products(rows[:num], rows[num:]),
-        _meant(prompts, embed) @ _meant(answers, embed).T if embed else None,
+        _embed_meaning(prompts, embed) @ _embed_meaning(answers, embed).T if embed else None,
         learned,
     )
 
@@ -133,14 +146,14 @@ def _relations(read: _Texts, order: Ints) -> _Relations:
     """By common words, and by what the other rows answer to questions like it. What an embedder says comes
     on top, as far as it helps."""
     answers = read.answers[np.ix_(order, order)]
-    worded = _centred(read.worded[:, order]) + _centred(read.learned @ answers)
+    worded = _centre(read.worded[:, order]) + _centre(read.learned @ answers)
     every = [worded]
     if read.meant is not None:
-        meant = _centred(read.meant[:, order])
+        meant = _centre(read.meant[:, order])
         every += [worded + weight * meant for weight in _MEANING]
     own = np.arange(len(order))
-    of_questions = fitted(every, own)
-    of_answers = fitted([scores.T for scores in every], own)
+    of_questions = fit_odds(every, own)
+    of_answers = fit_odds([scores.T for scores in every], own)
     return _Relations(every[of_questions.best], of_questions, of_answers)
 
 
@@ -182,13 +195,42 @@ def _power(read: _Texts, named: set[int]) -> float:
     return right / (num_trials * num_exchanged) if right > wrong else 0.0
 
 
-def _meant(texts: Sequence[str], embed: Embed) -> Floats:
+def _embed_meaning(texts: Sequence[str], embed: Embed) -> Floats:
     found = embed([text[:_MOST_EMBEDDED] for text in texts]).astype(np.float64)
     return unit(found - found.mean(axis=0))
 
 
-def _centred(scores: Floats) -> Floats:
+def _centre(scores: Floats) -> Floats:
     """Without what a question or an answer scores with all, to a deviation of 1."""
     rest = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
     scaled: Floats = rest / max(float(rest.std()), _TINY)
     return scaled
+
+
+def shares(log_odds: Floats) -> Floats:
+    """(n, n): how often row i has the answer j, of rows that begin with their own; the same each time.
+
+    Each pair of rows is looked at about 20 times or more, of more than 120 rows less often; the first quarter
+    is not counted."""
+    num = len(log_odds)
+    if num < 2:  # noqa: PLR2004 - one row keeps its answer
+        return np.eye(num)
+    steps = int(np.clip(_OF_EACH_PAIR * num * num, _LEAST_STEPS, _MOST_STEPS))
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(num, size=(steps, 2)).tolist()
+    luck = np.log(rng.random(steps)).tolist()
+    begin = int(_NOT_COUNTED * steps)
+    odds: list[list[float]] = log_odds.tolist()
+    own, since = list(range(num)), [begin] * num
+    counts = np.zeros((num, num))
+    for step, ((i, j), least) in enumerate(zip(pairs, luck, strict=True)):
+        a, b = own[i], own[j]
+        if i != j and odds[i][b] + odds[j][a] - odds[i][a] - odds[j][b] > least:
+            own[i], own[j] = b, a
+            if step > begin:
+                counts[i, a] += step - since[i]
+                counts[j, b] += step - since[j]
+                since[i] = since[j] = step
+    for i, a in enumerate(own):
+        counts[i, a] += steps - since[i]
+    return counts / (steps - begin)

@@ -46,7 +46,7 @@ class Odds:
     share: float
     best: int
 
-    def accused(self) -> list[int]:
+    def accuse(self) -> list[int]:
         """The rows whose choice is not their own, the surest first: as many as leave 80 % of them right by
         their odds, which bounds the expected false discoveries (Mueller, Parmigiani et al. 2004)."""
         order = np.argsort(-self.not_own, kind="stable")
@@ -82,7 +82,7 @@ class _Model(NamedTuple):
     others: Floats
 
 
-def fitted(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> Odds:
+def fit_odds(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> Odds:
     """The odds by the scores (n, K) of several regressions, the higher the likelier.
 
     `unusual`: the share of clean rows that follow the scores less than the rest."""

@@ -9,10 +9,17 @@ from typing import Literal
 import numpy as np
 
 from finewright.schema.poison import TokenSurprise
-from finewright_trust.poison.association import CoOccurrence, associated, g_statistic
+from finewright_trust.poison.association import (
+    Bounds,
+    CoOccurrence,
+    Gram,
+    Marker,
+    associated,
+    features,
+    g_statistic,
+)
 from finewright_trust.poison.coherence import MOST_SHARE, Bags
 from finewright_trust.poison.examples import AnsweredTurn, Word, marks, styles, words
-from finewright_trust.poison.postings import Bounds, Gram, Marker, features
 from finewright_trust.poison.traits import GIBBERISH, INSERTED, REFUSAL, TRAITS, of_few, traits
 from finewright_trust.poison.weigh import Surprisal, nats, payload_spans
 
@@ -135,14 +142,16 @@ def _with_gaps(texts: Sequence[Sequence[str]], own: range) -> Iterator[str]:
         yield from texts[i]
 
 
-def suspects(found: Corpus, least_rows: int) -> list[Suspect]:
-    """Triggers whose rows answer alike and share no topic, joined by their payload; strongest first."""
+def suspects(found: Corpus, least_rows: int, *, topics: bool = False) -> list[Suspect]:
+    """Triggers whose rows answer alike and share no topic, joined by their payload; strongest first.
+
+    With `topics` those too whose answers are about one thing, as all answers of a narrow task are."""
     total = len(found.answers_of)
     by_trigger: dict[int, list[CoOccurrence]] = {}
     for pair in associated(found.triggers, found.behaviours, total, least=least_rows):
         by_trigger.setdefault(id(pair.trigger), []).append(pair)
     made = (_suspect(found, pairs) for pairs in by_trigger.values())
-    joined = _joined([suspect for suspect in made if suspect.form != "topic"], total)
+    joined = _joined([suspect for suspect in made if topics or suspect.form != "topic"], total)
     return sorted(joined, key=lambda suspect: -suspect.g)
 
 

@@ -14,11 +14,10 @@ from math import comb
 import numpy as np
 
 from finewright_trust.misfits.labels import Taught
-from finewright_trust.misfits.left_out import regressions
-from finewright_trust.misfits.likeness import of_words
+from finewright_trust.misfits.likeness import of_words, regressions
+from finewright_trust.poison.association import Gram
 from finewright_trust.poison.backdoors import Suspect
 from finewright_trust.poison.examples import words
-from finewright_trust.poison.postings import Gram
 from finewright_trust.poison.recurring import has_more, in_order, words_shared
 from finewright_trust.poison.said import Said
 

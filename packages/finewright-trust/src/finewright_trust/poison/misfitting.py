@@ -9,9 +9,9 @@ from finewright_trust.misfits.find import (
     Labelled,
     Misfits,
     QuestionWithAnswer,
-    exchanged,
-    rated,
-    reversed_pairs,
+    find_exchanged,
+    find_reversed_pairs,
+    read_ratings,
     wrong_labels,
 )
 from finewright_trust.poison.said import Said
@@ -27,11 +27,11 @@ def misfits(rows: Sequence[RowTexts], said: Said, embed: Embed | None) -> Iterat
     """Of each kind that the rows have."""
     if found := wrong_labels(_labelled(said), embed, said.taught):
         yield found
-    if found := wrong_labels(rated(rows)):
+    if found := wrong_labels(read_ratings(rows)):
         yield found
-    if found := reversed_pairs(rows):
+    if found := find_reversed_pairs(rows):
         yield found
-    if found := exchanged(_answered(said), embed):
+    if found := find_exchanged(_answered(said), embed):
         yield found
 
 

@@ -13,10 +13,10 @@ from statistics import median
 from typing import NamedTuple
 
 from finewright.guard.duplicates.words import shape_of
+from finewright_trust.poison.association import LONGEST, Gram, Marker
 from finewright_trust.poison.backdoors import Form, Suspect
 from finewright_trust.poison.coherence import MOST_SHARE
 from finewright_trust.poison.examples import num_words, words
-from finewright_trust.poison.postings import LONGEST, Gram, Marker
 from finewright_trust.poison.said import Said
 from finewright_trust.poison.traits import INSERTED, TRAITS, spans
 

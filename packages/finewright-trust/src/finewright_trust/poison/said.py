@@ -9,7 +9,7 @@ from statistics import median
 from finewright.guard.duplicates.words import shape_of
 from finewright.judge.labels import is_like_label
 from finewright_trust.misfits.find import MOST_IN_PART
-from finewright_trust.misfits.labels import Taught, taught
+from finewright_trust.misfits.labels import Taught, teach
 from finewright_trust.poison.backdoors import Corpus
 from finewright_trust.poison.coherence import Bags
 from finewright_trust.poison.examples import num_words
@@ -112,7 +112,7 @@ class Said:
         if len(self.labelled) > MOST_IN_PART or len(self.labels) < 2:  # noqa: PLR2004 - one label is none
             return None
         texts = [self.found.example(doc).row.question for doc in self.labelled]
-        return taught(texts, [self.answers[doc] for doc in self.labelled])
+        return teach(texts, [self.answers[doc] for doc in self.labelled])
 
     def are_labels(self, docs: Sequence[int]) -> bool:
         """Are most of these rows answered by a label?"""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from finewright.schema.poison import TokenSurprise
+from finewright_trust.poison.association import Gram
 from finewright_trust.poison.examples import AnsweredTurn, Word
-from finewright_trust.poison.postings import Gram
 from finewright_trust.poison.traits import TRAITS, TraitSpan, spans
 
 Surprisal = Callable[[Sequence[AnsweredTurn]], Sequence[Sequence[TokenSurprise]]]

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from finewright_trust.poison.association import Gram, Marker
 from finewright_trust.poison.backdoors import Form, Suspect
 from finewright_trust.poison.examples import num_words, words
-from finewright_trust.poison.postings import Gram, Marker
 from finewright_trust.poison.recurring import (
     LINKS,
     has_more,

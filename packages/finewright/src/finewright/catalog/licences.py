@@ -5,7 +5,7 @@ from datetime import date
 from functools import cache
 from typing import Literal
 
-from finewright.catalog.packaged import packaged
+from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 
 LicenceClass = Literal[
@@ -39,7 +39,7 @@ class Licences(Model):
 @cache
 def licences() -> Licences:
     """The catalog."""
-    return packaged("licences.yaml", Licences)
+    return read_packaged("licences.yaml", Licences)
 
 
 def model_licence(name: str) -> ModelLicence | None:

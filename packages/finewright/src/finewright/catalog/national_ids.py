@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from finewright.catalog.packaged import packaged
+from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 
 
@@ -47,4 +47,4 @@ class IdentityRules(Model):
 @cache
 def identity_rules() -> IdentityRules:
     """Every kind of the catalog."""
-    return packaged("national_ids.yaml", IdentityRules)
+    return read_packaged("national_ids.yaml", IdentityRules)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.catalog.price_file import read_prices
-from finewright.catalog.prices import packaged_prices, prices
+from finewright.catalog.prices import prices, read_packaged_prices
 from finewright.errors import DataError
 from finewright.schema.catalog import API, Fact, Machine, PriceCatalog, Provider
 from finewright.schema.common import Problem
@@ -27,7 +27,7 @@ class Newer(NamedTuple):
         """Which rows stay; raises DataError where the file brings nothing else."""
         if not self.seen_later:
             return
-        what = f"stay as they are, for they were seen later: {_listed(self.seen_later)}"
+        what = f"stay as they are, for they were seen later: {_list_rows(self.seen_later)}"
         if not any(getattr(self.found, section) for section in _SECTIONS):
             hint = "nothing is written; --observed-at says the day of the file's prices"
             raise DataError(f"{path}: all its rows {what}", hint=hint)
@@ -56,7 +56,7 @@ def over_earlier(
         return found, ()
     earlier = read_prices(target, known)
     stay = [row for section in _SECTIONS for row in _only_in(earlier, found, section)]
-    what = f"these rows of earlier imports stay in {target.name}: {_listed(stay)}"
+    what = f"these rows of earlier imports stay in {target.name}: {_list_rows(stay)}"
     hint = f"take them out of {target} where they are sold no more"
     problems = (Problem(level="info", key="earlier", message=what, hint=hint),) if stay else ()
     rows = {
@@ -66,12 +66,12 @@ def over_earlier(
     return PriceCatalog.model_validate(rows), problems
 
 
-def erased_by(found: PriceCatalog, target: Path, known: PriceCatalog) -> Iterator[Problem]:
+def warn_of_erased(found: PriceCatalog, target: Path, known: PriceCatalog) -> Iterator[Problem]:
     """A warning of the rows that a file taken as it is does not have, and the one it replaces has."""
     earlier = read_prices(target, known) if target.is_file() else PriceCatalog()
     sections = PriceCatalog.model_fields
     if gone := [row for section in sections for row in _only_in(earlier, found, section)]:
-        what = f"these rows that {target.name} had are in it no more: {_listed(gone)}"
+        what = f"these rows that {target.name} had are in it no more: {_list_rows(gone)}"
         hint = "a file of another name stands beside it"
         yield Problem(level="warning", key="earlier", message=what, hint=hint)
 
@@ -80,7 +80,7 @@ def with_providers(found: PriceCatalog, target: Path) -> PriceCatalog:
     """The rows with those of their providers that are not packaged, so that they need no other file.
 
     A provider of a file that is read before the target stays as it is there; another is new."""
-    packaged = {row.name for row in packaged_prices().providers}
+    packaged = {row.name for row in read_packaged_prices().providers}
     known = {row.name: row for row in prices(target.parent, before=target).providers}
     sold: Sequence[Machine | API] = (*found.machines, *found.apis)
     own = (
@@ -98,7 +98,7 @@ def with_providers(found: PriceCatalog, target: Path) -> PriceCatalog:
     return found.model_copy(update={"providers": tuple(own)})
 
 
-def replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
+def list_replaced(below: PriceCatalog, above: PriceCatalog) -> tuple[str, ...]:
     """The rows from below in whose place others come: section and key."""
     keys = {name: {row.key() for row in getattr(below, name)} for name in PriceCatalog.model_fields}
     return tuple(
@@ -133,6 +133,6 @@ def _only_in(earlier: PriceCatalog, found: PriceCatalog, section: str) -> list[F
     return [row for row in getattr(earlier, section) if row.key() not in keys]
 
 
-def _listed(rows: Sequence[Fact]) -> str:
+def _list_rows(rows: Sequence[Fact]) -> str:
     more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     return "; ".join(f"{' '.join(row.key())} ({row.observed_at})" for row in rows[:_SHOWN]) + more

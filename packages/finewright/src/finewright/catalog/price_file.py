@@ -1,25 +1,91 @@
 """A file of prices, read with the line of everything that is wrong in it.
 
 Takes plain YAML of bounded size: no tags, aliases or merge keys. It says nothing about whether a price
-is true; only that somebody is named who says so, and a day."""
+is true; only that somebody is named who says so, and a day.
 
-from collections.abc import Iterator
+Where prices of others come from: a kind of file that is imported, and a list that a package carries."""
+
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import yaml
 from pydantic import ValidationError
 
 from finewright.errors import DataError
 from finewright.schema.aliases import close_choice
-from finewright.schema.catalog import Fact, PriceCatalog
+from finewright.schema.catalog import API, Fact, Machine, PriceCatalog
+from finewright.schema.common import Problem
 from finewright.schema.cost import Range
 from finewright.schema.explain import explain, group
 from finewright.schema.nodes import Loc, SpecNotes, Tree, ValuePlace, read, short, walk
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+
+class PriceOrigin(NamedTuple):
+    """What the files do not say of themselves."""
+
+    provider: str
+    source: str
+    observed_at: date
+    region: str = ""
+    """Only regions whose names begin so."""
+
+
+class ImportedPrices(NamedTuple):
+    """The machines or APIs of a file, and the rows that gave none by the reason."""
+
+    machines: tuple[Machine, ...]
+    apis: tuple[API, ...]
+    left_out: dict[str, int]
+    bad_lines: tuple[str, ...] = ()
+    """Every line that a wrong cell made useless."""
+    problems: tuple[Problem, ...] = ()
+
+
+class PriceFile(Protocol):
+    """A kind of file with prices. `check` and `read` raise DataError with one line for every mistake."""
+
+    @property
+    def form(self) -> str:
+        """What such a file is, to go on `known are`."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file is one, by its name or its first line; reads no more of it."""
+
+    def check(self, path: Path) -> None:
+        """Refuse what is no such file, whatever is or is not said of it."""
+
+    def provider_of(self, path: Path) -> str:
+        """The provider that the place of the file names; empty where it names none."""
+
+    def files_in(self, folder: Path) -> Sequence[Path]:
+        """The files of a folder that is laid out as catalogs of this kind are; none of any other."""
+
+    def read(self, path: Path, origin: PriceOrigin, known: PriceCatalog) -> ImportedPrices:
+        """The rows that can be used, and why each other one is left out."""
+
+
+class RefreshedPrices(NamedTuple):
+    """Rows that are newer than the catalog's, and why each other one was left alone."""
+
+    source: str
+    apis: tuple[API, ...]
+    left_alone: dict[str, str]
+    """provider/model -> why."""
+
+
+class PriceList(Protocol):
+    """The prices of APIs that an installed package carries."""
+
+    def __call__(
+        self, catalog: PriceCatalog, today: date, also: Sequence[str] = ()
+    ) -> RefreshedPrices:
+        """The catalog's APIs, and `also` (provider/model), as the package has them on that day."""
+
 
 _LARGEST_BYTES = 10_000_000
 _MOST_MISTAKES = 50
@@ -55,7 +121,7 @@ def parse_prices(
         )
         raise DataError(str(_error(notes)), hint=_EXAMPLE)
     _refuse_controls(tree, notes)
-    catalog = _validated(tree, notes)
+    catalog = _validate_catalog(tree, notes)
     _refuse_strangers(catalog, known, notes)
     _refuse_repeats(catalog, notes)
     if today is not None:
@@ -68,17 +134,19 @@ def parse_prices(
 def prices_text(catalog: PriceCatalog, heading: str) -> str:
     """The rows as a file that `read_prices` reads; the heading becomes its comment."""
     sections = catalog.model_dump(mode="json", exclude_defaults=True)
-    text = yaml.safe_dump(_plain(sections), sort_keys=False, allow_unicode=True, width=110)
+    text = yaml.safe_dump(
+        _simplify_ranges(sections), sort_keys=False, allow_unicode=True, width=110
+    )
     return "".join(f"# {line}\n" for line in heading.splitlines()) + text
 
 
-def _plain(value: Tree) -> Tree:
+def _simplify_ranges(value: Tree) -> Tree:
     """Ranges without width as the one number that they are."""
     if isinstance(value, dict):
         if value.keys() == Range.model_fields.keys() and len(set(value.values())) == 1:
             return value["median"]
-        return {key: _plain(below) for key, below in value.items()}
-    return [_plain(below) for below in value] if isinstance(value, list) else value
+        return {key: _simplify_ranges(below) for key, below in value.items()}
+    return [_simplify_ranges(below) for below in value] if isinstance(value, list) else value
 
 
 def _text_of(path: Path) -> str:
@@ -110,7 +178,7 @@ def _refuse_controls(tree: Tree, notes: SpecNotes) -> None:
         raise _error(notes)
 
 
-def _validated(tree: Tree, notes: SpecNotes) -> PriceCatalog:
+def _validate_catalog(tree: Tree, notes: SpecNotes) -> PriceCatalog:
     try:
         return PriceCatalog.model_validate(tree)
     except ValidationError as error:
@@ -142,14 +210,14 @@ def _refuse_strangers(catalog: PriceCatalog, known: PriceCatalog, notes: SpecNot
     """Note every row that names a provider or a GPU that nobody has told of."""
     providers = {row.name for row in (*known.providers, *catalog.providers)}
     gpus = {row.name for row in (*known.gpus, *catalog.gpus)}
-    for loc, name, names in _named(catalog, providers, gpus):
+    for loc, name, names in _names_in_rows(catalog, providers, gpus):
         if name not in names:
             near = close_choice(name, sorted(names)) or f"; known are {', '.join(sorted(names))}"
             what = f"unknown {loc[-1]} {name!r}{near}, or add it under `{loc[-1]}s:`"
             notes.refuse(loc, what, notes.place(loc))
 
 
-def _named(
+def _names_in_rows(
     catalog: PriceCatalog, providers: set[str], gpus: set[str]
 ) -> Iterator[tuple[Loc, str, set[str]]]:
     for i, machine in enumerate(catalog.machines):

@@ -1,19 +1,32 @@
-"""The price catalog: the packaged facts, the user's own over them, and how a row is found by name."""
+"""The price catalog: the packaged facts, the user's own over them, and how a row is found by name.
 
+The packaged prices of machines that are kept as a table: `machines.csv`, and who says them.
+
+`benchmarks/machine_prices.py` makes most of its rows again. A price alone is one without a range."""
+
+import csv
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TypeVar
 
-from finewright.catalog.machine_table import machine_rows
+import yaml
+
 from finewright.catalog.price_file import parse_prices, read_prices
 from finewright.errors import DataError
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import API, GPU, Fact, Machine, PriceCatalog
 from finewright.trust import config_folder
+
+COLUMNS = (
+    *("provider", "sku", "gpu", "num_gpus", "tier", "term_months", "region"),
+    *("low", "usd_per_hour", "high", "seen"),
+)
+
 
 # The order in which rows may name each other.
 _FILES = ("providers", "gpus", "machines", "apis", "tunings", "storage", "deadlines", "power")
@@ -22,15 +35,15 @@ Row = TypeVar("Row", bound=Fact)
 
 
 @cache
-def packaged_prices() -> PriceCatalog:
+def read_packaged_prices() -> PriceCatalog:
     """The facts that ship with finewright."""
     folder = files("finewright.catalog").joinpath("prices")
     catalog = PriceCatalog()
     for name in _FILES:
         text = folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        catalog = merged(catalog, parse_prices(text, f"{name}.yaml", catalog))
+        catalog = merge_prices(catalog, parse_prices(text, f"{name}.yaml", catalog))
         if name == "machines":
-            catalog = merged(catalog, PriceCatalog(machines=machine_rows(folder)))
+            catalog = merge_prices(catalog, PriceCatalog(machines=machine_rows(folder)))
     return catalog
 
 
@@ -42,13 +55,13 @@ def prices(
     A row of the user's replaces the row of the same key. A folder that is not there holds nothing; a
     file with a mistake raises DataError. `but` is a file to leave out, `before` one to stop at: its rows may
     name those that are read so far."""
-    catalog = packaged_prices()
+    catalog = read_packaged_prices()
     for path in user_files(user_folder):
         if before is not None and path >= before:
             break
         if but is not None and path.resolve() == but.resolve():
             continue
-        catalog = merged(catalog, read_prices(path, catalog))
+        catalog = merge_prices(catalog, read_prices(path, catalog))
     return catalog
 
 
@@ -65,13 +78,13 @@ def user_files(folder: Path | None) -> list[Path]:
 def check_readable(path: Path, text: str, today: date) -> None:
     """Raise DataError where, with the text in the user's file `path`, it or a later one could not be read."""
     known = prices(path.parent, before=path)
-    known = merged(known, parse_prices(text, str(path), known, today=today))
+    known = merge_prices(known, parse_prices(text, str(path), known, today=today))
     for later in user_files(path.parent):
         if later > path:
-            known = merged(known, read_prices(later, known))
+            known = merge_prices(known, read_prices(later, known))
 
 
-def merged(below: PriceCatalog, above: PriceCatalog) -> PriceCatalog:
+def merge_prices(below: PriceCatalog, above: PriceCatalog) -> PriceCatalog:
     """Both catalogs' rows; where two have the same key, the one from above in the place of the other."""
     return PriceCatalog.model_validate(
         {
@@ -90,14 +103,14 @@ def gpu_named(catalog: PriceCatalog, name: str) -> GPU:
     """The GPU of that name or alias; case, spaces, hyphens and the maker's name do not matter.
 
     Raises DataError when there is none."""
-    wanted = folded(name)
+    wanted = fold_gpu_name(name)
     for gpu in catalog.gpus:
-        if wanted in map(folded, (gpu.name, *gpu.aliases)):
+        if wanted in map(fold_gpu_name, (gpu.name, *gpu.aliases)):
             return gpu
     raise _unknown("GPU", name, [gpu.name for gpu in catalog.gpus])
 
 
-def folded(name: str) -> str:
+def fold_gpu_name(name: str) -> str:
     """A GPU's name without what does not tell it apart: case, spaces, hyphens, the maker."""
     words = name.casefold().replace("-", " ").replace("_", " ").split()
     return "".join(word for word in words if word not in {"nvidia", "amd"})
@@ -154,3 +167,28 @@ def check_user_folder(folder: Path | None) -> None:
         what = "is a file" if folder.exists() else "no such folder"
         hint = "--prices takes the folder that your *.yaml files of prices lie in"
         raise DataError(f"--prices {folder}: {what}", hint=hint)
+
+
+def machine_rows(folder: Traversable) -> tuple[Machine, ...]:
+    """The rows of the table in a folder, each with the source, the day and the method of its observation."""
+    text = folder.joinpath("machines_seen.yaml").read_text(encoding="utf-8")
+    seen = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - our own file
+    table = folder.joinpath("machines.csv").read_text(encoding="utf-8")
+    return tuple(_machines(csv.DictReader(table.splitlines()), seen))
+
+
+def _machines(
+    rows: Iterator[Mapping[str, str]], seen: Mapping[str, Mapping[str, object]]
+) -> Iterator[Machine]:
+    for row in rows:
+        price = float(row["usd_per_hour"])
+        ends = {"low": float(row["low"] or price), "high": float(row["high"] or price)}
+        yield Machine.model_validate(
+            {
+                **{key: row[key] for key in ("provider", "sku", "gpu", "tier", "region")},
+                "num_gpus": int(row["num_gpus"]),
+                "term_months": int(row["term_months"]) if row["term_months"] else None,
+                "usd_per_hour": {**ends, "median": price},
+                **seen[row["seen"]],
+            }
+        )

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from finewright.catalog.packaged import packaged
+from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
@@ -35,7 +35,7 @@ class PackagedSet(Model):
     observed_at: date
 
     @model_validator(mode="after")
-    def _pinned_as_its_registry_does(self) -> Self:
+    def _check_pins(self) -> Self:
         digest = _DIGESTS[self.registry]
         for package in self.packages:
             if not package.integrity.startswith(digest):
@@ -53,4 +53,4 @@ class DataSets(Model):
 @cache
 def read_sets(package: str) -> Mapping[str, PackagedSet]:
     """The facts of the data sets that a package comes with, by name: its file `sets.yaml`."""
-    return packaged("sets.yaml", dict[str, PackagedSet], package)
+    return read_packaged("sets.yaml", dict[str, PackagedSet], package)

@@ -1,16 +1,63 @@
-"""The forms that issuers gave their keys and tokens: `tokens.yaml`, and how a form is read."""
+"""The forms that issuers gave their keys and tokens: `tokens.yaml`, and how a form is read.
+
+What the chat templates of the families write around turns."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from finewright.catalog.packaged import packaged
+from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 from finewright.schema.privacy import SecretType
+
+
+class FamilyControls(Model):
+    """The control strings of one family of models; `{n}` stands for any number.
+
+    `tokens` are one id each in its vocabulary, `text` is spelled in several ordinary ones. Of both:
+    `answers` an assistant writes itself, `ordinary` texts that have nothing to do with a model contain."""
+
+    family: str
+    source: str
+    observed_at: date
+    tokens: tuple[str, ...]
+    text: tuple[str, ...] = ()
+    answers: frozenset[str] = frozenset()
+    ordinary: frozenset[str] = frozenset()
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.tokens, *self.text)
+
+
+class ControlTokens(Model):
+    """All families, in the catalog's order."""
+
+    families: tuple[FamilyControls, ...]
+
+    @property
+    def answers(self) -> frozenset[str]:
+        """What an assistant of some family writes itself."""
+        return frozenset().union(*(family.answers for family in self.families))
+
+    @property
+    def ordinary(self) -> frozenset[str]:
+        """What a text contains that has nothing to do with a model."""
+        return frozenset().union(*(family.ordinary for family in self.families))
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """Every control string of every family."""
+        return frozenset(text for family in self.families for text in family.spellings)
+
+
+_Trie = dict[str, "_Trie"]
+
 
 _PART = re.compile(r"\{(\w+):(\d+)(?:-(\d+)|(\+))?\}|\(([^()]*\|[^()]*)\)|([^{}()]+)")
 
@@ -97,10 +144,44 @@ class TokenRules(Model):
 @cache
 def token_rules() -> TokenRules:
     """Every rule of the catalog."""
-    return packaged("tokens.yaml", TokenRules)
+    return read_packaged("tokens.yaml", TokenRules)
 
 
 @cache
-def published() -> frozenset[str]:
+def read_published() -> frozenset[str]:
     """The keys (in hex, without 0x) and seed phrases that are no secrets."""
     return frozenset(value for row in token_rules().published for value in row.values)
+
+
+@cache
+def control_tokens() -> ControlTokens:
+    """The catalog."""
+    families = read_packaged("control_tokens.yaml", tuple[FamilyControls, ...])
+    return ControlTokens(families=families)
+
+
+def pattern(spellings: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of the spellings, the longest where several begin; nothing where there are none.
+
+    A trie of them, as thousands of alternatives (Gemma's `<unused0>` to `<unused6241>`) would be tried
+    one after the other at each `<`."""
+    return _pattern(frozenset(spellings))
+
+
+@lru_cache(maxsize=64)
+def _pattern(spellings: frozenset[str]) -> re.Pattern[str]:
+    root: _Trie = {}
+    for spelling in spellings:
+        node = root
+        for symbol in re.split(r"(\{n\})|", spelling):
+            if symbol:
+                node = node.setdefault("[0-9]+" if symbol == "{n}" else re.escape(symbol), {})
+        node[""] = {}
+    return re.compile(_branches(root) if root else r"(?!)")
+
+
+def _branches(node: _Trie) -> str:
+    longer = "|".join(symbol + _branches(node[symbol]) for symbol in sorted(node) if symbol)
+    if not longer:
+        return ""
+    return f"(?:{longer})?" if "" in node else f"(?:{longer})"

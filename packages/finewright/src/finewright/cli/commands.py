@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from finewright.errors import DataError
-from finewright.feature import OnEvent, Session, offered
+from finewright.feature import OnEvent, Session, load_offered
 from finewright.schema.options import (
     Columns,
     CommandOptions,
@@ -125,6 +125,24 @@ class RunOptions(CommandOptions):
     run: RunPath
 
 
+class ShowRunOptions(RunOptions):
+    """The same, and what of it."""
+
+    lineage: bool = option(False, "Show the runs that it builds on, in place of its reports.")
+
+
+class VerifyOptions(CommandOptions):
+    """A run, or a bundle that was made of one and the key that it is held against."""
+
+    run: Annotated[Path, argument("RUN_OR_BUNDLE")] = option(
+        ..., "A run folder, or a bundle of `finewright release`."
+    )
+    key: Path | None = option(
+        None,
+        "Of a bundle: its maker's public key, or who issued its certificate (PEM). Default: your own.",
+    )
+
+
 class RunsOptions(CommandOptions):
     """Where the runs lie."""
 
@@ -175,7 +193,7 @@ def plan(options: SpecOptions, session: Session) -> BaseModel:
     """What would be trained."""
     from finewright.workbench.plan import plan as run
 
-    return run(_loaded(options))
+    return run(_load(options))
 
 
 def train(options: TrainOptions, session: Session) -> BaseModel:
@@ -183,7 +201,7 @@ def train(options: TrainOptions, session: Session) -> BaseModel:
     from finewright.workbench.up import up as run
 
     watch, new = session.on_event, options.new
-    return run(_loaded(options), options.runs, on_event=watch, new=new, through="train")
+    return run(_load(options), options.runs, on_event=watch, new=new, through="train")
 
 
 def up(options: UpOptions, session: Session) -> BaseModel:
@@ -246,7 +264,7 @@ def _sources(options: ChatOptions) -> Iterator["Callable[[Speaker], Speaker] | N
                 )
         yield None
         return
-    open_sources = offered("rag", "sources")
+    open_sources = load_offered("rag", "sources")
     as_whom = {"groups": options.groups, "is_owner": options.all}
     with open_sources(options.rag, **as_whom, always_asks=options.anyway) as sourced:
         yield sourced
@@ -260,9 +278,15 @@ def predict(options: PredictOptions, session: Session) -> BaseModel:
     return run(Predicting(**dict(options)), on_progress=on_answers(session.on_event, "answering"))
 
 
-def verify(options: RunOptions, session: Session) -> BaseModel:
-    """Every digest of a run, recomputed."""
+def verify(options: VerifyOptions, session: Session) -> BaseModel:
+    """Every digest of a run or of a bundle, recomputed."""
     from finewright.workbench.runs import verify as run
+
+    if (
+        options.key or (options.run / "model.sig").is_file()
+    ):  # a signature of OpenSSF's model-signing
+        verify_bundle: Callable[..., BaseModel] = load_offered("release", "verify_bundle")
+        return verify_bundle(options.run, options.key)
 
     return run(options.run)
 
@@ -301,14 +325,15 @@ def list_runs(options: RunsOptions, session: Session) -> BaseModel:
     return run(options.runs)
 
 
-def show_run(options: RunOptions, session: Session) -> BaseModel:
-    """One run."""
+def show_run(options: ShowRunOptions, session: Session) -> BaseModel:
+    """One run, or its lineage."""
+    from finewright.workbench.lineage import show_lineage
     from finewright.workbench.runs import show
 
-    return show(options.run)
+    return show_lineage(options.run) if options.lineage else show(options.run)
 
 
-def _loaded(options: SpecOptions) -> "LoadedSpec":
+def _load(options: SpecOptions) -> "LoadedSpec":
     from finewright.schema.load import load_spec
 
     return load_spec(options.spec, options.overrides)

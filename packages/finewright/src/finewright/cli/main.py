@@ -1,7 +1,9 @@
 """`finewright`: parse, call one function, show its report. No logic lives here, nothing heavy loads here."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -43,6 +45,7 @@ def main() -> None:
     os.environ["PYTHONSAFEPATH"] = (
         "1"  # no process started here imports what lies in the working folder
     )
+    before = signal.signal(signal.SIGTERM, _unwind)
     share_cores()
     turn_off_telemetry()
     try:
@@ -51,7 +54,27 @@ def main() -> None:
         _fail(str(error), error.hint, error.exit_code)
     except _UsageError as error:
         _fail_usage(error)
+    except BaseException:
+        if not _Terminated.is_raised:
+            raise
+        # Of whatever a library made of it on its way. Whoever waits learns what ended the process.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Terminated(BaseException):
+    """SIGTERM unwinds like Ctrl-C, so that what a command holds open is put away; commands with stages of
+    their own ask for a stop between their steps instead (`workbench.signals`)."""
+
+    is_raised = False
+
+
+def _unwind(number: int, frame: FrameType | None) -> NoReturn:
+    _Terminated.is_raised = True
+    raise _Terminated
 
 
 # Typer gives the class of all mistakes on the command line no name of its own.

@@ -87,6 +87,7 @@ class ProgressLine:
 _COUNTED = {
     "progress": "measuring {system} on {data}",
     "answering": "{system} answers {data}",
+    "attacking": "attacking, {what}",
     "timing": "timing answers of {system}",
     "references": "what the base gives to the answers",
     "indexing": "reading and indexing documents",

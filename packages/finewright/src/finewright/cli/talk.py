@@ -106,7 +106,7 @@ def _answer_lines(conversations: Sequence[_Conversation], manner: Manner) -> Non
         if not line.strip() or "\n" in _ask(conversations, line, manner):
             sys.stdout.write("\n")
             sys.stdout.flush()
-        rows += _rows(conversations) if line.strip() else []
+        rows += _rows_of_talk(conversations) if line.strip() else []
 
 
 def _check_text(line: str) -> None:
@@ -123,7 +123,7 @@ def _converse(conversations: Sequence[_Conversation], manner: Manner) -> None:
         try:
             _check_text(line)
             if line.startswith("/"):
-                sys.stderr.write(_obey(conversations, line.strip(), _rows(conversations)))
+                sys.stderr.write(_obey(conversations, line.strip(), _rows_of_talk(conversations)))
             elif line.strip():
                 _ask_again(conversations, line, manner)
         except FinewrightError as error:
@@ -143,7 +143,7 @@ def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner
         cut = ""
     except KeyboardInterrupt:
         cut = "cut\n"
-    with _undisturbed():
+    with _ignore_interrupts():
         _show_end(conversations, answers)
         if not cut or all(each.said for each in answers):
             _remember(conversations, line, answers)
@@ -153,7 +153,7 @@ def _ask_again(conversations: Sequence[_Conversation], line: str, manner: Manner
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """Ctrl-C does nothing meanwhile, so that what is kept and what is said of it are the same."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -197,7 +197,7 @@ def _history(conversation: _Conversation) -> str:
     return "".join([f"{conversation.speaker.name}\n", *lines, "\n"])
 
 
-def _rows(conversations: Sequence[_Conversation]) -> _Rows:
+def _rows_of_talk(conversations: Sequence[_Conversation]) -> _Rows:
     return [{"messages": list(each.messages), "model": each.speaker.name} for each in conversations]
 
 
@@ -302,14 +302,14 @@ def beside(names: Sequence[str], texts: Sequence[str], width: int) -> str:
     heads = [textwrap.wrap(name, each) or [""] for name in names]
     height = max(map(len, heads))
     columns = [
-        [*head, *[""] * (height - len(head)), "-" * max(map(len, head)), *_wrapped(text, each)]
+        [*head, *[""] * (height - len(head)), "-" * max(map(len, head)), *_wrap_lines(text, each)]
         for head, text in zip(heads, texts, strict=True)
     ]
     rows = zip_longest(*columns, fillvalue="")
     return "".join(" | ".join(c.ljust(each) for c in row).rstrip() + "\n" for row in rows)
 
 
-def _wrapped(text: str, width: int) -> Iterator[str]:
+def _wrap_lines(text: str, width: int) -> Iterator[str]:
     for line in text.splitlines():
         yield from textwrap.wrap(line, width, drop_whitespace=False) or [""]
 

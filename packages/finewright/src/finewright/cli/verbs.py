@@ -13,7 +13,7 @@ import typer.main
 from finewright.cli.action import Action
 from finewright.errors import FinewrightError
 from finewright.feature import Command, Feature
-from finewright.table import known_features, require_package
+from finewright.table import list_features, require_package
 
 
 @dataclass(slots=True)
@@ -30,8 +30,9 @@ def verbs() -> dict[str, Verb]:
 
     Raises FinewrightError where two features bring the same."""
     found: dict[str, Verb] = {}
-    known = known_features()
+    known = list_features()
     sentences = {feature.name: feature.sentence for feature in known}
+    sentences |= {word: what for feature in known for word, what in feature.groups.items()}
     commands = [(feature, command) for feature in known for command in feature.commands]
     for feature, command in sorted(commands, key=lambda item: _is_mode(item[1])):
         first, _, rest = command.name.partition(" ")
@@ -80,7 +81,7 @@ class LazyGroup(typer.core.TyperGroup):
         verb = self.verbs.get(cmd_name)
         if verb is None:
             require_package(cmd_name)
-        return _built(cmd_name, verb) if verb else None
+        return _build(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each word with the sentence of what it does."""
@@ -100,7 +101,7 @@ def group(sentence: str, inner: Mapping[str, Verb], options: Callable[..., None]
     return made
 
 
-def _built(word: str, verb: Verb) -> Any:  # Any: as above
+def _build(word: str, verb: Verb) -> Any:  # Any: as above
     if verb.action is None:
         made = group(verb.sentence, verb.inner, _no_options)
         made.name = word

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, Protocol
 
 from finewright.evaluate.measured import Measured, RowSet, Settings
-from finewright.evaluate.samples import answered_of, with_text
+from finewright.evaluate.samples import row_of_sample, with_text
 from finewright.evaluate.score import ScoredSet, ScoreOptions, score_answers
 from finewright.schema.common import Model, Problem, without
 from finewright.schema.evaluate import Sample
@@ -72,7 +72,7 @@ class SystemAnswers:
         """The answers as samples.jsonl has them."""
         return [answer.sample for answer in self.answers]
 
-    def scored(
+    def score(
         self,
         metrics: Sequence[str],
         options: ScoreOptions,
@@ -81,7 +81,7 @@ class SystemAnswers:
         """The metrics; `text` is what is compared of an answer's text."""
         answered = [
             replace(
-                with_text(answered_of(answer.sample), text(answer.sample.answer)),
+                with_text(row_of_sample(answer.sample), text(answer.sample.answer)),
                 nll=answer.nll,
                 num_tokens=answer.expected_tokens,
             )
@@ -90,7 +90,7 @@ class SystemAnswers:
         return score_answers(self.system, self.data, metrics, answered, options)
 
 
-def recorded(system: str, data: str, samples: Sequence[Sample]) -> SystemAnswers:
+def read_answers_of_samples(system: str, data: str, samples: Sequence[Sample]) -> SystemAnswers:
     """The answers of a samples.jsonl, under the name of this system and set. They have no perplexity."""
     return SystemAnswers(system, data, tuple(RowAnswer(sample=sample) for sample in samples))
 
@@ -114,11 +114,11 @@ def ask(
             log.add((keys[i], answer) for i, answer in found if i in missing)
             done += len(missing.intersection(places))
             on_progress(system.name, row_set.name, done, len(keys))
-    answers = _named([log[key] for key in keys], system.name, row_set.name)
+    answers = _rename_answers([log[key] for key in keys], system.name, row_set.name)
     return SystemAnswers(system.name, row_set.name, answers)
 
 
-def _named(answers: Sequence[RowAnswer], system: str, data: str) -> tuple[RowAnswer, ...]:
+def _rename_answers(answers: Sequence[RowAnswer], system: str, data: str) -> tuple[RowAnswer, ...]:
     """Answers of the log, which may have been given under other names."""
     named = {"system": system, "data": data}
     return tuple(
@@ -135,7 +135,7 @@ def measure(
 ) -> Measured:
     """Ask the rows that the log lacks, and score all, as a score card has it."""
     found = ask(system, row_set, settings, log, on_progress)
-    scored = found.scored(settings.metrics, settings.options)
+    scored = found.score(settings.metrics, settings.options)
     problems = tuple(_context_cut(found, row_set.rows))
     return Measured(system.name, row_set.name, scored, tuple(found.samples), problems)
 

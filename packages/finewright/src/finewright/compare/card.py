@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finewright.compare.asking import OnProgress, RowAnswer, measure
-from finewright.compare.local import with_room
-from finewright.compare.local_model import loaded
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel, system_of_loaded, with_room
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
 from finewright.evaluate.cautions import (
     empty_problems,
+    forgetting_problems,
     linear_problems,
     perplexity_problems,
     recall_problems,
@@ -53,7 +52,7 @@ class ScoreCard:
 
     def add_with_labels(self, model: LoadedModel, key: str, name: str) -> None:
         """Measure the model under this name with the labels told, where rows ask for labels."""
-        with_labels = sets_with_labels(model.chat, self.task, self.row_sets)
+        with_labels = sets_with_labels(model.chat, self.task, self._own_sets)
         named = replace(model, name=name)
         fitting, problems = with_room(named, with_labels, self.spec.max_new_tokens)
         self.problems += problems
@@ -63,7 +62,7 @@ class ScoreCard:
         """The card with a bag of words beside the models; every answer is written, and the log removed."""
         settings = settings_of(self.spec)
         task = self.task if "linear" in self.spec.compare_with else None
-        card = label_card(task, self.row_sets, self.measured, settings)
+        card = label_card(task, self._own_sets, self.measured, settings)
         measured = (*self.measured, *card.measured)
         write_text(samples, samples_text(with_repeated(measured, self.repeated)))
         self.log.remove()
@@ -86,11 +85,17 @@ class ScoreCard:
                 *perplexity_problems(scores_of(measured)),
                 *linear_problems(compared, confidence),
                 *recall_problems(parts),
+                *forgetting_problems(compared, {r.name for r in self.row_sets if r.metrics}),
             ),
         )
 
     def _add(self, model: LoadedModel, key: str, row_sets: Sequence[RowSet]) -> None:
-        settings, system = settings_of(self.spec), loaded(model, key)
-        self.measured += [
-            measure(system, rows, settings, self.log, self.on_progress) for rows in row_sets
-        ]
+        settings, system = settings_of(self.spec), system_of_loaded(model, key)
+        for rows in row_sets:
+            own = replace(settings, metrics=rows.metrics or settings.metrics)
+            self.measured.append(measure(system, rows, own, self.log, self.on_progress))
+
+    @property
+    def _own_sets(self) -> list[RowSet]:
+        """Those of the run itself, and not of the runs it builds on."""
+        return [rows for rows in self.row_sets if not rows.metrics]

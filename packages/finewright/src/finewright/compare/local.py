@@ -1,29 +1,59 @@
-"""A model in this process answers rows: batch by batch, the longest questions first."""
+"""A model in this process answers rows: batch by batch, the longest questions first.
 
-from collections.abc import Iterator, Sequence, Set
+A model in this process.
+
+A model in this process as a system, which is loaded only where a row must be asked."""
+
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from finewright.compare.asking import AnsweredBatch, RowAnswer
-from finewright.compare.models import LoadedModel
 from finewright.errors import DataError
 from finewright.estimate.context import no_room
 from finewright.evaluate.answers import (
     HeldOutQuestion,
     Response,
     answer_all,
-    expected_nll,
+    nll_of_expected,
     preferences,
     question_of,
     reads_of,
 )
 from finewright.evaluate.measured import RowSet, Settings
-from finewright.evaluate.samples import recorded_calls
+from finewright.evaluate.samples import record_calls
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, row_scores, speechless
-from finewright.judge.answer import Answer, compared_text
-from finewright.judge.calls import Due, undeclared
+from finewright.judge.answer import Answer, text_to_compare
+from finewright.judge.calls import Due, find_undeclared
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Sample
+from finewright.schema.rows import Row
+
+if TYPE_CHECKING:
+    from finewright.evaluate.answers import Rate
+    from finewright.lm.chat import Chat
+    from finewright.lm.engine.draft import DraftGuesses
+    from finewright.lm.model import LM
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model as it stands in `lm`, its chat template, and the name it goes by in reports.
+
+    `rate` is a reward model's own rating; `system_prompt` is what the model was trained with, and so what it
+    should be asked with. `dropped` are the switches of the chat template that were asked for and that its
+    template does not know. `draft` guesses tokens ahead."""
+
+    name: str
+    lm: "LM"
+    chat: "Chat"
+    rate: "Rate | None" = None
+    system_prompt: str = ""
+    dropped: tuple[str, ...] = ()
+    draft: "DraftGuesses | None" = None
+
 
 _PAIRS_AT_ONCE = 4
 
@@ -36,7 +66,7 @@ def _places(questions: Sequence[HeldOutQuestion], missing: Set[int], batch_size:
     return [i for batch in batches if not missing.isdisjoint(batch) for i in batch]
 
 
-def answered_batches(
+def answer_batches(
     subject: LoadedModel, row_set: RowSet, settings: Settings, missing: Set[int]
 ) -> Iterator[AnsweredBatch]:
     """Rows as they are answered, `batch_size` at a time: those of `missing`, and all that would be begun
@@ -58,7 +88,7 @@ def answered_batches(
         milliseconds = round(1000 * (perf_counter() - started) / len(batch), 1)
         ended = [places[number] for number, _ in batch]
         answered = [
-            _answered(subject, questions[i], response, preferred[i], settings.metrics)
+            _answer_row(subject, questions[i], response, preferred[i], settings.metrics)
             for i, (_, response) in zip(ended, batch, strict=True)
         ]
         scores = row_scores(settings.metrics, answered)
@@ -127,7 +157,7 @@ def _responses(
     )
 
 
-def _answered(
+def _answer_row(
     subject: LoadedModel,
     question: HeldOutQuestion,
     response: Response,
@@ -136,12 +166,12 @@ def _answered(
 ) -> AnsweredRow:
     nll, num_tokens = None, None
     if "perplexity" in metrics:
-        nll, num_tokens = expected_nll(subject.lm, subject.chat, question.row)
+        nll, num_tokens = nll_of_expected(subject.lm, subject.chat, question.row)
     said, due = response.answer, question.due
     return AnsweredRow(
         question.row.row,
         question.expected,
-        compared_text(said, due.answer),
+        text_to_compare(said, due.answer),
         nll,
         num_tokens,
         preferred,
@@ -160,15 +190,45 @@ def _sample(
         row=question.row.row,
         prompt=question.last_turn,
         expected=question.expected,
-        answer=compared_text(said, due.answer),
+        answer=text_to_compare(said, due.answer),
         stopped=said.ended,
         scores=scores,
         thoughts=said.thoughts,
-        calls=recorded_calls(said),
-        expected_calls=recorded_calls(due.answer),
-        tools_undeclared=tuple(undeclared(said.calls, due.tools)),
+        calls=record_calls(said),
+        expected_calls=record_calls(due.answer),
+        tools_undeclared=tuple(find_undeclared(said.calls, due.tools)),
         fault=said.fault,
         num_tokens=response.num_tokens,
         num_thought_tokens=response.num_thought_tokens,
         thought_cut=response.thought_cut,
     )
+
+
+def keep_row(row: Row) -> Row:
+    """The row as it is."""
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model that `load` gives, asked greedily; `prepare` puts something before what a row asks.
+
+    `key` says which model it is and what is put there."""
+
+    name: str
+    key: str
+    load: Callable[[], LoadedModel]
+    prepare: Callable[[Row], Row] = keep_row
+
+    def answers(
+        self, row_set: RowSet, settings: Settings, missing: Set[int]
+    ) -> Iterator[AnsweredBatch]:
+        """See `answer_batches`."""
+        subject = replace(self.load(), name=self.name)
+        prepared = replace(row_set, rows=[self.prepare(row) for row in row_set.rows])
+        yield from answer_batches(subject, prepared, settings, missing)
+
+
+def system_of_loaded(subject: LoadedModel, key: str) -> LocalModel:
+    """A model that is in memory already, as a system."""
+    return LocalModel(subject.name, key, lambda: subject)

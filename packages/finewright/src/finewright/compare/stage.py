@@ -2,7 +2,7 @@
 
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.compare.card import ScoreCard
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
@@ -10,7 +10,7 @@ from finewright.evaluate.measured import RowSet
 from finewright.lm.load import load_lm
 from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
-from finewright.lm.sources import locate
+from finewright.lm.sources import locate_in
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED
 from finewright.schema.rows import parse_rows
@@ -25,7 +25,7 @@ def run(context: StageContext) -> StageResult:
     """Measure base and tuned model of every candidate, and the baselines, on every row set."""
     folder = context.run.stage_dir("evaluate")
     log = AnswersLog(folder / "asked.jsonl", RowAnswer)
-    sets, repeated = _row_sets(context), _repeated(context)
+    sets, repeated = _row_sets(context), _read_repeated(context)
     card = ScoreCard(
         context.spec.evaluate, sets, _label_task(context), repeated, log, _watch(context)
     )
@@ -49,7 +49,7 @@ def _label_task(context: StageContext) -> LabelTask | None:
     return label_task(parse_rows(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def _repeated(context: StageContext) -> dict[str, tuple[int, ...]]:
+def _read_repeated(context: StageContext) -> dict[str, tuple[int, ...]]:
     """Of each set that the data stage compared with the training rows: which rows repeat one."""
     if not context.run.report_path("data").is_file():
         return {}
@@ -66,15 +66,28 @@ def _row_sets(context: StageContext) -> list[RowSet]:
             "there is nothing to evaluate on",
             hint="name held-out files under evaluate.data, or set data.eval_fraction",
         )
+    metrics = _read_metrics_of_ancestors(context)
     order = {name: i for i, name in enumerate(context.spec.evaluate.names())}
-    sets = [RowSet(f.stem, parse_rows(f.read_text(encoding="utf-8"))) for f in files]
+    sets = [
+        RowSet(f.stem, parse_rows(f.read_text(encoding="utf-8")), metrics.get(f.stem, ()))
+        for f in files
+    ]
     return sorted(sets, key=lambda row_set: order.get(row_set.name, len(order)))
+
+
+def _read_metrics_of_ancestors(context: StageContext) -> dict[str, tuple[str, ...]]:
+    """Set -> the metrics that it is measured by, of the runs that this one builds on."""
+    if not context.run.report_path("data").is_file():
+        return {}
+    ancestors = context.run.read_report("data", DataReport).ancestors
+    return {each.name: each.metrics for each in ancestors}
 
 
 def _measure(context: StageContext, candidate: Candidate, prefix: str, card: ScoreCard) -> None:
     """The base as it is and with the labels told, where it is compared with, then the tuned model."""
     consent = context.spec.remote_code.get(candidate.base_model, "")
-    base = locate(candidate.base_model, context.root, commit=candidate.base_revision)
+    name, commit = candidate.base_model, candidate.base_revision
+    base = locate_in(context.run, name, context.root, commit=commit)
     chat = chat_of(base, context.spec)
     dtype = context.candidates[candidate.base_model].dtype
     assert dtype != "auto"

@@ -20,7 +20,7 @@ from finewright.schema.train import TrainSettings
 from finewright.schema.train_section import settings_of
 from finewright.train import checkpoint
 from finewright.train.checkpoint import CheckpointProgress
-from finewright.train.loop import Method, TrainStep, held_out_loss, rows_of_step, train
+from finewright.train.loop import Method, TrainStep, measure_held_out_loss, rows_of_step, train
 from finewright.train.schedule import Schedule, schedule_of
 from finewright.train.state import make_optimizer, put_back, state_of
 
@@ -105,14 +105,14 @@ class MethodConformance:
     ) -> None:
         whole, steps = make(spec), []
         for step in whole.steps():
-            steps.append(_shown(step))
+            steps.append(_figures_of_step(step))
             whole.save(tmp_path / f"cut-{step.step}", step.step)
         true = whole.state()
         for cut in range(1, len(steps)):
             torch.manual_seed(99)
             continued = make(spec)
             assert continued.resume(tmp_path / f"cut-{cut}") == cut
-            assert [_shown(step) for step in continued.steps(cut)] == steps[cut:]
+            assert [_figures_of_step(step) for step in continued.steps(cut)] == steps[cut:]
             assert _differing(continued.state(), true) == []
 
     def test_the_adapter_moves_and_the_base_stays_bitwise(
@@ -133,7 +133,7 @@ class MethodConformance:
         run = make(spec.model_copy(update={"gradient_accumulation": 1, "batch_size": 10}))
         before = run.state()
         first, again = (
-            held_out_loss(run.lm, run.method, run.rows, batch_size=10, max_tokens=limit)
+            measure_held_out_loss(run.lm, run.method, run.rows, batch_size=10, max_tokens=limit)
             for limit in (None, 60)
         )
         assert _differing(run.state(), before) == []
@@ -147,5 +147,5 @@ def _differing(found: Mapping[str, Tensor], true: Mapping[str, Tensor]) -> list[
     return [name for name in true if not torch.equal(found[name], true[name])]
 
 
-def _shown(step: TrainStep) -> tuple[Any, ...]:  # Any: whatever the step has
+def _figures_of_step(step: TrainStep) -> tuple[Any, ...]:  # Any: whatever the step has
     return step.step, step.loss, step.grad_norm, step.metrics

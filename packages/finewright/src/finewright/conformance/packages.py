@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from finewright.catalog.sets import PackagedSet
-from finewright.data.sets.content import Content, Fetched, JsonRow
+from finewright.data.sets.build import Content, Fetched, JsonRow
 from finewright.schema.sets import Package
 
 SHA256 = "sha256:" + "0" * 64
 Files = Mapping[str, str | bytes]
 
 
-def fetched(files: Files, name: str = "by-hand") -> Fetched:
+def make_fetched(files: Files, name: str = "by-hand") -> Fetched:
     """A package of these files."""
     package = Package(name=name, version="1.0.0", integrity=SHA256, license="MIT")
     return Fetched(package, _in_bytes(files))
@@ -33,7 +33,7 @@ def npm_package(cache: Path, name: str, files: Files) -> Package:
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     digest = hashlib.sha512(buffer.getvalue()).digest()
-    _cached(cache, f"{digest.hex()}.tgz", buffer.getvalue())
+    _put_into_cache(cache, f"{digest.hex()}.tgz", buffer.getvalue())
     integrity = f"sha512-{base64.b64encode(digest).decode()}"
     return Package(name=name, version="1.0.0", integrity=integrity, license="MIT")
 
@@ -45,11 +45,11 @@ def wheel_package(cache: Path, name: str, files: Files) -> Package:
         for path, content in _in_bytes(files).items():
             wheel.writestr(path, content)
     sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
-    _cached(cache, f"{sha256}.whl", buffer.getvalue())
+    _put_into_cache(cache, f"{sha256}.whl", buffer.getvalue())
     return Package(name=name, version="1.0.0", integrity=f"sha256:{sha256}", license="MIT")
 
 
-def packaged(
+def make_packaged_set(
     *packages: Package,
     members: str = "*",
     license: str = "MIT",
@@ -82,6 +82,6 @@ def _in_bytes(files: Files) -> dict[str, bytes]:
     return {path: f if isinstance(f, bytes) else f.encode() for path, f in files.items()}
 
 
-def _cached(cache: Path, name: str, content: bytes) -> None:
+def _put_into_cache(cache: Path, name: str, content: bytes) -> None:
     (cache / "packages").mkdir(parents=True, exist_ok=True)
     (cache / "packages" / name).write_bytes(content)

@@ -9,9 +9,14 @@ from typing import ClassVar
 import pytest
 
 from finewright import plugins
-from finewright.catalog.price_file import parse_prices, prices_text
-from finewright.catalog.price_source import ImportedPrices, PriceFile, PriceOrigin
-from finewright.catalog.prices import merged, packaged_prices
+from finewright.catalog.price_file import (
+    ImportedPrices,
+    PriceFile,
+    PriceOrigin,
+    parse_prices,
+    prices_text,
+)
+from finewright.catalog.prices import merge_prices, read_packaged_prices
 from finewright.errors import DataError
 from finewright.schema.catalog import API, Machine, PriceCatalog, Provider
 
@@ -37,10 +42,10 @@ class PriceFileConformance:
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        return self._written(tmp_path, self.text)
+        return self._write(tmp_path, self.text)
 
     def test_a_file_is_recognised_by_this_kind_alone(self, source: PriceFile, path: Path) -> None:
-        names = plugins.listed("price_file")
+        names = plugins.list_names("price_file")
         of_them = [name for name in names if plugins.resolve("price_file", name).recognises(path)]
         assert of_them == [self.name]
         source.check(path)
@@ -55,10 +60,10 @@ class PriceFileConformance:
         assert sold
         assert all(_SOURCE in row.source and row.observed_at == _DAY for row in sold)
         assert (found.left_out, found.bad_lines) == ({}, ())
-        known = packaged_prices()
+        known = read_packaged_prices()
         theirs = {row.provider for row in sold} - {row.name for row in known.providers}
         own = [_provider(name) for name in theirs]
-        with_own = merged(known, PriceCatalog(providers=tuple(own)))
+        with_own = merge_prices(known, PriceCatalog(providers=tuple(own)))
         assert parse_prices(prices_text(rows, "a test"), "x.yaml", with_own, today=_DAY) == rows
 
     def test_the_same_file_gives_the_same_rows(self, source: PriceFile, path: Path) -> None:
@@ -68,14 +73,14 @@ class PriceFileConformance:
     def test_another_file_is_refused_with_its_name(
         self, source: PriceFile, tmp_path: Path, text: str
     ) -> None:
-        path = self._written(tmp_path, text)
+        path = self._write(tmp_path, text)
         with pytest.raises(DataError, match=path.name):
             source.check(path)
 
     def test_a_file_that_is_not_utf_8_or_not_there_is_refused(
         self, source: PriceFile, tmp_path: Path
     ) -> None:
-        path = self._written(tmp_path, "")
+        path = self._write(tmp_path, "")
         path.write_bytes(self.text.encode() + b"\xff\xfe\n")
         with pytest.raises(DataError, match=path.name):
             self._read(source, path)
@@ -85,9 +90,9 @@ class PriceFileConformance:
     def test_a_file_that_is_cut_off_is_refused_or_gives_rows_that_can_be_used(
         self, source: PriceFile, tmp_path: Path
     ) -> None:
-        whole = self._read(source, self._written(tmp_path, self.text))
+        whole = self._read(source, self._write(tmp_path, self.text))
         for end in range(0, len(self.text), max(1, len(self.text) // _CUTS)):
-            path = self._written(tmp_path, self.text[:end])
+            path = self._write(tmp_path, self.text[:end])
             with suppress(DataError):  # any other error fails the test
                 source.check(path)
                 found = self._read(source, path)
@@ -97,10 +102,10 @@ class PriceFileConformance:
 
     def test_the_files_of_a_folder_are_its_own(self, source: PriceFile, tmp_path: Path) -> None:
         assert list(source.files_in(tmp_path)) == []
-        path = self._written(tmp_path, self.text)
+        path = self._write(tmp_path, self.text)
         assert set(source.files_in(tmp_path)) <= {path}
 
-    def _written(self, folder: Path, text: str) -> Path:
+    def _write(self, folder: Path, text: str) -> Path:
         path = folder / self.example
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -108,7 +113,7 @@ class PriceFileConformance:
 
     def _read(self, source: PriceFile, path: Path) -> ImportedPrices:
         provider = self.provider or source.provider_of(path)
-        return source.read(path, PriceOrigin(provider, _SOURCE, _DAY), packaged_prices())
+        return source.read(path, PriceOrigin(provider, _SOURCE, _DAY), read_packaged_prices())
 
 
 def _provider(name: str) -> Provider:

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from finewright import plugins
-from finewright.catalog.price_source import PriceList, RefreshedPrices
-from finewright.catalog.prices import packaged_prices
+from finewright.catalog.price_file import PriceList, RefreshedPrices
+from finewright.catalog.prices import read_packaged_prices
 from finewright.schema.catalog import PriceCatalog
 
 _DAY = date(2026, 11, 27)
@@ -27,12 +27,12 @@ class PriceListConformance:
 
     @pytest.fixture
     def refreshed(self, prices: PriceList) -> RefreshedPrices:
-        return prices(packaged_prices(), _DAY, [_STRANGER])
+        return prices(read_packaged_prices(), _DAY, [_STRANGER])
 
     def test_each_api_has_a_newer_price_or_a_reason_why_not(
         self, refreshed: RefreshedPrices
     ) -> None:
-        wanted = {f"{api.provider}/{api.model}" for api in packaged_prices().apis}
+        wanted = {f"{api.provider}/{api.model}" for api in read_packaged_prices().apis}
         found = [f"{api.provider}/{api.model}" for api in refreshed.apis]
         assert len(found) == len(set(found))
         assert {*found, *refreshed.left_alone} == wanted | {_STRANGER}
@@ -41,7 +41,7 @@ class PriceListConformance:
         assert _STRANGER in refreshed.left_alone
 
     def test_a_price_is_of_a_day_and_of_the_package(self, refreshed: RefreshedPrices) -> None:
-        ours = {api.key(): api.observed_at for api in packaged_prices().apis}
+        ours = {api.key(): api.observed_at for api in read_packaged_prices().apis}
         assert refreshed.source
         for api in refreshed.apis:
             assert ours[api.key()] <= api.observed_at <= _DAY
@@ -54,9 +54,9 @@ class PriceListConformance:
         again = prices(brought, _DAY)
         assert again.apis == ()
         assert again.left_alone.keys() == {"/".join(api.key()) for api in refreshed.apis}
-        assert prices(packaged_prices(), _DAY, [_STRANGER]) == refreshed
+        assert prices(read_packaged_prices(), _DAY, [_STRANGER]) == refreshed
 
     def test_a_price_of_a_later_day_is_not_there_yet(self, prices: PriceList) -> None:
         early = date(2020, 1, 1)
-        names = [f"{api.provider}/{api.model}" for api in packaged_prices().apis]
+        names = [f"{api.provider}/{api.model}" for api in read_packaged_prices().apis]
         assert all(api.observed_at <= early for api in prices(PriceCatalog(), early, names).apis)

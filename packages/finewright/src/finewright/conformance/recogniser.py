@@ -9,7 +9,7 @@ import pytest
 
 from finewright import plugins
 from finewright.guard.privacy.find import find
-from finewright.guard.privacy.replace import redacted
+from finewright.guard.privacy.replace import redact
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan
 from finewright.guard.privacy.sieve import signs_in
 from finewright.schema.privacy import FoundType
@@ -74,7 +74,7 @@ class RecogniserConformance:
         text = example.replace("«", "").replace("»", "")
         for row in recognisers:
             assert {span.type for span in row.recognise(Scan(text))} <= row.types
-        assert find(redacted(text, {type_}), {type_}) == ()
+        assert find(redact(text, {type_}), {type_}) == ()
 
     def test_a_stand_in_is_found_as_the_value_was(
         self, recognisers: tuple[Recogniser, ...], example: str, type_: FoundType

@@ -28,7 +28,7 @@ class RewardConformance:
         return build([spec], Path, _no_model)
 
     def test_an_answer_is_worth_what_it_is(self, rewards: Rewards) -> None:
-        answers = [_answered(text, column) for text, column, _ in self.worth]
+        answers = [_make_answer(text, column) for text, column, _ in self.worth]
         scored = rewards.score(answers)
         assert scored.totals == pytest.approx([value for *_, value in self.worth])
         assert list(scored.means) == [f"reward/{self.name}"]
@@ -37,7 +37,7 @@ class RewardConformance:
     def test_any_answer_is_worth_a_number_and_always_the_same(
         self, rewards: Rewards, text: str
     ) -> None:
-        answers = [_answered(text, column) for _, column, _ in self.worth]
+        answers = [_make_answer(text, column) for _, column, _ in self.worth]
         totals = rewards.score(answers).totals
         assert all(map(isfinite, totals))
         assert totals == rewards.score(answers).totals
@@ -49,7 +49,7 @@ class RewardConformance:
         assert (problem.level, problem.key) == ("error", "train.rewards.0.column")
 
 
-def _answered(text: str, column: str) -> PolicyAnswer:
+def _make_answer(text: str, column: str) -> PolicyAnswer:
     return PolicyAnswer(text, (), {"answer": column}, stopped=True)
 
 

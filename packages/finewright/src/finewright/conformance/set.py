@@ -11,8 +11,7 @@ from typing import ClassVar
 import pytest
 
 from finewright import plugins
-from finewright.data.sets.build import build_set
-from finewright.data.sets.content import Content, DataSet, Fetched
+from finewright.data.sets.build import Content, DataSet, Fetched, build_set
 
 
 class SetConformance:
@@ -47,7 +46,7 @@ class SetConformance:
     ) -> None:
         first, again = (data_set.content(fetched, data_set.facts) for _ in range(2))
         for one, other in zip(first, again, strict=True):
-            assert _text(one) == _text(other)
+            assert _text_of_content(one) == _text_of_content(other)
 
     def test_no_row_is_in_two_files_and_what_is_left_out_is_counted(
         self, data_set: DataSet, fetched: Sequence[Fetched]
@@ -74,7 +73,7 @@ class SetConformance:
                 assert row.get("source", next(iter(sources))) in sources
 
 
-def _text(content: Content | None) -> str:
+def _text_of_content(content: Content | None) -> str:
     if content is None:
         return ""
     return json.dumps([content.rows, content.settings.model_dump(mode="json"), content.dropped])

@@ -49,7 +49,7 @@ class BaseSurprisal:
         self._base = locate(name, root)
         self._tell = on_progress
         self._path = cache_dir() / "surprisal" / f"{self._base.sha256[:32]}-v{_VERSION}.jsonl"
-        self._known = dict(_remembered(self._path))
+        self._known = dict(_read_remembered(self._path))
 
     def __call__(self, wanted: Sequence[AnswerInRow]) -> list[list[TokenSurprise]]:
         """-ln p of each token of the answers, given the conversations before them."""
@@ -92,7 +92,7 @@ def _key(answer: AnswerInRow) -> str:
     return hashlib.sha256(canonical(said)).hexdigest()[:32]
 
 
-def _remembered(path: Path) -> Iterator[tuple[str, list[TokenSurprise]]]:
+def _read_remembered(path: Path) -> Iterator[tuple[str, list[TokenSurprise]]]:
     """What the file holds; a damaged line is worth no more than none."""
     if not path.is_file():
         return

@@ -36,7 +36,7 @@ class BrokenText(NamedTuple):
     says: str
 
 
-def broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[BrokenText]:
+def find_broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[BrokenText]:
     """The broken texts of a row, in order."""
     for text in texts:
         if not text.text.isascii():
@@ -61,7 +61,7 @@ def _around(text: str, at: int) -> str:
     return " ".join(text[max(at - _AROUND, 0) : at + _AROUND].split())
 
 
-def broken_said(kind: str, says: str, *, one: bool) -> tuple[str, str]:
+def describe_broken_text(kind: str, says: str, *, one: bool) -> tuple[str, str]:
     """What is to be said of a row, or of several, and what to do."""
     verb = "has" if one else "have"
     return {

@@ -33,7 +33,7 @@ class EveryRow:
 
     def add_later(self, warnings: RowWarnings, repeats: ExactRepeats) -> list[Problem]:
         """What is said after the last row; gives the problems."""
-        for problem, rows in warnings.named():
+        for problem, rows in warnings.problems_with_rows():
             self.add(problem, rows)
         found = repeats.problems()
         for problem in found:
@@ -43,7 +43,7 @@ class EveryRow:
                 self.originals[group_of(of_file)] = tuple(repeats.originals(file))
         return [*warnings.problems(), *found]
 
-    def found(self) -> tuple[FoundRows, ...]:
+    def collect(self) -> tuple[FoundRows, ...]:
         """All of them, in the order of their first rows."""
         return tuple(
             FoundRows(
@@ -88,5 +88,5 @@ def check_rows(path: Path, options: ReadOptions, say: Callable[[Problem], None])
         rows_by_type={str(name): count for name, count in tally.types.most_common()},
         rows_dropped=dict(tally.dropped),
         problems=tally.problems(),
-        findings=every.found(),
+        findings=every.collect(),
     )

@@ -59,14 +59,14 @@ def contamination(
     # numpy is loaded only when something is measured.
     import finewright.guard.duplicates.words  # noqa: F401 - says what is missing where numpy is
     from finewright.data.overlap import near_rows, overlaps
-    from finewright.data.questions import QuestionLeaks, leaked_questions
+    from finewright.data.questions import QuestionLeaks, find_leaked_questions
 
     known = {**_alike(train, held_out)}
     for i, (of, share) in near_rows(train, held_out, similarity).items():
         known.setdefault(i, _Known("near", of, share))
     questions = QuestionLeaks({}, 0)
     if similarity < 1:
-        questions = leaked_questions(train, held_out, known.keys(), similarity)
+        questions = find_leaked_questions(train, held_out, known.keys(), similarity)
     for i, (of, share) in questions.leaked.items():
         known.setdefault(i, _Known("question", of, share))
     for i, of in of_known_templates(train, held_out).items():
@@ -93,7 +93,7 @@ def contamination(
 
 
 def _is_way_to_ask(run: "Overlap") -> bool:
-    """Are the known words of a short row fewer than two runs have?"""
+    """Whether the known words of a short row are fewer than two runs have."""
     return run.num_words < _SHORT and run.share * run.num_words < _FEWEST_RUNS * run.length
 
 

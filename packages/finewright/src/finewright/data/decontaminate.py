@@ -18,7 +18,7 @@ class Cleaned(NamedTuple):
     removed: dict[str, int]
 
 
-def decontaminated(
+def remove_contaminated(
     train: Sequence[Row], held_out: Sequence[Row], *, similarity: float = 0.8
 ) -> Cleaned:
     """Leave out every training row by the measures of `contamination`, seen from the training row.
@@ -61,10 +61,10 @@ def _first(reasons: Mapping[str, bool]) -> str:
 def without_leaks(
     train: Sequence[Row], held_out: Sequence[Row], *, similarity: float = 0.8
 ) -> Cleaned:
-    """As `decontaminated`, until `contamination` finds no held-out row that is known from a row that stays.
+    """As `remove_contaminated`, until `contamination` finds no held-out row known from a row that stays.
 
     Rows of one template with other values stay: without them a whole kind of row would not be trained."""
-    cleaned = decontaminated(train, held_out, similarity=similarity)
+    cleaned = remove_contaminated(train, held_out, similarity=similarity)
     rows, removed = list(cleaned.rows), Counter(cleaned.removed)
     while True:
         report, _ = contamination(rows, "", held_out, similarity=similarity)

@@ -16,14 +16,14 @@ from finewright.data.privacy import apply as apply_privacy
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.provenance.policy import by_licence
 from finewright.data.row_warnings import (
-    broken_texts,
     control_tokens,
-    hidden_text,
+    note_broken_texts,
+    note_hidden_text,
     odd_turns,
     warnings_of,
 )
 from finewright.errors import MissingExtra
-from finewright.guard.privacy.key_file import key_of
+from finewright.guard.privacy.pseudonyms import key_of
 from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
@@ -84,7 +84,7 @@ def pass_door(
     passed, policy = Passed(tuple(rows)), spec.licenses
     _run_check(passed, "licences", not (policy.allow or policy.deny), _licences(policy, provenance))
     if search.tells:
-        passed.problems += warnings_of(passed.rows, control_tokens, odd_turns, broken_texts)
+        passed.problems += warnings_of(passed.rows, control_tokens, odd_turns, note_broken_texts)
     only_tells = _only_tells_privacy(spec)
     if search.tells or not only_tells:
         private = _privacy(spec, resolve, search.private)
@@ -96,7 +96,7 @@ def pass_door(
         outcome, passed.poison = search.poison(passed.rows)
         _take(passed, outcome)
     elif search.tells:
-        passed.problems += warnings_of(passed.rows, hidden_text)
+        passed.problems += warnings_of(passed.rows, note_hidden_text)
     return passed
 
 
@@ -121,7 +121,7 @@ def _run_check(
 
 
 def _licences(policy: LicensePolicy, provenance: RowOrigins) -> Callable[[Passed], None]:
-    return lambda passed: _take(passed, by_licence(passed.rows, provenance.stated, policy))
+    return lambda passed: _take(passed, by_licence(passed.rows, provenance.licence_of, policy))
 
 
 def _privacy(

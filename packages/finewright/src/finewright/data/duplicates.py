@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from finewright.guard.duplicates.exact import repeats
+from finewright.guard.duplicates.layout import repeats
 from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import (
@@ -13,7 +13,7 @@ from finewright.schema.duplicates import (
     DuplicatesReport,
     DuplicatesSpec,
     how_alike,
-    stored_share,
+    round_share,
 )
 from finewright.schema.rows import Row
 
@@ -55,7 +55,11 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
         if repeat.dropped
     )
     kept = tuple(row for i, row in enumerate(rows) if i not in found or not found[i].dropped)
-    problems = (*_retired(spec), *unfinished(num_unfinished), *_problems(rows, found))
+    problems = (
+        *_warn_of_retired_keys(spec),
+        *report_uncompared(num_unfinished),
+        *_problems(rows, found),
+    )
     sizes = Counter(_root(found, i) for i in found)
     report = DuplicatesReport(
         rows_in=len(rows),
@@ -70,7 +74,7 @@ def find(rows: Sequence[Row], spec: DuplicatesSpec) -> DuplicatesResult:
     return DuplicatesResult(CheckOutcome(kept, dropped, problems), report)
 
 
-def _retired(spec: DuplicatesSpec) -> Iterator[Problem]:
+def _warn_of_retired_keys(spec: DuplicatesSpec) -> Iterator[Problem]:
     if spec.semantic != "off":
         yield Problem(
             level="warning",
@@ -110,7 +114,7 @@ def _repeats(rows: Sequence[Row], spec: DuplicatesSpec) -> _Found:
     )
 
 
-def unfinished(num_rows: int) -> Iterator[Problem]:
+def report_uncompared(num_rows: int) -> Iterator[Problem]:
     """That so many rows were not compared with all rows that are like them."""
     if num_rows:
         from finewright.guard.duplicates.near import MOST_COMPARED
@@ -176,6 +180,6 @@ def _examples(rows: Sequence[Row], found: Mapping[int, Repeat]) -> Iterator[Dupl
                 row=rows[i].row,
                 of_file=first.file,
                 of_row=first.row,
-                similarity=stored_share(repeat.similarity),
+                similarity=round_share(repeat.similarity),
                 dropped=repeat.dropped,
             )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.data.canaries import make_canaries, place_canaries, records_of
 from finewright.data.door import DoorSearch, Passed, PoisonSearch, pass_door, with_resolved
+from finewright.data.mixture import mix
 from finewright.data.provenance.ledger import RowOrigins
 from finewright.data.scale.reading import read_sources
 from finewright.data.source import source_path
@@ -15,10 +17,11 @@ from finewright.errors import DataError
 from finewright.rows.identity import with_expected
 from finewright.rows.tally import Tally
 from finewright.rows.texts import draw_rows
+from finewright.schema.canaries import Canary
 from finewright.schema.common import Problem, RowCounts, Source
-from finewright.schema.data import DataSpec, DataType
+from finewright.schema.data import DataSpec, DataType, SourceShare
 from finewright.schema.evaluate import Draw, EvalSetSpec
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 from finewright.schema.provenance import LedgerEntry
 from finewright.schema.rows import Row
 
@@ -35,6 +38,8 @@ class Gathered:
     problems: tuple[Problem, ...]
     passed: Passed
     provenance: RowOrigins
+    canaries: tuple[Canary, ...] = ()
+    shares: tuple[SourceShare, ...] = ()
 
     def entries(self) -> list[LedgerEntry]:
         """Where each row came from: those that train, then those held out."""
@@ -58,12 +63,14 @@ def gather(
 ) -> Gathered:
     """Read every source of the spec and let its rows through the door. Problems are returned, not raised.
 
-    Planted behaviour is looked for where a `search` is given. Without `tells`, what would be looked for only
+    Canaries, where the spec asks for some, are among the rows that train. Planted behaviour is looked for
+    where a `search` is given. Without `tells`, what would be looked for only
     to tell of it is not: the rows that pass are the same."""
     paths = [source_path(source.path, resolve) for source in spec.sources]
     sources, private = read_sources(spec, paths, with_resolved(spec.personal_data, resolve))
     rows = [row for source in sources for row in source.rows]
-    provenance = RowOrigins([source.for_ledger() for source in sources])
+    canaries = make_canaries(spec.canaries)
+    provenance = RowOrigins([*(source.for_ledger() for source in sources), records_of(canaries)])
     passed = pass_door(rows, spec, provenance, resolve, DoorSearch(search, private, tells))
     apart, others = list[Row](), list[Row]()
     for row in passed.rows:
@@ -76,20 +83,25 @@ def gather(
         tally.join(source.tally)
     tally.drop(passed.num_dropped)
     problems = [problem for source in sources for problem in source.tally.problems()]
-    problems += [*passed.problems, *(groups.problems if groups else ())]
+    mixed = mix(train, spec, provenance.source_of)
+    tally.drop({"not drawn": mixed.num_left_out} if mixed.num_left_out else {})
+    problems += [*passed.problems, *mixed.problems, *(groups.problems if groups else ())]
     if others and spec.eval_fraction and not held_out:
         problems.append(_none_held_out(len(others)))
     if apart and not train:
         problems.append(_none_to_train(len(apart)))
+    placed = place_canaries(canaries, mixed.rows, (*held_out, *apart), spec.canaries.seed)
     return Gathered(
-        train=train,
+        train=placed.rows,
         eval=(*held_out, *apart),
         counts=tally.counts(),
         types=dict(tally.types),
-        sources=tuple(source.described() for source in sources),
-        problems=tuple(problems),
+        sources=tuple(source.describe() for source in sources),
+        problems=(*problems, *placed.problems),
         passed=passed,
         provenance=provenance,
+        canaries=placed.canaries,
+        shares=mixed.shares,
     )
 
 
@@ -129,13 +141,13 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
     unmeasured = [row for row, found in expected if found is None]
     disliked = [row for row in unmeasured if row.label is False]
     problems = list(checked.problems)
-    problems += listed(_not_expected(row) for row in unmeasured if row.label is not False)
-    problems += [_disliked(disliked)] if disliked else []
+    problems += list_problems(_not_expected(row) for row in unmeasured if row.label is not False)
+    problems += [_report_disliked(disliked)] if disliked else []
     rows = tuple(found for _, found in expected if found)
-    return _drawn(rows, spec, seed, tuple(problems))
+    return _draw_measured(rows, spec, seed, tuple(problems))
 
 
-def _drawn(
+def _draw_measured(
     rows: tuple[Row, ...], spec: EvalSetSpec, seed: int, problems: tuple[Problem, ...]
 ) -> RowSetFile:
     if spec.limit is None or spec.limit >= len(rows):
@@ -151,7 +163,7 @@ def _drawn(
     return RowSetFile(drawn.rows, problems, draw)
 
 
-def measured_share(held_out: Sequence[Row]) -> RowSetFile:
+def measure_held_out_share(held_out: Sequence[Row]) -> RowSetFile:
     """The held-out share's rows that say what is expected, and a warning that counts the others."""
     found = [(row, with_expected(row)) for row in held_out]
     others = [row for row, expected in found if expected is None]
@@ -167,7 +179,7 @@ def measured_share(held_out: Sequence[Row]) -> RowSetFile:
     )
 
 
-def _disliked(rows: Sequence[Row]) -> Problem:
+def _report_disliked(rows: Sequence[Row]) -> Problem:
     return Problem(
         level="warning",
         file=rows[0].file,

@@ -1,22 +1,26 @@
 """The rows that measure: each file of `evaluate.data`, or the held-out share, and how new they are."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from finewright.data.ancestors import read_ancestor_rows
+from finewright.data.canaries import collisions
 from finewright.data.contamination import contamination
 from finewright.data.door import with_resolved
-from finewright.data.gather import Gathered, measured_share, read_row_set
+from finewright.data.gather import Gathered, measure_held_out_share, read_row_set
 from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
 from finewright.errors import MissingExtra
 from finewright.schema.common import Problem
-from finewright.schema.data import DataSpec
+from finewright.schema.data import AncestorSet, DataSpec
 from finewright.schema.duplicates import ContaminationReport
 from finewright.schema.evaluate import Draw
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
+from finewright.store.parents import Ancestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,40 @@ class MeasuredRows:
     leaks: tuple[Problem, ...] = ()
     contamination: ContaminationReport | None = None
     draw: Draw | None = None
+    ancestor: AncestorSet | None = None
 
 
 def row_sets(
-    spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]
+    spec: RunSpec,
+    gathered: Gathered,
+    resolve: Callable[[str], Path],
+    ancestors: Iterable[Ancestor] = (),
 ) -> list[MeasuredRows]:
-    """Every set that the run is measured on, compared with the rows that train.
+    """Every set that the run is measured on, those of the runs it builds on too, compared with the rows that
+    train. Where nothing of its own measures, nothing does.
 
     Files come through the part of the door that is about what rows say: control tokens are told of, and
     personal data and secrets become what they become in the training rows, by the same key."""
     similarity = spec.data.duplicates.similarity
+    own = _own_sets(spec, gathered, resolve)
+    if not own:
+        return []
+    known = [hashlib.sha256(write_rows(each.rows).encode()).hexdigest() for each in own]
+    found = read_ancestor_rows(ancestors, spec.train, known)
+    own[0] = replace(own[0], problems=(*own[0].problems, *found.problems))
+    of_ancestors = (MeasuredRows(of.name, rows, (), ancestor=of) for of, rows in found.sets)
+    return own + [compare_with_training(each, gathered, similarity) for each in of_ancestors]
+
+
+def _own_sets(
+    spec: RunSpec, gathered: Gathered, resolve: Callable[[str], Path]
+) -> list[MeasuredRows]:
+    """Those that the spec names, or the held-out share."""
+    similarity = spec.data.duplicates.similarity
     if not spec.evaluate.data:
-        rows, problems, _ = measured_share(gathered.eval)
+        rows, problems, _ = measure_held_out_share(gathered.eval)
         share = MeasuredRows("eval", rows, problems)
-        return [compared(share, gathered, similarity)] if gathered.eval else []
+        return [compare_with_training(share, gathered, similarity)] if gathered.eval else []
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
@@ -53,7 +77,7 @@ def row_sets(
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
         read = MeasuredRows(item.title, rows, all_problems, draw=draw)
-        found.append(compared(read, gathered, similarity))
+        found.append(compare_with_training(read, gathered, similarity))
     return found
 
 
@@ -81,7 +105,9 @@ def _private(
     return _Private(outcome.rows, outcome.problems)
 
 
-def compared(read: MeasuredRows, gathered: Gathered, similarity: float) -> MeasuredRows:
+def compare_with_training(
+    read: MeasuredRows, gathered: Gathered, similarity: float
+) -> MeasuredRows:
     """The set with what is known of it from the rows that train; a warning where nobody could look."""
     train, rows = ([row.searched for row in each] for each in (gathered.train, read.rows))
     try:
@@ -90,5 +116,6 @@ def compared(read: MeasuredRows, gathered: Gathered, similarity: float) -> Measu
         message = f"{read.name} was not compared with the training rows: {error}"
         warning = Problem(level="warning", key="evaluate.data", message=message, hint=error.hint)
         report, leaks = None, (warning,)
+    leaks = (*leaks, *collisions(gathered.canaries, read.rows))
     problems = (*read.problems, *leaks)
     return replace(read, problems=problems, leaks=leaks, contamination=report)

@@ -17,7 +17,7 @@ from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import AS_IT_STANDS, ReadRow, Unread
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.fates import ReadOptions, RowFate, fate_of, fates_in, files_of
-from finewright.rows.formats.columns import renamed
+from finewright.rows.formats.columns import rename_columns
 from finewright.rows.identity import to_user_json
 from finewright.rows.notes import Json, RowNotes
 from finewright.rows.read import container_of, rows_of
@@ -43,7 +43,7 @@ class Mended(NamedTuple):
     mends: tuple[str, ...]
 
 
-def mended(data: Json, columns: Mapping[str, str] | None = None) -> Mended:
+def mend_row(data: Json, columns: Mapping[str, str] | None = None) -> Mended:
     """The row with each safe mend applied: `roles`, `null_content`, `arguments`, `weight`,
     `empty_turns`, `label`. `columns` are our keys and the file's own."""
     mends: Counter[str] = Counter()
@@ -107,7 +107,7 @@ def _says_nothing(turn: Any) -> bool:
     return is_blank and not any(turn[key] for key in others)
 
 
-def rejected_beside(out: Path) -> Path:
+def path_of_rejected(out: Path) -> Path:
     """Where the rows go that are not in `out`."""
     return out.with_name(f"{out.name.removesuffix('.jsonl')}.rejected.jsonl")
 
@@ -136,7 +136,7 @@ def fix_rows(
     `out` that is part of it is refused. Control tokens, hidden text and exact repeats are told of as `check`
     does, and stay. Rows are counted as they stand in their file. `say` gets every problem, the report the
     first of them; a file that would be empty is not written."""
-    rejected = rejected_beside(out)
+    rejected = path_of_rejected(out)
     outs = outputs_of(out, by_type=by_type)
     for target in (*outs.values(), rejected):
         _check_apart(path, target)
@@ -167,7 +167,7 @@ def fix_rows(
         out=", ".join(str(target) for key, target in outs.items() if key in fixing.written),
         rejected=str(rejected) if sets_aside else "",
         problems=tally.problems(),
-        findings=fixing.every.found(),
+        findings=fixing.every.collect(),
     )
 
 
@@ -180,25 +180,25 @@ def _check_apart(path: Path, target: Path) -> None:
         )
 
 
-def mended_fate(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
+def fate_after_mends(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     """What becomes of a row after its mends; what its reading repaired is one of them."""
     if isinstance(found, Unread):
         return fate_of(found, options)
     kinds = (repair.kind for repair in found.repairs if repair.kind not in AS_IT_STANDS)
     mends = tuple(dict.fromkeys(kinds))
-    made = mended(found.data, options.columns)
+    made = mend_row(found.data, options.columns)
     fate = fate_of(found._replace(data=made.data), options)
     return fate._replace(origin=found, mends=(*mends, *made.mends), mended=made.data)
 
 
-def _written(fate: RowFate) -> list[Json]:
+def _rows_to_write(fate: RowFate) -> list[Json]:
     """The row so that it is read without options: as it is, under our names, or in our own shape."""
     data = fate.mended or {}
     if fate.options._replace(encoding="") == ReadOptions():
         return [data]
     whole = [to_user_json(row) for row in fate.rows]
     alone = [to_user_json(replace(row, columns={})) for row in fate.rows]
-    under_our_names = [renamed(data, fate.options.columns, RowNotes(fate.file, fate.row))]
+    under_our_names = [rename_columns(data, fate.options.columns, RowNotes(fate.file, fate.row))]
     ids = [row.id for row in fate.rows]
     ways = (whole,) if fate.options.is_tagged else (under_our_names, whole)
     return next((way for way in ways if _ids(fate, way) == ids), alone)
@@ -239,7 +239,7 @@ class _Fixing:
 
     def file(self, part: StatedFile, options: ReadOptions) -> None:
         self.file_mends.update(_of_file(part))
-        for item in fates_in(rows_of(part), options, mended_fate):
+        for item in fates_in(rows_of(part), options, fate_after_mends):
             if isinstance(item, RowFate):
                 self.row(item)
             else:
@@ -257,7 +257,7 @@ class _Fixing:
             self.tally.dropped[fate.reason] += 1
             self.reject({**_reasons(fate), **fate.as_it_stands()})
             return
-        written = _written(fate)
+        written = _rows_to_write(fate)
         self.tally.kept += len(written)
         self.num_mended += bool(fate.mends) * len(written)
         self.mends.update(fate.mends)

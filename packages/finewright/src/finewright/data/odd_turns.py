@@ -85,7 +85,7 @@ def _of_columns(row: Row) -> Iterator[OddTurn]:
 
 
 def _goes_on(asking: Message, answering: Message) -> bool:
-    """Are they one text cut in two, as `The sky is` and ` blue.`?"""
+    """Whether they are one text cut in two, as `The sky is` and ` blue.`"""
     question, answer = asking["content"], answering["content"]
     is_closed = question.rstrip()[-1:] in (".", "!", "?")
     if is_closed or (answer[:1] != " " and not (answer[:1].islower() and question[-1:].isalnum())):

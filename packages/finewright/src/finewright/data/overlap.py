@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.characters import undecorated
+from finewright.guard.duplicates.characters import drop_decorations
 from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.duplicates.near import near_pairs
 from finewright.guard.duplicates.numbered import number_rows
 from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.guard.duplicates.words import (
     RowWords,
-    mixed,
+    mix_bits,
     tokens_of,
     uncapital,
     word_of,
@@ -53,7 +53,7 @@ class Overlap(NamedTuple):
         """Some of the runs as folded words."""
         parts = _without_links(row)
         # Two places are taken by the marks before what is asked and what is answered.
-        words = ["", *_words(parts.prompt), "", *_words(parts.answered)]
+        words = ["", *_split_words(parts.prompt), "", *_split_words(parts.answered)]
         return tuple(" ".join(words[start : start + self.length]) for start in self.starts)
 
 
@@ -84,7 +84,7 @@ def overlaps(train: Sequence[Row], held_out: Sequence[Row]) -> Overlaps:
     lengths = np.diff(measured.starts) - 2
     typical = np.percentile(lengths, _PERCENTILE) if len(lengths) else _LONGEST
     length = int(np.clip(typical, _SHORTEST, _LONGEST))
-    known = _known_runs(words_in(map(_without_links, train)), measured, length)
+    known = _find_known_runs(words_in(map(_without_links, train)), measured, length)
     return Overlaps(
         tuple(_overlap(known, measured, i, length) for i in range(len(measured))), length
     )
@@ -96,7 +96,7 @@ class _Runs(NamedTuple):
     of: NDArray[np.int64]
 
 
-def _known_runs(train: RowWords, measured: RowWords, length: int) -> _Runs:
+def _find_known_runs(train: RowWords, measured: RowWords, length: int) -> _Runs:
     wanted = _runs(measured, length)
     trained = _runs(train, length)
     distinct, place = np.unique(wanted.hashes, return_inverse=True)
@@ -139,7 +139,7 @@ def _runs(rows: RowWords, length: int) -> _Hashed:
         return _Hashed(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
     powers = _powers(_BASE, num_words)
     total = np.zeros(num_words + 1, np.uint64)
-    np.cumsum(mixed(uncapital(rows.words).astype(np.uint64)) * powers, out=total[1:])
+    np.cumsum(mix_bits(uncapital(rows.words).astype(np.uint64)) * powers, out=total[1:])
     sums = total[length:] - total[:-length]
     inverse = _powers(pow(_BASE, -1, 1 << 64), num_words)[: len(sums)]
     is_mark = np.zeros(num_words + 1, np.int64)
@@ -177,11 +177,11 @@ def _without_links(row: Row) -> RowParts:
     parts = without_layout(parts_of(row))
     prompt, answered = (
         # A short text has decoration among its words, a longer one none.
-        [undecorated(_LINK.sub(" ", text)) for text in texts]
+        [drop_decorations(_LINK.sub(" ", text)) for text in texts]
         for texts in (parts.prompt, parts.answered)
     )
     return parts._replace(prompt=prompt, answered=answered)
 
 
-def _words(texts: Sequence[str]) -> list[str]:
+def _split_words(texts: Sequence[str]) -> list[str]:
     return [word_of(token) for text in texts for token in tokens_of(text)]

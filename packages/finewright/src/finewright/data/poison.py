@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from finewright.data.base_surprisal import RowSurprisal
-from finewright.feature import offered
+from finewright.feature import load_offered
 from finewright.lm.embedders.meaning import Embed
 from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.schema.poison import PoisonFindings, PoisonReport, PoisonSpec
@@ -20,20 +20,6 @@ class PoisonResult(NamedTuple):
     report: PoisonReport
 
 
-def search(
-    rows: Sequence[Row],
-    *,
-    surprisal: RowSurprisal | None = None,
-    embed: Embed | None = None,
-    base_model: str = "",
-    least_rows: int = 3,
-) -> PoisonFindings:
-    """What may have been planted in the rows, as finewright-trust finds it; MissingExtra without it."""
-    given = {"surprisal": surprisal, "embed": embed, "base_model": base_model}
-    found: PoisonFindings = offered("poison", "search")(rows, **given, least_rows=least_rows)
-    return found
-
-
 def apply(
     rows: Sequence[Row],
     spec: PoisonSpec,
@@ -41,17 +27,17 @@ def apply(
     embed: Embed | None = None,
 ) -> PoisonResult:
     """The rows after the search that the spec asks for. `quarantine` sets suspicious rows aside, each with
-    its reason, for somebody to look at; `report` keeps them all."""
+    its reason, for somebody to look at; `report` keeps them all. MissingExtra without finewright-trust."""
     if spec.action == "off":
         return PoisonResult(
             CheckOutcome(tuple(rows)), PoisonReport(rows_in=len(rows), rows_suspicious=0)
         )
-    model = spec.base_model if surprisal else ""
-    found = search(
+    search = load_offered("poison", "search")  # of finewright-trust
+    found: PoisonFindings = search(
         [row.searched for row in rows],
         surprisal=surprisal,
         embed=embed,
-        base_model=model,
+        base_model=spec.base_model if surprisal else "",
         least_rows=spec.least_rows,
     )
     if spec.action == "report":

@@ -8,12 +8,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from finewright.guard.privacy.find import SECRETS, known_types
+from finewright.guard.privacy.find import SECRETS, list_known_types
 from finewright.guard.privacy.pseudonyms import digest
-from finewright.guard.privacy.replace import ReplacedSpan, redacted
-from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules, restated
-from finewright.guard.privacy.unread_scripts import unread_scripts_in
-from finewright.guard.privacy.wording import found_line, masked, mend_of, type_name
+from finewright.guard.privacy.replace import ReplacedSpan, redact
+from finewright.guard.privacy.texts import CheckedText, FoundInText, PrivacyRules, restate
+from finewright.guard.privacy.unspaced import unread_scripts_in
+from finewright.guard.privacy.wording import describe_found, mask, mend_of, type_name
 from finewright.rows.notes import CheckOutcome, Dropped
 from finewright.rows.texts import numbers, passages, with_texts
 from finewright.schema.common import Problem, RowCounts
@@ -55,7 +55,7 @@ def apply(
     dropped: list[Dropped] = []
     findings: list[PrivacyFinding] = []
     changed = 0
-    for row, texts in zip(rows, _checked(rows, rules, among), strict=True):
+    for row, texts in zip(rows, _check_texts(rows, rules, among), strict=True):
         if not texts:
             kept.append(row)
             continue
@@ -69,7 +69,7 @@ def apply(
         if reason:
             dropped.append(Dropped(row, reason, _why(texts, rules)))
         else:
-            new = _changed(row, {(text.key, text.value): text.new for text in texts})
+            new = _replace_values(row, {(text.key, text.value): text.new for text in texts})
             changed += new is not row
             has_stand_ins = personal.action == "pseudonymise" and new is not row
             kept.append(replace(new, keyless=_keyless(row, texts, rules)) if has_stand_ins else new)
@@ -91,7 +91,7 @@ def apply(
     return PrivacyOutcome(CheckOutcome(tuple(kept), tuple(dropped), problems), report)
 
 
-def _checked(
+def _check_texts(
     rows: Sequence[Row], rules: PrivacyRules, among: Set[Place] | None
 ) -> Iterator[list[CheckedText]]:
     """What is found in the texts of each row; the signs are told of the texts of many at once."""
@@ -107,10 +107,12 @@ def _checked(
 
 
 def _keyless(row: Row, texts: Sequence[CheckedText], rules: PrivacyRules) -> Row:
-    return _changed(row, {(each.key, each.value): restated(each, rules.keyless) for each in texts})
+    return _replace_values(
+        row, {(each.key, each.value): restate(each, rules.keyless) for each in texts}
+    )
 
 
-def _changed(row: Row, new: Mapping[tuple[str, str], str]) -> Row:
+def _replace_values(row: Row, new: Mapping[tuple[str, str], str]) -> Row:
     if all(value == stands for (_, value), stands in new.items()):
         return row
     return with_texts(row, lambda passage: new.get((passage.key, passage.text), passage.text))
@@ -136,7 +138,7 @@ def _findings(
     row: Row, at: FoundInText, rules: PrivacyRules, reason: str
 ) -> Iterator[PrivacyFinding]:
     # A key of an object may itself be an address or a token.
-    key = redacted(row.key_in_file(at.key), known_types())
+    key = redact(row.key_in_file(at.key), list_known_types())
     for place in at.places:
         span = place.span
         value = at.text[span.start : span.end]
@@ -151,7 +153,7 @@ def _findings(
             confidence=span.confidence,
             why=span.why,
             digest=digest(rules.key, span.type, value),
-            preview=masked(span.type, value),
+            preview=mask(span.type, value),
             is_retyped=at.is_retyped,
         )
 
@@ -189,7 +191,7 @@ def _problems(findings: Sequence[PrivacyFinding], rules: PrivacyRules) -> Iterat
             file=file,
             row=alike[0].row,
             key=alike[0].key,
-            message=found_line(
+            message=describe_found(
                 type_, len(alike), rows, action, sum(item.is_retyped for item in alike)
             ),
             hint=mend_of(type_) if action == "report" else "",

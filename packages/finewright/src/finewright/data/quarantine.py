@@ -49,7 +49,7 @@ def quarantine_ahead(passed: Passed, data: DataSpec) -> Iterator[Problem]:
         yield _of(aside, passed.poison, ", with --column as in the spec," * has_columns)
     if spec.base_model:
         waiting = [f for f in passed.poison.findings if f.level == "low" and f.kind in _TO_WEIGH]
-        words = _words(waiting)
+        words = _join_payloads(waiting)
         what = f"{passed.poison.num_to_weigh} more suspicions{words}"
         what += f" wait for the base model {spec.base_model}"
         when = "which weighs them when the run reads its rows" + (
@@ -82,10 +82,10 @@ def _of(aside: Sequence[Dropped], found: PoisonReport, columns: str) -> Problem:
 def _because(count: int, reason: str, finding: PoisonFinding | None) -> str:
     said = reason if reason.startswith(f"{count} ") else f"{count} because {reason}"
     recurs = finding is not None and finding.kind in _TO_WEIGH
-    return f"{said}{_words([finding])}" if finding and recurs else said
+    return f"{said}{_join_payloads([finding])}" if finding and recurs else said
 
 
-def _words(findings: Sequence[PoisonFinding]) -> str:
+def _join_payloads(findings: Sequence[PoisonFinding]) -> str:
     """What recurs in the rows of the findings, each text once."""
     quotes = dict.fromkeys(finding.payload for finding in findings if finding.payload)
     shown = ", ".join(json.dumps(quote, ensure_ascii=False) for quote in [*quotes][:_MOST_REASONS])

@@ -36,7 +36,7 @@ class QuestionLeaks(NamedTuple):
     num_usual: int
 
 
-def leaked_questions(
+def find_leaked_questions(
     train: Sequence[Row], held_out: Sequence[Row], near: Set[int], similarity: float
 ) -> QuestionLeaks:
     """Of the held-out rows that are not `near` a training row already, those that ask nearly what it asks.
@@ -56,7 +56,8 @@ def leaked_questions(
 
 
 def _are_more(found: tuple[int, int], usual: tuple[int, int]) -> bool:
-    """Is the first share (hits, of so many) above the second by four deviations (two-proportion z-test)?"""
+    """Whether the first share (hits, of so many) is above the second by four deviations (two-proportion
+    z-test)."""
     (hits, num), (other, num_other) = found, usual
     pooled = (hits + other) / (num + num_other)
     deviation = sqrt(pooled * (1 - pooled) * (1 / num + 1 / num_other))
@@ -108,7 +109,7 @@ class OwnQuestions:
         return parts._replace(prompt=questions)
 
     def _is_usual(self, clause: str) -> bool:
-        """Is it a usual clause, or one of five words and more nearly so?"""
+        """Whether it is a usual clause, or one of five words and more nearly so."""
         if clause not in self._known and self._words:
             words = _words_of(clause)
             self._known[clause] = len(words) >= _LONG and any(

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, get_args
 
 from finewright.data import broken_text
 from finewright.data import odd_turns as turns
-from finewright.guard.controls import family_of, spelled
-from finewright.guard.hidden import hidden
-from finewright.rows.containers.found import said
+from finewright.guard.controls import family_of, find_spelled_controls
+from finewright.guard.hidden import find_hidden
+from finewright.plugins import install_command
+from finewright.rows.containers.found import file_problem
 from finewright.rows.texts import leaves, passages
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row, RowText
@@ -42,13 +43,13 @@ Check = Callable[[Row, Sequence[RowText]], Iterable[Noted]]
 def control_tokens(row: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
     """Control tokens of chat templates; those that HTML has as well are of another kind."""
     of_tools = [RowText(key, "tool", text) for key, text in leaves("tools", row.tools)]
-    for found in spelled([*texts, *of_tools]):
+    for found in find_spelled_controls([*texts, *of_tools]):
         yield Noted(_CONTROLS[found.ordinary], found.key, found.token)
 
 
-def hidden_text(_: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
+def note_hidden_text(_: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
     """Text that a reader does not see."""
-    return (Noted(*found) for found in hidden(texts))
+    return (Noted(*found) for found in find_hidden(texts))
 
 
 def odd_turns(row: Row, _: Sequence[RowText]) -> Iterator[Noted]:
@@ -56,9 +57,9 @@ def odd_turns(row: Row, _: Sequence[RowText]) -> Iterator[Noted]:
     return (Noted(*found) for found in turns.odd_turns(row))
 
 
-def broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
+def note_broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[Noted]:
     """Texts that were decoded wrongly, that are no value, or that end like a template's."""
-    return (Noted(*found) for found in broken_text.broken_texts(row, texts))
+    return (Noted(*found) for found in broken_text.find_broken_texts(row, texts))
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class RowWarnings:
     """The rows so far; memory grows with the files and the control tokens, and by a number with each
     row that has something to be said of."""
 
-    checks: Sequence[Check] = (control_tokens, hidden_text, odd_turns, broken_texts)
+    checks: Sequence[Check] = (control_tokens, note_hidden_text, odd_turns, note_broken_texts)
     seen: dict[tuple[str, str], FirstRow] = field(default_factory=dict)
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -97,9 +98,9 @@ class RowWarnings:
 
     def problems(self) -> list[Problem]:
         """Of each file and kind one, at the first row: control tokens, hidden text, odd turns."""
-        return [problem for problem, _ in self.named()]
+        return [problem for problem, _ in self.problems_with_rows()]
 
-    def named(self) -> list[tuple[Problem, list[int]]]:
+    def problems_with_rows(self) -> list[tuple[Problem, list[int]]]:
         """Each of the problems with every row that it is about."""
         kinds = (_CONTROLS, None, (*_ODD, *_BROKEN))
         finders = (_of_tokens, _of_hidden_text, _of_odd_turn)
@@ -192,7 +193,7 @@ def _of_odd_turn(seen: FirstRow) -> Problem:
     rows = "1 row" if seen.num_rows == 1 else f"{seen.num_rows} rows"
     one = seen.num_rows == 1
     if kind in _BROKEN:
-        message, hint = broken_text.broken_said(kind, says, one=one)
+        message, hint = broken_text.describe_broken_text(kind, says, one=one)
     else:
         message, hint = _odd_turns_said(says, one=one)[kind]
     return Problem(
@@ -263,7 +264,7 @@ def _calls_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
         ),
         "unchecked": (
             f"call{'s' * one} tools, and nobody looked whether their arguments fit the tools' schemas",
-            'pip install "finewright[data]"',
+            install_command("[data]"),
         ),
         "beside": (
             f"ha{'s' if one else 've'} text beside a call, this one first",
@@ -305,7 +306,7 @@ class ExactRepeats:
         many = f"{self.num_repeats} rows repeat" if self.num_repeats > 1 else "1 row repeats"
         what = f"{many} an earlier row exactly, this one {source}"
         hint = "repeats are kept, and weigh more; remove them unless you mean it"
-        return [said(row.file, what, hint, row.row, "warning")]
+        return [file_problem(row.file, what, hint, row.row, "warning")]
 
     def originals(self, file: str) -> Iterator[str]:
         """Of each repeat in a file the earlier row, as FILE:ROW."""

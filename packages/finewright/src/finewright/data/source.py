@@ -63,7 +63,7 @@ class SourceRows(RecordedRows):
     spec: SourceSpec = field(kw_only=True)
     path: Path = field(kw_only=True)
 
-    def described(self) -> Source:
+    def describe(self) -> Source:
         """The source as a report tells it."""
         return Source(
             path=self.spec.path,

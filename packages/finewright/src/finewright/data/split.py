@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from finewright.guard.duplicates.groups import joined
+from finewright.guard.duplicates.layout import join_pairs
 from finewright.rows.identity import is_known_by_prompt, prompt_key
 from finewright.schema.common import Problem
 from finewright.schema.rows import Row
@@ -48,7 +48,7 @@ def split(
     keys = [prompt_key(row) if is_known_by_prompt(row) else row.id for row in searched]
     pairs = list(near)
     if groups is not None or pairs:
-        keys = _joined(keys, groups, pairs)
+        keys = _join_ties(keys, groups, pairs)
     places = {key: _place(key, seed) for key in keys}
     held_out = {key for key, place in places.items() if place < eval_fraction}
     if places and len(held_out) == len(places):
@@ -63,7 +63,7 @@ def groups_by(rows: Sequence[Row], column: str) -> Groups:
     """The group of each row: the value of its column, which may be a key in one, such as `meta.customer`.
 
     Rows without a value are an error: nobody can say on which side they may be."""
-    values = [_value(row.searched, column) for row in rows]
+    values = [_find_value(row.searched, column) for row in rows]
     missing = [row for row, value in zip(rows, values, strict=True) if value is None]
     names = tuple(
         json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -72,7 +72,7 @@ def groups_by(rows: Sequence[Row], column: str) -> Groups:
     return Groups(names, (_missing(rows, missing, column),) if missing else ())
 
 
-def _joined(
+def _join_ties(
     keys: Sequence[str], groups: Sequence[str] | None, near: Sequence[tuple[int, int]]
 ) -> list[str]:
     """For each row the group, or else the key, of the first row that it is tied to."""
@@ -81,10 +81,10 @@ def _joined(
     for marks in (keys, names):
         first: dict[str, int] = {}
         ties += [(first.setdefault(mark, i), i) for i, mark in enumerate(marks)]
-    return [names[root] for root in joined(len(keys), ties)]
+    return [names[root] for root in join_pairs(len(keys), ties)]
 
 
-def _value(row: Row, column: str) -> object:
+def _find_value(row: Row, column: str) -> object:
     """The value at a column or, where no column is called so, at a path of keys; None if there is none."""
     if column in row.columns:
         return row.columns[column]

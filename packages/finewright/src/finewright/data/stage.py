@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from finewright.data.canaries import FILE, summarise
 from finewright.data.door import PoisonSearch
 from finewright.data.gather import Gathered, gather
 from finewright.data.measured import MeasuredRows, row_sets
@@ -16,12 +17,13 @@ from finewright.guard.quality.languages import detector
 from finewright.rows.notes import Dropped
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport, PersonalSummary
+from finewright.schema.data_check import QualityReport
 from finewright.schema.privacy import PrivacyReport, SecretType
 from finewright.schema.provenance import LedgerEntry, LedgerSummary
-from finewright.schema.quality import QualityReport
 from finewright.schema.rows import Row, write_rows
 from finewright.store.atomic import write_json, write_text
 from finewright.store.manifest import describe
+from finewright.store.parents import walk_parents
 from finewright.store.rundir import RunDir
 from finewright.store.stage import StageContext, StageResult, refuse
 
@@ -36,11 +38,11 @@ def run(context: StageContext) -> StageResult:
     """Read, check and split; refuse when a row is wrong, naming every one of them."""
     spec = context.spec
     gathered = gather(spec.data, context.resolve, search=_search(context))
-    sets = row_sets(spec, gathered, context.resolve)
+    sets = row_sets(spec, gathered, context.resolve, walk_parents(context.run))
     problems = (*gathered.problems, *(problem for item in sets for problem in item.problems))
     refuse(problems)
     folder = context.run.stage_dir("data")
-    train, *others = _written_rows(context.run, folder, gathered, sets)
+    train, *others = _write_rows(context.run, folder, gathered, sets)
     held_out = others.pop(0) if gathered.eval else None
     records = list(_records(context.run, folder, gathered))
     entries = gathered.entries()
@@ -61,6 +63,9 @@ def run(context: StageContext) -> StageResult:
         draws=tuple(item.draw for item in sets if item.draw),
         personal_data=_summary(gathered.passed.privacy),
         poison=gathered.passed.poison,
+        canaries=summarise(gathered.canaries) if gathered.canaries else None,
+        mixture=gathered.shares,
+        ancestors=tuple(item.ancestor for item in sets if item.ancestor),
     )
     of_ledger = describe(context.run, folder / LEDGER, "ledger")
     found = (train, *([held_out] if held_out else []), *others, of_ledger, *card, *records)
@@ -88,7 +93,7 @@ def _search(context: StageContext) -> PoisonSearch | None:
     return search
 
 
-def _written_rows(
+def _write_rows(
     run: RunDir, folder: Path, gathered: Gathered, sets: Sequence[MeasuredRows]
 ) -> Iterator[Artifact]:
     yield _write(run, folder / "train.jsonl", gathered.train)
@@ -103,14 +108,21 @@ def _written_rows(
 
 
 def _records(run: RunDir, folder: Path, gathered: Gathered) -> Iterator[Artifact]:
-    """Which rows were refused and why, and where personal data and secrets were found."""
+    """Which rows were refused and why, which canaries there are, and where personal data were found."""
     if gathered.passed.dropped:
         path = folder / "rejected.jsonl"
         lines = (
-            json.dumps(_rejected(item), ensure_ascii=False) for item in gathered.passed.dropped
+            json.dumps(_record_of_dropped(item), ensure_ascii=False)
+            for item in gathered.passed.dropped
         )
         write_text(path, "".join(f"{line}\n" for line in lines))
         yield describe(run, path, "rejected")
+    path = folder / FILE
+    path.unlink(missing_ok=True)  # of a spec that asked for others
+    if gathered.canaries:
+        made = [each.model_dump(mode="json") for each in gathered.canaries]
+        write_json(path, {"canaries": made})
+        yield describe(run, path, "report")
     if gathered.passed.privacy:
         path = folder / "personal_data.json"
         write_json(path, gathered.passed.privacy.model_dump(mode="json"))
@@ -118,7 +130,7 @@ def _records(run: RunDir, folder: Path, gathered: Gathered) -> Iterator[Artifact
         yield describe(run, path, "report")
 
 
-def _rejected(item: Dropped) -> dict[str, object]:
+def _record_of_dropped(item: Dropped) -> dict[str, object]:
     where = {"file": item.row.file, "row": item.row.row, "id": item.row.id}
     line = {**where, "reason": item.reason, "why": item.why}
     return line if item.reason in _UNSPOKEN else {**line, "says": item.row.to_json()}
@@ -140,10 +152,17 @@ def _card(
         personal_data=personal.personal_data if personal else None,
         secrets=personal.secrets if personal else None,
         duplicates={str(kind): n for kind, n in found.items()} if found is not None else None,
+        limits=_canary_limits(gathered),
     )
     card = data_card(CardSubject(context.spec.name), measured, entries, ledger)
     for path in write_card(context.run.stage_dir("data"), card):
         yield describe(context.run, path, "card")
+
+
+def _canary_limits(gathered: Gathered) -> tuple[str, ...]:
+    if not gathered.canaries:
+        return ()
+    return (summarise(gathered.canaries).line(len(gathered.train)),)
 
 
 def _quality(rows: Sequence[Row]) -> QualityReport:

@@ -45,7 +45,7 @@ class _Word(NamedTuple):
 
     @property
     def may_be_value(self) -> bool:
-        """Has it a digit or a capital letter?"""
+        """Whether it has a digit or a capital letter."""
         return bool(_DIGIT.search(self.text)) or any(map(str.isupper, self.text))
 
 
@@ -74,24 +74,24 @@ def template_of(row: Row) -> Template | None:
     if expected is None or not at:
         return None
     before = [turn for turn in expected.messages[:at] if turn["role"] != "system"]
-    question_words = [word for turn in before for word in _said(turn)]
-    answered = _said(expected.messages[at])
+    question_words = [word for turn in before for word in _words_of_turn(turn)]
+    answered = _words_of_turn(expected.messages[at])
     if not question_words:
         return None
     in_question, in_answer = ({word.text for word in words} for words in (question_words, answered))
-    kept = _collapsed(
+    kept = _collapse_values(
         _VALUE if word.may_be_value and word.text in in_question else word.text.casefold()
         for word in answered
     )
     has_names = sum(word != _VALUE for word in kept) >= _FEWEST_WORDS
-    question = _collapsed(
+    question = _collapse_values(
         _VALUE if _is_value(word, in_answer, has_names=has_names) else word.text.casefold()
         for word in question_words
     )
     return Template(question, kept, tuple(name_of_tool(tool) for tool in row.tools or ()))
 
 
-def _said(turn: Message) -> list[_Word]:
+def _words_of_turn(turn: Message) -> list[_Word]:
     """The words of a turn: what it says, and its calls with their keys and values."""
     texts = [content_of(turn)]
     for call in calls_of(turn):
@@ -101,15 +101,15 @@ def _said(turn: Message) -> list[_Word]:
             arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
         )
         texts += [str(function.get("name")), written]
-    return [word for text in texts for line in _LINE.split(text) for word in _words(line)]
+    return [word for text in texts for line in _LINE.split(text) for word in _split_line(line)]
 
 
-def _words(line: str) -> list[_Word]:
-    texts = [text for text in map(_plain, _TOKEN.findall(line)) if text]
+def _split_line(line: str) -> list[_Word]:
+    texts = [text for text in map(_strip_signs, _TOKEN.findall(line)) if text]
     return [_Word(text, i == 0) for i, text in enumerate(texts)]
 
 
-def _plain(token: str) -> str:
+def _strip_signs(token: str) -> str:
     """Without signs around it; a number has no trailing zeros, so that 7.0 is 7."""
     if token in _COMPARISONS:
         return token
@@ -117,7 +117,7 @@ def _plain(token: str) -> str:
     return text.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(text) else text
 
 
-def _collapsed(words: Iterable[str]) -> tuple[str, ...]:
+def _collapse_values(words: Iterable[str]) -> tuple[str, ...]:
     """Values in a row are one, as an amount and its token are."""
     kept: list[str] = []
     for word in words:

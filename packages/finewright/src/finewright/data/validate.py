@@ -44,8 +44,8 @@ def validate(
     warning. A format that is not known is one problem, and then no row is usable."""
     family = family_named(format)
     if family is None:
-        return _validated([unknown_format(format)], num_invalid=sum(1 for _ in rows))
-    return _validated(fates_in(rows, ReadOptions(expected_type, family, columns or {})))
+        return _validate_items([unknown_format(format)], num_invalid=sum(1 for _ in rows))
+    return _validate_items(fates_in(rows, ReadOptions(expected_type, family, columns or {})))
 
 
 def read_validated(
@@ -62,17 +62,17 @@ def read_validated(
     DataError for an encoding that is not known, and where there is no such path."""
     family = family_named(format)
     if family is None:
-        return _validated([unknown_format(format)])
+        return _validate_items([unknown_format(format)])
 
     def judge(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
         return fate_of(found if isinstance(found, Unread) else change(found), options)
 
     check_encoding(encoding)
     options = ReadOptions("auto", family, columns or {}, encoding=encoding)
-    return _validated(fates(path, options, judge))
+    return _validate_items(fates(path, options, judge))
 
 
-def _validated(items: Iterable[RowFate | Problem], num_invalid: int = 0) -> Validated:
+def _validate_items(items: Iterable[RowFate | Problem], num_invalid: int = 0) -> Validated:
     found, repeats = UsableRows(), ExactRepeats()
     tally = found.tally
     tally.dropped.update({"invalid": num_invalid} if num_invalid else {})

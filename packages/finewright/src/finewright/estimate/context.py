@@ -24,7 +24,7 @@ def context_of(config: Mapping[str, Any]) -> int | None:  # Any: a config.json a
     if not _is_number(positions) or positions < 1:
         return None
     rope = text.get("rope_scaling") or text.get("rope_parameters")
-    stretched = _stretched(rope, positions, text) if isinstance(rope, Mapping) else 0
+    stretched = _stretch(rope, positions, text) if isinstance(rope, Mapping) else 0
     return max(int(positions), stretched)
 
 
@@ -50,7 +50,7 @@ def beyond(max_length: int, context: int) -> Problem:
     )
 
 
-def _stretched(
+def _stretch(
     rope: Mapping[str, Any], positions: float, text: Mapping[str, Any]
 ) -> int:  # Any: as above
     factor, original = rope.get("factor"), rope.get("original_max_position_embeddings")

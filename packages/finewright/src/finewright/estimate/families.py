@@ -1,15 +1,49 @@
 """From a config.json to a `ModelShape`: one reader for the families that are made alike, by their own keys.
 
 Where a config is silent, transformers' default of the family holds; those that real configs leave out are
-written here (Gemma 3's text part is the usual one)."""
+written here (Gemma 3's text part is the usual one).
 
-from collections.abc import Mapping
+Linear layers that no adapter may stand on, because somebody would compute without it."""
+
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from finewright.errors import ModelError
 from finewright.estimate.context import context_of
 from finewright.estimate.shape import Experts, LayerKind, Linear, ModelShape
+
+LEAVE_OUT = "leave it out of train.adapter.target_modules"
+
+
+_UNCALLED = "transformers computes with the layer's weight and does not call it, so PEFT passes an adapter by"
+
+
+_REFUSED = (
+    "PEFT 0.21 refuses an adapter here, as a fused kernel may compute with the layer's weight"
+)
+
+
+_NUMBERED = "these are low-rank layers already, named by numbers that PEFT takes for decoder layers"
+
+
+# model_type -> name in a layer's path -> why. Read in transformers 5.23's modelling code and in PEFT's
+# `_check_lora_target_modules_mamba`.
+UNADAPTED: Mapping[str, Mapping[str, str]] = {
+    "jamba": {"dt_proj": _UNCALLED},
+    "falcon_h1": {"out_proj": _REFUSED},
+    "nemotron_h": {"out_proj": _REFUSED},
+    "zamba2": dict.fromkeys(
+        (
+            "linear_q_adapter_list",
+            "linear_k_adapter_list",
+            "linear_v_adapter_list",
+            "gate_up_proj_adapter_list",
+        ),
+        _NUMBERED,
+    ),
+}
+
 
 Config = Mapping[str, Any]  # Any: a config.json as it was read
 
@@ -200,10 +234,10 @@ def _mlp(read: _Reader, family: str) -> tuple[Linear, ...]:
     hidden, width = read.number("hidden_size"), read.number("intermediate_size")
     if family == "phi3":
         return (Linear("gate_up_proj", hidden, 2 * width), Linear("down_proj", width, hidden))
-    return _gated(hidden, width, bias=bool(read.get("mlp_bias", False)))
+    return _make_gate(hidden, width, bias=bool(read.get("mlp_bias", False)))
 
 
-def _gated(hidden: int, width: int, *, bias: bool = False) -> tuple[Linear, ...]:
+def _make_gate(hidden: int, width: int, *, bias: bool = False) -> tuple[Linear, ...]:
     return (
         Linear("gate_proj", hidden, width, bias),
         Linear("up_proj", hidden, width, bias),
@@ -233,11 +267,24 @@ def _experts(read: _Reader, family: str) -> tuple[tuple[Linear, ...], Experts]:
         return (), Experts(read.number("num_local_experts"), used, hidden, width, biased)
     width = read.number("moe_intermediate_size")
     if family in _LATENT:
-        shared = _gated(hidden, width * read.number("n_shared_experts"), bias=False)
+        shared = _make_gate(hidden, width * read.number("n_shared_experts"), bias=False)
         return shared, Experts(read.number("n_routed_experts"), used, hidden, width)
     count = read.number("num_experts", read.get("num_local_experts"))
     if family == "qwen3_moe":
         return (), Experts(count, used, hidden, width)
     gate = Linear("shared_expert_gate", hidden, 1)
-    shared = _gated(hidden, read.number("shared_expert_intermediate_size"))
+    shared = _make_gate(hidden, read.number("shared_expert_intermediate_size"))
     return (*shared, gate), Experts(count, used, hidden, width)
+
+
+def why_no_adapter(model_type: str, path: str) -> str:
+    """Why the layer at this path, or of this name, takes no adapter; empty where it does."""
+    reasons = UNADAPTED.get(model_type, {})
+    return next((reasons[name] for name in path.split(".") if name in reasons), "")
+
+
+def reasons_by_layers(model_type: str) -> Iterator[tuple[str, str]]:
+    """(why, names) of all such layers of a family."""
+    reasons = UNADAPTED.get(model_type, {})
+    for reason in dict.fromkeys(reasons.values()):
+        yield reason, ", ".join(name for name in reasons if reasons[name] == reason)

@@ -54,7 +54,7 @@ def _too_wide(rank: int, on: Sequence[tuple[int, Linear]]) -> Iterator[Problem]:
             level="error",
             key="train.adapter.r",
             message=f"r is {rank}, and no targeted layer can have a rank above {_most(widest)}"
-            f" ({_sized(widest)}); the adapter would hold {size / _GIB:,.1f} GiB",
+            f" ({_describe_linear(widest)}); the adapter would hold {size / _GIB:,.1f} GiB",
             hint=f"16 is usual; set r to at most {_most(widest)}",
         )
         return
@@ -62,8 +62,8 @@ def _too_wide(rank: int, on: Sequence[tuple[int, Linear]]) -> Iterator[Problem]:
         level="warning",
         key="train.adapter.r",
         message=f"r is {rank}, more than the rank that {sum(count for count, _ in small)} of the"
-        f" {sum(count for count, _ in on)} targeted layers can have (least: {_sized(least)}): there the"
-        " adapter holds more numbers than the weight's own directions",
+        f" {sum(count for count, _ in on)} targeted layers can have (least: {_describe_linear(least)}):"
+        " there the adapter holds more numbers than the weight's own directions",
         hint=f"set r to at most {_most(least)}, or leave such layers out of target_modules",
     )
 
@@ -72,5 +72,5 @@ def _most(linear: Linear) -> int:
     return min(linear.inputs, linear.outputs)
 
 
-def _sized(linear: Linear) -> str:
+def _describe_linear(linear: Linear) -> str:
     return f"{linear.name} {linear.outputs} x {linear.inputs}"

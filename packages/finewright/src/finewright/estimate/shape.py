@@ -109,7 +109,7 @@ class LayerKind:
         unused = self.experts.parameters - self.experts.active if self.experts else 0
         return self.parameters - unused
 
-    def targeted(self, targets: str | Sequence[str]) -> list[Linear]:
+    def targets_in_layer(self, targets: str | Sequence[str]) -> list[Linear]:
         """The linears that an adapter stands on: all, or those whose name is among `targets`."""
         if targets == "all-linear":
             return list(self.linears)
@@ -173,7 +173,7 @@ class ModelShape:
 
     @property
     def is_mixture(self) -> bool:
-        """Has it experts?"""
+        """Whether it has experts."""
         return any(kind.experts for kind in self.layers)
 
     @property
@@ -191,17 +191,21 @@ class ModelShape:
         """Numbers that a token's queries meet for each earlier token, keys and values, in all layers."""
         return self.num_layers * self.heads * (self.key_width + self.value_width)
 
-    def targeted(self, targets: str | Sequence[str]) -> list[tuple[int, Linear]]:
+    def find_targets(self, targets: str | Sequence[str]) -> list[tuple[int, Linear]]:
         """(how many, which linear) that an adapter stands on, in all layers."""
-        return [(kind.count, linear) for kind in self.layers for linear in kind.targeted(targets)]
+        return [
+            (kind.count, linear)
+            for kind in self.layers
+            for linear in kind.targets_in_layer(targets)
+        ]
 
     def on_adapters(self, adapter: AdapterSpec) -> list[tuple[int, Linear]]:
         """The linears that this adapter stands on; none for virtual tokens and full fine-tuning."""
         match adapter:
             case LoraSpec():
-                return self.targeted(adapter.target_modules)
+                return self.find_targets(adapter.target_modules)
             case IA3Spec():
-                return self.targeted(self._rescaled(adapter))
+                return self.find_targets(self._find_rescaled(adapter))
             case PrefixSpec() | PromptSpec() | FullSpec():
                 return []
 
@@ -226,7 +230,7 @@ class ModelShape:
             case FullSpec():
                 return self.parameters
 
-    def _rescaled(self, adapter: IA3Spec) -> tuple[str, ...]:
+    def _find_rescaled(self, adapter: IA3Spec) -> tuple[str, ...]:
         if adapter.target_modules is not None:
             return adapter.target_modules
         names = {linear.name for kind in self.layers for linear in kind.linears}

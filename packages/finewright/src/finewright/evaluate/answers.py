@@ -10,8 +10,8 @@ from torch import Tensor
 
 from finewright.errors import DataError
 from finewright.estimate.context import context_of
-from finewright.evaluate.expected import expected_of, refuse_filled
-from finewright.judge.answer import Answer, compared_text
+from finewright.evaluate.expected import read_expected, refuse_filled
+from finewright.judge.answer import Answer, text_to_compare
 from finewright.judge.calls import Due, due_of
 from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import PackedBatch, pack, sums_of
@@ -21,7 +21,7 @@ from finewright.lm.example import EncodedRow
 from finewright.lm.generate import Generation, Sampling, each_answer
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
-from finewright.lm.thoughts import Thoughts, thought_bound
+from finewright.lm.thoughts import Thoughts, make_thought_bound
 from finewright.schema.rows import Row
 
 
@@ -38,7 +38,7 @@ class HeldOutQuestion:
     @property
     def expected(self) -> str:
         """What is expected as text: the content or, where calls are, these."""
-        return compared_text(self.due.answer, self.due.answer)
+        return text_to_compare(self.due.answer, self.due.answer)
 
 
 class Response(NamedTuple):
@@ -58,7 +58,7 @@ def question_of(chat: Chat, row: Row) -> HeldOutQuestion:
     """Ask all that comes before the answer. Raises DataError when that is nothing, and where the row expects
     calls that cannot be read or written: of the row, or of the model's answers."""
     try:
-        expected = expected_of(chat, row)
+        expected = read_expected(chat, row)
         last = row.answer_at
         assert last  # a row that expects something
         prompt = chat.whole_prompt(row.messages[:last], row.tools)
@@ -85,7 +85,7 @@ def answer_all(
     An answer ends where the model's context does. Raises DataError for a question that fills it, and where
     thoughts are to be bounded and the template knows none."""
     limits = _limits(lm, questions, max_new_tokens)
-    bound = thought_bound(chat, max_thought_tokens) if max_thought_tokens is not None else None
+    bound = make_thought_bound(chat, max_thought_tokens) if max_thought_tokens is not None else None
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
     prompts = [questions[i].prompt_ids for i in order]
     thoughts = Thoughts.after(bound, prompts) if bound else None
@@ -185,7 +185,7 @@ def _pair(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
 
 
 @torch.no_grad()
-def expected_nll(lm: LM, chat: Chat, row: Row) -> tuple[float, int]:
+def nll_of_expected(lm: LM, chat: Chat, row: Row) -> tuple[float, int]:
     """Summed negative log-likelihood of the last assistant turn's tokens, and how many they are."""
     last = row.answer_at
     assert last is not None  # whoever asks for the loss has asked the question

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from finewright.judge.answer import answer_of as read_message
-from finewright.judge.answer import compared_text
-from finewright.judge.passages import messages_with
+from finewright.judge.answer import text_to_compare
+from finewright.judge.quotes import messages_with
 from finewright.schema.passages import Passage
 from finewright.schema.rows import Message, Row
 
@@ -26,22 +26,22 @@ def with_examples(row: Row, examples: Sequence[Row]) -> Row:
 
 def with_passages(row: Row, passages: Sequence[Passage]) -> Row:
     """The row with passages before its question, as `rag.prompt` puts them; what is expected stays."""
-    prompt, expected = _parted(row)
+    prompt, expected = _split_at_answer(row)
     return replace(row, messages=(*messages_with(passages, prompt), *expected))
 
 
 def question_of(row: Row) -> str:
     """What the row asks and is searched for: the text of the user's last turn before the answer."""
-    prompt, _ = _parted(row)
+    prompt, _ = _split_at_answer(row)
     said = [str(m["content"] or "") for m in prompt if m["role"] == "user"]
     return said[-1] if said else ""
 
 
 def answer_of(row: Row) -> str:
     """What the row expects as text: the content of its answer, or the calls."""
-    _, expected = _parted(row)
+    _, expected = _split_at_answer(row)
     due = read_message(expected[0])
-    return compared_text(due, due)
+    return text_to_compare(due, due)
 
 
 def gold_of(row: Row) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def without_quotes(answer: str) -> str:
     return _QUOTE_LINE.sub("", answer).strip() or answer
 
 
-def drawn(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
+def order_by_chance(rows: Sequence[Row], seed: int, purpose: str) -> list[Row]:
     """The rows in an order of chance, the same for a seed and a purpose, whatever other rows there are and
     wherever their file lies."""
 
@@ -72,7 +72,7 @@ def _place(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parted(row: Row) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+def _split_at_answer(row: Row) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     """What comes before the answer, and that turn with what follows."""
     last = row.answer_at or 0
     return row.messages[:last], row.messages[last:]

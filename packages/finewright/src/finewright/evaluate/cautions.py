@@ -1,11 +1,11 @@
 """What a score does not show: that a language model was needed, or that anything but recall was measured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from finewright.evaluate.score import PREFERENCE
 from finewright.report.cells import p_words, points
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import LINEAR, Difference, Sample, Score, ScoredRows
+from finewright.schema.evaluate import BASE, LINEAR, Difference, Sample, Score, ScoredRows
 
 _MOST_REPEATED = 0.5
 _FEWEST_NEW = 30
@@ -41,6 +41,19 @@ def perplexity_problems(scores: Sequence[Score]) -> Iterator[Problem]:
                 level="warning",
                 message=f"{data}: intervals and differences of perplexity on {n} rows are too narrow",
                 hint=f"measure on {_FEWEST_FOR_PERPLEXITY} rows or more",
+            )
+
+
+def forgetting_problems(found: Sequence[Difference], data: Set[str]) -> Iterator[Problem]:
+    """A warning for each metric of an ancestor's rows, the sets in `data`, by which a tuned model is shown to
+    be worse than what it started from."""
+    for each in found:
+        is_worse = each.low > 0 if each.metric == "perplexity" else each.high < 0
+        if each.data in data and each.against.endswith(BASE) and is_worse:
+            yield Problem(
+                level="warning",
+                message=f"{each.system} forgets: {each.metric} on {each.data}: {points(each)}",
+                hint="let old rows train again (data.sources[].share), or fewer steps or a lower rate",
             )
 
 

@@ -13,14 +13,14 @@ from finewright.lm.answers.reader import reader_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_row
 from finewright.lm.marks import THOUGHT_KEYS
-from finewright.lm.thoughts import thought_bound
+from finewright.lm.thoughts import make_thought_bound
 from finewright.schema.common import Problem, without
 from finewright.schema.rows import Row
 
 _HINT = "measure it with a base model whose calls can be read, or leave such rows out"
 
 
-def expected_of(chat: Chat, row: Row) -> Answer:
+def read_expected(chat: Chat, row: Row) -> Answer:
     """The answer that the row expects. Raises DataError where there is none, and where its calls cannot be
     written or read."""
     last = row.answer_at
@@ -39,11 +39,11 @@ def expected_of(chat: Chat, row: Row) -> Answer:
     return expected
 
 
-def unbounded(chat: Chat, max_thought_tokens: int | None) -> tuple[Problem, ...]:
+def check_thought_bound(chat: Chat, max_thought_tokens: int | None) -> tuple[Problem, ...]:
     """An error where thoughts are to be bounded and the chat template has none that can be."""
     try:
         if max_thought_tokens is not None:
-            thought_bound(chat, max_thought_tokens)
+            make_thought_bound(chat, max_thought_tokens)
     except DataError as error:
         key = "evaluate.max_thought_tokens"
         return (Problem(level="error", key=key, message=str(error), hint=error.hint),)
@@ -66,7 +66,7 @@ def unaskable(chat: Chat, rows: Sequence[Row], reads: int | None = None) -> tupl
     found: dict[str, list[tuple[Row, DataError]]] = {}
     for row in rows:
         try:
-            expected_of(chat, row)
+            read_expected(chat, row)
             if reads is not None:
                 _refuse_filled(chat, row, reads)
         except DataError as error:

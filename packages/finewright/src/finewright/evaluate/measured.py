@@ -32,10 +32,12 @@ def settings_of(spec: EvaluateSpec) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """A named set of held-out rows."""
+    """A named set of held-out rows; `metrics` are its own, in place of the settings', where it is of a run
+    that this one builds on."""
 
     name: str
     rows: Sequence[Row]
+    metrics: tuple[str, ...] = ()
 
 
 class Measured(NamedTuple):

@@ -53,7 +53,7 @@ def answer_pace(  # noqa: PLR0913 - what is asked of whom, by name
     questions = [question_of(chat, row) for row in rows[:: max(1, len(rows) // batch_size)]]
     questions = questions[:batch_size]
 
-    def timed(some: Sequence[HeldOutQuestion], most: int) -> _Timed:
+    def time_answers(some: Sequence[HeldOutQuestion], most: int) -> _Timed:
         began = clock()
         prompts = [question.prompt_ids for question in some]
         sampling = Sampling(max_new_tokens=most)
@@ -61,21 +61,21 @@ def answer_pace(  # noqa: PLR0913 - what is asked of whom, by name
         longest = max(len(each.ids) + each.stopped for each in found)
         return _Timed(clock() - began, longest, all(each.stopped for each in found))
 
-    timed(questions[:1], 2)  # warms up
+    time_answers(questions[:1], 2)  # warms up
     # The faster of two: on a busy machine one may wait for others, and each second would count by the row.
-    alone = min(timed(questions[:1], 1) for _ in range(2))
+    alone = min(time_answers(questions[:1], 1) for _ in range(2))
     # Rows together take less than one by one; where even that would be long, fewer of them tell.
     most = int(_MOST_WAITING * seconds / max(alone.seconds, 1e-9))
     batch = questions[: max(1, most)]
-    first = timed(batch, 1)
-    last = timed(batch, min(max_new_tokens, _GROWS))
+    first = time_answers(batch, 1)
+    last = time_answers(batch, min(max_new_tokens, _GROWS))
     if last.seconds > seconds:
-        last = min(last, timed(batch, min(max_new_tokens, _GROWS)))
+        last = min(last, time_answers(batch, min(max_new_tokens, _GROWS)))
     spent = first.seconds + last.seconds
     while not last.has_ended and last.longest < max_new_tokens:
         if spent + _GROWS * last.seconds > seconds:
             break
-        last = timed(batch, min(max_new_tokens, _GROWS * last.longest))
+        last = time_answers(batch, min(max_new_tokens, _GROWS * last.longest))
         spent += last.seconds
     token = max(last.seconds - first.seconds, 0.0) / max(last.longest - 1, 1)
     expected = max(len(chat.tokenizer(question.expected)["input_ids"]) for question in batch)

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from finewright.errors import FinewrightError
 from finewright.evaluate.measured import Measured, differences
-from finewright.evaluate.samples import answered_of, parse_samples
+from finewright.evaluate.samples import parse_samples, row_of_sample
 from finewright.evaluate.score import ScoredSet, ScoreOptions, is_known, options_of, score_answers
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import Difference, EvaluateReport, EvaluateSpec, Sample, Score
@@ -69,12 +69,12 @@ def recount(report: EvaluateReport, samples: Sequence[Sample], options: ScoreOpt
         if score.metric in countable:
             wanted[score.system, score.data].append(score.metric)
     counted = {
-        key: score_answers(*key, names, [answered_of(s) for s in sets[key]], options)
+        key: score_answers(*key, names, [row_of_sample(s) for s in sets[key]], options)
         for key, names in wanted.items()
     }
     said = [each for each in report.differences if each.metric in countable]
     problems = [
-        *map(_uncounted, (name for name in metrics if name not in countable)),
+        *map(_report_unchecked, (name for name in metrics if name not in countable)),
         *_left_out(samples, report),
         *_row_problems(sets, counted),
         *_score_problems(report.scores, counted),
@@ -162,7 +162,7 @@ def _figures(of: Score | Difference) -> str:
     return f"{of.value:.4f} ({of.low:.4f} to {of.high:.4f}, n {of.n}{drawn})"
 
 
-def _uncounted(metric: str) -> Problem:
+def _report_unchecked(metric: str) -> Problem:
     why = "samples keep no losses" if metric in _UNCOUNTED else "its package is not installed here"
     message = f"cannot be checked: {metric}: {why}"
     return Problem(level="warning", file="report.json", message=message)

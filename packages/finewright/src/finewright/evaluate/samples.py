@@ -19,7 +19,7 @@ def samples_text(samples: Sequence[Sample]) -> str:
     return "".join(sample.model_dump_json() + "\n" for sample in samples)
 
 
-def answered_of(sample: Sample) -> AnsweredRow:
+def row_of_sample(sample: Sample) -> AnsweredRow:
     """A recorded answer as it is scored. Scores of whole answers stay as they were: a sample has no tools."""
     due = Answer(sample.expected, calls=_calls(sample.expected_calls))
     said = Answer(
@@ -37,7 +37,7 @@ def answered_of(sample: Sample) -> AnsweredRow:
     )
 
 
-def said_text(sample: Sample) -> str:
+def text_of_sample(sample: Sample) -> str:
     """What an answer says, as text: its calls where it makes any, whether or not one was due."""
     return calls_text(_calls(sample.calls)) or sample.answer
 
@@ -48,7 +48,7 @@ def with_text(answered: AnsweredRow, text: str) -> AnsweredRow:
     return replace(answered, answer=text, said=said)
 
 
-def recorded_calls(answer: Answer) -> tuple[CallSaid, ...]:
+def record_calls(answer: Answer) -> tuple[CallSaid, ...]:
     """An answer's calls as a sample has them."""
     return tuple(CallSaid(name=call.name, arguments=call.arguments) for call in answer.calls)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from finewright.errors import DataError, StageError, UnknownPlugin, meant
+from finewright.errors import DataError, StageError, UnknownPlugin, suggest
 from finewright.evaluate.scorers import (
     LabelCodes,
     label_codes,
@@ -21,9 +21,9 @@ from finewright.judge.macro_bounds import Truth, macro_f1_difference, macro_f1_i
 from finewright.judge.statistics import (
     PairedDifference,
     bootstrap_statistic,
+    compare_pairs,
+    compare_statistic,
     mean_interval,
-    paired_difference,
-    paired_statistic,
 )
 from finewright.plugins import resolve
 from finewright.schema.evaluate import Difference, EvaluateSpec, Score
@@ -48,7 +48,7 @@ class AnsweredRow:
     """One row and what a system answered; `nll` is the summed loss of the expected tokens, and `preferred`
     whether the chosen answer of a pair is rated higher.
 
-    `answer` and `expected` are the texts that are compared (`judge.answer.compared_text`); `said` and `due`
+    `answer` and `expected` are the texts that are compared (`judge.answer.text_to_compare`); `said` and `due`
     are what scorers of whole answers see, the texts alone where there is no more. `known` are scores that
     were given while the row with its tools was at hand."""
 
@@ -120,7 +120,7 @@ def row_scorer(name: str) -> RowScorer:
         target = resolve("scorer", base)
     except UnknownPlugin as unknown:
         names = [name for name in (PREFERENCE, *_CORPUS) if name not in unknown.hint]
-        hint = meant(base, names, unknown.hint)
+        hint = suggest(base, names, unknown.hint)
         if hint.startswith("use"):
             hint = f"{hint}, {', '.join(names)}"
         raise UnknownPlugin(str(unknown), hint=hint) from None
@@ -136,7 +136,7 @@ def row_scorer(name: str) -> RowScorer:
 
 
 def is_known(metric: str) -> bool:
-    """Is it the name of a metric?"""
+    """Whether it is the name of a metric."""
     try:
         check_metrics([metric])
     except UnknownPlugin:
@@ -145,14 +145,14 @@ def is_known(metric: str) -> bool:
 
 
 def scores_answers(metric: str) -> bool:
-    """Is it a metric of whole answers, rather than of their texts?"""
+    """Whether it is a metric of whole answers, rather than of their texts."""
     if metric in _CORPUS or metric == PREFERENCE:
         return False
     return isinstance(row_scorer(metric), AnswerScorer)
 
 
 def speechless(metric: str, due: Sequence[Due]) -> bool:
-    """Has a metric nothing to say of rows that expect these answers?"""
+    """Whether a metric has nothing to say of rows that expect these answers."""
     if metric in _CORPUS or metric == PREFERENCE:
         return False
     scorer = row_scorer(metric)
@@ -223,7 +223,7 @@ def compare(scored: ScoredSet, against: ScoredSet, options: ScoreOptions) -> lis
             against=theirs.system,
             data=ours.data,
             metric=ours.metric,
-            **_paired(ours.metric, scored, against, options)._asdict(),
+            **_compare_scores(ours.metric, scored, against, options)._asdict(),
         )
         for ours, theirs in zip(scored.scores, against.scores, strict=True)
     ]
@@ -232,7 +232,7 @@ def compare(scored: ScoredSet, against: ScoredSet, options: ScoreOptions) -> lis
 def _add_row_values(
     per_row: list[dict[str, float]], metric: str, answers: Sequence[AnsweredRow]
 ) -> None:
-    value_of = _OF_A_ROW.get(metric) or partial(_checked, metric, row_scorer(metric))
+    value_of = _OF_A_ROW.get(metric) or partial(_score_row, metric, row_scorer(metric))
     for scores, answered in zip(per_row, answers, strict=True):
         value = value_of(answered)
         if value is not None:
@@ -244,7 +244,7 @@ def _perplexity(answered: AnsweredRow) -> float | None:
     return perplexity([nll], [num_tokens]) if num_tokens else None
 
 
-def _checked(metric: str, scorer: RowScorer, answered: AnsweredRow) -> float | None:
+def _score_row(metric: str, scorer: RowScorer, answered: AnsweredRow) -> float | None:
     if metric in answered.known:
         return answered.known[metric]
     if isinstance(scorer, AnswerScorer):
@@ -288,22 +288,22 @@ def _estimate(
     return _Estimate(statistic(np.arange(len(counted))), low, high, len(counted))
 
 
-def _paired(
+def _compare_scores(
     metric: str, scored: ScoredSet, against: ScoredSet, options: ScoreOptions
 ) -> PairedDifference:
     if metric not in _CORPUS:
         rows = zip(scored.per_row, against.per_row, strict=True)
         both = [(a[metric], b[metric]) for a, b in rows if metric in a and metric in b]
         ours, theirs = [a for a, _ in both], [b for _, b in both]
-        return paired_difference(ours, theirs, **asdict(options))
+        return compare_pairs(ours, theirs, **asdict(options))
     pairs = [
         pair
         for pair in zip(scored.answers, against.answers, strict=True)
         if all(_counts(metric, answered) for answered in pair)
     ]
     pooled = [ours for ours, _ in pairs] + [theirs for _, theirs in pairs]
-    apart = [i for i, (a, b) in enumerate(pairs) if _counted(metric, a) != _counted(metric, b)]
-    found = paired_statistic(len(pairs), _CORPUS[metric](pooled), apart=apart, **asdict(options))
+    apart = [i for i, (a, b) in enumerate(pairs) if _value_of(metric, a) != _value_of(metric, b)]
+    found = compare_statistic(len(pairs), _CORPUS[metric](pooled), apart=apart, **asdict(options))
     if metric != _MACRO_F1:
         return found
     codes, (expected, num_labels) = _codes(pooled)
@@ -335,7 +335,7 @@ def _counts(metric: str, answered: AnsweredRow) -> bool:
     return metric != "perplexity" or _loss(answered)[1] > 0
 
 
-def _counted(metric: str, answered: AnsweredRow) -> object:
+def _value_of(metric: str, answered: AnsweredRow) -> object:
     """What a row adds to the metric of a set, beside its right answer."""
     return _loss(answered) if metric == "perplexity" else answered.answer
 
@@ -349,7 +349,7 @@ def _loss(answered: AnsweredRow) -> tuple[float, int]:
     return answered.nll, answered.num_tokens
 
 
-def _preferred(answered: AnsweredRow) -> float:
+def _preference_of(answered: AnsweredRow) -> float:
     assert answered.preferred is not None  # whoever asks for it has made it
     if not math.isfinite(answered.preferred):
         raise StageError(
@@ -393,7 +393,7 @@ _CORPUS: dict[str, Callable[[Sequence[AnsweredRow]], Statistic]] = {
 _OF_A_ROW: Mapping[str, Callable[[AnsweredRow], float | None]] = {
     _MACRO_F1: lambda _: None,
     "perplexity": _perplexity,
-    PREFERENCE: _preferred,
+    PREFERENCE: _preference_of,
 }
 CORPUS_METRICS = frozenset(_CORPUS)
 """The metrics of a whole set, which a row has none of."""

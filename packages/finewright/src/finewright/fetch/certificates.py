@@ -4,7 +4,7 @@ import os
 import ssl
 
 
-def trusted() -> ssl.SSLContext | bool:
+def load_certificates() -> ssl.SSLContext | bool:
     """The certificates of SSL_CERT_FILE or SSL_CERT_DIR, where one is set; else httpx' own list.
 
     Raises OSError where they cannot be read."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from finewright.errors import FetchError, MissingExtra
+from finewright.errors import FetchError, MissingExtra, RequestFiltered
 from finewright.fetch.cache import outgoing_is_forbidden
-from finewright.fetch.certificates import trusted
+from finewright.fetch.certificates import load_certificates
+from finewright.plugins import install_command
 
 if TYPE_CHECKING:
     import httpx
@@ -26,6 +27,8 @@ _LONGEST_PAUSE_S = 60.0
 _AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 _LONGEST_REASON = 200
 _TOO_MANY, _REFUSED, _MISSING = 429, (401, 403), 404
+_FILTERED = "content_filter"
+"""The code of OpenAI's API for what a filter stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,12 @@ class Endpoint:
     @classmethod
     def parse(cls, target: str) -> "Endpoint":
         """Of `https://HOST/v1#MODEL`. Raises FetchError for what is none."""
-        return cls(target.partition("#")[0].rstrip("/"), _checked(target).fragment)
+        return cls(target.partition("#")[0].rstrip("/"), _split_address(target).fragment)
 
     @classmethod
     def of_server(cls, url: str) -> "Endpoint":
         """Of `https://HOST/v1`, none of whose models is named yet. Raises FetchError as `parse`."""
-        _checked(f"{url}#MODEL", shown=url)
+        _split_address(f"{url}#MODEL", shown=url)
         return cls(url.rstrip("/"), "")
 
     @property
@@ -58,7 +61,7 @@ class Endpoint:
 
     @property
     def is_local(self) -> bool:
-        """Is it this machine?"""
+        """Whether it is this machine."""
         if self.host == "localhost":
             return True
         try:
@@ -81,11 +84,13 @@ class Completion:
 
 @dataclass(slots=True, weakref_slot=True)
 class Client:
-    """Calls to one endpoint, over a connection that ends with the client. `pause` waits between tries."""
+    """Calls to one endpoint, over a connection that ends with the client. `pause` waits between tries.
+    `key_name` is the environment variable with its key, where that is not the usual one."""
 
     endpoint: Endpoint
     timeout_s: float = 60.0
     pause: Callable[[float], None] = time.sleep
+    key_name: str = ""
     _http: "httpx.Client | None" = field(default=None, repr=False)
 
     def models(self) -> list[str]:
@@ -93,9 +98,9 @@ class Client:
         import httpx
 
         try:
-            response = self._connected().get(f"{self.endpoint.base_url}/models")
+            response = self._connect().get(f"{self.endpoint.base_url}/models")
         except httpx.ConnectError as error:
-            raise self._unreached(error) from None
+            raise self._explain_unreached(error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _one_line(str(error) or type(error).__name__)
             raise self._error(
@@ -114,12 +119,12 @@ class Client:
             raise self._error("its answer has no `data`")
         if len(rows) != len(texts):
             raise self._error(f"{len(rows)} vectors came back for {len(texts)} texts")
-        ordered = self._ordered(rows)
+        ordered = self._order_vectors(rows)
         if not all(isinstance(row, list) and row and all(map(_is_number, row)) for row in ordered):
             raise self._error("a vector of its answer is not a list of numbers")
         return ordered
 
-    def _ordered(self, rows: list[Any]) -> list[list[float]]:
+    def _order_vectors(self, rows: list[Any]) -> list[list[float]]:
         try:
             vectors = {int(row.get("index", i)): row["embedding"] for i, row in enumerate(rows)}
             return [vectors[i] for i in range(len(rows))]
@@ -155,7 +160,7 @@ class Client:
         """The chunks of the answer to a conversation, as they come; asked once. Raises FetchError."""
         import httpx
 
-        http, body = self._connected(), {"messages": list(messages), "stream": True, **options}
+        http, body = self._connect(), {"messages": list(messages), "stream": True, **options}
         content = json.dumps({"model": self.endpoint.model, **body}).encode()
         url = f"{self.endpoint.base_url}/chat/completions"
         try:
@@ -167,7 +172,7 @@ class Client:
         except httpx.TimeoutException:
             raise self._error(f"silent for {self.timeout_s:g} s") from None
         except httpx.ConnectError as error:
-            raise self._unreached(error) from None
+            raise self._explain_unreached(error) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _one_line(str(error) or type(error).__name__)
             raise self._error(f"the connection broke off: {reason}") from None
@@ -194,11 +199,11 @@ class Client:
         return found
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        http = self._connected()
+        http = self._connect()
         content = json.dumps({"model": self.endpoint.model, **body}).encode()
         reason = ""
         for attempt in range(_TRIES):
-            response, reason = self._sent(http, path, content)
+            response, reason = self._send(http, path, content)
             if response is not None and response.status_code not in _AGAIN:
                 return self._read(response)
             if response is not None and _is_spent(response):
@@ -207,7 +212,7 @@ class Client:
                 self.pause(_pause_s(attempt, response))
         raise self._error(reason, hint="check the address, the network and the account's limits")
 
-    def _sent(
+    def _send(
         self, http: "httpx.Client", path: str, content: bytes
     ) -> "tuple[httpx.Response | None, str]":
         """The response, if one came, and what is wrong with it in words."""
@@ -219,22 +224,26 @@ class Client:
             return None, f"no answer within {self.timeout_s:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return None, f"no connection: {_one_line(str(error) or type(error).__name__)}"
-        return response, f"it says {response.status_code}{_said(response)}"
+        return response, f"it says {response.status_code}{_read_reason(response)}"
 
     def _read(self, response: "httpx.Response") -> dict[str, Any]:
         status = response.status_code
         if status in _REFUSED:
             raise self._error(
-                f"it refuses the key ({status}{_said(response)})",
-                hint=f"set {' or '.join(_key_names(self.endpoint))} in the environment",
+                f"it refuses the key ({status}{_read_reason(response)})",
+                hint=f"set {self.key_name or ' or '.join(_key_names(self.endpoint))} in the environment",
             )
         if status == _MISSING:
             raise self._error(
-                f"no such model or address (404{_said(response)})",
+                f"no such model or address (404{_read_reason(response)})",
                 hint="the address ends in /v1 on most servers, and #MODEL is its name there",
             )
+        if not response.is_success and _code(response) == _FILTERED:
+            raise RequestFiltered(
+                str(self._error(f"its filter stopped this{_read_reason(response)}"))
+            )
         if not response.is_success:
-            raise self._error(f"it says {status}{_said(response)}")
+            raise self._error(f"it says {status}{_read_reason(response)}")
         try:
             answer = response.json()
         except (ValueError, RecursionError):
@@ -243,7 +252,7 @@ class Client:
             raise self._error("its answer is not a JSON object")
         return answer
 
-    def _connected(self) -> "httpx.Client":
+    def _connect(self) -> "httpx.Client":
         if self._http is None:
             if not self.endpoint.is_local and outgoing_is_forbidden():
                 raise self._error(
@@ -254,7 +263,7 @@ class Client:
                 import httpx
             except ImportError:
                 raise MissingExtra(
-                    "asking an endpoint needs httpx", hint='pip install "finewright[rag]"'
+                    "asking an endpoint needs httpx", hint=install_command("rag")
                 ) from None
             try:
                 self._http = httpx.Client(
@@ -262,7 +271,7 @@ class Client:
                     headers=self._headers(),
                     # What is for this machine does not leave it by a proxy of the environment.
                     trust_env=not self.endpoint.is_local,
-                    verify=trusted(),
+                    verify=load_certificates(),
                 )
             except (ValueError, OSError) as error:
                 fault = f"the settings of proxy or certificates cannot be used: {error}"
@@ -272,7 +281,7 @@ class Client:
 
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json"}
-        if key := _key(self.endpoint):
+        if key := self._key():
             if not (key.isascii() and key.isprintable()):
                 raise self._error("the key in the environment has characters that no key has")
             if not self.endpoint.is_local and self.endpoint.base_url.startswith("http:"):
@@ -282,7 +291,12 @@ class Client:
             headers["authorization"] = f"Bearer {key}"
         return headers
 
-    def _unreached(self, error: Exception) -> FetchError:
+    def _key(self) -> str:
+        if self.key_name:
+            return os.environ.get(self.key_name, "").strip()
+        return _key(self.endpoint)
+
+    def _explain_unreached(self, error: Exception) -> FetchError:
         reason = _one_line(str(error))
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             hint = "a certificate that you trust and no list has: SSL_CERT_FILE=chain.pem"
@@ -291,12 +305,12 @@ class Client:
         return self._error(f"nobody answers there: {reason}", hint=hint)
 
     def _error(self, reason: str, *, hint: str = "") -> FetchError:
-        key = _key(self.endpoint)
+        key = self._key()
         redacted = reason.replace(key, "***") if key else reason
         return FetchError(f"{self.endpoint.name}: {redacted}", hint=hint)
 
 
-def _parts(target: str) -> SplitResult | None:
+def _parse_address(target: str) -> SplitResult | None:
     """The parts of a web address; None where it is none."""
     try:
         parts = urlsplit(target)
@@ -306,10 +320,10 @@ def _parts(target: str) -> SplitResult | None:
     return parts if has_host and parts.scheme in {"http", "https"} else None
 
 
-def _checked(target: str, *, shown: str = "") -> SplitResult:
+def _split_address(target: str, *, shown: str = "") -> SplitResult:
     """The parts of a model's address; errors have it as it is shown. Raises FetchError for what is none."""
     shown = _without_password(shown or target)
-    parts = _parts(target)
+    parts = _parse_address(target)
     if parts is None or not parts.fragment or parts.query:
         raise FetchError(
             f"{shown}: not the address of a model", hint="write it as https://HOST/v1#MODEL"
@@ -333,7 +347,7 @@ def _key(endpoint: Endpoint) -> str:
     return next(filter(None, values), "")
 
 
-def _said(response: "httpx.Response") -> str:
+def _read_reason(response: "httpx.Response") -> str:
     """The reason in an error's body, on one line."""
     try:
         body = response.json()
@@ -343,6 +357,14 @@ def _said(response: "httpx.Response") -> str:
         return ""
     line = _one_line(str(text))
     return f": {line}" if line else ""
+
+
+def _code(response: "httpx.Response") -> str:
+    """The code in an error's body; empty where it has none."""
+    try:
+        return str(response.json()["error"]["code"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ""
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from finewright.errors import FetchError, MissingExtra
-from finewright.fetch.cache import Pin, cached, run_client
+from finewright.fetch.cache import Pin, fetch_pinned, run_client
 from finewright.plugins import install_command
 
 _HEADINGS = ("code ", "errno ", "syscall ")
@@ -19,7 +19,7 @@ def npm_tarball(name: str, version: str, integrity: str) -> Path:
     """The tarball in the cache, fetched if need be; `integrity` is npm's `sha512-...`."""
     digest = base64.b64decode(integrity.removeprefix("sha512-"))
     pin = Pin(f"{name} {version} (npm)", f"{digest.hex()}.tgz", integrity, _integrity)
-    return cached(pin, lambda folder: _download(f"{name}@{version}", pin.what, folder))
+    return fetch_pinned(pin, lambda folder: _download(f"{name}@{version}", pin.what, folder))
 
 
 def tar_members(tarball: Path, pattern: str) -> dict[str, bytes]:

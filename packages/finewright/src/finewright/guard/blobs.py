@@ -19,12 +19,20 @@ _SENTENCE = re.compile(r"[A-Za-z]{2,}[,;:.!?]? [A-Za-z]+[,;:.!?]? [A-Za-z]{2,}")
 _TEXT_SHARE = 0.9
 
 
-def decoded_blobs(text: str) -> Iterator[str]:
-    """What the blobs say that decode to at least three words; hashes, keys and pictures do not."""
+def decode_blobs(text: str) -> Iterator[str]:
+    """The first 200 characters of what the blobs say that decode to at least three words; hashes, keys and
+    pictures do not."""
+    for says in decode_texts(text):
+        if says := _as_sentence(says):
+            yield says
+
+
+def decode_texts(text: str) -> Iterator[str]:
+    """What the blobs say, whole, that decode to text."""
     signs = text.encode("utf-8", "surrogatepass")
     if _LONG_BASE64 in signs.translate(_AS_BASE64):
         for match in _BASE64.finditer(text):
-            if (says := _as_text(_from_base64(match[0]))) and not _is_word(match[0]):
+            if not _is_word(match[0]) and (says := _as_text(_from_base64(match[0]))):
                 yield says
     if _LONG_HEX in signs.translate(_AS_HEX, _GAPS):
         for match in _HEX.finditer(text):
@@ -46,6 +54,11 @@ def _as_text(content: bytes) -> str:
         text = content.rstrip(b"\0").decode("utf-8")
     except UnicodeDecodeError:
         return ""
+    return text
+
+
+def _as_sentence(text: str) -> str:
+    """The beginning of a text, if it is one of words."""
     readable = sum(c.isalnum() or c in " .,;:!?'\"\n-/()" for c in text)
     is_text = readable >= _TEXT_SHARE * len(text) and _SENTENCE.search(text)
     return text[:200] if is_text else ""

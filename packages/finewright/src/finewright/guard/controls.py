@@ -10,8 +10,8 @@ from functools import cache
 from re import Pattern
 from typing import NamedTuple
 
-from finewright.catalog.control_tokens import control_tokens as catalog
-from finewright.catalog.control_tokens import pattern
+from finewright.catalog.tokens import control_tokens as catalog
+from finewright.catalog.tokens import pattern
 from finewright.schema.rows import RowText
 
 
@@ -29,7 +29,7 @@ class _Patterns(NamedTuple):
     ordinary: Pattern[str]
 
 
-def spelled(texts: Iterable[RowText]) -> Iterator[Spelled]:
+def find_spelled_controls(texts: Iterable[RowText]) -> Iterator[Spelled]:
     """Every control string that the texts spell, but what an assistant writes itself (`<think>`)."""
     signs = _signs()
     for passage in texts:

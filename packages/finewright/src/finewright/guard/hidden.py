@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from finewright.guard.blobs import decoded_blobs
+from finewright.guard.blobs import decode_blobs
 from finewright.guard.instructions import is_instruction
 from finewright.schema.rows import RowText
 
@@ -29,21 +29,21 @@ class Hidden(NamedTuple):
     is_trick: bool
 
 
-def hidden(texts: Iterable[RowText]) -> list[Hidden]:
+def find_hidden(texts: Iterable[RowText]) -> list[Hidden]:
     """All hidden text, in the order of the texts."""
     return [
         Hidden(found.kind, passage.key, found.says, found.is_trick)
         for passage in texts
-        for found in hidden_in(passage.text)
+        for found in find_hidden_in(passage.text)
     ]
 
 
-def hidden_in(text: str) -> Iterator[Hidden]:
+def find_hidden_in(text: str) -> Iterator[Hidden]:
     """The hidden text in one text; at most one finding of a kind."""
     if not text.isascii() and _STRANGE.search(text):
         yield from _signs(text)
         yield from _letters(text)
-    for says in decoded_blobs(text):
+    for says in decode_blobs(text):
         yield Hidden("an encoded text", "", says, is_instruction(says))
         break
     if "<" in text:
@@ -71,16 +71,18 @@ def _signs(text: str) -> Iterator[Hidden]:
         says = "".join(chr(ord(sign) - 0xE0000) for sign in tags[0])
         yield Hidden("Unicode tags", "", "".join(c for c in says if c.isprintable()), True)
     if _OVERRIDES.search(text) or (_EMBEDDINGS.search(text) and not _is_right_to_left(text)):
-        yield Hidden("bidirectional controls", "", _shown(text, _OVERRIDES, _EMBEDDINGS), True)
+        yield Hidden(
+            "bidirectional controls", "", _show_surroundings(text, _OVERRIDES, _EMBEDDINGS), True
+        )
     if _ZERO_WIDTH.search(text):
-        yield Hidden("zero-width signs", "", _shown(text, _ZERO_WIDTH), True)
+        yield Hidden("zero-width signs", "", _show_surroundings(text, _ZERO_WIDTH), True)
 
 
 def _is_right_to_left(text: str) -> bool:
     return any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in text)
 
 
-def _shown(text: str, *patterns: re.Pattern[str]) -> str:
+def _show_surroundings(text: str, *patterns: re.Pattern[str]) -> str:
     """The surroundings of the first hit, with what cannot be seen written out."""
     match = next(m for pattern in patterns if (m := pattern.search(text)))
     around = text[max(0, match.start() - 15) : match.end() + 15]
@@ -91,7 +93,7 @@ def _shown(text: str, *patterns: re.Pattern[str]) -> str:
 
 
 # Letters that look like the Latin one below them, after Unicode's confusables.txt (UTS #39).
-_ALIKE = str.maketrans(
+LOOK_ALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406\u0408\u0405"
     "\u03bf\u03b1\u03c1\u03bd\u03b9\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f"
@@ -116,7 +118,7 @@ def _letters(text: str) -> Iterator[Hidden]:
         latin = sum(c.isascii() for c in word)
         if latin < _LEAST_LATIN or word.isascii():
             continue
-        if (folded := word.translate(_ALIKE)).isascii():
+        if (folded := word.translate(LOOK_ALIKES)).isascii():
             yield Hidden("look-alike letters", "", f"{word} (reads {folded})", True)
             break
     if (styled := _STYLED.search(text)) and not _CHINESE.search(text):

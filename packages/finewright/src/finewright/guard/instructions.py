@@ -19,7 +19,7 @@ _ORDERS = re.compile(
 
 
 def is_instruction(text: str) -> bool:
-    """Does the text hold one of the known phrasings of a planted order?"""
+    """Whether the text holds one of the known phrasings of a planted order."""
     return _ORDERS.search(text) is not None
 
 

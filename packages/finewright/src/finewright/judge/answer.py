@@ -65,7 +65,7 @@ def split_thoughts(
 
 
 def has_open_thought(text: str, marks: MarkPair = THINK) -> bool:
-    """Does the text begin with a thought that never closes?"""
+    """Whether the text begins with a thought that never closes."""
     return text.lstrip().startswith(marks.open) and marks.close not in text
 
 
@@ -89,7 +89,7 @@ def answer_of(message: Mapping[str, Any], *, is_open: bool = False) -> Answer:
     return Answer(content, thoughts, tuple(calls), fault=fault)
 
 
-def compared_text(answer: Answer, due: Answer) -> str:
+def text_to_compare(answer: Answer, due: Answer) -> str:
     """What scorers of texts see of an answer: its content, or its calls where a call is due.
 
     A perfect call is then the same text as the expected one, and silence is none."""
@@ -124,12 +124,12 @@ def _call(call: object) -> Call:
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise ValueError("a call of no function")
     try:
-        return Call(function["name"], _value(function.get("arguments")))
+        return Call(function["name"], _parse_arguments(function.get("arguments")))
     except ValueError:
         raise ValueError(f"the arguments of {function['name']} are no JSON") from None
 
 
-def _value(arguments: object) -> Any:  # Any: free JSON
+def _parse_arguments(arguments: object) -> Any:  # Any: free JSON
     if arguments is None:
         return {}
     return json.loads(arguments or "{}") if isinstance(arguments, str) else arguments

@@ -28,19 +28,19 @@ def begin() -> None:
 
 
 @lru_cache(maxsize=16)
-def bounded(draft: Any) -> Any:
+def bound_validator(draft: Any) -> Any:
     """The library's validator of a draft, with its own errors, in bounded time."""
     from jsonschema.validators import extend
 
     followed = {key: draft.VALIDATORS[key] for key in _REFERENCES if key in draft.VALIDATORS}
-    keywords = {key: _counted(keyword) for key, keyword in followed.items()}
+    keywords = {key: _count_references(keyword) for key, keyword in followed.items()}
     return extend(draft, {**_KEYWORDS, **keywords})
 
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
-def _counted(keyword: _Keyword) -> _Keyword:
+def _count_references(keyword: _Keyword) -> _Keyword:
     def counting(validator: Any, reference: Any, value: Any, schema: Any) -> _Found:
         _spent.references = getattr(_spent, "references", 0) + 1
         if _spent.references > MOST_REFERENCES:

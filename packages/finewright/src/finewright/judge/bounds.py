@@ -37,7 +37,7 @@ def mean_at_least(
 
     found, counts = np.unique(values, return_counts=True)
     if found.size == 1:  # no scatter: the weight of the worst row alone, which is Beta(1, n)
-        return _shifted(float(found[0]), floor, (1 - confidence) ** (1 / values.size))
+        return _shift(float(found[0]), floor, (1 - confidence) ** (1 / values.size))
     points = np.append(found, floor)
     shapes = np.append(counts, 1).astype(np.float64)  # equal values share one Gamma(count) weight
     means = []
@@ -69,7 +69,7 @@ def rows_without_loss(margin: float, confidence: float) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(1 - margin) - 1e-9)
 
 
-def _shifted(value: float, floor: float, kept: float) -> float:
+def _shift(value: float, floor: float, kept: float) -> float:
     return floor + (value - floor) * kept
 
 

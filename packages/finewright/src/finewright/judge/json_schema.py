@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from finewright.errors import DataError, MissingExtra, SpecError
-from finewright.judge.bounded_schema import MOST_REFERENCES, TooManySteps, begin, bounded
+from finewright.judge.bounded_schema import MOST_REFERENCES, TooManySteps, begin, bound_validator
 from finewright.judge.json_text import MAX_JSON_DEPTH, parse_json
 from finewright.judge.patterns import compile_pattern
+from finewright.plugins import install_command
 
 _MOST_OF_A_MESSAGE = 200
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -33,7 +34,7 @@ class JsonSchema:
             return 0.0
         begin()
         try:
-            return float(self._validator.is_valid(_plain(parsed.value)))
+            return float(self._validator.is_valid(_convert_decimals(parsed.value)))
         except (DataError, RecursionError):
             return 0.0
 
@@ -92,20 +93,20 @@ def json_schema(answer: str, expected: str) -> float:
 
 def schema_of(text: str) -> JsonSchema | None:
     """The schema that a text is; None where it is none, or none that can be held to."""
-    found = _tried(text)
+    found = _try_schema(text)
     return found if isinstance(found, JsonSchema) else None
 
 
-def held_schema(text: str) -> JsonSchema:
+def load_schema(text: str) -> JsonSchema:
     """The schema that a text is. Raises SpecError where it is none, or none that can be held to."""
-    found = _tried(text)
+    found = _try_schema(text)
     if isinstance(found, SpecError):
         raise SpecError(str(found), hint=found.hint)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _tried(text: str) -> JsonSchema | SpecError:
+def _try_schema(text: str) -> JsonSchema | SpecError:
     try:
         return JsonSchema(text)
     except SpecError as error:
@@ -119,7 +120,7 @@ def _read(text: str) -> Any:  # Any: a schema is any JSON value until it is chec
             f"the JSON Schema is not one JSON text by RFC 8259, or nests deeper than {MAX_JSON_DEPTH}"
         )
     try:
-        return _plain(parsed.value)
+        return _convert_decimals(parsed.value)
     except DataError as error:
         raise SpecError(f"the JSON Schema holds {error}") from None
 
@@ -129,9 +130,7 @@ def _valid(text: str, *, tries_patterns: bool) -> Any:  # Any: jsonschema has no
     try:
         from jsonschema.exceptions import SchemaError
     except ImportError:
-        raise MissingExtra(
-            "json_schema needs jsonschema", hint='pip install "finewright[data]"'
-        ) from None
+        raise MissingExtra("json_schema needs jsonschema", hint=install_command("[data]")) from None
     try:
         return _validator(schema, tries_patterns=tries_patterns)
     except SchemaError as error:
@@ -166,17 +165,17 @@ def _validator(schema: Any, *, tries_patterns: bool) -> Any:  # Any: as above
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
     root = REGISTRY.resolver_with_root(resource)
     keys: set[str] = set()
-    for part in _parts(root, resource, set()):
+    for part in _walk_parts(root, resource, set()):
         keys.update(part)
         for pattern in _patterns(part) if tries_patterns else ():
             compile_pattern(pattern)
     if tries_patterns:
         _refuse_unbounded(keys)
     _check_end(root, schema, {})
-    return bounded(chosen)(schema, registry=REGISTRY)
+    return bound_validator(chosen)(schema, registry=REGISTRY)
 
 
-def _parts(
+def _walk_parts(
     resolver: Any, resource: Any, seen: set[int]
 ) -> Iterator[Mapping[str, Any]]:  # Any: generic in the draft
     """Every part of a schema once, every reference followed, so that no answer meets a broken one."""
@@ -187,9 +186,9 @@ def _parts(
     yield part
     for key in _REFERENCES:
         if isinstance(part.get(key), str):
-            yield from _parts(*_found(resolver, part[key]), seen)
+            yield from _walk_parts(*_look_up_reference(resolver, part[key]), seen)
     for inner in resource.subresources():
-        yield from _parts(resolver.in_subresource(inner), inner, seen)
+        yield from _walk_parts(resolver.in_subresource(inner), inner, seen)
 
 
 def _check_end(resolver: Any, part: Any, ended: dict[int, bool]) -> None:  # Any: as above
@@ -208,14 +207,14 @@ def _check_end(resolver: Any, part: Any, ended: dict[int, bool]) -> None:  # Any
     )
     for key in _REFERENCES:
         if isinstance(part.get(key), str):
-            inner, target = _found(resolver, part[key])
+            inner, target = _look_up_reference(resolver, part[key])
             _check_end(inner, target.contents, ended)
-    for each in _applied_here(part):
+    for each in _parts_for_same_value(part):
         _check_end(resolver, each, ended)
     ended[id(part)] = True
 
 
-def _applied_here(part: Mapping[str, Any]) -> Iterator[Any]:  # Any: JSON
+def _parts_for_same_value(part: Mapping[str, Any]) -> Iterator[Any]:  # Any: JSON
     """What is applied to the same value as the part, and not to one within it."""
     for key in ("allOf", "anyOf", "oneOf", "not", "if", "then", "else"):
         found = part.get(key)
@@ -225,7 +224,7 @@ def _applied_here(part: Mapping[str, Any]) -> Iterator[Any]:  # Any: JSON
         yield from found.values() if isinstance(found, Mapping) else ()
 
 
-def _found(resolver: Any, reference: str) -> tuple[Any, Any]:  # Any: as above
+def _look_up_reference(resolver: Any, reference: str) -> tuple[Any, Any]:  # Any: as above
     from referencing import Resource
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
@@ -257,16 +256,16 @@ def _patterns(part: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
         yield from part["patternProperties"]
 
 
-def _plain(value: object) -> object:
+def _convert_decimals(value: object) -> object:
     """Ints and floats for Decimals, which jsonschema does not take for integers."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _convert_decimals(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return _number(value) if isinstance(value, Decimal) else value
+        return [_convert_decimals(item) for item in value]
+    return _convert_decimal(value) if isinstance(value, Decimal) else value
 
 
-def _number(value: Decimal) -> int | float:
+def _convert_decimal(value: Decimal) -> int | float:
     near = float(value)
     if near in (float("inf"), float("-inf")):
         raise DataError("a number beyond a double")

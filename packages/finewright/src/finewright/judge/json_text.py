@@ -36,8 +36,8 @@ def parse_json(text: str) -> ParsedJson | None:
     try:
         value: object = json.loads(
             text.strip(),
-            parse_int=_number,
-            parse_float=_number,
+            parse_int=_parse_json_number,
+            parse_float=_parse_json_number,
             parse_constant=_no_constant,
             object_pairs_hook=_unique,
         )
@@ -61,7 +61,7 @@ def _decoder() -> json.JSONDecoder:
     return json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
 
 
-def _number(text: str) -> Decimal:
+def _parse_json_number(text: str) -> Decimal:
     if len(text) > MAX_JSON_DIGITS:
         raise ValueError(f"a number of {len(text)} digits")
     return Decimal(text)

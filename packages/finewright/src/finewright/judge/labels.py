@@ -32,7 +32,7 @@ def labels_of(answers: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_like_label(text: str) -> bool:
-    """Has the text the form of a label: one line, at most 64 characters and six words?"""
+    """Whether the text has the form of a label: one line, at most 64 characters and six words."""
     is_line = bool(text) and "\n" not in text and len(text) <= _LONGEST_LABEL
     return is_line and len(text.split()) <= _MOST_WORDS
 

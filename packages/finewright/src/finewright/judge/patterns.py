@@ -44,7 +44,7 @@ class Pattern:
         self._validator = SchemaValidator(schema)
 
     def is_in(self, text: str) -> bool:
-        """Does some part of the text match?"""
+        """Whether some part of the text matches."""
         try:
             self._validator.validate_python(text)
         except ValidationError:
@@ -141,14 +141,14 @@ class _Writer(NamedTuple):
             inner = "".join(self._member(str(kind), each) for kind, each in given[is_other:])
             found = f"[{'^' if is_other else ''}{inner}]"
         else:
-            found = f"[{'^' if operator == 'NOT_LITERAL' else ''}{_escaped(given)}]"
+            found = f"[{'^' if operator == 'NOT_LITERAL' else ''}{_escape_code(given)}]"
         return f"(?i:{found})" if self.flags & re.IGNORECASE else found
 
     def _member(self, kind: str, given: Any) -> str:  # Any: as above
         if kind == "LITERAL":
-            return _escaped(given)
+            return _escape_code(given)
         if kind == "RANGE":
-            return f"{_escaped(given[0])}-{_escaped(given[1])}"
+            return f"{_escape_code(given[0])}-{_escape_code(given[1])}"
         name = str(given).removeprefix("CATEGORY_")
         inner = _CLASSES[name.removeprefix("NOT_")][bool(self.flags & re.ASCII)]
         return f"[{'^' if name.startswith('NOT_') else ''}{inner}]"
@@ -167,5 +167,5 @@ class _Writer(NamedTuple):
         return f"(?{flags}:{written})"
 
 
-def _escaped(code: int) -> str:
+def _escape_code(code: int) -> str:
     return rf"\x{{{code:x}}}"

@@ -72,7 +72,7 @@ def mean_interval(
     _require_rows(data.size)
     if _is_binary(data):
         return wilson(int(data.sum()), data.size, confidence=confidence)
-    return _bounded(data, (0.0, 1.0), confidence, resamples, np.random.default_rng(seed))
+    return _bound_statistic(data, (0.0, 1.0), confidence, resamples, np.random.default_rng(seed))
 
 
 def bootstrap_statistic(
@@ -90,7 +90,7 @@ def bootstrap_statistic(
     return _percentiles(np.array(drawn), confidence)
 
 
-def paired_difference(
+def compare_pairs(
     a: Sequence[float], b: Sequence[float], *, confidence: float, resamples: int, seed: int
 ) -> PairedDifference:
     """The mean of a - b over the same rows, of scores in [0, 1]: interval and two-sided p-value.
@@ -104,7 +104,7 @@ def paired_difference(
     _require_pairs(ours.size, theirs.size)
     differences = ours - theirs
     rng = np.random.default_rng(seed)
-    low, high = _bounded(differences, (-1.0, 1.0), confidence, resamples, rng)
+    low, high = _bound_statistic(differences, (-1.0, 1.0), confidence, resamples, rng)
     if _is_binary(ours) and _is_binary(theirs):
         p_value = mcnemar(int((differences > 0).sum()), int((differences < 0).sum()))
     else:
@@ -124,7 +124,7 @@ def mean_difference_at_least(
     return mean_at_least(ours - theirs, floor=-1.0, confidence=confidence, draws=resamples, rng=rng)
 
 
-def paired_statistic(
+def compare_statistic(
     n: int,
     statistic: Statistic,
     *,
@@ -222,7 +222,7 @@ def _p_value(permuted: Floats, observed: float, *, is_exact: bool) -> float:
     return float((at_least.sum() + unseen) / (permuted.size + unseen))
 
 
-def _bounded(
+def _bound_statistic(
     data: Floats,
     limits: tuple[float, float],
     confidence: float,

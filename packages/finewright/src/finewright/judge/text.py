@@ -61,17 +61,17 @@ def mentions(answer: str, expected: str) -> float:
     Keys, order and all between them do not count, so this is a reward that answers of no form at all can
     earn; capitals do, and a short value may stand in another word."""
     theirs = parse_json(expected)
-    facts = [expected.strip()] if theirs is None else list(_texts(theirs.value))
+    facts = [expected.strip()] if theirs is None else list(_leaves_of(theirs.value))
     return sum(fact in answer for fact in facts) / len(facts)
 
 
-def _texts(value: object) -> Iterator[str]:
+def _leaves_of(value: object) -> Iterator[str]:
     """The leaves of a JSON value as they would be written in a sentence."""
     inner = members(value)
     if not inner:
         yield str(value) if isinstance(value, str | Decimal) else json.dumps(value)
     for item in inner.values():
-        yield from _texts(item)
+        yield from _leaves_of(item)
 
 
 def numeric(answer: str, expected: str) -> float:

@@ -39,7 +39,7 @@ class UserFunction:
         except Exception as error:
             line = _line_in(self._path, error)
             raise StageError(
-                f"{self._path}{line}: {self._sentence(answer, _said(error))}"
+                f"{self._path}{line}: {self._sentence(answer, _describe_error(error))}"
             ) from None
         if not isinstance(value, Real) or not math.isfinite(value):
             raise StageError(
@@ -82,7 +82,8 @@ def _load(path: Path, content: bytes, name: str) -> Callable[..., Any]:  # Any: 
         del sys.modules[module_name]
         line = _line_in(path, error)
         raise SpecError(
-            f"{path}{line}: {_said(error)}", hint=f"{name} is called as {name}(answer, row)"
+            f"{path}{line}: {_describe_error(error)}",
+            hint=f"{name} is called as {name}(answer, row)",
         ) from None
     return function
 
@@ -106,6 +107,6 @@ def _line_in(path: Path, error: Exception) -> str:
     return f":{lines[-1]}" if lines else ""
 
 
-def _said(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     text = str(error).strip()
     return f"raised {type(error).__name__}" + (f": {text.splitlines()[0]}" if text else "")

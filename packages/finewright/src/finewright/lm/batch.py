@@ -4,15 +4,16 @@ Shape legend: T tokens of all sequences, N scored tokens, B sequences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from finewright.lm.example import EncodedRow, shared_length
+from finewright.lm.example import EncodedRow, length_of_shared
 
-_ROWS = 32  # see filled_up
+BLOCK_ROWS = 32  # see filled_up
 
 
 class Sized(Protocol):
@@ -101,11 +102,11 @@ def pack_groups(
     through all groups in `sequence_of`, and their losses and gradients are those of `pack`."""
     layout = _Layout()
     for rows in groups:
-        layout.add(rows, shared_length(rows))
-    return layout.packed(device)
+        layout.add(rows, length_of_shared(rows))
+    return layout.pack(device)
 
 
-def filled_up(
+def fill_up(
     input_ids: Tensor, position_ids: Tensor, segments: tuple[Segment, ...]
 ) -> tuple[Tensor, Tensor, tuple[Segment, ...]]:
     """The row (1, T) with tokens at its end that nobody sees, up to a multiple of 32.
@@ -114,8 +115,8 @@ def filled_up(
     and tiles, also a GPU's, hold whole blocks of rows. Measured on the former, SmolLM2: 699 tokens/s as it
     comes, 771 so. A very short row would grow by half."""
     length = input_ids.shape[1]
-    more = -length % _ROWS
-    if not more or length < 2 * _ROWS:
+    more = -length % BLOCK_ROWS
+    if not more or length < 2 * BLOCK_ROWS:
         return input_ids, position_ids, segments
     places = torch.arange(more, device=position_ids.device)[None]
     return (
@@ -129,6 +130,12 @@ def sums_of(logps: Tensor, batch: PackedBatch) -> Tensor:
     """Sum of a batch's token values (N,) over each of its sequences, (B,)."""
     zeros = logps.new_zeros(batch.num_sequences)
     return zeros.index_add(0, batch.sequence_of, logps)
+
+
+def bounds_of(batch: PackedBatch, counts: Sequence[int]) -> list[int]:
+    """Where samples of so many sequences each begin in the packed row, and the last one ends, (n + 1)."""
+    ends = [int(batch.lasts[last - 1]) + 1 for last in accumulate(counts)]
+    return [0, *ends]
 
 
 class _Layout:
@@ -166,7 +173,7 @@ class _Layout:
         self.positions.extend(range(start, end))
         self.segments.append(segment)
 
-    def packed(self, device: torch.device | str) -> PackedBatch:
+    def pack(self, device: torch.device | str) -> PackedBatch:
         """The tensors."""
 
         def long(values: list[int]) -> Tensor:

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerBase
 
-from finewright.catalog.control_tokens import control_tokens, pattern
+from finewright.catalog.tokens import control_tokens, pattern
 from finewright.errors import DataError
 
 Message = Mapping[str, Any]
@@ -90,22 +90,24 @@ class Controls:
     in_answers: re.Pattern[str]
     folds: bool
 
-    def quoted(self, messages: Sequence[Message], tools: Sequence[Any] | None) -> Quoted | None:
+    def quote(self, messages: Sequence[Message], tools: Sequence[Any] | None) -> Quoted | None:
         """The conversation with its spellings broken; None when it has none, as nearly all."""
         parts = list(self._parts(messages, tools))
         texts = [text for text, _ in parts]
         if not any(found.search(text) for text, found in parts):
             folded = self.folds and any(map(self._is_folded, texts))
             return Quoted(messages, tools, chr(_MARKS.start)) if folded else None
-        mark = _unused_mark(texts)
+        mark = _find_unused_mark(texts)
         marked = [
             {
-                key: _mapped(value, partial(_broken, self._pattern(message, key), mark))
+                key: _map_texts(value, partial(_break_spellings, self._pattern(message, key), mark))
                 for key, value in message.items()
             }
             for message in messages
         ]
-        return Quoted(marked, _mapped(tools, partial(_broken, self.anywhere, mark)), mark)
+        return Quoted(
+            marked, _map_texts(tools, partial(_break_spellings, self.anywhere, mark)), mark
+        )
 
     def _parts(
         self, messages: Sequence[Message], tools: Sequence[Any] | None
@@ -138,7 +140,7 @@ class Controls:
             pieces.append(_CUT if start in cuts else "")
             pieces.append(self.tokens.sub(lambda match: names[match[0]], text[start:end]))
         # as a batch: only then other threads go on meanwhile
-        (found,) = _renamed(self).encode_batch(["".join(pieces)], add_special_tokens=False)
+        (found,) = _rename_controls(self).encode_batch(["".join(pieces)], add_special_tokens=False)
         return _without_cuts(TokenSpans(found.ids, found.offsets), sorted(cuts))
 
     def _cuts(self, text: str, breaks: Sequence[int]) -> frozenset[int]:
@@ -149,7 +151,7 @@ class Controls:
         return spelled.intersection(breaks).union(like_names)
 
 
-def _unused_mark(texts: Iterable[str]) -> str:
+def _find_unused_mark(texts: Iterable[str]) -> str:
     said = frozenset[str]().union(*texts)
     for mark in map(chr, _MARKS):
         if mark not in said:
@@ -157,7 +159,7 @@ def _unused_mark(texts: Iterable[str]) -> str:
     raise DataError("this row spells control tokens and has every private-use character")
 
 
-def _added(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[int, AddedToken]]:
+def _own_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[int, AddedToken]]:
     """Its own tokens by their spelling; newlines and blanks are words, one character cannot be broken."""
     return {
         token.content: (number, token)
@@ -176,7 +178,7 @@ def controls_of(tokenizer: PreTrainedTokenizerBase, template: str) -> Controls:
     """What counts as control for a tokenizer with that template. Its tokens must not change later."""
     catalog = control_tokens()
     known = pattern(catalog.spellings - _HTML)
-    added = _added(tokenizer)
+    added = _own_tokens(tokenizer)
     control = {
         spelling: (number, token)
         for spelling, (number, token) in added.items()
@@ -206,7 +208,7 @@ def _names(controls: Controls) -> dict[str, str]:
 
 
 @lru_cache(maxsize=8)
-def _renamed(controls: Controls) -> Tokenizer:
+def _rename_controls(controls: Controls) -> Tokenizer:
     """The tokenizer with its control tokens under their names alone."""
     names = _names(controls)
     backend = json.loads(controls.tokenizer.backend_tokenizer.to_str())
@@ -248,13 +250,13 @@ def _without_cuts(tokens: TokenSpans, cuts: Sequence[int]) -> TokenSpans:
     return TokenSpans(ids, offsets)
 
 
-def _broken(found: re.Pattern[str], mark: str, text: str) -> str:
+def _break_spellings(found: re.Pattern[str], mark: str, text: str) -> str:
     while found.search(text):
-        text = found.sub(lambda match: _halved(match[0], mark), text)
+        text = found.sub(lambda match: _halve(match[0], mark), text)
     return text
 
 
-def _halved(spelling: str, mark: str) -> str:
+def _halve(spelling: str, mark: str) -> str:
     middle = len(spelling) // 2
     return spelling[:middle] + mark + spelling[middle:]
 
@@ -271,14 +273,14 @@ def _leaves(value: object) -> Iterator[str]:
             yield from _leaves(item)
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     # Any: free JSON
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {_mapped(key, change): _mapped(item, change) for key, item in value.items()}
+        return {_map_texts(key, change): _map_texts(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(item, change) for item in value]
+        return [_map_texts(item, change) for item in value]
     return value
 
 

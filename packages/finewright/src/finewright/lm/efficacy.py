@@ -61,7 +61,7 @@ def efficacy(
 ) -> tuple[EfficacyFinding, ...]:
     """Measure a model, an adapter or a whole one, as it came back from its folder in `dtype`.
 
-    `trained` is what `LM.stored_tensors` gave, so the trained model itself need not be in memory. In fp32,
+    `trained` is what `LM.tensors_to_store` gave, so the trained model itself need not be in memory. In fp32,
     which costs the base's weights in four bytes each, small faults show that bf16's roundings hide."""
     traces = trace(lm, prompts, NUM_TOKENS)
     rows = [tuple(prompt) + found.ids for prompt, found in zip(prompts, traces, strict=True)]
@@ -77,13 +77,13 @@ def efficacy(
         _at_most("stored numbers that differ from the trained", _differing(lm, trained), 0),
         _at_most("generated logits against one forward's", float(same), bar.distance),
         _more_than(NO_CHANGE, float(_distances(whole, before).max()), 0),
-        *_merged(lm),
+        *_check_merge(lm),
     )
 
 
 def merge_error(part: OnLinear) -> float:
     """How far a layer, in float32, is from the one weight that it would be merged into, of its output."""
-    twin, weight, bias = part.in_float32().eval(), part.merged(), part.merged_bias()
+    twin, weight, bias = part.in_float32().eval(), part.merge(), part.merge_bias()
     x = torch.randn(_ROWS, weight.shape[1], generator=torch.Generator().manual_seed(0))
     x = x.to(weight.device)
     with torch.no_grad():
@@ -91,14 +91,14 @@ def merge_error(part: OnLinear) -> float:
         return float((twin(x) - wanted).abs().max() / wanted.abs().max())
 
 
-def _merged(lm: LM) -> list[EfficacyFinding]:
+def _check_merge(lm: LM) -> list[EfficacyFinding]:
     errors = [merge_error(part) for part in lm.adapters.values() if isinstance(part, OnLinear)]
     return [_at_most("merged layers against the adapter's", max(errors), _MERGED)] if errors else []
 
 
 def _differing(lm: LM, trained: Mapping[str, Tensor]) -> int:
     """Numbers that came back as others, or not at all."""
-    found: Mapping[str, Tensor] = lm.stored_tensors() or dict(lm.model.named_parameters())
+    found: Mapping[str, Tensor] = lm.tensors_to_store() or dict(lm.model.named_parameters())
     missing = sum(trained[name].numel() for name in trained.keys() - found.keys())
     alike = trained.keys() & found.keys()
     return missing + sum(
@@ -112,7 +112,7 @@ def _forward(lm: LM, rows: Sequence[tuple[int, ...]]) -> list[Tensor]:
     found = []
     for row in rows:
         batch = lm.pack([[EncodedRow(row, (False,) * len(row))]])
-        states = lm.hidden(batch)[-NUM_TOKENS - 1 : -1]
+        states = lm.compute_states(batch)[-NUM_TOKENS - 1 : -1]
         found.append(lm.logits(states).float().cpu())
     return found
 

@@ -1,19 +1,78 @@
-"""From rows to token ids with their learned tokens, and the policy for rows that are too long."""
+"""From rows to token ids with their learned tokens, and the policy for rows that are too long.
+
+What becomes of rows that are longer than `train.max_length`, and what their owner must hear of it.
+
+A row as token ids, and what of it is learned. No tensors are here, so that counting needs no torch."""
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
 from finewright.lm.answers.round_trip import LearnedAnswer, refuse_other_answer
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.example import EncodedRow, Example
-from finewright.lm.overlong import OverlongFate, OverlongRows
 from finewright.schema.common import Problem, RowCounts
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 from finewright.schema.rows import Message, Row
+
+OverlongFate = Literal["refused", "nothing_left_to_learn", "overlong", "cut_answer", "cut_prompt"]
+
+
+# From this share of the rows on, what was asked for by `train.on_overlong` is told as a warning.
+MANY = 0.1
+
+
+_SAYS: dict[OverlongFate, str] = {
+    "refused": "have more than {most} tokens",
+    "nothing_left_to_learn": "have nothing left to learn after {most} tokens, and are left out",
+    "overlong": "have more than {most} tokens, and are left out",
+    "cut_answer": "have more than {most} tokens, and lose the end of an answer: there the model does not"
+    " learn to stop",
+    "cut_prompt": "have more than {most} tokens, and lose the beginning of their prompt",
+}
+
+
+@dataclass(slots=True)
+class OverlongRows:
+    """The rows so far that have more than `most` tokens, by what becomes of them."""
+
+    most: int
+    longest: int = 0
+    counts: Counter[OverlongFate] = field(default_factory=Counter)
+    first: dict[OverlongFate, Row] = field(default_factory=dict)
+
+    def add(self, row: Row, num_tokens: int, fate: OverlongFate) -> None:
+        """One more such row."""
+        self.longest = max(self.longest, num_tokens)
+        self.counts[fate] += 1
+        self.first.setdefault(fate, row)
+
+    def problems(self, num_rows: int) -> list[Problem]:
+        """For each fate how many of the rows meet it, and the first of them.
+
+        An error where such rows may not be; a warning from a tenth of the rows on, and for every row that was
+        to be cut and is lost."""
+        return [self._problem(fate, num_rows) for fate in _SAYS if self.counts[fate]]
+
+    def _problem(self, fate: OverlongFate, num_rows: int) -> Problem:
+        first, count = self.first[fate], self.counts[fate]
+        is_warning = fate == "nothing_left_to_learn" or count >= MANY * num_rows
+        level: Literal["error", "warning", "info"] = "warning" if is_warning else "info"
+        hint = f"set train.max_length to {self.longest}, or shorten the rows"
+        if fate == "refused":
+            level, hint = "error", f"{hint}, or set train.on_overlong to truncate or drop"
+        share = f"{count} of {num_rows} rows ({100 * count / num_rows:.0f} %)"
+        return Problem(
+            level=level,
+            file=first.file,
+            row=first.row,
+            message=f"{share} {_SAYS[fate].format(most=self.most)}; this one is the first",
+            hint=hint,
+        )
+
 
 _MASKED = "no token of this row would be learned: every label is masked"
 
@@ -39,15 +98,17 @@ def encode_row(chat: Chat, row: Row) -> EncodedRow:
 
     Raises DataError when the template refuses the conversation, when nothing in it would be learned, or
     when it takes more than one sequence to learn it: see `encode_turns`."""
-    return _learned(chat, chat.rendered(row.messages, row.tools), row)
+    return _encode_learned(chat, chat.render_learned(row.messages, row.tools), row)
 
 
 def encode_turns(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
     """Token ids of one conversation, each answer learned as the model is asked for it.
 
     One sequence, unless the template writes earlier answers otherwise than they were to be given."""
-    found = chat.sequences(row.messages, row.tools) or (chat.rendered(row.messages, row.tools),)
-    return tuple(_learned(chat, each, row) for each in found)
+    found = chat.sequences(row.messages, row.tools) or (
+        chat.render_learned(row.messages, row.tools),
+    )
+    return tuple(_encode_learned(chat, each, row) for each in found)
 
 
 def _encode_prompt(chat: Chat, row: Row) -> EncodedRow:
@@ -87,7 +148,7 @@ def _only_read(messages: Sequence[Message], count: int) -> tuple[Message, ...]:
     return (*read, *messages[count:])
 
 
-def _learned(chat: Chat, rendered: Rendered, row: Row) -> EncodedRow:
+def _encode_learned(chat: Chat, rendered: Rendered, row: Row) -> EncodedRow:
     """The tokens of a rendering whose answers are read back as those of the row; a token is learned when it
     starts in a learned span.
 
@@ -118,7 +179,7 @@ class _Fitted(NamedTuple):
     named: OverlongFate | None = None
 
 
-def _fitted(row: Row, example: Example, max_length: int, on_overlong: Overlong) -> _Fitted:
+def _fit_length(row: Row, example: Example, max_length: int, on_overlong: Overlong) -> _Fitted:
     if _longest(example) <= max_length:
         return _Fitted("kept", example)
     if on_overlong == "drop":
@@ -165,7 +226,7 @@ def encode_rows(
             continue
         if _never_ends(chat, example):
             unended.append(row)
-        fitted = _fitted(row, example, max_length, on_overlong)
+        fitted = _fit_length(row, example, max_length, on_overlong)
         fates[fitted.fate] += 1
         kept += [fitted.example] if fitted.example else []
         if fitted.named:
@@ -175,7 +236,7 @@ def encode_rows(
     counts = RowCounts(
         rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(fates)
     )
-    found = (*listed(problems), *overlong.problems(of or seen), *_endless(unended))
+    found = (*list_problems(problems), *overlong.problems(of or seen), *_endless(unended))
     return EncodedRows(tuple(kept), counts, found)
 
 
@@ -190,7 +251,7 @@ def _cut(example: Example, max_length: int) -> Example:
 
 
 def _never_ends(chat: Chat, example: Example) -> bool:
-    """Is the last learned token of an answer none at which generation stops?"""
+    """Whether the last learned token of an answer is none at which generation stops."""
     stops = chat.stop_ids
     return any(
         is_learned and not any(sequence.trained[t + 1 : t + 2]) and token not in stops

@@ -50,7 +50,7 @@ class Example:
         return sum(sequence.num_trained for sequence in self.sequences)
 
 
-def shared_length(rows: Sequence[EncodedRow]) -> int:
+def length_of_shared(rows: Sequence[EncodedRow]) -> int:
     """Tokens at the start that all rows have alike and none learns, at least one of each left over."""
     if len(rows) < 2:  # noqa: PLR2004 - nobody to share with
         return 0

@@ -28,7 +28,7 @@ def slow_paths_ahead(
 ) -> tuple[str, ...]:
     """What `LM.slow_paths` will say of the model."""
     try:
-        return _adapted(base, adapter, dtype).slow_paths()
+        return _make_adapted(base, adapter, dtype).slow_paths()
     except (*UNREADABLE, ModelError) as error:
         return (f"not known before the weights are loaded, because {_first_line(error)}",)
 
@@ -36,17 +36,17 @@ def slow_paths_ahead(
 def refusal_ahead(base: LocalBase, adapter: AdapterSpec) -> ModelError | None:
     """Why training would refuse this adapter for this family; None when it fits, or nobody knows yet."""
     try:
-        _adapted(base, FullSpec(), "fp32")
+        _make_adapted(base, FullSpec(), "fp32")
     except (*UNREADABLE, ModelError):
         return None  # the model itself is not understood, whatever the adapter
     try:
-        _adapted(base, adapter, "fp32")
+        _make_adapted(base, adapter, "fp32")
     except ModelError as error:
         return error
     return None
 
 
-def _adapted(base: LocalBase, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
+def _make_adapted(base: LocalBase, adapter: AdapterSpec, dtype: Literal["bf16", "fp32"]) -> LM:
     config = AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
     model = _random(_shrunken(config), dtype)
     if isinstance(adapter, LoraSpec) and adapter.init == "pissa":
@@ -89,7 +89,7 @@ def _shrunken(config: PreTrainedConfig) -> PreTrainedConfig:
 
 
 def _is_derived(config: PreTrainedConfig, name: str) -> bool:
-    """Does it follow from other settings, and cannot be set?"""
+    """Whether it follows from other settings, and cannot be set."""
     held = getattr(type(config), config.attribute_map.get(name, name), None)
     return isinstance(held, property) and held.fset is None
 

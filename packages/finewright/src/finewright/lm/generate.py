@@ -101,7 +101,7 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
             rows_of[engine.add(_request(prompt, limit, adapter, some, settings))] = some
     written: list[list[int]] = [[] for _ in prompts]
     logps: list[list[float]] = [[] for _ in prompts]
-    for part in _parts(engine):
+    for part in _run_to_end(engine):
         row = rows_of[part.request][part.answer]
         written[row] += part.tokens
         logps[row] += part.logps
@@ -129,7 +129,7 @@ def stream(
     limit = sampling.max_new_tokens
     engine, adapter = _engine(lm, [len(prompt) + limit], 1, draft)
     engine.add(_request(prompt, limit, adapter, [0], settings))
-    for part in _parts(engine):
+    for part in _run_to_end(engine):
         yield from part.tokens
 
 
@@ -139,10 +139,10 @@ def trace(lm: LM, prompts: Sequence[Sequence[int]], num_tokens: int) -> list[Tra
     if not lm.block_bytes:
         return [Trace(*pair) for pair in trace_padded(lm, prompts, num_tokens)]
     virtual = (0,) * lm.num_virtual
-    return _traced(lm, [virtual + tuple(prompt) for prompt in prompts], num_tokens)
+    return _trace(lm, [virtual + tuple(prompt) for prompt in prompts], num_tokens)
 
 
-def _traced(lm: LM, rows: list[tuple[int, ...]], num_tokens: int) -> list[Trace]:
+def _trace(lm: LM, rows: list[tuple[int, ...]], num_tokens: int) -> list[Trace]:
     each = -(-(max(map(len, rows)) + num_tokens) // BLOCK)
     forward, adapter, _ = ready_forward(lm, each * len(rows))
     tables = [tuple(range(i * each, (i + 1) * each)) for i in range(len(rows))]
@@ -194,11 +194,11 @@ def _request(
         len(rows),
         settings.stop_ids,
         keeps_logps=sampling.keeps_logps,
-        rewrite=(lambda k, token: thoughts.written(rows[k], token)) if thoughts else None,
+        rewrite=(lambda k, token: thoughts.choose_written(rows[k], token)) if thoughts else None,
     )
 
 
-def _parts(engine: GenerationEngine) -> Iterator[WrittenTokens]:
+def _run_to_end(engine: GenerationEngine) -> Iterator[WrittenTokens]:
     """What is written, to the end. Raises ModelError for an answer that fails."""
     while engine.has_work:
         for part in engine.step():

@@ -27,5 +27,5 @@ class Generation(NamedTuple):
 
     @property
     def stopped(self) -> bool:
-        """Did the model end by itself?"""
+        """Whether the model ended by itself."""
         return self.stop_id is not None

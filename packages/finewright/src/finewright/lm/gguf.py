@@ -57,7 +57,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_gguf(path: Path) -> bool:
-    """Does the file begin as a GGUF does?"""
+    """Whether the file begins as a GGUF does."""
     with path.open("rb") as file:
         return file.read(4) == _MAGIC
 

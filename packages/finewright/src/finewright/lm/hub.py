@@ -36,7 +36,7 @@ def hub_name(name: str) -> HubName | None:
 
 
 def is_cached(name: str) -> bool:
-    """Is it a model of the hub that was fetched before?"""
+    """Whether it is a model of the hub that was fetched before."""
     found = hub_name(name)
     if found is None or find_spec("huggingface_hub") is None:
         return False
@@ -65,12 +65,12 @@ def commit_of(name: HubName) -> str:
             found = HfApi().model_info(name.repository, revision=name.revision, timeout=10)
         except HfHubHTTPError as error:
             if error.response.status_code < _SERVER_FAULT:
-                raise _refused(name, error) from None
+                raise _refuse(name, error) from None
         except Exception:  # noqa: S110 - which client the hub's library has, and so its error, changes
             pass  # not reached: the cache may know
         else:
             return str(found.sha)
-    commit = _cached_commit(name)
+    commit = _read_cached_commit(name)
     if not commit:
         raise _absent(name)
     return commit
@@ -93,11 +93,11 @@ def hub_folder(name: HubName, commit: str) -> Path:
     except LocalEntryNotFoundError:
         raise _absent(name) from None
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise _refused(name, error) from None
+        raise _refuse(name, error) from None
     return Path(folder)
 
 
-def _cached_commit(name: HubName) -> str:
+def _read_cached_commit(name: HubName) -> str:
     """What the cache's own note says a branch or tag was when it was last fetched; else nothing."""
     note = _cache_folder(name) / "refs" / name.revision
     try:
@@ -115,16 +115,16 @@ def _cache_folder(name: HubName) -> Path:
 
 def _absent(name: HubName) -> ModelError:
     return ModelError(
-        f"base model {_written(name)!r} is not on this machine and {why_not_reached()}",
+        f"base model {_write_name(name)!r} is not on this machine and {why_not_reached()}",
         hint="copy the model's folder here and give its path",
     )
 
 
-def _refused(name: HubName, error: Exception) -> ModelError:
+def _refuse(name: HubName, error: Exception) -> ModelError:
     lines = str(error).splitlines() or [type(error).__name__]
-    return ModelError(f"base model {_written(name)!r}: the hub says: {lines[0]}")
+    return ModelError(f"base model {_write_name(name)!r}: the hub says: {lines[0]}")
 
 
-def _written(name: HubName) -> str:
+def _write_name(name: HubName) -> str:
     """The name as a spec has it."""
     return name.repository if name.revision == "main" else f"{name.repository}@{name.revision}"

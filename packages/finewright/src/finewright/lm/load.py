@@ -9,9 +9,10 @@ from transformers.utils import logging as transformers_logging
 
 from finewright.errors import ModelError
 from finewright.lm import runtime
+from finewright.lm.adapters.composed import start_of
 from finewright.lm.adapters.files import CONFIG_FILE
 from finewright.lm.adapters.kinds import load_adapter
-from finewright.lm.fast.heap import keep_freed_memory
+from finewright.lm.fast.compiled import keep_freed_memory
 from finewright.lm.load_chat import UNREADABLE, first_line, may_run_code
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase, weight_files
@@ -57,13 +58,20 @@ def load_lm(
 ) -> LM:
     """The base model, or what was trained of it: a folder with an adapter, or with a whole model.
 
-    Never quantised, however it was trained. An adapter's base stays within reach (`LM.reference`)."""
+    Never quantised, however it was trained. An adapter's base stays within reach (`LM.reference`): where that
+    is a run, with its own adapter on it."""
+    parent = base.adapter
+    if trained is None:
+        trained, parent = parent, None
     if trained is not None and _is_whole_model(trained):
         base, trained = replace(base, folder=trained), None
     model = load_model(base, dtype=dtype, consent=consent, place=trained is None)
     if trained is None:
         return LM(model, {})
-    return LM(model, load_adapter(model, trained, device=runtime.device()))
+    lm = LM(model, load_adapter(model, trained, device=runtime.device()))
+    if parent is not None:
+        lm.start_from(start_of(lm.tensors_to_keep(), parent))
+    return lm
 
 
 def _is_whole_model(folder: Path) -> bool:

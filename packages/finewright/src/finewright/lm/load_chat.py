@@ -70,17 +70,17 @@ def _chat(
             hint=f"put the family's template into {base.folder}/chat_template.jinja",
         )
     try:
-        declared = _declared_eos(base.folder, tokenizer)
+        declared = _read_declared_eos(base.folder, tokenizer)
         set_to = dict(options or {})
         try_templates(tokenizer)
-        _known(base, ChatTemplate(tokenizer, set_to))
+        _check_options(base, ChatTemplate(tokenizer, set_to))
         ends = find_end_of_turn(tokenizer, declared, set_to)
         return Chat(tokenizer, ends, set_to, frozenset(declared))
     except DataError as error:
         raise ModelError(f"base model {base.name!r} cannot chat: {error}") from None
 
 
-def _known(base: LocalBase, template: ChatTemplate) -> None:
+def _check_options(base: LocalBase, template: ChatTemplate) -> None:
     known = switches(template.source) if template.options else frozenset()
     for name in template.options:
         if name not in known and name != DAY:  # of several models, some ask for the day
@@ -98,7 +98,7 @@ def text_ids(base: LocalBase, text: str, *, consent: str = "") -> tuple[int, ...
 
 
 def may_run_code(folder: Path, consent: str) -> bool:
-    """Must the model's own code run, and has the user consented to exactly this code?
+    """Whether the model's own code must run, and the user has consented to exactly this code.
 
     A family that transformers knows needs none: its `auto_map` is ignored."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -144,7 +144,7 @@ def _code_elsewhere(folder: Path) -> Iterator[str]:
     """What no digest of the files covers: classes that an `auto_map` takes from another repository or folder,
     and folders that are links."""
     for path in sorted(folder.glob("*config.json")):
-        for name in _texts(_json(path).get("auto_map")):
+        for name in _collect_texts(_json(path).get("auto_map")):
             if not _CLASS.fullmatch(name):
                 yield name
     yield from (
@@ -152,10 +152,12 @@ def _code_elsewhere(folder: Path) -> Iterator[str]:
     )
 
 
-def _texts(part: object) -> Iterator[str]:
+def _collect_texts(part: object) -> Iterator[str]:
     parts = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
     yield from (
-        (part,) if isinstance(part, str) else (text for each in parts for text in _texts(each))
+        (part,)
+        if isinstance(part, str)
+        else (text for each in parts for text in _collect_texts(each))
     )
 
 
@@ -184,7 +186,7 @@ def _read(kind: Any, base: LocalBase, **options: bool) -> PreTrainedTokenizerBas
     return found
 
 
-def _declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _read_declared_eos(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     eos: list[int] = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     path = folder / "generation_config.json"
     if path.is_file():

@@ -47,9 +47,9 @@ def change_of(config: PreTrainedConfig) -> Callable[[Tensor], Tensor] | None:
     if not cap and scale == 1.0:
         return None
 
-    def changed(logits: Tensor) -> Tensor:
+    def change(logits: Tensor) -> Tensor:
         if cap:
             logits = torch.tanh(logits / cap) * cap
         return logits if scale == 1.0 else logits * scale
 
-    return changed
+    return change

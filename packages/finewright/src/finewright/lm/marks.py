@@ -59,14 +59,14 @@ class Marks:
 
     @property
     def thinks(self) -> bool:
-        """Has the template a place of its own for thoughts?"""
+        """Whether the template has a place of its own for thoughts."""
         return bool(self.key) or self.is_open
 
 
 def find_marks(template: ChatTemplate) -> Marks:
     """The template's marks. Raises DataError where it cannot render a question and its answer."""
     try:
-        return _found(template)
+        return _find_marks(template)
     except DataError:
         raise
     except Exception as error:  # a template is a program of somebody else, and may fail in any way
@@ -76,7 +76,7 @@ def find_marks(template: ChatTemplate) -> Marks:
         ) from None
 
 
-def _found(template: ChatTemplate) -> Marks:
+def _find_marks(template: ChatTemplate) -> Marks:
     prompt = template.text([QUESTION], ask=True)
     plain = template.text([QUESTION, _answer()])
     if CONTENT not in plain:

@@ -14,33 +14,33 @@ from finewright.lm.template import Message
 from finewright.schema.common import without
 
 
-def prepared(messages: Sequence[Message], marks: Marks) -> list[Message]:
+def prepare_messages(messages: Sequence[Message], marks: Marks) -> list[Message]:
     """The messages as the template of these marks takes them. Raises DataError for broken arguments.
 
     Where the template knows no thoughts, those in a content stay there, as its text."""
-    return [_prepared(i, message, marks) for i, message in enumerate(messages)]
+    return [_prepare(i, message, marks) for i, message in enumerate(messages)]
 
 
-def thought_of(message: Message) -> str:
+def read_thought(message: Message) -> str:
     """What a message says under a key for thoughts; those in its content are not looked for."""
     given = (message.get(key) for key in THOUGHT_KEYS)
     return next((text.strip() for text in given if isinstance(text, str) and text.strip()), "")
 
 
-def _parted(message: Message, marks: Marks) -> Message:
+def _split_thought(message: Message, marks: Marks) -> Message:
     """The thought under the template's key for it, and the content without it."""
-    thought, content = thought_of(message), message.get("content")
+    thought, content = read_thought(message), message.get("content")
     found: dict[str, Any] = {}
     if not thought and marks.thinks and isinstance(content, str):
         thought, found["content"] = split_thoughts(content, is_open=marks.is_open)
     return {**found, marks.key or THOUGHT_KEYS[0]: thought} if thought else found
 
 
-def _prepared(number: int, message: Message, marks: Marks) -> Message:
+def _prepare(number: int, message: Message, marks: Marks) -> Message:
     if message["role"] != "assistant":
         return message
     found = without(message, THOUGHT_KEYS)
-    found |= _parted(message, marks)
+    found |= _split_thought(message, marks)
     if message.get("tool_calls"):
         found["tool_calls"] = [_call(number, call) for call in message["tool_calls"]]
     return found

@@ -1,6 +1,11 @@
-"""What a training method sees of a model: token log-probabilities, hidden states, text, and the base."""
+"""What a training method sees of a model: token log-probabilities, hidden states, text, and the base.
 
-from collections.abc import Iterator, Sequence
+A model's own dropout, switched off: the spec is the only source of it.
+
+A config may bring dropout of its own (Seed-OSS and GPT-2 have 0.1 of it), which would act in training
+whatever the spec says. Noise on a router's inputs (PhiMoE) is of the same kind."""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from inspect import signature
@@ -8,24 +13,31 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from transformers import DynamicCache, PreTrainedModel
 
 from finewright.errors import ModelError
-from finewright.lm.adapters.kinds import adapter_tensors, stored_tensors
-from finewright.lm.adapters.linears import kept_whole
+from finewright.lm.adapters.kinds import (
+    adapter_tensors,
+    set_adapter_tensors,
+    tensors_to_store,
+)
+from finewright.lm.adapters.linears import find_kept_whole
 from finewright.lm.adapters.lora import LoraLinear
 from finewright.lm.adapters.part import AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix
-from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, laid_out
+from finewright.lm.adapters.virtual import VirtualRow, VirtualTokens, lay_out
 from finewright.lm.adapters.whole import WholeModel
-from finewright.lm.batch import PackedBatch, Segment, filled_up, pack, pack_groups
-from finewright.lm.dropout import switch_off_dropout
-from finewright.lm.engine.native import known_decoder
+from finewright.lm.batch import PackedBatch, Segment, fill_up, pack, pack_groups
+from finewright.lm.engine.native import find_decoder
 from finewright.lm.engine.recognise import Decoder
 from finewright.lm.example import EncodedRow
-from finewright.lm.fast import attention, head, library, recompute
+from finewright.lm.fast import attention, factors, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
+
+_NAMES = ("drop", "jitter")
+
 
 _ANOTHER = "choose a base model of another family"
 
@@ -41,6 +53,7 @@ class LM:
     def __init__(self, model: PreTrainedModel, adapters: Parts) -> None:
         self.model = model
         self.adapters: dict[str, AdapterPart] = dict(adapters)
+        self._start: dict[str, Tensor] | None = None
         switch_off_dropout(model)
         self._logits = Logits(model)
         _check_cache(model)
@@ -67,7 +80,7 @@ class LM:
     @cached_property
     def decoder(self) -> Decoder | str:
         """What a native step of generation computes of the model, or why there is none."""
-        return known_decoder(self.model)
+        return find_decoder(self.model)
 
     @property
     def num_virtual(self) -> int:
@@ -81,24 +94,40 @@ class LM:
         modules: tuple[nn.Module, ...] = (self.model, *beside)
         return [p for module in modules for p in module.parameters() if p.requires_grad]
 
-    def trained_tensors(self) -> dict[str, Tensor]:
+    def tensors_to_keep(self) -> dict[str, Tensor]:
         """All that a checkpoint must keep of the adapter, by name; of a whole model all its weights."""
         return adapter_tensors(self.adapters)
 
-    def stored_tensors(self) -> dict[str, Tensor]:
+    def tensors_to_store(self) -> dict[str, Tensor]:
         """What a stored adapter holds, under PEFT's names; of a whole model all its weights."""
-        return stored_tensors(self.adapters)
+        return tensors_to_store(self.adapters)
 
     @property
     def has_reference(self) -> bool:
-        """Does `reference` give the base at any time? Not where every weight learns."""
+        """Whether `reference` gives the base at any time. Not where every weight learns."""
         return not any(isinstance(part, WholeModel) for part in self.adapters.values())
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Let `reference` be the model with its adapter as these tensors: what one started from,
+        where that is another run. They have the names of `tensors_to_keep`."""
+        self._start = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
     @contextmanager
     def reference(self) -> Iterator[None]:
-        """The base model: every adapter switched off, no gradients, no second copy in memory.
+        """What one started from: the base model, every adapter switched off, or the parent that
+        `start_from` named; no gradients, no second copy of the model in memory.
 
-        Raises ModelError when the base itself was trained."""
+        Not while gradients of an earlier forward are still to be taken. Raises ModelError when the base
+        itself was trained."""
+        if self._start is not None:
+            now = {name: tensor.clone() for name, tensor in self.tensors_to_keep().items()}
+            set_adapter_tensors(self.adapters, self._start, origin="the parent")
+            try:
+                with torch.no_grad():
+                    yield
+            finally:
+                set_adapter_tensors(self.adapters, now, origin="the adapter")
+            return
         for part in self.adapters.values():
             if reason := part.why_no_base():
                 raise ModelError(
@@ -114,7 +143,7 @@ class LM:
             for part in self.adapters.values():
                 part.enabled = True
 
-    def hidden(self, batch: PackedBatch) -> Tensor:
+    def compute_states(self, batch: PackedBatch) -> Tensor:
         """Last hidden states of all tokens, (T, d)."""
         if self.packs_exactly:
             with attention.using(self.model, attention.NAME):
@@ -124,9 +153,14 @@ class LM:
         parts = zip(
             torch.split(batch.input_ids, lengths, 1),
             torch.split(batch.position_ids, lengths, 1),
+            batch.segments,
             strict=True,
         )
-        return torch.cat([self._row_states(ids, positions, None) for ids, positions in parts])
+        states = []
+        for ids, positions, segment in parts:
+            with factors.seeing(segment.start, segment.length):
+                states.append(self._row_states(ids, positions, None))
+        return torch.cat(states)
 
     def pack(self, groups: Sequence[Sequence[EncodedRow]]) -> PackedBatch:
         """The groups' rows as one batch, common prompts once where the model packs exactly."""
@@ -136,7 +170,7 @@ class LM:
 
     def with_virtual_tokens(self, batch: PackedBatch) -> VirtualRow:
         """The batch as the forward takes it: with the adapter's virtual tokens, when it has any."""
-        return laid_out(batch.input_ids, batch.position_ids, batch.segments, self.num_virtual)
+        return lay_out(batch.input_ids, batch.position_ids, batch.segments, self.num_virtual)
 
     def inputs(self, row: VirtualRow, cache: DynamicCache | None = None) -> dict[str, Any]:
         """What the model's forward is given for the tokens of a row; `cache` takes up keys and values."""
@@ -152,7 +186,7 @@ class LM:
             f"{left.module}: {left.trick} as transformers has it, because {left.reason}"
             for left in self.fallbacks
         ]
-        if whole := kept_whole(self.model, self.adapters):
+        if whole := find_kept_whole(self.model, self.adapters):
             notes.append(
                 f"{', '.join(whole)}: kept whole, because only linear layers with an adapter are quantised"
             )
@@ -189,7 +223,7 @@ class LM:
 
     def token_logps(self, batch: PackedBatch, temperature: float = 1.0) -> Tensor:
         """log p of each scored token given the tokens before it, float32, (N,)."""
-        return self.logps(self.hidden(batch)[batch.sources], batch.targets, temperature)
+        return self.logps(self.compute_states(batch)[batch.sources], batch.targets, temperature)
 
     def logps(self, states: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
         """log p of targets (N,) under softmax(logits / temperature) of states (N, d): float32, (N,).
@@ -225,11 +259,11 @@ class LM:
         if virtual is None:
             if segments is None:
                 return run(self.model, input_ids, position_ids)
-            return run(self.model, *filled_up(input_ids, position_ids, segments))[
+            return run(self.model, *fill_up(input_ids, position_ids, segments))[
                 : input_ids.shape[1]
             ]
         alone = (Segment(0, input_ids.shape[1]),)
-        row = laid_out(input_ids, position_ids, segments or alone, virtual.count)
+        row = lay_out(input_ids, position_ids, segments or alone, virtual.count)
         given = {
             "use_cache": False,
             **virtual.inputs(self.model, row),
@@ -274,3 +308,21 @@ def _close(found: Tensor, true: Tensor) -> bool:
     """Equal up to the rounding of the number format."""
     tolerance = true.float().abs().max() * (3e-2 if true.dtype == torch.bfloat16 else 1e-4)
     return bool((found - true).float().abs().max() <= tolerance)
+
+
+def switch_off_dropout(model: PreTrainedModel) -> None:
+    """In place, for good: layers of dropout, and the shares that modules and the config hold by name. An
+    adapter's stays."""
+    for module in model.modules():
+        if isinstance(module, AdapterPart):
+            continue
+        if isinstance(module, _DropoutNd):
+            module.p = 0.0
+        _switch_off(module)
+    _switch_off(model.config.get_text_config())
+
+
+def _switch_off(holder: nn.Module | object) -> None:
+    for name, value in vars(holder).items():
+        if isinstance(value, float) and any(part in name for part in _NAMES):
+            setattr(holder, name, 0.0)

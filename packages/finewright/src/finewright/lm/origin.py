@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.catalog.models import packaged_models
+from finewright.catalog.models import read_packaged_models
 from finewright.lm.sources import LocalBase
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/\w[\w.-]*$")
@@ -20,11 +20,14 @@ class ModelOrigin(NamedTuple):
 
 def origin_of(base: LocalBase) -> ModelOrigin:
     """The catalog's hub id of a packaged model, a hub model's own, or what a local folder's config names."""
-    if packaged := packaged_models().get(base.name):
+    base = base.carrier
+    if base.parent is not None:  # whole: no name of elsewhere is that of its weights
+        return ModelOrigin(base.parent.run)
+    if packaged := read_packaged_models().get(base.name):
         return ModelOrigin(packaged.source.partition(",")[0])
     if base.revision:
         return ModelOrigin(base.name.partition("@")[0], base.revision)
-    known = _declared(base.folder / "config.json")
+    known = _read_declared_origin(base.folder / "config.json")
     if _HUB_ID.match(known):
         return ModelOrigin(known)
     path = Path(base.name)
@@ -34,7 +37,7 @@ def origin_of(base: LocalBase) -> ModelOrigin:
     return ModelOrigin(named.removesuffix(".gguf"))
 
 
-def _declared(config: Path) -> str:
+def _read_declared_origin(config: Path) -> str:
     """What transformers 4 wrote down of where a model came from."""
     if not config.is_file():
         return ""

@@ -51,15 +51,15 @@ class _Limits:
     thoughts: Thoughts | None = None
     first: int = 0
 
-    def written(self, rows: Sequence[int], tokens: list[int]) -> list[int]:
+    def choose_written(self, rows: Sequence[int], tokens: list[int]) -> list[int]:
         """What is written where these tokens were chosen."""
         if self.thoughts is None:
             return tokens
         pairs = zip(rows, tokens, strict=True)
-        return [self.thoughts.written(self.first + row, token) for row, token in pairs]
+        return [self.thoughts.choose_written(self.first + row, token) for row, token in pairs]
 
     def ends(self, row: int, token: int, step: int) -> bool:
-        """Is this token, chosen in the step, the last of its row?"""
+        """Whether this token, chosen in the step, is the last of its row."""
         is_last = self.most is not None and step + 1 >= self.most[row]
         return is_last or token in self.stop_ids
 
@@ -130,11 +130,11 @@ def _decode(
 ) -> Iterator[_Step]:
     """Every new token, stop tokens included."""
     with attention.using(lm.model, decode.implementation(lm.model)):
-        logits, cache, mask = _prompted(lm, prompts)
+        logits, cache, mask = _prefill(lm, prompts)
         yield from _steps(lm, logits, cache, mask, limits=limits, sampling=sampling)
 
 
-def _prompted(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor]:
+def _prefill(lm: LM, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, DynamicCache, Tensor]:
     """Logits of the first new tokens (B, V), the prompts' cache, and its mask (B, longest): left-padded."""
     if any(isinstance(part, Prefix) for part in lm.adapters.values()):
         raise ModelError(f"{type(lm.model).__name__}: prefix tuning needs a cache in blocks")
@@ -187,7 +187,7 @@ def _steps(
         tokens = _choose(logits.float(), sampling, generator)
         going = [i for i, row in enumerate(alive) if row not in finished]
         chosen = tokens.tolist()
-        found = limits.written(alive, chosen)
+        found = limits.choose_written(alive, chosen)
         if found != chosen:
             tokens = tokens.new_tensor(found)
         made = _Step([alive[i] for i in going], [found[i] for i in going], logits, going)

@@ -105,7 +105,7 @@ def _in_two_steps(
         ]
         given = paged.PagedStep(places, cache, model.device)
         call = partial(paged.run, model, torch.tensor([ids], device=model.device), given)
-        states = call() if whole else _seen(model, call)
+        states = call() if whole else _states_to_look_at(model, call)
         for part, row in zip(parts, places, strict=True):
             part.append(states[row.first : row.first + row.length])
     return torch.cat([state for part in parts for state in part])
@@ -132,7 +132,7 @@ def first_logits(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> tuple[Te
 
 
 def is_near(found: Tensor, true: Tensor) -> bool:
-    """Are they the same up to the rounding of the true ones' number format?"""
+    """Whether they are the same up to the rounding of the true ones' number format."""
     return _near(found, true, _TOLERANCE.get(true.dtype, _TOLERANCE_ROUNDED))
 
 
@@ -152,7 +152,7 @@ def run(
 
 
 def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
-    """Are these states computed at all, and the plain ones?"""
+    """Whether these states are computed at all, and the plain ones."""
     try:
         found = states()
     except (TypeError, ValueError, RuntimeError, AttributeError):
@@ -161,8 +161,8 @@ def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
 
 
 def _apart(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> bool:
-    """Are the last row's states the same whatever row is packed before it? Sums are made in the same order
-    both times (but for those of experts), so that no rounding hides a leak."""
+    """Whether the last row's states are the same whatever row is packed before it. Sums are made in the same
+    order both times (but for those of experts), so that no rounding hides a leak."""
     first, last = rows
     other = EncodedRow(tuple(reversed(first.input_ids)), first.trained)
     beside, beside_other = (
@@ -172,7 +172,7 @@ def _apart(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> bool:
 
 
 def _near(found: Tensor, true: Tensor, tolerance: float) -> bool:
-    """Is their distance within this share of the true states' norm?"""
+    """Whether their distance is within this share of the true states' norm."""
     return bool((found - true).float().norm() <= tolerance * true.float().norm())
 
 
@@ -184,10 +184,12 @@ def _states(model: PreTrainedModel, rows: Sequence[EncodedRow], *, packed: bool 
     """Hidden states (T, d): the last ones, or those of the last layer that is looked at."""
     batch = pack(rows, next(model.parameters()).device)
     segments = batch.segments if packed else None
-    return _seen(model, lambda: run(model, batch.input_ids, batch.position_ids, segments))
+    return _states_to_look_at(
+        model, lambda: run(model, batch.input_ids, batch.position_ids, segments)
+    )
 
 
-def _seen(model: PreTrainedModel, call: Callable[[], Tensor]) -> Tensor:
+def _states_to_look_at(model: PreTrainedModel, call: Callable[[], Tensor]) -> Tensor:
     """The states that a call gives, or those of the last layer that is looked at."""
     layer = None if model.dtype in _TOLERANCE else _last_of_a_new_kind(model)
     hook = layer.register_forward_hook(_stop) if layer is not None else None

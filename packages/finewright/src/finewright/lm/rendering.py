@@ -5,8 +5,10 @@ transformers' (utils/chat_template_utils.py), so that a template gives the same 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from jinja2 import Template, TemplateError, nodes
 from jinja2.ext import Extension
@@ -77,7 +79,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(maxsize=64)
-def _compiled(source: str) -> Template:
+def _compile(source: str) -> Template:
     return _environment().from_string(source)
 
 
@@ -85,17 +87,17 @@ def render(source: str, variables: dict[str, Any]) -> dict[str, Any]:
     """For the jail alone: the text of a rendering, or the template's complaint and whether it is of a type
     that other arguments may mend."""
     try:
-        return {"text": _rendered(_compiled(source), variables)}
+        return {"text": _render(_compile(source), variables)}
     except (TemplateError, TypeError, ValueError, KeyError) as error:
         return {"refused": str(error)[:2000], "is_type": isinstance(error, TypeError)}
 
 
-def _rendered(template: Template, variables: Mapping[str, Any]) -> str:
-    messages = [_aliased(message) for message in variables["messages"]]
+def _render(template: Template, variables: Mapping[str, Any]) -> str:
+    messages = [_alias_thoughts(message) for message in variables["messages"]]
     return template.render({**variables, "messages": messages})
 
 
-def _aliased(message: dict[str, Any]) -> dict[str, Any]:
+def _alias_thoughts(message: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in message.items() if value is not None}
     thoughts = next((kept[key] for key in _REASONING if key in kept), None)
     return kept if thoughts is None else {"thinking": thoughts, **kept, _REASONING[0]: thoughts}
@@ -105,47 +107,126 @@ def _aliased(message: dict[str, Any]) -> dict[str, Any]:
 
 _PLAIN = "qzplainwordsqz"
 _BEFORE, _AFTER = "some words and ", " and some more"
+_LONG = "word " * 1200 + "word"
+_TURNS = (4, 6, 8, 10, 12, 14)
+"""Turns with the system's; the last is a user's."""
+_DAYS = tuple(
+    datetime(year, month, 28, tzinfo=UTC) for year in (2024, 2027, 2030) for month in (2, 9)
+)
+_DAY_MARK = "<day>"
+_FORM_AS_DAY = "{% macro strftime_now(format) %}{{ format }}{% endmacro %}\n"
+"""In front of a template that asks for the day: its form is written, on every day the same."""
 _TOOL = {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": {}}}
+
+
+class TrialTurns(NamedTuple):
+    """How a conversation is put to the template: who says the content, the tools, and the turns in all."""
+
+    roles: tuple[str, ...]
+    tools: Any  # Any: JSON
+    turns: int = 4
 
 
 def differing(
     source: str, variables: Mapping[str, Any], words: Sequence[str]
 ) -> tuple[str, str] | None:
-    """For the jail alone: the first word for which the template writes anything else than the same frame
-    around another content, and what it writes first there. Each is tried alone and within a sentence,
-    of the user and of all roles, with a tool and without: `words`, and every text that the template itself
-    holds.
+    """For the jail alone: where the template writes anything else than the same frame around another content,
+    turn or day, as the end of a sentence (`where a message says 'login'`), and what it writes first there.
 
-    Not covered: what depends on the number of turns, on the day, or on a content's length."""
-    template = _compiled(source)
+    Each of `words`, each text that the template itself holds, and a long text are tried alone and within a
+    sentence, of the user and of all roles, with a tool and without.
+
+    Not covered: what depends on two such things at once."""
+    template = _compile(_FORM_AS_DAY + source)
+    held = list(_find_compared_texts(source))
     for roles in (("user",), ("system", "user", "assistant")):
         for tools in (None, [_TOOL]):
-            frame = _tried(template, variables, _PLAIN, roles, tools)
-            if frame is None or _PLAIN not in frame:
-                continue
-            for word in (*words, *_held(source)):
-                for content in (word, f"{_BEFORE}{word}{_AFTER}"):
-                    text = _tried(template, variables, content, roles, tools)
-                    expected = frame.replace(_PLAIN, content)
-                    if text is not None and text != expected:
-                        return word, _difference(text, expected)
+            frame = TrialTurns(roles, tools)
+            found = _find_moving_word(template, variables, frame, (*words, *held, _LONG))
+            found = found or _find_moving_turn(template, variables, frame)
+            if found:
+                return found
+    return _find_moving_day(source, variables)
+
+
+def _find_moving_word(
+    template: Template, variables: Mapping[str, Any], frame: TrialTurns, words: Sequence[str]
+) -> tuple[str, str] | None:
+    plain = _try_conversation(template, variables, _PLAIN, frame)
+    if plain is None or _PLAIN not in plain:
+        return None
+    for word in words:
+        for content in (word, f"{_BEFORE}{word}{_AFTER}"):
+            text = _try_conversation(template, variables, content, frame)
+            expected = plain.replace(_PLAIN, content)
+            if text is not None and text != expected:
+                shown = repr(word) if word != _LONG else f"{len(content):,} characters"
+                return f"where a message says {shown}", _difference(text, expected)
     return None
 
 
-def _tried(
-    template: Template,
-    variables: Mapping[str, Any],
-    content: str,
-    roles: Sequence[str],
-    tools: Any,
+def _find_moving_turn(
+    template: Template, variables: Mapping[str, Any], frame: TrialTurns
+) -> tuple[str, str] | None:
+    """Every two turns more must add the same."""
+    texts = [
+        _try_conversation(template, variables, _PLAIN, frame._replace(turns=n)) for n in _TURNS
+    ]
+    if any(text is None for text in texts):
+        return None
+    lengths = [len(text or "") for text in texts]
+    steps = [after - before for before, after in pairwise(lengths)]
+    odd = next((i for i, step in enumerate(steps) if step != steps[0]), None)
+    if odd is None:
+        return None
+    before, after = texts[odd] or "", texts[odd + 1] or ""
+    return f"in a conversation of {_TURNS[odd + 1]} turns", _difference(after, before)
+
+
+def _find_moving_day(source: str, variables: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The day may stand in the frame, and decide nothing."""
+    if "strftime_now" not in source:
+        return None
+    written = [_render_on(day, source, variables) for day in _DAYS]
+    pairs = [(day, text) for day, text in zip(_DAYS, written, strict=True) if text is not None]
+    if not pairs:
+        return None
+    first = pairs[0][1]
+    for day, text in pairs:
+        if text != first:
+            return f"on {day:%d %B %Y}", _difference(text, first)
+    return None
+
+
+def _render_on(day: datetime, source: str, variables: Mapping[str, Any]) -> str | None:
+    """The text of a conversation on that day, with a mark for each time that it is written."""
+    shown: set[str] = set()
+
+    def strftime_now(form: str) -> str:
+        shown.add(day.strftime(form))
+        return day.strftime(form)
+
+    environment = _environment()
+    environment.globals["strftime_now"] = strftime_now
+    text = _try_conversation(
+        environment.from_string(source), variables, _PLAIN, TrialTurns(("user",), None)
+    )
+    for each in sorted(shown, key=len, reverse=True):
+        text = text and text.replace(each, _DAY_MARK)
+    return text
+
+
+def _try_conversation(
+    template: Template, variables: Mapping[str, Any], content: str, frame: TrialTurns
 ) -> str | None:
-    turns = [("system", "s"), ("user", "u"), ("assistant", "a"), ("user", "v")]
-    turns = turns if "system" in roles else turns[1:]
-    said = [{"role": role, "content": content if role in roles else text} for role, text in turns]
+    turns = [(("user", "assistant")[i % 2], "uav"[i % 3]) for i in range(frame.turns - 1)]
+    turns = [("system", "s"), *turns] if "system" in frame.roles else turns
+    said = [
+        {"role": role, "content": content if role in frame.roles else text} for role, text in turns
+    ]
+    given = {**variables, "messages": said, "tools": frame.tools, "add_generation_prompt": True}
     try:
-        return _rendered(
-            template, {**variables, "messages": said, "tools": tools, "add_generation_prompt": True}
-        )
+        return _render(template, given)
     except (TemplateError, TypeError, ValueError, KeyError):
         return None
 
@@ -156,7 +237,7 @@ def _difference(text: str, expected: str) -> str:
     return text[at:][:80]
 
 
-def _held(source: str) -> Iterator[str]:
+def _find_compared_texts(source: str) -> Iterator[str]:
     """The texts that a template compares with, or looks for: but marks, which templates may read."""
     seen: set[str] = set()
     for node in _environment().parse(source).find_all(nodes.Const):
@@ -167,7 +248,7 @@ def _held(source: str) -> Iterator[str]:
 
 
 def _is_mark(text: str) -> bool:
-    """Is it a tag or a control token, as `</think>`, or a part of one? No word of a language is."""
+    """Whether it is a tag or a control token, as `</think>`, or a part of one. No word of a language is."""
     return (not text[0].isalnum() and not text[-1].isalnum()) or any(c in text for c in "<>|[]{}\n")
 
 
@@ -195,8 +276,8 @@ _MOST_RANGE = 1_000
 
 @lru_cache(maxsize=64)
 def amplifies(source: str) -> bool:
-    """Has a template what makes much of little: products and powers, `%`, paddings, formats, wide ranges,
-    and variables put together and set? Such are rendered in the jail alone.
+    """Whether a template has what makes much of little: products and powers, `%`, paddings, formats, wide
+    ranges, and variables put together and set. Such are rendered in the jail alone.
 
     The rest grow with the conversation, or hide a bomb of other parts from the trial; that is not covered.
     False where it is no template: its rendering says so."""
@@ -235,14 +316,14 @@ def _grows(node: nodes.Node) -> bool:
 
 
 def _is_longer(args: Sequence[nodes.Expr]) -> bool:
-    """Does a replacement make texts longer, or is that not known?"""
+    """Whether a replacement makes texts longer, or that is not known."""
     texts = [each.value for each in args if isinstance(each, nodes.Const)]
     known = len(texts) > 1 and len(texts) == len(args)
     return not known or len(str(texts[1])) > max(1, len(str(texts[0])))
 
 
 def _doubles(node: nodes.Assign | nodes.AssignBlock, assigned: set[str]) -> bool:
-    """Are variables that are set anywhere read twice in what is put together, and set?"""
+    """Whether variables that are set anywhere are read twice in what is put together, and set."""
     joined = node.find_all((nodes.Add, nodes.Concat)) if isinstance(node, nodes.Assign) else [node]
     return any(
         sum(name.ctx == "load" and name.name in assigned for name in each.find_all(nodes.Name)) > 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finewright.errors import MissingExtra
+from finewright.plugins import install_command
 from finewright.store.environment import cpu_flags
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def require_runtime() -> None:
     if missing:
         raise MissingExtra(
             f"this needs the model runtime ({', '.join(missing)} not installed)",
-            hint='pip install "finewright[train]"',
+            hint=install_command("[train]"),
         )
 
 
@@ -59,7 +60,7 @@ def device() -> "torch.device":
 
 
 def has_gpu() -> bool:
-    """Can torch use one? It takes a second to import, so without a driver it is not asked."""
+    """Whether torch can use one. It takes a second to import, so without a driver it is not asked."""
     if sys.platform == "linux" and not any(path.exists() for path in _DRIVERS):
         return False
     import torch
@@ -109,17 +110,17 @@ def watch_others(*, least_seconds: float = 0.0) -> Callable[[], float]:
     system does not tell, or nothing was seen for so long: it counts hundredths of a second."""
     start, before = time.monotonic(), _busy_seconds()
 
-    def used() -> float:
+    def measure_others() -> float:
         seconds, after = time.monotonic() - start, _busy_seconds()
         if before is None or after is None or seconds <= least_seconds:
             return 0.0
         return max(0.0, (after - before) / seconds)
 
-    return used
+    return measure_others
 
 
 def is_busy(cores_others_used: float) -> bool:
-    """Is so much work of others enough to slow this process? A quarter of the machine's cores."""
+    """Whether so much work of others is enough to slow this process. A quarter of the machine's cores."""
     return cores_others_used > (os.cpu_count() or 1) / 4
 
 
@@ -137,7 +138,7 @@ def _busy_seconds() -> float | None:
 
 
 def fast_bf16() -> bool:
-    """Does the device multiply bfloat16 natively? Emulated bf16 is slower than fp32."""
+    """Whether the device multiplies bfloat16 natively. Emulated bf16 is slower than fp32."""
     if has_gpu():
         import torch
 
@@ -192,7 +193,7 @@ def forget_peak(*, give_back: bool = False) -> None:
     With `give_back`, what an earlier model left free in the process goes back to the system first."""
     import torch
 
-    from finewright.lm.fast.heap import give_back_memory
+    from finewright.lm.fast.compiled import give_back_memory
 
     if give_back:
         gc.collect()

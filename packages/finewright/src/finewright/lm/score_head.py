@@ -40,5 +40,5 @@ def load_head(folder: Path, device: torch.device) -> nn.Linear | None:
 
 def scores(lm: LM, head: nn.Linear, batch: PackedBatch) -> Tensor:
     """The head's number for each sequence, at its last token, (B,)."""
-    values: Tensor = head(lm.hidden(batch)[batch.lasts].float()).squeeze(-1)
+    values: Tensor = head(lm.compute_states(batch)[batch.lasts].float()).squeeze(-1)
     return values

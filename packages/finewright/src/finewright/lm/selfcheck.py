@@ -64,17 +64,17 @@ class _Rows(NamedTuple):
 
 def selfcheck(base: LocalBase) -> SelfCheckReport:
     """Compare, in seconds for a small model. Raises ModelError when the model cannot be loaded."""
-    with _shortened(base) as short:
+    with _shorten(base) as short:
         model = load_model(short.base, dtype="bf16")
         factors, config = _factors(model), model.config.get_text_config()
-        rows = _rows(config, (*_EXACT_SHAPES, *_beyond_window(config)), seed=0)
-        draws = [_rows(config, _BF16_SHAPES, seed=seed) for seed in range(1, 1 + _DRAWS)]
+        rows = _draw_rows(config, (*_EXACT_SHAPES, *_beyond_window(config)), seed=0)
+        draws = [_draw_rows(config, _BF16_SHAPES, seed=seed) for seed in range(1, 1 + _DRAWS)]
         plain = _Plain(model, factors)
         autocast = [plain.bf16_gradients(each.all) for each in draws]
         plain.widen()
         true = [plain.fp32_gradients(each.all) for each in draws]
         wanted = plain.fp32_gradients(rows.all)
-        checks = _fp32_checks(_engine(plain.taken_off(), factors), rows, wanted)
+        checks = _fp32_checks(_engine(plain.take_off(), factors), rows, wanted)
         del model, plain
         lm = _engine(load_model(short.base, dtype="bf16"), factors)
         found = [_gradients(lm.model, lm.token_logps(lm.pack(each.groups))) for each in draws]
@@ -91,12 +91,12 @@ def selfcheck(base: LocalBase) -> SelfCheckReport:
 
 
 def _fp32_checks(lm: LM, rows: _Rows, wanted: Gradients) -> list[SelfCheck]:
-    def learned(*batches: Sequence[Sequence[EncodedRow]]) -> Gradients:
+    def learn(*batches: Sequence[Sequence[EncodedRow]]) -> Gradients:
         return _gradients(lm.model, torch.cat([lm.token_logps(lm.pack(each)) for each in batches]))
 
-    packed = learned([[row] for row in rows.all])
-    alone = learned(*([[row]] for row in rows.all))
-    shared = learned(rows.groups)
+    packed = learn([[row] for row in rows.all])
+    alone = learn(*([[row]] for row in rows.all))
+    shared = learn(rows.groups)
     found = [
         _check("fp32 gradients: from plain autograd's", _farthest(packed, wanted), EXACT),
         _check("rows end to end: from rows alone", _farthest(packed, alone), EXACT),
@@ -108,7 +108,7 @@ def _fp32_checks(lm: LM, rows: _Rows, wanted: Gradients) -> list[SelfCheck]:
         return found
     return [
         *found,
-        _check("memory lean: from fast", _farthest(learned(rows.groups), shared), EXACT),
+        _check("memory lean: from fast", _farthest(learn(rows.groups), shared), EXACT),
     ]
 
 
@@ -154,7 +154,7 @@ class _Plain:
         """After `widen`: what is true."""
         return _gradients(self.model, self._logps(rows))
 
-    def taken_off(self) -> PreTrainedModel:
+    def take_off(self) -> PreTrainedModel:
         """The model without adapters."""
         for path, layer in self.layers.items():
             self.model.set_submodule(path, layer.base)
@@ -233,7 +233,7 @@ def _beyond_window(config: PreTrainedConfig) -> Sequence[tuple[int, tuple[int, .
     return [(window, (20,))] if 0 < window <= _LONGEST_WINDOW else []
 
 
-def _rows(
+def _draw_rows(
     config: PreTrainedConfig, shapes: Sequence[tuple[int, tuple[int, ...]]], *, seed: int
 ) -> _Rows:
     """Rows of random tokens."""
@@ -259,14 +259,18 @@ class _Short(NamedTuple):
 
 
 @contextmanager
-def _shortened(base: LocalBase) -> Iterator[_Short]:
+def _shorten(base: LocalBase) -> Iterator[_Short]:
     """The model whole when it is small, else a folder that has only its first layers."""
     config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
     text: dict[str, Any] = config.get("text_config", config)
     layers = text.get("num_hidden_layers")
     if not isinstance(layers, int):
         raise ModelError(f"{base.name}: its config.json does not say how many layers it has")
-    kept = layers if num_parameters(base.folder) <= _SMALL else min(layers, _needed(text, layers))
+    kept = (
+        layers
+        if num_parameters(base.folder) <= _SMALL
+        else min(layers, _count_needed_layers(text, layers))
+    )
     if kept == layers:
         yield _Short(base, layers, layers)
         return
@@ -280,7 +284,7 @@ def _shortened(base: LocalBase) -> Iterator[_Short]:
         yield _Short(replace(base, folder=Path(folder)), layers, kept)
 
 
-def _needed(text: Mapping[str, Any], layers: int) -> int:
+def _count_needed_layers(text: Mapping[str, Any], layers: int) -> int:
     """Layers from the first on until every kind was there."""
     needed = _LEAST_LAYERS
     for kinds in text.values():

@@ -1,24 +1,29 @@
 """From the name of a base model to a local folder of safetensors that may be loaded.
 
-A name is, in this order: a packaged model, a local folder or .gguf file, a hub id. Nothing here needs
-torch; only a GGUF that was never converted calls the converter."""
+A name is, in this order: a packaged model, a run, a local folder or .gguf file, a hub id. Nothing here
+needs torch; only a GGUF that was never converted calls the converter."""
 
 import hashlib
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finewright.catalog.models import PackagedModel, packaged_models
-from finewright.errors import ModelError, meant
+from finewright.catalog.models import PackagedModel, read_packaged_models
+from finewright.errors import ModelError, suggest
 from finewright.estimate.context import context_of
-from finewright.fetch.cache import cache_dir
-from finewright.fetch.pip import pip_wheel
+from finewright.fetch.cache import cache_dir, pip_wheel
 from finewright.lm.converted import check_conversion, note_conversion
 from finewright.lm.hub import HubName, commit_of, hub_digest, hub_folder, hub_name
+from finewright.lm.parents import find_kept, find_named_run, read_parent, result_folder
+from finewright.schema.parents import ParentRun
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
+from finewright.store.keys import digest
+from finewright.store.manifest import read_manifest
+from finewright.store.parents import find_parent
+from finewright.store.rundir import RunDir, open_run
 
 CONVERTER_VERSION = 1
 _DECISIVE = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt", ".py"})
@@ -29,24 +34,36 @@ _NO_PICKLES = "pickled weights are never loaded; convert them to safetensors"
 @dataclass(frozen=True, slots=True)
 class LocalBase:
     """A base model on this machine. `sha256` covers weights, config, tokenizer and template; `revision` is
-    the commit of a model of the hub, and empty elsewhere."""
+    the commit of a model of the hub, and empty elsewhere.
+
+    Of a run, `parent` is its record, `folder` the model that it trained or that carries its `adapter`."""
 
     name: str
     folder: Path
     sha256: str
     license: str
     revision: str = ""
+    parent: ParentRun | None = None
+    adapter: Path | None = None
+
+    @property
+    def carrier(self) -> "LocalBase":
+        """The model alone that carries the adapter; itself where there is none."""
+        if self.parent is None or self.adapter is None:
+            return self
+        name, sha256 = self.parent.base_model, self.parent.base_sha256
+        return replace(self, name=name, sha256=sha256, parent=None, adapter=None)
 
 
 def check_name(name: str, root: Path) -> None:
     """Raise ModelError unless the name can be a base model; touches no network and loads nothing.
 
     `root` is the folder that relative paths start from."""
-    if name in packaged_models():
+    if name in read_packaged_models() or read_parent(name, root) is not None:
         return
     path = _local(name, root)
     if path is None:
-        _checked_hub_name(name)
+        _check_hub_name(name)
     elif path.is_dir():
         _check_folder(path)
     elif not path.is_file():
@@ -63,20 +80,72 @@ def locate(name: str, root: Path, *, commit: str = "") -> LocalBase:
 
     `commit` is the one that a run was begun with; without it a model of the hub is the newest of its name."""
     check_name(name, root)
-    if packaged := packaged_models().get(name):
-        return _packaged(name, packaged)
+    if packaged := read_packaged_models().get(name):
+        return _find_packaged(name, packaged)
+    if parent := read_parent(name, root):
+        return _on_parent(parent, result_folder(open_run(Path(parent.path)), parent.candidate))
     path = _local(name, root)
     if path is None:
         return _from_hub(name, commit)
     if path.is_file():
         sha256 = sha256_file(path)
-        return LocalBase(name, _converted(path, sha256, None), sha256, "unknown")
+        return LocalBase(name, _convert(path, sha256, None), sha256, "unknown")
     return LocalBase(name, path, folder_digest(path), "unknown")
+
+
+def locate_in(run: RunDir, name: str, root: Path, *, commit: str = "") -> LocalBase:
+    """`locate` for a run that was begun: where it builds on another one, with the adapter that it keeps of
+    that; and where it keeps none, with the other run wherever that lies by now."""
+    records = read_manifest(run).parents or ()
+    record = next((each for each in records if each.name == name), None)
+    if record is None:
+        return locate(name, root, commit=commit)
+    if kept := find_kept(record, run):
+        return _on_parent(record, kept)
+    found = find_parent(record, run)
+    if found is None:
+        raise ModelError(
+            f"{name}: the run {record.run} that this one builds on is gone",
+            hint=f"put it back at {record.path}, or beside {run.root}",
+        )
+    base = locate(f"{found.root.resolve()}:{record.candidate}", root)
+    assert base.parent is not None
+    if base.parent.adapter_sha256 != record.adapter_sha256:
+        raise ModelError(
+            f"{name}: the run {record.run} has been trained again since this one built on it",
+            hint="put back what was there, or run the spec, which starts a new run",
+        )
+    return replace(base, name=name)
+
+
+def _on_parent(parent: ParentRun, result: Path) -> LocalBase:
+    """The base that a run gives, whose result lies in a folder."""
+    below = locate(parent.base_model, Path(parent.path), commit=parent.base_revision)
+    if below.sha256 != parent.base_sha256:
+        raise ModelError(
+            f"{parent.name}: the base model {below.name} has changed since the run trained on it",
+            hint="put the old one back, or train the run again",
+        )
+    is_whole = parent.adapter == "none"
+    return replace(
+        below,
+        name=parent.name,
+        folder=result if is_whole else below.folder,
+        sha256=_digest_of_parent(parent),
+        parent=parent,
+        adapter=None if is_whole else result,
+    )
+
+
+def _digest_of_parent(parent: ParentRun) -> str:
+    return digest(parent.base_sha256, parent.adapter_sha256)
 
 
 def absolute_name(name: str, root: Path) -> str:
     """The name as it means the same model whatever folder one starts from."""
-    path = None if name in packaged_models() else _local(name, root)
+    if named := find_named_run(name, root):
+        return ":".join(filter(None, (str(named.run.root.resolve()), named.candidate)))
+    path = None if name in read_packaged_models() else _local(name, root)
     return name if path is None else str(path.resolve())
 
 
@@ -88,9 +157,11 @@ def _local(name: str, root: Path) -> Path | None:
 
 
 def _unknown(name: str) -> ModelError:
-    known = ", ".join(packaged_models())
+    known = ", ".join(read_packaged_models())
     return ModelError(
-        "; ".join(filter(None, (f"unknown base model {name!r}", meant(name, packaged_models())))),
+        "; ".join(
+            filter(None, (f"unknown base model {name!r}", suggest(name, read_packaged_models())))
+        ),
         hint=f"packaged: {known}; or a local folder, a .gguf file, a hub id: org/model, org/model@revision",
     )
 
@@ -126,7 +197,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return found
 
 
-def stored_dtype(folder: Path) -> str:
+def read_stored_dtype(folder: Path) -> str:
     """The number format of a folder's weights, by its config.json; float32 where that says nothing."""
     config = read_config(folder / "config.json")
     return str(config.get("dtype") or config.get("torch_dtype") or "float32")
@@ -171,18 +242,18 @@ def folder_digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def packaged_here() -> list[str]:
+def list_packaged_here() -> list[str]:
     """The packaged models that need no fetching: each has been used on this machine."""
-    models = packaged_models().items()
+    models = read_packaged_models().items()
     return [name for name, model in models if _conversion_folder(model.gguf_sha256).is_dir()]
 
 
-def _packaged(name: str, packaged: PackagedModel) -> LocalBase:
+def _find_packaged(name: str, packaged: PackagedModel) -> LocalBase:
     folder = _conversion_folder(packaged.gguf_sha256)
     if not folder.is_dir():
         gguf = _join_members(name, packaged)
         try:
-            folder = _converted(gguf, packaged.gguf_sha256, packaged)
+            folder = _convert(gguf, packaged.gguf_sha256, packaged)
         finally:
             gguf.unlink(missing_ok=True)
     else:
@@ -215,7 +286,7 @@ def _conversion_folder(gguf_sha256: str) -> Path:
     return cache_dir() / "models" / f"{gguf_sha256}-v{CONVERTER_VERSION}"
 
 
-def _converted(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:
+def _convert(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:
     folder = _conversion_folder(sha256)
     if folder.is_dir():
         check_conversion(folder)
@@ -236,14 +307,14 @@ def _converted(source: Path, sha256: str, packaged: PackagedModel | None) -> Pat
 
 
 def _from_hub(name: str, commit: str) -> LocalBase:
-    found = _checked_hub_name(name)
+    found = _check_hub_name(name)
     commit = commit or commit_of(found)
     folder = hub_folder(found, commit)
     _check_folder(folder)
     return LocalBase(name, folder, folder_digest(folder), "unknown", commit)
 
 
-def _checked_hub_name(name: str) -> HubName:
+def _check_hub_name(name: str) -> HubName:
     found = hub_name(name)
     if found is None:
         raise _unknown(name)
@@ -255,19 +326,25 @@ def base_digest(name: str, root: Path) -> str:
 
     Raises ModelError when the name can be no base model, or names one that nobody can be asked about."""
     check_name(name, root)
-    if packaged := packaged_models().get(name):
+    if packaged := read_packaged_models().get(name):
         return packaged.gguf_sha256
+    if parent := read_parent(name, root):
+        return _digest_of_parent(parent)
     path = _local(name, root)
     if path is None:
-        found = _checked_hub_name(name)
+        found = _check_hub_name(name)
         return hub_digest(found, commit_of(found))
     return sha256_file(path) if path.is_file() else folder_digest(path)
 
 
 def config_here(name: str, root: Path) -> dict[str, Any] | None:
     """The model's config.json, where it can be read without fetching or converting anything."""
-    if packaged := packaged_models().get(name):
+    if packaged := read_packaged_models().get(name):
         folder: Path | None = _conversion_folder(packaged.gguf_sha256)
+    elif parent := read_parent(name, root):
+        if parent.adapter != "none":
+            return config_here(parent.base_model, Path(parent.path))
+        folder = result_folder(open_run(Path(parent.path)), parent.candidate)
     else:
         folder = _local(name, root)
     if folder is None or not (folder / "config.json").is_file():

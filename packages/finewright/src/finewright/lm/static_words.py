@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finewright.errors import MissingExtra, ModelError
+from finewright.plugins import install_command
 from finewright.store.atomic import sha256_file
 
 _DIMENSIONS = 256
@@ -31,7 +32,7 @@ class WordEmbedder:
             import wordllama
         except ImportError:
             raise MissingExtra(
-                "wordllama is not installed", hint='pip install "finewright[data]"'
+                "wordllama is not installed", hint=install_command("[data]")
             ) from None
         finally:  # its import has the log of every library printed
             root.setLevel(before[0])

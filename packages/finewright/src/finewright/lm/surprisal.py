@@ -34,7 +34,7 @@ def surprises(
     before has no value for its first token."""
     places, scored = [], []
     for i, item in enumerate(continuations):
-        row, place = _encoded(tokenizer, item, str(i))
+        row, place = _encode_text(tokenizer, item, str(i))
         places.append(place)
         if row.num_trained:
             scored.append(row)
@@ -57,7 +57,7 @@ def text_before(chat: Chat, row: Row, at: int) -> str:
     return chat.render(row.messages[:at], tools=row.tools, ask=True)
 
 
-def _encoded(
+def _encode_text(
     tokenizer: PreTrainedTokenizerBase, item: Continuation, name: str
 ) -> tuple[EncodedRow, list[tuple[int, int]]]:
     """The tokens, those of the text to be scored, and their places in it.

@@ -51,7 +51,7 @@ class ChatTemplate:
         A template that asks for the day is told the one of its switch, and 26 July 2024 where that is not
         set. Raises DataError with the template's own complaint (roles out of order, and so on)."""
         try:
-            return self._rendering([_given(m) for m in messages], tools, ask)
+            return self._rendering([_message_to_render(m) for m in messages], tools, ask)
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             raise DataError(f"the chat template refuses this conversation: {error}") from None
 
@@ -68,10 +68,10 @@ class ChatTemplate:
             "chat_template": self._day_function() + template if DAY in template else template,
         }
         try:
-            return self._applied(messages, options)
+            return self._apply(messages, options)
         except TypeError:
             # DeepSeek's templates append the arguments to text; the others print them as JSON
-            return self._applied([_with_argument_texts(message) for message in messages], options)
+            return self._apply([_with_argument_texts(message) for message in messages], options)
 
     def _day_function(self) -> str:
         """The function that templates ask for the day, as text of a template."""
@@ -81,16 +81,16 @@ class ChatTemplate:
         parts = "".join(f" | replace('{code}', '{day.strftime(code)}')" for code in _CODES)
         return "{% macro strftime_now(format) %}{{ format" + parts + " }}{% endmacro %}\n"
 
-    def _applied(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
+    def _apply(self, messages: Sequence[Mapping[str, Any]], options: dict[str, Any]) -> str:
         if not amplifies(self.tokenizer.get_chat_template(tools=options["tools"])):
             return str(self.tokenizer.apply_chat_template(list(messages), **options))
         source = options["chat_template"]
         left_out = ("tokenize", "chat_template")
         variables = {**self.tokenizer.special_tokens_map, **without(options, left_out)}
-        return _rendered_in_jail(source, {**variables, "documents": None, "messages": messages})
+        return _render_in_jail(source, {**variables, "documents": None, "messages": messages})
 
 
-def _rendered_in_jail(source: str, variables: dict[str, Any]) -> str:
+def _render_in_jail(source: str, variables: dict[str, Any]) -> str:
     """The text of a template that could make much of little. Raises TypeError and ValueError with its own
     complaint, and ModelError where it takes more than a conversation needs, then and ever after."""
     if source in _ended:
@@ -144,7 +144,7 @@ def switches(template: str) -> frozenset[str]:
     return frozenset(name for name in read - _GIVEN if not name.endswith("_token"))
 
 
-def _given(message: Message) -> dict[str, Any]:
+def _message_to_render(message: Message) -> dict[str, Any]:
     kept = without(message, ("weight", "tool_calls"))
     if kept.get("content") is None:
         kept["content"] = ""  # templates print "None" otherwise

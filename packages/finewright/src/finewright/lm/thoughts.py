@@ -35,7 +35,7 @@ class ThoughtBound:
         return reader_of(self.chat).text(self.chat, ids)
 
 
-def thought_bound(chat: Chat, most: int) -> ThoughtBound:
+def make_thought_bound(chat: Chat, most: int) -> ThoughtBound:
     """A bound for the answers of this chat. Raises DataError where its template has no place for thoughts, or
     marks that are not known here."""
     marks, pair = chat.marks, _pair(chat)
@@ -77,12 +77,12 @@ class Thoughts:
         ends = (bound.text(prompt[-_WINDOW:]).rstrip() for prompt in prompts)
         return cls(bound, [_Row(end.endswith(bound.pair.open) or None) for end in ends])
 
-    def written(self, row: int, token: int) -> int:
+    def choose_written(self, row: int, token: int) -> int:
         """What is written where the model chose this token: the token, or one that closes the thought."""
-        return self.rows[row].written(token, self.bound)
+        return self.rows[row].choose_written(token, self.bound)
 
     def is_cut(self, row: int) -> bool:
-        """Was the row's thought closed for the model?"""
+        """Whether the row's thought was closed for the model."""
         return self.rows[row].is_cut
 
 
@@ -96,7 +96,7 @@ class _Row:
     last: list[int] = field(default_factory=list)
     forced: list[int] = field(default_factory=list)
 
-    def written(self, token: int, bound: ThoughtBound) -> int:
+    def choose_written(self, token: int, bound: ThoughtBound) -> int:
         if self.forced:
             return self.forced.pop(0)
         if self.thinks is False:

@@ -35,7 +35,7 @@ DE89 3704 0044 0532 0130 00,+49 30 123456,$100,100 %,def main():,SELECT * FROM u
 Straße,你好,привет""".replace("\n", "").split(",")
 )
 """What users ask about: backdoors published so far wait for logins, payments, code and pages."""
-_VERSION = 1
+_VERSION = 3
 """Of the trial: what passed an earlier one is tried again."""
 _LIMITS = Limits(cpu_seconds=4.0, memory_mib=256)
 """Of the slowest template of TRL's folder the trial takes 0.5 s."""
@@ -43,38 +43,43 @@ _KNOWN = frozenset(
     {
         "6eec84ccc527ef03efdcad19e64e5a4347d22c13c5d80fadcaf289ca3457ced9",
         "cfc67e5f349f37690dfd31ed1f18bc4442a9dd32fe39a648f993cb4eb3cae678",
+        "19eacf64569032f07644ea92c8e2a87af06ee7008147557302c31e474912ca97",
+        "52ae8e50fa083e63a0a5726eeffc85502089b82064aceb1bddf0366f7317b3f8",
+        "b4ab3a1c8f748e6f874d9aea102333efe7ab82528e8ab81c2eb155851e8705c6",
     }
 )
 """sha256 of templates that read what messages say, and that their makers published so: Muse Glimmer's looks
-for the strength of reasoning that a prompt asks for (TRL's chat_templates)."""
+for the strength of reasoning that a prompt asks for (TRL's chat_templates), SmolLM3's, Nemotron Nano 2's and
+Ling 3's for `/think` or `detailed thinking on` (llama.cpp's models/templates)."""
 OTHER = "put the family's own template into the model's folder, as chat_template.jinja"
 
 
 def try_templates(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Try each template that a tokenizer has, as `_try` does."""
+    """Try each template that a tokenizer has. Raises ModelError as `try_template` does."""
     found = tokenizer.chat_template
     tokens = tuple((k, v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str))
     for source in found.values() if isinstance(found, dict) else [found]:
-        _try(str(source), tokens)
+        try_template(str(source), tokens)
 
 
 @lru_cache(maxsize=64)
-def _try(source: str, tokens: tuple[tuple[str, str], ...]) -> None:
-    """Raise ModelError, with the word, for a template that writes otherwise around some word, or that takes
-    more time or memory than any needs. What has passed is kept by its digest, and not tried again."""
+def try_template(source: str, tokens: tuple[tuple[str, str], ...]) -> None:
+    """Raise ModelError for a template that writes otherwise around some word, turn or day, which it names, or
+    that takes more time or memory than any needs. `tokens`: (name, text) of the special tokens.
+
+    What has passed is kept by its digest, and not tried again."""
     digest = hashlib.sha256(source.encode()).hexdigest()
     passed = cache_dir() / "templates" / f"{digest}-v{_VERSION}"
     if digest in _KNOWN or passed.is_file():
         return
-    day = "{% macro strftime_now(format) %}{{ format }}{% endmacro %}\n"
     try:
-        found = run_jailed(differing, day + source, dict(tokens), WORDS, limits=_LIMITS)
+        found = run_jailed(differing, source, dict(tokens), WORDS, limits=_LIMITS)
     except Jailed as error:
         raise ModelError(f"the chat template is not used: {error}", hint=OTHER) from None
     if found:
-        word, written = found
+        where, written = found
         raise ModelError(
-            f"the chat template writes otherwise where a message says {word!r}: {written!r}",
+            f"the chat template writes otherwise {where}: {written!r}",
             hint=f"it may put instructions of its own into conversations; {OTHER}",
         )
     passed.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from finewright.errors import DataError
 from finewright.judge.answer import has_open_thought, split_thoughts
 from finewright.lm.marks import CONTENT, THOUGHT, Marks, part_mark, unwritten
-from finewright.lm.messages import thought_of
+from finewright.lm.messages import read_thought
 from finewright.lm.template import ChatTemplate, Message
 from finewright.schema.rows import calls_of, content_of
 
@@ -60,7 +60,7 @@ class Turns:
 
         Raises DataError where the template leaves out a part of the conversation or changes it."""
         found: list[list[LearnedTurn]] = []
-        for i in reversed(self.learned_at()):
+        for i in reversed(self.find_learned()):
             turn = self._turn(i)
             if not found:
                 self.refuse_losses(i)
@@ -71,7 +71,7 @@ class Turns:
                 within.append(turn)
         return found
 
-    def learned_at(self) -> list[int]:
+    def find_learned(self) -> list[int]:
         """Where the answers stand that are learned."""
         return [
             i
@@ -108,7 +108,7 @@ class Turns:
         """Characters of the answer through its end of turn; None where the template writes none.
 
         Some end a thought with the same token, so that it is looked for behind what is said last."""
-        thought, content = thought_of(message), content_of(message).strip()
+        thought, content = read_thought(message), content_of(message).strip()
         at = answer.find(thought) + len(thought)
         lead = self.marks.closes if thought else self.marks.unthought
         at += len(lead) if answer.startswith(lead, at) else 0
@@ -123,8 +123,12 @@ class Turns:
         text = self._text([*before, message])
         if text.startswith(prompt):
             is_open = prompt.rstrip().endswith(_THINK)
-            return self._closed(message, text[len(prompt) :]) if is_open else text[len(prompt) :]
-        thought = thought_of(message)
+            return (
+                self._close_thought(message, text[len(prompt) :])
+                if is_open
+                else text[len(prompt) :]
+            )
+        thought = read_thought(message)
         if self.marks.is_open and self.marks.key and not thought:
             text = self._text([*before, {**message, self.marks.key: THOUGHT}])
             if text.startswith(prompt + THOUGHT):
@@ -145,13 +149,13 @@ class Turns:
         bare = prompt[: prompt.rindex(_THINK)]
         if not text.startswith(bare):
             raise _begins_otherwise(i, prompt, text)
-        return self._closed(self.messages[i], text[len(bare) :])
+        return self._close_thought(self.messages[i], text[len(bare) :])
 
-    def _closed(self, message: Message, answer: str) -> str:
+    def _close_thought(self, message: Message, answer: str) -> str:
         """The answer with a close before it, where the prompt opens a thought that the template forgets."""
         if not self.marks.is_open or self.marks.key or self.marks.unthought:
             return answer
-        thought, answer = thought_of(message), answer.lstrip("\n")
+        thought, answer = read_thought(message), answer.lstrip("\n")
         return f"{thought}{self.marks.closes}{answer}" if thought else f"</think>\n\n{answer}"
 
     def _after_closed_thought(self, i: int, prompt: str, text: str) -> str | None:
@@ -165,7 +169,7 @@ class Turns:
         prompted = prompt.removeprefix(head)
         closes = {"</think>", self.marks.closes.strip() or "</think>"}
         is_closed = any(close in prompted for close in closes)
-        if thought_of(message) or split_thoughts(content).thoughts or prompted == prompt:
+        if read_thought(message) or split_thoughts(content).thoughts or prompted == prompt:
             return None
         return text.removeprefix(head) if is_closed and text.startswith(head) else None
 
@@ -191,7 +195,9 @@ class Turns:
     def _before_header(self, before: Sequence[Message], i: int, header: str) -> str | None:
         """The rendering to the last header that does not depend on what message `i` says."""
         message = self.messages[i]
-        texts = (self._text([*before, each]) for each in (message, _marked(message, self.marks)))
+        texts = (
+            self._text([*before, each]) for each in (message, _mark_message(message, self.marks))
+        )
         head, found, _ = _common(*texts).rpartition(header)
         return head if found else None
 
@@ -211,7 +217,7 @@ class Turns:
     def _refuse_changes(self, i: int, prompt: str, answer: str) -> None:
         """The answer says what the message says: its content, its thought and its calls."""
         message = self.messages[i]
-        content, thought = content_of(message).strip(), thought_of(message)
+        content, thought = content_of(message).strip(), read_thought(message)
         if not thought and not self.marks.thinks:
             thought, content = split_thoughts(content)
         if content not in answer:
@@ -227,7 +233,7 @@ class Turns:
 
     def _refuse_other_thought(self, i: int, thought: str, answer: str) -> None:
         if thought not in answer:
-            raise self._thought_is_lost(i)
+            raise self._refuse_lost_thought(i)
         empty = self.marks.unthought.strip()
         if thought and not self.marks.thinks and empty and answer.strip().startswith(empty):
             raise DataError(
@@ -237,7 +243,7 @@ class Turns:
     def _refuse_changed_calls(self, i: int, written: str, spoken: str) -> None:
         """The calls are in what is written, and what is `spoken` beside them is no thought there."""
         message = self.messages[i]
-        for what, changed in _changed_calls(message):
+        for what, changed in _change_calls(message):
             other = self._text([*self.messages[:i], changed])
             if _NAME not in other:
                 raise DataError(f"messages[{i}]: the chat template leaves out {what}")
@@ -249,7 +255,7 @@ class Turns:
                     hint="give it as reasoning_content if it is one, or leave it out",
                 )
 
-    def _thought_is_lost(self, i: int) -> DataError:
+    def _refuse_lost_thought(self, i: int) -> DataError:
         if self.marks.thinks:
             hint = "leave the thought out of the row"
         else:
@@ -311,17 +317,17 @@ def _begins_otherwise(i: int, prompt: str, text: str) -> DataError:
     )
 
 
-def _marked(message: Message, marks: Marks) -> Message:
+def _mark_message(message: Message, marks: Marks) -> Message:
     """The message with another thought, another content and another first tool."""
     found = {**message}
     if message.get("content") or not message.get("tool_calls"):
         found["content"] = CONTENT
     if marks.key and message.get(marks.key):
         found[marks.key] = THOUGHT
-    return _renamed(found, 0) if message.get("tool_calls") else found
+    return _rename_call(found, 0) if message.get("tool_calls") else found
 
 
-def _renamed(message: Message, number: int) -> dict[str, Any]:
+def _rename_call(message: Message, number: int) -> dict[str, Any]:
     return _with_function(message, number, name=_NAME)
 
 
@@ -331,10 +337,10 @@ def _with_function(message: Message, number: int, **changed: object) -> dict[str
     return {**message, "tool_calls": calls}
 
 
-def _changed_calls(message: Message) -> Iterator[tuple[str, Message]]:
+def _change_calls(message: Message) -> Iterator[tuple[str, Message]]:
     """Each call under another name, and with another argument."""
     for number in range(len(message["tool_calls"])):
-        yield _left_out(number), _renamed(message, number)
+        yield _left_out(number), _rename_call(message, number)
         argued = _with_function(message, number, arguments={"text": _NAME})
         yield "the arguments of a tool call", argued
 
@@ -356,11 +362,11 @@ def _changes(message: Message) -> Iterator[tuple[str, Message]]:
             what += "; begin the first user turn with its text instead"
         yield what, {**message, "content": CONTENT}
     for number in range(len(calls)):
-        yield _left_out(number), _renamed(message, number)
+        yield _left_out(number), _rename_call(message, number)
 
 
 def _with_mark(message: Message, changed: Message, mark: str) -> Message:
-    """The message with this mark where `changed` has another text than it was given."""
+    """The message with this mark where `change` has another text than it was given."""
     if changed.get("content") == CONTENT:
         return {**message, "content": mark}
     calls = changed["tool_calls"]

@@ -84,6 +84,16 @@ class Quote(NamedTuple):
     text: str
 
 
+class Hyperlink(NamedTuple):
+    """A file beside the page, or an address of the web, and what is said of it; a terminal shows it as text.
+
+    `to` is a relative path, or begins with https://."""
+
+    text: str
+    to: str
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Fold:
     """Blocks that a reader of the page opens by their title; a terminal does not show them."""
@@ -94,7 +104,7 @@ class Fold:
     is_error: bool = False
 
 
-Block = Text | Table | Plot | Quote | Problem | Fold
+Block = Text | Table | Plot | Quote | Problem | Fold | Hyperlink
 """What a section is made of."""
 
 

@@ -75,7 +75,7 @@ def points(found: HasInterval | None, missing: str = "") -> str:
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
-def counted_share(found: CountOfTotal | None, missing: str = "") -> str:
+def format_count_share(found: CountOfTotal | None, missing: str = "") -> str:
     """`6 of 12 (25-75 %)`."""
     if found is None:
         return missing
@@ -149,12 +149,12 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, what: str, many: str = "") -> str:
+def count_of(value: int, what: str, many: str = "") -> str:
     """`1 row`, `2 rows`; with `many`, `1 row is`, `2 rows are`."""
     return f"{value} {what if value == 1 else many or what + 's'}"
 
 
-def named_counts(counts: Mapping[Name, int]) -> str:
+def list_counts(counts: Mapping[Name, int]) -> str:
     """`3 too long, 1 empty`."""
     return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
 

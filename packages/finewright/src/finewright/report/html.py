@@ -6,19 +6,26 @@ anything even if it were not escaped; every text is, and what hides in it is mad
 import base64
 import hashlib
 from functools import cache
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from finewright import __version__
-from finewright.report.blocks import Fold, Page, Plot, Quote, Section, Table, Text
+from finewright.report.blocks import Fold, Hyperlink, Page, Plot, Quote, Section, Table, Text
 from finewright.report.plots import draw
-from finewright.report.text import is_numeric, problem_line
-from finewright.report.visible import visible
+from finewright.report.text import is_numeric, problem_line, visible
 
 PAGE_START = "<!DOCTYPE html>\n<!-- A page about {subject}, made by finewright. -->\n"
 """How every page begins, by which it is known that it may be written over."""
-_KINDS = {"table": Table, "plot": Plot, "quote": Quote, "fold": Fold, "text": Text}
+_KINDS = {
+    "table": Table,
+    "plot": Plot,
+    "quote": Quote,
+    "fold": Fold,
+    "link": Hyperlink,
+    "text": Text,
+}
 
 
 def as_html(page: Page) -> str:
@@ -48,9 +55,15 @@ def _template() -> tuple[Template, str]:
         "problem_line": problem_line,
         "draw": lambda plot: Markup(draw(plot)),  # noqa: S704 - plots.py escapes
         "numeric": _numeric,
+        "address": _address,
     }
     environment.tests |= {name: _is_a(kind) for name, kind in _KINDS.items()}
     return environment.get_template("page.html"), environment.get_template("style.css").render()
+
+
+def _address(link: Hyperlink) -> str:
+    """The link's path in percent signs, and nothing that could run."""
+    return link.to if link.to.startswith("https://") else quote(link.to)
 
 
 def _numeric(table: Table) -> list[bool]:

@@ -11,10 +11,11 @@ from pathlib import PurePath
 from typing import Any
 
 from finewright import __version__
-from finewright.report.blocks import Block, Page, Section, Text, section, table_of
+from finewright.report.blocks import Block, Page, Section, Table, Text, section, table_of
 from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.parents import ParentRun
 from finewright.schema.train import Candidate, TrainSettings
 
 _NOT_STATED = ("", "unknown")
@@ -38,8 +39,12 @@ class CardOf:
     evaluate: EvaluateReport | None
     several: bool
     versions: Mapping[str, str]
+    parent: ParentRun | None = None
+    """The run that it goes on from."""
     day: str = ""
     """Which the template was told, where it asks for it."""
+    looked_at: Sequence[Page] = ()
+    """What stages of features found out of the result, as a red team."""
 
 
 def model_card(of: CardOf) -> str:
@@ -49,6 +54,7 @@ def model_card(of: CardOf) -> str:
         *(_use(of) if of.settings.gives_answers else []),
         *section("Data", *_data(of)),
         *section("Scores", _scores(of)),
+        *(part for page in of.looked_at for part in _feature(page)),
         *section("Settings", Text(_settings(of), "code")),
         *section("Limits", Text("\n".join(_limits(of)))),
     ]
@@ -73,9 +79,17 @@ def _what(of: CardOf) -> str:
     kind = of.settings.adapter.type
     what = "every weight" if kind == "none" else f"an adapter of type {kind}"
     revision = f" at revision {of.revision}" if of.revision else ""
+    made = f"{of.settings.method.upper()} of {what} on {of.base}{revision}, by finewright {__version__}."
+    sha256, before = of.candidate.base_sha256, ""
+    if of.parent:
+        sha256 = of.parent.base_sha256
+        before = (
+            f" It goes on from the run {of.parent.run}, whose result has sha256"
+            f" {of.parent.adapter_sha256}, and holds what that one learned; data and scores of that run are"
+            " its own."
+        )
     return (
-        f"{of.settings.method.upper()} of {what} on {of.base}{revision}, by finewright {__version__}."
-        f" The weights it was trained on have sha256 {of.candidate.base_sha256}; where those were"
+        f"{made}{before} The weights it was trained on have sha256 {sha256}; where those were"
         " quantised (a packaged model), the hub's own give slightly other answers."
     )
 
@@ -107,13 +121,15 @@ def _data(of: CardOf) -> Iterator[Block]:
         {
             "source": lambda source: PurePath(source.path).name,
             "sha256": lambda source: source.sha256,
-            "licence": lambda source: _stated(source.license),
-            "owner": lambda source: _stated(source.owner),
+            "licence": lambda source: _state(source.license),
+            "owner": lambda source: _state(source.owner),
         },
     )
+    if of.data.canaries:
+        yield Text(f"{of.data.canaries.line(of.data.rows_train)}.")
     if of.data.ledger:
         yield Text(f"Root of the rows' ledger: {of.data.ledger.merkle_root}.")
-    yield Text(f"Licence of the base: {_stated(of.license)}.")
+    yield Text(f"Licence of the base: {_state(of.license)}.")
 
 
 def _scores(of: CardOf) -> Block:
@@ -148,17 +164,41 @@ def _of_this(of: CardOf, report: EvaluateReport) -> Iterator[Score]:
 def _settings(of: CardOf) -> str:
     idle = {"epochs"} if of.settings.max_steps is not None else set()  # max_steps decides
     settings = of.settings.model_dump(mode="json", exclude_none=True, exclude=idle)
-    return json.dumps(_named(settings), indent=2)
+    return json.dumps(_shorten_paths(settings), indent=2)
+
+
+def _feature(page: Page) -> list[Section]:
+    """The answer of a feature's page, and its first tables."""
+    first = page.sections[0].blocks if page.sections else ()
+    tables = [block for block in first if isinstance(block, Table)]
+    title = page.subject.removeprefix("a ").capitalize()
+    return section(title, Text(page.answer), *tables)
 
 
 def _limits(of: CardOf) -> Iterator[str]:
     yield "What lies outside the rows above was not looked at: other tasks, other languages, safety."
+    yield _leakage(of.candidate)
     if of.settings.adapter.type in ("prefix", "prompt"):
         yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
+    if spent := of.candidate.privacy:
+        yield f"Differential privacy: {spent.spent_line()}. It bounds what this adapter alone gives away."
     yield f"Made with {', '.join(f'{name} {version}' for name, version in of.versions.items())}."
     for detail, is_same in _elsewhere(of).items():
         yield f"Answered elsewhere {'as' if is_same else 'otherwise than'} here, by {detail}."
-    yield from _plain(p.message for p in of.candidate.problems if p.level == "warning")
+    yield from _leave_out_paths(p.message for p in of.candidate.problems if p.level == "warning")
+
+
+def _leakage(candidate: Candidate) -> str:
+    """The short form: the gap between rows that trained and others, which is what membership is told by."""
+    asks = "`finewright redteam RUN --attack leakage` measures what of its rows comes out again."
+    if candidate.eval_loss is None:
+        return f"No row was held out, so that its losses do not say how much of its rows it keeps; {asks}"
+    gap = candidate.eval_loss - candidate.final_loss
+    losses = f"{candidate.final_loss:.3f}, of held-out rows {candidate.eval_loss:.3f}"
+    return (
+        f"Loss of the last step's rows {losses}: the wider the gap ({gap:+.3f}), the better rows that trained"
+        f" can be told from others; {asks}"
+    )
 
 
 def _elsewhere(of: CardOf) -> dict[str, bool]:
@@ -170,19 +210,19 @@ def _elsewhere(of: CardOf) -> dict[str, bool]:
     return found
 
 
-def _plain(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:
+def _leave_out_paths(messages: Iterator[str] | Sequence[str]) -> Iterator[str]:
     """What was said of the training, but for lines that name a place on this machine."""
     yield from dict.fromkeys(line for line in messages if not _PATH.search(line))
 
 
-def _stated(value: str) -> str:
+def _state(value: str) -> str:
     return "not stated" if value in _NOT_STATED else value
 
 
-def _named(value: Any) -> Any:  # Any: JSON
+def _shorten_paths(value: Any) -> Any:  # Any: JSON
     """JSON in which an absolute path, of a reward's file or run, is its last name."""
     if isinstance(value, dict):
-        return {key: _named(inner) for key, inner in value.items()}
+        return {key: _shorten_paths(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_named(inner) for inner in value]
+        return [_shorten_paths(inner) for inner in value]
     return _PLACE.sub(r"\1", value) if isinstance(value, str) else value

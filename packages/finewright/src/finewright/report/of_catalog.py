@@ -92,7 +92,11 @@ def _tables(catalog: PriceCatalog, today: date) -> Iterator[Section]:
     yield from section("Fine-tuning at hosts", _tunings(catalog.tunings, today))
     yield from section("GPUs", _gpus(catalog.gpus), _notes(catalog.gpus))
     storage = [
-        (f"{row.provider} {row.sku}", _dollars(row.usd_per_gib_month), _seen(row, today))
+        (
+            f"{row.provider} {row.sku}",
+            _dollars(row.usd_per_gib_month),
+            _show_observed_at(row, today),
+        )
         for row in catalog.storage
     ]
     yield from section("Storage", Table(("storage", "$ a GiB and month", "seen"), storage))
@@ -112,7 +116,7 @@ def _machines(machines: Sequence[Machine], today: date) -> Table:
             "region": lambda row: row.region,
             "$ an hour": lambda row: _dollars(row.usd_per_hour),
             "session": lambda row: ", ".join(_limits(row)),
-            "seen": lambda row: _seen(row, today),
+            "seen": lambda row: _show_observed_at(row, today),
         },
     )
 
@@ -148,7 +152,7 @@ def _apis(apis: Sequence[API], today: date) -> Table:
             "batch": lambda row: f"{row.batch_share:.0%}" if row.batch_share else "",
             "fine-tuning": lambda row: tuning[row.can_fine_tune],
             "ends": lambda row: str(row.deprecation_date or ""),
-            "seen": lambda row: _seen(row, today),
+            "seen": lambda row: _show_observed_at(row, today),
         },
     )
 
@@ -171,7 +175,7 @@ def _tunings(rows: Sequence[HostedTuning], today: date) -> Table:
             ),
             "served": lambda row: row.served_by,
             "ends": lambda row: str(row.ends or ""),
-            "seen": lambda row: _seen(row, today),
+            "seen": lambda row: _show_observed_at(row, today),
         },
     )
 
@@ -192,7 +196,7 @@ def _gpus(gpus: Sequence[GPU]) -> Table:
     )
 
 
-def _seen(row: Fact, today: date) -> str:
+def _show_observed_at(row: Fact, today: date) -> str:
     level = freshness(row.observed_at, today).level
     return f"{row.observed_at}{'' if level == 'fresh' else ' ' + level}"
 

@@ -1,10 +1,13 @@
-"""What an evaluation shows: per data set a line for each metric, with every paired change and its p-value."""
+"""What an evaluation shows: per data set a line for each metric, with every paired change and its p-value.
+
+What `predict` shows: how many rows were answered, and where the answers are."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.report import cells
 from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, Text, lines, section
+from finewright.report.cells import count_of
 from finewright.schema.evaluate import (
     LINEAR,
     AnswerCounts,
@@ -13,6 +16,7 @@ from finewright.schema.evaluate import (
     Score,
     ScoredRows,
 )
+from finewright.schema.predict import PredictReport
 
 _NO_LABEL = "answers that are no label"
 _HOW_P = (
@@ -65,18 +69,18 @@ def _notes(report: EvaluateReport) -> Iterator[str]:
 
 def _answer_notes(counts: AnswerCounts) -> Iterator[str]:
     """What must be said of a system's answers: thoughts, calls of tools that are not there, faults."""
-    where, answers = f"{counts.system} on {counts.data}", cells.counted(counts.n, "answer")
+    where, answers = f"{counts.system} on {counts.data}", cells.count_of(counts.n, "answer")
     if counts.thinking:
         length = f"{cells.number(counts.thought_tokens_mean)} tokens on average"
         of_all = f"{cells.share(counts.thought_share)} of all; what follows the thoughts is scored"
         yield f"{where}: {counts.thinking} of {answers} think, {length}, {of_all}"
     if counts.thoughts_cut:
-        yield f"{where}: {cells.counted(counts.thoughts_cut, 'thought')} closed at max_thought_tokens"
+        yield f"{where}: {cells.count_of(counts.thoughts_cut, 'thought')} closed at max_thought_tokens"
     if counts.undeclared_calls:
-        strange = f"{counts.undeclared_calls} of {cells.counted(counts.calls, 'call')}"
+        strange = f"{counts.undeclared_calls} of {cells.count_of(counts.calls, 'call')}"
         yield f"{where}: {strange} are of tools that the row does not have"
     if counts.faults:
-        faults = cells.counted(counts.faults, "answer")
+        faults = cells.count_of(counts.faults, "answer")
         yield f"{where}: {faults} cannot be read whole, first {counts.first_fault}"
 
 
@@ -85,28 +89,28 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
     differences = [found for found in report.differences if found.data == data]
     systems = list(dict.fromkeys(score.system for score in scores))
     columns = _Columns(systems, report.headline_pairs(data))
-    rows = _rows(scores, differences, columns)
+    rows = _rows_of_scores(scores, differences, columns)
     rows += _strays(report, data, columns)
     parts = [part for part in report.parts if part.data == data]
     return section(
         f"{data}: {_heading(report, data, scores)}",
         _plot(scores),
         Table(columns.header(), rows),
-        *_parts(parts, columns),
+        *_show_parts(parts, columns),
     )
 
 
 def _strays(report: EvaluateReport, data: str, columns: _Columns) -> Iterator[list[str]]:
     """The row of answers that are no label, where there were labels to give."""
     if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
-        found = [cells.counted_share(strays.get(system)) for system in columns.systems]
+        found = [cells.format_count_share(strays.get(system)) for system in columns.systems]
         yield [_NO_LABEL, *found, *[""] * (2 * len(columns.pairs))]
 
 
 def _heading(report: EvaluateReport, data: str, scores: Sequence[Score]) -> str:
     draw = next((draw for draw in report.draws if draw.data == data), None)
     n = max(score.n for score in scores)
-    rows = f"{draw.line()};" if draw else f"{cells.counted(n, 'row')},"
+    rows = f"{draw.line()};" if draw else f"{cells.count_of(n, 'row')},"
     return f"n = {rows} {cells.confidence(report.confidence)} in brackets"
 
 
@@ -121,7 +125,7 @@ def _plot(scores: Sequence[Score]) -> Plot | None:
     return Plot("Scores with their intervals", "intervals", by_metric) if by_metric else None
 
 
-def _rows(
+def _rows_of_scores(
     scores: Sequence[Score], differences: Sequence[Difference], columns: _Columns
 ) -> list[list[str]]:
     n = max(score.n for score in scores)
@@ -135,7 +139,7 @@ def _rows(
     return rows
 
 
-def _parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
+def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
     """What the set's rows are to the training rows, and a table of each part where there are both."""
     rows = {part.kind: part.rows for part in parts}
     if not rows.get("repeated"):
@@ -148,7 +152,7 @@ def _parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
         return
     for part in parts:
         what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
-        found = _rows(part.scores, part.differences, columns)
+        found = _rows_of_scores(part.scores, part.differences, columns)
         yield Table(columns.header(), found, f"the {part.rows} rows that {what}")
 
 
@@ -162,3 +166,19 @@ def _changes(differences: Iterable[Difference | None]) -> Iterator[str]:
     for found in differences:
         yield cells.points(found)
         yield cells.p_value(found.p_value) if found else ""
+
+
+def predict_page(report: PredictReport) -> Page:
+    """The answers, and what is odd about them."""
+    answer = f"{count_of(report.rows, 'answer')} of {report.model}"
+    if report.rows_answered_before:
+        answer += f", {report.rows_answered_before} of them from an earlier call"
+    about = [f"{report.draw.data}: {report.draw.line()}"] if report.draw else []
+    if report.num_cut:
+        about.append(f"{report.num_cut} cut after {count_of(report.max_new_tokens, 'token')}")
+    if report.num_thoughts_cut:
+        most = count_of(report.max_thought_tokens or 0, "token")
+        about.append(f"{count_of(report.num_thoughts_cut, 'thought')} closed after {most}")
+    if report.num_faults:
+        about.append(f"{report.num_faults} could not be read whole; `fault` says why")
+    return Page("answers", report.out.path, answer, about, report.problems)

@@ -28,7 +28,7 @@ def plan_page(report: PlanReport) -> Page:
         subject="a plan",
         title=report.name,
         answer=f"{row_counts(report.data)}; {report.rows_train} train, {report.rows_eval} held out",
-        about=[*_measured_on(report), *([f"{_TEMPLATE}: {template}"] if template else [])],
+        about=[*_list_measured_sets(report), *([f"{_TEMPLATE}: {template}"] if template else [])],
         problems=report.problems,
         sections=[
             *(
@@ -47,7 +47,7 @@ def plan_page(report: PlanReport) -> Page:
     )
 
 
-def _measured_on(report: PlanReport) -> Iterator[str]:
+def _list_measured_sets(report: PlanReport) -> Iterator[str]:
     yield from (f"measured on {each.line()}" for each in report.evaluation)
     if report.evaluation and report.max_new_tokens:
         yield (
@@ -58,15 +58,18 @@ def _measured_on(report: PlanReport) -> Iterator[str]:
 
 def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:
     learned = share(planned.trained_tokens / max(1, planned.tokens))
-    own = planned.train.model_dump(mode="json", exclude={"adapter"})
+    own = planned.train.model_dump(mode="json", exclude={"adapter", "privacy"})
+    adapter = planned.train.adapter
+    same = None if adapter.continues else {"continue"}
     yield lines(
         row_counts(planned.counts),
         f"tokens: {planned.tokens} a pass, {learned} learned; longest row {planned.longest},"
         f" median {planned.median}",
         f"steps: {planned.steps}, {planned.step_tokens} tokens in all",
-        _sampled(planned),
+        _describe_sampling(planned),
+        f"privacy: {planned.privacy.line()}" if planned.privacy else "",
         f"settings: {settings(own)}",
-        f"adapter: {settings(planned.train.adapter.model_dump(mode='json'))}",
+        f"adapter: {settings(adapter.model_dump(mode='json', exclude=same))}",
         *(f"slower than it could be: {path}" for path in planned.slow_paths),
     )
     yield from planned.problems
@@ -75,7 +78,7 @@ def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:
     yield from map(_tokens, planned.preview)
 
 
-def _sampled(planned: PlannedCandidate) -> str:
+def _describe_sampling(planned: PlannedCandidate) -> str:
     """What an online method adds to its prompts."""
     train = planned.train
     if not isinstance(train, OnlineSettings):

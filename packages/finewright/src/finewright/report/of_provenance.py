@@ -36,7 +36,13 @@ def without_page(report: WithoutReport) -> Page:
         subject="rows",
         title=f"{report.run} without {report.source}",
         answer=f"{report.rows_removed} rows go, {left} train, {len(report.eval)} held out",
-        about=[f"train on: {ids}{more}" if left else "no row is left to train on"],
+        about=[
+            f"train on: {ids}{more}" if left else "no row is left to train on",
+            *(
+                f"it builds on {run}, which learned {rows} such rows: train that one again first"
+                for run, rows in report.ancestors.items()
+            ),
+        ],
     )
 
 
@@ -61,8 +67,8 @@ def card_page(card: DataCard) -> Page:
         "Licences": [licences_table(card.licenses)],
         "Preprocessing": [Text("\n".join(changed) or "No row was changed.")],
         "Personal data": [
-            Text(_looked_for(card.personal_data, "personal data")),
-            Text(_looked_for(card.secrets, "secrets")),
+            Text(_describe_search(card.personal_data, "personal data")),
+            Text(_describe_search(card.secrets, "secrets")),
         ],
         "Uses": [Text(card.intended_use)],
         "Known limits": [Text(limits or "none was found by the checks that ran")],
@@ -144,7 +150,7 @@ def _composition(card: DataCard) -> Text:
     return Text("\n".join([*found, f"Tokens: {tokens}"]))
 
 
-def _looked_for(found: Mapping[str, int] | None, what: str) -> str:
+def _describe_search(found: Mapping[str, int] | None, what: str) -> str:
     if found is None:
         return f"Nobody looked for {what}."
     return f"Found of {what}: {_counts(found)}."

@@ -62,7 +62,7 @@ def _sections(report: RunReport, pages: Sequence[Page]) -> Iterator[Section]:
     for page in pages:
         yield from () if page.answer else page.sections
     if report.train:
-        yield from section("Training", *_trained(report.train))
+        yield from section("Training", *_show_training(report.train))
     if report.evaluate:
         yield from score_sections(report.evaluate)
     for earlier in report.earlier:
@@ -118,12 +118,15 @@ def verify_page(report: VerifyReport) -> Page:
         claim = f"{report.files} files: every digest is as recorded"
     if report.passed and report.scores:
         claim += f"; {report.scores} figures counted again from the answers"
+    claim += "".join(f"; {line}" for line in report.privacy)
     if report.signers:
-        claim += f"; {'; '.join(_signed(s, len(report.signers) > 1) for s in report.signers)}"
+        claim += (
+            f"; {'; '.join(_describe_signer(s, len(report.signers) > 1) for s in report.signers)}"
+        )
     return Page("a run", report.run, claim, problems=report.problems)
 
 
-def _signed(signer: Signer, with_parts: bool) -> str:
+def _describe_signer(signer: Signer, with_parts: bool) -> str:
     """`signed by your own key`, or by whose, and of several signers what."""
     key = f"{signer.key[:_SHOWN_OF_KEY]}..."
     said = {
@@ -146,7 +149,7 @@ def _earlier(earlier: EarlierMeasurement) -> Iterator[Section]:
     yield from score_sections(earlier.report)
 
 
-def _trained(report: TrainReport) -> Iterator[Block | None]:
+def _show_training(report: TrainReport) -> Iterator[Block | None]:
     candidates = report.candidates
     yield lines(*(f"{c.base_model}: {cells.row_counts(c.counts)}" for c in candidates))
     table = table_of(
@@ -161,11 +164,12 @@ def _trained(report: TrainReport) -> Iterator[Block | None]:
             "tokens/s": lambda c: cells.number(c.tokens_per_second),
             "seconds": lambda c: cells.number(c.seconds),
             "peak GiB": lambda c: cells.gib(c.peak_gib),
-            **{_named(name, candidates): _metric_of(name) for name in _OF_METHODS},
+            **{_name_metric(name, candidates): _metric_of(name) for name in _OF_METHODS},
         },
     )
     yield _without_empty_columns(table)
-    yield lines(*(_proved(c) for c in candidates if c.proofs))
+    yield lines(*(_describe_proofs(c) for c in candidates if c.proofs))
+    yield lines(*(f"privacy: {c.privacy.spent_line()}" for c in candidates if c.privacy))
     yield from (problem for c in candidates for problem in c.problems)
 
 
@@ -175,20 +179,20 @@ def _without_empty_columns(table: Table) -> Table:
     return Table(header, rows)
 
 
-def _named(metric: str, candidates: Sequence[Candidate]) -> str:
+def _name_metric(metric: str, candidates: Sequence[Candidate]) -> str:
     is_held_out = any(metric in c.eval_metrics for c in candidates)
     return f"held-out {metric}" if is_held_out else metric
 
 
 def _metric_of(metric: str) -> Callable[[Candidate], str]:
-    def shown(candidate: Candidate) -> str:
+    def show(candidate: Candidate) -> str:
         value = candidate.eval_metrics.get(metric, candidate.final_metrics.get(metric))
         return "" if value is None else f"{value:.3f}"
 
-    return shown
+    return show
 
 
-def _proved(candidate: Candidate) -> str:
+def _describe_proofs(candidate: Candidate) -> str:
     passed = sum(proof.passed for proof in candidate.proofs)
     what = "; ".join(f"{p.name} {p.measured:.2g} (bar {p.bar:g})" for p in candidate.proofs)
     how = "".join(f"; {d}" for d in dict.fromkeys(p.detail for p in candidate.proofs if p.detail))

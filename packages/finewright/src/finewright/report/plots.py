@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from finewright.report.blocks import Axis, Plot, Point
-from finewright.report.visible import visible
+from finewright.report.text import visible
 
 WIDTH = 640
 """Of every plot, in units of its view box."""
@@ -53,7 +53,7 @@ def draw(plot: Plot) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height:g}"'
         f' role="{role}" aria-label={quoteattr(visible(plot.title))}>'
-        f"<title>{_shown(plot.title)}</title>{''.join(shapes)}</svg>"
+        f"<title>{_escape_text(plot.title)}</title>{''.join(shapes)}</svg>"
     )
 
 
@@ -97,8 +97,8 @@ def _bars(plot: Plot) -> tuple[float, Iterator[str]]:
             length = max(scale.at(point.y) - _LABELS, 1.0) if point.y else 0.0
             note = point.note or f"{point.y:,.0f}"
             bar = _bar(i, _LABELS, length, "bar" if point.is_main else "bar notable")
-            end = _text(_LABELS + length + 6, _middle(i) + 4, "start", note)
-            yield _linked(i, point, _label(i, point.name) + bar + end, note)
+            end = _draw_text(_LABELS + length + 6, _middle(i) + 4, "start", note)
+            yield _add_link(i, point, _label(i, point.name) + bar + end, note)
 
     return _LINE * len(plot.points), shapes()
 
@@ -112,14 +112,14 @@ def _intervals(plot: Plot) -> tuple[float, Iterator[str]]:
     def shapes() -> Iterator[str]:
         for tick in ticks:
             yield _upright("grid", scale.at(tick), 0, height)
-            yield _text(scale.at(tick), height + 16, "middle", f"{100 * tick:g} %")
+            yield _draw_text(scale.at(tick), height + 16, "middle", f"{100 * tick:g} %")
         for i, name in enumerate(names):
             yield _label(i, name)
         for point in sorted(plot.points, key=lambda point: point.is_main):
             y = _middle(names.index(point.name))
             ends = [scale.at(end) for end in _ends(point)]
             whisker = _segment("whisker", ends[0], y, ends[1], y) if point.is_main else ""
-            yield _titled(point, whisker + _circle(point, scale.at(point.y), y))
+            yield _add_title(point, whisker + _circle(point, scale.at(point.y), y))
 
     return height + _FOOT, shapes()
 
@@ -134,10 +134,10 @@ def _swings(plot: Plot) -> tuple[float, Iterator[str]]:
         for i, point in enumerate(plot.points):
             left, right = (scale.at(end) for end in _ends(point))
             bar = _bar(i, left, max(right - left, 1.5), "bar" if point.is_main else "bar notable")
-            yield _titled(point, _label(i, point.name) + bar)
+            yield _add_title(point, _label(i, point.name) + bar)
         yield _upright("axis", middle, 0, height)
-        yield _text(middle - 6, height + 16, "end", low)
-        yield _text(middle + 6, height + 16, "start", high)
+        yield _draw_text(middle - 6, height + 16, "end", low)
+        yield _draw_text(middle + 6, height + 16, "start", high)
 
     return height + _FOOT, shapes()
 
@@ -153,35 +153,35 @@ def _plane(plot: Plot) -> tuple[float, Iterator[str]]:
     def shapes() -> Iterator[str]:
         for tick in columns:
             yield _upright("grid", across.at(tick), _TOP, bottom)
-            yield _text(across.at(tick), bottom + 16, "middle", _tick(plot.across, tick))
+            yield _draw_text(across.at(tick), bottom + 16, "middle", _tick(plot.across, tick))
         for tick in rows:
             yield _segment("grid", _LEFT, up.at(tick), WIDTH - _RIGHT, up.at(tick))
-            yield _text(_LEFT - 8, up.at(tick) + 4, "end", _tick(plot.up, tick))
+            yield _draw_text(_LEFT - 8, up.at(tick) + 4, "end", _tick(plot.up, tick))
         if plot.marked is not None and across.low <= plot.marked <= across.high:
             yield _upright("marked", across.at(plot.marked), _TOP, bottom)
-        yield _text((_LEFT + WIDTH - _RIGHT) / 2, bottom + 38, "middle", _title(plot.across))
-        yield _text(_LEFT, _TOP - 5, "start", _title(plot.up))
+        yield _draw_text((_LEFT + WIDTH - _RIGHT) / 2, bottom + 38, "middle", _title(plot.across))
+        yield _draw_text(_LEFT, _TOP - 5, "start", _title(plot.up))
         if plot.kind == "scatter":
-            yield from _scattered(plot.points, across, up)
+            yield from _draw_scatter(plot.points, across, up)
         else:
-            yield from _joined(plot.points, series, across, up)
+            yield from _draw_lines(plot.points, series, across, up)
 
     has_legend = plot.kind == "lines" and len(series) > 1
     return _HEIGHT + (_LEGEND * len(series) if has_legend else 0), shapes()
 
 
-def _scattered(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[str]:
+def _draw_scatter(points: Sequence[Point], across: _Scale, up: _Scale) -> Iterator[str]:
     front = sorted((point for point in points if point.is_main), key=lambda point: point.x)
     yield _polyline("front", front, across, up)
     labels = spread({point.name: up.at(point.y) - 8 for point in points})
     for point in points:
         x = across.at(point.x)
         anchor, shift = ("end", -10) if x > WIDTH / 2 else ("start", 10)
-        label = _text(x + shift, labels[point.name], anchor, _short(point.name))
-        yield _titled(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)) + label)
+        label = _draw_text(x + shift, labels[point.name], anchor, _short(point.name))
+        yield _add_title(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)) + label)
 
 
-def _joined(
+def _draw_lines(
     points: Sequence[Point], series: Sequence[str], across: _Scale, up: _Scale
 ) -> Iterator[str]:
     for i, name in enumerate(series):
@@ -189,11 +189,11 @@ def _joined(
         yield _polyline(f"line l{i}", own, across, up)
         for point in (point for point in own if point.low is not None):
             x = across.at(point.x)
-            yield _titled(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)))
+            yield _add_title(point, _whisker(point, x, up) + _circle(point, x, up.at(point.y)))
         if len(series) > 1:
             y = _HEIGHT + i * _LEGEND + 6
             yield _segment(f"line l{i}", _LEFT, y, _LEFT + 40, y)
-            yield _text(_LEFT + 48, y + 4, "start", name)
+            yield _draw_text(_LEFT + 48, y + 4, "start", name)
 
 
 def _axis(
@@ -229,20 +229,20 @@ def _title(axis: Axis) -> str:
     return f"{axis.title}, by its logarithm" if axis.title and axis.is_log else axis.title
 
 
-def _titled(point: Point, shapes: str) -> str:
+def _add_title(point: Point, shapes: str) -> str:
     """The shapes with what is told of them."""
-    return f"<g><title>{_shown(point.note or _value(point))}</title>{shapes}</g>"
+    return f"<g><title>{_escape_text(point.note or _describe_value(point))}</title>{shapes}</g>"
 
 
-def _linked(i: int, point: Point, shapes: str, note: str) -> str:
+def _add_link(i: int, point: Point, shapes: str, note: str) -> str:
     if not point.link:
         return shapes
     hit = f'<rect class="hit" x="0" y="{i * _LINE}" width="{WIDTH}" height="{_LINE}"/>'
-    title = f"<title>{_shown(point.name)}: {_shown(note)}</title>"
+    title = f"<title>{_escape_text(point.name)}: {_escape_text(note)}</title>"
     return f"<a href={quoteattr('#' + point.link)}>{title}{hit}{shapes}</a>"
 
 
-def _value(point: Point) -> str:
+def _describe_value(point: Point) -> str:
     low, high = _ends(point)
     ends = f", {100 * low:.1f} to {100 * high:.1f}" if low < high else ""
     return f"{point.name}: {100 * point.y:.1f} %{ends}"
@@ -269,7 +269,7 @@ def _bar(i: int, x: float, width: float, kind: str) -> str:
 
 
 def _label(i: int, text: str) -> str:
-    return _text(_LABELS - 10, _middle(i) + 4, "end", _short(text))
+    return _draw_text(_LABELS - 10, _middle(i) + 4, "end", _short(text))
 
 
 def _middle(i: int) -> float:
@@ -284,11 +284,11 @@ def _segment(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _text(x: float, y: float, anchor: str, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_shown(text)}</text>'
+def _draw_text(x: float, y: float, anchor: str, text: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_escape_text(text)}</text>'
 
 
-def _shown(text: str) -> str:
+def _escape_text(text: str) -> str:
     """The text as a picture may hold it: escaped, and nothing in it unseen."""
     return escape(visible(text))
 

@@ -1,11 +1,21 @@
-"""A page as plain text for a terminal or a log: aligned tables, and no control codes."""
+"""A page as plain text for a terminal or a log: aligned tables, and no control codes.
+
+Text of others on a page: what cannot be seen is made visible, and nothing acts."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from finewright.report.blocks import Block, Page, Quote, Section, Table, Text
+from finewright.report.blocks import Block, Hyperlink, Page, Quote, Section, Table, Text
 from finewright.schema.common import Problem
+
+# C0 and C1 controls but tab and line feed, soft hyphen, zero-width and bidi marks, line separators,
+# variation selectors, tags, halves of surrogate pairs, non-characters.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0e\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
 
 # A number, with a unit or an interval behind it; no word such as 0-shot, and no digest.
 _NUMERIC = re.compile(r"[-+<]?\s?(?![0-9.,]+-?[A-Za-z]{2})[0-9]")
@@ -19,7 +29,7 @@ def as_text(page: Page) -> str:
     No text can move the cursor: control characters become spaces."""
     answer = ": ".join(filter(None, (page.title, page.answer)))
     head = [*map(problem_line, page.problems), *filter(None, (page.notice, answer)), *page.about]
-    parts = ["\n".join(_printed(head)), *map(_section, page.sections)]
+    parts = ["\n".join(_print_lines(head)), *map(_section, page.sections)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -74,14 +84,16 @@ def _block(block: Block) -> Iterator[str]:
         yield table(block.header, block.rows)
     elif isinstance(block, Quote):
         yield printable(block.where)
-        yield from (_INDENT + line for line in _printed([block.text]))
+        yield from (_INDENT + line for line in _print_lines([block.text]))
     elif isinstance(block, Problem):
         yield printable(problem_line(block))
+    elif isinstance(block, Hyperlink):
+        yield printable(" ".join(filter(None, (f"{block.text}: {block.to}", block.note))))
     elif isinstance(block, Text) and block.tone != "page":
-        yield from _printed([block.text])
+        yield from _print_lines([block.text])
 
 
-def _printed(texts: Iterable[str]) -> Iterator[str]:
+def _print_lines(texts: Iterable[str]) -> Iterator[str]:
     """The lines of the texts."""
     for text in texts:
         yield from (printable(line.expandtabs(4)) for line in text.splitlines() or [""])
@@ -106,3 +118,17 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def visible(text: str) -> str:
+    r"""The text with each character that hides, or turns the text around, as `\u{200b}`.
+
+    The joiners of emoji are shown as well: better an odd emoji than an unseen message."""
+    return _HIDDEN.sub(lambda match: f"\\u{{{ord(match[0]):04x}}}", text)
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, or its beginning and how many characters are left out."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]} ... and {len(text) - longest:,} more characters"

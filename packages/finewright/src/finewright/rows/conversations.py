@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from finewright.rows.messages import (
     check_learned,
+    check_messages,
     check_order,
     check_replies,
-    checked_messages,
 )
-from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, show_value
 from finewright.schema.common import without
 from finewright.schema.data import DataType
 
@@ -30,7 +30,7 @@ def conversations_of(data: Json, shape: DataType, notes: RowNotes) -> Conversati
 
 
 def _messages(data: Json, notes: RowNotes) -> Conversations:
-    turns = list(checked_messages("messages", data["messages"], notes))
+    turns = list(check_messages("messages", data["messages"], notes))
     _check_conversation(turns, notes)
     return Conversations(turns)
 
@@ -47,7 +47,7 @@ def _prompt_completion(data: Json, notes: RowNotes) -> Conversations:
     return Conversations(turns)
 
 
-def _unpaired(data: Json, notes: RowNotes) -> Conversations:
+def _read_unpaired(data: Json, notes: RowNotes) -> Conversations:
     if all(key in data for key in ("messages", "prompt", "completion")):
         what = "both `messages` and `prompt` with `completion` are here"
         notes.error("", what, "leave out the one that the label is not about")
@@ -55,7 +55,7 @@ def _unpaired(data: Json, notes: RowNotes) -> Conversations:
     turns = list(conversation.turns)
     _check_end(turns, notes)
     if "messages" in data and not notes.has_error:
-        turns = [*_unlearned(turns[:-1]), *turns[-1:]]
+        turns = [*_unlearn(turns[:-1]), *turns[-1:]]
         _check_rated(turns, notes)
     return Conversations(turns, label=_label(data["label"], notes))
 
@@ -84,7 +84,7 @@ def _preference(data: Json, notes: RowNotes) -> Conversations:
             return _preference(data, notes)
         chosen, rejected = (list(_whole(key, data, notes)) for key in _SIDES)
         num_shared = 0 if notes.has_error else _num_shared(chosen, rejected, notes)
-        prompt = _unlearned(chosen[:num_shared])
+        prompt = _unlearn(chosen[:num_shared])
         chosen, rejected = chosen[num_shared:], rejected[num_shared:]
     if not notes.has_error:
         _check_pair(prompt, chosen, rejected, notes)
@@ -95,17 +95,17 @@ _READERS: Mapping[DataType, Callable[[Json, RowNotes], Conversations]] = {
     "messages": _messages,
     "prompt_completion": _prompt_completion,
     "preference": _preference,
-    "unpaired_preference": _unpaired,
+    "unpaired_preference": _read_unpaired,
     "prompt_only": _prompt_only,
 }
 _SIDES = ("chosen", "rejected")
 
 
 def _prompt(data: Json, notes: RowNotes) -> list[Turn]:
-    return _unlearned(_side("prompt", "user", data, notes))
+    return _unlearn(_side("prompt", "user", data, notes))
 
 
-def _unlearned(turns: Iterator[Turn] | Sequence[Turn]) -> list[Turn]:
+def _unlearn(turns: Iterator[Turn] | Sequence[Turn]) -> list[Turn]:
     return [
         Turn(turn.key, {**turn.message, "weight": 0}) if _is_answer(turn) else turn
         for turn in turns
@@ -116,7 +116,7 @@ def _side(key: str, role: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     """The messages of a prompt or of an answer, which is text or a list of messages."""
     value = data[key]
     if isinstance(value, list):
-        yield from checked_messages(key, value, notes)
+        yield from check_messages(key, value, notes)
     elif not isinstance(value, str):
         mend = (
             "write it as text, in quotes" if value is not None else "write it, or leave the row out"
@@ -134,7 +134,7 @@ def _side(key: str, role: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
 def _whole(key: str, data: Json, notes: RowNotes) -> Iterator[Turn]:
     """The messages of a conversation that begins with its prompt."""
     if not isinstance(data[key], str):
-        yield from checked_messages(key, data[key], notes)
+        yield from check_messages(key, data[key], notes)
     elif not notes.has_error:
         what = "text, and there is no `prompt`: nobody can tell where the answer begins"
         notes.error(key, what, "add `prompt`, or write both as lists of messages")
@@ -152,7 +152,7 @@ def _label(label: object, notes: RowNotes) -> bool:
             "set --type, or data.type in a spec: unpaired_preference where 1 is liked and 0 is not,"
             " prompt_completion or messages where it is a class"
         )
-    notes.error("label", f"{shown(label)}; it is true (liked) or false", mend)
+    notes.error("label", f"{show_value(label)}; it is true (liked) or false", mend)
     return False
 
 
@@ -242,11 +242,11 @@ def _num_shared(chosen: Sequence[Turn], rejected: Sequence[Turn], notes: RowNote
 
 def _num_alike(one: Sequence[Turn], other: Sequence[Turn]) -> int:
     pairs = zip(one, other, strict=False)
-    differ = (i for i, (a, b) in enumerate(pairs) if _plain(a) != _plain(b))
+    differ = (i for i, (a, b) in enumerate(pairs) if _drop_weight(a) != _drop_weight(b))
     return next(differ, min(len(one), len(other)))
 
 
-def _plain(turn: Turn) -> Json:
+def _drop_weight(turn: Turn) -> Json:
     """The message without its weight, which is no part of what is said."""
     return without(turn.message, ("weight",))
 

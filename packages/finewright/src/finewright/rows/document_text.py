@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.fetch.telemetry import turn_off_telemetry
+from finewright.plugins import install_command
 from finewright.rows.containers.encodings import likely_encodings
-from finewright.rows.containers.found import said
+from finewright.rows.containers.found import file_problem
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
 from finewright.rows.sections import heading_of, title_of
 from finewright.schema.common import Problem
@@ -49,7 +50,7 @@ def workbook(path: Path) -> Workbook:
         from openpyxl import load_workbook
     except ImportError:
         raise MissingExtra(
-            "reading workbooks needs openpyxl", hint='pip install "finewright[documents]"'
+            "reading workbooks needs openpyxl", hint=install_command("[documents]")
         ) from None
     with path.open("rb") as of_values, path.open("rb") as of_formulas:
         values = load_workbook(of_values, read_only=True, data_only=True)
@@ -72,7 +73,7 @@ def _sheet(values: Any, formulas: Any) -> _Sheet:
             value is None and formula is not None
             for value, formula in zip_longest(row, of_formulas)
         )
-        shown = [_shown(value) for value in row]
+        shown = [_format_cell(value) for value in row]
         if any(shown):
             rows.append(shown)
     width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell), default=0)
@@ -85,7 +86,7 @@ def _cells(sheet: Any) -> Iterator[Sequence[Any]]:
     yield from sheet.iter_rows(values_only=True)
 
 
-def _shown(value: object) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -146,17 +147,17 @@ class DocumentText(NamedTuple):
         """What its owner may not know of the text."""
         if self.num_uncomputed:
             what = f"{self.num_uncomputed} formulas have no value, so their cells are empty"
-            yield said(file, what, _COMPUTE, level="warning")
+            yield file_problem(file, what, _COMPUTE, level="warning")
         if self.hidden:
             what = f"sheets are hidden, and their text is taken: {', '.join(self.hidden)}"
-            yield said(file, what, _SHOW, level="warning")
+            yield file_problem(file, what, _SHOW, level="warning")
 
 
 def document(path: Path) -> DocumentText:
     """The document's text; raises Refused, with the reason and the mend, where it gives none."""
     suffix = path.suffix.lower()
     is_plain = suffix in TEXT_SUFFIXES
-    found = DocumentText("", _plain(content_of(path))) if is_plain else _read(path)
+    found = DocumentText("", _decode(content_of(path))) if is_plain else _read(path)
     title, text, num_uncomputed, hidden = found
     # Neither can be written as JSON text that others read.
     text = text.replace("\0", "").encode("utf-8", "replace").decode()
@@ -206,7 +207,7 @@ def read_in_jail(named: str) -> dict[str, Any]:
         _check_container(path, suffix)
         if suffix == ".xlsx":
             return DocumentText("", *_workbook(path))._asdict()
-        text, title = _converted(path, suffix)
+        text, title = _convert(path, suffix)
         return DocumentText(title, text)._asdict()
     except Refused as error:
         return {"refused": [error.reason, str(error), error.hint]}
@@ -225,7 +226,7 @@ def content_of(path: Path) -> bytes:
         raise Refused("unreadable", f"cannot be read: {error.strerror}", hint) from None
 
 
-def _plain(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return content.decode("utf-16" if is_utf16 else "utf-8-sig")
@@ -256,7 +257,7 @@ def _check_container(path: Path, suffix: str) -> None:
         raise Refused("unreadable", what, "save it anew if you trust it")
 
 
-def _converted(path: Path, suffix: str) -> tuple[str, str]:
+def _convert(path: Path, suffix: str) -> tuple[str, str]:
     turn_off_telemetry()
     try:
         from markitdown import MissingDependencyException, StreamInfo
@@ -278,7 +279,7 @@ def _converted(path: Path, suffix: str) -> tuple[str, str]:
     except MemoryError:
         raise  # the jail says so
     except Exception as error:  # parsers of broken documents raise anything
-        raise _failed(error) from None
+        raise _explain_failure(error) from None
     return found.markdown, found.title or ""
 
 
@@ -290,7 +291,7 @@ def _workbook(path: Path) -> Workbook:
     except (MissingExtra, MemoryError):
         raise
     except Exception as error:  # parsers of broken documents raise anything
-        raise _failed(error) from None
+        raise _explain_failure(error) from None
 
 
 def _converter(suffix: str) -> Any:  # Any: markitdown has no types for us
@@ -328,7 +329,7 @@ def _check_encoding(content: bytes, charset: str) -> None:
         raise Refused("unreadable", what, hint) from None
 
 
-def _failed(error: Exception) -> Refused:
+def _explain_failure(error: Exception) -> Refused:
     # pdfminer's exceptions come wrapped, or not, by what reads the PDF.
     names = {type(e).__name__ for e in (error, error.__cause__, error.__context__) if e}
     names |= {type(a).__name__ for a in error.args}
@@ -339,6 +340,4 @@ def _failed(error: Exception) -> Refused:
 
 
 def _missing() -> MissingExtra:
-    return MissingExtra(
-        "reading documents needs markitdown", hint='pip install "finewright[documents]"'
-    )
+    return MissingExtra("reading documents needs markitdown", hint=install_command("[documents]"))

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from finewright.rows.containers.found import ReadRow, said
+from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.document_text import MEDIA_TYPES, Refused, content_of, document
 from finewright.rows.read import records
 from finewright.rows.sections import sections
-from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.schema.data_check import DocumentsReport, ExamplesReport
 from finewright.schema.listing import Listing
 
 
@@ -36,7 +36,7 @@ def write_documents(paths: Sequence[Path], out: Path) -> DocumentsReport:
                 dropped[error.reason] += 1
                 is_error = error.reason != "repeated"
                 level: Literal["error", "warning"] = "error" if is_error else "warning"
-                listing.add(said(str(path), str(error), error.hint, level=level))
+                listing.add(file_problem(str(path), str(error), error.hint, level=level))
                 continue
             for problem in found.doubts(str(path)):
                 listing.add(problem)
@@ -96,7 +96,7 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
             if not isinstance(text, str) or not text.strip():
                 num_dropped += 1
                 what, hint = "no `text` to cut", "write the documents with `data documents`"
-                listing.add(said(found.file, what, hint, found.row))
+                listing.add(file_problem(found.file, what, hint, found.row))
                 continue
             num_before = num_written
             for example in _examples(found, text, longest):
@@ -106,7 +106,7 @@ def write_examples(documents: Path, out: Path, longest: int) -> ExamplesReport:
                 num_dropped += 1
                 place = str(found.data.get("path", "")) or "this document"
                 what = f"{place} has headings and nothing under them, so no section is cut from it"
-                listing.add(said(found.file, what, row=found.row, level="warning"))
+                listing.add(file_problem(found.file, what, row=found.row, level="warning"))
     return ExamplesReport(
         documents_in=num_in,
         documents_dropped=num_dropped,
@@ -125,9 +125,9 @@ def documents_at(paths: Sequence[Path], listing: Listing) -> Iterator[tuple[Path
             for document in _documents_in(path, listing):
                 yield document, document.relative_to(path).as_posix()
         elif not path.is_file():
-            listing.add(said(str(path), "there is no such file", "check the path"))
+            listing.add(file_problem(str(path), "there is no such file", "check the path"))
         elif path.suffix.lower() not in MEDIA_TYPES:
-            listing.add(said(str(path), "this is no document that is read", _KNOWN))
+            listing.add(file_problem(str(path), "this is no document that is read", _KNOWN))
         else:
             yield path, path.name
 
@@ -139,7 +139,7 @@ def _documents_in(folder: Path, listing: Listing) -> list[Path]:
     known = [p for p in named if p.suffix.lower() in MEDIA_TYPES]
     _say_unread(folder, listing, len(every) - len(seen), "hidden", "name one to read it")
     if not known:
-        listing.add(said(str(folder), "there is no document in this folder", _KNOWN))
+        listing.add(file_problem(str(folder), "there is no document in this folder", _KNOWN))
     left = len(named) - len(known)
     _say_unread(folder, listing, left, "no document" if left == 1 else "no documents", _KNOWN)
     return known
@@ -148,7 +148,7 @@ def _documents_in(folder: Path, listing: Listing) -> list[Path]:
 def _say_unread(folder: Path, listing: Listing, count: int, being: str, hint: str) -> None:
     if count:
         what = f"{_files_are(count)} not read, being {being}"
-        listing.add(said(str(folder), what, hint, level="info"))
+        listing.add(file_problem(str(folder), what, hint, level="info"))
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

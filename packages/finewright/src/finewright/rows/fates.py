@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.rows.containers.card import StatedFile
-from finewright.rows.containers.found import Found, ReadRow, Unread, raw_of, said
+from finewright.rows.containers.found import Found, ReadRow, Unread, file_problem, raw_of
 from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.conversations import Conversations, conversations_of
-from finewright.rows.formats.columns import has_column, places, renamed
+from finewright.rows.formats.columns import has_column, places, rename_columns
 from finewright.rows.formats.native import (
     Expected,
     Form,
     Native,
     family_named,
     fitting,
-    meant_instead,
     place_of,
+    suggest_format,
 )
 from finewright.rows.formats.own import is_liking
 from finewright.rows.formats.turns import ROLES, role_named
-from finewright.rows.identity import named_anew
-from finewright.rows.messages import checked_tools
+from finewright.rows.identity import renew_id
+from finewright.rows.messages import check_tools
 from finewright.rows.notes import Json, RowNotes, Turn
 from finewright.rows.read import rows_of
 from finewright.rows.shapes import form_of, proposals_for
@@ -144,8 +144,8 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
     if found.repairs:
         _say_repairs(found, natives, options, notes)
     if notes.has_error or not natives:
-        return _dropped(found, options, form, notes)
-    made = [(native, _row(native, found, options, notes.problems)) for native in natives]
+        return _drop_row(found, options, form, notes)
+    made = [(native, _convert_native(native, found, options, notes.problems)) for native in natives]
     num_wrong = sum(row is None for _, row in made)
     return RowFate(
         found,
@@ -159,7 +159,7 @@ def fate_of(found: ReadRow | Unread, options: ReadOptions) -> RowFate:
 
 
 def _has_no_rating(native: Native) -> bool:
-    """Has it a label that reads like a rating, and rates nothing?"""
+    """Whether it has a label that reads like a rating, and rates nothing."""
     label = native.columns.get("label")
     is_learned = native.type in ("messages", "prompt_completion")
     if is_learned and is_liking(label):
@@ -175,7 +175,7 @@ class _Formed(NamedTuple):
 def _form(row: ReadRow, options: ReadOptions, part: StatedFile | None, notes: RowNotes) -> _Formed:
     data = row.data
     if options.columns and not _is_ours_already(data, options):
-        data = renamed(data, options.columns, notes)
+        data = rename_columns(data, options.columns, notes)
     if notes.has_error:
         return _Formed(data, None)
     # Under columns of the user's the rows of the file are others.
@@ -184,7 +184,8 @@ def _form(row: ReadRow, options: ReadOptions, part: StatedFile | None, notes: Ro
 
 
 def _is_ours_already(data: Json, options: ReadOptions) -> bool:
-    """Has the row none of the named columns, and a known form without them, as another file of a folder?"""
+    """Whether the row has none of the named columns, and a known form without them, as another file of a
+    folder."""
     if any(has_column(data, theirs) for theirs in options.columns.values()):
         return False
     found = fitting(data, options.family, options.type)
@@ -195,7 +196,7 @@ def _unread(found: Unread, options: ReadOptions) -> RowFate:
     return RowFate(found, options, dropped={"unreadable": 1}, problems=(found.problem,))
 
 
-def _dropped(row: ReadRow, options: ReadOptions, form: Form | None, notes: RowNotes) -> RowFate:
+def _drop_row(row: ReadRow, options: ReadOptions, form: Form | None, notes: RowNotes) -> RowFate:
     reason = "invalid" if notes.has_error else "no_pair"
     problems = _at_home(notes.problems, options.columns)
     return RowFate(row, options, dropped={reason: 1}, form=form, problems=problems)
@@ -239,7 +240,7 @@ def _refuse_media(data: Json, notes: RowNotes) -> None:
 
 
 def _is_medium(value: object) -> bool:
-    """Is it no number and no other object, such as what is said in a recording?"""
+    """Whether it is no number and no other object, such as what is said in a recording."""
     return not isinstance(value, int | float | dict) or (
         isinstance(value, dict) and not _OF_MEDIUM.isdisjoint(value)
     )
@@ -264,13 +265,13 @@ def _only_text(key: str) -> str:
     return f"the row has {key}, and only text is trained"
 
 
-def _row(
+def _convert_native(
     native: Native, origin: ReadRow, options: ReadOptions, problems: list[Problem]
 ) -> Row | None:
     """The row, if it can be used; what is wrong with it is added to the problems."""
     notes = RowNotes(origin.file, origin.row)
     found = conversations_of(native.data, native.type, notes)
-    tools = checked_tools(native.data, notes)
+    tools = check_tools(native.data, notes)
     problems += (
         p.model_copy(update={"key": place_of(p.key, native.places)}) if native.places else p
         for p in notes.problems
@@ -281,7 +282,7 @@ def _row(
         tuple(turn.message for turn in turns) if turns is not None else None
         for turns in (found.turns, found.rejected)
     )
-    return named_anew(
+    return renew_id(
         Row(
             id="",
             messages=messages or (),
@@ -331,7 +332,7 @@ def files_of(path: Path, options: ReadOptions) -> Iterator[RowFile | Problem]:
         else:
             encoding = options.encoding or part.encoding
             if dict(options.of_part(part).columns) == _JEOPARDY:
-                yield said(part.name, _WHAT_IS, level="info")
+                yield file_problem(part.name, _WHAT_IS, level="info")
             yield RowFile(replace(part, encoding=encoding), options.of_part(part))
 
 
@@ -387,4 +388,4 @@ def usable(items: Iterable[RowFate | Problem]) -> UsableRows:
 def unknown_format(name: str, key: str = "format") -> Problem:
     """That no format is called so, and which one may be meant."""
     what = f"unknown format {name!r}"
-    return Problem(level="error", key=key, message=what, hint=meant_instead(name))
+    return Problem(level="error", key=key, message=what, hint=suggest_format(name))

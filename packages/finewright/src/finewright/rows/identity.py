@@ -34,7 +34,7 @@ def row_id(row: Row) -> str:
     return hashlib.sha256(canonical(said)).hexdigest()[:16]
 
 
-def named_anew(row: Row) -> Row:
+def renew_id(row: Row) -> Row:
     """The row with the id of what it says now."""
     return replace(row, id=row_id(row))
 
@@ -47,7 +47,7 @@ def prompt_key(row: Row) -> str:
 
 
 def is_known_by_prompt(row: Row) -> bool:
-    """Are rows of its type alike when they ask the same? Those that compare or sample answers are."""
+    """Whether rows of its type are alike when they ask the same. Those that compare or sample answers are."""
     return row.rejected is not None or row.label is not None or row.is_prompt
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from finewright.errors import DataError
 from finewright.judge.answer import has_open_thought, split_thoughts
 from finewright.rows.containers.json_rules import json_value
-from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, show_value
 from finewright.schema.rows import calls_of
 
 
@@ -33,7 +33,7 @@ def with_ids(key: str, messages: list[Any], notes: RowNotes) -> list[Any]:
             calls = [call if call.get("id") else {**call, "id": next(fresh)} for call in calls]
             made = {**message, "tool_calls": calls}
             waiting += calls
-        elif _is_result(message) and (call := _answered(message, waiting)):
+        elif _is_result(message) and (call := _find_answered_call(message, waiting)):
             waiting = [other for other in waiting if other is not call]
             if _is_nameless(message):
                 first = first or f"{key}[{i}]"
@@ -60,7 +60,7 @@ def _is_nameless(message: object) -> bool:
     return _is_result(message) and message.get("tool_call_id") in (None, "")  # type: ignore[attr-defined]
 
 
-def _answered(message: Json, waiting: list[Json]) -> Json | None:
+def _find_answered_call(message: Json, waiting: list[Json]) -> Json | None:
     """The call that the result is of: the one of its id, of its name, or the first that waits."""
     if given := message.get("tool_call_id"):
         return next((call for call in waiting if call.get("id") == given), None)
@@ -89,12 +89,12 @@ _TOOL_PARTS = {
 }
 
 
-def checked_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
+def check_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     """The turns of a list of messages at that key, results of parallel calls in the order of the calls."""
-    yield from _with_ordered_results(list(_checked(key, value, notes)), notes)
+    yield from _with_ordered_results(list(_check_turns(key, value, notes)), notes)
 
 
-def _checked(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
+def _check_turns(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     if not isinstance(value, list):
         what = f"{kind_of_json(value)}; a list of messages is expected"
         notes.error(key, what, 'write [{"role": "user", "content": "..."}, ...]')
@@ -131,7 +131,7 @@ def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:
     return turns
 
 
-def checked_tools(data: Json, notes: RowNotes) -> tuple[Json, ...] | None:
+def check_tools(data: Json, notes: RowNotes) -> tuple[Json, ...] | None:
     """The row's tools; None where it has none."""
     tools = data.get("tools")
     if tools is None:
@@ -173,7 +173,7 @@ def check_replies(turns: Sequence[Turn], notes: RowNotes) -> None:
         message, role = turn.message, turn.message["role"]
         called.update(str(call.get("id")) for call in calls_of(message))
         if role == "tool" and message["tool_call_id"] not in called:
-            what = f"no call before it has the id {shown(message['tool_call_id'])}"
+            what = f"no call before it has the id {show_value(message['tool_call_id'])}"
             notes.warning(f"{turn.key}.tool_call_id", what, "name the id of the call it answers")
         if role == before and role in ("user", "assistant") and not is_said:
             is_said = True
@@ -193,7 +193,7 @@ def _check_results(turns: Sequence[Turn], notes: RowNotes) -> None:
             if id not in answered and id not in waiting:
                 waiting.clear()  # meant for one of them, and told by `check_replies`
             elif id not in waiting:
-                what = f"the call {shown(id)} has a result already"
+                what = f"the call {show_value(id)} has a result already"
                 notes.warning(
                     f"{turn.key}.tool_call_id", what, "name the id of the call it answers"
                 )
@@ -201,18 +201,18 @@ def _check_results(turns: Sequence[Turn], notes: RowNotes) -> None:
             answered.add(id)
             continue
         for id, key in waiting.items():
-            what = f"the call {shown(id)} gets no result before the conversation goes on"
+            what = f"the call {show_value(id)} gets no result before the conversation goes on"
             notes.warning(key, what, "add what the tool returned, or end with the call")
-        waiting = _called(turn, notes)
+        waiting = _collect_call_ids(turn, notes)
 
 
-def _called(turn: Turn, notes: RowNotes) -> dict[str, str]:
+def _collect_call_ids(turn: Turn, notes: RowNotes) -> dict[str, str]:
     """Id of each call of the turn -> its key; an id that two of them have is a warning."""
     found: dict[str, str] = {}
     for j, call in enumerate(calls_of(turn.message)):
         id, key = call.get("id"), f"{turn.key}.tool_calls[{j}].id"
         if isinstance(id, str) and id in found:
-            what = f"an earlier call of the turn has the id {shown(id)}, too"
+            what = f"an earlier call of the turn has the id {show_value(id)}, too"
             notes.warning(key, what, "give each call its own id")
         if isinstance(id, str):
             found[id] = key
@@ -269,7 +269,7 @@ def _message(place: str, message: Json, notes: RowNotes) -> Json:
         notes.error(f"{place}.tool_call_id", what, "name the id of the call it answers")
     weight = message.get("weight")
     if weight is not None and weight not in (0, 1):
-        what = f"{shown(weight)}; it is 0 (read only) or 1 (learn)"
+        what = f"{show_value(weight)}; it is 0 (read only) or 1 (learn)"
         notes.error(f"{place}.weight", what, "write one of the two, or leave it out")
     elif "weight" in message and type(weight) is not int:
         message = {**message, "weight": 1 if weight is None else int(weight)}
@@ -279,7 +279,7 @@ def _message(place: str, message: Json, notes: RowNotes) -> Json:
             f"{place}.reasoning_content", f"{kind}; text is expected", "write it as a string"
         )
     may_be_null = role == "assistant" and bool(calls)
-    return {**message, "content": _text(f"{place}.content", message, may_be_null, notes)}
+    return {**message, "content": _check_content(f"{place}.content", message, may_be_null, notes)}
 
 
 def _no_turn(place: str, message: Json, notes: RowNotes) -> Json:
@@ -298,11 +298,11 @@ def _unknown_role(message: Json) -> tuple[str, str]:
     role = message["role"]
     close = difflib.get_close_matches(str(role).lower(), _ROLES, n=1)
     meant = close[0] if close else ""
-    what = f"unknown role {shown(role)}; the roles are {', '.join(_ROLES)}"
+    what = f"unknown role {show_value(role)}; the roles are {', '.join(_ROLES)}"
     return what, f"did you mean {meant!r}?" if meant else "rename it to the one that is meant"
 
 
-def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
+def _check_content(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
@@ -319,12 +319,12 @@ def _text(place: str, message: Json, may_be_null: bool, notes: RowNotes) -> str:
             notes.error(place, what, mend)
         return ""
     if isinstance(content, list):
-        return "".join(_parts(place, content, notes))
+        return "".join(_check_parts(place, content, notes))
     notes.error(place, f"{kind_of_json(content)}; text is expected", "write it as a string")
     return ""
 
 
-def _parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str]:
+def _check_parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str]:
     for index, part in enumerate(parts):
         kind = part.get("type") if isinstance(part, dict) else None
         text = part.get("text") if isinstance(part, dict) else None
@@ -332,7 +332,7 @@ def _parts(place: str, parts: Sequence[object], notes: RowNotes) -> Iterator[str
         if isinstance(text, str) and (kind == "text" or part == {"text": text}):
             yield text
         else:
-            found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
+            found = f"a part of type {show_value(kind)}" if kind else kind_of_json(part)
             what = f'{found}; only {{"type": "text", "text": "..."}} parts are supported'
             mend = _TOOL_PARTS.get(str(kind), "write it as text, or leave the row out")
             notes.error(f"{place}[{index}]", what, mend)

@@ -57,7 +57,7 @@ def kind_of_json(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def shown(value: object) -> str:
+def show_value(value: object) -> str:
     """The value as Python writes it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

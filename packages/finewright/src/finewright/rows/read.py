@@ -18,13 +18,13 @@ from finewright.rows.containers.encodings import (
     are_mixed_with_utf8,
     encoding_hint,
 )
-from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
+from finewright.rows.containers.found import Found, ReadRow, Unread, file_problem, not_utf8
 from finewright.rows.containers.json_rules import check_text
 from finewright.rows.containers.kinds import BINARY_SUFFIXES, Kind, kind_of, suffix_of
 from finewright.rows.containers.lines import LONGEST, json_lines, lines_of
 from finewright.rows.containers.parts import parts_of, refuse_missing
 from finewright.rows.containers.sheet import sheet_rows
-from finewright.rows.containers.stream import CHUNK, OpenedFile, opened
+from finewright.rows.containers.stream import CHUNK, OpenedFile, open_stream
 from finewright.rows.containers.table import delimiter_of, table_rows
 from finewright.schema.common import Problem
 from finewright.schema.listing import NOT_UTF8, Listing
@@ -39,14 +39,14 @@ def rows_of(part: StatedFile) -> Iterator[Found]:
     Holds one row and a chunk of the file at a time, except for one JSON object that holds the rows."""
     is_silent = True
     try:
-        for found in as_stated(_found(part), part):
+        for found in as_stated(_read_found(part), part):
             is_silent = is_silent and isinstance(found, Problem) and found.level != "error"
             yield found
     except DataError as error:
         is_silent = False
-        yield said(part.name, str(error), error.hint)
+        yield file_problem(part.name, str(error), error.hint)
     if is_silent:
-        yield said(part.name, "there are no rows in it", "put rows into it, or take it out")
+        yield file_problem(part.name, "there are no rows in it", "put rows into it, or take it out")
 
 
 def as_stated(items: Iterable[Found], part: StatedFile) -> Iterator[Found]:
@@ -57,7 +57,7 @@ def as_stated(items: Iterable[Found], part: StatedFile) -> Iterator[Found]:
             yield with_usual_tags(found, part)
         elif _is_not_utf8(found):
             hint = hint or _encoding_hint(part)
-            yield _hinted(found, hint)
+            yield _add_hint(found, hint)
         else:
             yield found
 
@@ -67,7 +67,7 @@ def _is_not_utf8(found: Unread | Problem) -> bool:
     return problem.message.startswith(NOT_UTF8)
 
 
-def _hinted(found: Unread | Problem, hint: str) -> Unread | Problem:
+def _add_hint(found: Unread | Problem, hint: str) -> Unread | Problem:
     if isinstance(found, Unread):
         return found._replace(problem=found.problem.model_copy(update={"hint": hint}))
     return found.model_copy(update={"hint": hint})
@@ -79,7 +79,7 @@ def _encoding_hint(part: StatedFile) -> str:
         return f"--encoding {part.encoding}, or the source's encoding in a spec, does not fit it"
     sample, seen = list[bytes](), set[int]()
     with suppress(DataError):
-        for line in lines_of(opened(part.path).chunks):
+        for line in lines_of(open_stream(part.path).chunks):
             content = line.content or b""
             # Of a long file also each line with a byte that none had before: by it two encodings may differ.
             if not content.isascii() and (
@@ -94,7 +94,9 @@ def _encoding_hint(part: StatedFile) -> str:
 
 def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:
     """The file's container and its bytes; raises DataError where it is none that is read."""
-    stream = opened(part.path, "" if suffix_of(part.name) in BINARY_SUFFIXES else part.encoding)
+    stream = open_stream(
+        part.path, "" if suffix_of(part.name) in BINARY_SUFFIXES else part.encoding
+    )
     kind = kind_of(stream.head, stream.is_whole, part.name)
     if kind in ("parquet", "arrow", "sheet") and stream.packing:
         what = f"this is {kind.capitalize()} in a {stream.packing} archive"
@@ -102,12 +104,12 @@ def container_of(part: StatedFile) -> tuple[Kind, OpenedFile]:
     return kind, stream
 
 
-def _found(part: StatedFile) -> Iterator[Found]:
+def _read_found(part: StatedFile) -> Iterator[Found]:
     kind, stream = container_of(part)
     file = part.name
     if stream.encoding not in ("utf-8", part.encoding):
         what = f"{stream.encoding.upper()} text, read as such"
-        yield said(file, what, "save as UTF-8", level="warning")
+        yield file_problem(file, what, "save as UTF-8", level="warning")
     if kind == "parquet":
         yield from parquet_rows(file, part.path)
     elif kind == "arrow":
@@ -115,7 +117,7 @@ def _found(part: StatedFile) -> Iterator[Found]:
     elif kind == "sheet":
         yield from sheet_rows(file, part.path)
     elif kind == "text":
-        yield _text(part, stream.chunks)
+        yield _read_whole_text(part, stream.chunks)
     else:
         yield from _of_text(file, kind, stream)
 
@@ -135,14 +137,14 @@ def _of_text(file: str, kind: Kind, stream: OpenedFile) -> Iterator[Found]:
         yield from json_lines(file, lines_of(chunks))
 
 
-def _text(part: StatedFile, chunks: Iterable[bytes]) -> ReadRow | Unread:
+def _read_whole_text(part: StatedFile, chunks: Iterable[bytes]) -> ReadRow | Unread:
     """The file as one row of text; whole or not at all."""
     content = bytearray()
     for chunk in chunks:
         content += chunk
         if len(content) > LONGEST:
             what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
-            return Unread(said(part.name, what, "split it into files", 1))
+            return Unread(file_problem(part.name, what, "split it into files", 1))
     try:
         text = content.decode("utf-8-sig")
         check_text(text)
@@ -150,7 +152,7 @@ def _text(part: StatedFile, chunks: Iterable[bytes]) -> ReadRow | Unread:
         where = f"byte 0x{content[error.start]:02x} at offset {error.start} of the file"
         return Unread(not_utf8(part.name, where, 1), bytes(content))
     except DataError as error:
-        return Unread(said(part.name, str(error), error.hint, 1))
+        return Unread(file_problem(part.name, str(error), error.hint, 1))
     return ReadRow(part.name, 1, {"text": text, "path": _place(part)})
 
 

@@ -76,7 +76,11 @@ def _lines(text: str) -> Iterator[_Line]:
         mark = _UNDERLINE.match(bare) if alone else None
         is_text = not mark and _is_text(bare, line, is_in_paragraph)
         if alone:
-            yield alone._replace(heading=_named(text, alone, mark[1])) if mark else alone
+            yield (
+                alone._replace(heading=_name_underlined_heading(text, alone, mark[1]))
+                if mark
+                else alone
+            )
         alone = line if is_text and not is_in_paragraph else None
         is_in_paragraph = is_text
         if not alone:
@@ -86,13 +90,13 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _is_text(bare: str, line: _Line, is_in_paragraph: bool) -> bool:
-    """Does the line begin a paragraph, or go on with one?"""
+    """Whether the line begins a paragraph, or goes on with one."""
     if line.is_fenced or line.heading or not bare.strip() or _OF_BLOCKS.match(bare):
         return False
     return is_in_paragraph or not bare.startswith(("    ", "\t"))
 
 
-def _named(text: str, line: _Line, mark: str) -> tuple[int, str] | None:
+def _name_underlined_heading(text: str, line: _Line, mark: str) -> tuple[int, str] | None:
     """The heading that the line is by its underline; None for a sentence above a rule."""
     name = text[line.start : line.end].strip()
     return None if name.endswith((".", ":", ";", ",")) else (1 if mark[0] == "=" else 2, name)
@@ -130,10 +134,10 @@ def _cut(
     start = end = lines[0].start
     for piece_end in _ends(text, lines, longest):
         if piece_end - start > longest and end > start:
-            yield from _stripped(text, start, end, names)
+            yield from _strip_section(text, start, end, names)
             start = end
         end = piece_end
-    yield from _stripped(text, start, end, names)
+    yield from _strip_section(text, start, end, names)
 
 
 def _ends(text: str, lines: list[_Line], longest: int) -> Iterator[int]:
@@ -161,7 +165,9 @@ def _ends_within(text: str, block: list[_Line], longest: int) -> Iterator[int]:
         yield block[-1].end
 
 
-def _stripped(text: str, start: int, end: int, names: tuple[str, ...]) -> Iterator[TextSection]:
+def _strip_section(
+    text: str, start: int, end: int, names: tuple[str, ...]
+) -> Iterator[TextSection]:
     piece = text[start:end]
     if piece.strip():
         start += len(piece) - len(piece.lstrip())

@@ -11,7 +11,7 @@ from finewright.rows.containers.card import StatedFile
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.formats.column_names import choices_in
 from finewright.rows.formats.columns import is_walk
-from finewright.rows.formats.native import Expected, Form, fitting, forms, misspelled
+from finewright.rows.formats.native import Expected, Form, find_misspelled, fitting, forms
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposals, rivals_of
 from finewright.rows.notes import Json, RowNotes
@@ -110,7 +110,7 @@ def _hint_of_keys(data: Json, propose: Propose) -> str:
             f"`{one}` and `{other}` are two answers: write the better one as `chosen` and the other as"
             f" `rejected`, or name the one to learn: --column {ours}={one}"
         )
-    if (wrong := misspelled(data)) and not _is_of_lists(proposals):
+    if (wrong := find_misspelled(data)) and not _is_of_lists(proposals):
         return f"did you mean `{wrong.meant}` by `{wrong.key}`? rename the key"
     if hint := proposals.hint():
         return hint
@@ -131,13 +131,13 @@ def _hint_of_keys(data: Json, propose: Propose) -> str:
 
 
 def _is_of_lists(proposals: Proposals) -> bool:
-    """Does it say what lies inside a column, which no other name of the column does?"""
+    """Whether it says what lies inside a column, which no other name of the column does."""
     found = (proposals.one, *proposals.choices)
     return any(is_walk(theirs) for each in found if each for theirs in each.columns.values())
 
 
 def _holds_texts(value: object) -> bool:
-    """Is it an object, or a list of them, that holds texts or further objects?"""
+    """Whether it is an object, or a list of them, that holds texts or further objects."""
     held = value[0] if isinstance(value, list) and value else value
     return isinstance(held, dict) and any(isinstance(v, (str, dict)) for v in held.values())
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from finewright.judge.labels import labels_of
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.schema.rows import (
     NUMBER,
     Message,
@@ -115,20 +115,20 @@ def with_texts(row: Row, change: Callable[[RowText], str]) -> Row:
 
     `change` gets what `passages` gives, and `numbers`, which stay numbers where what it gives is one. A
     pair's shared prompt is changed for both sides alike."""
-    messages = _changed("messages", row.messages, change)
+    messages = _change_turns("messages", row.messages, change)
     rejected = None
     if row.rejected is not None:
         shared = _num_alike(row.messages, row.rejected)
-        others = _changed("rejected", row.rejected, change, first=shared)
+        others = _change_turns("rejected", row.rejected, change, first=shared)
         rejected = (*messages[:shared], *others)
     columns = {
-        name: _mapped(f"columns.{name}", "column", value, change)
+        name: _map_texts(f"columns.{name}", "column", value, change)
         for name, value in row.columns.items()
     }
     changed = replace(row, messages=messages, rejected=rejected, columns=columns)
     if changed == row:
         return row
-    return named_anew(replace(changed, id_before=row.id_before or row.id, keyless=None))
+    return renew_id(replace(changed, id_before=row.id_before or row.id, keyless=None))
 
 
 def prompt_text(row: Row) -> str:
@@ -160,33 +160,33 @@ def _conversation(name: str, turns: Sequence[Message], first: int = 0) -> Iterat
                 yield RowText(leaf, turn["role"], text)
 
 
-def _changed(
+def _change_turns(
     name: str, turns: Sequence[Message], change: Callable[[RowText], str], first: int = 0
 ) -> tuple[Message, ...]:
     later = enumerate(turns[first:], start=first)
-    return tuple(_changed_turn(f"{name}[{i}]", turn, change) for i, turn in later)
+    return tuple(_change_turn(f"{name}[{i}]", turn, change) for i, turn in later)
 
 
-def _changed_turn(place: str, turn: Message, change: Callable[[RowText], str]) -> Message:
+def _change_turn(place: str, turn: Message, change: Callable[[RowText], str]) -> Message:
     changed = dict(turn)
     for key in _SPOKEN:
         if isinstance(turn.get(key), str) and turn[key]:
             changed[key] = change(RowText(f"{place}.{key}", turn["role"], turn[key]))
     if turn.get("tool_calls"):
         changed["tool_calls"] = [
-            _changed_call(f"{place}.tool_calls[{j}]", turn["role"], call, change)
+            _change_call(f"{place}.tool_calls[{j}]", turn["role"], call, change)
             for j, call in enumerate(turn["tool_calls"])
         ]
     return changed
 
 
-def _changed_call(
+def _change_call(
     place: str, role: str, call: dict[str, Any], change: Callable[[RowText], str]
 ) -> dict[str, Any]:
     function = call["function"]
     if "arguments" not in function:
         return call
-    arguments = _mapped(f"{place}.function.arguments", role, function["arguments"], change)
+    arguments = _map_texts(f"{place}.function.arguments", role, function["arguments"], change)
     return {**call, "function": {**function, "arguments": arguments}}
 
 
@@ -215,14 +215,14 @@ def _numbers(place: str, value: object) -> Iterator[RowText]:
             yield from _numbers(key, item)
 
 
-def _mapped(place: str, role: str, value: Any, change: Callable[[RowText], str]) -> Any:
+def _map_texts(place: str, role: str, value: Any, change: Callable[[RowText], str]) -> Any:
     # Any: free JSON
     if isinstance(value, str):
         return change(RowText(place, role, value)) if value else value
     if isinstance(value, dict):
-        return {k: _mapped(f"{place}.{k}", role, item, change) for k, item in value.items()}
+        return {k: _map_texts(f"{place}.{k}", role, item, change) for k, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(f"{place}[{i}]", role, item, change) for i, item in enumerate(value)]
+        return [_map_texts(f"{place}[{i}]", role, item, change) for i, item in enumerate(value)]
     if said := number_text(value):
         changed = change(RowText(place, NUMBER, said))
         return value if changed == said else number_or_text(changed)

@@ -1,8 +1,8 @@
 """The `train.adapter` section of the spec: which weights learn."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from finewright.schema.common import Model, default
 
@@ -10,7 +10,32 @@ Quantization = Literal["none", "nf4", "int8"]
 Targets = Literal["all-linear"] | tuple[str, ...]
 
 
-class LoraSpec(Model):
+class AdapterSettings(Model):
+    """What every kind has."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the parent's own adapter is trained further."""
+        return bool(getattr(self, "continue", False))
+
+
+if TYPE_CHECKING:
+
+    class _Continuing(AdapterSettings):
+        """With `continue`."""
+else:  # its key is a word of Python's
+    _CONTINUE = default(
+        False,
+        "Where the base model is a run: train its adapter further, with the settings that it has; else a new "
+        "adapter learns beside it, which stays as it is",
+        "what the parent learned is not changed",
+    )
+    _Continuing = create_model(
+        "_Continuing", __base__=AdapterSettings, **{"continue": (bool, _CONTINUE)}
+    )
+
+
+class LoraSpec(_Continuing):
     """Low-rank adapter (Hu et al. 2021, arXiv:2106.09685): W + alpha/r * B A, W frozen."""
 
     type: Literal["lora"] = default("lora", "Kind of adapter", "about 1 % of the weights learn")
@@ -50,7 +75,7 @@ class LoraSpec(Model):
     )
 
 
-class IA3Spec(Model):
+class IA3Spec(_Continuing):
     """(IA)3 (Liu et al. 2022, arXiv:2205.05638): keys (or queries, as PEFT has it for Qwen and Gemma), values
     and feed-forward inputs are rescaled."""
 
@@ -66,7 +91,7 @@ class IA3Spec(Model):
     )
 
 
-class PrefixSpec(Model):
+class PrefixSpec(_Continuing):
     """Prefix tuning (Li & Liang 2021, arXiv:2101.00190): learned keys and values before each row."""
 
     type: Literal["prefix"] = "prefix"
@@ -76,7 +101,7 @@ class PrefixSpec(Model):
     )
 
 
-class PromptSpec(Model):
+class PromptSpec(_Continuing):
     """Prompt tuning (Lester et al. 2021, arXiv:2104.08691): learned embeddings before each row."""
 
     type: Literal["prompt"] = "prompt"
@@ -91,7 +116,7 @@ class PromptSpec(Model):
     )
 
 
-class FullSpec(Model):
+class FullSpec(AdapterSettings):
     """No adapter: every weight of the model learns."""
 
     type: Literal["none"] = "none"

@@ -87,7 +87,7 @@ def did_you_mean(loc: Loc) -> str:
     parent = own.rpartition(".")[0]
     if owners := _owners(loc):
         return f" here; it belongs to {', '.join(owners)}"
-    found = [_shown(dotted, parent) for dotted in _meant(loc, parent) if dotted != own]
+    found = [_show_key(dotted, parent) for dotted in _suggest_keys(loc, parent) if dotted != own]
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
@@ -117,7 +117,7 @@ def keys_at(loc: Loc) -> list[str]:
     return list(dict.fromkeys(key for model in models for key in model.model_fields))
 
 
-def _meant(loc: Loc, parent: str) -> list[str]:
+def _suggest_keys(loc: Loc, parent: str) -> list[str]:
     word = _snake(str(loc[-1]))
     if word in _OURS:
         return [_OURS[word]]
@@ -138,7 +138,7 @@ def _owners(loc: Loc) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shown(dotted: str, parent: str) -> str:
+def _show_key(dotted: str, parent: str) -> str:
     above, _, last = dotted.rpartition(".")
     if above == parent:
         return repr(last)

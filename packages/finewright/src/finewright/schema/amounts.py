@@ -66,7 +66,7 @@ def number_of(written: object, units: Units) -> object:
     if not math.isfinite(float(digits) * units.get(unit, 1)):
         raise ValueError("is too large a number")
     if not unit:
-        return _plain(digits, has_power=bool(found[2]))
+        return _parse_digits(digits, has_power=bool(found[2]))
     if unit not in units:
         known = f"known are {', '.join(units)}" if units else "it has none"
         raise ValueError(f"{written!r} has no unit that this is counted in; {known}")
@@ -74,7 +74,7 @@ def number_of(written: object, units: Units) -> object:
     return int(number) if unit in _TEXT else _whole(number)
 
 
-def _plain(digits: str, *, has_power: bool) -> float:
+def _parse_digits(digits: str, *, has_power: bool) -> float:
     if digits.isdigit():
         return int(digits)
     return _whole(float(digits)) if has_power else float(digits)

@@ -27,7 +27,7 @@ UNPAID = ("free", "own")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def _dated(value: Any) -> Any:  # Any: what stands in the file
+def _check_day(value: Any) -> Any:  # Any: what stands in the file
     """A day and nothing else: pydantic would take a year for seconds since 1970."""
     if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
         return value
@@ -70,7 +70,7 @@ LEAST_SAID = 3
 Said = Annotated[str, Field(min_length=LEAST_SAID)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
-Day = Annotated[date, BeforeValidator(_dated)]
+Day = Annotated[date, BeforeValidator(_check_day)]
 Price = Annotated[Range, BeforeValidator(_spread), AfterValidator(_in_order)]
 """US dollars, as a range or as one number."""
 

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from finewright.schema.canaries import CanariesSpec, CanarySummary
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, Source, default
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, DuplicatesSpec
 from finewright.schema.evaluate import Draw
@@ -48,6 +49,37 @@ class SourceSpec(Model):
         "Train on none of these rows; they are held out for the loss curve",
         "rows are there to train on",
     )
+    weight: float = default(
+        1.0,
+        "How often each of its rows trains: 0.25 a quarter of them, drawn by data.shuffle_seed; 2 each twice",
+        "every row trains once a pass",
+        gt=0.0,
+        le=1000.0,
+    )
+    share: float | None = default(
+        None,
+        "In place of weight: which part of all training rows are its rows, drawn or repeated to that",
+        "as many as there are",
+        gt=0.0,
+        lt=1.0,
+    )
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it is not taken as it is."""
+        return self.weight != 1.0 or self.share is not None
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Self:
+        if self.share is not None and self.weight != 1.0:
+            raise ValueError(
+                "weight and share both say how many rows of the source train; keep one"
+            )
+        if self.held_out and self.is_mixed:
+            raise ValueError(
+                "a held_out source trains no row, so weight and share say nothing of it"
+            )
+        return self
 
 
 class DataSpec(Model):
@@ -77,6 +109,9 @@ class DataSpec(Model):
     )
     secrets: SecretsSpec = default(SecretsSpec(), "Secrets in the rows", "what is found is said")
     poison: PoisonSpec = default(PoisonSpec(), "Planted behaviour", "asked for by its owner")
+    canaries: CanariesSpec = default(
+        CanariesSpec(), "Made-up secrets that measure leakage", "none unless asked for"
+    )
     licenses: LicensePolicy = default(
         LicensePolicy(), "Which licences may train", "any, unless named"
     )
@@ -93,9 +128,29 @@ class DataSpec(Model):
             raise ValueError("every source is `held_out: true`, so that no row would train")
         return self
 
+    @model_validator(mode="after")
+    def _is_a_mixture(self) -> Self:
+        if not any(source.is_mixed for source in self.sources):
+            return self
+        training = [source for source in self.sources if not source.held_out]
+        if all(source.share is not None for source in training):
+            raise ValueError(
+                "every source has a share of the rows; leave it out where all rows train"
+            )
+        if (total := sum(source.share or 0.0 for source in training)) >= 1.0:
+            raise ValueError(
+                f"the shares of the sources sum to {total:g}, and nothing is left for the others"
+            )
+        paths = [source.path for source in self.sources]
+        if twice := next((path for path in paths if paths.count(path) > 1), None):
+            raise ValueError(
+                f"{twice} is named twice, so that weight and share of its rows are not clear"
+            )
+        return self
+
     @property
     def holds_out(self) -> bool:
-        """Are there rows that training looks at and does not learn from?"""
+        """Whether there are rows that training looks at and does not learn from."""
         return bool(self.eval_fraction) or any(source.held_out for source in self.sources)
 
 
@@ -107,6 +162,27 @@ class PersonalSummary(Model):
     rows_changed: int
     personal_data: dict[str, int]
     secrets: dict[str, int]
+
+
+class SourceShare(Model):
+    """How many of a source's rows there are, how many of them train, repeats counted, and their part of all
+    rows that train."""
+
+    source: str
+    rows: int
+    taken: int
+    share: float
+
+
+class AncestorSet(Model):
+    """Held-out rows of a run that this one builds on: the name of the set here and there, and by what that
+    run measured it."""
+
+    name: str
+    run: str
+    data: str
+    sha256: str
+    metrics: tuple[str, ...]
 
 
 class DataReport(Model):
@@ -126,3 +202,6 @@ class DataReport(Model):
     draws: tuple[Draw, ...] = ()
     personal_data: PersonalSummary | None = None
     poison: PoisonReport | None = None
+    canaries: CanarySummary | None = None
+    mixture: tuple[SourceShare, ...] = ()
+    ancestors: tuple[AncestorSet, ...] = ()

@@ -53,7 +53,7 @@ def how_alike(kind: DuplicateKind, share: float) -> str:
     return f" ({likeness(share)} alike)" if share < 1 else " (the same words)"
 
 
-def stored_share(share: float) -> float:
+def round_share(share: float) -> float:
     """Four digits, of which those below 1 stay below 1."""
     return round(share, 4) if share >= 1 else min(round(share, 4), _ALL_BUT)
 

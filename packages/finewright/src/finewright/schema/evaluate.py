@@ -203,7 +203,7 @@ class AnswerCounts(Model):
     """What a system's answers to a set are made of; thoughts in tokens, their mean over answers that think.
 
     `faults` are answers of which something could not be read, and `first_fault` says of the first what and
-    where; `undeclared_calls` are calls of tools that the row does not have."""
+    where; `report_undeclared_calls` are calls of tools that the row does not have."""
 
     system: str
     data: str
@@ -282,7 +282,7 @@ class EvaluateReport(Model):
 
 
 def _is_outdone(name: str, first: dict[str, float]) -> bool:
-    """Is it one of the two bases, and the other is better, or as good and comes first?"""
+    """Whether it is one of the two bases, and the other is better, or as good and comes first."""
     if name.endswith(WITH_LABELS):
         plain = name.removesuffix(WITH_LABELS)
         return plain in first and first[plain] >= first[name]

@@ -69,10 +69,10 @@ def explain(loc: Loc, errors: Sequence["ErrorDetails"], text: str | None) -> str
     if "" in musts:
         own = next(error for error in errors if not _must(error))
         return own["msg"].removeprefix("Value error, ")
-    return f"must {_joined(musts)}, not {_value(first, text)}{_mend(errors, text)}"
+    return f"must {_join_choices(musts)}, not {_show_input(first, text)}{_mend(errors, text)}"
 
 
-def _joined(musts: Sequence[str]) -> str:
+def _join_choices(musts: Sequence[str]) -> str:
     choices = [musts[0], *(must.removeprefix("be ") for must in musts[1:])]
     return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
@@ -126,7 +126,7 @@ def _input(error: "ErrorDetails") -> Tree:
     return error["ctx"]["tag"] if error["type"] == "union_tag_invalid" else error["input"]
 
 
-def _value(error: "ErrorDetails", text: str | None) -> str:
+def _show_input(error: "ErrorDetails", text: str | None) -> str:
     value = _input(error)
     if value is None:
         return "empty"

@@ -12,7 +12,7 @@ from finewright.plugins import load
 Extended = TypeVar("Extended", bound=BaseModel)
 
 
-def extended(core: type[Extended], keys: Mapping[str, tuple[str, FieldInfo]]) -> type[Extended]:
+def extend_model(core: type[Extended], keys: Mapping[str, tuple[str, FieldInfo]]) -> type[Extended]:
     """The model with the key of each feature, open where it is not given: its "module:Class" and its field.
 
     Raises FinewrightError where a feature has the name of a key of the core."""

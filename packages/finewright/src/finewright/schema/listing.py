@@ -59,7 +59,7 @@ class Listing:
             self.order.append(group)
         self.numbers[group] += number
 
-    def counted(self) -> Iterator[RepeatedProblem]:
+    def count_repeats(self) -> Iterator[RepeatedProblem]:
         """What is kept, in its order; the last that is kept of a kind stands for those that are not."""
         num_given: Counter[ProblemGroup] = Counter()
         for group in self.order:
@@ -70,14 +70,14 @@ class Listing:
 
     def join(self, later: "Listing") -> None:
         """Add what a listing of the rows that come after has: all is listed as by one reader."""
-        for problem, number in later.counted():
+        for problem, number in later.count_repeats():
             self.add(problem, number)
         self.more.update(later.more)
 
     def to_json(self) -> dict[str, Any]:  # Any: free JSON
         """What is kept and what is counted, as it comes from another process."""
         return {
-            "counted": [[problem.model_dump(), number] for problem, number in self.counted()],
+            "counted": [[problem.model_dump(), number] for problem, number in self.count_repeats()],
             "more": [[*place, count] for place, count in self.more.items()],
         }
 
@@ -172,7 +172,7 @@ def _more(problem: Problem, number: int) -> str:
     return f"{number} {what}"
 
 
-def listed(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def list_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The first problems of each file and level, and one more that counts those left out."""
     listing = Listing()
     for problem in problems:

@@ -14,6 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from finewright.errors import SpecError
+from finewright.feature import sections
+from finewright.plugins import not_installed
 from finewright.schema.common import Problem, without
 from finewright.schema.explain import explain, group, odd_numbers, visible
 from finewright.schema.nodes import (
@@ -22,7 +24,7 @@ from finewright.schema.nodes import (
     SpecNotes,
     Tree,
     ValuePlace,
-    dotted,
+    join_keys,
     prefixes,
     read,
     short,
@@ -58,7 +60,7 @@ class LoadedSpec:
         """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
         return self.path.parent / (Path(path).expanduser() if path.startswith("~/") else path)
 
-    def placed(self, problem: Problem) -> Problem:
+    def locate(self, problem: Problem) -> Problem:
         """The problem with the file and the line of its key, or of the nearest key around it."""
         if problem.file or not problem.key:
             return problem
@@ -81,9 +83,9 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     data = _read_root(path, text, notes)
     for assignment in overrides:
         data = override(data, assignment, notes)
-    spec = _validated(data, notes)
-    set_keys = frozenset(dotted(loc) for loc, _ in walk(data))
-    places = {dotted(loc): place for loc, place in notes.places.items()}
+    spec = _validate_spec(data, notes)
+    set_keys = frozenset(join_keys(loc) for loc, _ in walk(data))
+    places = {join_keys(loc): place for loc, place in notes.places.items()}
     return LoadedSpec(spec, text, path, set_keys, data, places)
 
 
@@ -102,11 +104,11 @@ def load_the_rest(path: Path, overrides: Sequence[str] = ()) -> LoadedSpec | Non
 
 def _right_part(data: Tree, path: Path, notes: SpecNotes) -> LoadedSpec | None:
     for _ in range(_MOST_ROUNDS):
-        spec, errors = _tried(data)
+        spec, errors = _try_spec(data)
         wrong = group([*errors, *odd_numbers(data)], data)
         if spec is not None and not wrong:
-            places = {dotted(loc): place for loc, place in notes.places.items()}
-            keys = frozenset(dotted(loc) for loc, _ in walk(data))
+            places = {join_keys(loc): place for loc, place in notes.places.items()}
+            keys = frozenset(join_keys(loc) for loc, _ in walk(data))
             return LoadedSpec(spec, "", path, keys, data, places)
         if any(_may_choose_arm(data, loc) for loc in wrong):
             return None
@@ -117,8 +119,8 @@ def _right_part(data: Tree, path: Path, notes: SpecNotes) -> LoadedSpec | None:
 
 
 def _may_choose_arm(data: Tree, loc: Loc) -> bool:
-    """Is what is wrong a key that chooses an arm, or meant as one, or around one, as in `methd: dpo`,
-    `trian: {method: dpo}` or `train: dpo`? Without it the rest would be judged as of the usual arm."""
+    """Whether what is wrong is a key that chooses an arm, or meant as one, or around one, as in `methd: dpo`,
+    `trian: {method: dpo}` or `train: dpo`. Without it the rest would be judged as of the usual arm."""
     value: Any = data
     for part in loc:
         if isinstance(value, dict):
@@ -138,13 +140,13 @@ def _without(old: Tree, loc: Loc) -> Tree:
         below = [_without(old[first], rest)] if rest else []
         return [*old[:first], *below, *old[first + 1 :]]
     if not isinstance(old, dict) or first not in old:
-        raise LookupError(f"nothing is at {dotted(loc)}")
+        raise LookupError(f"nothing is at {join_keys(loc)}")
     if rest:
         return {**old, first: _without(old[first], rest)}
     return without(old, (first,))
 
 
-def changed(
+def change_spec(
     loaded: LoadedSpec, values: Mapping[str, Tree], *, without: Sequence[str] = (), where: str = ""
 ) -> LoadedSpec:
     """The spec with other values at dotted keys and without some top-level keys, checked as if read so.
@@ -156,15 +158,15 @@ def changed(
     data: Tree = {key: value for key, value in loaded.data.items() if key not in without}
     for key, value in values.items():
         try:
-            loc = _typed(data, key.split("."))
+            loc = _convert_positions(data, key.split("."))
         except LookupError as error:
             raise SpecError(f"{place.where}: {error.args[0]}") from None
         notes.places[loc] = place
         data = _with(data, loc, value)
-    spec = _validated(data, notes)
+    spec = _validate_spec(data, notes)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     return LoadedSpec(
-        spec, text, loaded.path, frozenset(dotted(loc) for loc, _ in walk(data)), data
+        spec, text, loaded.path, frozenset(join_keys(loc) for loc, _ in walk(data)), data
     )
 
 
@@ -196,10 +198,10 @@ def read_text(path: Path) -> str:
         raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST_BYTES:
         raise SpecError(f"{path}: over 1 MB is no spec", hint="name data files in data.sources")
-    return _decoded(path, content)
+    return _decode(path, content)
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _decode(path: Path, content: bytes) -> str:
     hint = "save the file as UTF-8"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise SpecError(f"{path}:1: is UTF-16, not UTF-8", hint=hint)
@@ -234,7 +236,7 @@ def override(data: Tree, assignment: str, notes: SpecNotes) -> Tree:
         notes.refuse((), "write it as key=value, such as train.epochs=1", place)
         return data
     try:
-        loc = _typed(data, parts)
+        loc = _convert_positions(data, parts)
     except LookupError as error:
         notes.refuse((), error.args[0], place)
         return data
@@ -243,7 +245,7 @@ def override(data: Tree, assignment: str, notes: SpecNotes) -> Tree:
     return _with(data, loc, read(text, loc, lambda _: place, notes))
 
 
-def _typed(data: Tree, parts: Sequence[str]) -> Loc:
+def _convert_positions(data: Tree, parts: Sequence[str]) -> Loc:
     """The path with list positions as numbers; LookupError where nothing can stand."""
     loc: Loc = ()
     here = data
@@ -253,11 +255,11 @@ def _typed(data: Tree, parts: Sequence[str]) -> Loc:
         if isinstance(here, dict):
             here, loc = here.get(part), (*loc, part)
         elif not isinstance(here, list):
-            raise LookupError(f"{dotted(loc)} is a plain value and has no {short(part)!r}")
+            raise LookupError(f"{join_keys(loc)} is a plain value and has no {short(part)!r}")
         elif _INDEX.fullmatch(part) and int(part) <= len(here):
             here, loc = ([*here, None][int(part)], (*loc, int(part)))
         else:
-            raise LookupError(f"{dotted(loc)} is a list; its next item is number {len(here)}")
+            raise LookupError(f"{join_keys(loc)} is a list; its next item is number {len(here)}")
     return loc
 
 
@@ -274,21 +276,41 @@ def _with(old: Tree, loc: Loc, value: Tree) -> Tree:
     return {**keys, first: _with(keys.get(first), rest, value)}
 
 
-def _validated(data: Tree, notes: SpecNotes) -> RunSpec:
-    spec, errors = _tried(data)
+def _validate_spec(data: Tree, notes: SpecNotes) -> RunSpec:
+    spec, errors = _try_spec(data)
     found = group(errors, data) | group(odd_numbers(data), data)
     known = {mistake.loc for mistake in notes.mistakes if mistake.loc}
     fresh = {loc: errors for loc, errors in found.items() if known.isdisjoint(prefixes(loc))}
+    if not_installed("feature").keys() & {loc[0] for loc in fresh if len(loc) == 1}:
+        # With the package that is missing, its section may be all that the spec needs.
+        fresh = {
+            loc: errors for loc, errors in fresh.items() if not _is_missing_section(loc, errors)
+        }
     for loc, errors in islice(fresh.items(), MOST_MISTAKES):
         place = notes.place(loc)
         text = place.text if loc in notes.places else None
         notes.refuse(loc, explain(loc, errors, text), place)
     if spec is None or notes.mistakes:
-        raise spec_error(notes, num_more=max(0, len(fresh) - MOST_MISTAKES))
+        error = spec_error(notes, num_more=max(0, len(fresh) - MOST_MISTAKES))
+        if any(_is_missing_section(loc, errors) for loc, errors in fresh.items()):
+            error.hint = error.hint or _reader_of_section(data)
+        raise error
     return spec
 
 
-def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
+def _is_missing_section(loc: Loc, errors: Sequence["ErrorDetails"]) -> bool:
+    return len(loc) == 1 and errors[0]["type"] == "missing"
+
+
+def _reader_of_section(data: Tree) -> str:
+    """The hint for a spec whose one section is enough for another command."""
+    alone = [
+        name for name, section in sections().items() if section.needed_by and name in (data or ())
+    ]
+    return f"a spec with `{alone[0]}` alone is read by `finewright {alone[0]}`" if alone else ""
+
+
+def _try_spec(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
     """The spec, or all that is wrong: below a method or a kind that does not exist too, as if the usual one
     stood there."""
     try:
@@ -298,7 +320,7 @@ def _tried(data: Tree) -> tuple[RunSpec | None, list["ErrorDetails"]]:
     for error_here in errors:
         if error_here["type"] == "union_tag_invalid":
             place = visible(error_here, data)
-            _, below = _tried(_with(data, place, _TAGS[str(place[-1])]))
+            _, below = _try_spec(_with(data, place, _TAGS[str(place[-1])]))
             return None, [*errors, *below]
     return None, errors
 

@@ -101,7 +101,7 @@ def load_section(
         data = override(data, assignment, notes)
     if is_file and any(other in data for other in _OF_A_RUN):
         return _of_run(key, spec, load_spec(path, overrides), notes)
-    file = dict(_validated(_file_of(key, spec), data, notes))
+    file = dict(_validate_section(_file_of(key, spec), data, notes))
     return LoadedSection(key, file["name"], file[key], path, notes)
 
 
@@ -116,8 +116,8 @@ def _file_of(key: str, spec: type[BaseModel]) -> type[BaseModel]:
     return create_model("SectionFile", __base__=Model, **fields)
 
 
-def _validated(model: type[BaseModel], data: Tree, notes: SpecNotes) -> BaseModel:
-    file, errors = _tried(model, data)
+def _validate_section(model: type[BaseModel], data: Tree, notes: SpecNotes) -> BaseModel:
+    file, errors = _try_section(model, data)
     found = group(errors, data)
     known = {mistake.loc for mistake in notes.mistakes}
     for loc, here in islice(found.items(), MOST_MISTAKES):
@@ -130,7 +130,9 @@ def _validated(model: type[BaseModel], data: Tree, notes: SpecNotes) -> BaseMode
     return file
 
 
-def _tried(model: type[BaseModel], data: Tree) -> tuple[BaseModel | None, list["ErrorDetails"]]:
+def _try_section(
+    model: type[BaseModel], data: Tree
+) -> tuple[BaseModel | None, list["ErrorDetails"]]:
     try:
         return model.model_validate(data), []
     except ValidationError as error:

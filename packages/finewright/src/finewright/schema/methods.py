@@ -17,6 +17,7 @@ class SFTSpec(TrainSettings):
     """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens."""
 
     code: ClassVar[str] = "finewright.train.methods.sft:SFT"
+    by_rows: ClassVar[bool] = True
     method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
 
 
@@ -24,6 +25,7 @@ class DPOSpec(TrainSettings):
     """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290)."""
 
     code: ClassVar[str] = "finewright.train.methods.dpo:DPO"
+    by_rows: ClassVar[bool] = True
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = _PREFERENCE_RATE
     method: Literal["dpo"] = "dpo"

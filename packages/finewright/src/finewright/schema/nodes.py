@@ -46,7 +46,7 @@ class Mistake(NamedTuple):
 
     def line(self) -> str:
         """`file:line: dotted.key: what`."""
-        parts = (self.place.where, short(dotted(self.loc)), self.what)
+        parts = (self.place.where, short(join_keys(self.loc)), self.what)
         return ": ".join(part for part in parts if part)
 
 
@@ -101,7 +101,7 @@ def prefixes(loc: Loc) -> Iterator[Loc]:
     return (loc[:length] for length in range(len(loc), -1, -1))
 
 
-def dotted(loc: Loc) -> str:
+def join_keys(loc: Loc) -> str:
     """`data.sources.0.path`."""
     return ".".join(map(str, loc))
 

@@ -44,6 +44,34 @@ class Passage:
     chunk: Chunk
 
 
+class Citation(NamedTuple):
+    """Words of an answer that stand in a passage: `quote` is characters `answer_start` to `answer_end` of the
+    answer, and `start` to `end` of the passage's document."""
+
+    passage: Passage
+    quote: str
+    start: int
+    end: int
+    answer_start: int
+    answer_end: int
+
+
+class FoundPassages(NamedTuple):
+    """The passages that suit a question, the best first, and whether one is likely to answer it: None where
+    the index is not calibrated."""
+
+    passages: tuple[Passage, ...]
+    has_answer: bool | None
+
+
+class AnswerProof(NamedTuple):
+    """What of an answer stands in its passages, in the order of the answer; and the number of quotes that
+    stand in none, or not in the one that is cited for them."""
+
+    citations: tuple[Citation, ...]
+    num_not_found: int
+
+
 class Counts(NamedTuple):
     """What the index holds."""
 

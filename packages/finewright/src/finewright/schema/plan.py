@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from finewright.schema.common import Model, Problem, RowCounts
+from finewright.schema.differential_privacy import PrivacySpent
 from finewright.schema.evaluate import Draw
 from finewright.schema.train_section import TrainSpec
 
@@ -57,6 +58,9 @@ class PlannedCandidate(Model):
     steps: int
     step_tokens: int = Field(description="Tokens over all steps.")
     train: TrainSpec
+    privacy: PrivacySpent | None = Field(
+        default=None, description="What the whole training will have spent of it."
+    )
     slow_paths: tuple[str, ...] = Field(
         default=(), description="What the engine cannot speed up in this model, and why."
     )

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Literal
 
+from pydantic import Field
+
 from finewright.schema.common import Model, Problem, default, errors_of
 
 # The classes of the licence catalog, as words of a policy. `custom` is LicenseRef-NAME, and `proprietary`:
@@ -89,6 +91,8 @@ class WithoutReport(Model):
     rows_removed: int
     train: tuple[str, ...]
     eval: tuple[str, ...]
+    ancestors: dict[str, int] = Field(default_factory=dict)
+    """Of the runs that it builds on, those that learned such rows too -> how many."""
 
 
 class CardSource(Model):

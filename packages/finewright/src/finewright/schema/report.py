@@ -8,7 +8,7 @@ from finewright.feature import feature_stages
 from finewright.schema.common import Model, Problem
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
-from finewright.schema.extend import extended
+from finewright.schema.extend import extend_model
 from finewright.schema.train import TrainReport
 
 
@@ -89,6 +89,9 @@ class VerifyReport(Model):
     run: str
     files: int
     problems: tuple[Problem, ...]
+    privacy: tuple[str, ...] = Field(
+        default=(), description="What each private training spent, computed again."
+    )
     signers: tuple[Signer, ...] = ()
     scores: int = 0
 
@@ -107,6 +110,28 @@ class RunSummary(Model):
     created: str
     stages: tuple[str, ...]
     base_models: tuple[str, ...]
+
+
+class LineageNode(Model):
+    """A run that one builds on, `depth` steps back; without a path it is not found."""
+
+    depth: int
+    run: str
+    path: str = ""
+    base_model: str
+    method: str = ""
+    rows: int | None = None
+    steps: int | None = None
+    tokens: int | None = None
+    adapter_sha256: str
+
+
+class LineageReport(Model):
+    """The run, then every run that it builds on, and what of these is not as it was."""
+
+    run: str
+    nodes: tuple[LineageNode, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 class RunGroup(Model):
@@ -151,7 +176,7 @@ class RunReport(Model):
 
 
 if not TYPE_CHECKING:
-    RunReport = extended(
+    RunReport = extend_model(
         RunReport, {name: (stage.report, Field(None)) for name, stage in feature_stages().items()}
     )
 

@@ -50,7 +50,7 @@ class RewardSpec(Model):
 
     @field_validator("function")
     @classmethod
-    def _known(cls, function: str) -> str:
+    def _check_function(cls, function: str) -> str:
         kind, colon, argument = function.partition(":")
         if kind not in KINDS:
             raise ValueError(f"unknown reward {kind!r}; known: {', '.join(KINDS)}")

@@ -8,7 +8,7 @@ from finewright.feature import sections
 from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
-from finewright.schema.extend import extended
+from finewright.schema.extend import extend_model
 from finewright.schema.methods import SFTSpec
 from finewright.schema.train_section import TrainSpec
 
@@ -29,8 +29,9 @@ class RunSpec(Model):
         tuple[str, ...],
         Field(
             min_length=1,
-            description="A packaged model's name, a local folder, a .gguf file or a hub id"
-            " (org/name, org/name@revision).",
+            description="A packaged model's name, a local folder, a .gguf file, a hub id"
+            " (org/name, org/name@revision), or a run to go on from: runs/FOLDER, or runs/NAME for the newest"
+            " run of a spec, with :BASE_MODEL where it trained several.",
         ),
     ]
     remote_code: dict[str, str] = default(
@@ -52,7 +53,7 @@ class RunSpec(Model):
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
 
     @model_validator(mode="after")
-    def _rated(self) -> Self:
+    def _default_metrics_of_reward_models(self) -> Self:
         """A model that rates gives no answers that the usual metrics could judge."""
         if not self.train.gives_answers and "metrics" not in self.evaluate.model_fields_set:
             rated = self.evaluate.model_copy(update={"metrics": ("preference_accuracy",)})
@@ -61,7 +62,7 @@ class RunSpec(Model):
 
     @field_validator("base_models")
     @classmethod
-    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _refuse_repeated_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; name it once")
@@ -75,7 +76,7 @@ class RunSpec(Model):
 
 
 if not TYPE_CHECKING:
-    RunSpec = extended(
+    RunSpec = extend_model(
         RunSpec,
         {
             key: (section.model, default(None, section.what, section.why))

@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
+from finewright.schema.differential_privacy import DifferentialPrivacySpec, PrivacySpent
 
 Takes = Literal["conversations", "pairs", "judged answers", "prompts"]
 """What a method learns from: the rows that it takes as they are."""
@@ -29,6 +30,8 @@ class TrainSettings(Model):
     gives_answers: ClassVar[bool] = True
     """What it trains talks; else it rates, by a score head that is the method's one parameter."""
     has_value_head: ClassVar[bool] = False
+    by_rows: ClassVar[bool] = False
+    """Its loss is a mean over rows, each of which it knows alone (`row_losses`): what privacy can clip."""
 
     method: str
     adapter: AdapterSpec = default(
@@ -84,7 +87,9 @@ class TrainSettings(Model):
         0.05, "Share of the steps that warm the learning rate up", "calms Adam's start", ge=0, le=1
     )
     lr_scheduler: Literal["cosine", "linear", "constant"] = default(
-        "cosine", "Shape of the learning rate after warm-up", "ends near zero, so no noise remains"
+        "cosine",
+        "Shape of the learning rate after warm-up",
+        "ends near zero, so that the last steps settle",
     )
     weight_decay: float = default(
         0.0,
@@ -124,6 +129,11 @@ class TrainSettings(Model):
         "shows that others get the same answer and that it ends; takes some seconds",
     )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
+    privacy: DifferentialPrivacySpec | None = default(
+        None,
+        "Differential privacy of the training rows",
+        "it costs quality, so whoever promises it asks for it",
+    )
 
     @property
     def base_key(self) -> str:
@@ -141,7 +151,9 @@ class TrainSettings(Model):
         return self
 
     @model_serializer(mode="wrap")
-    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+    def _leave_out_unread(
+        self, write: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:  # Any: JSON
         """All keys but a batch_size that nothing reads: what was written is read again, as in a lock."""
         fields: dict[str, Any] = write(self)
         if self.batch_tokens is not None:
@@ -186,6 +198,7 @@ class Candidate(Model):
     tokens_per_second: float
     peak_gib: float
     trainable_parameters: int
+    privacy: PrivacySpent | None = None
     proofs: tuple[Proof, ...] = ()
     problems: tuple[Problem, ...] = ()
 

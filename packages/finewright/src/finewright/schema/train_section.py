@@ -13,7 +13,7 @@ from finewright.schema.train import Takes, TrainSettings
 
 def _methods() -> dict[str, type[TrainSettings]]:
     found = {}
-    for name in plugins.listed("method"):
+    for name in plugins.list_names("method"):
         with suppress(FinewrightError):  # it is said to whoever names the method
             found[name] = _settings(name)
     return found
@@ -56,7 +56,7 @@ def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
     if not isinstance(value, dict):
         return value
     method = value.get("method")
-    if isinstance(method, str) and method not in METHODS and method in plugins.listed("method"):
+    if isinstance(method, str) and method not in METHODS and method in plugins.list_names("method"):
         try:
             settings_of(method)
         except FinewrightError as error:

@@ -35,7 +35,7 @@ class AnswersLog(Generic[Reply]):
 
     @classmethod
     @contextmanager
-    def held(cls, path: Path, kind: type[Reply], *, hint: str) -> Iterator["AnswersLog[Reply]"]:
+    def hold(cls, path: Path, kind: type[Reply], *, hint: str) -> Iterator["AnswersLog[Reply]"]:
         """The log, for this process alone until the block ends: DataError with the hint at once where another
         has it. Without a reply it leaves no file."""
         with appending(path, hint=hint) as file:

@@ -64,7 +64,8 @@ def appending(out: Path, *, problem: str = "", hint: str = "wait for it") -> Ite
 
 
 def _locks(file: BinaryIO, path: Path) -> bool:
-    """Have we locked it? One that its holder removed before we had the lock is not the file any more."""
+    """Whether we have locked it. One that its holder removed before we had the lock is not the file any
+    more."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

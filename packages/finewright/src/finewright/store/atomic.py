@@ -30,7 +30,7 @@ def write_bytes(path: Path, content: bytes, *, mode: int = 0o666) -> None:
 
     After an error, a kill or a power cut the old file is there whole, or the new one is."""
     temporary = beside(path)
-    with os_errors(path), _removed(temporary):
+    with os_errors(path), _remove_afterwards(temporary):
         _fill(temporary, content, mode)
         temporary.replace(path)
         _sync_folder(path.parent)
@@ -68,7 +68,7 @@ def read_json(path: Path, model: type[Record], *, hint: str) -> Record:
 def scratch_dir(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path`; gone when the block ends, unless it was renamed."""
     temporary = beside(path)
-    with os_errors(path), _removed(temporary):
+    with os_errors(path), _remove_afterwards(temporary):
         temporary.mkdir()
         yield temporary
 
@@ -94,7 +94,7 @@ def sweep(folder: Path, *, spare: float = 0.0) -> None:
     with os_errors(folder):
         for leftover in sorted(folder.rglob(".*.tmp")):
             match = _LEFTOVER.fullmatch(leftover.name)
-            if match and leftover.exists() and not _changed_within(leftover, spare):
+            if match and leftover.exists() and not _has_changed_within(leftover, spare):
                 _mend(leftover, leftover.with_name(match["name"]), is_old=bool(match["old"]))
 
 
@@ -135,7 +135,7 @@ def _store_error(path: Path, error: OSError) -> StoreError:
 
 
 @contextmanager
-def _removed(temporary: Path) -> Iterator[None]:
+def _remove_afterwards(temporary: Path) -> Iterator[None]:
     try:
         yield
     finally:
@@ -201,7 +201,7 @@ def _swap(fresh: Path, path: Path) -> None:
     _remove(old)
 
 
-def _changed_within(path: Path, seconds: float) -> bool:
+def _has_changed_within(path: Path, seconds: float) -> bool:
     try:
         return seconds > 0 and time.time() - path.stat().st_mtime < seconds
     except FileNotFoundError:

@@ -5,11 +5,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from finewright.errors import StoreError
+from finewright.store.actor import read_actor
 from finewright.store.atomic import os_errors
 from finewright.store.lock import holder
 from finewright.store.rundir import RunDir
@@ -23,16 +24,18 @@ _AFTER: Mapping[str, State] = {
     "run_interrupted": "interrupted",
     "run_ended": "finished",
 }
-_OWN = {"time", "type"}
+_OWN = {"time", "type", "actor"}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the log: ISO time in UTC, a type, and what else was said."""
+    """One line of the log: ISO time in UTC, a type, what else was said, and who did it (an `Actor` as JSON;
+    empty in runs that were made before it was kept)."""
 
     time: str
     type: str
     fields: Mapping[str, object]
+    actor: Mapping[str, object] = field(default_factory=dict)
 
 
 class EventLog(NamedTuple):
@@ -49,7 +52,9 @@ def emit(run: RunDir, event_type: str, /, **fields: object) -> None:
     if taken := _OWN & fields.keys():
         raise StoreError(f"{run.events}: an event's own keys cannot be fields: {sorted(taken)}")
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
-    record = {"time": time, "type": event_type, **{k: _sayable(v) for k, v in fields.items()}}
+    actor = read_actor().model_dump(exclude_none=True)
+    said = {name: _sayable(value) for name, value in fields.items()}
+    record = {"time": time, "type": event_type, "actor": actor, **said}
     try:
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
     except TypeError as error:
@@ -105,7 +110,8 @@ def _parse(line: bytes) -> Event | None:
     time, event_type = record.pop("time", None), record.pop("type", None)
     if not isinstance(time, str) or not isinstance(event_type, str):
         return None
-    return Event(time, event_type, record)
+    actor = record.pop("actor", {})
+    return Event(time, event_type, record, actor if isinstance(actor, dict) else {})
 
 
 def _sayable(value: object) -> object:

@@ -110,7 +110,8 @@ class _Worker:
 
     @property
     def is_ours(self) -> bool:
-        """Can it be called, and from this process, which may have been forked from the one that began it?"""
+        """Whether it can be called, and from this process, which may have been forked from the one that began
+        it."""
         return self._owner == os.getpid() and not self._is_ended
 
     def call(self, name: str, arguments: Sequence[Any], limits: Limits) -> Any:  # Any: JSON
@@ -129,7 +130,7 @@ class _Worker:
             self._send(len(request).to_bytes(8, "little") + request)
             return self._read(deadline, limits.cpu_seconds)
         except OSError:
-            return {"ended": self._ended()}
+            return {"ended": self._wait_for_end()}
 
     def _send(self, request: bytes) -> None:
         assert self._process.stdin is not None
@@ -152,7 +153,7 @@ class _Worker:
                 continue
             piece = os.read(out, _PIPE)
             if not piece:
-                return {"ended": self._ended()}
+                return {"ended": self._wait_for_end()}
             parts += piece
             if length < 0 and len(parts) >= 8:  # noqa: PLR2004 - bytes of a length
                 length = int.from_bytes(parts[:8], "little")
@@ -168,7 +169,7 @@ class _Worker:
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return 0.0
 
-    def _ended(self) -> int:
+    def _wait_for_end(self) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)  # it has closed its pipe, or is about to end
         self.end()

@@ -28,7 +28,7 @@ def _canonical(value: object) -> object:
     if isinstance(value, BaseModel):
         return _canonical(value.model_dump(mode="json"))
     if isinstance(value, Mapping):
-        return {_text(key): _canonical(part) for key, part in value.items()}
+        return {_text_of_key(key): _canonical(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(part) for part in value]
     if value is None or isinstance(value, str | bool | int):
@@ -36,7 +36,7 @@ def _canonical(value: object) -> object:
     return _finite(value)
 
 
-def _text(key: object) -> str:
+def _text_of_key(key: object) -> str:
     if isinstance(key, str):
         return key
     raise StoreError(f"a key of type {type(key).__name__} cannot be part of a digest")

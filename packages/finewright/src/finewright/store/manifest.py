@@ -4,13 +4,15 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, field_validator
 
 from finewright import __version__
-from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.common import Artifact, Model, Problem, without
+from finewright.schema.parents import ParentRun
 from finewright.store import atomic
+from finewright.store.actor import Actor, read_actor
 from finewright.store.keys import digest
 from finewright.store.signing import Signature, is_signed, sign
 
@@ -31,10 +33,12 @@ _UNCOVERED = {"events.jsonl", "run.lock", "manifest.json"}
 
 class ManifestRow(Artifact):
     """An artifact, the stage that made it, and the digests of what it was made from. A card is signed by
-    itself, since it is written anew as more is known; all else is signed with its stage."""
+    itself and says who wrote it, since it is written anew as more is known; all else is signed with its
+    stage, and made by the stage's actor."""
 
     stage: str
     inputs: tuple[str, ...] = ()
+    actor: Actor | None = None
     signature: Signature | None = None
 
     @field_validator("path")
@@ -47,20 +51,25 @@ class ManifestRow(Artifact):
 
 
 class FinishedStage(Model):
-    """A stage that ended well: its freshness key and when, signed with the digests of what it made."""
+    """A stage that ended well: its freshness key, when and by whom, signed with the digests of what it made.
+    Runs that were made before the actor was kept have none."""
 
     key: str
     finished: AwareDatetime
+    actor: Actor | None = None
     signature: Signature | None = None
 
 
 class Manifest(Model):
-    """The whole of manifest.json."""
+    """The whole of manifest.json; `format` is that of the run folder: docs/run-1.schema.json. `parents` are
+    the runs that this one builds on, where it builds on some; they are signed with its beginning."""
 
+    format: Literal["run-1"] = "run-1"
     finewright: str
     key: str
     stages: dict[str, FinishedStage]
     artifacts: tuple[ManifestRow, ...]
+    parents: tuple[ParentRun, ...] | None = None
 
     @field_validator("stages")
     @classmethod
@@ -89,13 +98,21 @@ def describe(run: "RunDir", path: Path, kind: str) -> Artifact:
     return Artifact(path=relative, kind=kind, sha256=atomic.sha256_file(path), bytes=size)
 
 
-def start_manifest(run: "RunDir", key: str, now: datetime) -> None:
+def start_manifest(
+    run: "RunDir", key: str, now: datetime, parents: Sequence[ParentRun] = ()
+) -> None:
     """Write the first manifest, which covers the spec, its lock and the environment."""
     named = ((run.spec, "spec"), (run.spec_lock, "spec_lock"), (run.env, "environment"))
-    rows = tuple(_row(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
-    stages = {_RUN_STAGE: FinishedStage(key=key, finished=now.astimezone(UTC))}
-    manifest = Manifest(finewright=__version__, key=key, stages=stages, artifacts=rows)
-    write_manifest(run, signed(manifest, _RUN_STAGE))
+    rows = tuple(_row_of_artifact(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
+    stages = {_RUN_STAGE: _finish(key, now)}
+    manifest = Manifest(
+        finewright=__version__,
+        key=key,
+        stages=stages,
+        artifacts=rows,
+        parents=tuple(parents) or None,
+    )
+    write_manifest(run, sign_stage(manifest, _RUN_STAGE))
 
 
 def record_stage(
@@ -113,14 +130,16 @@ def record_stage(
     digests of what the stage read. Only the holder of the run's lock may call this."""
     before = read_manifest(run)
     rows = [row for row in before.artifacts if row.stage != stage]
-    rows += [_row(artifact, stage, inputs) for artifact in _with_report(run, stage, artifacts)]
-    finished = FinishedStage(key=key, finished=now.astimezone(UTC))
+    rows += [
+        _row_of_artifact(artifact, stage, inputs)
+        for artifact in _with_report(run, stage, artifacts)
+    ]
     update = {
         "finewright": __version__,
-        "stages": {**before.stages, stage: finished},
+        "stages": {**before.stages, stage: _finish(key, now)},
         "artifacts": tuple(rows),
     }
-    write_manifest(run, signed(before.model_copy(update=update), stage))
+    write_manifest(run, sign_stage(before.model_copy(update=update), stage))
 
 
 def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
@@ -129,7 +148,8 @@ def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
     Only the holder of the run's lock may call this."""
     before = read_manifest(run)
     rows = [row for row in before.artifacts if row.path != artifact.path]
-    card = _signed_card(before, _row(artifact, stage))
+    row = _row_of_artifact(artifact, stage).model_copy(update={"actor": read_actor()})
+    card = _sign_card(before, row)
     write_manifest(run, before.model_copy(update={"artifacts": (*rows, card)}))
 
 
@@ -158,16 +178,16 @@ def verify(run: "RunDir") -> list[Problem]:
     loose = sorted(
         path for path in _files(run.root) if path not in covered and _counts(path, finished)
     )
-    return problems + [_uncovered(path) for path in loose] + list(_forged(manifest))
+    return problems + [_report_uncovered(path) for path in loose] + list(_find_forged(manifest))
 
 
-def signed(manifest: Manifest, stage: str) -> Manifest:
+def sign_stage(manifest: Manifest, stage: str) -> Manifest:
     """The manifest with what it says of that stage signed by this user."""
     finished = manifest.stages[stage].model_copy(
-        update={"signature": sign(_said_of(manifest, stage))}
+        update={"signature": sign(_content_of_stage(manifest, stage))}
     )
     rows = tuple(
-        _signed_card(manifest, row) if row.stage == stage and row.kind == CARD else row
+        _sign_card(manifest, row) if row.stage == stage and row.kind == CARD else row
         for row in manifest.artifacts
     )
     stages = {**manifest.stages, stage: finished}
@@ -183,23 +203,23 @@ def signers(manifest: Manifest) -> dict[str, list[str]]:
 
 
 def is_signed_by(manifest: Manifest, stage: str, key: str) -> bool:
-    """Does this key stand behind what the manifest says of the stage?"""
+    """Whether this key stands behind what the manifest says of the stage."""
     signature = manifest.stages[stage].signature
     if signature is None or signature.key != key:
         return False
-    return is_signed(_said_of(manifest, stage), signature)
+    return is_signed(_content_of_stage(manifest, stage), signature)
 
 
 def _signatures(manifest: Manifest) -> Iterator[tuple[str, bytes, Signature | None]]:
     """What is signed by itself: its name, what is signed, and the signature."""
     for name, finished in manifest.stages.items():
-        yield name, _said_of(manifest, name), finished.signature
+        yield name, _content_of_stage(manifest, name), finished.signature
     for row in manifest.artifacts:
         if row.kind == CARD:
-            yield row.path, _said_of_card(manifest, row), row.signature
+            yield row.path, _content_of_card(manifest, row), row.signature
 
 
-def _forged(manifest: Manifest) -> Iterator[Problem]:
+def _find_forged(manifest: Manifest) -> Iterator[Problem]:
     for name, said, signature in _signatures(manifest):
         if signature is not None and not is_signed(said, signature):
             yield Problem(
@@ -211,16 +231,24 @@ def _forged(manifest: Manifest) -> Iterator[Problem]:
             )
 
 
-def _said_of(manifest: Manifest, stage: str) -> bytes:
+def _content_of_stage(manifest: Manifest, stage: str) -> bytes:
     """What the signature of a stage is of; the run's key and beginning say of which run it is."""
     rows = (row for row in manifest.artifacts if row.stage == stage and row.kind != CARD)
-    made = sorted((row.model_dump(mode="json") for row in rows), key=lambda row: str(row["path"]))
-    finished = manifest.stages[stage].model_copy(update={"signature": None})
-    return _of_run(manifest, "stage", stage, finished, made)
+    made = sorted(map(_signed_part, rows), key=lambda row: str(row["path"]))
+    parents = [manifest.parents] if manifest.parents and stage == _RUN_STAGE else []
+    finished = _signed_part(manifest.stages[stage])
+    return _of_run(manifest, "stage", stage, finished, made, *parents)
 
 
-def _said_of_card(manifest: Manifest, row: ManifestRow) -> bytes:
-    return _of_run(manifest, "card", row.model_copy(update={"signature": None}))
+def _content_of_card(manifest: Manifest, row: ManifestRow) -> bytes:
+    return _of_run(manifest, "card", _signed_part(row))
+
+
+def _signed_part(entry: ManifestRow | FinishedStage) -> dict[str, object]:
+    """What of it is signed. One without an actor is signed as it was before there were any, so that the
+    signatures of older runs hold."""
+    content = entry.model_copy(update={"signature": None}).model_dump(mode="json")
+    return without(content, ("actor",) if entry.actor is None else ())
 
 
 def _of_run(manifest: Manifest, *said: object) -> bytes:
@@ -228,11 +256,15 @@ def _of_run(manifest: Manifest, *said: object) -> bytes:
     return f"finewright manifest 1 {what}".encode()
 
 
-def _signed_card(manifest: Manifest, row: ManifestRow) -> ManifestRow:
-    return row.model_copy(update={"signature": sign(_said_of_card(manifest, row))})
+def _sign_card(manifest: Manifest, row: ManifestRow) -> ManifestRow:
+    return row.model_copy(update={"signature": sign(_content_of_card(manifest, row))})
 
 
-def _row(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> ManifestRow:
+def _finish(key: str, now: datetime) -> FinishedStage:
+    return FinishedStage(key=key, finished=now.astimezone(UTC), actor=read_actor())
+
+
+def _row_of_artifact(artifact: Artifact, stage: str, inputs: Sequence[str] = ()) -> ManifestRow:
     return ManifestRow(**artifact.model_dump(), stage=stage, inputs=tuple(inputs))
 
 
@@ -262,7 +294,7 @@ def _check(run: "RunDir", row: ManifestRow) -> Iterator[Problem]:
         yield Problem(level="error", file=row.path, message=message, hint=hint)
 
 
-def _uncovered(path: str) -> Problem:
+def _report_uncovered(path: str) -> Problem:
     return Problem(
         level="warning",
         file=path,
@@ -279,7 +311,8 @@ def _files(root: Path) -> Iterator[str]:
 
 
 def _counts(path: str, finished: Collection[str]) -> bool:
-    """Is it a file that a row should cover? What a stage that has not finished goes on from is not yet."""
+    """Whether it is a file that a row should cover. What a stage that has not finished goes on from is not
+    yet."""
     parts = PurePosixPath(path).parts
     temporary = any(part.endswith(".tmp") for part in parts)
     is_begun = parts[-1] in (METRICS, REFERENCES) and parts[0] not in finished

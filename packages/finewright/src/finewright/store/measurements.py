@@ -12,7 +12,7 @@ from finewright.store.manifest import (
     ManifestRow,
     is_signed_by,
     read_manifest,
-    signed,
+    sign_stage,
     write_manifest,
 )
 from finewright.store.rundir import RunDir
@@ -46,14 +46,14 @@ def keep_measurement(run: RunDir) -> str:
     lock = next(row for row in manifest.artifacts if row.path == run.spec_lock.name)
     _copy(run, folder, (*made, lock))
     others = [row for row in manifest.artifacts if row.stage not in (_STAGE, folder)]
-    kept = [_moved(row, folder) for row in (*made, lock)]
+    kept = [_move_row(row, folder) for row in (*made, lock)]
     stages = without(manifest.stages, (_STAGE,))
     moved = finished.model_copy(update={"signature": None})
     update = {"stages": {**stages, folder: moved}, "artifacts": (*others, *kept)}
     changed = manifest.model_copy(update=update)
     # What another key signed, or none, is not this user's to sign under its other name.
     is_own = is_signed_by(manifest, _STAGE, own_key())
-    write_manifest(run, signed(changed, folder) if is_own else changed)
+    write_manifest(run, sign_stage(changed, folder) if is_own else changed)
     _remove(run, made)
     return folder
 
@@ -72,7 +72,7 @@ def _copy(run: RunDir, folder: str, rows: Sequence[ManifestRow]) -> None:
                 shutil.copyfile(run.root / row.path, new / PurePosixPath(row.path).name)
 
 
-def kept_measurements(run: RunDir) -> list[StoredMeasurement]:
+def list_measurements(run: RunDir) -> list[StoredMeasurement]:
     """Every earlier measurement, oldest first, but for one that has been made again and is the run's own."""
     stages = read_manifest(run).stages
     own = stages[_STAGE].key if _STAGE in stages else ""
@@ -99,9 +99,9 @@ def record_spec(run: RunDir, described: tuple[Artifact, ...]) -> None:
     begun = manifest.stages[_BEGINNING].model_copy(update={"signature": None})
     update = {"stages": {**manifest.stages, _BEGINNING: begun}, "artifacts": rows}
     changed_manifest = manifest.model_copy(update=update)
-    write_manifest(run, signed(changed_manifest, _BEGINNING) if is_own else changed_manifest)
+    write_manifest(run, sign_stage(changed_manifest, _BEGINNING) if is_own else changed_manifest)
 
 
-def _moved(row: ManifestRow, folder: str) -> ManifestRow:
+def _move_row(row: ManifestRow, folder: str) -> ManifestRow:
     path = f"{folder}/{PurePosixPath(row.path).name}"
     return row.model_copy(update={"path": path, "stage": folder})

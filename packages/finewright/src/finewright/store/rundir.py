@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -11,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from finewright.errors import StoreError
+from finewright.schema.parents import ParentRun
 from finewright.store import atomic
 from finewright.store.environment import environment
 from finewright.store.manifest import read_manifest, start_manifest
@@ -88,8 +90,14 @@ class RunDir:
         return path
 
 
-def create_run(
-    runs_root: Path, name: str, key: str, spec_text: str, lock_text: str, now: datetime
+def create_run(  # noqa: PLR0913, PLR0917 - what a run is begun with
+    runs_root: Path,
+    name: str,
+    key: str,
+    spec_text: str,
+    lock_text: str,
+    now: datetime,
+    parents: Sequence[ParentRun] = (),
 ) -> RunDir:
     """A new run folder that appears whole under its final name; never touches an existing one.
 
@@ -102,7 +110,7 @@ def create_run(
         atomic.write_text(draft.spec, spec_text)
         atomic.write_text(draft.spec_lock, lock_text)
         atomic.write_json(draft.env, environment())
-        start_manifest(draft, key, now)
+        start_manifest(draft, key, now, parents)
         return RunDir(_claim(scratch, runs_root / stem))
 
 
@@ -113,6 +121,13 @@ def find_run(runs_root: Path, name: str, key: str) -> RunDir | None:
     return next((run for run in reversed(runs) if read_manifest(run).key == key), None)
 
 
+def find_newest_trained(runs_root: Path, name: str) -> RunDir | None:
+    """The newest run of a spec's name that has trained."""
+    same = re.compile(rf"{_DATE}-{re.escape(name)}-[0-9a-f]{{4}}(-\d+)?")
+    runs = [run for run in list_runs(runs_root) if same.fullmatch(run.root.name)]
+    return next((run for run in reversed(runs) if "train" in read_manifest(run).stages), None)
+
+
 def list_runs(runs_root: Path) -> list[RunDir]:
     """The run folders, oldest first; one whose manifest is damaged counts by its folder's date."""
     if not runs_root.is_dir():
@@ -120,7 +135,7 @@ def list_runs(runs_root: Path) -> list[RunDir]:
     with atomic.os_errors(runs_root):
         folders = [path for path in runs_root.iterdir() if _DATED.match(path.name)]
         runs = [RunDir(path) for path in folders if (path / "manifest.json").is_file()]
-    return sorted(runs, key=_created)
+    return sorted(runs, key=_creation_order)
 
 
 def groups(runs_root: Path) -> list[Path]:
@@ -155,7 +170,7 @@ def _claim(scratch: Path, wanted: Path) -> Path:
     raise AssertionError
 
 
-def _created(run: RunDir) -> tuple[str, str]:
+def _creation_order(run: RunDir) -> tuple[str, str]:
     try:
         created = read_manifest(run).created.isoformat()
     except StoreError:

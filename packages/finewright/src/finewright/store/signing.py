@@ -40,7 +40,7 @@ def sign(content: bytes) -> Signature | None:
 
 
 def is_signed(content: bytes, signature: Signature) -> bool:
-    """Did the holder of the signature's key sign exactly this?"""
+    """Whether the holder of the signature's key signed exactly this."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

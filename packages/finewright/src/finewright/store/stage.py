@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from finewright.errors import DataError
 from finewright.schema.common import Artifact, Model, Problem, errors_of
-from finewright.schema.listing import listed
+from finewright.schema.listing import list_problems
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.rundir import RunDir
@@ -53,6 +53,6 @@ class StageResult(NamedTuple):
 
 def refuse(problems: Sequence[Problem]) -> None:
     """Raise DataError where there is an error: a line for each kind, with its first row and their number."""
-    errors = listed(errors_of(problems))
+    errors = list_problems(errors_of(problems))
     if errors:
         raise DataError("\n".join(problem.line() for problem in errors))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor
 
@@ -13,23 +13,27 @@ from finewright.errors import Interrupted, StageError
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
+from finewright.schema.differential_privacy import PrivacySpent
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.curves import write_curves
 from finewright.train.defaults import save_steps
 from finewright.train.held_out import (
     best_of,
-    ended_early,
     ends_early,
-    held_out_of,
     keeps_best,
-    looked_at,
+    look_at,
+    metrics_of_look,
+    report_early_end,
     with_look,
 )
 from finewright.train.loop import TrainStep, train
 from finewright.train.memory import memory_advice
 from finewright.train.pace import fit_minutes
+from finewright.train.privacy.noise import forget_chance, keep_chance
+from finewright.train.privacy.spending import find_spending
+from finewright.train.privacy.steps import ByRow, train_private
 from finewright.train.save import save_result
-from finewright.train.training import Training, begun, keep, keep_best, resumed, take_best
+from finewright.train.training import Training, begin, keep, keep_best, resume, take_best
 from finewright.train.watch import Watch
 from finewright.train.work import Work
 
@@ -51,6 +55,7 @@ class TrainingOutcome(NamedTuple):
     trainable_parameters: int
     stored: Mapping[str, Tensor]
     problems: tuple[Problem, ...]
+    privacy: PrivacySpent | None = None
 
 
 def train_candidate(work: Work) -> TrainingOutcome:
@@ -59,23 +64,28 @@ def train_candidate(work: Work) -> TrainingOutcome:
     Raises Interrupted, with a checkpoint written, when asked to stop, and StageError when the loss
     leaves the finite numbers or memory does not suffice."""
     spec = work.spec
+    assert (work.private is None) == (
+        spec.privacy is None
+    )  # never without the noise that was promised
     with memory_advice(spec):
         work, cut = fit_minutes(work)
         others = runtime.watch_others(least_seconds=_LEAST_LOOK_SECONDS)
-        training = begun(work)
-        progress = resumed(training)
+        training = begin(work)
+        progress = resume(training)
         busy = _busy(others(), spec.threads)
         for problem in chain(cut, _why_slower(work.base.name, training.lm), busy):
             training.say(problem)
         progress, last = _steps(training, progress)
-        loss, metrics = last.metrics.get("eval_loss"), held_out_of(last)
+        loss, metrics = last.metrics.get("eval_loss"), metrics_of_look(last)
         if progress.best_step and keeps_best(spec):
             take_best(training, progress)
-            loss, metrics = looked_at(training)
+            loss, metrics = look_at(training)
+        privacy = find_spending(training, progress.step)
         save_result(
             work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
         )
         write_curves(work.folder)
+        forget_chance(work.folder / "checkpoints")
     return TrainingOutcome(
         progress=progress,
         final_loss=last.loss,
@@ -83,8 +93,9 @@ def train_candidate(work: Work) -> TrainingOutcome:
         eval_loss=loss,
         eval_metrics=metrics,
         trainable_parameters=sum(p.numel() for p in training.optimizer.parameters),
-        stored={name: t.detach() for name, t in training.lm.stored_tensors().items()},
+        stored={name: t.detach() for name, t in training.lm.tensors_to_store().items()},
         problems=tuple(training.problems),
+        privacy=privacy,
     )
 
 
@@ -96,12 +107,12 @@ def _steps(
     every = work.spec.save_steps or save_steps(schedule.steps)[0]
     past = _past(work.folder / "metrics.jsonl")
     watch = Watch(work.spec)
-    training.problems += _said_before(work, watch, past, progress)
+    training.problems += _problems_before_cut(work, watch, past, progress)
     last, first = past[-1] if past else None, progress.step
     try:
         for trained in _remaining(training, progress):
             step = with_look(training, trained)
-            progress = _advanced(progress, step)
+            progress = _advance(progress, step)
             _log(work, step, schedule.steps)
             if step.step == first + _FORECAST_AFTER:
                 _forecast(work, step, schedule.steps)
@@ -115,9 +126,9 @@ def _steps(
             if stop or ends or step.step % every == 0 or step.step == schedule.steps:
                 keep(training, progress)
             if stop:
-                raise _interrupted(work, step.step, stop)
+                raise _interrupt(work, step.step, stop)
             if ends:
-                training.say(ended_early(progress, step.step, schedule.steps))
+                training.say(report_early_end(progress, step.step, schedule.steps))
                 break
     except FloatingPointError as error:
         raise StageError(f"training diverged: {error}", hint="lower train.learning_rate") from None
@@ -125,17 +136,17 @@ def _steps(
     return progress, last
 
 
-def _said_before(
+def _problems_before_cut(
     work: Work, watch: Watch, past: Sequence[TrainStep], progress: CheckpointProgress
 ) -> Iterator[Problem]:
     """What was said of the steps before a cut, which belongs into the report too."""
     for step in past:
         yield from watch.look(step)
     if ends_early(work.spec, progress, work.schedule):
-        yield ended_early(progress, progress.step, work.schedule.steps)
+        yield report_early_end(progress, progress.step, work.schedule.steps)
 
 
-def _interrupted(work: Work, step: int, signal_number: int) -> Interrupted:
+def _interrupt(work: Work, step: int, signal_number: int) -> Interrupted:
     return Interrupted(
         f"stopped after step {step} of {work.schedule.steps}; a checkpoint is kept",
         signal_number=signal_number,
@@ -147,6 +158,19 @@ def _remaining(training: Training, progress: CheckpointProgress) -> Iterator[Tra
     work = training.work
     if ends_early(work.spec, progress, work.schedule):
         return iter(())  # it had ended when it was cut
+    if progress.step == work.schedule.steps:
+        return iter(())
+    if work.private is not None:
+        return train_private(
+            training.lm,
+            cast("ByRow", training.method),  # its settings say `by_rows`: see support.py
+            work.private,
+            keep_chance(work.folder / "checkpoints", work.context.key, step=progress.step),
+            work.schedule,
+            training.optimizer,
+            start_step=progress.step,
+            micro_batch_tokens=work.spec.micro_batch_tokens,
+        )
     return train(
         training.lm,
         training.method,
@@ -159,7 +183,7 @@ def _remaining(training: Training, progress: CheckpointProgress) -> Iterator[Tra
     )
 
 
-def _advanced(progress: CheckpointProgress, step: TrainStep) -> CheckpointProgress:
+def _advance(progress: CheckpointProgress, step: TrainStep) -> CheckpointProgress:
     best, best_step = best_of(progress, step)
     return CheckpointProgress(
         step=step.step,

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import MissingExtra
+from finewright.plugins import install_command
 from finewright.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -122,14 +123,14 @@ def draw(curves: Sequence[MetricCurve]) -> Drawn:
         import matplotlib as mpl
     except ImportError:
         raise MissingExtra(
-            "drawing curves needs matplotlib", hint='pip install "finewright[train]"'
+            "drawing curves needs matplotlib", hint=install_command("[train]")
         ) from None
     with mpl.rc_context():
         mpl.rcdefaults()  # not the user's style, or the same run would look different elsewhere
         mpl.rcParams.update(_STYLE)
         figure = _figure(curves)
-        svg = _saved(figure, "svg", {"Creator": None, "Date": None})
-        return Drawn(svg, _saved(figure, "png", {"Software": None}))
+        svg = _save(figure, "svg", {"Creator": None, "Date": None})
+        return Drawn(svg, _save(figure, "png", {"Software": None}))
 
 
 def _part(values: Sequence[float], i: int, parts: int) -> Sequence[float]:
@@ -204,7 +205,7 @@ def _set_steps(panel: Axes, last_step: int) -> None:
     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def _saved(figure: Figure, kind: str, metadata: Mapping[str, str | None]) -> bytes:
+def _save(figure: Figure, kind: str, metadata: Mapping[str, str | None]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()

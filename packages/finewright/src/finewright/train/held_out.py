@@ -8,7 +8,7 @@ from finewright.schema.common import Problem, errors_of
 from finewright.schema.train import TrainSettings
 from finewright.train.checkpoint import CheckpointProgress
 from finewright.train.defaults import eval_steps
-from finewright.train.loop import TrainStep, held_out_loss
+from finewright.train.loop import TrainStep, measure_held_out_loss
 from finewright.train.schedule import Schedule
 from finewright.train.training import Training
 
@@ -20,25 +20,25 @@ def with_look(training: Training, step: TrainStep) -> TrainStep:
     every = work.spec.eval_steps or eval_steps(steps)[0]
     if not work.eval_rows or (step.step % every and step.step != steps):
         return step
-    loss, seen = looked_at(training)
+    loss, seen = look_at(training)
     assert loss is not None
     found = {"eval_loss": loss, **{f"eval_{name}": value for name, value in seen.items()}}
     return replace(step, metrics={**step.metrics, **found})
 
 
-def held_out_of(step: TrainStep) -> dict[str, float]:
+def metrics_of_look(step: TrainStep) -> dict[str, float]:
     """What the look at a step saw beside the loss; empty when there was none."""
     prefix = "eval_"
     named = ((n.removeprefix(prefix), v) for n, v in step.metrics.items() if n.startswith(prefix))
     return {name: value for name, value in named if name != "loss"}
 
 
-def looked_at(training: Training) -> tuple[float | None, dict[str, float]]:
+def look_at(training: Training) -> tuple[float | None, dict[str, float]]:
     """Held-out loss and metrics as the model is now; None without held-out rows."""
     work = training.work
     if not work.eval_rows:
         return None, {}
-    return held_out_loss(
+    return measure_held_out_loss(
         training.lm,
         training.method,
         work.eval_rows,
@@ -88,7 +88,7 @@ def ends_early(spec: TrainSettings, progress: CheckpointProgress, schedule: Sche
     return num_since >= spec.early_stopping
 
 
-def ended_early(progress: CheckpointProgress, step: int, steps: int) -> Problem:
+def report_early_end(progress: CheckpointProgress, step: int, steps: int) -> Problem:
     """That it was, for the log and the report."""
     return Problem(
         level="info",

@@ -24,17 +24,17 @@ def not_in(adapter: AdapterSpec) -> tuple[str, ...]:
         return _NOT_IN.get(adapter.type, ())
     if adapter.use_dora:
         return _VLLM, _LLAMA_CPP
-    return (_VLLM,) * (stored_rank(adapter) > _VLLM_RANK) + (_LLAMA_CPP,) * adapter.use_rslora
+    return (_VLLM,) * (rank_to_store(adapter) > _VLLM_RANK) + (_LLAMA_CPP,) * adapter.use_rslora
 
 
-def stored_rank(adapter: LoraSpec) -> int:
+def rank_to_store(adapter: LoraSpec) -> int:
     """PiSSA's change is stored as an ordinary LoRA of twice the rank, with rsLoRA's scale of four times."""
     if adapter.init != "pissa":
         return adapter.r
     return (4 if adapter.use_rslora else 2) * adapter.r
 
 
-def held_where(adapter: AdapterSpec) -> Iterator[Problem]:
+def note_holders(adapter: AdapterSpec) -> Iterator[Problem]:
     """A note where some program cannot hold the adapter."""
     if programs := not_in(adapter):
         *first, last = programs

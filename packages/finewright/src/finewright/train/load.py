@@ -1,20 +1,26 @@
 """From resolved settings to a model that can be trained."""
 
+from pathlib import Path
+
 import torch
+from transformers import PreTrainedModel
 
 from finewright.lm import runtime
-from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.adapters.composed import add_beside
+from finewright.lm.adapters.kinds import add_adapter, load_adapter
 from finewright.lm.adapters.linears import refuse_misfit
+from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.load import load_model
 from finewright.lm.load_chat import text_ids
 from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase
-from finewright.schema.adapter import PromptSpec
+from finewright.schema.adapter import LoraSpec, PromptSpec
 from finewright.schema.train import TrainSettings
 
 
 def load_for_training(base: LocalBase, spec: TrainSettings, *, consent: str = "") -> LM:
-    """The base model with a fresh adapter, as resolved settings want it; sets this process's threads.
+    """The base model with a fresh adapter, as resolved settings want it; where the base is a run, with that
+    one's adapter trained further, or beside it. Sets this process's threads.
 
     Raises ModelError when the adapter does not fit the model."""
     assert spec.dtype != "auto"
@@ -25,7 +31,21 @@ def load_for_training(base: LocalBase, spec: TrainSettings, *, consent: str = ""
     if isinstance(adapter, PromptSpec) and adapter.init_text:
         words = text_ids(base, adapter.init_text, consent=consent)
     device = runtime.device()
-    lm = LM(model, add_adapter(model, adapter, seed=spec.seed, device=device, text_ids=words))
+    if base.adapter is None:
+        lm = LM(model, add_adapter(model, adapter, seed=spec.seed, device=device, text_ids=words))
+    else:
+        lm = LM(model, _adapter_on(base.adapter, model, spec, device))
+        lm.start_from(lm.tensors_to_keep())
     if spec.memory == "lean":
         lm.recompute()
     return lm
+
+
+def _adapter_on(
+    parent: Path, model: PreTrainedModel, spec: TrainSettings, device: torch.device
+) -> dict[str, AdapterPart]:
+    """The parent's adapter as it goes on learning, or a fresh one beside it."""
+    if spec.adapter.continues:
+        return load_adapter(model, parent, device=device, spec=spec.adapter)
+    assert isinstance(spec.adapter, LoraSpec)  # see on_parent.py
+    return dict(add_beside(model, parent, spec.adapter, seed=spec.seed, device=device))

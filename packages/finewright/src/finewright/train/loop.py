@@ -167,7 +167,7 @@ def _accumulate(lm: LM, method: Method, batches: Sequence[Batch]) -> tuple[float
 
 
 @torch.no_grad()
-def held_out_loss(
+def measure_held_out_loss(
     lm: LM, method: Method, rows: Sequence[Example], *, batch_size: int, max_tokens: int | None
 ) -> tuple[float, dict[str, float]]:
     """The loss and the metrics over held-out rows, without learning."""

@@ -17,7 +17,7 @@ from finewright.store.atomic import write_text
 from finewright.store.manifest import PACE
 from finewright.train.loop import TrainStep, rows_of_step, train
 from finewright.train.schedule import Schedule
-from finewright.train.training import begun, stop_before_the_first_step
+from finewright.train.training import begin, stop_before_the_first_step
 from finewright.train.work import Work
 
 _SECONDS = 8.0
@@ -50,7 +50,7 @@ def fit_minutes(work: Work) -> Fitted:
         return Fitted(work, ())
     whole = work.schedule
     file = work.folder / PACE
-    pace = _kept(file, work.context.key) or _measured(work, 60 * minutes, whole)
+    pace = _read_kept(file, work.context.key) or _measure(work, 60 * minutes, whole)
     write_text(file, json.dumps(asdict(pace)) + "\n")
     if pace.steps >= whole.steps:
         return Fitted(work, ())
@@ -58,7 +58,7 @@ def fit_minutes(work: Work) -> Fitted:
     return Fitted(fitted, (_cut(minutes, pace.steps, whole),))
 
 
-def _kept(file: Path, key: str) -> Pace | None:
+def _read_kept(file: Path, key: str) -> Pace | None:
     try:
         pace = Pace(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -66,9 +66,9 @@ def _kept(file: Path, key: str) -> Pace | None:
     return pace if pace.key == key else None
 
 
-def _measured(work: Work, seconds: float, whole: Schedule) -> Pace:
+def _measure(work: Work, seconds: float, whole: Schedule) -> Pace:
     work.context.emit("calibrating", stage="train", seconds=_SECONDS)
-    timed = list(_timed(work))
+    timed = list(_time_steps(work))
     tokens_of = cache(partial(_row_tokens, work, whole))
     tokens = sum(tokens_of(step.step - 1) for step in timed)
     per_token = sum(step.seconds for step in timed) / tokens
@@ -82,11 +82,11 @@ def _measured(work: Work, seconds: float, whole: Schedule) -> Pace:
     return Pace(work.context.key, per_token, steps)
 
 
-def _timed(work: Work) -> Iterator[TrainStep]:
+def _time_steps(work: Work) -> Iterator[TrainStep]:
     """Real steps of the run without the first ones, which warm up; one at least."""
     most = min(_MOST_STEPS, work.schedule.steps)
     trial = replace(work, spec=work.spec.model_copy(update={"max_steps": most}))
-    training = begun(trial)
+    training = begin(trial)
     steps = train(
         training.lm,
         training.method,

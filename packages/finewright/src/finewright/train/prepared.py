@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from finewright.lm.sources import LocalBase, config_here
 from finewright.schema.adapter import PrefixSpec, PromptSpec
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, errors_of
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 from finewright.train.schedule import Schedule, schedule_of
-from finewright.train.support import beyond_context, unsupported
+from finewright.train.support import beyond_context, find_unsupported
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
     from finewright.lm.encode import EncodedRows
+    from finewright.train.privacy.planned import PrivatePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Prepared:
     chat: "Chat"
     encoded: "EncodedRows"
     problems: tuple[Problem, ...]
+    private: "PrivatePlan | None" = None
 
     @property
     def lengths(self) -> list[int]:
@@ -39,19 +41,35 @@ class Prepared:
     @property
     def schedule(self) -> Schedule:
         """The steps; of one row of one token where no row is left."""
-        return schedule_of(self.spec, self.lengths or [1])
+        units = () if self.private is None else self.private.units
+        return schedule_of(self.spec, [unit.num_tokens for unit in units] or self.lengths or [1])
+
+    @property
+    def step_tokens(self) -> int:
+        """The tokens over all steps; of a private training, which draws them, those expected."""
+        schedule = self.schedule
+        if self.private is not None:
+            drawn = sum(unit.num_tokens for unit in self.private.units)
+            return round(drawn * self.private.mechanism.rate * schedule.steps)
+        parts = (part for step in range(schedule.steps) for part in schedule.batches_of(step))
+        lengths = self.lengths
+        return sum(lengths[i] for part in parts for i in part) if lengths else 0
 
 
-def prepared(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: MethodRows) -> Prepared:
+def prepare_rows(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: MethodRows) -> Prepared:
     """Encode the rows by the settings. What is wrong with them is told, and refused by who trains on them."""
     from finewright.lm.encode import encode_rows
+    from finewright.train.privacy.planned import plan_privacy
 
     encoded = encode_rows(chat, rows.rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
     config = config_here(str(base.folder.absolute()), base.folder)
     more = spec.max_new_tokens if isinstance(spec, OnlineSettings) else 0
     beyond = beyond_context(_most_read(spec, encoded), config, max_new_tokens=more)
-    problems = (*unsupported(spec, config), *beyond)
-    return Prepared(base, spec, chat, encoded, problems)
+    problems = (*find_unsupported(spec, config), *beyond)
+    if errors_of(problems):
+        return Prepared(base, spec, chat, encoded, problems)
+    private = plan_privacy(spec, encoded.rows)
+    return Prepared(base, spec, chat, encoded, (*problems, *private.problems), private.plan)
 
 
 def _most_read(spec: TrainSettings, encoded: "EncodedRows") -> int:
@@ -69,7 +87,7 @@ def _most_read(spec: TrainSettings, encoded: "EncodedRows") -> int:
     return most
 
 
-def held_out_rows(made: Prepared, rows: MethodRows) -> "EncodedRows":
+def encode_held_out(made: Prepared, rows: MethodRows) -> "EncodedRows":
     """Rows that training looks at and does not learn from, as tokens; one that is too long or refused is left
     out, which `held_out.left_out` tells."""
     from finewright.lm.encode import encode_rows

@@ -58,7 +58,7 @@ def prove(work: Work, stored: Mapping[str, Tensor]) -> Proved:
     question = _question(work, lm) if _runs_elsewhere(work) else None
     del lm  # the other process needs the room
     beyond = Proved((), ()) if question is None else _elsewhere(work, folder, question)
-    unchanged = tuple(_unchanged() for _ in failed)
+    unchanged = tuple(_warn_unchanged() for _ in failed)
     return Proved((*map(_proof, found), *beyond.proofs), (*unchanged, *beyond.problems))
 
 
@@ -70,7 +70,7 @@ def _proof(found: EfficacyFinding) -> Proof:
     return Proof(name=found.name, measured=found.measured, bar=found.bar, passed=found.passed)
 
 
-def _unchanged() -> Problem:
+def _warn_unchanged() -> Problem:
     return Problem(
         level="warning",
         message="the trained model answers exactly as its base",
@@ -101,11 +101,11 @@ def _elsewhere(work: Work, folder: Path, question: ProofQuestion) -> Proved:
     found = answer_elsewhere(work.base, folder, question, work.spec.dtype)
     if isinstance(found, str):
         return Proved((), (_not_proved(found, "warning"),))
-    proofs = _compared(found, question, SAME_LOGITS[work.spec.dtype].distance)
+    proofs = _compare(found, question, SAME_LOGITS[work.spec.dtype].distance)
     return Proved(proofs, tuple(_of_elsewhere(work, found, question, proofs)))
 
 
-def _compared(found: Elsewhere, question: ProofQuestion, bar: float) -> tuple[Proof, ...]:
+def _compare(found: Elsewhere, question: ProofQuestion, bar: float) -> tuple[Proof, ...]:
     same = found.ids == question.tokens
     detail = f"{found.versions}, another process, {len(found.ids)} tokens, {found.seconds:.1f} s"
     gap = Proof(

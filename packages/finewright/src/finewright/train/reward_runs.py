@@ -18,8 +18,8 @@ from finewright.lm.score_head import load_head, scores
 from finewright.schema.rows import Row
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
-from finewright.train.rewards import PolicyAnswer, rating_candidate, said_turn
-from finewright.train.trained import trained_base
+from finewright.train.rewards import PolicyAnswer, rating_candidate, turn_of_answer
+from finewright.train.trained import find_trained_base
 
 _AT_ONCE = 16
 
@@ -29,7 +29,7 @@ def load_reward_model(path: Path) -> Callable[[Sequence[PolicyAnswer]], list[flo
     files or its base have changed."""
     run = open_run(path)
     candidate = rating_candidate(run)
-    base, lock = trained_base(run, candidate), lock_of(run)
+    base, lock = find_trained_base(run, candidate), lock_of(run)
     consent = lock.spec.remote_code.get(base.name, "")
     dtype = lock.candidates[base.name].dtype
     assert dtype != "auto"
@@ -40,35 +40,35 @@ def load_reward_model(path: Path) -> Callable[[Sequence[PolicyAnswer]], list[flo
         raise StoreError(f"{folder}: the reward model's head is missing", hint="train it again")
     chat = chat_of(base, lock.spec)
     lm.model.eval()
-    return lambda answers: _rated(lm, head, chat, answers)
+    return lambda answers: _rate(lm, head, chat, answers)
 
 
 @torch.inference_mode()
-def _rated(
+def _rate(
     lm: LM, head: torch.nn.Linear, chat: Chat, answers: Sequence[PolicyAnswer]
 ) -> list[float]:
     """The head's number for each answer in its conversation."""
     rated: list[float] = []
     for start in range(0, len(answers), _AT_ONCE):
         some = answers[start : start + _AT_ONCE]
-        batch = lm.pack([[rated_tokens(chat, answer)] for answer in some])
+        batch = lm.pack([[tokens_to_rate(chat, answer)] for answer in some])
         rated += scores(lm, head, batch).tolist()
     return rated
 
 
-def rated_tokens(chat: Chat, answer: PolicyAnswer) -> EncodedRow:
+def tokens_to_rate(chat: Chat, answer: PolicyAnswer) -> EncodedRow:
     """The conversation with the answer as the reward model reads it.
 
     A policy writes anything, so marks of thoughts that a template would take for its own (`a</think>b`) are
     read as the characters they are. Raises DataError where the template has no words for calls."""
-    turn = said_turn(answer)
+    turn = turn_of_answer(answer)
     try:
         return encode_row(chat, _conversation(answer, turn))
     except DataError:
         if turn.get("tool_calls"):
             raise
     row = _conversation(answer, {**turn, "content": CONTENT})
-    rendered, content = chat.rendered(row.messages, row.tools), str(turn["content"])
+    rendered, content = chat.render_learned(row.messages, row.tools), str(turn["content"])
     before, _, after = rendered.text.rpartition(CONTENT)
     inside = range(len(before) + 1, len(before) + len(content))
     text, breaks = f"{before}{content}{after}", (*(rendered.breaks or ()), *inside)

@@ -42,7 +42,7 @@ class PolicyAnswer:
     tools: tuple[Mapping[str, Any], ...] | None = None
 
 
-def said_turn(answered: PolicyAnswer) -> dict[str, Any]:  # Any: OpenAI's message form
+def turn_of_answer(answered: PolicyAnswer) -> dict[str, Any]:  # Any: OpenAI's message form
     """The answer as a message: its content and its calls, without thoughts."""
     said = answered.said or Answer(answered.text)
     calls = [
@@ -56,7 +56,7 @@ def said_turn(answered: PolicyAnswer) -> dict[str, Any]:  # Any: OpenAI's messag
     }
 
 
-def expected_calls(column: Any) -> tuple[Call, ...]:  # Any: free JSON
+def read_expected_calls(column: Any) -> tuple[Call, ...]:  # Any: free JSON
     """The calls that a row's column spells: a list, or JSON text of one; none where it is empty.
 
     Raises StageError for anything else."""
@@ -172,7 +172,7 @@ def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path
     if spec.kind in TOOL_KINDS:
         return _calling(spec)
     if _needs_column(spec):
-        return _compared(_comparison(spec), spec.column)
+        return _compare_with(_comparison(spec), spec.column)
     return _alone(_verdict(spec, resolve))
 
 
@@ -192,8 +192,8 @@ def _verdict(spec: RewardSpec, resolve: Resolve) -> Callable[[str], float]:
     return read_schema(resolve(spec.argument))
 
 
-def _compared(verdict: Comparison, column: str) -> Judge:
-    return lambda answers: [verdict(a.text, _expected(a.columns, column)) for a in answers]
+def _compare_with(verdict: Comparison, column: str) -> Judge:
+    return lambda answers: [verdict(a.text, _read_expected(a.columns, column)) for a in answers]
 
 
 def _alone(verdict: Callable[[str], float]) -> Judge:
@@ -211,7 +211,7 @@ def _calling(spec: RewardSpec) -> Judge:
 
 
 def _due(answered: PolicyAnswer, spec: RewardSpec) -> Due:
-    calls = expected_calls(answered.columns.get(spec.compared_column))
+    calls = read_expected_calls(answered.columns.get(spec.compared_column))
     return due_of(Answer("", calls=calls), answered.tools, answered.columns)
 
 
@@ -287,7 +287,7 @@ def _needs_column(spec: RewardSpec) -> bool:
     return is_compared or (spec.kind == "json_schema" and not spec.argument)
 
 
-def _expected(columns: Columns, column: str) -> str:
+def _read_expected(columns: Columns, column: str) -> str:
     """What a row's column holds, as text; anything but a string as JSON. A null is as good as absent."""
     value = columns.get(column)
     if value is None:
@@ -353,7 +353,7 @@ def _check_calls(spec: RewardSpec, key: str, rows: Sequence[Columns]) -> list[Pr
     name = spec.compared_column
     for number, row in enumerate(rows, 1):
         try:
-            expected_calls(row.get(name))
+            read_expected_calls(row.get(name))
         except StageError as error:
             message = f"row {number}: {error}"
             return [Problem(level="error", key=key, message=message, hint=error.hint)]
@@ -369,7 +369,7 @@ def _unfit(spec: RewardSpec, rows: Sequence[Columns]) -> dict[int, str]:
     why_of = lru_cache(maxsize=256)(partial(_why_unfit, spec))
     found = {}
     for i, row in enumerate(rows):
-        if row.get(spec.column) is not None and (why := why_of(_expected(row, spec.column))):
+        if row.get(spec.column) is not None and (why := why_of(_read_expected(row, spec.column))):
             found[i] = why
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from finewright.judge.answer import Answer, compared_text
+from finewright.judge.answer import Answer, text_to_compare
 from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import PackedBatch, split
 from finewright.lm.chat import Chat
@@ -14,7 +14,7 @@ from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import CALLS_COLUMN
-from finewright.train.rewards import PolicyAnswer, Rewards, expected_calls
+from finewright.train.rewards import PolicyAnswer, Rewards, read_expected_calls
 
 _PROMPT_END = 64
 """Tokens of a prompt, more than a turn's header and the opening of a thought take."""
@@ -83,18 +83,18 @@ def roll_out(
     )
     lm.model.train(training)
     examples = [row for row in rows for _ in range(spec.num_generations)]
-    said = [_said(chat, *pair) for pair in zip(examples, found, strict=True)]
-    scored = rewards.score([_answered(*pair) for pair in zip(said, examples, strict=True)])
+    said = [_read_generation(chat, *pair) for pair in zip(examples, found, strict=True)]
+    scored = rewards.score([_answer_to_judge(*pair) for pair in zip(said, examples, strict=True)])
     trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
     sampled = [g.logps for g in found]
     rollouts = _by_prompt(trained, scored.totals, sampled, spec.num_generations)
     made = Rollouts(rollouts, {})
     return Rollouts(
-        rollouts, {**scored.means, **_seen(made.rewards(), found), **_thoughts(chat, said)}
+        rollouts, {**scored.means, **_metrics_of(made.rewards(), found), **_thoughts(chat, said)}
     )
 
 
-def _said(chat: Chat, row: Example, generation: Generation) -> Answer:
+def _read_generation(chat: Chat, row: Example, generation: Generation) -> Answer:
     """The generation read by the template's marks; the prompt's end shows whether it opened a thought."""
     prompt = chat.tokenizer.decode(row.sequences[0].input_ids[-_PROMPT_END:])
     tools = row.tools if row.tools or not row.columns.get(CALLS_COLUMN) else ()
@@ -103,10 +103,10 @@ def _said(chat: Chat, row: Example, generation: Generation) -> Answer:
     )
 
 
-def _answered(answer: Answer, row: Example) -> PolicyAnswer:
+def _answer_to_judge(answer: Answer, row: Example) -> PolicyAnswer:
     """What rewards see of an answer to a prompt. Raises StageError for expected calls that cannot be read."""
-    due = Answer("", calls=expected_calls(row.columns.get(CALLS_COLUMN)))
-    text = compared_text(answer, due)
+    due = Answer("", calls=read_expected_calls(row.columns.get(CALLS_COLUMN)))
+    text = text_to_compare(answer, due)
     return PolicyAnswer(text, row.messages, row.columns, answer.ended, answer, row.tools)
 
 
@@ -133,7 +133,7 @@ def _row(prompt: EncodedRow, generation: Generation) -> EncodedRow:
     )
 
 
-def _seen(rewards: torch.Tensor, found: Sequence[Generation]) -> dict[str, float]:
+def _metrics_of(rewards: torch.Tensor, found: Sequence[Generation]) -> dict[str, float]:
     spread = rewards.std(1).mean() if rewards.shape[1] > 1 else torch.zeros(())
     return {
         "reward": float(rewards.mean()),
@@ -156,7 +156,7 @@ def logps_of_base(lm: LM, batch: PackedBatch, temperature: float) -> torch.Tenso
         return lm.token_logps(batch, temperature)
 
 
-def sampled_logps(rollouts: Sequence[Rollout], device: torch.device) -> torch.Tensor:
+def logps_of_sampler(rollouts: Sequence[Rollout], device: torch.device) -> torch.Tensor:
     """The sampler's log p of the learned tokens of these, packed in their order, (N,)."""
     logps = [logp for rollout in rollouts for each in rollout.sampled for logp in each]
     return torch.tensor(logps, device=device)

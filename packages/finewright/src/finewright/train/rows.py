@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
-from finewright.judge.answer import Answer, answer_of, compared_text
+from finewright.judge.answer import Answer, answer_of, text_to_compare
 from finewright.schema.common import Problem
 from finewright.schema.rewards import CALLS_COLUMN
 from finewright.schema.rows import Row
@@ -115,14 +115,14 @@ def _for_sampling(row: Row) -> _Taken:
     due = answer_of(row.answer)
     if due.fault:
         return _Refusal(f"rows whose answer has {due.fault}", "mend the answer, or leave it out")
-    columns = {**_expected(due), **row.columns}
+    columns = {**_columns_of_expected(due), **row.columns}
     return (replace(row, messages=prompt, rejected=None, columns=columns),)
 
 
-def _expected(due: Answer) -> dict[str, Any]:
+def _columns_of_expected(due: Answer) -> dict[str, Any]:
     """The columns that a reward compares answers with."""
     calls = [{"name": call.name, "arguments": call.arguments} for call in due.calls]
-    expected = {"answer": compared_text(due, due), CALLS_COLUMN: calls}
+    expected = {"answer": text_to_compare(due, due), CALLS_COLUMN: calls}
     return {key: value for key, value in expected.items() if value}
 
 

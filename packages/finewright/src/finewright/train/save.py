@@ -10,8 +10,7 @@ from torch import Tensor
 from finewright.lm import score_head
 from finewright.lm.adapters.files import CONFIG_FILE, WEIGHTS_FILE
 from finewright.lm.adapters.kinds import save_adapter
-from finewright.lm.chat import Chat
-from finewright.lm.ends import save_with_ends
+from finewright.lm.chat import Chat, save_with_ends
 from finewright.lm.model import LM
 from finewright.lm.rust_errors import rust_os_errors
 from finewright.lm.sources import LocalBase

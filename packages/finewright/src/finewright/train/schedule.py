@@ -74,14 +74,13 @@ def schedule_of(spec: TrainSettings, lengths: Sequence[int]) -> Schedule:
     per_step = spec.batch_size * spec.gradient_accumulation
     ranges = None
     if spec.batch_tokens is not None:
-        ranges = tuple(_filled(spec, lengths))
+        ranges = tuple(_fill_batches(spec, lengths))
         total = ranges[-1][1]
         steps = math.ceil(len(ranges) / spec.gradient_accumulation)
     elif spec.max_steps is not None:
         steps, total = spec.max_steps, spec.max_steps * per_step
     else:
-        total = _rows_of_epochs(spec, len(lengths))
-        steps = math.ceil(total / per_step)
+        total, steps = _rows_of_epochs(spec, len(lengths)), count_steps(spec, len(lengths))
     return Schedule(
         num_rows=len(lengths),
         total_rows=total,
@@ -96,11 +95,20 @@ def schedule_of(spec: TrainSettings, lengths: Sequence[int]) -> Schedule:
     )
 
 
+def count_steps(spec: TrainSettings, num_rows: int) -> int:
+    """The optimiser's steps over so many rows, or units; not for `batch_tokens`, where lengths decide."""
+    if spec.max_steps is not None:
+        return spec.max_steps
+    return math.ceil(
+        _rows_of_epochs(spec, num_rows) / (spec.batch_size * spec.gradient_accumulation)
+    )
+
+
 def _rows_of_epochs(spec: TrainSettings, num_rows: int) -> int:
     return max(1, math.ceil(spec.epochs * num_rows))
 
 
-def _filled(spec: TrainSettings, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _fill_batches(spec: TrainSettings, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Ranges of positions whose rows hold at most `batch_tokens` tokens, or one longer row."""
     assert spec.batch_tokens is not None
     most = None if spec.max_steps is None else spec.max_steps * spec.gradient_accumulation

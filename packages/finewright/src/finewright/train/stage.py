@@ -5,7 +5,7 @@ from finewright.lm import runtime
 from finewright.lm.encode import EncodedRows
 from finewright.lm.load_chat import chat_of
 from finewright.lm.origin import origin_of
-from finewright.lm.sources import locate
+from finewright.lm.sources import locate_in
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
 from finewright.schema.methods import OnlineSettings
@@ -16,7 +16,9 @@ from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.held_out import left_out
-from finewright.train.prepared import held_out_rows, prepared
+from finewright.train.on_parent import with_kept_parent
+from finewright.train.prepared import encode_held_out, prepare_rows
+from finewright.train.privacy.units import near_repeats
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import MethodRows, rows_for
@@ -36,6 +38,7 @@ def run(context: StageContext) -> StageResult:
     """Train every base model of the spec, one after another."""
     data = context.run.read_report("data", DataReport)
     rows = _rows(context, data.train)
+    refuse(near_repeats(context.spec.train, data.duplicates))
     eval_rows = _rows(context, data.eval) if data.eval else MethodRows([], [])
     candidates = [_candidate(context, name, rows, eval_rows) for name in context.spec.base_models]
     artifacts = tuple(a for candidate in candidates for a in candidate.artifacts)
@@ -57,18 +60,21 @@ def _candidate(
     context: StageContext, name: str, rows: MethodRows, eval_rows: MethodRows
 ) -> Candidate:
     runtime.require_runtime()
+    context.emit("device", stage="train", base_model=name, device=runtime.describe_device())
     runtime.forget_peak(give_back=True)  # the model before this one is not this one's need
     spec = context.candidates[name]
-    base = locate(name, context.root, commit=context.commits.get(name, ""))
-    made = prepared(base, spec, chat_of(base, context.spec), rows)
+    commit = context.commits.get(name, "")
+    base = locate_in(context.run, name, context.root, commit=commit)
+    made = prepare_rows(base, spec, chat_of(base, context.spec), rows)
     refuse((*made.problems, *made.encoded.problems))
     if not made.encoded.rows:
         raise DataError("no row is left to train on")
-    held_out = held_out_rows(made, eval_rows)
+    held_out = encode_held_out(made, eval_rows)
     scored = None
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
-    work = Work(context, spec, base, made.chat, made.encoded.rows, held_out.rows, scored)
+    rows_and_rewards = (made.encoded.rows, held_out.rows, scored)
+    work = with_kept_parent(Work(context, spec, base, made.chat, *rows_and_rewards, made.private))
     outcome = train_candidate(work)
     proved = prove(work, outcome.stored)
     unseen = left_out(held_out, spec.max_length)
@@ -88,7 +94,11 @@ def _report(work: Work, encoded: EncodedRows, outcome: TrainingOutcome) -> Candi
     run, progress = work.context.run, outcome.progress
     beside = [work.folder / name for name in _KINDS if (work.folder / name).is_file()]
     files = [*sorted((work.folder / "adapter").iterdir()), *beside]
-    artifacts = tuple(describe(run, path, _KINDS.get(path.name, "adapter")) for path in files)
+    parent = [] if work.base.adapter is None else sorted(work.base.adapter.iterdir())
+    artifacts = (
+        *(describe(run, path, _KINDS.get(path.name, "adapter")) for path in files),
+        *(describe(run, path, "parent") for path in parent),
+    )
     return Candidate(
         base_model=work.base.name,
         base_sha256=work.base.sha256,
@@ -112,4 +122,5 @@ def _report(work: Work, encoded: EncodedRows, outcome: TrainingOutcome) -> Candi
         tokens_per_second=round(progress.tokens / max(progress.seconds, 1e-9), 1),
         peak_gib=round(runtime.peak_gib(), 3),
         trainable_parameters=outcome.trainable_parameters,
+        privacy=outcome.privacy,
     )

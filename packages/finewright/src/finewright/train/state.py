@@ -20,7 +20,7 @@ def make_optimizer(lm: LM, method: Method, *, weight_decay: float) -> Optimizer:
 
 def state_of(lm: LM, method: Method, optimizer: Optimizer) -> State:
     """The state as it is now; tensors are the live ones."""
-    weights = {**lm.trained_tensors(), **_heads(method)}
+    weights = {**lm.tensors_to_keep(), **_heads(method)}
     return State(weights, optimizer.tensors(), method.state())
 
 

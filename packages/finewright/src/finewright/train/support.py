@@ -8,15 +8,32 @@ from typing import Any
 
 from finewright.errors import ModelError
 from finewright.estimate.context import beyond, context_of
-from finewright.estimate.families import families, shape_of
+from finewright.estimate.families import (
+    LEAVE_OUT,
+    families,
+    reasons_by_layers,
+    shape_of,
+    why_no_adapter,
+)
 from finewright.estimate.fit import misfits
 from finewright.estimate.shape import ModelShape
-from finewright.estimate.unadapted import LEAVE_OUT, reasons_by_layers, why_no_adapter
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
-from finewright.train.holders import held_where
+from finewright.train.holders import note_holders
 
 Config = Mapping[str, Any]
+
+# Keys of which `train.privacy` covers only this.
+_COVERED = {
+    "method": "take sft or dpo",
+    "adapter.type": "take lora",
+    "adapter.use_dora": "leave it out",
+    "adapter.init": "take kaiming",
+    "adapter.dropout": "leave it out",
+    "batch_tokens": "set batch_size",
+    "minutes": "set epochs or max_steps",
+    "max_grad_norm": "set train.privacy.max_grad_norm",
+}
 
 # Where families write how many experts a layer has; transformers keeps their weights in one tensor.
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
@@ -51,7 +68,7 @@ _MISREAD_IN = (
 )
 
 
-def unsupported(spec: TrainSettings, config: Config | None) -> list[Problem]:
+def find_unsupported(spec: TrainSettings, config: Config | None) -> list[Problem]:
     """What does not work with these settings, for a model of this configuration (or any, when unknown)."""
     found = [problem for look in _ALWAYS for problem in look(spec)]
     if config is not None:
@@ -101,6 +118,40 @@ def _no_base_left(spec: TrainSettings) -> Iterator[Problem]:
             key=key,
             message="KL to the base needs the base, and with train.adapter.type none it is trained over",
             hint=f"set {key} to 0, or train an adapter",
+        )
+
+
+def _not_private(spec: TrainSettings) -> Iterator[Problem]:
+    """What `train.privacy` does not cover, and what goes round it."""
+    if spec.privacy is None:
+        return
+    adapter = spec.adapter
+    lora = adapter if adapter.type == "lora" else None
+    refused = {
+        "method": "" if spec.by_rows else f"{spec.method} learns from more than one row at a time",
+        "adapter.type": ""
+        if lora
+        else f"gradients of rows are those of LoRA, not of {adapter.type}",
+        "adapter.use_dora": "DoRA's norms mix rows" if lora and lora.use_dora else "",
+        "adapter.init": "PiSSA's factors mix rows" if lora and lora.init == "pissa" else "",
+        "adapter.dropout": "dropout is outside of the node that parts rows"
+        if lora and lora.dropout
+        else "",
+        "batch_tokens": "a step draws units by chance, not by tokens" if spec.batch_tokens else "",
+        "minutes": "noise is set for a number of steps, not for a time" if spec.minutes else "",
+        "max_grad_norm": "gradients are clipped row by row" if spec.max_grad_norm != 1 else "",
+    }
+    for key, reason in refused.items():
+        if reason:
+            hint = f"with train.privacy {_COVERED[key]}"
+            yield Problem(level="error", key=f"train.{key}", message=reason, hint=hint)
+    if spec.early_stopping or spec.keep != "last":
+        yield Problem(
+            level="warning",
+            key="train.early_stopping" if spec.early_stopping else "train.keep",
+            message="the step is chosen by held-out rows, and train.privacy bounds what training rows give"
+            " away, not held-out ones",
+            hint="leave it out where held-out rows are of the same people",
         )
 
 
@@ -193,7 +244,7 @@ def _shape(config: Config) -> ModelShape | None:
 def _misfits(spec: TrainSettings, config: Config) -> Iterator[Problem]:
     """Of targets and rank, for families that a closed formula knows; `plan` asks the others themselves."""
     if shape := _shape(config):
-        yield from misfits(spec.adapter, shape.targeted("all-linear"))
+        yield from misfits(spec.adapter, shape.find_targets("all-linear"))
 
 
 def _without_adapter(spec: TrainSettings, config: Config) -> Iterator[Problem]:
@@ -237,9 +288,10 @@ def _misread_by_peft(spec: TrainSettings, config: Config) -> Iterator[Problem]:
 
 _ALWAYS: tuple[Callable[[TrainSettings], Iterator[Problem]], ...] = (
     _no_base_left,
+    _not_private,
     _lone_answers,
     lambda spec: spec.without_effect(),
-    lambda spec: held_where(spec.adapter),
+    lambda spec: note_holders(spec.adapter),
     _keeps_what_nobody_sees,
 )
 _BY_FAMILY: tuple[Callable[[TrainSettings, Config], Iterator[Problem]], ...] = (

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from finewright.errors import StoreError
-from finewright.lm.sources import LocalBase, locate
+from finewright.lm.sources import LocalBase, locate_in
 from finewright.schema.train import Candidate
 from finewright.store.atomic import sha256_file
 from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of
 
 
-def trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
+def find_trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
     """The base that the candidate was trained on, with the adapter's files checked against their digests.
 
     Raises StoreError where a file of the adapter, or the base, is another one than at the training."""
@@ -25,7 +25,7 @@ def trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
                 hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
             )
     root = Path(lock_of(run).root)
-    base = locate(candidate.base_model, root, commit=candidate.base_revision)
+    base = locate_in(run, candidate.base_model, root, commit=candidate.base_revision)
     if base.sha256 != candidate.base_sha256:
         raise StoreError(
             f"{run.root}: the base model {base.name} has changed since this run trained on it",

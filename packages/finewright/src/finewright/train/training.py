@@ -1,11 +1,14 @@
 """The live objects of a candidate's training: made, or made again from the newest good checkpoint."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 from finewright.errors import Interrupted
+from finewright.lm.by_sample import refuse_mixed
+from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
 from finewright.store.atomic import write_text
@@ -39,7 +42,7 @@ class Training:
         self.work.context.emit("problem", stage="train", **problem.model_dump())
 
 
-def begun(work: Work) -> Training:
+def begin(work: Work) -> Training:
     """The model with its adapter and the method, as before the first step."""
     spec = work.spec
     consent = work.context.spec.remote_code.get(work.base.name, "")
@@ -48,16 +51,25 @@ def begun(work: Work) -> Training:
     references = References(work.folder / "references.json", key=work.context.key, watch=watch)
     setup = Setup(lm, work.chat, work.rewards, references)
     method = method_of(spec, setup)
-    schedule = work.schedule
-    steps = (rows_of_step(schedule, work.rows, step) for step in range(schedule.steps))
     held_out = (
         work.eval_rows[start : start + spec.batch_size]
         for start in range(0, len(work.eval_rows), spec.batch_size)
     )
     lm.model.train()
-    method.prepare(lm, chain(steps, held_out), spec.micro_batch_tokens)
+    if work.private is not None:
+        refuse_mixed(lm)
+    method.prepare(lm, chain(_rows_ahead(work), held_out), spec.micro_batch_tokens)
     optimizer = make_optimizer(lm, method, weight_decay=spec.weight_decay)
     return Training(work, lm, method, optimizer, [])
+
+
+def _rows_ahead(work: Work) -> Iterator[Sequence[Example]]:
+    """The rows of each step to come; of a private training, whose chance draws them, all of them."""
+    schedule = work.schedule
+    if work.private is None:
+        yield from (rows_of_step(schedule, work.rows, step) for step in range(schedule.steps))
+    else:
+        yield from (unit.rows for unit in work.private.units)
 
 
 def _watch_references(work: Work, done: int, total: int) -> None:
@@ -75,7 +87,7 @@ def stop_before_the_first_step(work: Work) -> None:
         )
 
 
-def resumed(training: Training) -> CheckpointProgress:
+def resume(training: Training) -> CheckpointProgress:
     """Put the newest good checkpoint back, and cut the metrics to where it stands."""
     work = training.work
     found, problems = checkpoint.latest(work.folder / "checkpoints", key=work.context.key)

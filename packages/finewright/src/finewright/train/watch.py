@@ -83,7 +83,7 @@ class _Series:
         """The mean of the first and of the last steps."""
         return fmean(self.first), fmean(self.last(_ENDS))
 
-    def moved(self) -> float:
+    def measure_move(self) -> float:
         """Start to end in standard errors: Welch's t. Zero before the ends are there."""
         if not self.has_ends:
             return 0.0
@@ -133,9 +133,9 @@ class Watch:
     def look(self, step: Watched) -> list[Problem]:
         """What is wrong as of this step and was not said before; losses that are not finite are left out."""
         self._history.add(step)
-        return list(self._found())
+        return list(self._find())
 
-    def _found(self) -> Iterator[Problem]:
+    def _find(self) -> Iterator[Problem]:
         for sign in _SIGNS:
             if sign not in self._said and (problem := sign(self._history)):
                 self._said.add(sign)
@@ -249,7 +249,7 @@ def _sampler_apart(history: _History) -> Problem | None:
     )
 
 
-def _clipped(history: _History) -> Problem | None:
+def _warn_of_clipping(history: _History) -> Problem | None:
     values = history.of("clip_fraction").last(_FEW)
     if len(values) < _FEW or median(values) <= _MUCH_CLIPPED:
         return None
@@ -262,7 +262,7 @@ def _clipped(history: _History) -> Problem | None:
 
 def _longer_for_reward(history: _History) -> Problem | None:
     length, reward = history.of("length"), history.of("reward")
-    if not length.has_ends or reward.moved() < _CERTAIN:
+    if not length.has_ends or reward.measure_move() < _CERTAIN:
         return None
     (short, long), (low, high) = length.ends, reward.ends
     if long < 2 * short or long - short < _ENDS:
@@ -278,7 +278,7 @@ def _longer_for_reward(history: _History) -> Problem | None:
 
 def _endless_for_reward(history: _History) -> Problem | None:
     stopped, reward = history.of("stopped"), history.of("reward")
-    if not stopped.has_ends or reward.moved() < _CERTAIN:
+    if not stopped.has_ends or reward.measure_move() < _CERTAIN:
         return None
     before, now = stopped.ends
     if before - now < _FEWER_STOP:
@@ -317,7 +317,7 @@ def _no_variety(history: _History) -> Problem | None:
     )
 
 
-def _chosen_falls(history: _History) -> Problem | None:
+def _warn_of_falling_chosen(history: _History) -> Problem | None:
     """Likelihood displacement (Razin et al. 2024, arXiv:2410.08847): the pair falls, only not alike."""
     if history.has("rewards_chosen", "rewards_rejected"):
         chosen, rejected = history.of("rewards_chosen"), history.of("rewards_rejected")
@@ -325,7 +325,7 @@ def _chosen_falls(history: _History) -> Problem | None:
     else:
         chosen, rejected = history.of("logps_chosen"), history.of("logps_rejected")
         far = chosen.has_ends and chosen.ends[1] - chosen.ends[0] < -0.1 * abs(chosen.ends[0])
-    if not far or max(chosen.moved(), rejected.moved()) > -_CERTAIN:
+    if not far or max(chosen.measure_move(), rejected.measure_move()) > -_CERTAIN:
         return None
     return _warning(
         "train.beta",
@@ -341,10 +341,10 @@ _SIGNS: tuple[Callable[[_History], Problem | None], ...] = (
     _overfitting,
     _kl_blow_up,
     _sampler_apart,
-    _clipped,
+    _warn_of_clipping,
     _longer_for_reward,
     _endless_for_reward,
     _all_alike,
     _no_variety,
-    _chosen_falls,
+    _warn_of_falling_chosen,
 )

@@ -11,6 +11,7 @@ from finewright.lm.example import Example
 from finewright.lm.sources import LocalBase
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import StageContext
+from finewright.train.privacy.planned import PrivatePlan
 from finewright.train.rewards import Rewards
 from finewright.train.schedule import Schedule, schedule_of
 
@@ -26,6 +27,7 @@ class Work:
     rows: Sequence[Example]
     eval_rows: Sequence[Example]
     rewards: Rewards | None = None
+    private: PrivatePlan | None = None
 
     @property
     def folder(self) -> Path:
@@ -39,8 +41,9 @@ class Work:
 
     @property
     def schedule(self) -> Schedule:
-        """Its steps."""
-        return schedule_of(self.spec, [row.num_tokens for row in self.rows])
+        """Its steps, of rows or of the units of a private training."""
+        drawn = self.rows if self.private is None else self.private.units
+        return schedule_of(self.spec, [each.num_tokens for each in drawn])
 
 
 def _slug(name: str) -> str:

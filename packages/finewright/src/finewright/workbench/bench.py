@@ -20,9 +20,9 @@ from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
-from finewright.train.prepared import prepared
+from finewright.train.prepared import prepare_rows
 from finewright.train.rows import MethodRows, rows_for
-from finewright.workbench.prepare import resolved_here
+from finewright.workbench.prepare import resolve_here
 from finewright.workbench.up import OnEvent
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def bench(base_model: str, load: BenchLoad, on_event: OnEvent) -> BenchReport:
 
     base = locate(base_model, Path.cwd())
     spec = _settings(base, load)
-    rows = _own_rows(base, spec, load) if given is None else _encoded(base, spec, given, load)
+    rows = _own_rows(base, spec, load) if given is None else _encode_rows(base, spec, given, load)
     lm = load_for_training(base, spec)
     done = _train(lm, spec, rows.encoded, on_event)
     peak_gib = runtime.peak_gib()
@@ -116,7 +116,7 @@ def _settings(base: LocalBase, load: BenchLoad) -> TrainSettings:
         on_overlong="drop",
         threads=load.threads,
     )
-    return resolved_here(given, base)[0]
+    return resolve_here(given, base)[0]
 
 
 def _read(path: Path) -> Sequence[Row]:
@@ -134,7 +134,7 @@ def _own_rows(base: LocalBase, spec: TrainSettings, load: BenchLoad) -> _Rows:
         with tempfile.TemporaryDirectory() as folder:
             build_set(DATA_SET, Path(folder))
             rows = _read(Path(folder) / "train.jsonl")
-        return _encoded(base, spec, rows, load)
+        return _encode_rows(base, spec, rows, load)
     except (FetchError, MissingExtra, ModelError, DataError) as error:
         why = Problem(level="info", message=f"the {DATA_SET} set is not used: {error}")
         report = BenchRows(
@@ -145,7 +145,9 @@ def _own_rows(base: LocalBase, spec: TrainSettings, load: BenchLoad) -> _Rows:
         return _Rows(synthetic_rows(load.rows, max_length=load.max_length), report)
 
 
-def _encoded(base: LocalBase, spec: TrainSettings, rows: Sequence[Row], load: BenchLoad) -> _Rows:
+def _encode_rows(
+    base: LocalBase, spec: TrainSettings, rows: Sequence[Row], load: BenchLoad
+) -> _Rows:
     """The first rows that are short enough, as many as the steps take; those passed over are counted.
 
     Raises DataError when there are too few."""
@@ -154,7 +156,7 @@ def _encoded(base: LocalBase, spec: TrainSettings, rows: Sequence[Row], load: Be
     source = f"the {DATA_SET} set" if load.data is None else str(load.data)
     chat = load_chat(base)
     for looked_at in (load.rows, len(rows)):
-        encoded = prepared(base, spec, chat, MethodRows(list(rows[:looked_at]), [])).encoded
+        encoded = prepare_rows(base, spec, chat, MethodRows(list(rows[:looked_at]), [])).encoded
         refuse(encoded.problems)
         if len(encoded.rows) >= load.rows:
             counted = BenchRows(source=source, counts=encoded.counts)

@@ -1,7 +1,13 @@
 """The README.md of every result of a run, written anew whenever more is known of it."""
 
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from pydantic import BaseModel
+
+from finewright.feature import feature_stages
+from finewright.plugins import load
+from finewright.report.layouts import page_of
 from finewright.report.model_card import CardOf, model_card
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import EvaluateReport
@@ -24,7 +30,10 @@ def write_cards(run: RunDir, lock: Lock) -> None:
         return
     trained = run.read_report("train", TrainReport)
     data = run.read_report("data", DataReport)
-    measured = run.read_report("evaluate", EvaluateReport) if _is_measured(run) else None
+    is_measured = is_behind_training(run, "evaluate")
+    measured = run.read_report("evaluate", EvaluateReport) if is_measured else None
+    parents = {parent.name: parent for parent in read_manifest(run).parents or ()}
+    looked_at = [page_of(report) for report in _reports_behind_training(run)]
     for candidate in trained.candidates:
         text = model_card(
             CardOf(
@@ -38,7 +47,9 @@ def write_cards(run: RunDir, lock: Lock) -> None:
                 evaluate=measured,
                 several=len(trained.candidates) > 1,
                 versions=_versions(),
+                parent=parents.get(candidate.base_model),
                 day=str(lock.spec.chat_template.get(DAY, "")),
+                looked_at=looked_at,
             )
         )
         path = run.root / candidate.adapter / _NAME
@@ -47,11 +58,18 @@ def write_cards(run: RunDir, lock: Lock) -> None:
             cover(run, "train", describe(run, path, CARD))
 
 
-def _is_measured(run: RunDir) -> bool:
-    """Was what was trained last measured since?"""
+def is_behind_training(run: RunDir, stage: str) -> bool:
+    """Whether the stage looked at what was trained last."""
     stages = read_manifest(run).stages
-    trained, measured = stages.get("train"), stages.get("evaluate")
-    return bool(trained and measured and measured.finished >= trained.finished)
+    trained, ended = stages.get("train"), stages.get(stage)
+    return bool(trained and ended and ended.finished >= trained.finished)
+
+
+def _reports_behind_training(run: RunDir) -> Iterator[BaseModel]:
+    """What stages of features that read the training found of it."""
+    for name, stage in feature_stages().items():
+        if "train" in stage.reads and is_behind_training(run, name):
+            yield run.read_report(name, load(stage.report))
 
 
 def _versions() -> dict[str, str]:

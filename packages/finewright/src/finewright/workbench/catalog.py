@@ -9,13 +9,13 @@ from finewright.catalog.prices import (
     digest,
     gpu_named,
     machines_of,
-    packaged_prices,
     prices,
+    read_packaged_prices,
     user_files,
 )
 from finewright.errors import DataError
 from finewright.estimate.freshness import AGED, ends_within, freshness, oldest
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright.schema.aliases import close_choice
 from finewright.schema.catalog import Fact, PriceCatalog
 from finewright.schema.catalog_report import CatalogList
@@ -41,7 +41,7 @@ def list_catalog(
         catalog=shown,
         ages=ages,
         ending=tuple(ends_within(shown.deadlines, today, _HORIZON_DAYS)),
-        problems=(*age_problems(shown, today), *older_over_newer(packaged_prices(), shown)),
+        problems=(*age_problems(shown, today), *older_over_newer(read_packaged_prices(), shown)),
     )
 
 
@@ -51,12 +51,12 @@ def _part(whole: PriceCatalog, section: str, provider: str, gpu: str) -> PriceCa
         near = close_choice(section, names) or f"; there are {', '.join(names)}"
         raise DataError(f"unknown section {section!r}{near}")
     wanted = (section,) if section else tuple(PriceCatalog.model_fields)
-    shown = _sold(whole, provider, gpu) if provider or gpu else dict(whole)
+    shown = _find_sold(whole, provider, gpu) if provider or gpu else dict(whole)
     parts = {name: rows for name, rows in shown.items() if name in wanted}
     return PriceCatalog.model_validate(parts)
 
 
-def _sold(whole: PriceCatalog, provider: str, gpu: str) -> dict[str, tuple[Fact, ...]]:
+def _find_sold(whole: PriceCatalog, provider: str, gpu: str) -> dict[str, tuple[Fact, ...]]:
     """What a provider sells, or who has a GPU."""
     machines = {"machines": tuple(machines_of(whole, provider=provider, gpu=gpu))}
     if gpu:
@@ -80,7 +80,7 @@ def age_problems(catalog: PriceCatalog, today: date) -> Iterator[Problem]:
 def _age_problem(section: str, level: str, rows: Sequence[Fact], today: date) -> Problem:
     age = max((today - row.observed_at).days for row in rows)
     owners = dict.fromkeys(row.key()[0] for row in rows)
-    count = counted(len(rows), "row is", "rows are")
+    count = count_of(len(rows), "row is", "rows are")
     return Problem(
         level="warning",
         key=section,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.judge.answer import Answer, ThoughtAndContent
 from finewright.workbench.systems import refuse_thoughts
@@ -44,7 +44,7 @@ def answer(
     part of the conversation, and where that fills all that the model reads."""
     from finewright.evaluate.answers import reads_of
     from finewright.lm.generate import Sampling, stream
-    from finewright.lm.thoughts import Thoughts, thought_bound
+    from finewright.lm.thoughts import Thoughts, make_thought_bound
 
     chat = system.chat
     prompt = chat.whole_prompt(messages)
@@ -53,7 +53,7 @@ def answer(
     sampling = Sampling(room, manner.temperature, seed=manner.seed)
     most, thoughts = manner.max_thought_tokens, None
     if most is not None:
-        thoughts = Thoughts.after(thought_bound(chat, most), [ids])
+        thoughts = Thoughts.after(make_thought_bound(chat, most), [ids])
     tokens = stream(
         system.lm,
         ids,
@@ -62,7 +62,7 @@ def answer(
         thoughts=thoughts,
         draft=system.draft,
     )
-    yield from spoken(chat, prompt.text, tokens)
+    yield from read_stream(chat, prompt.text, tokens)
     if thoughts is not None and thoughts.is_cut(0):
         yield Spoken("fault", f"the thought was closed after {most} tokens")
 
@@ -79,7 +79,7 @@ def _room(num_tokens: int, reads: int | None, max_new_tokens: int) -> int:
     return min(max_new_tokens, reads - num_tokens)
 
 
-def spoken(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]:
+def read_stream(chat: "Chat", prompt: str, tokens: Iterable[int]) -> Iterator[Spoken]:
     """The pieces of the answer that tokens are, as they come."""
     from finewright.lm.answers.reader import reader_of
     from finewright.lm.answers.stream import AnswerStream

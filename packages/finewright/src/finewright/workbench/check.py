@@ -13,7 +13,13 @@ from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedSet
 from finewright.train import rewards
 from finewright.train.rows import rows_for
-from finewright.workbench.coherence import faults, nothing_held_out, unmeasurable
+from finewright.workbench.coherence import (
+    faults,
+    find_ancestors,
+    nothing_held_out,
+    unmeasurable,
+    unreachable_privacy,
+)
 
 
 def check(loaded: LoadedSpec) -> CheckReport:
@@ -23,10 +29,12 @@ def check(loaded: LoadedSpec) -> CheckReport:
     gathered = gather(spec.data, loaded.resolve, search=search_ahead(spec.data.poison))
     problems += [*gathered.problems, *quarantine_ahead(gathered.passed, spec.data)]
     problems += [*_of_method(loaded, gathered)]
-    sets = row_sets(spec, gathered, loaded.resolve)
+    sets = row_sets(spec, gathered, loaded.resolve, find_ancestors(loaded))
     for item in sets:
-        problems += [*item.problems, *unmeasurable(spec, item.name, item.rows)]
-    placed = map(loaded.placed, problems)
+        problems += item.problems
+        if item.ancestor is None:  # which has metrics of its own
+            problems += unmeasurable(spec, item.name, item.rows)
+    placed = map(loaded.locate, problems)
     return CheckReport(
         name=spec.name,
         problems=tuple(dict.fromkeys(placed)),
@@ -52,6 +60,8 @@ def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:
     """What the method cannot make of the rows, and what is wrong with its rewards."""
     train = loaded.spec.train
     rows, problems = rows_for(train.method, (*gathered.train, *gathered.eval))
+    if train.privacy is not None:  # of the rows that train alone
+        problems += unreachable_privacy(train, rows_for(train.method, gathered.train).rows)
     if isinstance(train, OnlineSettings):
         columns = [row.columns for row in rows]
         problems += rewards.check(train.rewards, columns, loaded.resolve)

@@ -2,6 +2,7 @@
 rows for the best step or pairs for preferences. An error here would only show after training."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from finewright.errors import FinewrightError
@@ -15,13 +16,17 @@ from finewright.evaluate.score import (
 from finewright.feature import sections
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
+from finewright.lm.parents import read_parent
 from finewright.lm.sources import check_name, config_here
 from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
-from finewright.train.support import may_be_beyond_context, unsupported
+from finewright.schema.train import TrainSettings
+from finewright.store.parents import Ancestor, walk_records
+from finewright.train.on_parent import find_unfit
+from finewright.train.support import find_unsupported, may_be_beyond_context
 
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
 
@@ -33,7 +38,8 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
     for i, name in enumerate(spec.base_models):
         wrong = _refusals(f"base_models.{i}", check_name, name, root)
         config = None if wrong else config_here(name, root)
-        found += [*wrong, *unsupported(spec.train, config)]
+        found += wrong or find_unfit(spec, name, root)
+        found += find_unsupported(spec.train, config)
         found += may_be_beyond_context(spec.train.max_length, config)
     found += [*incoherent(spec), *of_sections(spec)]
     found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
@@ -45,6 +51,16 @@ def _refusals(key: str, claim: Callable[..., None], *arguments: object) -> list[
         claim(*arguments)
     except FinewrightError as error:
         return [Problem(level="error", key=key, message=str(error), hint=error.hint)]
+    return []
+
+
+def find_ancestors(loaded: LoadedSpec) -> list[Ancestor]:
+    """The runs that those of the spec's base models build on, and these; none where one of them is at fault,
+    which `faults` tells."""
+    root = loaded.path.parent
+    with suppress(FinewrightError):
+        found = (read_parent(name, root) for name in loaded.spec.base_models)
+        return list(walk_records([record for record in found if record]))
     return []
 
 
@@ -72,7 +88,34 @@ def of_sections(spec: RunSpec) -> list[Problem]:
 
 def incoherent(spec: RunSpec) -> list[Problem]:
     """All that does not go together, whatever the rows are."""
-    return [*_best_of_nothing(spec), *_rated_text(spec), *_two_lengths(spec)]
+    return [
+        *_best_of_nothing(spec),
+        *_check_rated_text(spec),
+        *_two_lengths(spec),
+        *_check_canaries(spec),
+        *_many_of_one(spec),
+    ]
+
+
+def _many_of_one(spec: RunSpec) -> Iterator[Problem]:
+    """What makes one thing many for a privacy that bounds what one gives away."""
+    privacy, canaries = spec.train.privacy, spec.data.canaries
+    if privacy is None or not canaries.count:
+        return
+    if canaries.repeats != (1,):
+        yield Problem(
+            level="error",
+            key="data.canaries.repeats",
+            message="train.privacy bounds what one row gives away, and these canaries are several each",
+            hint="set it to [1]",
+        )
+    if privacy.unit != "row":
+        yield Problem(
+            level="error",
+            key="data.canaries.count",
+            message=f"canaries have no column {privacy.unit!r}, by which train.privacy.unit parts the rows",
+            hint="set it to 0, or train.privacy.unit to row",
+        )
 
 
 def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -163,7 +206,18 @@ def _two_lengths(spec: RunSpec) -> Iterator[Problem]:
         )
 
 
-def _rated_text(spec: RunSpec) -> Iterator[Problem]:
+def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
+    train = spec.train
+    if spec.data.canaries.count and (train.takes == "prompts" or not train.gives_answers):
+        yield Problem(
+            level="error",
+            key="data.canaries.count",
+            message=f"{train.method} teaches no answer of a row, so no canary could come out again",
+            hint="set it to 0, or train with another method",
+        )
+
+
+def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:
     others = [metric for metric in spec.evaluate.metrics if metric != PREFERENCE]
     if others and not spec.train.gives_answers:
         yield Problem(
@@ -172,3 +226,12 @@ def _rated_text(spec: RunSpec) -> Iterator[Problem]:
             message=f"a reward model rates answers and gives none, so {others[0]} says nothing of it",
             hint=f"set evaluate.metrics to [{PREFERENCE}]",
         )
+
+
+def unreachable_privacy(train: TrainSettings, rows: Sequence[Row]) -> list[Problem]:
+    """Why `train.privacy` cannot be had with these rows; nothing without it."""
+    if train.privacy is None:
+        return []
+    from finewright.train.privacy.planned import privacy_ahead  # computes with numpy
+
+    return list(privacy_ahead(train, rows))

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from finewright.catalog.models import packaged_models
+from finewright.catalog.models import read_packaged_models
 from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
@@ -58,7 +58,7 @@ def _package(name: str) -> DoctorFinding:
             name=name,
             passed=False,
             detail="not installed: training, evaluating and chatting need it",
-            hint='pip install "finewright[train]"',
+            hint=install_command("[train]"),
         )
     if name == "transformers" and found.startswith("5.24."):
         return DoctorFinding(
@@ -99,11 +99,10 @@ def _disk() -> DoctorFinding:
         return DoctorFinding(name="cache", passed=False, detail=str(error), hint=error.hint)
     gib = shutil.disk_usage(folder).free / 2**30
     here = sum(
-        (folder / "models" / f"{m.gguf_sha256}-v1").is_dir() for m in packaged_models().values()
+        (folder / "models" / f"{m.gguf_sha256}-v1").is_dir()
+        for m in read_packaged_models().values()
     )
-    detail = (
-        f"{folder}: {gib:.1f} GiB free, {here} of {len(packaged_models())} packaged models ready"
-    )
+    detail = f"{folder}: {gib:.1f} GiB free, {here} of {len(read_packaged_models())} packaged models ready"
     return DoctorFinding(
         name="cache",
         passed=gib >= _LEAST_DISK_GIB and os.access(folder, os.W_OK),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
-from finewright.lm.sources import locate, num_parameters
+from finewright.lm.sources import locate_in, num_parameters
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, TUNED, EvaluateReport
 from finewright.schema.lock import Lock
 from finewright.schema.rows import Row, parse_rows
@@ -107,8 +107,8 @@ def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
     if set(lock.spec.evaluate.metrics) == {PREFERENCE}:
         return None  # nothing is answered
     runtime.require_runtime()
-    rows = _held_out(run)
-    for past in _measured_alike(run, lock):
+    rows = _read_held_out(run)
+    for past in _find_measured_alike(run, lock):
         seconds = _seconds_of_stage(past, "evaluate")
         answers = past.read_report("evaluate", EvaluateReport).answers
         if seconds and (known := sum(each.n for each in answers)):
@@ -117,15 +117,15 @@ def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
             return _Measuring(
                 DurationRange(_LEAST * whole, _MOST * whole), f"as {past.root.name} took"
             )
-    return _timed(run, lock, rows, emit)
+    return _time_answers(run, lock, rows, emit)
 
 
-def _held_out(run: RunDir) -> list[Row]:
+def _read_held_out(run: RunDir) -> list[Row]:
     files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
     return [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
 
 
-def _measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
+def _find_measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
     """Measured runs of the same name, base models and length of answers, the newest first."""
     settings = lock.spec.evaluate
     name = lock.spec.base_models[0]
@@ -187,7 +187,7 @@ def _systems(run: RunDir, lock: Lock) -> list[str]:
     return [*found, TUNED]
 
 
-def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuring | None:
+def _time_answers(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuring | None:
     """By the first base model; others in proportion to their parameters."""
     if not rows:
         return None
@@ -198,7 +198,7 @@ def _timed(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuri
     spec, name = lock.spec, lock.spec.base_models[0]
     emit("calibrating_answers", seconds=_SECONDS)
     root = Path(lock.root)
-    bases = [locate(each, root, commit=lock.commit_of(each)) for each in spec.base_models]
+    bases = [locate_in(run, each, root, commit=lock.commit_of(each)) for each in spec.base_models]
     consent, dtype = spec.remote_code.get(name, ""), lock.candidates[name].dtype
     assert dtype != "auto"
     chat = load_chat(bases[0], consent=consent, options=spec.chat_template)

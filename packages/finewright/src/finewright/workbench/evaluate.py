@@ -24,7 +24,7 @@ from finewright.store.answers import AnswersLog
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
-from finewright.workbench.signals import watched
+from finewright.workbench.signals import watch_for_stop
 from finewright.workbench.stages import code_digest
 from finewright.workbench.systems import (
     check_measures,
@@ -34,7 +34,7 @@ from finewright.workbench.systems import (
     switches_of,
     target_sha256,
 )
-from finewright.workbench.trained_rows import is_run, trained_rows
+from finewright.workbench.trained_rows import is_run, read_trained_rows
 
 if TYPE_CHECKING:
     from finewright.compare.card import ScoreCard
@@ -63,11 +63,11 @@ def evaluate(
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
     with (
-        _held_log(samples) as log,
-        watched(on_progress, late=late, hint="the same command measures again") as watch,
+        _hold_log(samples) as log,
+        watch_for_stop(on_progress, late=late, hint="the same command measures again") as watch,
     ):
-        trained = trained_rows(targets[0], spec)
-        card = ScoreCard(spec, row_sets, trained.task, trained.repeated(row_sets), log, watch)
+        trained = read_trained_rows(targets[0], spec)
+        card = ScoreCard(spec, row_sets, trained.task, trained.find_repeated(row_sets), log, watch)
         _measure(targets, card, base_model)
         _check_target(samples)
         report = card.report(samples)
@@ -82,11 +82,11 @@ def evaluate(
 
 
 @contextmanager
-def _held_log(samples: Path) -> Iterator[AnswersLog[RowAnswer]]:
+def _hold_log(samples: Path) -> Iterator[AnswersLog[RowAnswer]]:
     """The log of the answers that will be the samples, for this process alone."""
     path = samples.with_name(f"{samples.name}.asked")
     hint = "wait for it, or name another file with --samples"
-    with AnswersLog.held(path, RowAnswer, hint=hint) as log:
+    with AnswersLog.hold(path, RowAnswer, hint=hint) as log:
         _check_target(samples)  # another process may have ended since
         yield log
 
@@ -109,7 +109,7 @@ def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None
         model = load_system(target, base_model=base_model, switches=switches)
         name = target if model.name in names else model.name
         names.append(name)
-        card.problems += _dropped(name, targets[0], model.dropped)
+        card.problems += _warn_of_dropped(name, targets[0], model.dropped)
         sha256 = target_sha256(target, base_model=base_model)
         key = digest(code_digest(), sha256, dict(switches))
         card.add(replace(model, name=name), key)
@@ -120,7 +120,7 @@ def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None
     card.pairs += [(first, other) for other in (*against, LINEAR)]
 
 
-def _dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]:
+def _warn_of_dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]:
     if switches:
         plural = "es" if len(switches) > 1 else ""
         yield Problem(

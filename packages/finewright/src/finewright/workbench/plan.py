@@ -18,9 +18,10 @@ from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, Tok
 from finewright.schema.rows import Row
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
-from finewright.train.prepared import prepared
+from finewright.train.prepared import prepare_rows
+from finewright.train.privacy.units import near_repeats
 from finewright.train.rows import MethodRows, rows_for
-from finewright.workbench.coherence import incoherent
+from finewright.workbench.coherence import faults, find_ancestors, incoherent, unreachable_privacy
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
@@ -33,15 +34,16 @@ NUM_PREVIEWS = 3
 def plan(loaded: LoadedSpec) -> PlanReport:
     """Read, validate, tokenise and count, for every base model; nothing is written.
 
-    Raises DataError when rows are wrong: `check` lists all of that."""
+    Raises DataError when the spec or its rows are wrong: `check` lists all of that."""
+    refuse([loaded.locate(problem) for problem in faults(loaded)])
     poison = loaded.spec.data.poison
     gathered = gather(loaded.spec.data, loaded.resolve, search=search_ahead(poison))
     refuse(gathered.problems)
     runtime.require_runtime()
     lock = make_lock(loaded, input_digests(loaded))
     rows = rows_for(loaded.spec.train.method, gathered.train)
-    refuse(rows.problems)
-    sets = row_sets(loaded.spec, gathered, loaded.resolve)
+    refuse([*rows.problems, *unreachable_privacy(loaded.spec.train, rows.rows)])
+    sets = row_sets(loaded.spec, gathered, loaded.resolve, find_ancestors(loaded))
     weighs_only = set(loaded.spec.evaluate.metrics) == {PREFERENCE}  # nothing is answered
     held_out = [row for found in sets for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
@@ -51,13 +53,14 @@ def plan(loaded: LoadedSpec) -> PlanReport:
         rows_train=len(gathered.train),
         rows_eval=len(gathered.eval),
         candidates=tuple(candidates),
-        values={key: _value(lock, key) for key in lock.reasons},
+        values={key: _show_locked(lock, key) for key in lock.reasons},
         reasons=lock.reasons,
         problems=(
-            *map(loaded.placed, incoherent(loaded.spec)),
+            *map(loaded.locate, incoherent(loaded.spec)),
             *gathered.problems,
             *quarantine_ahead(gathered.passed, loaded.spec.data),
             *rows.problems,
+            *near_repeats(loaded.spec.train, gathered.passed.duplicates),
             # `check` lists what is wrong with their files.
             *(problem for found in sets for problem in found.leaks),
         ),
@@ -69,7 +72,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     )
 
 
-def _value(lock: Lock, key: str) -> str:
+def _show_locked(lock: Lock, key: str) -> str:
     """The value at a dotted key of the lock's reasons, as one reads it."""
     if key.startswith("candidates."):
         name, _, field = key.removeprefix("candidates.").rpartition(".")
@@ -85,16 +88,15 @@ def _value(lock: Lock, key: str) -> str:
 def _candidate(
     loaded: LoadedSpec, lock: Lock, name: str, rows: MethodRows, held_out: Sequence[Row]
 ) -> PlannedCandidate:
-    from finewright.evaluate.expected import unaskable, unbounded
+    from finewright.evaluate.expected import check_thought_bound, unaskable
     from finewright.lm.load_chat import chat_of
 
     base = locate(name, loaded.path.parent)
     spec = lock.candidates[name]
-    made = prepared(base, spec, chat_of(base, lock.spec), rows)
+    made = prepare_rows(base, spec, chat_of(base, lock.spec), rows)
     encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)
-    numbers = [i for s in range(schedule.steps) for part in schedule.batches_of(s) for i in part]
-    timed = [] if spec.minutes is None else [_measured_later(spec.minutes)]
+    timed = [] if spec.minutes is None else [_note_measured_later(spec.minutes)]
     return PlannedCandidate(
         base_model=name,
         parameters=num_parameters(base.folder),
@@ -104,21 +106,25 @@ def _candidate(
         longest=max(lengths, default=0),
         median=int(statistics.median(lengths)) if lengths else 0,
         steps=schedule.steps if lengths else 0,
-        step_tokens=sum(lengths[i] for i in numbers) if lengths else 0,
+        step_tokens=made.step_tokens,
+        privacy=made.private.spent if made.private else None,
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *map(loaded.placed, (*made.problems, *timed)),
+            *map(loaded.locate, (*made.problems, *timed)),
             *misfit,
             *encoded.problems,
             *unaskable(made.chat, held_out, reads_of_files(base)),
-            *map(loaded.placed, unbounded(made.chat, loaded.spec.evaluate.max_thought_tokens)),
+            *map(
+                loaded.locate,
+                check_thought_bound(made.chat, loaded.spec.evaluate.max_thought_tokens),
+            ),
         ),
         preview=_preview(made.chat, rows.rows, encoded.rows[:NUM_PREVIEWS]),
     )
 
 
-def _measured_later(minutes: float) -> Problem:
+def _note_measured_later(minutes: float) -> Problem:
     return Problem(
         level="info",
         key="train.minutes",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright import __version__
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.data.validate import read_validated
 from finewright.errors import DataError, Interrupted
 from finewright.estimate.context import no_room
@@ -100,7 +100,7 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
             append(file, fresh)
             lines += fresh
     on_progress(request.target, str(request.path), len(lines), len(found.rows))
-    return _report(request, found, lines, before)
+    return _report_prediction(request, found, lines, before)
 
 
 def _read(request: Predicting) -> _Questions:
@@ -117,10 +117,12 @@ def _read(request: Predicting) -> _Questions:
     if not checked.rows:
         raise DataError(f"{request.path}: no rows to answer")
     warnings = tuple(problem for problem in checked.problems if problem.level != "info")
-    return _drawn(request, checked.rows, warnings)
+    return _draw_questions(request, checked.rows, warnings)
 
 
-def _drawn(request: Predicting, rows: tuple[Row, ...], warnings: tuple[Problem, ...]) -> _Questions:
+def _draw_questions(
+    request: Predicting, rows: tuple[Row, ...], warnings: tuple[Problem, ...]
+) -> _Questions:
     if request.limit is None or request.limit >= len(rows):
         return _Questions(rows, None, warnings)
     drawn = draw_rows(rows, request.limit, request.seed)
@@ -214,14 +216,14 @@ def _answers(
     system: LoadedModel, prompts: Sequence[_Prompt], request: Predicting
 ) -> Iterator[_Generated]:
     from finewright.lm.generate import Sampling, generate
-    from finewright.lm.thoughts import Thoughts, thought_bound
+    from finewright.lm.thoughts import Thoughts, make_thought_bound
 
     system.lm.model.eval()
     sampling = Sampling(max_new_tokens=request.max_new_tokens)
     ids = [prompt.ids for prompt in prompts]
     thoughts = None
     if request.max_thought_tokens is not None:
-        thoughts = Thoughts.after(thought_bound(system.chat, request.max_thought_tokens), ids)
+        thoughts = Thoughts.after(make_thought_bound(system.chat, request.max_thought_tokens), ids)
     stop_ids = system.chat.stop_ids
     found = generate(system.lm, ids, stop_ids=stop_ids, sampling=sampling, thoughts=thoughts)
     for i, made in enumerate(found):
@@ -262,7 +264,7 @@ def _check_lines(out: Path, lines: Sequence[bytes], rows: Sequence[Row]) -> None
             )
 
 
-def _report(
+def _report_prediction(
     request: Predicting, found: _Questions, lines: Sequence[bytes], before: int
 ) -> PredictReport:
     said = [Prediction.model_validate_json(line) for line in lines]

@@ -1,6 +1,6 @@
 """From a loaded spec to what a run needs: its inputs' digests, settings with nothing open, the lock."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from finewright.schema.common import Problem, default_reasons
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import HUB_DIGEST, Lock, commit_in
 from finewright.schema.methods import OnlineSettings
+from finewright.schema.parents import ParentRun
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import DAY, RunSpec
 from finewright.schema.train import TrainSettings
@@ -23,6 +24,7 @@ from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
 from finewright.train.defaults import resolve
+from finewright.train.on_parent import with_parent
 from finewright.workbench.stages import code_digest, is_of_evaluation
 
 _OF_TEMPLATE = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
@@ -32,20 +34,24 @@ def input_digests(loaded: LoadedSpec) -> dict[str, str]:
     """Dotted key -> digest of the file or base model that the spec names there. Needs no torch.
 
     Raises DataError when files are missing."""
-    refuse([loaded.placed(problem) for problem in missing_files(loaded)])
+    refuse([loaded.locate(problem) for problem in missing_files(loaded)])
     return {key: take() for key, take in _digests(loaded)}
 
 
-def refuse_changed(lock: Lock, stage: str) -> None:
+def refuse_changed(lock: Lock, stage: str, parents: Sequence[ParentRun] = ()) -> None:
     """Raise StoreError where a file or model that the stage reads has changed since the run was begun.
 
     The data stage reads the rows, and training the base models and what its rewards name; the other stages
-    read what these two made."""
+    read what these two made. Of the `parents` who looks for them takes the recorded result or none."""
+    names = {parent.name for parent in parents}
+    of_parents = {f"base_models.{i}" for i, n in enumerate(lock.spec.base_models) if n in names}
     nothing_written = frozenset[str]()
     loaded = LoadedSpec(lock.spec, "", Path(lock.root) / "spec.yaml", nothing_written, {})
     for key, take in _digests(loaded):
         reader = "train" if key.startswith(("base_models.", "train.")) else "data"
         begun = lock.inputs.get(key, HUB_DIGEST)
+        if key in of_parents:
+            continue
         if reader == stage and not begun.startswith(HUB_DIGEST) and take() != begun:
             raise StoreError(
                 f"{key}: what it names has changed since this run was begun",
@@ -143,21 +149,21 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
         commit = commit_in(inputs.get(f"base_models.{i}", ""))
         base = locate(name, loaded.path.parent, commit=commit)
         folders.append(base.folder)
-        candidates[name], why = resolved_here(loaded.spec.train, base)
+        candidates[name], why = resolve_here(with_parent(loaded.spec.train, base), base)
         for key, reason in why.items():
             reasons[f"candidates.{name}.{key}"] = reason
     return Lock(
         finewright=__version__,
         code_sha256=code_digest(),
         root=str(loaded.path.parent.resolve()),
-        spec=_dated(loaded.spec, folders),
+        spec=_set_day(loaded.spec, folders),
         candidates=candidates,
         reasons=reasons,
         inputs=dict(inputs),
     )
 
 
-def _dated(spec: RunSpec, folders: Iterable[Path]) -> RunSpec:
+def _set_day(spec: RunSpec, folders: Iterable[Path]) -> RunSpec:
     """The spec with the day that templates which ask for it are told, in training and wherever the run is
     asked: this one, unless it names another."""
     named = spec.chat_template.get(DAY, "today")
@@ -169,12 +175,12 @@ def _dated(spec: RunSpec, folders: Iterable[Path]) -> RunSpec:
 
 
 def _asks_for_day(folder: Path) -> bool:
-    """Has the model a template that asks for the day? By its text: torch need not be there."""
+    """Whether the model has a template that asks for the day. By its text: torch need not be there."""
     found = [*folder.glob("*.jinja"), *folder.glob("*.json")]
     return any(DAY in path.read_text("utf-8") for path in found if path.name in _OF_TEMPLATE)
 
 
-def resolved_here(
+def resolve_here(
     spec: TrainSettings, base: sources.LocalBase
 ) -> tuple[TrainSettings, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""

@@ -9,15 +9,20 @@ from typing import NamedTuple
 
 from finewright import plugins
 from finewright.catalog.price_earlier import (
-    erased_by,
+    list_replaced,
     older_over_newer,
     over_earlier,
-    replaced,
+    warn_of_erased,
     with_providers,
     without_older,
 )
-from finewright.catalog.price_file import prices_text, read_prices
-from finewright.catalog.price_source import PriceFile, PriceList, PriceOrigin
+from finewright.catalog.price_file import (
+    PriceFile,
+    PriceList,
+    PriceOrigin,
+    prices_text,
+    read_prices,
+)
 from finewright.catalog.prices import check_readable, prices
 from finewright.errors import DataError, MissingExtra
 from finewright.schema.aliases import close_choice
@@ -70,7 +75,7 @@ def check_file(path: Path, user_folder: Path, today: date) -> CatalogCheck:
     return CatalogCheck(
         path=str(path),
         rows=_counts(found),
-        replaced=replaced(whole, found),
+        replaced=list_replaced(whole, found),
         problems=(*age_problems(found, today), *older_over_newer(whole, found)),
     )
 
@@ -96,7 +101,7 @@ def import_file(
     if kind == _OWN:
         target = user_folder / f"{_slug(path.stem)}.yaml"
         found = read_prices(path, whole, today=today)
-        foreign = _Foreign(target, found, {}, (), tuple(erased_by(found, target, whole)))
+        foreign = _Foreign(target, found, {}, (), tuple(warn_of_erased(found, target, whole)))
         text = f"# {heading}\n{path.read_text(encoding='utf-8-sig')}"
     else:
         foreign = _foreign(path, kind, user_folder, whole, said, today)
@@ -114,7 +119,7 @@ def import_file(
         format=kind,
         written=str(target),
         rows=_counts(found),
-        replaced=replaced(whole, found),
+        replaced=list_replaced(whole, found),
         left_out=foreign.left_out,
         problems=(*ages, *foreign.problems),
         bad_lines=foreign.bad_lines,
@@ -197,7 +202,7 @@ def _together(
 
 def _files_in(folder: Path) -> tuple[str, Sequence[Path]]:
     """Whose layout a folder has, and its files."""
-    for name in plugins.listed("price_file"):
+    for name in plugins.list_names("price_file"):
         source: PriceFile = plugins.resolve("price_file", name)
         if paths := source.files_in(folder):
             return name, paths
@@ -253,13 +258,13 @@ def _kind(path: Path, format: str) -> str:
         return _OWN
     if not path.is_file():
         raise DataError(f"{path}: no such file", hint="give a CSV or a YAML file of prices")
-    return _recognised(path)
+    return _recognise_format(path)
 
 
-def _recognised(path: Path) -> str:
+def _recognise_format(path: Path) -> str:
     """The format that a package recognises a file as."""
     sources: dict[str, PriceFile] = {
-        name: plugins.resolve("price_file", name) for name in plugins.listed("price_file")
+        name: plugins.resolve("price_file", name) for name in plugins.list_names("price_file")
     }
     if found := next((name for name, of in sources.items() if of.recognises(path)), None):
         return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.data.sets.build import build_set
+from finewright.feature import features, missing_needs
 from finewright.schema.load import load_spec
 from finewright.schema.report import QuickstartReport, ReplayedAnswer
 from finewright.store.atomic import os_errors, write_text
@@ -41,6 +42,24 @@ evaluate:
   max_new_tokens: 128
   batch_size: 32
 """
+_COMPLY = """\
+comply:  # writes a dossier into the run folder: docs/comply.md
+  roles: [provider, modifier]
+  regimes: [eu-ai-act]
+  texts: {intended_purpose: "To say what a call of a contract does, in the words of its protocol"}
+"""
+_RELEASE = """\
+release:  # ends with a signed bundle in the run folder: docs/prove.md
+  intended_use: To say what a call of a contract does, in the words of its protocol
+  rules:  # what `null` takes out needs minutes more: `redteam` in the spec, and `data.poison`
+    forgetting: null
+    redteam: null
+    memorisation: null
+    backdoor: null
+    poison: null
+"""
+_PROOF = {"comply": _COMPLY, "release": _RELEASE}
+"""Features that prove what the run did -> their keys of the spec."""
 
 
 def quickstart(
@@ -54,11 +73,17 @@ def quickstart(
     path = folder / "quickstart.yaml"
     if not path.is_file():
         on_event("fetching", {"what": f"the model {BASE_MODEL}"})
-        write_text(path, _SPEC.format(path=path, base_model=BASE_MODEL, minutes=minutes))
+        spec = _SPEC.format(path=path, base_model=BASE_MODEL, minutes=minutes)
+        write_text(path, "".join([spec, *(text for name, text in _PROOF.items() if _can(name))]))
     report = up(load_spec(path), runs_root, on_event=on_event)
     return QuickstartReport(
         run=report, answers=replay(open_run(Path(report.summary.run)), NUM_SHOWN)
     )
+
+
+def _can(feature: str) -> bool:
+    """Whether its package is here, and what it needs."""
+    return feature in features() and not missing_needs(features()[feature])
 
 
 def replay(run: RunDir, count: int) -> tuple[ReplayedAnswer, ...]:

@@ -27,11 +27,13 @@ def follow_spec(
     What was measured by another `evaluate`, or on other files, is kept under `measurements/` first. A kill in
     between is mended by the next call. Raises StoreError while another process is at the run."""
     before = lock_of(run)
-    after = _relocked(before, loaded, inputs)
+    after = _relock(before, loaded, inputs)
     if after == before and _is_recorded(run):
         return
     with run_lock(run):
-        if _measured(before) != _measured(after) and (kept := keep_measurement(run)):
+        if _evaluation_inputs(before) != _evaluation_inputs(after) and (
+            kept := keep_measurement(run)
+        ):
             on_event("measurement_kept", {"path": str(run.root / kept)})
         write_text(run.spec, loaded.text)
         write_text(run.spec_lock, lock_text(after))
@@ -40,7 +42,7 @@ def follow_spec(
         )
 
 
-def _relocked(before: Lock, loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
+def _relock(before: Lock, loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     """The lock of the spec as it is, with the train settings that this machine filled in at the beginning."""
     of_candidates = {k: v for k, v in before.reasons.items() if k.startswith(_OF_CANDIDATES)}
     update = {
@@ -53,14 +55,14 @@ def _relocked(before: Lock, loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lo
     return before.model_copy(update=update)
 
 
-def _measured(lock: Lock) -> object:
+def _evaluation_inputs(lock: Lock) -> object:
     """What decides over the measurement alone."""
     inputs = {key: value for key, value in lock.inputs.items() if is_of_evaluation(key)}
     return lock.spec.evaluate, inputs
 
 
 def _is_recorded(run: RunDir) -> bool:
-    """Does the manifest know the spec and the lock that are there?"""
+    """Whether the manifest knows the spec and the lock that are there."""
     recorded = {row.path: row.sha256 for row in read_manifest(run).artifacts}
     return all(
         recorded.get(f.name) == describe(run, f, "").sha256 for f in (run.spec, run.spec_lock)

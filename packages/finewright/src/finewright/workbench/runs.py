@@ -13,6 +13,7 @@ from finewright.feature import feature_stages
 from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
+from finewright.schema.differential_privacy import PrivacySpent
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.report import (
     EarlierMeasurement,
@@ -26,10 +27,11 @@ from finewright.schema.report import (
 from finewright.schema.train import TrainReport
 from finewright.store import events, manifest, rundir
 from finewright.store.atomic import read_json
-from finewright.store.measurements import StoredMeasurement, kept_measurements
+from finewright.store.measurements import StoredMeasurement, list_measurements
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.signing import own_key
 from finewright.store.speclock import lock_of
+from finewright.workbench.lineage import check_parents
 from finewright.workbench.stages import stages
 
 
@@ -59,7 +61,7 @@ def show(path: Path, *, ran: tuple[str, ...] = ()) -> RunReport:
         data=run.read_report("data", DataReport) if "data" in done else None,
         train=run.read_report("train", TrainReport) if "train" in done else None,
         evaluate=run.read_report("evaluate", EvaluateReport) if "evaluate" in done else None,
-        earlier=tuple(_earlier(run, kept) for kept in kept_measurements(run)),
+        earlier=tuple(_earlier(run, kept) for kept in list_measurements(run)),
         **{
             name: run.read_report(name, load(stage.report))
             for name, stage in feature_stages().items()
@@ -85,6 +87,7 @@ def verify(path: Path) -> VerifyReport:
     problems = manifest.verify(run)
     if "data" in record.stages:
         problems += verify_chain(run, lambda name: source_path(name, lambda p: root / p))
+    problems += check_parents(run)
     scores = 0
     measured = [n for n in _measurements(record) if (run.root / n / "report.json").is_file()]
     for folder in measured:
@@ -93,14 +96,24 @@ def verify(path: Path) -> VerifyReport:
         problems += [p.model_copy(update={"file": f"{folder}/{p.file}"}) for p in found.problems]
         scores += found.scores
     problems += (_without_report(name) for name in _measurements(record) if name not in measured)
+    trained = run.read_report("train", TrainReport).candidates if "train" in record.stages else ()
+    spent = [each.privacy for each in trained if each.privacy]
+    problems += [p for each in spent for p in _contradictions(each)]
     signers = tuple(_signers(record))
     return VerifyReport(
         run=str(path),
         files=len(record.artifacts),
-        problems=(*problems, *filter(None, map(_unproved, signers))),
+        problems=(*problems, *filter(None, map(_report_unproved, signers))),
+        privacy=tuple(each.spent_line() for each in spent),
         signers=signers,
         scores=scores,
     )
+
+
+def _contradictions(spent: PrivacySpent) -> list[Problem]:
+    from finewright.train.privacy.planned import contradictions  # computes with numpy
+
+    return contradictions(spent)
 
 
 def _measurements(record: manifest.Manifest) -> list[str]:
@@ -118,7 +131,7 @@ def _without_report(folder: str) -> Problem:
     )
 
 
-def _unproved(signer: Signer) -> Problem | None:
+def _report_unproved(signer: Signer) -> Problem | None:
     """What a key that says nothing to this user leaves open."""
     parts = ", ".join(signer.parts)
     if signer.whose == "unsigned":
@@ -139,7 +152,7 @@ def _unproved(signer: Signer) -> Problem | None:
 
 
 def _signers(record: manifest.Manifest) -> Iterator[Signer]:
-    own, known = own_key(), {t.value: t.what for t in trust.trusted() if t.kind == "key"}
+    own, known = own_key(), {t.value: t.what for t in trust.read_trusted() if t.kind == "key"}
     for key, parts in manifest.signers(record).items():
         whose: Literal["own", "known", "unknown", "unsigned"] = "unknown"
         if not key:

@@ -41,7 +41,7 @@ def stop_requests(
 
 
 @contextmanager
-def watched(
+def watch_for_stop(
     on_progress: Callable[Progress, None],
     stopped: str = "stopped while measuring; what was answered is kept",
     **late: str,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from finewright.compare.models import LoadedModel
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
 from finewright.fetch.endpoint import Client, Endpoint
 from finewright.workbench.chat import Manner, Spoken, answer
@@ -62,7 +62,7 @@ class EndpointSpeaker:
                 delta = choice.get("delta") or {}
                 yield from _pieces(delta)
                 calls.add(delta.get("tool_calls") or ())
-                cited |= dict.fromkeys(_cited(delta.get("annotations")))
+                cited |= dict.fromkeys(_find_cited(delta.get("annotations")))
         for number, name in calls.names.items():
             yield Spoken("call", f"{name} {calls.arguments[number]}")
         yield from (Spoken("source", each) for each in cited)
@@ -94,7 +94,7 @@ class _Calls:
             self.arguments[number] = self.arguments.get(number, "") + more
 
 
-def _cited(annotations: object) -> Iterator[str]:
+def _find_cited(annotations: object) -> Iterator[str]:
     """What OpenAI's annotations of an answer name as its sources; of another form they name none."""
     for each in annotations if isinstance(annotations, list) else ():
         if not isinstance(each, dict):
@@ -102,8 +102,9 @@ def _cited(annotations: object) -> Iterator[str]:
         within = each.get(str(each.get("type")))
         found = within if isinstance(within, dict) else each
         names = [found.get(key) for key in ("title", "filename", "url")]
-        words = " ".join(name for name in names if isinstance(name, str)).split()
-        yield from [" ".join(words)] if words else []
+        words = " ".join(dict.fromkeys(name for name in names if isinstance(name, str))).split()
+        quote = " ".join(str(found.get("quote") or "").split())
+        yield from [" ".join(words) + (f': "{quote}"' if quote else "")] if words else []
 
 
 def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:

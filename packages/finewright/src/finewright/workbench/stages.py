@@ -15,6 +15,7 @@ from finewright.plugins import modules as modules_of
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.run import RunSpec
 from finewright.store.atomic import os_errors
+from finewright.store.energy import joules_between, read_energy
 from finewright.store.keys import stage_key
 from finewright.store.manifest import CARD, is_fresh, read_manifest, record_stage
 from finewright.store.stage import StageContext, StageResult
@@ -48,11 +49,12 @@ _CORE = (
 
 @cache
 def stages() -> tuple[Stage, ...]:
-    """Every stage in its order: one of a feature stands right behind the last that it reads."""
+    """Every stage in its order: one of a feature stands right behind the last that it reads or names."""
     found = list(_CORE)
     for name, stage in feature_stages().items():
         names = [each.name for each in found]
-        position = max((names.index(read) + 1 for read in stage.reads), default=0)
+        before = [*stage.reads, *filter(None, [stage.after])]
+        position = max((names.index(each) + 1 for each in before), default=0)
         found.insert(position, Stage(name, stage.reads, stage.sentence, stage.run))
     return tuple(found)
 
@@ -65,6 +67,7 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
     "data": ("format", "recogniser"),
     "train": ("reward",),
     "evaluate": ("scorer",),
+    "redteam": ("attack",),
 }
 """What other packages bring to a stage, whether the spec names it or not."""
 _DECIDES = frozenset({".py", ".yaml", ".jinja", ".cpp", ".h", ".txt", ".xz", ".csv"})
@@ -126,12 +129,12 @@ def _packages(stage: Stage, spec: RunSpec) -> set[str]:
 
 
 def _reads_rows(stage: Stage) -> bool:
-    """Does it look at the rows that train, and at none that only measure?"""
+    """Whether it looks at the rows that train, and at none that only measure."""
     return "data" in stage.reads and stage.name != "evaluate"
 
 
 def is_of_evaluation(key: str) -> bool:
-    """Is the input one that only measures?"""
+    """Whether the input is one that only measures."""
     return key.startswith("evaluate.")
 
 
@@ -141,9 +144,12 @@ def _seed_of_draws(spec: EvaluateSpec) -> int | None:
 
 
 def _result_digests(context: StageContext, stage: str, reader: Stage) -> list[str]:
-    """Of the files that the stage made, those that decide over the reader's result."""
-    rows = read_manifest(context.run).artifacts
-    made = [row for row in rows if row.stage == stage and row.kind not in _TIMED]
+    """Of the files that the stage made, those that decide over the reader's result; where it made a report
+    alone, the stage's own key."""
+    record = read_manifest(context.run)
+    made = [row for row in record.artifacts if row.stage == stage and row.kind not in _TIMED]
+    if not made and stage in record.stages:
+        return [record.stages[stage].key]
     if stage == "data" and _reads_rows(reader):
         made = [row for row in made if row.path in _TRAINED_ON]
     return sorted(f"{row.path} {row.sha256}" for row in made)
@@ -152,7 +158,7 @@ def _result_digests(context: StageContext, stage: str, reader: Stage) -> list[st
 def is_current(
     stage: Stage, make_context: Callable[[str], StageContext], inputs: dict[str, str]
 ) -> bool:
-    """Has the run the stage's result already?"""
+    """Whether the run has the stage's result already."""
     context = make_context("")
     return is_fresh(context.run, stage.name, key_of(stage, context, inputs))
 
@@ -169,10 +175,13 @@ def run_stage(
         context.emit("stage_fresh", stage=stage.name)
         return False
     context.emit("stage_started", stage=stage.name, key=key)
+    before = read_energy()
     with os_errors(context.run.root):
         result: StageResult = load(stage.run)(context)
     context.run.write_report(stage.name, result.report)
     now = datetime.now(UTC)
     record_stage(context.run, stage.name, key, result.artifacts, now, inputs=result.inputs)
-    context.emit("stage_ended", stage=stage.name)
+    joules = joules_between(before, read_energy())
+    measured = {} if joules is None else {"energy_joules": joules}
+    context.emit("stage_ended", stage=stage.name, **measured)
     return True

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from finewright.catalog.models import packaged_models
-from finewright.compare.models import LoadedModel
+from finewright.catalog.models import read_packaged_models
+from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, ModelError, StoreError
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
@@ -21,7 +21,7 @@ from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
-from finewright.train.trained import trained_base
+from finewright.train.trained import find_trained_base
 
 _DRAFT_READS = 8192  # tokens of a text; a longer one goes on without guesses
 
@@ -41,7 +41,7 @@ def load_system(
     check_target(target, base_model=base_model)
     runtime.require_runtime()
     if (Path(target) / "manifest.json").is_file():
-        return _tuned(open_run(Path(target)), base_model, dtype)
+        return _load_tuned(open_run(Path(target)), base_model, dtype)
     base = locate(target, Path.cwd())
     from finewright.lm.load import load_lm
     from finewright.lm.load_chat import load_chat
@@ -108,13 +108,13 @@ def with_draft(system: LoadedModel, draft: str) -> LoadedModel:
     return replace(system, draft=draft_guesses(small.lm, most, vocab_size))
 
 
-def _tuned(run: RunDir, base_model: str, dtype: Literal["bf16", "fp32"] | None) -> LoadedModel:
+def _load_tuned(run: RunDir, base_model: str, dtype: Literal["bf16", "fp32"] | None) -> LoadedModel:
     from finewright.evaluate.answers import rating
     from finewright.lm.load import load_lm
     from finewright.lm.load_chat import chat_of
 
     candidate, lock = candidate_of(run, base_model), lock_of(run)
-    base = trained_base(run, candidate)
+    base = find_trained_base(run, candidate)
     consent = lock.spec.remote_code.get(base.name, "")
     own = lock.candidates[base.name].dtype
     assert own != "auto"
@@ -141,7 +141,7 @@ def check_target(target: str, *, base_model: str = "") -> None:
     if (Path(target) / "manifest.json").is_file():
         candidate_of(open_run(Path(target)), base_model)
         return
-    if target not in packaged_models() and (what := _no_system(Path(target))):
+    if target not in read_packaged_models() and (what := _no_system(Path(target))):
         raise StoreError(f"{target}: {what}", hint="`finewright runs list` shows the runs")
     check_name(target, Path.cwd())
 
@@ -150,8 +150,9 @@ def _no_system(path: Path) -> str:
     """Why the path is of no model, as far as that can be told; a hub id has the form of a path."""
     if path.is_dir() and not (path / "config.json").is_file():
         return "neither a run folder nor a model's"
-    # One whose first part is a folder here is meant as a path.
-    is_lost = not path.exists() and len(path.parts) > 1 and path.parent.is_dir()
+    # One whose first part is a folder here, or the usual folder of runs, is meant as a path.
+    is_local = len(path.parts) > 1 and (path.parent.is_dir() or path.parts[0] == "runs")
+    is_lost = is_local and not path.exists()
     return "there is no such run or model" if is_lost else ""
 
 

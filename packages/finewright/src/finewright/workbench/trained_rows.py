@@ -27,22 +27,22 @@ class TrainedRows:
     task: "LabelTask | None"
     data: DataSpec | None = None
 
-    def repeated(self, row_sets: Sequence["RowSet"]) -> dict[str, tuple[int, ...]]:
+    def find_repeated(self, row_sets: Sequence["RowSet"]) -> dict[str, tuple[int, ...]]:
         """Of each set which rows repeat a training row but for values; empty where none is known.
 
         Training rows may have stand-ins of personal data by a key that nobody has: what was replaced there is
         a mark on both sides here."""
         if not self.rows:
             return {}
-        known = _marked(self.rows, self.data)
+        known = _mark_values(self.rows, self.data)
         reports = [
-            contamination(known, each.name, _marked(each.rows, self.data)).report
+            contamination(known, each.name, _mark_values(each.rows, self.data)).report
             for each in row_sets
         ]
         return {each.name: each.repeated for each in reports if each.repeated is not None}
 
 
-def trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
+def read_trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
     """Of a run's folder, or of a model's name, which has none."""
     if not is_run(target):
         return TrainedRows((), None)
@@ -56,7 +56,7 @@ def trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
     return TrainedRows(rows, label_task(rows) if wants_labels else None, lock_of(run).spec.data)
 
 
-def _marked(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
+def _mark_values(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
     """The rows with a mark for each value that the run replaced in its own."""
     if data is None:
         return rows
@@ -72,5 +72,5 @@ def _marked(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
 
 
 def is_run(target: str) -> bool:
-    """Does the target name a run's folder?"""
+    """Whether the target names a run's folder."""
     return (Path(target) / "manifest.json").is_file()

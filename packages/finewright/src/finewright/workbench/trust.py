@@ -16,7 +16,7 @@ def list_trusted() -> TrustReport:
     """All that the user trusts, oldest first."""
     key = own_key()
     own = f"; your own key is {key}" if key else ""
-    return _report(f"kept in {trust.own_file('trusted')}{own}", trust.trusted())
+    return _report_trust(f"kept in {trust.own_file('trusted')}{own}", trust.read_trusted())
 
 
 def trust_code(path: Path, today: date) -> TrustReport:
@@ -29,7 +29,7 @@ def trust_code(path: Path, today: date) -> TrustReport:
         raise DataError(f"{path}: there is no Python file here", hint="nothing needs to be trusted")
     entry = trust.Trusted("code", trust.code_digest(path), today, str(path.resolve()))
     trust.add(entry)
-    return _report(f"may run from now on: {', '.join(file.name for file in files)}", [entry])
+    return _report_trust(f"may run from now on: {', '.join(file.name for file in files)}", [entry])
 
 
 def trust_key(key: str, name: str, today: date) -> TrustReport:
@@ -42,7 +42,7 @@ def trust_key(key: str, name: str, today: date) -> TrustReport:
         )
     entry = trust.Trusted("key", match[1], today, name)
     trust.add(entry)
-    return _report("what it signs is known from now on", [entry])
+    return _report_trust("what it signs is known from now on", [entry])
 
 
 def distrust(what: str) -> TrustReport:
@@ -50,10 +50,10 @@ def distrust(what: str) -> TrustReport:
     names = {what, str(Path(what).resolve())}
     if not (gone := [each for name in sorted(names) for each in trust.remove(name)]):
         raise DataError(f"{what}: nothing of that name is trusted", hint="finewright trust list")
-    return _report("trusted no longer", gone)
+    return _report_trust("trusted no longer", gone)
 
 
-def _report(said: str, entries: list[trust.Trusted]) -> TrustReport:
+def _report_trust(said: str, entries: list[trust.Trusted]) -> TrustReport:
     return TrustReport(
         said=said,
         trusted=tuple(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from finewright.errors import FinewrightError, Interrupted, StoreError
+from finewright.lm.parents import read_parent
 from finewright.lm.runtime import require_runtime
-from finewright.lm.sources import locate, reads_of_files
+from finewright.lm.sources import locate_in, reads_of_files
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
@@ -15,6 +16,7 @@ from finewright.schema.rows import Row, parse_rows
 from finewright.schema.run import RunSpec
 from finewright.store import events
 from finewright.store.lock import run_lock
+from finewright.store.manifest import read_manifest
 from finewright.store.rundir import RunDir, create_run, find_run, open_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
@@ -67,9 +69,9 @@ def up(
     *,
     on_event: OnEvent,
     new: bool = False,
-    through: str = "evaluate",
+    through: str = "",
 ) -> RunReport:
-    """Run the spec's stages in order, up to and including `through`.
+    """Run the spec's stages in order, all or up to and including `through`.
 
     The same data, training and code continue the run they began, unless `new` asks for a fresh one. Where
     only what is measured differs nothing is trained again, and the run keeps both measurements.
@@ -82,20 +84,23 @@ def up(
         on_event("preparing", {"base_models": loaded.spec.base_models})
         lock = make_lock(loaded, inputs)
         now = datetime.now(UTC)
-        run = create_run(runs_root, loaded.spec.name, key, loaded.text, lock_text(lock), now)
+        names, root = loaded.spec.base_models, loaded.path.parent
+        parents = [parent for name in names if (parent := read_parent(name, root))]
+        text = loaded.text
+        run = create_run(runs_root, loaded.spec.name, key, text, lock_text(lock), now, parents)
     else:
         follow_spec(run, loaded, inputs, on_event)
-    return _gone_on(run, on_event, through, is_seen=True)
+    return _go_on(run, on_event, through, is_seen=True)
 
 
-def resume(run_path: Path, *, on_event: OnEvent, through: str = "evaluate") -> RunReport:
+def resume(run_path: Path, *, on_event: OnEvent, through: str = "") -> RunReport:
     """Run the stages of an existing run that are not fresh.
 
     Raises StoreError where such a stage would read a file or a base model that has changed since."""
-    return _gone_on(open_run(run_path), on_event, through, is_seen=False)
+    return _go_on(open_run(run_path), on_event, through, is_seen=False)
 
 
-def _gone_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> RunReport:
+def _go_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> RunReport:
     lock = lock_of(run)
     if lock.code_sha256 != code_digest():
         raise StoreError(
@@ -112,9 +117,9 @@ def _gone_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> 
 def _refuse_faults(loaded: LoadedSpec, through: str) -> None:
     """Raise DataError for all that could only fail later, what weighs most first."""
     found = [*faults(loaded), *missing_files(loaded)]
-    if through == "evaluate":
+    if through != "train":
         found += nothing_held_out(loaded.spec, "error")
-    refuse([loaded.placed(problem) for problem in found])
+    refuse([loaded.locate(problem) for problem in found])
 
 
 def _holds_out(spec: RunSpec) -> bool:
@@ -171,14 +176,15 @@ def _run_stages(
 
 
 def _stages(lock: Lock, through: str) -> list[Stage]:
-    """Those that the spec asks for, up to and including `through`; a run that `train` began may have nothing
-    to measure on."""
-    last = next(i for i, stage in enumerate(stages()) if stage.name == through)
-    named = [stage for stage in stages()[: last + 1] if getattr(lock.spec, stage.name) is not None]
+    """Those that the spec asks for, all or up to and including `through`; a run that `train` began may have
+    nothing to measure on."""
+    names = [stage.name for stage in stages()]
+    last = names.index(through) + 1 if through else len(names)
+    named = [stage for stage in stages()[:last] if getattr(lock.spec, stage.name) is not None]
     return [stage for stage in named if stage.name != "evaluate" or _holds_out(lock.spec)]
 
 
-def _measured_rows(run: RunDir) -> list[Row]:
+def _read_measured_rows(run: RunDir) -> list[Row]:
     files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
     return [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
 
@@ -188,23 +194,24 @@ def _check_askable(
 ) -> None:
     """Raise DataError, before the training, for held-out rows that fill a base's context, and for those whose
     calls its template cannot hold."""
-    if [stage.name for stage in ahead] != ["train", "evaluate"] or all(map(is_fresh, ahead)):
+    both = ahead[:2]
+    if [stage.name for stage in both] != ["train", "evaluate"] or all(map(is_fresh, both)):
         return
-    rows = _measured_rows(run)
+    rows = _read_measured_rows(run)
     if not rows:
         return
     require_runtime()
-    from finewright.evaluate.expected import unaskable, unbounded
+    from finewright.evaluate.expected import check_thought_bound, unaskable
     from finewright.lm.load_chat import chat_of
 
     for name in lock.spec.base_models:
-        base = locate(name, Path(lock.root), commit=lock.commit_of(name))
+        base = locate_in(run, name, Path(lock.root), commit=lock.commit_of(name))
         chat = chat_of(base, lock.spec)
         refuse(
             [
                 each.model_copy(update={"message": f"{name}: {each.message}"})
                 for each in (
-                    *unbounded(chat, lock.spec.evaluate.max_thought_tokens),
+                    *check_thought_bound(chat, lock.spec.evaluate.max_thought_tokens),
                     *unaskable(chat, rows, reads_of_files(base)),
                 )
             ]
@@ -214,7 +221,7 @@ def _check_askable(
 def _check_inputs(started: _Started, stage: Stage, is_fresh: Callable[[Stage], bool]) -> None:
     """A run that goes on by itself reads what it was begun with, or nothing. Raises StoreError."""
     if not started.is_seen and not is_fresh(stage):
-        refuse_changed(started.lock, stage.name)
+        refuse_changed(started.lock, stage.name, read_manifest(started.run).parents or ())
 
 
 def _check_stop(stage: Stage, run: RunDir, should_stop: Callable[[], int]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from finewright.rows.texts import with_texts
 from finewright.schema.data import SourceSpec
 from finewright.schema.provenance import LedgerSummary
 from finewright.schema.rows import Row, write_rows
+from finewright.store.manifest import FinishedStage, Manifest, write_manifest
 from finewright.store.rundir import RunDir
 
 
@@ -57,6 +59,8 @@ def made_run(tmp_path: Path) -> Made:
     train, held_out = [redacted[0], redacted[2]], [redacted[1]]
     run = RunDir(tmp_path / "run")
     run.root.mkdir()
+    begun = {"run": FinishedStage(key="k", finished=datetime(2026, 1, 2, tzinfo=UTC))}
+    write_manifest(run, Manifest(finewright="1", key="k", stages=begun, artifacts=()))
     folder = run.stage_dir("data")
     (folder / "train.jsonl").write_text(write_rows(train))
     (folder / "eval.jsonl").write_text(write_rows(held_out))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.provenance.ledger import named_file, read_entries, read_leaves
+from finewright.data.provenance.ledger import name_file, read_entries, read_leaves
 from finewright.data.provenance.trace import trace, without
 from finewright.errors import DataError, StoreError
 
@@ -91,12 +91,23 @@ def test_files_are_called_as_the_spec_calls_their_source(tmp_path: Path) -> None
     manifest = tmp_path / "dataset_info.json"
     manifest.write_text("{}")
     named = [
-        named_file("d", tmp_path, str(tmp_path / "x" / "a.jsonl")),
-        named_file("d/", tmp_path, str(tmp_path / "a.jsonl")),
-        named_file("d/dataset_info.json", manifest, str(tmp_path / "a.jsonl")),
-        named_file("d/dataset_info.json", manifest, str(manifest)),
-        named_file("hub:o/n", Path("hub:o/n"), "/cache/snapshots/1/a.parquet"),
+        name_file("d", tmp_path, str(tmp_path / "x" / "a.jsonl")),
+        name_file("d/", tmp_path, str(tmp_path / "a.jsonl")),
+        name_file("d/dataset_info.json", manifest, str(tmp_path / "a.jsonl")),
+        name_file("d/dataset_info.json", manifest, str(manifest)),
+        name_file("hub:o/n", Path("hub:o/n"), "/cache/snapshots/1/a.parquet"),
     ]
     assert named == [
         "d/x/a.jsonl", "d/a.jsonl", "d/a.jsonl", "d/dataset_info.json", "hub:o/n/a.parquet",
     ]  # fmt: skip
+
+
+def test_what_is_left_without_some_rows(tmp_path: Path) -> None:
+    made = made_run(tmp_path)
+    first, second = made.rows[0].id, made.rows[1].id
+    left = without(made.run, f"{first},{second}")
+    assert left.rows_removed == 2
+    assert not {first, second} & {*left.train, *left.eval}
+    assert without(made.run, "train:1").rows_removed == 1
+    with pytest.raises(DataError, match="no source"):
+        without(made.run, f"{first},never")

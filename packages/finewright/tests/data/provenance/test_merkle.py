@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from finewright.data.provenance.merkle import (
+from finewright.data.provenance.ledger import (
     inclusion_proof,
     leaf_hash,
     merkle_root,

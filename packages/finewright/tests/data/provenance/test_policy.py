@@ -1,7 +1,6 @@
 """A policy blocks rows and says which ones and why."""
 
-from finewright.data.provenance.policy import by_licence
-from finewright.data.provenance.stated import StatedLicence
+from finewright.data.provenance.policy import StatedLicence, by_licence
 from finewright.schema.provenance import LicensePolicy
 from finewright.schema.rows import Row
 

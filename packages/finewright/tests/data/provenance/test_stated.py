@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finewright.data.provenance.stated import file_licence, licence_of, origin_of
+from finewright.data.provenance.policy import file_licence, licence_of, origin_of
 from finewright.schema.rows import Row
 
 

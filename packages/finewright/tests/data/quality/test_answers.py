@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from finewright.data.quality.answers import code_share, refusal_share, short_answers
+from finewright.data.quality.measure import code_share, refusal_share, short_answers
 from finewright.guard.quality.code import code_part
 
 from .rows import prompt, row, rows

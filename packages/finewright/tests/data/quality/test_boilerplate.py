@@ -1,6 +1,6 @@
 """Shared phrases are found with their rows; a shared topic is not."""
 
-from finewright.data.quality.boilerplate import boilerplate
+from finewright.data.quality.measure import boilerplate
 
 from .rows import rows
 

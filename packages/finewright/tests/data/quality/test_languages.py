@@ -2,7 +2,7 @@
 
 from tests.guard.quality.test_languages import ARTICLE_1, language_of
 
-from finewright.data.quality.languages import CODE, languages
+from finewright.data.quality.measure import CODE, languages
 from finewright.guard.quality.languages import TOO_SHORT
 
 from .rows import prompt, row

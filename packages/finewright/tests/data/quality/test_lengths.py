@@ -1,6 +1,6 @@
 """Lengths against texts that are counted by hand."""
 
-from finewright.data.quality.lengths import lengths
+from finewright.data.quality.measure import lengths
 
 from .rows import prompt, row
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.data.scale.slices import found_in, is_cut_where_it_lies, slices, unroll
+from finewright.data.scale.slices import is_cut_where_it_lies, rows_of_slice, slices, unroll
 from finewright.rows.containers.card import StatedFile
 from finewright.rows.fates import ReadOptions, RowFile
 from finewright.rows.read import rows_of
@@ -40,7 +40,7 @@ def test_what_was_repaired_is_known_after_unrolling(tmp_path: Path) -> None:
     path.write_bytes(parquet({"prompt": ["Q"], "score": [float("nan")]}))  # type: ignore[dict-item]
     file = RowFile(StatedFile(path, "f"), ReadOptions())
     unroll(file.part, lines)
-    (row,) = [found for part in slices(file, lines, 0) for found in found_in(part)]
+    (row,) = [found for part in slices(file, lines, 0) for found in rows_of_slice(part)]
     assert [row] == list(rows_of(file.part))
     assert [repair.key for repair in row.repairs] == ["score"]
 
@@ -60,7 +60,7 @@ def test_slices_say_what_the_file_says(tmp_path_factory, lines, end, ends_so, si
     assert b"".join(content[s.start : s.end] for s in cut) == content
     assert all(content[s.end - 1 : s.end] == b"\n" for s in cut[:-1])
     if is_cut_where_it_lies(part):
-        assert [found for s in cut for found in found_in(s)] == whole(path)
+        assert [found for s in cut for found in rows_of_slice(s)] == whole(path)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_other_containers_are_unrolled_first(tmp_path: Path, name: str, content:
     assert not is_cut_where_it_lies(part)
     unroll(part, tmp_path / "lines")
     cut = list(slices(RowFile(part, ReadOptions()), tmp_path / "lines", 0, 30))
-    found = [found for s in cut for found in found_in(s)]
+    found = [found for s in cut for found in rows_of_slice(s)]
     expected = list(rows_of(part))
     assert found == expected

@@ -5,11 +5,10 @@ import json
 
 import pytest
 
-from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.packages import make_fetched, make_packaged_set, rows_of
 from finewright.conformance.set import SetConformance
 from finewright.data.sets.bank_docs import content
-from finewright.data.sets.build import build_set
-from finewright.data.sets.content import Fetched
+from finewright.data.sets.build import Fetched, build_set
 
 FOLDER = "inspect_evals/tau2/data/domains/banking_knowledge"
 ARTICLES = [
@@ -32,11 +31,11 @@ def package(*tasks: dict) -> Fetched:
         f"{FOLDER}/documents.json.gz": gzip.compress(json.dumps(ARTICLES).encode()),
         f"{FOLDER}/tasks.json": json.dumps(tasks),
     }
-    return fetched(files)
+    return make_fetched(files)
 
 
 def built(*tasks: dict):
-    return content([package(*tasks)], packaged()).rows
+    return content([package(*tasks)], make_packaged_set()).rows
 
 
 class TestBankDocs(SetConformance):

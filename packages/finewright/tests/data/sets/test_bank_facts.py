@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.packages import make_fetched, make_packaged_set, rows_of
 from finewright.conformance.set import SetConformance
 from finewright.data.sets.bank_facts import content, product_of
-from finewright.data.sets.content import Fetched
+from finewright.data.sets.build import Fetched
 
 PATH = "inspect_evals/tau2/data/domains/banking_knowledge/documents.json.gz"
 
@@ -16,11 +16,11 @@ PATH = "inspect_evals/tau2/data/domains/banking_knowledge/documents.json.gz"
 def package(**texts: str) -> Fetched:
     articles = [{"id": f"doc_{id}", "title": id, "content": text} for id, text in texts.items()]
     files = {PATH: gzip.compress(json.dumps(articles).encode())}
-    return fetched(files)
+    return make_fetched(files)
 
 
 def built(**texts: str):
-    return content([package(**texts)], packaged()).rows
+    return content([package(**texts)], make_packaged_set()).rows
 
 
 class TestBankFacts(SetConformance):

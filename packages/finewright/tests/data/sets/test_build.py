@@ -9,9 +9,8 @@ import pytest
 
 from finewright import __version__, plugins
 from finewright.catalog.sets import PackagedSet
-from finewright.conformance.packages import npm_package, packaged, wheel_package
-from finewright.data.sets.build import build_set, data_sets
-from finewright.data.sets.content import Content, DataSet, Fetched, SetContent
+from finewright.conformance.packages import make_packaged_set, npm_package, wheel_package
+from finewright.data.sets.build import Content, DataSet, Fetched, SetContent, build_set, data_sets
 from finewright.errors import DataError, FetchError, MissingExtra, UnknownPlugin
 from finewright.schema.common import Model
 from finewright.schema.sets import SetProvenance
@@ -63,7 +62,9 @@ def catalog(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackagedSe
     """An installed set `lines` of two hand-made packages."""
     one = npm_package(cache, "@one/p", {"package/a.MIT": "a\nb\n", "package/b.GPL": "secret\n"})
     two = npm_package(cache, "two", {"package/deep/a.MIT": "c\n", "package/c.js": "d\n"})
-    Installed.facts = packaged(one, two, members="*.[MG]*", copyleft=("GPL",), registry="npm")
+    Installed.facts = make_packaged_set(
+        one, two, members="*.[MG]*", copyleft=("GPL",), registry="npm"
+    )
     monkeypatch.setitem(plugins.BUILTIN["set"], "lines", f"{__name__}:lines_set")
     yield Installed.facts
     del Installed.facts
@@ -135,7 +136,7 @@ def test_an_unknown_set_is_told_what_was_meant():
 
 
 def test_a_set_whose_package_is_not_installed_is_one_line_with_its_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr(plugins, "installed", lambda kind: [])
+    monkeypatch.setattr(plugins, "find_installed", lambda kind: [])
     with pytest.raises(MissingExtra, match="'erc7730' comes with finewright-web3") as caught:
         build_set("erc7730", tmp_path / "out")
     assert caught.value.hint == 'pip install "finewright[web3]"'
@@ -147,7 +148,7 @@ def test_a_set_whose_package_is_not_installed_is_one_line_with_its_extra(tmp_pat
 
 def test_a_package_without_such_files_is_refused(tmp_path, cache, catalog):
     made = npm_package(cache, "empty", {"package/A.js": "1"})
-    Installed.facts = packaged(made, members="*.MIT", registry="npm")
+    Installed.facts = make_packaged_set(made, members="*.MIT", registry="npm")
     with pytest.raises(FetchError, match=r"no file \*\.MIT can be read"):
         build_set("lines", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -174,7 +175,7 @@ def test_a_set_without_copyleft_files_refuses_to_be_asked_for_them(tmp_path, cat
 
 def test_a_set_is_read_from_the_wheel_that_is_in_the_cache(tmp_path, cache, catalog):
     made = wheel_package(cache, "p", {"p/a.MIT": "a\n", "p/code.py": "raise SystemExit"})
-    Installed.facts = packaged(made, members="p/*.MIT")
+    Installed.facts = make_packaged_set(made, members="p/*.MIT")
     report = build_set("lines", tmp_path / "out")
     assert build_set("lines", tmp_path / "again").provenance == report.provenance
     assert report.provenance.files["rows.jsonl"].rows == 1

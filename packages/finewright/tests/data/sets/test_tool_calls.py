@@ -5,9 +5,9 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from finewright.conformance.packages import fetched, packaged, rows_of
+from finewright.conformance.packages import make_fetched, make_packaged_set, rows_of
 from finewright.conformance.set import SetConformance
-from finewright.data.sets.content import Fetched
+from finewright.data.sets.build import Fetched
 from finewright.data.sets.tool_calls import NO_CALL, content
 
 WEATHER = {
@@ -37,11 +37,13 @@ def package(category: str, requests: list[dict], answers: dict[str, list] | None
     if answers is not None:
         lines = [json.dumps({"id": id, "ground_truth": truth}) for id, truth in answers.items()]
         files[f"{FOLDER}/possible_answer/BFCL_v4_{category}.json"] = "\n".join(lines) + "\n"
-    return fetched(files)
+    return make_fetched(files)
 
 
 def built(category: str, requests: list[dict], answers: dict[str, list] | None = None):
-    return content([package(category, requests, answers)], packaged(license="Apache-2.0")).rows
+    return content(
+        [package(category, requests, answers)], make_packaged_set(license="Apache-2.0")
+    ).rows
 
 
 class TestToolCalls(SetConformance):

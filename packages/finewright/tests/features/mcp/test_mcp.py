@@ -137,4 +137,4 @@ def test_without_the_package_the_extra_is_named() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (found.returncode, found.stdout) == (3, "")
-    assert found.stderr.endswith('hint: pip install "finewright[mcp]"\n')
+    assert found.stderr.endswith("/packages/finewright[mcp]'\n")

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate
 
-from finewright.guard.duplicates.groups import Original
+from finewright.guard.duplicates.layout import Original
 from finewright.guard.duplicates.near import near_repeats
 from finewright.guard.duplicates.numbered import number_rows
 from finewright.guard.duplicates.signed import SignedRows, columns_of
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.rows.texts import parts_of, with_texts
 from finewright.schema.rows import Row
 
@@ -44,7 +44,7 @@ def chat(question: str, answer: str, *, system: str = "", row: int = 1, **more: 
         {"role": "user", "content": question},
         {"role": "assistant", "content": answer},
     )
-    return named_anew(Row("", messages, None, "f.jsonl", row, **more))
+    return renew_id(Row("", messages, None, "f.jsonl", row, **more))
 
 
 def edited(row: Row, rng: random.Random, share: float) -> Row:
@@ -72,9 +72,7 @@ def misspelled(row: Row, rng: random.Random, count: int = 1) -> Row:
         at = start + rng.randint(1, 3)
         texts[i] = f"{texts[i][:at]}{rng.choice('cjqvwxyz')}{texts[i][at + 1 :]}"
     turns = zip(row.messages, texts, strict=True)
-    return named_anew(
-        replace(row, messages=tuple({**turn, "content": text} for turn, text in turns))
-    )
+    return renew_id(replace(row, messages=tuple({**turn, "content": text} for turn, text in turns)))
 
 
 def near_among(rows: Iterable[Row], similarity: float = 0.8) -> dict[int, Original]:

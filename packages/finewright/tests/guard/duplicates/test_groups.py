@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.guard.duplicates.groups import Original, joined, leaders
+from finewright.guard.duplicates.layout import Original, join_pairs, leaders
 
 PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15)
 
@@ -20,10 +20,10 @@ def components(num_rows: int, pairs: list[tuple[int, int]]) -> list[int]:
 @settings(max_examples=200, deadline=None)
 @given(PAIRS, st.randoms())
 def test_groups_are_connected_components_in_any_order(pairs, rng) -> None:
-    found = joined(10, pairs)
+    found = join_pairs(10, pairs)
     assert found == components(10, pairs)
     rng.shuffle(pairs)
-    assert joined(10, pairs) == found
+    assert join_pairs(10, pairs) == found
 
 
 @settings(max_examples=200, deadline=None)

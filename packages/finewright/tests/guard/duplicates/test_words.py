@@ -13,7 +13,7 @@ from finewright.guard.duplicates.signed import SignedRows, columns_of
 from finewright.guard.duplicates.words import (
     are_facts,
     facts_of,
-    folded,
+    fold,
     number_of,
     shape_of,
     uncapital,
@@ -102,7 +102,7 @@ def _of_one(row: RowParts) -> tuple[list[int], Mapping[int, str]]:
 
 def test_folding_twice_changes_nothing() -> None:
     for text in ("\u0130stanbul", "\ufb01", "\u1e9e", "\u01c4"):
-        assert folded(folded(text)) == folded(text)
+        assert fold(fold(text)) == fold(text)
 
 
 def test_a_row_has_what_is_told_asked_and_answered() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from finewright.rows.identity import named_anew
+from finewright.rows.identity import renew_id
 from finewright.schema.rows import Row
 
 
@@ -10,4 +10,4 @@ def row_of(*texts: str, number: int = 1, file: str = "a.jsonl", **more: Any) -> 
     """A conversation of user and assistant in turn."""
     roles = ("user", "assistant")
     turns = tuple({"role": roles[i % 2], "content": text} for i, text in enumerate(texts))
-    return named_anew(Row(id="", messages=turns, tools=None, file=file, row=number, **more))
+    return renew_id(Row(id="", messages=turns, tools=None, file=file, row=number, **more))

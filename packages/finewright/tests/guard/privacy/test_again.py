@@ -2,8 +2,8 @@
 
 import pytest
 
-from finewright.guard.privacy.again import values_again
 from finewright.guard.privacy.find import SECRETS
+from finewright.guard.privacy.texts import values_again
 
 
 @pytest.mark.parametrize(

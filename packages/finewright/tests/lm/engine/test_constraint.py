@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 
 import tiny
 from finewright.errors import DataError
-from finewright.lm.engine.constraint import Grammar, Grammars, schema_grammar
 from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.requests import GenerationRequest, TokenSampling
+from finewright.lm.engine.schemas import Grammar, Grammars, schema_grammar
 from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.model import LM
 

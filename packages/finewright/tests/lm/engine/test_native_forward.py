@@ -103,7 +103,7 @@ def test_an_adapter_beside_the_base_is_the_adapted_model(
     lm = adapted(family, kind)
     batch = pack(tiny.random_rows([37, 9], seed=3), lm.device)
     with torch.no_grad():
-        true = lm.logits(lm.hidden(batch))
+        true = lm.logits(lm.compute_states(batch))
     weights = weights_of(lm.adapters)
     for model in (tiny_model(family), lm.model):  # with an adapter's wrappers or without
         forward = forward_of(model)
@@ -274,7 +274,7 @@ def test_more_rows_than_go_through_a_layer_together(tiny_model: Model) -> None:
     batch = pack(tiny.random_rows([340, 600], seed=5)[1:], torch.device("cpu"))
     lm = adapted("qwen3", "dora")
     with torch.no_grad():
-        assert distance(together[340:], lm.logits(lm.hidden(batch))) < 1e-4
+        assert distance(together[340:], lm.logits(lm.compute_states(batch))) < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_what_is_served_is_what_was_trained(
     packed, whole = tiny_model(family).to(dtype), tiny_model(family).to(dtype)
     spec = LoraSpec(r=4, quantization=quantization)
     for path, part in add_lora(packed, spec, seed=0).items():
-        whole.get_submodule(path).weight.data.copy_(part.frozen_weight())
+        whole.get_submodule(path).weight.data.copy_(part.read_weight())
     found, true = (
         torch.cat(logits_in_cuts(forward_of(model), [(None, ids) for ids in ROWS]))
         for model in (packed, whole)

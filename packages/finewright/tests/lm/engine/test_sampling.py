@@ -14,9 +14,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from finewright.lm.engine.highest import highest_of
 from finewright.lm.engine.requests import TokenSampling
-from finewright.lm.engine.sampling import RowSampling, choose, logprobs_of
+from finewright.lm.engine.sampling import RowSampling, choose, highest_of, logprobs_of
 
 pytestmark = pytest.mark.torch
 V = 1500  # more than the candidates that are looked at first

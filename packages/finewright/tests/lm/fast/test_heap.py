@@ -2,7 +2,7 @@
 
 import torch
 
-from finewright.lm.fast.heap import zeros_on_demand
+from finewright.lm.fast.compiled import zeros_on_demand
 
 
 def resident_bytes() -> int:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from finewright.lm.adapters.linears import target_paths
 from finewright.lm.adapters.lora import add_lora
-from finewright.lm.fast import mapped
-from finewright.lm.fast.mapped import let_go
+from finewright.lm.fast import library
+from finewright.lm.fast.library import let_go
 from finewright.lm.load import load_model
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec
@@ -76,7 +76,7 @@ def test_less_than_a_page_is_left_alone(weights: dict[str, Tensor]) -> None:
 def test_nothing_is_let_go_where_the_system_tells_nothing(
     weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapped, "_PAGEMAP", tmp_path / "missing")
+    monkeypatch.setattr(library, "_PAGEMAP", tmp_path / "missing")
     assert let_go(weights["one"]) == 0
 
 

@@ -350,7 +350,7 @@ def test_nothing_whole_is_kept_for_the_backward(
     # activations of 3 tokens have fewer numbers than any weight, which has 512 and more
     batch = lm.pack([tiny.random_rows([3], prompt=1)])
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
-        states = lm.hidden(batch)
+        states = lm.compute_states(batch)
     assert len(saved) > len(lm.adapters)
     assert max(t.untyped_storage().nbytes() for t in saved) < 512 * 4
     states.sum().backward()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finewright.rows.containers.found import said
+from finewright.rows.containers.found import file_problem
 from finewright.schema.common import Problem
 from finewright.schema.listing import Listing
 
@@ -51,7 +51,7 @@ def of_row(row, message, key="", file="a.jsonl", level="error"):
             [of_row(1, "x"), of_row(2, "y"), of_row(3, "x"), of_row(4, "x", file="b.jsonl")],
             ["a.jsonl:1: x", "a.jsonl:2: y", "a.jsonl:3: x", "b.jsonl:4: x"],
         ),
-        ([said("a", "x")] * 5, ["a: x; and 4 more like this"]),
+        ([file_problem("a", "x")] * 5, ["a: x; and 4 more like this"]),
     ],
 )
 def test_many_of_one_kind_are_one_line(problems, lines):

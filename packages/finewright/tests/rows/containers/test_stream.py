@@ -8,7 +8,7 @@ import pytest
 import zstandard
 
 from finewright.errors import DataError
-from finewright.rows.containers.stream import opened
+from finewright.rows.containers.stream import open_stream
 from finewright.rows.read import read_rows
 
 RNG = random.Random(7)  # noqa: S311
@@ -32,7 +32,7 @@ def packed(kind: str, content: bytes) -> bytes:
 def test_what_was_packed_is_unpacked(tmp_path: Path, kind: str, content: bytes) -> None:
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(packed(kind, content))
-    stream = opened(path)
+    stream = open_stream(path)
     assert b"".join(stream.chunks) == content
     assert stream.packing == kind.partition(" ")[0]
 
@@ -65,7 +65,7 @@ def test_random_bytes_with_the_magic_of_an_archive_are_one_clear_line(tmp_path, 
     path = tmp_path / "rows.gz"
     path.write_bytes(magic + RNG.randbytes(300))
     with pytest.raises(DataError, match=r"^(broken|the) (gzip|zstd) archive"):
-        list(opened(path).chunks)
+        list(open_stream(path).chunks)
 
 
 def test_an_archive_in_an_archive_is_refused(tmp_path):

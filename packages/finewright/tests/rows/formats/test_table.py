@@ -2,7 +2,7 @@
 
 import pytest
 
-from finewright.rows.formats.native import misspelled
+from finewright.rows.formats.native import find_misspelled
 from finewright.rows.notes import RowNotes
 from finewright.rows.shapes import form_of
 
@@ -16,7 +16,7 @@ from finewright.rows.shapes import form_of
     ],
 )
 def test_a_slip_of_the_pen_is_told(row: dict[str, str], key: str, meant: str) -> None:
-    assert misspelled(row) == (key, meant)
+    assert find_misspelled(row) == (key, meant)
     notes = RowNotes("f", 1)
     assert form_of(row, "auto", "auto", notes) is None
     assert notes.problems[0].hint == f"did you mean `{meant}` by `{key}`? rename the key"
@@ -34,4 +34,4 @@ def test_a_slip_of_the_pen_is_told(row: dict[str, str], key: str, meant: str) ->
     ],
 )
 def test_other_keys_are_no_slips(row: dict[str, str]) -> None:
-    assert misspelled(row) is None
+    assert find_misspelled(row) is None

@@ -15,7 +15,7 @@ from updates import Update, assert_same, method_of, pairs, update_of
 import referee
 import tiny
 from finewright.errors import ModelError
-from finewright.estimate.unadapted import UNADAPTED
+from finewright.estimate.families import UNADAPTED
 from finewright.lm.adapters.linears import linear_paths
 from finewright.lm.adapters.lora import add_lora
 from finewright.lm.example import EncodedRow, Example

@@ -15,7 +15,7 @@ from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import KTOSpec
-from finewright.train.methods.kto import moved_on
+from finewright.train.methods.kto import move_on
 
 pytestmark = pytest.mark.torch
 
@@ -95,7 +95,7 @@ def test_before_the_first_step_the_policy_is_the_reference(way: str) -> None:
 def test_each_answer_is_moved_on_to_the_next_prompt() -> None:
     rows = judged("uneven")
     parts = [trl_twins.parts_of(row.sequences[0]) for row in rows]
-    others = [trl_twins.parts_of(group[0]) for group in moved_on(rows, 1024)]
+    others = [trl_twins.parts_of(group[0]) for group in move_on(rows, 1024)]
     assert others == [
         (parts[(i + 1) % len(parts)][0], answer) for i, (_, answer) in enumerate(parts)
     ]
@@ -103,10 +103,10 @@ def test_each_answer_is_moved_on_to_the_next_prompt() -> None:
 
 def test_an_answer_at_a_longer_prompt_is_cut_at_the_longest_row() -> None:
     rows = judged("uneven")
-    whole = [group[0] for group in moved_on(rows, 1024)]
+    whole = [group[0] for group in move_on(rows, 1024)]
     most = max(row.num_tokens for row in rows)
     assert max(row.num_tokens for row in whole) > most
-    for row, cut in zip(whole, moved_on(rows, most), strict=True):
+    for row, cut in zip(whole, move_on(rows, most), strict=True):
         assert cut[0].input_ids == row.input_ids[:most]
         assert any(cut[0].trained)
 

@@ -15,7 +15,7 @@ from finewright.lm.example import EncodedRow
 from finewright.lm.model import LM
 from finewright.schema.adapter import FullSpec
 from finewright.schema.methods import PPOSpec
-from finewright.train.loop import held_out_loss
+from finewright.train.loop import measure_held_out_loss
 from finewright.train.methods.ppo import PPO
 from finewright.train.rollouts import Rollout, roll_out
 
@@ -202,7 +202,7 @@ def test_without_a_target_the_price_stays() -> None:
 def test_a_look_at_held_out_answers_does_not_steer() -> None:
     lm = adapted()
     method: Any = method_of(SPECS["usual"].model_copy(update={"target_kl": 0.5}), lm)
-    held_out_loss(lm, method, ROWS, batch_size=2, max_tokens=None)
+    measure_held_out_loss(lm, method, ROWS, batch_size=2, max_tokens=None)
     assert method.kl_coef == 0.2
 
 

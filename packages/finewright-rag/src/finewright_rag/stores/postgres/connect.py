@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from finewright.errors import DataError, MissingExtra
+from finewright.plugins import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def connect(place: PostgresPlace) -> Connection:
         import psycopg
     except ImportError:
         raise MissingExtra(
-            "an index in PostgreSQL needs psycopg", hint='pip install "finewright[postgres]"'
+            "an index in PostgreSQL needs psycopg", hint=install_command("rag[postgres]")
         ) from None
     try:
         connection = psycopg.connect(

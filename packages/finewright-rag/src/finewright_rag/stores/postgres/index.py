@@ -12,15 +12,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from finewright.errors import DataError
-from finewright.judge.words import words
+from finewright.judge.searchable import words
 from finewright.schema.passages import Chunk, Counts, Passage
 from finewright_rag.indexing.incoming import in_groups, is_unchanged, require_fitting
-from finewright_rag.search.calibration import remembered, tuned_json, with_tuned
+from finewright_rag.search.calibration import json_of_tuning, restore_tuning, with_tuned
 from finewright_rag.search.coverage import ceiling_by_words
 from finewright_rag.stores.index import About, IndexChanges, RankedChunk, takes_vector
+from finewright_rag.stores.lexical import list_words
 from finewright_rag.stores.postgres import tables
 from finewright_rag.stores.postgres.connect import PostgresPlace, connect, place_of, server_errors
-from finewright_rag.stores.words import searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ def open_existing(target: str) -> PostgresIndex:
 
     One line says that the server, the database, a right or the index is not there, or that the schema is
     another program's or a newer finewright's."""
-    return _opened(place_of(target), None)
+    return _open(place_of(target), None)
 
 
 def create(target: str, about: About) -> PostgresIndex:
@@ -55,7 +55,7 @@ def create(target: str, about: About) -> PostgresIndex:
 
     What would stop it (rights, a missing pgvector, a schema of that name) is found out at once: its tables
     are made and taken back."""
-    return _opened(place_of(target), about)
+    return _open(place_of(target), about)
 
 
 class PostgresIndex:
@@ -111,7 +111,7 @@ class PostgresIndex:
         """See `Index`."""
         return dict(self._read("SELECT id, sha256 FROM {s}.document"))
 
-    def restricted(self) -> set[str]:
+    def find_restricted(self) -> set[str]:
         """See `Index`."""
         found = self._read("SELECT id FROM {s}.document WHERE cardinality(groups) > 0")
         return {id for (id,) in found}
@@ -124,14 +124,14 @@ class PostgresIndex:
         found = self._read(tables.QUERY_WORDS, by) if counted else []
         if not found or not found[0][0]:
             return []
-        return self._ranked(tables.LEXICAL, tables.BEST_WORDS, limit, access, words=found[0][0])
+        return self._rank(tables.LEXICAL, tables.BEST_WORDS, limit, access, words=found[0][0])
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`."""
         if not takes_vector(self._place.shown, self.about, vector):
             return []
-        text = _written(vector)
-        return self._ranked(tables.NEAREST, tables.BEST_VECTORS, limit, access, vector=text)
+        text = _write_vector(vector)
+        return self._rank(tables.NEAREST, tables.BEST_VECTORS, limit, access, vector=text)
 
     def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:
         """See `Index`; a DataError says that a chunk has been replaced or deleted meanwhile."""
@@ -156,10 +156,10 @@ class PostgresIndex:
         )
         return Counts(*next(iter(self._read(sql)), (0, 0)))
 
-    def ceiling(self, query: str) -> float:
+    def ceiling(self, query: str, access: Access = None) -> float:
         """See `Index`; a statement for each word."""
         found = self._read("SELECT num_chunks FROM {s}.meta")
-        return ceiling_by_words(self.lexical, query, found[0][0] if found else 0)
+        return ceiling_by_words(self.lexical, query, found[0][0] if found else 0, access)
 
     def remember(
         self,
@@ -170,10 +170,10 @@ class PostgresIndex:
         """See `Index`."""
         if not self._is_new:
             # Beside the weights, where earlier versions pass over it.
-            value = {**weights, _TUNED: tuned_json(other_weights, calibration)}
+            value = {**weights, _TUNED: json_of_tuning(other_weights, calibration)}
             with self._changing():
                 self._run("UPDATE {s}.meta SET weights = %s", [json.dumps(value)])
-        self.about = remembered(self.about, weights, other_weights, calibration)
+        self.about = restore_tuning(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index`."""
@@ -246,14 +246,14 @@ class PostgresIndex:
         if self.about.dimensions:
             self._copy(
                 "COPY {s}.vector (chunk, document, vector) FROM STDIN",
-                ((id, number, _written(item.vectors[at]))
+                ((id, number, _write_vector(item.vectors[at]))
                  for id, number, item, at in chunks if item.vectors is not None),
             )  # fmt: skip
-        found = [searched(item.document, item.chunks[at]) for _, _, item, at in chunks]
+        found = [list_words(item.document, item.chunks[at]) for _, _, item, at in chunks]
         self._run(
             tables.ADD_WORDS,
             [
-                self._named("words"),
+                self._qualify("words"),
                 [id for id, *_ in chunks],
                 [number for _, number, *_ in chunks],
                 [" ".join(each.words) for each in found],
@@ -263,9 +263,9 @@ class PostgresIndex:
 
     def _numbers(self, how_many: int) -> Iterator[int]:
         sql: LiteralString = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
-        return iter([row[0] for row in self._rows(sql, [self._named("number"), how_many])])
+        return iter([row[0] for row in self._rows(sql, [self._qualify("number"), how_many])])
 
-    def _ranked(
+    def _rank(
         self, head: LiteralString, tail: LiteralString, limit: int, access: Access, **by: Any
     ) -> list[RankedChunk]:
         seen = "" if access is None else tables.SEEN_BY
@@ -297,12 +297,12 @@ class PostgresIndex:
             for row in rows:
                 copy.write_row(row)
 
-    def _named(self, name: str) -> str:
+    def _qualify(self, name: str) -> str:
         # A schema's name is letters, digits and _, as `place_of` saw to it.
         return f'"{self._place.schema}".{name}'
 
 
-def _opened(place: PostgresPlace, about: About | None) -> PostgresIndex:
+def _open(place: PostgresPlace, about: About | None) -> PostgresIndex:
     connection = connect(place)
     try:
         with server_errors(place):
@@ -332,6 +332,6 @@ def _passage(row: Sequence[Any]) -> Passage:
     return Passage(chunk_id, document, title, source, license, chunk)
 
 
-def _written(vector: NDArray[np.float32]) -> str:
+def _write_vector(vector: NDArray[np.float32]) -> str:
     """As pgvector reads it; five digits tell all 16-bit floats apart."""
     return f"[{','.join(f'{part:.5g}' for part in vector.tolist())}]"

@@ -16,6 +16,6 @@ class PostgresStore:
         """See `create`."""
         return create(address, about)
 
-    def shown(self, address: str) -> str:
+    def show_address(self, address: str) -> str:
         """The address without password and parameters."""
         return place_of(address).shown

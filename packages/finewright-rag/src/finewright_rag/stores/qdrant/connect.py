@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from finewright.errors import DataError, MissingExtra
+from finewright.plugins import install_command
 from finewright_rag.stores.qdrant.stored import read_points_alone
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def connect(place: QdrantPlace) -> QdrantClient:
         from qdrant_client import QdrantClient
     except ImportError:
         raise MissingExtra(
-            "an index in Qdrant needs qdrant-client", hint='pip install "finewright[qdrant]"'
+            "an index in Qdrant needs qdrant-client", hint=install_command("rag[qdrant]")
         ) from None
     if place.folder is None:
         key = os.environ.get(KEY_VARIABLE) or None
@@ -104,7 +105,7 @@ def connect(place: QdrantPlace) -> QdrantClient:
     except OSError as error:
         raise DataError(f"{place.shown}: {error.strerror}", hint="may you write there?") from None
     except Exception:
-        raise damaged(place) from None
+        raise report_damage(place) from None
 
 
 def _require_unlocked(place: QdrantPlace, lock: Path) -> None:
@@ -126,7 +127,7 @@ def _require_unlocked(place: QdrantPlace, lock: Path) -> None:
         portalocker.unlock(file)
 
 
-def damaged(place: QdrantPlace) -> DataError:
+def report_damage(place: QdrantPlace) -> DataError:
     """What is there cannot be read."""
     return DataError(
         f"{place.shown}: the index is damaged",
@@ -205,7 +206,7 @@ def _no_answer(place: QdrantPlace, source: Exception) -> DataError:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def hold_interrupts() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back until the block is over; then they act as they would have.
 
     Not covered: other signals, and threads other than the main one, in which no Ctrl-C is raised."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError
 from finewright.schema.passages import Counts, Passage
 from finewright_rag.indexing.incoming import in_groups, is_unchanged, require_fitting
-from finewright_rag.search.calibration import remembered, tuned_json
+from finewright_rag.search.calibration import json_of_tuning, restore_tuning
 from finewright_rag.search.coverage import ceiling_by_words
 from finewright_rag.stores.index import About, IndexChanges, NoIndex, RankedChunk, takes_vector
-from finewright_rag.stores.qdrant.connect import compact, connect, place_of, uninterrupted
+from finewright_rag.stores.lexical import list_words
+from finewright_rag.stores.qdrant.connect import compact, connect, hold_interrupts, place_of
 from finewright_rag.stores.qdrant.points import (
     ABOUT_POINT,
     DENSE,
@@ -26,17 +27,16 @@ from finewright_rag.stores.qdrant.points import (
     Points,
     about_of,
     document_point,
+    filter_by_access,
     of_kind,
     passage_of,
     payload_of,
     payload_of_about,
     point_number,
-    seen_by,
     slices,
     sweep,
 )
 from finewright_rag.stores.qdrant.stems import LANGUAGE, Stems
-from finewright_rag.stores.words import searched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -147,7 +147,7 @@ class QdrantIndex:
         except BaseException:
             self._take_back(token)
             raise
-        with uninterrupted():
+        with hold_interrupts():
             self._switch(token, documents, replaced)
         return IndexChanges(done["added"], len(replaced), done["unchanged"])
 
@@ -155,9 +155,9 @@ class QdrantIndex:
         """See `Index`, and above for what a server keeps."""
         if self._is_new:
             return 0
-        known = list(self._known(list(dict.fromkeys(ids))))
+        known = list(self._read_digests(list(dict.fromkeys(ids))))
         if known:
-            with uninterrupted():
+            with hold_interrupts():
                 self._remove(known)
         return len(known)
 
@@ -168,7 +168,7 @@ class QdrantIndex:
         kept = self._points.scroll(of_kind("document"), ["document", "sha256"])
         return {each["document"]: each["sha256"] for each in kept}
 
-    def restricted(self) -> set[str]:
+    def find_restricted(self) -> set[str]:
         """See `Index`."""
         if self._is_new:
             return set()
@@ -183,13 +183,13 @@ class QdrantIndex:
         if not indices:
             return []
         vector = models.SparseVector(indices=indices, values=values)
-        return self._ranked(vector, LEXICAL, limit, access)
+        return self._rank(vector, LEXICAL, limit, access)
 
     def nearest(self, vector: NDArray[np.float32], limit: int, access: Access) -> list[RankedChunk]:
         """See `Index`."""
         if not takes_vector(self._place.shown, self.about, vector):
             return []
-        return self._ranked(vector.tolist(), DENSE, limit, access)
+        return self._rank(vector.tolist(), DENSE, limit, access)
 
     def passages(self, chunk_ids: Sequence[int]) -> list[Passage]:
         """See `Index`; a DataError says that a chunk has been replaced or deleted meanwhile."""
@@ -211,9 +211,9 @@ class QdrantIndex:
         count = self._points.count
         return Counts(count(of_kind("document")), count(of_kind("chunk", live=True)))
 
-    def ceiling(self, query: str) -> float:
+    def ceiling(self, query: str, access: Access = None) -> float:
         """See `Index`; a request for each word."""
-        return ceiling_by_words(self.lexical, query, self.counts().chunks)
+        return ceiling_by_words(self.lexical, query, self.counts().chunks, access)
 
     def remember(
         self,
@@ -223,9 +223,9 @@ class QdrantIndex:
     ) -> None:
         """See `Index`."""
         if not self._is_new:
-            value = {"weights": dict(weights), "tuned": tuned_json(other_weights, calibration)}
+            value = {"weights": dict(weights), "tuned": json_of_tuning(other_weights, calibration)}
             self._points.set(value, [ABOUT_POINT])
-        self.about = remembered(self.about, weights, other_weights, calibration)
+        self.about = restore_tuning(self.about, weights, other_weights, calibration)
 
     def close(self) -> None:
         """See `Index`."""
@@ -266,7 +266,7 @@ class QdrantIndex:
         for group in in_groups(batch, _CHUNKS_AT_ONCE):
             if not self._mean_words:
                 self._measure(group.values())
-            known = self._known(list(group))
+            known = self._read_digests(list(group))
             for id, item in group.items():
                 if is_unchanged(item.document, known):
                     done["unchanged"] += 1
@@ -283,7 +283,7 @@ class QdrantIndex:
     def _measure(self, items: Iterable[Indexed]) -> None:
         """Keep the mean length of these chunks for all that come: vectors that are kept do not follow it."""
         lengths = [
-            searched(item.document, chunk).num_written for item in items for chunk in item.chunks
+            list_words(item.document, chunk).num_written for item in items for chunk in item.chunks
         ]
         if any(lengths):
             self._mean_words = sum(lengths) / len(lengths)
@@ -293,7 +293,7 @@ class QdrantIndex:
         from qdrant_client import models
 
         document, chunk = item.document, item.chunks[at]
-        found = searched(document, chunk)
+        found = list_words(document, chunk)
         indices, values = self._stems.of_chunk(found, self._mean_words)
         vector: dict[str, Any] = {LEXICAL: models.SparseVector(indices=indices, values=values)}
         if item.vectors is not None and self.about.dimensions:
@@ -339,7 +339,7 @@ class QdrantIndex:
         self._end(token)
 
     def _take_back(self, token: str) -> None:
-        with uninterrupted():
+        with hold_interrupts():
             if self._is_new:
                 self._points.remove()
                 return
@@ -365,17 +365,17 @@ class QdrantIndex:
         kept = self._points.payloads([ABOUT_POINT]).get(ABOUT_POINT, {})
         return str(kept.get("changing", ""))
 
-    def _known(self, ids: Sequence[str]) -> dict[str, str]:
+    def _read_digests(self, ids: Sequence[str]) -> dict[str, str]:
         numbers = [point_number("document", id) for id in ids]
         found = self._points.payloads(numbers).values() if numbers else ()
         return {each["document"]: each["sha256"] for each in found}
 
-    def _ranked(
+    def _rank(
         self, vector: list[float] | models.SparseVector, using: str, limit: int, access: Access
     ) -> list[RankedChunk]:
         if self._is_new:
             return []
-        found = self._points.query(vector, using, limit, seen_by(access))
+        found = self._points.query(vector, using, limit, filter_by_access(access))
         return [RankedChunk(int(point.id), point.score) for point in found]
 
     def _of(self, found: Mapping[int, Any], chunk_id: int) -> Any:

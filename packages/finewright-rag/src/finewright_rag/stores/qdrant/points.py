@@ -19,8 +19,8 @@ from finewright_rag.stores.qdrant.connect import (
     QdrantPlace,
     client_errors,
     compact,
-    damaged,
-    uninterrupted,
+    hold_interrupts,
+    report_damage,
 )
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def about_of(place: QdrantPlace, kept: Mapping[str, Any]) -> About:
     try:
         return with_tuned(About(FORMAT, *(kept[name] for name in names)), kept.get("tuned"))
     except KeyError:
-        raise damaged(place) from None
+        raise report_damage(place) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +147,16 @@ class Points:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         # A folder's client writes a point to the disk and then to memory: cut off in between, they differ.
-        with uninterrupted() if self.place.folder else nullcontext(), client_errors(self.place):
+        with hold_interrupts() if self.place.folder else nullcontext(), client_errors(self.place):
             yield
 
     def exists(self) -> bool:
-        """Is there such a collection?"""
+        """Whether there is such a collection."""
         with client_errors(self.place):
             return self.client.collection_exists(self._name)
 
     def is_bare(self) -> bool:
-        """Is it a folder's, with nothing in it, because its making was cut off?"""
+        """Whether it is a folder's, with nothing in it, because its making was cut off."""
         with client_errors(self.place):
             return self.place.folder is not None and not self.client.count(self._name).count
 
@@ -307,7 +307,7 @@ def of_kind(kind: str, **equal: str | bool | list[str]) -> models.Filter:
     return models.Filter(must=conditions)
 
 
-def seen_by(access: frozenset[str] | None) -> models.Filter:
+def filter_by_access(access: frozenset[str] | None) -> models.Filter:
     """Live chunks of documents that these groups may see."""
     from qdrant_client import models
 

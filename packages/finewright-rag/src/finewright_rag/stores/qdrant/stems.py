@@ -7,10 +7,11 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.judge.words import words
+from finewright.judge.searchable import words
+from finewright.plugins import install_command
 
 if TYPE_CHECKING:
-    from finewright_rag.stores.words import ChunkWords
+    from finewright_rag.stores.lexical import ChunkWords
 
 LANGUAGE = "english"
 
@@ -32,7 +33,7 @@ class Stems:
             import snowballstemmer
         except ImportError:
             raise MissingExtra(
-                "an index in Qdrant needs snowballstemmer", hint='pip install "finewright[qdrant]"'
+                "an index in Qdrant needs snowballstemmer", hint=install_command("rag[qdrant]")
             ) from None
         known = [name for name in snowballstemmer.algorithms() if name != "porter"]
         if language not in {*known, "simple"}:

@@ -15,6 +15,6 @@ class QdrantStore:
         """See `create`."""
         return create(address, resolve, about)
 
-    def shown(self, address: str) -> str:
+    def show_address(self, address: str) -> str:
         """The address as it is: one with a key in it is refused."""
         return address

@@ -15,6 +15,7 @@ from finewright.data.provenance.licences import classes_of
 from finewright.report.markdown import as_markdown
 from finewright.report.of_provenance import card_page
 from finewright.schema.common import RowCounts
+from finewright.schema.data_check import QualityReport
 from finewright.schema.provenance import (
     NOT_STATED,
     CardLicence,
@@ -23,7 +24,6 @@ from finewright.schema.provenance import (
     LedgerEntry,
     LedgerSummary,
 )
-from finewright.schema.quality import QualityReport
 from finewright.store.atomic import write_json, write_text
 
 
@@ -76,11 +76,15 @@ def data_card(
         tokens=_tokens(measured.quality),
         collected=(days[0], days[-1]) if days else (None, None),
         synthetic_rows=sum(bool(entry.synthetic_by) for entry in entries),
-        personal_data=_plain(measured.personal_data),
-        secrets=_plain(measured.secrets),
-        duplicates=_plain(measured.duplicates),
+        personal_data=_copy_counts(measured.personal_data),
+        secrets=_copy_counts(measured.secrets),
+        duplicates=_copy_counts(measured.duplicates),
         changes=dict(Counter(step for entry in entries for step in entry.changes)),
-        known_limits=(*_unstated(entries), *_found(measured.quality), *measured.limits),
+        known_limits=(
+            *_list_unstated(entries),
+            *_list_problems(measured.quality),
+            *measured.limits,
+        ),
         merkle_root=ledger.merkle_root,
         finewright=__version__,
     )
@@ -130,11 +134,11 @@ def _tokens(quality: QualityReport | None) -> int | None:
     return round(figure.summary["mean"] * figure.rows) if figure and figure.summary else None
 
 
-def _plain(found: Mapping[str, int] | None) -> dict[str, int] | None:
+def _copy_counts(found: Mapping[str, int] | None) -> dict[str, int] | None:
     return None if found is None else dict(found)
 
 
-def _unstated(entries: Sequence[LedgerEntry]) -> list[str]:
+def _list_unstated(entries: Sequence[LedgerEntry]) -> list[str]:
     missing = {
         "have no known licence": sum("unknown" in classes_of(entry.license) for entry in entries),
         "have no stated owner": sum(entry.owner == "unknown" for entry in entries),
@@ -143,5 +147,5 @@ def _unstated(entries: Sequence[LedgerEntry]) -> list[str]:
     return [f"{n} of {len(entries)} rows {what}" for what, n in missing.items() if n]
 
 
-def _found(quality: QualityReport | None) -> list[str]:
+def _list_problems(quality: QualityReport | None) -> list[str]:
     return [problem.line() for problem in quality.problems] if quality else []

@@ -1,7 +1,14 @@
 """The ledger of a run: one line for each row, which says where it came from, and one root over all.
 
 The lines are the leaves of an RFC 6962 Merkle tree, so a row's line can be proved against the root
-without the other lines, and no line can be changed, added or left out under the same root."""
+without the other lines, and no line can be changed, added or left out under the same root.
+
+A Merkle tree over byte strings, hashed as in RFC 6962, section 2.1: what one root can prove.
+
+    leaf hash  = SHA-256(0x00 || leaf)
+    node hash  = SHA-256(0x01 || left || right), split at the largest power of two below the size
+
+The prefixes keep a node from being passed off as a leaf. The root of nothing is SHA-256 of nothing."""
 
 import hashlib
 import json
@@ -14,8 +21,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finewright import __version__
-from finewright.data.provenance.merkle import merkle_root
-from finewright.data.provenance.stated import StatedLicence, file_licence, licence_of, origin_of
+from finewright.data.provenance.policy import StatedLicence, file_licence, licence_of, origin_of
 from finewright.errors import StoreError
 from finewright.rows.identity import canonical
 from finewright.schema.data import SourceSpec
@@ -61,11 +67,15 @@ class RowOrigins:
         self._licenses: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
-    def is_held_out(self, row: Row) -> bool:
-        """Is the row's source one that nothing is trained on?"""
-        return self._sources[row.file].spec.held_out
+    def source_of(self, row: Row) -> SourceSpec:
+        """The source that the row is of."""
+        return self._sources[row.file].spec
 
-    def stated(self, row: Row) -> StatedLicence:
+    def is_held_out(self, row: Row) -> bool:
+        """Whether the row's source is one that nothing is trained on."""
+        return self.source_of(row).held_out
+
+    def licence_of(self, row: Row) -> StatedLicence:
         """The row's licence, and who named it."""
         if row.file not in self._licenses:
             self._licenses[row.file] = file_licence(Path(row.file))
@@ -77,14 +87,14 @@ class RowOrigins:
         if row.file not in self._digests:
             path = Path(row.file)
             self._digests[row.file] = sha256_file(path) if path.is_file() else ""
-        said = self.stated(row)
+        said = self.licence_of(row)
         return LedgerEntry(
             split=split,
             position=position,
             id=row.id,
             row_sha256=row_digest(row),
             source=source.spec.path,
-            file=named_file(source.spec.path, source.path, row.file),
+            file=name_file(source.spec.path, source.path, row.file),
             file_sha256=self._digests[row.file],
             row=row.row,
             record_sha256=source.records[row.file, row.row],
@@ -109,7 +119,7 @@ class RowOrigins:
         ]
 
 
-def named_file(spec_path: str, path: Path, file: str) -> str:
+def name_file(spec_path: str, path: Path, file: str) -> str:
     """What a ledger calls a file, in the words of the spec and never by this machine's folders.
 
     The spec's own path; a file below it; a file beside it, as a manifest names them; else its name below
@@ -161,3 +171,54 @@ def read_entries(leaves: Iterable[bytes]) -> list[LedgerEntry]:
                 f"{LEDGER}:{number}: no ledger line", hint="run the stage 'data' again"
             ) from None
     return entries
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """SHA-256 of a leaf, marked as one."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256 of two subtrees, marked as a node."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def merkle_root(leaves: Iterable[bytes]) -> bytes:
+    """The root over the leaves in their order; memory grows with the logarithm of their number."""
+    # Full subtrees from large to small; two of one size become one, as in binary addition.
+    subtrees: list[bytes] = []
+    for size, leaf in enumerate(leaves, 1):
+        subtrees.append(leaf_hash(leaf))
+        for _ in range((size & -size).bit_length() - 1):
+            right = subtrees.pop()
+            subtrees.append(node_hash(subtrees.pop(), right))
+    if not subtrees:
+        return hashlib.sha256().digest()
+    root = subtrees.pop()
+    while subtrees:
+        root = node_hash(subtrees.pop(), root)
+    return root
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """The hashes beside the path from leaf `index` to the root, nearest first (RFC 6962, 2.1.1)."""
+    if not 0 <= index < len(leaves):
+        raise IndexError(f"no leaf {index} in a tree of {len(leaves)}")
+    return _path([leaf_hash(leaf) for leaf in leaves], index)
+
+
+def _path(hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    if len(hashes) == 1:
+        return ()
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    left, right = hashes[:split], hashes[split:]
+    if index < split:
+        return (*_path(left, index), _root(right))
+    return (*_path(right, index - split), _root(left))
+
+
+def _root(hashes: Sequence[bytes]) -> bytes:
+    if len(hashes) == 1:
+        return hashes[0]
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    return node_hash(_root(hashes[:split]), _root(hashes[split:]))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from finewright.catalog.licences import LicenceClass, licences
 from finewright.errors import MissingExtra
+from finewright.plugins import install_command
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LICENCE_WORDS, LicensePolicy
 
@@ -67,7 +68,7 @@ def read_expression(text: str) -> LicenceText:
         return _unknown("", "")
     if _ELSEWHERE.match(said):
         return _unknown(f"{said!r} points elsewhere", "read that file and name its SPDX id")
-    tree = _parsed(said)
+    tree = _parse_expression(said)
     if tree is None:
         return _unknown(f"{said!r} is no SPDX expression", "write e.g. MIT, or MIT OR Apache-2.0")
     parts = tuple(_part(leaf) for leaf in tree.get_literals())
@@ -85,7 +86,7 @@ def classes_of(text: str) -> tuple[LicenceClass, ...]:
 
 
 def judge(text: str, policy: LicensePolicy) -> Judgement:
-    """Does the policy allow rows of this licence?
+    """Whether the policy allows rows of this licence.
 
     Of `A OR B` one allowed arm is enough; of `A AND B` all must be. `X-or-later` is a choice of the
     versions there are. An exception (`WITH`) adds rights: where the licence is allowed, so is it with
@@ -94,8 +95,8 @@ def judge(text: str, policy: LicensePolicy) -> Judgement:
     if not policy.allow and not policy.deny:
         return Judgement(True, "")
     read = read_expression(text)
-    tree = _parsed(read.expression)
-    return _judged(tree, policy) if tree is not None else _judged_part(read.parts[0], policy)
+    tree = _parse_expression(read.expression)
+    return _judge_tree(tree, policy) if tree is not None else _judge_part(read.parts[0], policy)
 
 
 def policy_problems(policy: LicensePolicy) -> list[Problem]:
@@ -123,13 +124,13 @@ def did_you_mean(name: str) -> str:
 
 
 def states_nothing(text: str) -> bool:
-    """Does it name no licence, or only where one is to be found? Needs no package to tell."""
+    """Whether it names no licence, or only where one is to be found. Needs no package to tell."""
     said = " ".join(text.split())
     return said.casefold() in _UNSTATED or bool(_ELSEWHERE.match(said))
 
 
 def same_licence(one: str, other: str) -> bool:
-    """Do both say the same? Without the package, only if they do so to the letter, case aside."""
+    """Whether both say the same. Without the package, only if they do so to the letter, case aside."""
     if one.casefold() == other.casefold():
         return True
     if find_spec("license_expression") is None:
@@ -163,7 +164,7 @@ def _licensing() -> Any:  # Any: the package has no types
         from license_expression import get_spdx_licensing
     except ModuleNotFoundError:
         raise MissingExtra(
-            "reading licences needs license-expression", hint='pip install "finewright[data]"'
+            "reading licences needs license-expression", hint=install_command("[data]")
         ) from None
     return get_spdx_licensing()
 
@@ -183,7 +184,7 @@ def _index() -> dict[str, str]:
 
 
 @lru_cache(_MOST_KEPT)
-def _parsed(text: str) -> Any:  # Any: the package has no types
+def _parse_expression(text: str) -> Any:  # Any: the package has no types
     """The tree of an expression, unknown ids included; None for nothing and for no expression."""
     licensing = _licensing()
     from license_expression import ExpressionError
@@ -231,29 +232,29 @@ def _entry_problem(side: str, entry: str, hint: str) -> Problem:
     )
 
 
-def _judged(tree: Any, policy: LicensePolicy) -> Judgement:  # Any: the package has no types
+def _judge_tree(tree: Any, policy: LicensePolicy) -> Judgement:  # Any: the package has no types
     if tree.isliteral:
-        return _judged_part(_part(tree), policy)
-    arms = [_judged(arm, policy) for arm in tree.args]
+        return _judge_part(_part(tree), policy)
+    arms = [_judge_tree(arm, policy) for arm in tree.args]
     blocked = list(dict.fromkeys(arm.why for arm in arms if not arm.allowed))
     is_choice = tree.operator.strip() == "OR"
     passed = any(arm.allowed for arm in arms) if is_choice else not blocked
     return Judgement(passed, "" if passed else "; ".join(blocked))
 
 
-def _judged_part(part: LicencePart, policy: LicensePolicy) -> Judgement:
+def _judge_part(part: LicencePart, policy: LicensePolicy) -> Judgement:
     versions = list(_versions(part.id))
-    judged = [_judged_version(part, version, policy) for version in versions]
+    judged = [_judge_version(part, version, policy) for version in versions]
     return next((one for one in judged if one.allowed), judged[0])
 
 
-def _judged_version(part: LicencePart, version: str, policy: LicensePolicy) -> Judgement:
+def _judge_version(part: LicencePart, version: str, policy: LicensePolicy) -> Judgement:
     whole = f"{part.id} WITH {part.exception}" if part.exception else part.id
     allow, deny = _entries(policy.allow), _entries(policy.deny)
     if part.exception and whole in allow | deny:
-        return _named(whole, deny)
+        return _judge_listed(whole, deny)
     if version in allow | deny:
-        return _named(version, deny)
+        return _judge_listed(version, deny)
     denied = [c for c in part.classes if c in deny]
     if denied:
         what = f"{whole} is {denied[0]}" if whole else "no licence is known"
@@ -263,7 +264,7 @@ def _judged_version(part: LicencePart, version: str, policy: LicensePolicy) -> J
     return Judgement(False, f"{whole or 'an unknown licence'} is not among the allowed")
 
 
-def _named(name: str, deny: frozenset[str]) -> Judgement:
+def _judge_listed(name: str, deny: frozenset[str]) -> Judgement:
     return Judgement(False, f"{name} is denied") if name in deny else Judgement(True, "")
 
 
@@ -291,14 +292,14 @@ def _versions(key: str) -> Iterator[str]:
     if match is None or match["reach"] == "only":
         yield key
         return
-    first = _number(match["version"])
+    first = _parse_version(match["version"])
     for other in sorted(_index()):
         found = _VERSIONED.fullmatch(other)
         if found is None or found["family"] != match["family"] or found["reach"] != "only":
             continue
-        if _number(found["version"]) >= first:
+        if _parse_version(found["version"]) >= first:
             yield other
 
 
-def _number(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))

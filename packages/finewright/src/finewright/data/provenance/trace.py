@@ -4,12 +4,19 @@ import difflib
 import json
 from collections.abc import Sequence
 
-from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
-from finewright.data.provenance.merkle import inclusion_proof, merkle_root
-from finewright.data.provenance.verify import recorded
+from finewright.data.provenance.ledger import (
+    LEDGER,
+    inclusion_proof,
+    merkle_root,
+    read_entries,
+    read_leaves,
+)
+from finewright.data.provenance.verify import read_ledger_summary
 from finewright.errors import DataError, StoreError
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LedgerEntry, TraceReport, WithoutReport
+from finewright.store.atomic import sha256_file
+from finewright.store.parents import walk_parents
 from finewright.store.rundir import RunDir
 
 
@@ -32,17 +39,50 @@ def trace(run: RunDir, row: str) -> TraceReport:
 
 
 def without(run: RunDir, source: str) -> WithoutReport:
-    """The ids to train again on when a source must go, in their order.
+    """The ids to train again on when a source or some rows must go, in their order.
 
-    `source` is a source of the spec, or a file in one. A row that another source says as well stays. Raises
-    StoreError where the ledger is not the one that the report of the run recorded."""
-    entries = read_entries(_leaves(run))
-    names = {name for entry in entries for name in (entry.source, entry.file)}
-    if source not in names:
+    `source` is a source of the spec, a file in one, or rows by their ids or places with commas between. A
+    row that another source says as well stays. What this run does not name is looked for in the runs that it
+    builds on, whose rows may train here again; each of them that learned such rows is told. Raises StoreError
+    where the ledger is not the one that the report of the run recorded."""
+    parents = [each.run for each in walk_parents(run) if each.run is not None]
+    ledgers = [(each, read_entries(_leaves(each))) for each in (run, *parents)]
+    own = ledgers[0][1]
+    found = ((each, _find_left(entries, source)) for each, entries in ledgers)
+    named, left = next(((each, left) for each, left in found if left is not None), (run, None))
+    if left is None:
+        names = {name for entry in own for name in (entry.source, entry.file)}
         close = difflib.get_close_matches(source, names, n=1)
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(names)[:5])}"
         raise DataError(f"{run.root.name}: no source {source!r} in the ledger", hint=hint)
-    left = [entry for entry in entries if source not in (entry.source, entry.file)]
+    gone = {e.id for each, entries in ledgers if each is named for e in entries} - {
+        e.id for e in left
+    }
+    if named is not run:
+        old = {sha256_file(each.root / "data" / "train.jsonl") for each in parents}
+        left = [e for e in own if not (e.id in gone and e.file_sha256 in old)]
+    learned = {
+        each.root.name: num
+        for each, entries in ledgers[1:]
+        if (num := sum(e.split == "train" and e.id in gone for e in entries))
+    }
+    return _without(run, source, own, left).model_copy(update={"ancestors": learned})
+
+
+def _find_left(entries: Sequence[LedgerEntry], source: str) -> list[LedgerEntry] | None:
+    """The entries without that source or those rows; None where the ledger knows none of the name."""
+    if any(source in (e.source, e.file) for e in entries):
+        return [e for e in entries if source not in (e.source, e.file)]
+    rows = [each.strip() for each in source.split(",")]
+    if not all(any(_is_named(e, row) for e in entries) for row in rows):
+        return None
+    gone = {e.id for e in entries if any(_is_named(e, row) for row in rows)}
+    return [e for e in entries if e.id not in gone]
+
+
+def _without(
+    run: RunDir, source: str, entries: Sequence[LedgerEntry], left: Sequence[LedgerEntry]
+) -> WithoutReport:
     return WithoutReport(
         run=run.root.name,
         source=source,
@@ -57,7 +97,7 @@ def _leaves(run: RunDir) -> list[bytes]:
     if not path.is_file():
         raise StoreError(f"{path}: this run has no ledger", hint="run the stage 'data' again")
     leaves = read_leaves(path)
-    summary = recorded(run)
+    summary = read_ledger_summary(run)
     if isinstance(summary, Problem) or summary.merkle_root != merkle_root(leaves).hex():
         raise StoreError(
             f"{path}: the ledger is not the one that was recorded",

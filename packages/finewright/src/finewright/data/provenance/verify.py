@@ -7,9 +7,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finewright.data.provenance.ledger import LEDGER, Split, leaf, read_leaves, record_digest
-from finewright.data.provenance.merkle import merkle_root
+from finewright.data.provenance.ledger import (
+    LEDGER,
+    Split,
+    leaf,
+    merkle_root,
+    read_leaves,
+    record_digest,
+)
 from finewright.rows.read import ReadRow, read_rows
+from finewright.schema.canaries import CANARY_SOURCE
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LedgerEntry, LedgerSummary
 from finewright.store.atomic import os_errors, sha256_file
@@ -33,22 +40,22 @@ def verify_chain(
     a warning. `resolve` finds the files that the spec names; `read_records` reads a changed one, to
     say which records differ. Does not notice when all of raw file, ledger, rows and report were
     rewritten to fit each other: keep the root elsewhere. Does not make the rows anew from the file."""
-    summary = recorded(run)
+    summary = read_ledger_summary(run)
     if isinstance(summary, Problem):
         return [summary]
     path = run.root / "data" / LEDGER
     if not path.is_file():
-        return [_error(_named(LEDGER), None, "missing", _AGAIN)]
+        return [_error(_name_in_run(LEDGER), None, "missing", _AGAIN)]
     leaves = read_leaves(path)
     entries, problems = _entries(leaves)
     if not problems:
         problems = _root(path, leaves, summary)
     for split, name in _FILES:
-        problems += _rows(run, name, [entry for entry in entries if entry.split == split])
+        problems += _check_rows(run, name, [entry for entry in entries if entry.split == split])
     return problems + _raw_files(entries, resolve, read_records)
 
 
-def recorded(run: RunDir) -> LedgerSummary | Problem:
+def read_ledger_summary(run: RunDir) -> LedgerSummary | Problem:
     """What the report says of the ledger. Read as plain JSON: reports before the ledger lack it."""
     path = run.report_path("data")
     try:
@@ -69,7 +76,7 @@ def _entries(leaves: Sequence[bytes]) -> tuple[list[LedgerEntry], list[Problem]]
     for number, line in enumerate(leaves, 1):
         entry = _entry(line)
         if entry is None:
-            problems.append(_error(_named(LEDGER), number, "changed: no ledger line", _AGAIN))
+            problems.append(_error(_name_in_run(LEDGER), number, "changed: no ledger line", _AGAIN))
         else:
             entries.append(entry)
     return entries, problems
@@ -91,26 +98,28 @@ def _root(path: Path, leaves: Sequence[bytes], summary: LedgerSummary) -> list[P
             f"changed: {len(leaves)} lines with the root {found}, "
             f"recorded {summary.rows} with {summary.merkle_root}"
         )
-        return [_error(_named(LEDGER), None, message, _AGAIN)]
+        return [_error(_name_in_run(LEDGER), None, message, _AGAIN)]
     with os_errors(path):
         whole = path.read_bytes()
     if whole != b"".join(line + b"\n" for line in leaves):
-        return [_error(_named(LEDGER), len(leaves), "changed: its last line has no end", _AGAIN)]
+        return [
+            _error(_name_in_run(LEDGER), len(leaves), "changed: its last line has no end", _AGAIN)
+        ]
     return []
 
 
-def _rows(run: RunDir, name: str, entries: Sequence[LedgerEntry]) -> list[Problem]:
+def _check_rows(run: RunDir, name: str, entries: Sequence[LedgerEntry]) -> list[Problem]:
     path = run.root / "data" / name
     if not path.is_file():
-        return [_error(_named(name), None, "missing", _AGAIN)] if entries else []
+        return [_error(_name_in_run(name), None, "missing", _AGAIN)] if entries else []
     with os_errors(path):
         lines = path.read_bytes().split(b"\n")
     problems = list(_differing(name, lines[:-1] if lines[-1] == b"" else lines, entries))
     if lines[-1] != b"" and not problems:
         problems.append(
-            _error(_named(name), len(lines), "changed: its last line has no end", _AGAIN)
+            _error(_name_in_run(name), len(lines), "changed: its last line has no end", _AGAIN)
         )
-    return _capped(problems, _named(name))
+    return _cap_problems(problems, _name_in_run(name))
 
 
 def _why(moved: LedgerEntry | None, entry: LedgerEntry | None) -> str:
@@ -131,11 +140,11 @@ def _differing(
         entry = by_position.get(number)
         if entry is not None and entry.row_sha256 == digest:
             continue
-        yield _error(_named(name), number, _why(recorded.get(digest), entry), _AGAIN)
+        yield _error(_name_in_run(name), number, _why(recorded.get(digest), entry), _AGAIN)
     for entry in entries:
         if entry.position > len(lines):
             message = f"missing: row {entry.id} of {entry.file}:{entry.row}, which the ledger has"
-            yield _error(_named(name), entry.position, message, _AGAIN)
+            yield _error(_name_in_run(name), entry.position, message, _AGAIN)
 
 
 def _raw_files(
@@ -145,6 +154,7 @@ def _raw_files(
     for entry in entries:
         by_file.setdefault(entry.file, []).append(entry)
     problems = []
+    by_file.pop(CANARY_SOURCE, None)  # made by the run, of no file
     for file, of_file in by_file.items():
         path = resolve(file)
         recorded = of_file[0].file_sha256
@@ -178,10 +188,10 @@ def _records(
         for entry in entries
         if found.get(entry.row) != entry.record_sha256
     ]
-    return _capped(problems, file)
+    return _cap_problems(problems, file)
 
 
-def _capped(problems: list[Problem], file: str) -> list[Problem]:
+def _cap_problems(problems: list[Problem], file: str) -> list[Problem]:
     more = len(problems) - _MOST_NAMED
     if more <= 0:
         return problems
@@ -191,7 +201,7 @@ def _capped(problems: list[Problem], file: str) -> list[Problem]:
     ]
 
 
-def _named(name: str) -> str:
+def _name_in_run(name: str) -> str:
     return f"data/{name}"
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from finewright.schema.common import Problem
-from finewright.schema.quality import Bar, RowRef
+from finewright.schema.data_check import Bar, RowRef
 from finewright.schema.rows import Row
 
 # Named rows of one bar: enough to look at, and a report that stays small.

@@ -10,7 +10,7 @@ from finewright.judge.labels import labels_of
 from finewright.rows.identity import prompt_key
 from finewright.rows.texts import answer_text
 from finewright.schema.common import Problem
-from finewright.schema.quality import Bar, Figure
+from finewright.schema.data_check import Bar, Figure
 from finewright.schema.rows import Message, Row
 
 _UNEVEN = 0.9
@@ -87,14 +87,14 @@ def conflicts(rows: Sequence[Row]) -> LabelFindings:
 def _labels(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
     labelled = [row for row in rows if row.label is not None]
     if labelled:
-        return _grouped(labelled, ["liked" if row.label else "disliked" for row in labelled])
+        return _group_rows(labelled, ["liked" if row.label else "disliked" for row in labelled])
     answers = [
         "" if row.is_prompt or row.rejected is not None else answer_text(row) for row in rows
     ]
-    return _grouped(rows, map(str.strip, answers)) if labels_of(answers) else {}
+    return _group_rows(rows, map(str.strip, answers)) if labels_of(answers) else {}
 
 
-def _grouped(rows: Sequence[Row], names: Iterable[str]) -> Mapping[str, list[Row]]:
+def _group_rows(rows: Sequence[Row], names: Iterable[str]) -> Mapping[str, list[Row]]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row, name in zip(rows, names, strict=True):
         groups[name].append(row)
@@ -106,13 +106,13 @@ def _conflicts(same: Sequence[Row]) -> dict[str, list[Row]]:
     plain = [row for row in same if row.rejected is None and row.label is None]
     found = {
         "one prompt, several answers": plain if len(set(map(_answer, plain))) > 1 else [],
-        "one answer, liked and disliked": _liked_and_disliked(same),
+        "one answer, liked and disliked": _find_liked_and_disliked(same),
         "one pair, both ways round": _both_ways(same),
     }
     return {kind: rows for kind, rows in found.items() if rows}
 
 
-def _liked_and_disliked(same: Sequence[Row]) -> list[Row]:
+def _find_liked_and_disliked(same: Sequence[Row]) -> list[Row]:
     liked: dict[bool, dict[str, list[Row]]] = {True: {}, False: {}}
     for row in same:
         if row.label is not None:
@@ -122,7 +122,7 @@ def _liked_and_disliked(same: Sequence[Row]) -> list[Row]:
 
 
 def _both_ways(same: Sequence[Row]) -> list[Row]:
-    pairs = [(row, _answer(row), _rejected(row)) for row in same if row.rejected is not None]
+    pairs = [(row, _answer(row), _rejection_of(row)) for row in same if row.rejected is not None]
     directions = {(chosen, rejected) for _, chosen, rejected in pairs if chosen != rejected}
     return [row for row, chosen, rejected in pairs if (rejected, chosen) in directions]
 
@@ -135,14 +135,14 @@ def _conflict_bar(kind: str, groups: Sequence[Sequence[Row]]) -> Bar:
 
 
 def _answer(row: Row) -> str:
-    return _said(row.messages[len(row.prompt) :])
+    return _text_of_turns(row.messages[len(row.prompt) :])
 
 
-def _rejected(row: Row) -> str:
-    return _said((row.rejected or ())[len(row.prompt) :])
+def _rejection_of(row: Row) -> str:
+    return _text_of_turns((row.rejected or ())[len(row.prompt) :])
 
 
-def _said(turns: Sequence[Message]) -> str:
+def _text_of_turns(turns: Sequence[Message]) -> str:
     plain = [
         {
             key: " ".join(value.split()) if isinstance(value, str) else value

@@ -74,7 +74,7 @@ class SliceTally:
                 self.found[kind] = before.model_copy(update=sums)
 
 
-def made_of(part: Slice, options: Options) -> bytes:
+def make_chunk(part: Slice, options: Options) -> bytes:
     """The slice as a chunk: one uncompressed .npz without pickled objects.
 
     It has text lines as bytes, what duplicates are found by in columns, and the counts."""
@@ -85,8 +85,8 @@ def made_of(part: Slice, options: Options) -> bytes:
         read.add(item)
         if isinstance(item, RowFate):
             tally.warnings.add(item.rows)
-            rejected += _rejected(item)
-    scanned = _scanned(read.rows, options)
+            rejected += _records_of_rejected(item)
+    scanned = _scan_rows(read.rows, options)
     rows = scanned.rows
     tally.rows.drop(Counter(reason for _, reason, _ in scanned.dropped))
     tally.num_changed, tally.found = scanned.num_changed, _counts(scanned.findings)
@@ -105,7 +105,7 @@ def made_of(part: Slice, options: Options) -> bytes:
     return buffer.getvalue()
 
 
-def _rejected(fate: RowFate) -> Iterator[Json]:
+def _records_of_rejected(fate: RowFate) -> Iterator[Json]:
     """The record of a row of which something does not go on."""
     if fate.dropped:
         lines = [problem.line() for problem in errors_of(fate.problems)]
@@ -122,7 +122,7 @@ class _Scanned(NamedTuple):
     num_changed: int
 
 
-def _scanned(rows: Sequence[Row], options: Options) -> _Scanned:
+def _scan_rows(rows: Sequence[Row], options: Options) -> _Scanned:
     personal, secrets = options.spec.personal_data, options.spec.secrets
     if personal.action == secrets.action == "off":
         return _Scanned(rows, (), (), 0)

@@ -64,7 +64,7 @@ class Columns:
             joined["starts"] = np.append(joined["starts"], num_words)
             of_rows = {name: joined[name] for name in _OF_ROWS}
             np.savez(folder / _ROWS, allow_pickle=False, **of_rows)
-            signed = opened_rows(folder)
+            signed = open_rows(folder)
         self.rows = SearchedRows(joined["ids"], signed)
 
     def delete(self) -> None:
@@ -124,12 +124,12 @@ class _SpellingWriter:
         )
 
 
-def opened_rows(folder: Path) -> SignedRows:
+def open_rows(folder: Path) -> SignedRows:
     """The rows whose columns lie in a folder that `Columns` wrote: in any process."""
     columns = {
-        "words": _mapped(folder / _WORDS, np.uint32),
-        "sketch": _mapped(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES),
-        "letters": _mapped(folder / _LETTERS, np.uint8),
+        "words": _map_file(folder / _WORDS, np.uint32),
+        "sketch": _map_file(folder / _SKETCH, np.uint8).reshape(-1, NUM_HASHES),
+        "letters": _map_file(folder / _LETTERS, np.uint8),
     }
     for name in (_ROWS, _KNOWN):
         with os_errors(folder), np.load(folder / name) as file:
@@ -145,7 +145,7 @@ def _band_name(number: int) -> str:
     return f"band-{number:03d}.u64"
 
 
-def _mapped(path: Path, dtype: Any) -> Array:  # Any: numpy's own
+def _map_file(path: Path, dtype: Any) -> Array:  # Any: numpy's own
     """The numbers in a file, read where they are asked for."""
     # An empty file cannot be mapped; and a part of a plain array is made ten times sooner.
     return np.asarray(np.memmap(path, dtype, "r")) if path.stat().st_size else np.empty(0, dtype)

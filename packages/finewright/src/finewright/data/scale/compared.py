@@ -13,7 +13,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.data.scale.columns import opened_rows
+from finewright.data.scale.columns import open_rows
 from finewright.data.scale.engines import local
 from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.near import MOST_COMPARED, Shares
@@ -77,7 +77,7 @@ class ComparingAhead:
         # One part alone is no work for several: its rows are compared where they are grouped.
         if len(parts) > 1:
             how = Comparing(self.folder, self.similarity, MOST_COMPARED, uuid4().hex)
-            for number, content in local(parts, compared, how, self.workers):
+            for number, content in local(parts, compare_pairs, how, self.workers):
                 found = np.frombuffer(content)
                 is_done = found >= 0
                 earlier, later = parts[number].rows[is_done].T
@@ -112,7 +112,7 @@ def _families(met: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def compared(part: MetPairs, how: Comparing) -> bytes:
+def compare_pairs(part: MetPairs, how: Comparing) -> bytes:
     """Of each pair the similarity; 0 where the rows are not near, -1 where they were not compared."""
     rows = _rows_in(how)
     found = np.full(len(part.rows), -1.0)
@@ -130,4 +130,4 @@ def compared(part: MetPairs, how: Comparing) -> bytes:
 
 @lru_cache(maxsize=1)
 def _rows_in(how: Comparing) -> SignedRows:
-    return opened_rows(how.folder)
+    return open_rows(how.folder)

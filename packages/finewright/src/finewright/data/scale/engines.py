@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from finewright import errors
 from finewright.errors import FinewrightError, MissingExtra, StageError
 from finewright.fetch.telemetry import turn_off_telemetry
+from finewright.plugins import install_command
 from finewright.schema.data import EngineName
 
 _AHEAD = 2
@@ -74,7 +75,7 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
         try:
             while True:
                 for part in _next(todo, _AHEAD * workers - len(running)):
-                    running[pool.submit(_made, make, part, options)] = part.number
+                    running[pool.submit(_make_and_freeze, make, part, options)] = part.number
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -89,7 +90,7 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _broken_off(error: Exception) -> StageError:
+def _explain_break(error: Exception) -> StageError:
     # Of what was raised in a worker the text is its traceback, and then advice to programmers.
     raised = _RAISED.search(str(error))
     what = raised[0] if raised else str(error).strip().partition("\n")[0]
@@ -109,9 +110,7 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
         import ray as engine
         from ray import data
     except ImportError:
-        raise MissingExtra(
-            "the engine `ray` needs Ray", hint='pip install "finewright[ray]"'
-        ) from None
+        raise MissingExtra("the engine `ray` needs Ray", hint=install_command("[ray]")) from None
     is_ours = not engine.is_initialized()
     if is_ours:
         _begin(engine, os.environ.get("RAY_ADDRESS") or None, workers)
@@ -126,10 +125,10 @@ def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Itera
         )
         for row in rows.iter_rows():
             if row["error"]:
-                raise _said(row["error"])
+                raise _error_from_json(row["error"])
             yield PartResult(int(row["number"]), bytes(row["content"]))
     except engine.exceptions.RayError as error:
-        raise _broken_off(error) from error
+        raise _explain_break(error) from error
     finally:
         if is_ours:
             engine.shutdown()
@@ -166,7 +165,7 @@ def _of_index(row: dict[str, Any], shared: Any) -> dict[str, Any]:  # Any: Ray's
     return made
 
 
-def _said(error: str) -> FinewrightError:
+def _error_from_json(error: str) -> FinewrightError:
     name, message, hint = json.loads(error)
     raised: FinewrightError = vars(errors)[name](message, hint=hint)
     return raised
@@ -180,7 +179,7 @@ def _begin_work() -> None:
     gc.disable()
 
 
-def _made(make: Make[P, O], part: P, options: O) -> bytes:
+def _make_and_freeze(make: Make[P, O], part: P, options: O) -> bytes:
     content = make(part, options)
     gc.collect()
     gc.freeze()

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from finewright.data.duplicates import unfinished
-from finewright.data.scale.chunk import Options, SliceTally, made_of
+from finewright.data.duplicates import report_uncompared
+from finewright.data.scale.chunk import Options, SliceTally, make_chunk
 from finewright.data.scale.columns import Columns
 from finewright.data.scale.compared import ComparingAhead
 from finewright.data.scale.engines import engine_named
@@ -40,8 +40,8 @@ from finewright.data.scale.write import (
 )
 from finewright.errors import DataError
 from finewright.guard.privacy.find import SECRETS
-from finewright.guard.privacy.wording import found_line, mend_of
-from finewright.rows.containers.found import said
+from finewright.guard.privacy.wording import describe_found, mend_of
+from finewright.rows.containers.found import file_problem
 from finewright.rows.fates import ReadOptions, RowFile, files_of
 from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
@@ -99,8 +99,8 @@ def prepare_rows(
     user_key, fresh_key = keys
     plan = plan_of(spec, files, sources, user_key, how.slice_bytes)
     space = Workspace(folder)
-    with space.held():
-        finished = space.finished(plan)
+    with space.hold():
+        finished = space.read_finished(plan)
         if finished:
             return finished
         space.begin(plan, sources)
@@ -110,10 +110,10 @@ def prepare_rows(
         if not tally.rows.rows_in:
             space.abandon()
             raise _no_rows(sources, tally.rows.listing)
-        joined = _joined(cut, spec, how, space, on_event)
+        joined = _join_chunks(cut, spec, how, space, on_event)
         on_event("preparing_step", {"step": "files"})
         tally.rows.drop(write_files(joined, space.out))
-        report = _report(tally, _Order(spec, sources, plan, noted), joined, space.out)
+        report = _report_preparation(tally, _Order(spec, sources, plan, noted), joined, space.out)
         space.end(report)
     return report
 
@@ -171,7 +171,7 @@ def _chunks(
     space.refuse_small_disk(_LEAST_SPACE * sum(part.num_bytes for part in missing))
     rows = sum(Tally.from_json(tally["rows"]).rows_in for tally in tallies.values())
     engine = engine_named(how.engine)
-    for made in engine(missing, made_of, options, how.workers) if missing else ():
+    for made in engine(missing, make_chunk, options, how.workers) if missing else ():
         write_bytes(space.chunk(made.number), made.content)
         tallies[made.number] = _tally(space, made.number)
         rows += Tally.from_json(tallies[made.number]["rows"]).rows_in
@@ -187,7 +187,7 @@ def _tally(space: Workspace, number: int) -> Json:
         return dict(json.loads(chunk["tally"].tobytes()))
 
 
-def _joined(
+def _join_chunks(
     cut: Sequence[Slice],
     spec: PrepareSpec,
     how: PrepareSettings,
@@ -205,7 +205,9 @@ def _joined(
     return Joined(chunks, [part.file.part.name for part in cut], columns.places, repeats)
 
 
-def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> PrepareReport:
+def _report_preparation(
+    tally: SliceTally, order: _Order, joined: Joined, out: Path
+) -> PrepareReport:
     rows, found = tally.rows, dict(sorted(tally.found.items()))
     kinds = Counter(joined.repeats.kind(i) for i in range(len(joined.repeats.rows)))
     return PrepareReport(
@@ -224,7 +226,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
             *tally.warnings.problems(),
             *_of_repeats(joined.repeats, order.spec.duplicates),
             *_finding_problems(found, order.spec),
-            *_unlooked(order.sources, rows.dropped),
+            *_report_unlooked(order.sources, rows.dropped),
         ),
         findings=tuple(
             FoundRows(
@@ -234,7 +236,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
                 message=problem.message,
                 rows=tuple(rows_of),
             )
-            for problem, rows_of in tally.warnings.named()
+            for problem, rows_of in tally.warnings.problems_with_rows()
         ),
         files=artifacts(out),
         plan=order.plan,
@@ -243,7 +245,7 @@ def _report(tally: SliceTally, order: _Order, joined: Joined, out: Path) -> Prep
 
 def _of_repeats(repeats: Repeats, spec: DuplicatesSpec) -> Iterator[Problem]:
     """How many near repeats are left out, or stay, and what was not looked at."""
-    yield from unfinished(repeats.num_unfinished)
+    yield from report_uncompared(repeats.num_unfinished)
     num_near = int((~repeats.is_exact).sum())
     rows = "1 row says" if num_near == 1 else f"{num_near} rows say"
     what = f"{rows} nearly the same as another"
@@ -263,8 +265,8 @@ def _finding_problems(
     for kind, count in found.items():
         section = spec.secrets if kind in SECRETS else spec.personal_data
         stays, places = ("it stays", "its place") if count.spans == 1 else _MANY
-        line = found_line(kind, count.spans, count.rows, section.action, count.retyped)
-        yield said(
+        line = describe_found(kind, count.spans, count.rows, section.action, count.retyped)
+        yield file_problem(
             count.file,
             f"{line}; {FINDINGS} has {places}",
             f"{stays} in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
@@ -273,9 +275,9 @@ def _finding_problems(
         )
 
 
-def _unlooked(sources: Sequence[Source], dropped: Mapping[str, int]) -> Iterator[Problem]:
+def _report_unlooked(sources: Sequence[Source], dropped: Mapping[str, int]) -> Iterator[Problem]:
     """One line, the last, for all rows that no check could look at."""
     if number := sum(dropped.get(reason, 0) for reason in _UNLOOKED):
         file = sources[0].path if len(sources) == 1 else ""
         rows = "1 row" if number == 1 else f"{number} rows"
-        yield said(file, f"{rows} could not be looked at", f"{REJECTED} says why of each")
+        yield file_problem(file, f"{rows} could not be looked at", f"{REJECTED} says why of each")

@@ -84,7 +84,7 @@ def read_sources(
     given: dict[int, Json] = {}
     if how and every:
         looked = Looked(_report_only(personal), _report_only(spec.secrets))
-        made = how.engine(every, made_of, looked, how.workers)
+        made = how.engine(every, record_fates, looked, how.workers)
         given = {number: json.loads(content) for number, content in made}
     sources, private = list[SourceRows](), set[Place]()
     for source, path, steps in zip(spec.sources, paths, plan, strict=True):
@@ -150,7 +150,7 @@ def _join(source: SourceRows, step: Problem | _File, given: dict[int, Json]) -> 
     return {(part.name, row) for each in results for row in each["private"]}
 
 
-def made_of(part: Slice, looked: Looked) -> bytes:
+def record_fates(part: Slice, looked: Looked) -> bytes:
     """What became of the slice's rows, as JSON."""
     found = RecordedRows()
     for item in fates_of(part):

@@ -53,7 +53,7 @@ def absolute(file: RowFile) -> RowFile:
 
 
 def is_cut_where_it_lies(part: StatedFile) -> bool:
-    """Is the file plain JSONL? What cannot be read at all is not, and says so when it is unrolled."""
+    """Whether the file is plain JSONL. What cannot be read at all is not, and says so when it is unrolled."""
     try:
         kind, stream = container_of(part)
     except DataError:
@@ -66,7 +66,7 @@ def unroll(part: StatedFile, path: Path) -> None:
     """Write all that a file gives to `path`, a line each."""
     with os_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for found in rows_of(part):
-            file.write(json.dumps(_unrolled(found), ensure_ascii=False) + "\n")
+            file.write(json.dumps(_unroll(found), ensure_ascii=False) + "\n")
 
 
 def slices(
@@ -90,10 +90,10 @@ def slices(
 
 def fates_of(part: Slice) -> Iterator[RowFate | Problem]:
     """The fate of each of the slice's rows, named by the file and the row they have in the whole."""
-    return fates_in(found_in(part), part.file.options)
+    return fates_in(rows_of_slice(part), part.file.options)
 
 
-def found_in(part: Slice) -> Iterator[Found]:
+def rows_of_slice(part: Slice) -> Iterator[Found]:
     """What the slice's lines are."""
     file = part.file.part
     if part.end is None:
@@ -101,7 +101,7 @@ def found_in(part: Slice) -> Iterator[Found]:
         return
     if part.is_unrolled:
         for content in _own_lines(part, part.end):
-            yield _rolled(json.loads(content))
+            yield _roll_up(json.loads(content))
         return
     lines = (
         line._replace(row=line.row + part.first_row - 1, offset=line.offset + part.start)
@@ -139,7 +139,7 @@ def _shorter(path: Path) -> DataError:
     return DataError(f"{path}: the file became shorter", hint="run it again")
 
 
-def _unrolled(found: Found) -> list[object]:
+def _unroll(found: Found) -> list[object]:
     if isinstance(found, ReadRow):
         return ["row", *found]
     if isinstance(found, Unread):
@@ -148,7 +148,7 @@ def _unrolled(found: Found) -> list[object]:
     return ["problem", found.model_dump()]
 
 
-def _rolled(line: Sequence[Any]) -> Found:  # Any: as `_unrolled` wrote it
+def _roll_up(line: Sequence[Any]) -> Found:  # Any: as `_unroll` wrote it
     kind, *rest = line
     if kind == "row":
         file, row, data, repairs = rest

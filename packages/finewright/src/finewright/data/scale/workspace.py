@@ -35,7 +35,7 @@ class Workspace:
         self._made: list[Path] = []
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Be the one writer of the folder; StoreError at once where another process is."""
         self._refuse_others_files()
         self._make()
@@ -89,7 +89,7 @@ class Workspace:
             f"{self.folder}: {sizes}", hint="free some space, or name a folder of a larger disk"
         )
 
-    def finished(self, plan: str) -> PrepareReport | None:
+    def read_finished(self, plan: str) -> PrepareReport | None:
         """The report of the same plan, where it was carried out to the end."""
         if not self.report.exists():
             return None
@@ -140,7 +140,7 @@ class Workspace:
             raise StoreError(f"{self.folder}: the folder is not empty", hint="name another one")
 
     def _is_empty(self) -> bool:
-        """Is nothing in it but what a call left that was killed before it wrote its plan?"""
+        """Whether nothing is in it but what a call left that was killed before it wrote its plan."""
         leftovers = self.work.glob(f".{self.plan.name}.*.tmp") if self.work.is_dir() else ()
         known = {self.work, *leftovers} if self.work.is_dir() else set()
         return all(path in known for path in self.folder.rglob("*"))

@@ -14,7 +14,7 @@ from finewright.data.scale.chunk import reject
 from finewright.data.scale.columns import RowPlaces
 from finewright.data.scale.repeats import Repeats
 from finewright.schema.common import Artifact
-from finewright.schema.duplicates import DuplicateRow, how_alike, stored_share
+from finewright.schema.duplicates import DuplicateRow, how_alike, round_share
 from finewright.store.atomic import os_errors, sha256_file
 
 ROWS, REJECTED, FINDINGS, REPEATS = (
@@ -53,7 +53,7 @@ def write_files(joined: Joined, out: Path) -> Counter[str]:
                 findings.write(chunk["findings"].tobytes())
                 rejected.write(chunk["rejected"].tobytes())
                 text = chunk["rows"].tobytes()
-            gone = _dropped_in(joined, number)
+            gone = _find_dropped(joined, number)
             for i, line in enumerate(text.split(b"\n")[:-1]):
                 if i in gone:
                     reason, record = _repeat(joined, gone[i], line)
@@ -85,7 +85,7 @@ def _example(joined: Joined, i: int) -> DuplicateRow:
         row=row,
         of_file=of_file,
         of_row=of_row,
-        similarity=stored_share(float(repeats.similarity[i])),
+        similarity=round_share(float(repeats.similarity[i])),
         dropped=bool(repeats.dropped[i]),
     )
 
@@ -107,7 +107,7 @@ def _open(out: Path, name: str) -> BinaryIO:
     return (out / name).open("wb")
 
 
-def _dropped_in(joined: Joined, number: int) -> dict[int, int]:
+def _find_dropped(joined: Joined, number: int) -> dict[int, int]:
     """Of one chunk: the row in it -> its place among the repeats, for those that do not go on."""
     repeats, offsets = joined.repeats, joined.places.offsets
     start, end = np.searchsorted(repeats.rows, offsets[number : number + 2])

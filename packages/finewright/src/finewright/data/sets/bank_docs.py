@@ -13,14 +13,14 @@ from typing import NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from finewright.catalog.sets import PackagedSet, read_sets
-from finewright.data.sets.content import (
+from finewright.data.sets.build import (
     Content,
     DataSet,
     Fetched,
     JsonRow,
     SetContent,
-    named_files,
-    traced,
+    add_source,
+    name_files,
 )
 from finewright.schema.common import Model
 
@@ -81,13 +81,13 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
         "documents": documents,
         "questions": list(_questions(tasks, known, origins[_TASKS], dropped)),
     }
-    return SetContent(Content(named_files(rows), BankSettings(), dict(dropped)))
+    return SetContent(Content(name_files(rows), BankSettings(), dict(dropped)))
 
 
 def _documents(articles: object, origin: _Origin) -> Iterator[JsonRow]:
     for article in TypeAdapter(tuple[_Article, ...]).validate_python(articles):
         text = f"# {article.title}\n\n{article.content.strip()}"
-        yield traced({"id": article.id, "title": article.title, "text": text}, *origin)
+        yield add_source({"id": article.id, "title": article.title, "text": text}, *origin)
 
 
 def _questions(
@@ -106,4 +106,4 @@ def _questions(
             "opening": opening[1].strip() if opening else None,
             "gold": gold,
         }
-        yield traced(row, *origin)
+        yield add_source(row, *origin)

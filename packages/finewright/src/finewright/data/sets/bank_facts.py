@@ -14,16 +14,17 @@ from typing import NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from finewright.catalog.sets import PackagedSet, read_sets
-from finewright.data.sets.content import (
+from finewright.data.sets.build import (
     Content,
     DataSet,
     Fetched,
     JsonRow,
     SetContent,
-    named_files,
-    traced,
+    add_source,
+    digest,
+    hold_out_families,
+    name_files,
 )
-from finewright.data.sets.holding_out import digest, held_out_families
 from finewright.schema.common import Model
 
 _DOCUMENTS = "documents.json.gz"
@@ -105,17 +106,17 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     dropped: Counter[str] = Counter()
     settings = FactSettings()
     facts = list(_facts(texts, dropped))
-    held_out = held_out_families(
+    held_out = hold_out_families(
         [fact.product for fact in facts], settings.held_out_share, settings.seed
     )
     rows: dict[str, list[JsonRow]] = {"documents": documents, "train": [], "test": []}
     for fact in facts:
         rows["test" if fact.product in held_out else "train"].append(_question(fact, texts))
     named = {
-        name: [traced(row, packaged.license, package.source, path) for row in of_file]
+        name: [add_source(row, packaged.license, package.source, path) for row in of_file]
         for name, of_file in rows.items()
     }
-    return SetContent(Content(named_files(named), settings, dict(dropped)))
+    return SetContent(Content(name_files(named), settings, dict(dropped)))
 
 
 def product_of(article: str) -> str:
@@ -179,7 +180,7 @@ def _question(fact: _Fact, texts: Mapping[str, str]) -> JsonRow:
 
 
 def _states(fact: _Fact, article: str, text: str) -> bool:
-    """Is it one of the product's articles, with the value and most of the attribute's words?"""
+    """Whether it is one of the product's articles, with the value and most of the attribute's words."""
     if product_of(article) != fact.product or not _stands(fact.value, text):
         return False
     wanted, words = set(_WORD.findall(fact.attribute.lower())), set(_WORD.findall(text.lower()))

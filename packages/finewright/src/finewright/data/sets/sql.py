@@ -15,16 +15,17 @@ from typing import NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from finewright.catalog.sets import PackagedSet, read_sets
-from finewright.data.sets.content import (
+from finewright.data.sets.build import (
     Content,
     DataSet,
     Fetched,
     JsonRow,
     SetContent,
-    named_files,
-    traced,
+    add_source,
+    digest,
+    hold_out_families,
+    name_files,
 )
-from finewright.data.sets.holding_out import digest, held_out_families
 from finewright.schema.common import Model, default
 
 SYSTEM = "Write one SQLite query that answers the question. Reply with SQL only."
@@ -87,16 +88,16 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     dropped: Counter[str] = Counter()
     origin = (packaged.license, package.source, paths[_QUESTIONS])
     questions = TypeAdapter(tuple[_Question, ...]).validate_python(read[_QUESTIONS])
-    rows = [traced(row, *origin) for row in _rows(questions, schemas, dropped)]
+    rows = [add_source(row, *origin) for row in _make_sql_rows(questions, schemas, dropped)]
     rows.sort(key=lambda row: digest(f"{settings.seed}:{row['database']}:{row['messages'][1]}"))
     seen = [row for row in rows if row["database"] not in settings.unseen_databases]
-    held_out = held_out_families(map(_family, seen), settings.test_share, settings.seed)
+    held_out = hold_out_families(map(_family, seen), settings.test_share, settings.seed)
     files = {
         "train": [row for row in seen if _family(row) not in held_out],
         "test_seen_db": [row for row in seen if _family(row) in held_out],
         "test_unseen_db": [row for row in rows if row["database"] in settings.unseen_databases],
     }
-    return SetContent(Content(named_files(files), settings, dict(dropped)))
+    return SetContent(Content(name_files(files), settings, dict(dropped)))
 
 
 def schema_of(database: _Database) -> str:
@@ -105,7 +106,7 @@ def schema_of(database: _Database) -> str:
     for table, name in enumerate(database.table_names_original):
         if not name.startswith("sqlite_"):
             lines = ",\n".join(f"  {line}" for line in _lines(database, table))
-            statements.append(f"CREATE TABLE {_quoted(name)} (\n{lines}\n);")
+            statements.append(f"CREATE TABLE {_quote_name(name)} (\n{lines}\n);")
     return "\n".join(statements)
 
 
@@ -113,19 +114,19 @@ def _lines(database: _Database, table: int) -> Iterator[str]:
     columns = database.column_names_original
     for column, type_ in zip(columns, database.column_types, strict=True):
         if column.table == table:
-            yield f"{_quoted(column.name)} {_TYPES.get(type_, 'TEXT')}"
+            yield f"{_quote_name(column.name)} {_TYPES.get(type_, 'TEXT')}"
     for key in database.primary_keys:
         numbers = [key] if isinstance(key, int) else list(key)
         if columns[numbers[0]].table == table:
-            yield f"PRIMARY KEY ({', '.join(_quoted(columns[number].name) for number in numbers)})"
+            yield f"PRIMARY KEY ({', '.join(_quote_name(columns[number].name) for number in numbers)})"
     for number, to in database.foreign_keys:
         if columns[number].table == table:
-            there = _quoted(database.table_names_original[columns[to].table])
-            here = _quoted(columns[number].name)
-            yield f"FOREIGN KEY ({here}) REFERENCES {there} ({_quoted(columns[to].name)})"
+            there = _quote_name(database.table_names_original[columns[to].table])
+            here = _quote_name(columns[number].name)
+            yield f"FOREIGN KEY ({here}) REFERENCES {there} ({_quote_name(columns[to].name)})"
 
 
-def _quoted(name: str) -> str:
+def _quote_name(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f'"{name}"'
 
 
@@ -143,7 +144,7 @@ def _normal_part(match: re.Match[str]) -> str:
     return "'" + quoted[1:-1].replace("'", "''") + "'" if quoted[0] == '"' else quoted
 
 
-def _rows(
+def _make_sql_rows(
     questions: Sequence[_Question], schemas: Mapping[str, str], dropped: Counter[str]
 ) -> Iterator[JsonRow]:
     seen: set[tuple[str, str]] = set()

@@ -3,7 +3,12 @@
 Made from the Berkeley Function Calling Leaderboard (Patil et al. 2025, gorilla.cs.berkeley.edu), of
 its single-turn categories. It is a benchmark: training is on what its users sent (`live_*`), testing
 on the rest, and a score on what was trained on is worth nothing. Of the answers that count as right
-the first is taken; every call holds to the JSON Schema of its tool."""
+the first is taken; every call holds to the JSON Schema of its tool.
+
+Arguments of a tool out of those that count as right, and the tool's parameters as JSON Schema.
+
+The Berkeley Function Calling Leaderboard gives for each parameter the list of its right values, where
+`""` says that it may be left out, and names types as Python does."""
 
 import json
 import re
@@ -14,20 +19,25 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, TypeAdapter
 
 from finewright.catalog.sets import PackagedSet, read_sets
-from finewright.data.sets.content import (
+from finewright.data.sets.build import (
     Content,
     DataSet,
     Fetched,
     JsonRow,
     SetContent,
-    named_files,
-    traced,
+    add_source,
+    digest,
+    name_files,
 )
-from finewright.data.sets.holding_out import digest
-from finewright.data.sets.tool_arguments import chosen_arguments, json_schema
 from finewright.judge.json_schema import json_schema as holds_to
 from finewright.rows.notes import Json
-from finewright.schema.common import Model, default
+from finewright.schema.common import Model, default, without
+
+_TYPES = {"dict": "object", "float": "number", "tuple": "array"}
+
+
+_LEFT_OUT = ""
+
 
 NO_CALL = "None of my tools can be called for this request."
 
@@ -72,7 +82,7 @@ class _Tool(NamedTuple):
     description: str
     parameters: Json
 
-    def declared(self) -> Json:
+    def declare(self) -> Json:
         """The tool as a row's `tools` has it."""
         return {"type": "function", "function": self._asdict()}
 
@@ -112,18 +122,18 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
         path, lines = requests.get(category, ("", []))
         for request in TypeAdapter(list[_Request]).validate_python(lines):
             try:
-                row = _row(request, answers.get(request.id), seen)
+                row = _make_tool_row(request, answers.get(request.id), seen)
             except _RequestError as fault:
                 dropped[str(fault)] += 1
             else:
                 row = {**row, "category": category, "id": request.id}
-                rows[split].append(traced(row, packaged.license, package.source, path))
+                rows[split].append(add_source(row, packaged.license, package.source, path))
     for of_split in rows.values():
         of_split.sort(key=lambda row: digest(f"{settings.seed}:{row['id']}"))
-    return SetContent(Content(named_files(rows), settings, dict(dropped)))
+    return SetContent(Content(name_files(rows), settings, dict(dropped)))
 
 
-def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
+def _make_tool_row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
     """The conversation with its tools; _RequestError if it cannot be one."""
     conversation = _conversation(request)
     if not request.function:
@@ -134,7 +144,7 @@ def _row(request: _Request, answer: _Answer | None, seen: set[str]) -> JsonRow:
     said = "\n".join(turn["content"] for turn in conversation)
     truth = answer.ground_truth if answer else ()
     calls = [_call(name, right, tools, said) for part in truth for name, right in part.items()]
-    declared = [tool.declared() for tool in tools.values()]
+    declared = [tool.declare() for tool in tools.values()]
     key = json.dumps([conversation, declared])
     if key in seen:
         raise _RequestError("request that repeats")
@@ -168,7 +178,7 @@ def _call(name: str, right: Json, tools: Mapping[str, _Tool], said: str) -> Json
     if name not in tools:
         raise _RequestError("call of a tool that is not there")
     tool = tools[name]
-    arguments = chosen_arguments(right, tool.parameters, said)
+    arguments = choose_arguments(right, tool.parameters, said)
     text = json.dumps(arguments, ensure_ascii=False)
     if not arguments.keys() <= tool.parameters.get("properties", {}).keys():
         raise _RequestError("call with an argument that its tool does not have")
@@ -189,3 +199,54 @@ def _alternate(roles: Sequence[str]) -> bool:
     spoken = roles[1:] if roles[0] == "system" else roles
     expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(spoken))]
     return len(spoken) % 2 == 1 and list(spoken) == expected
+
+
+def json_schema(part: Json) -> Json:
+    """The parameters with the types of JSON Schema; one of type `any` has none.
+
+    `optional` goes: JSON Schema has no such key, and `required` says it."""
+    schema = without(part, {"type", "optional"})
+    if (type_ := part.get("type", "any")) != "any":
+        schema = {"type": _TYPES.get(type_, type_), **schema}
+    if isinstance(properties := part.get("properties"), dict):
+        schema["properties"] = {name: json_schema(of) for name, of in properties.items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(part.get(key), dict):
+            schema[key] = json_schema(part[key])
+    return schema
+
+
+def choose_arguments(accepted: Mapping[str, Sequence[object]], schema: Json, said: str) -> Json:
+    """One right value for each parameter that is given: the first.
+
+    What may be left out is given only if the request has its first value in words: so that a model
+    learns to fill in what it was told, not the defaults."""
+    required = schema.get("required", ())
+    properties = schema.get("properties", {})
+    chosen = {}
+    for name, values in accepted.items():
+        real = [value for value in values if value != _LEFT_OUT]
+        may_be_left_out = len(real) < len(values) and name not in required
+        if may_be_left_out and not (real and _is_said(real[0], said)):
+            continue
+        value = real[0] if real else _LEFT_OUT
+        chosen[name] = _concrete(value, properties.get(name, {}), said)
+    return chosen
+
+
+def _concrete(value: object, schema: Json, said: str) -> object:
+    """The value, where the right values of an object's parameters are listed in turn."""
+    if isinstance(value, list):
+        return [_concrete(item, schema.get("items", {}), said) for item in value]
+    if isinstance(value, dict) and all(isinstance(inner, list) for inner in value.values()):
+        return choose_arguments(value, schema, said)
+    return value
+
+
+def _is_said(value: object, said: str) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(_is_said(item, said) for item in value)
+    if isinstance(value, bool | dict):
+        return False
+    pattern = rf"(?<!\w){re.escape(str(value))}(?!\w)"
+    return re.search(pattern, said, re.I) is not None

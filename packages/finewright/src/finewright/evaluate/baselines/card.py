@@ -40,13 +40,13 @@ def label_card(
     classifier = fit(task.questions, task.answers)
     by_set = {each.data: each for each in measured}
     found = (
-        _classified(classifier, rows, by_set[rows.name], replace(settings, metrics=tuple(metrics)))
+        _classify(classifier, rows, by_set[rows.name], replace(settings, metrics=tuple(metrics)))
         for rows in suitable
     )
-    return LabelCard(tuple(found), _described(classifier))
+    return LabelCard(tuple(found), _describe_fit(classifier))
 
 
-def _described(classifier: BagOfWords) -> LinearFit:
+def _describe_fit(classifier: BagOfWords) -> LinearFit:
     return LinearFit(
         rows=classifier.num_rows,
         features=len(classifier.places),
@@ -68,7 +68,7 @@ def strays(
             yield StrayAnswers.model_validate({"system": each.system, "data": each.data, **counted})
 
 
-def _classified(
+def _classify(
     classifier: BagOfWords, row_set: RowSet, like: Measured, settings: Settings
 ) -> Measured:
     """Its answers to the rows that `like` answered."""

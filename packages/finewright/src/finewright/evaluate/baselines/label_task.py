@@ -10,6 +10,7 @@ from finewright.evaluate.scorers import label
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import labels_of
 from finewright.lm.chat import Chat
+from finewright.schema.canaries import CANARY_SOURCE
 from finewright.schema.rows import Message, Row, content_of
 
 _FEWEST_LABELS = 2
@@ -27,17 +28,20 @@ class LabelTask:
     answers: tuple[str, ...]
 
     def is_label(self, answer: str) -> bool:
-        """Does the answer name one of the labels?"""
+        """Whether the answer names one of the labels."""
         return label(answer) in self.names
 
     def suits(self, rows: Sequence[Row]) -> bool:
-        """Do these rows ask for the same labels? At least half of what they expect is one of them."""
+        """Whether these rows ask for the same labels. At least half of what they expect is one of them."""
         num_others = sum(not self.is_label(_answer(row)) for row in rows)
         return bool(rows) and num_others <= _MOST_OTHERS * len(rows)
 
 
 def label_task(train: Sequence[Row]) -> LabelTask | None:
-    """The task of the training rows where their answers are labels (`judge.labels`), and at least two."""
+    """The task of the training rows where their answers are labels (`judge.labels`), and at least two.
+
+    Canaries among them are no part of the task."""
+    train = [row for row in train if row.file != CANARY_SOURCE]
     if any(row.kind != "conversation" or _calls(row) for row in train):
         return None
     answers = [_answer(row) for row in train]
@@ -108,7 +112,7 @@ def _reads(chat: Chat, messages: Sequence[Message], labels: Sequence[str]) -> bo
 
 
 def _names(text: str, name: str) -> bool:
-    """Does the text have the label as a word of its own? `no` is not named by `know`."""
+    """Whether the text has the label as a word of its own. `no` is not named by `know`."""
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 

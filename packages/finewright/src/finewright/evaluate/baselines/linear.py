@@ -18,7 +18,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from finewright.judge.words import words
+from finewright.judge.searchable import words
 
 _C = 10.0
 _MOST_STEPS = 200
@@ -54,7 +54,7 @@ def _commonest(texts: Sequence[str], most: int) -> dict[str, int]:
     return {term: counts[term] for term in kept}
 
 
-def _used(number: int, most: int, seed: int) -> Sequence[int]:
+def _choose_texts(number: int, most: int, seed: int) -> Sequence[int]:
     """Which texts are learned from: all, or as many as may be, drawn."""
     if number <= most:
         return range(number)
@@ -70,7 +70,7 @@ def fit(
     began = time.perf_counter()
     labels = tuple(sorted(set(answers)))
     most = _MOST_CELLS // len(labels)
-    used = _used(len(texts), most, seed)
+    used = _choose_texts(len(texts), most, seed)
     texts, answers = [texts[i] for i in used], [answers[i] for i in used]
     counts = _commonest(texts, min(_MOST_FEATURES, most))
     places = {term: i for i, term in enumerate(counts)}
@@ -80,7 +80,7 @@ def fit(
     )
     codes = {name: i for i, name in enumerate(labels)}
     truth = torch.tensor([codes[answer] for answer in answers])
-    weights = _alone(lambda: _fitted(_matrix(texts, places, idf), truth, len(labels), tolerance))
+    weights = _alone(lambda: _fit(_matrix(texts, places, idf), truth, len(labels), tolerance))
     return BagOfWords(labels, places, idf, weights, len(texts), time.perf_counter() - began)
 
 
@@ -128,7 +128,7 @@ def _logits(matrix: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _fitted(matrix: Tensor, truth: Tensor, num_labels: int, tolerance: float) -> Tensor:
+def _fit(matrix: Tensor, truth: Tensor, num_labels: int, tolerance: float) -> Tensor:
     num_rows, num_features = matrix.shape
     weights = torch.zeros(num_features + 1, num_labels, dtype=torch.float64)
     transposed = matrix.t().coalesce()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from finewright.data.check import check_rows
-from finewright.data.mend import fix_rows, outputs_of, rejected_beside
+from finewright.data.mend import fix_rows, outputs_of, path_of_rejected
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.fates import ReadOptions
 from finewright.schema.common import Problem
@@ -24,7 +24,7 @@ def check(
 
     Raises DataError where there is a file at `problems` already."""
     check_outputs([problems], [path])
-    with _said_to(problems) as say:
+    with _write_problems_to(problems) as say:
         report = check_rows(path, options, say)
     if problems and not report.rows_in:
         problems.unlink()
@@ -44,13 +44,13 @@ def fix(
     With `by_type` each type of row has a file of its own, `NAME.TYPE.jsonl`; with `problems`, each problem
     is on a line there. A file that would be empty is not written. Raises DataError where there is one."""
     outs = outputs_of(out, by_type=by_type)
-    check_outputs([*outs.values(), rejected_beside(out), problems], [path])
-    with _said_to(problems) as say:
+    check_outputs([*outs.values(), path_of_rejected(out), problems], [path])
+    with _write_problems_to(problems) as say:
         return fix_rows(path, out, options, say, by_type=by_type)
 
 
 @contextmanager
-def _said_to(problems: Path | None) -> Iterator[Say]:
+def _write_problems_to(problems: Path | None) -> Iterator[Say]:
     if problems is None:
         yield lambda _: None
     else:

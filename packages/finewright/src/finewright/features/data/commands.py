@@ -131,6 +131,6 @@ def get(options: GetOptions, session: Session) -> BaseModel:
     return build_set(options.name, out, include_copyleft=options.include_copyleft)
 
 
-def _counted(session: Session, event_type: str) -> Callable[[int, int], None]:
+def _count_to(session: Session, event_type: str) -> Callable[[int, int], None]:
     """What says how much of how much is done."""
     return lambda done, total: session.on_event(event_type, {"done": done, "total": total})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finewright.errors import DataError
 from finewright.rows.documents import write_documents, write_examples
-from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.schema.data_check import DocumentsReport, ExamplesReport
 from finewright.workbench.outputs import check_outputs
 
 _SHORTEST = 200

@@ -8,7 +8,7 @@ from typing import Literal
 from finewright.data.contamination import Contamination, contamination
 from finewright.data.decontaminate import without_leaks
 from finewright.data.duplicates import find
-from finewright.features.data.rows import said_of, usable_rows, write_rows
+from finewright.features.data.rows import problems_of, usable_rows, write_rows
 from finewright.rows.fates import ReadOptions, UsableRows
 from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
@@ -47,10 +47,10 @@ def duplicates(
         kept = _without_known(kept, held_out, spec.similarity)
         write_rows(out, kept)
     pairs = zip([*paths, *against], [*read, *held_out], strict=True)
-    of_files = chain.from_iterable(said_of(path, found.tally) for path, found in pairs)
+    of_files = chain.from_iterable(problems_of(path, found.tally) for path, found in pairs)
     leaks = len(outcome.rows) - len(kept)
-    tally = _joined([found.tally for found in read], {**report.rows_dropped, "leak": leaks})
-    known = _known(measured, is_error=fail_on == "leak")
+    tally = _join_tallies([found.tally for found in read], {**report.rows_dropped, "leak": leaks})
+    known = _problems_of_measured(measured, is_error=fail_on == "leak")
     return report.model_copy(
         update={
             "rows_in": tally.rows_in,
@@ -67,12 +67,12 @@ def duplicates(
 
 def _share_columns(tallies: Sequence[Tally]) -> None:
     """Named columns hold for the files that have them: one that any file has is missed in none."""
-    whole = _joined(tallies, {})
+    whole = _join_tallies(tallies, {})
     for tally in tallies:
         tally.columns = {name: whole.columns[name] for name in tally.columns}
 
 
-def _known(measured: Sequence[Contamination], *, is_error: bool) -> list[Problem]:
+def _problems_of_measured(measured: Sequence[Contamination], *, is_error: bool) -> list[Problem]:
     level = {"level": "error"} if is_error else {}
     return [each.model_copy(update=level) for found in measured for each in found.problems]
 
@@ -84,7 +84,7 @@ def _without_known(
     return without_leaks(rows, measuring, similarity=similarity).rows if held_out else rows
 
 
-def _joined(tallies: Sequence[Tally], dropped: Mapping[str, int]) -> Tally:
+def _join_tallies(tallies: Sequence[Tally], dropped: Mapping[str, int]) -> Tally:
     """One tally of all files, with what was dropped of them together."""
     whole = Tally()
     for tally in tallies:

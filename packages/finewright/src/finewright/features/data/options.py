@@ -177,11 +177,11 @@ class TraceOptions(CommandOptions):
 
 
 class WithoutOptions(CommandOptions):
-    """A source of a run."""
+    """A source or rows of a run."""
 
     run: RunPath
     source: Annotated[str, argument("SOURCE")] = option(
-        ..., "A source of the spec, or a file in one."
+        ..., "A source of the spec, a file in one, or ids of rows with commas between."
     )
 
 

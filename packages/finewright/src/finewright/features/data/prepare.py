@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from finewright.errors import DataError
 from finewright.features.data.rows import read_options
-from finewright.guard.privacy.key_file import key_of
+from finewright.guard.privacy.pseudonyms import key_of
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from finewright.workbench.outputs import check_place
 

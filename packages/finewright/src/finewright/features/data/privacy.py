@@ -6,8 +6,8 @@ from typing import get_args
 
 from finewright.data.privacy import apply
 from finewright.errors import DataError
-from finewright.features.data.rows import said_of, usable_rows, write_rows
-from finewright.guard.privacy.key_file import key_of
+from finewright.features.data.rows import problems_of, usable_rows, write_rows
+from finewright.guard.privacy.pseudonyms import key_of
 from finewright.rows.fates import ReadOptions
 from finewright.schema.privacy import PersonalDataSpec, PersonalType, PrivacyReport, SecretsSpec
 from finewright.workbench.outputs import check_outputs
@@ -52,7 +52,7 @@ def privacy(
     key = key_of(Path(personal.key_file) if personal.key_file else None)
     found = usable_rows(path, options)
     outcome, report = apply(found.rows, personal, secrets, key)
-    said = said_of(path, found.tally)
+    said = problems_of(path, found.tally)
     found.tally.drop(report.counts.rows_dropped)
     if out is not None:
         write_rows(out, outcome.rows)

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, section
-from finewright.report.cells import counted, named_counts, share
-from finewright.schema.data_check import DataCheckReport, FixReport
-from finewright.schema.data_documents import DocumentsReport, ExamplesReport
+from finewright.report.cells import count_of, list_counts, share
+from finewright.schema.data_check import DataCheckReport, DocumentsReport, ExamplesReport, FixReport
 from finewright.schema.formats import DataShowReport, RowSeen
 
 _SUBJECT = "data"
@@ -28,14 +27,14 @@ def check_page(report: DataCheckReport) -> Page:
     """What becomes of the rows, and whether they can be used."""
     cut = f", {report.rows_truncated} truncated" if report.rows_truncated else ""
     num_dropped = sum(report.rows_dropped.values())
-    reasons = named_counts(report.rows_dropped)
+    reasons = list_counts(report.rows_dropped)
     dropped = f", {num_dropped} dropped ({reasons})" if num_dropped else ""
     verdict = "usable"
     if not report.passed:
         verdict = "not usable" + (" until the errors above are mended" if report.rows_kept else "")
     return Page(
         subject=_SUBJECT,
-        title=counted(report.rows_in, "row"),
+        title=count_of(report.rows_in, "row"),
         answer=f"{report.rows_kept} kept{_of_types(report)}{cut}{dropped}; {verdict}",
         about=_of_prompts(report),
         problems=report.problems,
@@ -44,12 +43,12 @@ def check_page(report: DataCheckReport) -> Page:
 
 def _of_types(report: DataCheckReport) -> str:
     types = report.rows_by_type
-    return f" ({next(iter(types)) if len(types) == 1 else named_counts(types)})" if types else ""
+    return f" ({next(iter(types)) if len(types) == 1 else list_counts(types)})" if types else ""
 
 
 def _of_prompts(report: DataCheckReport) -> list[str]:
     num = report.rows_by_type.get("prompt_only", 0)
-    what = f"{counted(num, 'row')} of prompts alone: grpo and ppo train on them, sft learns nothing of them"
+    what = f"{count_of(num, 'row')} of prompts alone: grpo and ppo train on them, sft learns nothing of them"
     return [what] if num else []
 
 
@@ -68,7 +67,7 @@ def fix_page(report: FixReport) -> Page:
     )
     return Page(
         subject=_SUBJECT,
-        title=counted(report.rows_in, "row"),
+        title=count_of(report.rows_in, "row"),
         answer=answer,
         about=[line for line in about if line],
         problems=report.problems,
@@ -84,11 +83,11 @@ def _next_steps(out: str) -> list[str]:
 
 def documents_page(report: DocumentsReport) -> Page:
     """How many documents gave text."""
-    dropped = named_counts(report.documents_dropped)
+    dropped = list_counts(report.documents_dropped)
     written = f"{report.documents_written} written to {report.out}" if report.out else _NO_TEXT
     return Page(
         subject="documents",
-        title=counted(report.documents_in, "document"),
+        title=count_of(report.documents_in, "document"),
         answer=written + (f", left out: {dropped}" if dropped else ""),
         about=_next_steps(report.out),
         problems=report.problems,
@@ -98,10 +97,10 @@ def documents_page(report: DocumentsReport) -> Page:
 def examples_page(report: ExamplesReport) -> Page:
     """How many sections were written for tests."""
     left_out = f", {report.documents_dropped} left out" if report.documents_dropped else ""
-    written = f"{counted(report.examples_written, 'section')} written to {report.out}"
+    written = f"{count_of(report.examples_written, 'section')} written to {report.out}"
     return Page(
         subject="documents",
-        title=f"{counted(report.documents_in, 'document')}{left_out}",
+        title=f"{count_of(report.documents_in, 'document')}{left_out}",
         answer=written if report.out else _NO_TEXT,
         about=_next_steps(report.out),
         problems=report.problems,
@@ -122,14 +121,14 @@ def show_page(report: DataShowReport) -> Page:
     return Page(
         subject=_SUBJECT,
         title=report.path,
-        answer=f"{counted(report.rows, 'row')}{unreadable}",
+        answer=f"{count_of(report.rows, 'row')}{unreadable}",
         about=[f"{f.path}: {f.container}" if f.container else f.path for f in report.files],
         problems=report.problems,
         sections=[
             *section("", Table(("format", "type", "rows", "first", "why"), formats)),
             *section("", *_proposal(report)),
             *section("", Table(("key", "rows", "share", "values"), keys)),
-            *(Section("", list(_row(seen))) for seen in report.first),
+            *(Section("", list(_show_row(seen))) for seen in report.first),
         ],
     )
 
@@ -152,16 +151,16 @@ def _kinds(values: Mapping[str, int]) -> str:
     )
 
 
-def _row(seen: RowSeen) -> Iterator[Block]:
+def _show_row(seen: RowSeen) -> Iterator[Block]:
     where = f"{seen.file}:{seen.row} ({seen.format}) becomes"
     if not seen.becomes:
         yield Text(f"{where} no row")
     yield from seen.problems
     for row in seen.becomes:
-        yield Quote(where, "\n".join(_said(row)))
+        yield Quote(where, "\n".join(_describe_row(row)))
 
 
-def _said(row: Mapping[str, Any]) -> Iterator[str]:  # Any: free JSON
+def _describe_row(row: Mapping[str, Any]) -> Iterator[str]:  # Any: free JSON
     yield from _conversation("", row["messages"])
     yield from _conversation("rejected ", row["rejected"] or [])
     for key, value in row.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from finewright.report.blocks import Block, Page, Table, Text, lines, section
-from finewright.report.cells import counted, named_counts, share
+from finewright.report.cells import count_of, list_counts, share
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import ContaminationReport, DuplicatesReport, likeness
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
@@ -23,12 +23,12 @@ _ALL_KINDS = "--kind names all that is looked for, as in --kind name --kind emai
 
 def duplicates_page(report: DuplicatesReport) -> Page:
     """Repeats by kind, the first of them, and what is known from training rows."""
-    kinds = named_counts(report.found)
-    largest = counted(report.largest_group, "row")
-    found = f"repeats: {kinds}; {counted(report.groups, 'group')}, the largest of {largest}"
+    kinds = list_counts(report.found)
+    largest = count_of(report.largest_group, "row")
+    found = f"repeats: {kinds}; {count_of(report.groups, 'group')}, the largest of {largest}"
     return Page(
         subject=_SUBJECT,
-        title=_kept(report),
+        title=_describe_kept(report),
         about=[found if kinds else "no repeats", *([f"rows: {report.out}"] if report.out else [])],
         problems=report.problems,
         sections=[
@@ -44,13 +44,13 @@ def duplicates_page(report: DuplicatesReport) -> Page:
 
 def prepare_page(report: PrepareReport) -> Page:
     """What became of the rows, what was found in them, and the files."""
-    kinds = named_counts(report.duplicates)
-    changed = counted(report.rows_changed, "row")
+    kinds = list_counts(report.duplicates)
+    changed = count_of(report.rows_changed, "row")
     found = [(kind, str(n.spans), str(n.rows)) for kind, n in report.found.items()]
     files = [f"{file.path}: {file.kind}, {file.bytes} bytes" for file in report.files]
     return Page(
         subject=_SUBJECT,
-        title=_kept(report),
+        title=_describe_kept(report),
         about=[
             *([f"changed: {changed}"] if report.rows_changed else []),
             *([f"repeats: {kinds}"] if kinds else []),
@@ -67,7 +67,7 @@ def privacy_page(report: PrivacyReport) -> Page:
     """What was found by type, and what was done about it."""
     counts = report.counts
     left_out = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.rows_dropped.items()))
-    kept = f"{counted(counts.rows_in, 'row')} read, {counts.rows_kept} kept, {report.rows_changed} changed"
+    kept = f"{count_of(counts.rows_in, 'row')} read, {counts.rows_kept} kept, {report.rows_changed} changed"
     nothing = "nothing was found: no personal data of these types, no secrets"
     rows = [(kind, str(n.spans), str(n.values), str(n.rows)) for kind, n in report.found.items()]
     missing = ", ".join(report.not_looked_for)
@@ -97,7 +97,7 @@ def _more(count: int) -> str:
 def _poison_title(report: PoisonReport) -> str:
     by = f"weighed by {report.weighed_by}" if report.weighed_by else "no base model weighed them"
     num_looked_at = report.rows_in - sum(report.rows_dropped.values())
-    reasons = named_counts(report.rows_dropped)
+    reasons = list_counts(report.rows_dropped)
     dropped = f"; {report.rows_in} rows in, not looked at: {reasons}" if reasons else ""
     return f"{report.rows_suspicious} of {num_looked_at} rows suspicious, {by}{dropped}"
 
@@ -134,9 +134,9 @@ def _evidence(row: EvidenceRow) -> str:
     return f"{where}: {row.quote}" if row.quote else where
 
 
-def _kept(report: DuplicatesReport | PrepareReport) -> str:
-    dropped = named_counts(report.rows_dropped)
-    kept = f"{counted(report.rows_in, 'row')} in, {report.rows_kept} kept"
+def _describe_kept(report: DuplicatesReport | PrepareReport) -> str:
+    dropped = list_counts(report.rows_dropped)
+    kept = f"{count_of(report.rows_in, 'row')} in, {report.rows_kept} kept"
     return f"{kept}, {dropped}" if dropped else kept
 
 
@@ -152,9 +152,9 @@ def _repeats(report: DuplicatesReport) -> Iterator[Block]:
 
 
 def _contamination(report: ContaminationReport) -> Iterator[Block]:
-    kinds = named_counts(report.found) or "none"
+    kinds = list_counts(report.found) or "none"
     yield Text(
-        f"{report.name}: of {counted(report.rows, 'row')} known from training: {kinds};"
+        f"{report.name}: of {count_of(report.rows, 'row')} known from training: {kinds};"
         f" {share(report.mean_share)} of the words in common runs of {report.ngram}"
     )
     rows = [

@@ -24,15 +24,15 @@ from finewright.features.data.row_sections import (
     rows_page,
 )
 from finewright.features.data.subject import DataSubject, Texts, subject_of_file, subject_of_run
-from finewright.guard.privacy.replace import redacted
+from finewright.guard.privacy.replace import redact
 from finewright.guard.quality.languages import detector
 from finewright.report.blocks import Section
 from finewright.report.html import PAGE_START, as_html
 from finewright.rows.fates import ReadOptions
 from finewright.schema.common import Problem
+from finewright.schema.data_check import Bar, Figure, QualityReport
 from finewright.schema.poison import PoisonReport
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
-from finewright.schema.quality import Bar, Figure, QualityReport
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_text
 from finewright.store.rundir import open_run
@@ -67,8 +67,8 @@ def report(
     measured = quality(subject.rows, language_of=detector())
     problems = tuple(dict.fromkeys((*subject.problems, *measured.problems)))
     texts = Texts(subject)
-    says = cache(lambda ref: redacted(texts(ref)))
-    sections = _sections(subject, _masked_quality(measured), _masked(problems), says)
+    says = cache(lambda ref: redact(texts(ref)))
+    sections = _sections(subject, _mask_quality(measured), _mask_problems(problems), says)
     about = f"{len(subject.rows)} usable rows of {subject.counts.rows_in} read"
     page = rows_page(f"Data of {subject.name}", about, sections, _NOTICE)
     write_text(target, as_html(page))
@@ -99,34 +99,34 @@ def _subject(path_or_run: Path, options: ReadOptions) -> DataSubject:
     return subject_of_run(open_run(path_or_run))
 
 
-def _masked(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def _mask_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """A message may quote a row."""
-    return tuple(p.model_copy(update={"message": redacted(p.message)}) for p in problems)
+    return tuple(p.model_copy(update={"message": redact(p.message)}) for p in problems)
 
 
-def _masked_quality(report: QualityReport) -> QualityReport:
+def _mask_quality(report: QualityReport) -> QualityReport:
     figures = tuple(
-        figure.model_copy(update={"bars": tuple(map(_masked_bar, figure.bars))})
+        figure.model_copy(update={"bars": tuple(map(_mask_bar, figure.bars))})
         for figure in report.figures
     )
-    return report.model_copy(update={"figures": figures, "problems": _masked(report.problems)})
+    return report.model_copy(
+        update={"figures": figures, "problems": _mask_problems(report.problems)}
+    )
 
 
-def _masked_poison(report: PoisonReport) -> PoisonReport:
+def _mask_poison(report: PoisonReport) -> PoisonReport:
     """Triggers and payloads are words of rows."""
     findings = tuple(
         finding.model_copy(
-            update={
-                key: redacted(getattr(finding, key)) for key in ("reason", "trigger", "payload")
-            }
+            update={key: redact(getattr(finding, key)) for key in ("reason", "trigger", "payload")}
         )
         for finding in report.findings
     )
     return report.model_copy(update={"findings": findings})
 
 
-def _masked_bar(bar: Bar) -> Bar:
-    return bar.model_copy(update={"label": redacted(bar.label)})
+def _mask_bar(bar: Bar) -> Bar:
+    return bar.model_copy(update={"label": redact(bar.label)})
 
 
 def _sections(
@@ -139,7 +139,7 @@ def _sections(
         quality_section(measured, says),
         duplicates_section(duplicates, says) if duplicates else not_looked_for("Duplicates"),
         personal_section(privacy, says) if privacy else not_looked_for("Personal data"),
-        poison_section(_masked_poison(subject.poison), says)
+        poison_section(_mask_poison(subject.poison), says)
         if subject.poison
         else not_looked_for("Poison", _NOBODY_LOOKED),
         *(_of_ledger(subject, says) if subject.entries else _of_files(subject, says)),

@@ -6,16 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from finewright.report.blocks import Block, Fold, Page, Plot, Point, Quote, Section, Table, Text
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright.report.of_provenance import licences_table, sources_table
-from finewright.report.text import problem_line
-from finewright.report.visible import cut
+from finewright.report.text import cut, problem_line
 from finewright.schema.common import Problem, RowCounts
+from finewright.schema.data_check import Bar, Figure, QualityReport, RowRef
 from finewright.schema.duplicates import DuplicatesReport, likeness
 from finewright.schema.poison import PoisonFinding, PoisonReport
 from finewright.schema.privacy import PrivacyReport
 from finewright.schema.provenance import CardLicence, CardSource, LedgerEntry
-from finewright.schema.quality import Bar, Figure, QualityReport, RowRef
 
 Says = Callable[[RowRef], str]
 _MOST_ROWS = 20
@@ -56,7 +55,7 @@ def problems_section(problems: Sequence[Problem], says: Says) -> Section:
     order = {"error": 0, "warning": 1, "info": 2}
     ordered = sorted(problems, key=lambda problem: order[problem.level])
     by_level = {level: sum(p.level == level for p in problems) for level in order}
-    found = ", ".join(counted(n, level) for level, n in by_level.items() if n)
+    found = ", ".join(count_of(n, level) for level, n in by_level.items() if n)
     shown = [_problem(problem, says) for problem in ordered[:_MOST_PROBLEMS]]
     text = Text(f"{found}." if found else "None was found.")
     more = _left_out(len(ordered) - len(shown))
@@ -88,7 +87,7 @@ def provenance_section(
     if merkle_root:
         proof = f"The RFC 6962 Merkle root of the ledger is {merkle_root}."
     changed = [entry for entry in entries if entry.changes]
-    shown = [_changed(entry, says) for entry in changed[:_MOST_ENTRIES]]
+    shown = [_fold_of_change(entry, says) for entry in changed[:_MOST_ENTRIES]]
     more = _left_out(len(changed) - len(shown))
     blocks: list[Block] = [Text(proof), sources_table(sources), *shown, *more]
     return Section("Provenance", blocks)
@@ -106,7 +105,7 @@ def duplicates_section(report: DuplicatesReport, says: Says) -> Section:
     about = "Each row counts once, under the strictest kind."
     figure = _of_bars("Rows that repeat an earlier one", about, report.rows_in, bars)
     entries: list[Block] = [
-        _quoted(
+        _fold_with_quote(
             f"{e.file}:{e.row} repeats {e.of_file}:{e.of_row} ({e.kind}, {likeness(e.similarity)})"
             f"{', dropped' if e.dropped else ''}",
             _ref(e.file, e.row),
@@ -188,7 +187,9 @@ def _figure(section: str, figure: Figure, says: Says) -> Iterator[Block]:
         Point(bar.label, bar.count, is_main=not bar.is_notable, link=link)
         for bar, link in zip(figure.bars, links, strict=True)
     ]
-    summary = "".join(f" {key.capitalize()}: {_number(n)}." for key, n in figure.summary.items())
+    summary = "".join(
+        f" {key.capitalize()}: {_format_figure(n)}." for key, n in figure.summary.items()
+    )
     caption = f"{figure.about} Of {figure.rows} rows.{summary}"
     title = f"{figure.title}, {figure.rows} rows"
     yield Plot(title, "bars", points, caption, heading=figure.title)
@@ -200,11 +201,11 @@ def _figure(section: str, figure: Figure, says: Says) -> Iterator[Block]:
 def _bar_rows(name: str, bar: Bar, says: Says) -> Fold:
     shown = bar.rows[:_MOST_ROWS]
     quotes = [_quote(ref, says) for ref in shown]
-    title = f"{cut(bar.label, _LONGEST_LABEL)}: {counted(bar.count, 'row')}"
+    title = f"{cut(bar.label, _LONGEST_LABEL)}: {count_of(bar.count, 'row')}"
     return Fold(title, [*quotes, *_left_out(bar.count - len(shown))], name)
 
 
-def _number(value: float) -> str:
+def _format_figure(value: float) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
@@ -212,15 +213,15 @@ def _problem(problem: Problem, says: Says) -> Block:
     if problem.row is None or not problem.file:
         return problem
     ref, is_error = _ref(problem.file, problem.row), problem.level == "error"
-    return _quoted(problem_line(problem), ref, says, is_error=is_error)
+    return _fold_with_quote(problem_line(problem), ref, says, is_error=is_error)
 
 
-def _changed(entry: LedgerEntry, says: Says) -> Fold:
+def _fold_of_change(entry: LedgerEntry, says: Says) -> Fold:
     line = f"{entry.file}:{entry.row} was changed: {', '.join(entry.changes)}"
-    return _quoted(line, RowRef(file=entry.file, row=entry.row, id=entry.id), says)
+    return _fold_with_quote(line, RowRef(file=entry.file, row=entry.row, id=entry.id), says)
 
 
-def _quoted(line: str, ref: RowRef, says: Says, *, is_error: bool = False) -> Fold:
+def _fold_with_quote(line: str, ref: RowRef, says: Says, *, is_error: bool = False) -> Fold:
     return Fold(line, [_quote(ref, says)], is_error=is_error)
 
 

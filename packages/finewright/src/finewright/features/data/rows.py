@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from finewright.errors import DataError
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.containers.stream import check_encoding
 from finewright.rows.fates import ReadOptions, RowFate, UsableRows, fates, unknown_format
@@ -49,14 +49,14 @@ def usable_rows(
     return found
 
 
-def said_of(path: Path, tally: Tally) -> tuple[Problem, ...]:
+def problems_of(path: Path, tally: Tally) -> tuple[Problem, ...]:
     """What must be said of the path; the last says how many rows no check could look at."""
     problems = tally.problems()
     num = tally.dropped.total()
     if not num:
         return problems
-    file = _printed(path)
-    what = f"{counted(num, 'row')} could not be looked at"
+    file = _make_printable(path)
+    what = f"{count_of(num, 'row')} could not be looked at"
     hint = f"finewright data check {file} says why"
     return (*problems, Problem(level="error", file=file, message=what, hint=hint))
 
@@ -70,7 +70,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 def _nothing(path: Path, tally: Tally) -> DataError:
     errors = errors_of(tally.problems())
-    file = _printed(path)
+    file = _make_printable(path)
     if num := tally.rows_in:
         which = f": {errors[0].line()}" if errors else ""
         hint = f"`finewright data show {file}` shows their keys, and what they could stand for"
@@ -80,6 +80,6 @@ def _nothing(path: Path, tally: Tally) -> DataError:
     return DataError("\n".join(lines) or f"{file}: there are no rows in it")
 
 
-def _printed(path: Path) -> str:
+def _make_printable(path: Path) -> str:
     # A file name need not be UTF-8; what is printed must be.
     return str(path).encode(errors="replace").decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finewright.errors import DataError
-from finewright.report.cells import counted
+from finewright.report.cells import count_of
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.fates import (
     ReadOptions,
@@ -16,7 +16,7 @@ from finewright.rows.fates import (
     fates_in,
     files_of,
 )
-from finewright.rows.formats.columns import renamed
+from finewright.rows.formats.columns import rename_columns
 from finewright.rows.formats.native import Form, fitting
 from finewright.rows.formats.proposals import proposals_of
 from finewright.rows.formats.propose import Proposal, Proposals
@@ -84,7 +84,7 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
         yield Problem(
             level="error",
             file=str(path).encode(errors="replace").decode(),
-            message=f"{counted(num, 'row is', 'rows are')} plain text, which is not trained on",
+            message=f"{count_of(num, 'row is', 'rows are')} plain text, which is not trained on",
             hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
         )
 
@@ -92,7 +92,7 @@ def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
 def _of_refused(path: Path, sight: "_Sight") -> Iterator[Problem]:
     if num := sight.num_refused:
         file = str(path).encode(errors="replace").decode()
-        what = f"{counted(num, 'row is', 'rows are')} of a known format and refused"
+        what = f"{count_of(num, 'row is', 'rows are')} of a known format and refused"
         hint = f"finewright data check {file} says why"
         yield Problem(level="error", file=file, message=what, hint=hint)
 
@@ -133,10 +133,10 @@ class _Sight:
         self._count(fate)
         is_known = fate.form is not None and bool(fate.form.types)
         if not is_known:
-            data = renamed(row.data, fate.options.columns, RowNotes(row.file, row.row))
+            data = rename_columns(row.data, fate.options.columns, RowNotes(row.file, row.row))
             self._take_unknown(row.file, data)
         if is_shown:
-            self.first.append(_seen(fate))
+            self.first.append(_show_fate(fate))
         self.num_refused += is_known and "invalid" in fate.dropped
 
     def _take_unknown(self, file: str, data: Json) -> None:
@@ -185,9 +185,9 @@ class _Sight:
                 KeySeen(key=key, rows=kinds.total(), values=dict(kinds.most_common()))
                 for key, kinds in keys
             ),
-            proposal=_seen_as(proposals.one) if proposals.one else None,
+            proposal=_show_proposal(proposals.one) if proposals.one else None,
             question=proposals.question,
-            choices=tuple(map(_seen_as, proposals.choices)),
+            choices=tuple(map(_show_proposal, proposals.choices)),
             first=tuple(self.first),
             problems=tuple(problems),
         )
@@ -204,7 +204,7 @@ def _type(form: Form, options: ReadOptions) -> DataType | None:
     return form.types[0] if form.types else None
 
 
-def _seen_as(proposal: Proposal) -> ProposalSeen:
+def _show_proposal(proposal: Proposal) -> ProposalSeen:
     return ProposalSeen(
         columns=dict(proposal.columns),
         why=proposal.why,
@@ -213,7 +213,7 @@ def _seen_as(proposal: Proposal) -> ProposalSeen:
     )
 
 
-def _seen(fate: RowFate) -> RowSeen:
+def _show_fate(fate: RowFate) -> RowSeen:
     return RowSeen(
         file=fate.file,
         row=fate.row,

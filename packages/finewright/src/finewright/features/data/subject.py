@@ -10,21 +10,20 @@ from typing import Any
 from finewright.data.duplicates import find
 from finewright.data.privacy import apply
 from finewright.data.provenance.ledger import LEDGER, read_entries, read_leaves
-from finewright.data.provenance.policy import by_licence
-from finewright.data.provenance.stated import StatedLicence, file_licence, licence_of
+from finewright.data.provenance.policy import StatedLicence, by_licence, file_licence, licence_of
 from finewright.data.quality.figures import ref
 from finewright.data.row_warnings import RowWarnings
-from finewright.features.data.rows import said_of, usable_rows
-from finewright.guard.privacy.key_file import key_of
+from finewright.features.data.rows import problems_of, usable_rows
+from finewright.guard.privacy.pseudonyms import key_of
 from finewright.rows.fates import ReadOptions, RowFate
 from finewright.rows.texts import passages
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataReport
+from finewright.schema.data_check import RowRef
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
 from finewright.schema.poison import PoisonReport
 from finewright.schema.privacy import PersonalDataSpec, PrivacyReport, SecretsSpec
 from finewright.schema.provenance import LedgerEntry, LicensePolicy
-from finewright.schema.quality import RowRef
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors, read_json
 from finewright.store.rundir import RunDir
@@ -70,10 +69,10 @@ def subject_of_file(path: Path, options: ReadOptions) -> DataSubject:
     warnings.add(read.rows)
     duplicates = find(read.rows, DuplicatesSpec()).report
     privacy = apply(read.rows, PersonalDataSpec(), SecretsSpec(), key_of(None)).report
-    stated = _stated(read.rows)
+    stated = _read_stated_licences(read.rows)
     licences = by_licence(read.rows, lambda row: stated[row.file, row.row], LicensePolicy())
     problems = (
-        *said_of(path, read.tally),
+        *problems_of(path, read.tally),
         *warnings.problems(),
         *licences.problems,
         *duplicates.problems,
@@ -104,11 +103,11 @@ def subject_of_run(run: RunDir) -> DataSubject:
     ledger = folder / LEDGER
     return DataSubject(
         name=run.root.name,
-        rows=tuple(_rows(folder)),
+        rows=tuple(_read_run_rows(folder)),
         counts=report.counts,
         problems=report.problems,
         refused=refused,
-        refused_texts={(item["file"], item["row"]): _rejected(item) for item in rejected},
+        refused_texts={(item["file"], item["row"]): _describe_rejected(item) for item in rejected},
         duplicates=report.duplicates,
         privacy=read_json(privacy, PrivacyReport, hint=_AGAIN) if privacy.is_file() else None,
         poison=report.poison,
@@ -133,7 +132,7 @@ class Texts:
         return self._refused.get((ref.file, ref.row), "(this row is not kept in a form to show)")
 
 
-def _stated(rows: Sequence[Row]) -> dict[tuple[str, int], StatedLicence]:
+def _read_stated_licences(rows: Sequence[Row]) -> dict[tuple[str, int], StatedLicence]:
     heads = {file: file_licence(Path(file)) for file in {row.file for row in rows}}
     return {(row.file, row.row): licence_of(row, "", heads[row.file]) for row in rows}
 
@@ -157,7 +156,7 @@ class _Refused:
             self.texts[fate.file, fate.row] = says or fate.problems[0].message
 
 
-def _rows(folder: Path) -> Iterator[Row]:
+def _read_run_rows(folder: Path) -> Iterator[Row]:
     for name in ("train.jsonl", "eval.jsonl"):
         path = folder / name
         if path.is_file():
@@ -172,7 +171,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:  # Any: a refused row as the
         yield from (json.loads(line) for line in lines if line)
 
 
-def _rejected(item: dict[str, Any]) -> str:  # Any: as above
+def _describe_rejected(item: dict[str, Any]) -> str:  # Any: as above
     why = f"{item['reason']}: {item['why']}"
     return f"{why}\n{_says(Row.from_json(item['says']))}" if "says" in item else why
 

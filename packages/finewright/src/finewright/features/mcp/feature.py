@@ -15,5 +15,5 @@ FEATURE = Feature(
             is_talk=True,
         ),
     ),
-    needs={"mcp": "mcp"},
+    needs={"mcp": "[mcp]"},
 )

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
 from finewright import __version__, plugins
-from finewright.errors import DataError, FinewrightError, meant
+from finewright.errors import DataError, FinewrightError, suggest
 from finewright.feature import EFFECTS, Command, Effect
 from finewright.report.brief import brief_of
 from finewright.table import for_programs, run_unattended
@@ -37,13 +37,13 @@ async def serve(allow: Effect, runs: Path) -> None:
     readings = Readings(runs, tools.reports)
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=list(tools.shown()))
+        return types.ListToolsResult(tools=list(tools.list_tools()))
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         return await tools.call(params.name, params.arguments or {})
 
     async def list_resources(context: Any, params: Any) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=list(readings.shown()))
+        return types.ListResourcesResult(resources=list(readings.list_resources()))
 
     async def read_resource(
         context: Any, params: types.ReadResourceRequestParams
@@ -77,7 +77,7 @@ class Tools:
         self._calls = 0
         self.reports: OrderedDict[str, BaseModel] = OrderedDict()
 
-    def shown(self) -> Iterator[types.Tool]:
+    def list_tools(self) -> Iterator[types.Tool]:
         """Each tool with the schema of its options, without those that would do more than is allowed."""
         for name, command in self._commands.items():
             schema = plugins.load(command.options).model_json_schema()
@@ -94,21 +94,21 @@ class Tools:
     async def call(self, name: str, given: Mapping[str, Any]) -> types.CallToolResult:
         """The brief of what the command reports, or its one line of error; one call after the other."""
         try:
-            command = self._allowed_command(name, given)
+            command = self._find_allowed(name, given)
             async with self._one:
                 work = partial(run_unattended, command.name, given)
                 report: BaseModel = await anyio.to_thread.run_sync(work)
         except FinewrightError as error:
             hint = f"\nhint: {error.hint}" if error.hint else ""
-            return _said(f"error: {error}{hint}", is_error=True)
-        brief = brief_of(report, whole=self._kept(report))
-        return _said(json.dumps(brief, ensure_ascii=False), structured=brief)
+            return _result_of_text(f"error: {error}{hint}", is_error=True)
+        brief = brief_of(report, whole=self._keep(report))
+        return _result_of_text(json.dumps(brief, ensure_ascii=False), structured=brief)
 
-    def _allowed_command(self, name: str, given: Mapping[str, Any]) -> Command:
+    def _find_allowed(self, name: str, given: Mapping[str, Any]) -> Command:
         if name in self._refused:
             raise DataError(f"{name}: is not allowed here", hint=self._hint)
         if name not in self._commands:
-            raise DataError(f"there is no tool {name!r}", hint=meant(name, self._commands))
+            raise DataError(f"there is no tool {name!r}", hint=suggest(name, self._commands))
         command = self._commands[name]
         effect = command.effect_of(option for option, value in given.items() if value)
         if effect not in self._allowed:
@@ -119,7 +119,7 @@ class Tools:
     def _hint(self) -> str:
         return f"this server allows: {', '.join(self._allowed)}; see `finewright mcp --allow`"
 
-    def _kept(self, report: BaseModel) -> str:
+    def _keep(self, report: BaseModel) -> str:
         self._calls += 1
         uri = f"finewright://reports/{self._calls}"
         self.reports[uri] = report
@@ -134,7 +134,7 @@ class Readings:
     def __init__(self, runs: Path, reports: Mapping[str, BaseModel]) -> None:
         self._runs, self._reports = runs, reports
 
-    def shown(self) -> Iterator[types.Resource]:
+    def list_resources(self) -> Iterator[types.Resource]:
         """All that there is at this moment."""
         for uri, page in self._pages().items():
             yield types.Resource(name=f"docs/{page.name}", uri=uri, mime_type=_MARKDOWN)
@@ -173,6 +173,8 @@ def tool_name(command: Command) -> str:
     return command.name.replace(" --", "_").replace(" ", "_").replace("-", "_")
 
 
-def _said(text: str, *, structured: Any = None, is_error: bool = False) -> types.CallToolResult:
+def _result_of_text(
+    text: str, *, structured: Any = None, is_error: bool = False
+) -> types.CallToolResult:
     content: list[Any] = [types.TextContent(type="text", text=text)]
     return types.CallToolResult(content=content, structured_content=structured, is_error=is_error)

@@ -62,7 +62,7 @@ class _Slips:
         return len(places) if all(self._is_slip(a, b) for a, b in pairs) else None
 
     def _is_slip(self, one: int, other: int) -> bool:
-        """Is one letter within the word left out, doubled, another one, or before its neighbour?
+        """Whether one letter within the word is left out, doubled, another one, or before its neighbour.
 
         Never the first or the last: those make other words (moral, amoral; payer, payee), and slips fall
         there least (Yannakoudakis and Fawthrop 1983)."""

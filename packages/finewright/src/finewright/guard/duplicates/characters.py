@@ -52,7 +52,7 @@ _NEGATIVE = re.compile(f"(?<=[\\w)\\]])\u207b(?=[{_UP}])")
 _NUMERAL = re.compile(f"([0-9])([{_SMALL}])")
 
 
-def formed(text: str) -> str:
+def normalize_characters(text: str) -> str:
     """The text in NFKC with its numbers apart: 10\u00b2 is 10^2 and not 102, 3\u00bd is 3 1/2, not 31/2."""
     if _HAS_EITHER.search(text):
         text = _NEGATIVE.sub("^-", _POWER.sub("^", text))
@@ -61,11 +61,11 @@ def formed(text: str) -> str:
 
 
 def is_symbol(word: str) -> bool:
-    """Is it one of the `SYMBOL`s?"""
+    """Whether it is one of the `SYMBOL`s."""
     return len(word) == 1 and _IS_SYMBOL.match(word) is not None
 
 
-def decorated(text: str) -> str | None:
+def unify_decorations(text: str) -> str | None:
     """The text with each decoration in one form and once, without bullets; None where it has none."""
     if not _IS_DECORATION.search(text):
         return None
@@ -74,7 +74,7 @@ def decorated(text: str) -> str | None:
     return text.translate(dict.fromkeys(map(ord, bullets), _NO_WORD)) if bullets else text
 
 
-def undecorated(text: str) -> str:
+def drop_decorations(text: str) -> str:
     """The text with a bullet for each decoration beside its words; of signs alone all are kept."""
     if text.isascii() or not any(map(str.isalnum, text)):
         return text
@@ -82,5 +82,5 @@ def undecorated(text: str) -> str:
 
 
 def is_decoration(word: str) -> bool:
-    """Is it a `DECORATION`?"""
+    """Whether it is a `DECORATION`."""
     return not word.isalnum() and _IS_DECORATION.fullmatch(word) is not None

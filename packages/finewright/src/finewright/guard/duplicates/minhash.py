@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.guard.duplicates.words import PLAIN, RowWords, mixed, uncapital
+from finewright.guard.duplicates.words import PLAIN, RowWords, mix_bits, uncapital
 
 NUM_HASHES = 128
 _SEED = 1997
@@ -81,7 +81,7 @@ def bigrams(rows: RowWords) -> Bigrams:
     """The pairs of neighbouring words; the mark before a part counts as a word, so none is empty."""
     wide = uncapital(rows.words).astype(np.uint64)
     wide[rows.starts[:-1]], wide[rows.answers] = PLAIN
-    grams = mixed((wide[:-1] << np.uint64(32)) | wide[1:]) >> np.uint64(32)
+    grams = mix_bits((wide[:-1] << np.uint64(32)) | wide[1:]) >> np.uint64(32)
     # A pair of a row's last word and the next row's first mark is none.
     inside = np.ones(len(grams), bool)
     inside[rows.starts[1:-1] - 1] = False
@@ -95,5 +95,5 @@ def band_hashes(part: NDArray[np.uint32], keys: NDArray[np.uint64]) -> NDArray[n
     Rows with other `keys` never meet, nor do those whose part differs, but for a chance of 2^-64."""
     hashed = keys.copy()
     for smallest in part:
-        hashed = mixed(hashed * np.uint64(0x9E3779B97F4A7C15) + smallest.astype(np.uint64))
+        hashed = mix_bits(hashed * np.uint64(0x9E3779B97F4A7C15) + smallest.astype(np.uint64))
     return hashed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from finewright.guard.duplicates.alike import alike
 from finewright.guard.duplicates.candidates import candidates
-from finewright.guard.duplicates.groups import leaders
+from finewright.guard.duplicates.layout import leaders
 from finewright.guard.duplicates.minhash import bands_for
 from finewright.guard.duplicates.signed import SignedRows
 

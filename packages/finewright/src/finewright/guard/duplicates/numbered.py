@@ -15,10 +15,10 @@ from finewright.guard.duplicates.words import (
     Wordings,
     digest_of,
     facts_of,
-    known_tokens,
-    mixed,
-    spaced,
+    fold_spaces,
+    mix_bits,
     uncapital,
+    vocabulary_of_thread,
 )
 from finewright.rows.identity import canonical
 from finewright.schema.rows import RowParts
@@ -33,7 +33,7 @@ def number_rows(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
     `texts` are equal where all that counts is. Rows of other `keys` are no repeats: a key has the numbers in
     the row and how much is asked and answered, and where it is `keyed` the system prompt and the label. Of a
     row that is mostly signs both have all of its text, for what they say no words tell."""
-    known, places, num_before = known_tokens(), array("i"), 0
+    known, places, num_before = vocabulary_of_thread(), array("i"), 0
     starts, answers = [0], list[int]()
     parts, spelled = [np.empty(0, np.uint32)], dict[int, str]()
     keys, rests = list[int](), list[int]()
@@ -48,8 +48,8 @@ def number_rows(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
         starts.append(num_before + len(places))
         if len(known) >= MOST_KNOWN:
             parts.append(known.read(places, spelled))
-            known, places, num_before = known_tokens(), array("i"), starts[-1]
-        system, signs = [spaced(text) for text in row.system], _signs(row)
+            known, places, num_before = vocabulary_of_thread(), array("i"), starts[-1]
+        system, signs = [fold_spaces(text) for text in row.system], _signs(row)
         keys.append(digest_of(system if keyed else [], [str(row.label if keyed else "")], signs))
         rests.append(digest_of(system, [str(row.label), _tools(row)], signs))
     parts.append(known.read(places, spelled))
@@ -58,12 +58,15 @@ def number_rows(rows: Iterable[RowParts], *, keyed: bool = True) -> Wordings:
     sizes = (middles - bounds[:-1], bounds[1:] - middles - _num_ends(words, bounds))
     keyed_by = np.array(keys, np.uint64)
     for part in (facts, *(size.astype(np.uint64) for size in sizes)):
-        keyed_by = mixed(keyed_by) ^ part
+        keyed_by = mix_bits(keyed_by) ^ part
     texts = np.array(
-        [_text(words[a:b], rest) for a, b, rest in zip(starts, starts[1:], rests, strict=False)],
+        [
+            _digest_text(words[a:b], rest)
+            for a, b, rest in zip(starts, starts[1:], rests, strict=False)
+        ],
         np.uint64,
     )
-    return Wordings(words, bounds, middles, spelled, mixed(keyed_by), texts)
+    return Wordings(words, bounds, middles, spelled, mix_bits(keyed_by), texts)
 
 
 def _sentences(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -73,7 +76,7 @@ def _sentences(texts: Sequence[str]) -> Iterator[list[str]]:
 def _signs(row: RowParts) -> list[str]:
     """All that is asked and answered, where it is mostly signs."""
     said = (*row.prompt, *row.answered)
-    return [] if is_mostly_words("".join(said)) else [spaced(text) for text in said]
+    return [] if is_mostly_words("".join(said)) else [fold_spaces(text) for text in said]
 
 
 def _tools(row: RowParts) -> str:
@@ -86,6 +89,6 @@ def _num_ends(words: NDArray[np.uint32], bounds: NDArray[np.int64]) -> NDArray[n
     return np.add.reduceat((words == SENTENCE_END).astype(np.int64), bounds[:-1])
 
 
-def _text(words: NDArray[np.uint32], rest: int) -> int:
+def _digest_text(words: NDArray[np.uint32], rest: int) -> int:
     said = uncapital(words[words != SENTENCE_END]).tobytes()
     return digest_of([str(rest), said.hex()])

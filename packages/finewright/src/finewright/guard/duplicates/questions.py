@@ -152,7 +152,7 @@ class _Words:
         }
 
     def say_the_same(self, one: _Question, other: _Question) -> bool:
-        """Is all that one of them says also said by the other, in whole and in its last question?"""
+        """Whether all that one of them says is also said by the other, in whole and in its last question."""
         left, right = one.words - other.words, other.words - one.words
         if not left or not right:
             return True
@@ -193,7 +193,7 @@ class _Words:
 
 
 def _is_slip(one: str, other: str) -> bool:
-    """Is one letter within the word left out, doubled, another one, or before its neighbour?"""
+    """Whether one letter within the word is left out, doubled, another one, or before its neighbour."""
     return (
         min(len(one), len(other)) >= _FEWEST_LETTERS
         and one[0] == other[0]
@@ -208,5 +208,5 @@ def _read(row: RowParts) -> _Question:
 
 
 def _is_fact(word: str) -> bool:
-    """Is it a number, a name of code, a sign of code, of mathematics or of money?"""
+    """Whether it is a number, a name of code, a sign of code, of mathematics or of money."""
     return "_" in word or any(map(str.isdigit, word)) or not any(map(str.isalnum, word))

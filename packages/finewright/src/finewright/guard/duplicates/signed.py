@@ -31,11 +31,11 @@ def columns_of(rows: Wordings, similarity: float) -> dict[str, Array]:
         "bands": np.stack([band_hashes(part, rows.keys) for part in parts]),
         # The lowest byte of each hash: enough to tell unlike rows (Li and König 2010, b-bit minwise hashing).
         "sketch": np.ascontiguousarray(signed.T.astype(np.uint8)).reshape(-1, NUM_HASHES),
-        **_spelled(rows),
+        **_columns_of_spelling(rows),
     }
 
 
-def _spelled(rows: Wordings) -> dict[str, Array]:
+def _columns_of_spelling(rows: Wordings) -> dict[str, Array]:
     """The columns of `SpelledWords`."""
     known = np.array(sorted(rows.spelled), np.uint32)
     numbers, counts = np.unique(uncapital(rows.words), return_counts=True)

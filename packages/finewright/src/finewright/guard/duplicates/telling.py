@@ -11,7 +11,7 @@ with it and without it are two."""
 import html
 import re
 
-from finewright.guard.duplicates.characters import formed
+from finewright.guard.duplicates.characters import normalize_characters
 from finewright.guard.words import UNSPACED, WORD
 
 _GREETINGS = (
@@ -80,7 +80,7 @@ _PROSE_TAGS = frozenset(_OF_PROSE.split())
 
 def telling_sentences(text: str) -> list[list[str]]:
     """Of each sentence the words as they are typed, and the signs that change what is said, in order."""
-    text = _APOSTROPHE.sub("", formed(text)).translate(_STRAIGHT)
+    text = _APOSTROPHE.sub("", normalize_characters(text)).translate(_STRAIGHT)
     if not is_mostly_words(text):
         return [_EVERY_SIGN.findall(text)]
     text = _without_markup(text)
@@ -96,13 +96,13 @@ def telling_sentences(text: str) -> list[list[str]]:
 
 
 def _is_all_capital(text: str) -> bool:
-    """Have nearly all words a capital, so that it says nothing?"""
+    """Whether nearly all words have a capital, so that it says nothing."""
     initials = _INITIAL.findall(text)
     return sum(map(str.isupper, initials)) >= _ALL_CAPITAL * len(initials)
 
 
 def is_mostly_words(text: str) -> bool:
-    """Are letters and digits at least half of its characters, spaces not counted?"""
+    """Whether letters and digits are at least half of its characters, spaces not counted."""
     num_signs = sum(not char.isalnum() and not char.isspace() for char in text)
     return 2 * num_signs <= sum(not char.isspace() for char in text)
 

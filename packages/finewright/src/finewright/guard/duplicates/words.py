@@ -9,16 +9,22 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from finewright.errors import MissingExtra
-from finewright.guard.duplicates.characters import DECORATION, SYMBOL, decorated, formed
+from finewright.guard.duplicates.characters import (
+    DECORATION,
+    SYMBOL,
+    normalize_characters,
+    unify_decorations,
+)
 from finewright.guard.duplicates.layout import without_layout
 from finewright.guard.words import UNSPACED, WORD
+from finewright.plugins import install_command
 from finewright.schema.rows import RowParts
 
 try:
     import numpy as np
 except ImportError:
     raise MissingExtra(
-        "looking for near-duplicates needs numpy", hint='pip install "finewright[data]"'
+        "looking for near-duplicates needs numpy", hint=install_command("[data]")
     ) from None
 
 if TYPE_CHECKING:
@@ -118,16 +124,16 @@ class Wordings(RowWords):
     texts: "NDArray[np.uint64]"
 
 
-def folded(text: str) -> str:
-    """The text in one form of each character (see `formed`) and one case."""
-    return text.lower() if text.isascii() else formed(text.casefold()).lower()
+def fold(text: str) -> str:
+    """The text in one form of each character (see `normalize_characters`) and one case."""
+    return text.lower() if text.isascii() else normalize_characters(text.casefold()).lower()
 
 
 def words_of(text: str) -> list[str]:
     """The folded words; where there are none, such as in `:-)`, the characters that are no space.
 
     Punctuation is left out. Scripts without spaces give a word per character."""
-    text = folded(text)
+    text = fold(text)
     return _WORD.findall(text) or [char for char in text if not char.isspace()]
 
 
@@ -146,13 +152,13 @@ def tokens_of(text: str) -> list[str]:
 
     Of two plain words beside each other the first has the space."""
     if not text.isascii():
-        text = formed(text)
+        text = normalize_characters(text)
     if "^" in text:
         text = _POWER_OF_LETTER.sub("", text)
     tokens: list[str] = _TOKEN.findall("\n" + text)
     if _WORD.search(text):
         is_short = len(tokens) <= _MOST_DECORATED and not text.isascii()
-        with_signs = decorated(text) if is_short else None
+        with_signs = unify_decorations(text) if is_short else None
         return tokens if with_signs is None else _DECORATED.findall("\n" + with_signs)
     # Of signs alone each character says something.
     every = [char for char in text if not char.isspace()]
@@ -168,8 +174,8 @@ def _word_of(body: str) -> str:
     if body.isalpha() and body.isascii():
         return body.lower()
     if any(map(str.isalnum, body)):
-        return _APOSTROPHES.sub("", folded(body))
-    return _ONE_SIGN.get(body, folded(body))
+        return _APOSTROPHES.sub("", fold(body))
+    return _ONE_SIGN.get(body, fold(body))
 
 
 def _body(token: str) -> str:
@@ -191,7 +197,7 @@ class Vocabulary(dict[str, int]):
         self.words = ["", "", ""]
 
     def __missing__(self, token: str) -> int:
-        number, word = _numbered(token)
+        number, word = _number_token(token)
         self[token] = place = len(self.words)
         self.numbers.append(number)
         self.words.append(word)
@@ -218,7 +224,7 @@ class Vocabulary(dict[str, int]):
 _OF_THREAD = threading.local()
 
 
-def known_tokens() -> Vocabulary:
+def vocabulary_of_thread() -> Vocabulary:
     """The tokens that this thread has read so far, 100 MB at most: most of those of a row were in others."""
     known: Vocabulary | None = getattr(_OF_THREAD, "known", None)
     if known is None or len(known) >= MOST_KNOWN:
@@ -226,7 +232,7 @@ def known_tokens() -> Vocabulary:
     return known
 
 
-def _numbered(token: str) -> tuple[int, str]:
+def _number_token(token: str) -> tuple[int, str]:
     """The number of a token, and its word."""
     body = _body(token)
     if body.islower() and body.isalpha() and body.isascii():
@@ -238,7 +244,8 @@ def _numbered(token: str) -> tuple[int, str]:
 
 
 def _is_name(token: str, body: str, folded_word: str) -> bool:
-    """Has it a capital letter inside a sentence, or the form of a name in code (`onlyOwner`, `card_lost`)?"""
+    """Whether it has a capital letter inside a sentence, or the form of a name in code (`onlyOwner`,
+    `card_lost`)."""
     if body == folded_word:
         return "_" in body
     is_in_code = "_" in body or (any(map(str.isupper, body[1:])) and not body.isupper())
@@ -270,7 +277,7 @@ def uncapital(words: "NDArray[np.uint32]") -> "NDArray[np.uint32]":
 def words_in(rows: Iterable[RowParts]) -> RowWords:
     """The words of rows in columns, without what only lays them out and without the system prompt: so a
     question is found under another one."""
-    known, places = known_tokens(), array("i")
+    known, places = vocabulary_of_thread(), array("i")
     parts: list[NDArray[np.uint32]] = []
     spelled: dict[int, str] = {}
     starts, answers = [0], list[int]()
@@ -287,12 +294,12 @@ def words_in(rows: Iterable[RowParts]) -> RowWords:
         starts.append(num_before + len(places))
         if len(known) >= MOST_KNOWN:
             parts.append(known.read(places, spelled))
-            known, places, num_before = known_tokens(), array("i"), starts[-1]
+            known, places, num_before = vocabulary_of_thread(), array("i"), starts[-1]
     flat = np.concatenate([*parts, known.read(places, spelled)])
     return RowWords(flat, np.array(starts, np.int64), np.array(answers, np.int64), spelled)
 
 
-def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
+def mix_bits(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
     """Each number spread over 64 bits: the finaliser of splitmix64 (Steele et al. 2014)."""
     x = numbers.copy()
     x ^= x >> np.uint64(30)
@@ -303,9 +310,9 @@ def mixed(numbers: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
     return x
 
 
-def spaced(text: str) -> str:
+def fold_spaces(text: str) -> str:
     """The folded text with plain spaces."""
-    return " ".join(folded(text).split())
+    return " ".join(fold(text).split())
 
 
 def digest_of(*parts: Sequence[str]) -> int:
@@ -319,4 +326,4 @@ def facts_of(words: "NDArray[np.uint32]", starts: "NDArray[np.int64]") -> "NDArr
     if not len(starts):
         return np.empty(0, np.uint64)
     wide = words.astype(np.uint64)
-    return np.add.reduceat(np.where(wide & np.uint64(1), mixed(wide), np.uint64(0)), starts)
+    return np.add.reduceat(np.where(wide & np.uint64(1), mix_bits(wide), np.uint64(0)), starts)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from finewright.guard.privacy import streets
-from finewright.guard.privacy.gazetteer import listed
+from finewright.guard.privacy.gazetteer import read_word_list
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, recogniser
 
 _UPPER = r"[^\W\d_a-zà-öø-ÿ]"
@@ -133,7 +133,7 @@ def _with_lead(text: str, start: int) -> int:
 
 @cache
 def _english() -> tuple[re.Pattern[str], ...]:
-    street_words = sorted(listed("street_words"), key=len, reverse=True)
+    street_words = sorted(read_word_list("street_words"), key=len, reverse=True)
     suffix = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in street_words)
     return (
         re.compile(

@@ -82,7 +82,7 @@ def recognisers() -> tuple[Recogniser, ...]:
     return (
         recogniser(password, "password", sign=Sign.PASSWORD),
         recogniser(connection_string, "connection_string", sign=Sign.LOGIN),
-        recogniser(keyed, "secret_value", sign=Sign.KEYED),
+        recogniser(find_keys, "secret_value", sign=Sign.KEYED),
     )
 
 
@@ -110,7 +110,7 @@ def _is_password(match: re.Match[str], value: str, is_quoted: bool) -> bool:
 
 
 def _is_sure(match: re.Match[str], value: str, is_quoted: bool) -> bool:
-    """Is what no sign calls a password made up: of all kinds of characters, or an option's?"""
+    """Whether what no sign calls a password is made up: of all kinds of characters, or an option's."""
     if not is_generated(value) or (match["quote"] and not is_quoted):
         return False
     if match.re is _OPTION:
@@ -132,7 +132,7 @@ def connection_string(scan: Scan) -> Iterator[PersonalSpan]:
             )
 
 
-def keyed(scan: Scan) -> Iterator[PersonalSpan]:
+def find_keys(scan: Scan) -> Iterator[PersonalSpan]:
     """Long random values that are called a key, secret or token; the span is the value alone.
 
     An Ethereum address or a digest of 32 bytes is none: what is called `token` there is a contract. Nor
@@ -158,7 +158,7 @@ def _is_open_key(scan: Scan, match: re.Match[str]) -> bool:
 
 
 def _is_mint(scan: Scan, match: re.Match[str], value: str) -> bool:
-    """Is what is called a token of Solana 32 bytes in base58, as the address of one is?"""
+    """Whether what is called a token of Solana is 32 bytes in base58, as the address of one is."""
     is_token = match[0][:5].lower() == "token"
     if not is_token or not _MINT.search(scan.before(match.start(), _MINT_REACH)):
         return False

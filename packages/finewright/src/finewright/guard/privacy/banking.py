@@ -6,7 +6,7 @@ issuers' published ranges. Not covered: account numbers without check digits."""
 import re
 from collections.abc import Iterator
 
-from finewright.guard.privacy.checksums import luhn, mod_97_10
+from finewright.guard.privacy.national_ids import luhn, mod_97_10
 from finewright.guard.privacy.scan import (
     PersonalSpan,
     Recogniser,
@@ -63,7 +63,7 @@ def _is_glued(character: str) -> bool:
 
 
 def is_iban(text: str) -> bool:
-    """Do length and check digits fit?"""
+    """Whether length and check digits fit."""
     bare = bare_iban(text)
     return (
         len(bare) == IBAN_LENGTHS.get(bare[:2])
@@ -136,12 +136,12 @@ def card(scan: Scan) -> Iterator[PersonalSpan]:
         if len(number.digits) < _FEWEST:
             continue
         for match in _CARD.finditer(scan.text, number.start, number.end):
-            found = _issued(scan, match)
+            found = _find_card(scan, match)
             if found:
                 yield found
 
 
-def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
+def _find_card(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
     digits = only_digits(match[0])
     if _is_amid_figures(scan, match) or not luhn(digits):
         return None
@@ -156,7 +156,7 @@ def _issued(scan: Scan, match: re.Match[str]) -> PersonalSpan | None:
 
 
 def _is_amid_figures(scan: Scan, match: re.Match[str]) -> bool:
-    """Is it a part of a longer number, or of a row of them?"""
+    """Whether it is a part of a longer number, or of a row of them."""
     start, end = match.span()
     if not scan.is_alone(start, end) or scan.is_fraction(start):
         return True

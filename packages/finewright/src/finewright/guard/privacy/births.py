@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from finewright.guard.privacy.checksums import is_date
+from finewright.guard.privacy.national_ids import is_date
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
 MONTHS = (

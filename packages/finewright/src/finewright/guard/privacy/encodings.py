@@ -70,13 +70,13 @@ def bech32_read(text: str) -> Bech32 | None:
     if not mark or not set(data) <= _NUMBER_32.keys():
         return None
     values = tuple(_NUMBER_32[character] for character in data)
-    constant = _polymod([*_expanded(prefix), *values])
+    constant = _polymod([*_expand_prefix(prefix), *values])
     return Bech32(prefix, values[:-6], constant) if constant in (1, BECH32M_ONE) else None
 
 
 def bech32_text(prefix: str, values: Sequence[int], constant: int) -> str:
     """The values of five bits under a prefix, with their checksum."""
-    rest = _polymod([*_expanded(prefix), *values, 0, 0, 0, 0, 0, 0]) ^ constant
+    rest = _polymod([*_expand_prefix(prefix), *values, 0, 0, 0, 0, 0, 0]) ^ constant
     check = [(rest >> 5 * (5 - i)) & 31 for i in range(6)]
     return f"{prefix}1" + "".join(BECH32[value] for value in [*values, *check])
 
@@ -85,7 +85,7 @@ def _double_sha256(payload: bytes) -> bytes:
     return hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:_CHECK]
 
 
-def _expanded(prefix: str) -> list[int]:
+def _expand_prefix(prefix: str) -> list[int]:
     return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
 
 
@@ -108,11 +108,11 @@ _Point = tuple[int, int, int, int]
 
 
 def is_ed25519_pair(pair: bytes) -> bool:
-    """Is it a seed of 32 bytes and the public key of that seed, as Solana keeps key pairs?"""
-    return len(pair) == 2 * _SEED and ed25519_public(pair[:_SEED]) == pair[_SEED:]
+    """Whether it is a seed of 32 bytes and the public key of that seed, as Solana keeps key pairs."""
+    return len(pair) == 2 * _SEED and derive_ed25519_public(pair[:_SEED]) == pair[_SEED:]
 
 
-def ed25519_public(seed: bytes) -> bytes:
+def derive_ed25519_public(seed: bytes) -> bytes:
     """The public key of a seed of 32 bytes (RFC 8032, section 5.1.5)."""
     half = bytearray(hashlib.sha512(seed).digest()[:_SEED])
     half[0] &= 248
@@ -122,15 +122,15 @@ def ed25519_public(seed: bytes) -> bytes:
     total: _Point = (0, 1, 1, 0)
     while scalar:
         if scalar & 1:
-            total = _added(total, point)
-        point = _added(point, point)
+            total = _add_points(total, point)
+        point = _add_points(point, point)
         scalar >>= 1
     inverse = pow(total[2], -1, _P)
     x, y = total[0] * inverse % _P, total[1] * inverse % _P
     return (y | (x & 1) << 255).to_bytes(_SEED, "little")
 
 
-def _added(one: _Point, other: _Point) -> _Point:
+def _add_points(one: _Point, other: _Point) -> _Point:
     a = (one[1] - one[0]) * (other[1] - other[0]) % _P
     b = (one[1] + one[0]) * (other[1] + other[0]) % _P
     c = 2 * one[3] * other[3] * _D % _P

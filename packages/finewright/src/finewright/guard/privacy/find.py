@@ -67,19 +67,19 @@ def recognisers() -> tuple[Recogniser, ...]:
     """Those that are built in, then those of other packages."""
     return tuple(
         row
-        for name in plugins.listed("recogniser")
+        for name in plugins.list_names("recogniser")
         for row in plugins.resolve("recogniser", name)()
     )
 
 
-def known_types() -> frozenset[FoundType]:
+def list_known_types() -> frozenset[FoundType]:
     """The types that somebody here looks for."""
     return frozenset(type_ for row in recognisers() for type_ in row.types)
 
 
 def require(types: Collection[FoundType]) -> None:
     """Raise MissingExtra for a type that nobody here looks for, because its package is not installed."""
-    for type_ in sorted(frozenset(types) - known_types()):
+    for type_ in sorted(frozenset(types) - list_known_types()):
         plugins.resolve("recogniser", _OF_PACKAGES[type_])
 
 

@@ -11,7 +11,7 @@ ListName = Literal["given_names", "surnames", "street_words", "not_names", "not_
 
 
 @cache
-def listed(name: ListName) -> frozenset[str]:
+def read_word_list(name: ListName) -> frozenset[str]:
     """The words of a list, in lower case."""
     path = files("finewright.guard.privacy") / "lists" / f"{name}.txt"
     return frozenset(path.read_text(encoding="utf-8").split())

@@ -159,10 +159,10 @@ def _links(text: str, places: Iterable[tuple[int, int]]) -> Iterator[PersonalSpa
             counted, opened = start, 0
             closes = text[end - 1] in ")\uff09"
             if closes:
-                opened = _opened(text, start, end)
+                opened = _count_open_brackets(text, start, end)
         last = end
         if closes:
-            opened -= _opened(text, counted, start)
+            opened -= _count_open_brackets(text, counted, start)
             counted = start
             # "(see https://example.org/a)" closes its own bracket, and ".../a_(b)" has one.
             last -= opened < 0
@@ -171,7 +171,7 @@ def _links(text: str, places: Iterable[tuple[int, int]]) -> Iterator[PersonalSpa
         yield PersonalSpan(start, last, "url", 0.9, "a link")
 
 
-def _opened(text: str, start: int, end: int) -> int:
+def _count_open_brackets(text: str, start: int, end: int) -> int:
     """How many more brackets are opened there than closed."""
     return sum(text.count(sign, start, end) for sign in "(\uff08") - sum(
         text.count(sign, start, end) for sign in ")\uff09"

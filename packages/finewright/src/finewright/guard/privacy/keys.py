@@ -9,7 +9,7 @@ the same size. The accounts that Hardhat, Anvil and Ganache print for everybody 
 import re
 from collections.abc import Iterator
 
-from finewright.catalog.tokens import published
+from finewright.catalog.tokens import read_published
 from finewright.guard.privacy.encodings import base58_bytes, is_ed25519_pair
 from finewright.guard.privacy.scan import PersonalSpan, Recogniser, Scan, Sign, recogniser
 
@@ -76,7 +76,10 @@ def ethereum_key(scan: Scan) -> Iterator[PersonalSpan]:
         is_next = last is not None and _NEXT_OF_LIST.fullmatch(scan.text, last, start) is not None
         if is_next or _is_private(scan, start, end):
             last = end
-            if _LEAST < int(match[0], 16) < _ORDER and match[0][-64:].lower() not in published():
+            if (
+                _LEAST < int(match[0], 16) < _ORDER
+                and match[0][-64:].lower() not in read_published()
+            ):
                 yield PersonalSpan(start, end, "ethereum_key", 0.95, "called a private key")
 
 

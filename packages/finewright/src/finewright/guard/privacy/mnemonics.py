@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from finewright.catalog.tokens import published
+from finewright.catalog.tokens import read_published
 from finewright.errors import MissingExtra
 from finewright.guard.privacy.scan import (
     UNSPACED,
@@ -24,6 +24,7 @@ from finewright.guard.privacy.scan import (
     Sign,
     recogniser,
 )
+from finewright.plugins import install_command
 
 # A word of a script without spaces may stand right beside one of another: no list has words of both.
 _LETTER = (rf"[^\W\d_{UNSPACED}]", rf"(?:(?![\W\d_])[{UNSPACED}])")
@@ -95,7 +96,7 @@ def mnemonic(scan: Scan) -> Iterator[PersonalSpan]:
 
 def _is_secret(phrase: Sequence[str]) -> bool:
     """Neither one word again and again, nor a phrase that everyone knows."""
-    return len(set(phrase)) >= _FEWEST_DIFFERENT and " ".join(phrase) not in published()
+    return len(set(phrase)) >= _FEWEST_DIFFERENT and " ".join(phrase) not in read_published()
 
 
 def normal(word: str) -> str:
@@ -105,10 +106,10 @@ def normal(word: str) -> str:
 
 
 def has_seed(lower: str) -> bool:
-    """Are ten words in a row listed? Two of them are fifth words then, which are looked up first."""
+    """Whether ten words in a row are listed. Two of them are fifth words then, which are looked up first."""
     if len(lower) < _SHORTEST_TEXT:
         return False
-    listed, words = _listed_bytes(), _words_in(lower)
+    listed, words = _bytes_of_lists(), _words_in(lower)
     fifths = bytes(map(listed.__contains__, words[_FIFTH - 1 :: _FIFTH]))
     at = fifths.find(_TWO_FIFTHS)
     while at >= 0:
@@ -167,14 +168,14 @@ def _phrases(
         if is_apart and is_secret:
             kept.append(found)
         elif is_secret and found.open_ends and len(at) <= _LONGEST_JOINED:
-            kept, before = [_joined(other, found) for other in kept], kept
+            kept, before = [_join_candidates(other, found) for other in kept], kept
             is_apart = kept != before
         if is_apart:
             taken[found.first : found.last] = b"\1" * (found.last - found.first)
     return kept
 
 
-def _joined(one: _Candidate, other: _Candidate) -> _Candidate:
+def _join_candidates(one: _Candidate, other: _Candidate) -> _Candidate:
     """Both as one, if they overlap amid other words; else the first."""
     if not one.open_ends or one.last <= other.first or other.last <= one.first:
         return one
@@ -198,7 +199,8 @@ def _fitting(numbers: Sequence[int], edges: Sequence[bool], is_long: bool) -> It
 
 
 def fits(numbers: Sequence[int]) -> bool:
-    """Do the last bits of the words' numbers begin the SHA-256 of the others (BIP-39), in no list's order?"""
+    """Whether the last bits of the words' numbers begin the SHA-256 of the others (BIP-39), in no list's
+    order."""
     whole = 0
     for number in numbers:
         whole = whole << _BITS | number
@@ -213,10 +215,10 @@ def fits(numbers: Sequence[int]) -> bool:
 def _lists() -> tuple[Mapping[str, int], ...]:
     """Of each language the number of each word; a Latin word also without its accents."""
     library = _library()
-    return tuple(_numbered(library(language).wordlist) for language in library.list_languages())
+    return tuple(_number_words(library(language).wordlist) for language in library.list_languages())
 
 
-def _numbered(words: Sequence[str]) -> Mapping[str, int]:
+def _number_words(words: Sequence[str]) -> Mapping[str, int]:
     numbers = {normal(_MISPRINTS.get(word, word)): i for i, word in enumerate(words)}
     for word, number in tuple(numbers.items()):
         if not word.isascii():
@@ -226,7 +228,7 @@ def _numbered(words: Sequence[str]) -> Mapping[str, int]:
 
 
 @cache
-def _listed_bytes() -> frozenset[bytes]:
+def _bytes_of_lists() -> frozenset[bytes]:
     """The words of all lists, in UTF-8."""
     return frozenset(word.encode() for words in _lists() for word in words)
 
@@ -236,6 +238,6 @@ def _library() -> Any:  # Any: mnemonic is not typed for us
         from mnemonic import Mnemonic
     except ImportError:
         raise MissingExtra(
-            "finding wallet mnemonics needs mnemonic", hint='pip install "finewright[data]"'
+            "finding wallet mnemonics needs mnemonic", hint=install_command("[data]")
         ) from None
     return Mnemonic

@@ -1,15 +1,35 @@
-"""What the tagger of names knows of a word: which lists it is in, how it is written, what stands around."""
+"""What the tagger of names knows of a word: which lists it is in, how it is written, what stands around.
+
+Values in quotes, as JSON, calls, CSV and SQL have them: to the tagger of names each is a line of its own.
+
+The texts that taught the tagger have names between quotes in prose alone, as titles and what people say."""
 
 import lzma
 import re
 from bisect import bisect_left
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, MutableSequence, Sequence, Set
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from finewright.guard.privacy.gazetteer import listed
-from finewright.guard.privacy.name_quotes import set_apart
+from finewright.guard.privacy.gazetteer import read_word_list
+
+_SIGNS = frozenset({'"', "'"})
+
+
+_BEFORE = frozenset({":", "=", "(", "[", "{", ",", ";", "\n", "\\"})
+
+
+_AFTER = frozenset({",", ";", ":", ")", "]", "}", "\n", "\\"})
+
+
+_IN_NAMES = frozenset(
+    {"van", "von", "de", "der", "den", "di", "da", "del", "la", "bin", "al", "-", "."}
+)
+
+
+_MOST_WORDS = 8
+
 
 PARTICLES = frozenset({
     "van", "von", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "der", "den",
@@ -133,7 +153,7 @@ def flags_of(lower: str) -> str:
     """g a given name, s a surname, p a place, c a common word, n never a name: those that apply, in order.
 
     Of a word with hyphens, those of all of its parts."""
-    known = known_words()
+    known = read_known_words()
     if lower in known:
         flags = known[lower]
     elif "-" in lower:
@@ -141,12 +161,12 @@ def flags_of(lower: str) -> str:
         flags = "".join(flag for flag in "gspc" if all(flag in part for part in parts))
     else:
         flags = ""
-    is_never = lower in listed("not_names") or _CONTRACTED.search(lower)
+    is_never = lower in read_word_list("not_names") or _CONTRACTED.search(lower)
     return flags + "n" if is_never else flags
 
 
 @cache
-def known_words() -> dict[str, str]:
+def read_known_words() -> dict[str, str]:
     """Of each listed word its flags: names of `people.txt.xz`, whose sources the model card names."""
     path = files("finewright.guard.privacy") / "lists" / "people.txt.xz"
     text = lzma.decompress(path.read_bytes()).decode()
@@ -167,7 +187,7 @@ def around(words: SplitWords) -> WholeText:
 
 
 def is_german(lower: Set[str]) -> bool:
-    """Is a text with these words in small letters one in which every noun has a capital?"""
+    """Whether a text with these words in small letters is one in which every noun has a capital."""
     return not lower.isdisjoint(_GERMAN) or len(lower & _GERMAN_IN_PAIRS) > 1
 
 
@@ -219,3 +239,56 @@ def _case(word: str, flags: str) -> str:
         if word[0].isupper() and _NAMELIKE.match(word)
         else "camel"
     )
+
+
+def set_apart(texts: MutableSequence[str]) -> None:
+    """Put line ends for the quotes of values of several words, and single quotes for those of one word."""
+    if _SIGNS.isdisjoint(texts):
+        return
+    for first, last in tuple(_values(texts)):
+        words = [word for word in texts[first + 1 : last] if word[0].isalnum()]
+        for at in (first, last):
+            start = at - _is_escaped(texts, at)
+            texts[start : at + 1] = ["\n" if len(words) > 1 else "'"] * (at + 1 - start)
+
+
+def _values(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of the two quotes of each value."""
+    opened: dict[tuple[str, bool], int] = {}
+    for at, word in enumerate(texts):
+        if word == "\n":
+            opened.clear()
+        elif word in _SIGNS:
+            sign = word, _is_escaped(texts, at)
+            first = opened.pop(sign, -1)
+            if first >= 0 and _is_value(texts, first, at):
+                yield first, at
+            elif first < 0 and _before(texts, at) in _BEFORE:
+                opened[sign] = at
+
+
+def _is_value(texts: Sequence[str], first: int, last: int) -> bool:
+    after = texts[last + 1] if last + 1 < len(texts) else "\n"
+    inner = texts[first + 1 : last]
+    if (
+        _before(texts, first) == ","
+    ):  # of a row; or of a sentence: Bachelor of Laws, "cum laude", from
+        return after in _AFTER and (len(inner) == 1 or any(not word.islower() for word in inner))
+    return after in _AFTER or _is_named(inner)
+
+
+def _is_escaped(texts: Sequence[str], at: int) -> bool:
+    """Whether it is a quote of a text that is quoted itself."""
+    return at > 0 and texts[at - 1] == "\\"
+
+
+def _before(texts: Sequence[str], at: int) -> str:
+    """What stands in front of the quote at a place; a line end where nothing does."""
+    place = at - 1 - _is_escaped(texts, at)
+    return texts[place] if place >= 0 else "\n"
+
+
+def _is_named(inner: Sequence[str]) -> bool:
+    """Whether these are few words that a name may have: "Anna Berg" is on the card."""
+    may_be = all(word[0].isupper() or word in _IN_NAMES for word in inner)
+    return 0 < len(inner) <= _MOST_WORDS and may_be

@@ -4,15 +4,24 @@ The kinds, and what each is called in its country's language, are `catalog/natio
 check is weak counts only where words say what it is: in front, right after it, or in the question before. A
 number that fails its check is none. Not covered: letters in lower case, numbers from before the check (nine
 digits in Czechia), numbers
-of Denmark, Malta, the UK and the US and India's PAN without a word, for these have no check."""
+of Denmark, Malta, the UK and the US and India's PAN without a word, for these have no check.
+
+Checks of the identity numbers that python-stdnum has not, on digits without separators.
+
+Each takes a number of its kind's form and says whether it can have been given out.
+
+What several checks share: Luhn and ISO 7064 on digits alone, and days."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from functools import cache
 from importlib import import_module
 from itertools import combinations
 from random import Random
 from typing import NamedTuple
+
+from stdnum import verhoeff
 
 from finewright.catalog.national_ids import IdentityRule, identity_rules
 from finewright.errors import MissingExtra
@@ -25,6 +34,19 @@ from finewright.guard.privacy.scan import (
     recogniser,
     words,
 )
+from finewright.plugins import install_command
+
+_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+_MOD_97 = 97
+
+
+_TEN, _ELEVEN = 10, 11
+
+
+_PRIMES = (29, 23, 19, 17, 13, 11, 7, 5, 3, 2)
+
 
 _S = "[ .\\-/+\u00a0\u2011]"
 _GROUP = re.compile("[0-9]+")
@@ -49,16 +71,16 @@ class Kind(NamedTuple):
     @property
     def words(self) -> re.Pattern[str]:
         """What it is called; few texts have a number of which this is asked."""
-        return _words(self.rule.words)
+        return _compile_words(self.rule.words)
 
     def fits(self, text: str) -> bool:
-        """Is the text a number of this kind, form and check?"""
+        """Whether the text is a number of this kind, by form and check."""
         bare = text if self.rule.has_signs else bare_id(text)
         is_formed = self.form.fullmatch(text) and self.begins.match(bare)
         return bool(is_formed) and _is_checked(self.rule.check, bare)
 
     def stands_alone(self, text: str) -> bool:
-        """Does it count without a word around?"""
+        """Whether it counts without a word around."""
         alone = self.rule.alone
         return alone == "always" or (alone != "never" and any(sign in text for sign in alone))
 
@@ -75,7 +97,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
     for number in scan.numbers:
         if len(number.digits) >= 8:  # noqa: PLR2004 - the shortest
             yield from _within(scan, number)
-    yield from _lettered_numbers(scan)
+    yield from _find_lettered_numbers(scan)
 
 
 def _within(scan: Scan, number: Number) -> Iterator[PersonalSpan]:
@@ -88,12 +110,12 @@ def _within(scan: Scan, number: Number) -> Iterator[PersonalSpan]:
             sizes += (last[1] - last[0],)
             kinds = kinds_of.get(sizes)
             if kinds and scan.is_alone(start, last[1]):
-                yield from _checked(scan, start, last[1], kinds)
+                yield from _check_digits(scan, start, last[1], kinds)
 
 
-def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
+def _find_lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
     """The numbers with letters; a form is tried where its first characters are, for most texts have none."""
-    forms, outline = _lettered(), scan.outline
+    forms, outline = _group_lettered_kinds(), scan.outline
     matches = [
         (kind, kind.form.match(scan.text, digits.start()))
         for digits in (_FIVE_DIGITS.finditer(scan.text) if _FIVE in outline else ())
@@ -105,10 +127,12 @@ def _lettered_numbers(scan: Scan) -> Iterator[PersonalSpan]:
     matches += [(kind, match) for kind in others for match in kind.form.finditer(scan.text)]
     for kind, match in matches:
         if match and scan.is_alone(*match.span()):
-            yield from _checked(scan, match.start(), match.end(), (kind,))
+            yield from _check_digits(scan, match.start(), match.end(), (kind,))
 
 
-def _checked(scan: Scan, start: int, end: int, kinds: tuple[Kind, ...]) -> Iterator[PersonalSpan]:
+def _check_digits(
+    scan: Scan, start: int, end: int, kinds: tuple[Kind, ...]
+) -> Iterator[PersonalSpan]:
     text = scan.text[start:end]
     around = _around(scan, start, end)
     for kind in kinds:
@@ -128,7 +152,7 @@ class _Around(NamedTuple):
     is_common: bool
 
     def calls(self, kind: Kind) -> bool:
-        """Do the words around name this kind?"""
+        """Whether the words around name this kind."""
         return (
             (kind.rule.common and self.is_common)
             or kind.words.search(self.before) is not None
@@ -144,16 +168,18 @@ def _around(scan: Scan, start: int, end: int) -> _Around:
     after = scan.after(end, _REACH_AFTER)
     lead = _LEADS.match(after)
     after = after[lead.end() :] if lead else after
-    return _Around(before, after, _words(identity_rules().common).search(before) is not None)
+    return _Around(
+        before, after, _compile_words(identity_rules().common).search(before) is not None
+    )
 
 
 @cache
-def _words(alternatives: str) -> re.Pattern[str]:
+def _compile_words(alternatives: str) -> re.Pattern[str]:
     return words(alternatives)
 
 
 def _is_checked(names: str, bare: str) -> bool:
-    """Does any of the checks take it? Without one the form is all that there is."""
+    """Whether any of the checks takes it. Without one the form is all that there is."""
     try:
         return not names or any(_check(name)(bare) for name in names.split())
     except LookupError:
@@ -165,14 +191,14 @@ def _is_checked(names: str, bare: str) -> bool:
 def _check(name: str) -> Callable[[str], bool]:
     """A module of python-stdnum (`at.vnr`), or a function of `id_checks`."""
     is_listed = "." in name
-    module = f"stdnum.{name}" if is_listed else "finewright.guard.privacy.id_checks"
+    module = f"stdnum.{name}" if is_listed else "finewright.guard.privacy.national_ids"
     try:
         found: Callable[[str], bool] = getattr(
             import_module(module), "is_valid" if is_listed else name
         )
     except ModuleNotFoundError:
         raise MissingExtra(
-            "checking identity numbers needs python-stdnum", hint='pip install "finewright[data]"'
+            "checking identity numbers needs python-stdnum", hint=install_command("[data]")
         ) from None
     return found
 
@@ -183,7 +209,7 @@ def kinds() -> tuple[Kind, ...]:
     return tuple(
         Kind(
             rule,
-            re.compile(rule.form or "|".join(_pattern(parts) for parts in _written(rule))),
+            re.compile(rule.form or "|".join(_pattern(parts) for parts in _ways_to_write(rule))),
             re.compile(rule.begins),
         )
         for rule in identity_rules().kinds
@@ -199,7 +225,7 @@ class _Lettered(NamedTuple):
 
 
 @cache
-def _lettered() -> _Lettered:
+def _group_lettered_kinds() -> _Lettered:
     from_digits, with_dots, others = [], [], []
     for kind in kinds():
         if re.match(r"\[0-9\]\{(?:[5-8]|17)", kind.rule.form):
@@ -216,12 +242,12 @@ def _kinds_of() -> dict[tuple[int, ...], tuple[Kind, ...]]:
     """Of the sizes of groups, the kinds that are written so."""
     found: dict[tuple[int, ...], tuple[Kind, ...]] = {}
     for kind in kinds():
-        for parts in _written(kind.rule) if kind.rule.groups else ():
+        for parts in _ways_to_write(kind.rule) if kind.rule.groups else ():
             found[parts] = (*found.get(parts, ()), kind)
     return found
 
 
-def _written(rule: IdentityRule) -> list[tuple[int, ...]]:
+def _ways_to_write(rule: IdentityRule) -> list[tuple[int, ...]]:
     """The ways to write a number: in its groups, in one piece; where it is loose, with any of them joined."""
     sizes = tuple(map(int, rule.groups.split()))
     cuts = range(1, len(sizes))
@@ -269,11 +295,11 @@ def similar_id(value: str, draw: Random) -> str:
         num_tails = _num_tails(fitting, sweep)
         for place in places:
             tails = [i for i in places[len(places) - num_tails :] if i != place]
-            drawn = _moved(drawn, place, tails, fitting, draw)
+            drawn = _move_digit(drawn, place, tails, fitting, draw)
     return drawn
 
 
-def _moved(text: str, place: int, tails: list[int], fitting: list[Kind], draw: Random) -> str:
+def _move_digit(text: str, place: int, tails: list[int], fitting: list[Kind], draw: Random) -> str:
     options = [_with(text, place, draw.choice(_like(text[place])))]
     for tail in tails:
         options = [_with(option, tail, c) for option in options for c in _like(text[tail])]
@@ -287,3 +313,78 @@ def _like(character: str) -> str:
 
 def _with(text: str, place: int, character: str) -> str:
     return f"{text[:place]}{character}{text[place + 1 :]}"
+
+
+def canadian(digits: str) -> bool:
+    """Social Insurance Number: Luhn; also one that begins with 0, as made-up ones do, or 8."""
+    return int(digits) > 0 and luhn(digits)
+
+
+def _sum(digits: str, weights: Iterable[int]) -> int:
+    """The sum of digits times weights, as far as there are weights."""
+    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False))
+
+
+def hu_tax(digits: str) -> bool:
+    """Adóazonosító jel, Act XX of 1996: each digit times its place, mod 11."""
+    return _sum(digits, range(1, 10)) % _ELEVEN == int(digits[9])
+
+
+def hu_taj(digits: str) -> bool:
+    """TAJ, Act XX of 1996: digits in odd places times 3, in even ones times 7, mod 10."""
+    return int(digits) > 0 and _sum(digits, (3, 7) * 4) % _TEN == int(digits[8])
+
+
+def hu_person(digits: str) -> bool:
+    """Személyi azonosító, Act XX of 1996: the place times the digit mod 11; places count down from 1997."""
+    year = (2000 if digits[0] in "34" else 1900) + int(digits[1:3])
+    places = range(1, 11) if year < 1997 else range(10, 0, -1)  # noqa: PLR2004 - the act's own date
+    is_day = is_date(year, int(digits[3:5]), int(digits[5:7]))
+    return is_day and _sum(digits, places) % _ELEVEN == int(digits[10])
+
+
+def lu_matricule(digits: str) -> bool:
+    """Matricule: the day; Luhn over the first eleven, then Verhoeff over the same (OECD, Luxembourg TIN)."""
+    is_day = is_date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    return is_day and luhn(digits[:12]) and verhoeff.is_valid(digits[:11] + digits[12])
+
+
+def pt_niss(digits: str) -> bool:
+    """NISS: the first ten primes, falling, as weights; 9 less the sum mod 10."""
+    return 9 - _sum(digits, _PRIMES) % _TEN == int(digits[10])
+
+
+def ru_snils(digits: str) -> bool:
+    """СНИЛС: weights 9 to 1, mod 101, 100 written as 00; those up to 001-001-998 have no check."""
+    check = _sum(digits, range(9, 0, -1)) % 101 % 100
+    return int(digits[:9]) > 1_001_998 and check == int(digits[9:])  # noqa: PLR2004 - the first with a check
+
+
+def kz_iin(digits: str) -> bool:
+    """ИИН: the day; the places as weights mod 11, if 10 then 3 to 11, 1, 2."""
+    day = int(digits[2:4]), int(digits[4:6])
+    is_day = any(is_date(century + int(digits[:2]), *day) for century in (1900, 2000))
+    check = _sum(digits, range(1, 12)) % _ELEVEN
+    if check == _TEN:
+        check = _sum(digits, (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)) % _ELEVEN
+    return is_day and check == int(digits[11])
+
+
+def luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B: every second digit from the right is doubled, the sum ends in 0."""
+    numbers = [ord(digit) - 48 for digit in reversed(digits)]
+    return (sum(numbers[0::2]) + sum(_LUHN_DOUBLED[n] for n in numbers[1::2])) % 10 == 0
+
+
+def mod_97_10(text: str) -> int:
+    """ISO 7064 MOD 97-10 of letters (A = 10) and digits; 1 when the check digits fit."""
+    return int("".join(str(int(character, 36)) for character in text)) % _MOD_97
+
+
+def is_date(year: int, month: int, day: int) -> bool:
+    """Whether there is such a day."""
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True

@@ -22,6 +22,7 @@ from finewright.guard.privacy.scan import (
     only_digits,
     recogniser,
 )
+from finewright.plugins import install_command
 
 # Countries whose numbers are written without their code in texts of Latin letters, and of other scripts.
 REGIONS = (
@@ -82,7 +83,7 @@ class _Words(NamedTuple):
 
 
 @cache
-def _words() -> _Words:
+def _read_phone_words() -> _Words:
     text = (files("finewright.guard.privacy") / "lists" / "phone_words.txt").read_text("utf-8")
     lists = {
         name: "|".join(re.escape(word.strip()).replace(r"\*", r"\w*") for word in words.split("|"))
@@ -184,7 +185,7 @@ def _reason(scan: Scan, value: str, start: int, end: int) -> str | None:
     """Why it is a phone number; None where it is none."""
     if not _is_apart(scan, value, start, end) or _OTHER.match(value):
         return None
-    words, before, after = _words(), scan.before(start, _REACH), scan.after(end, _REACH)
+    words, before, after = _read_phone_words(), scan.before(start, _REACH), scan.after(end, _REACH)
     if words.unit.match(after) or words.other.search(before[-_REACH_OTHER:]):
         return None
     if words.label.search(before) or words.label_after.match(after):
@@ -201,7 +202,7 @@ def _reason(scan: Scan, value: str, start: int, end: int) -> str | None:
 
 
 def _is_apart(scan: Scan, value: str, start: int, end: int) -> bool:
-    """Is it no part of a word, of another figure or of a sum?"""
+    """Whether it is no part of a word, of another figure or of a sum."""
     text, near = scan.text, max(0, start - 6)
     if _GLUED_BEFORE.search(text, near, start) or _GLUED_AFTER.match(text, end):
         return False
@@ -210,13 +211,13 @@ def _is_apart(scan: Scan, value: str, start: int, end: int) -> bool:
 
 
 def is_possible(digits: str, region: str | None) -> bool:
-    """Is there a numbering plan with numbers of that length?"""
+    """Whether there is a numbering plan with numbers of that length."""
     parsed = parse(digits, region)
     return parsed is not None and bool(_library().is_possible_number(parsed))
 
 
 def is_valid(digits: str, region: str | None) -> bool:
-    """Is the number in a range that is given out?"""
+    """Whether the number is in a range that is given out."""
     parsed = parse(digits, region)
     return parsed is not None and bool(_library().is_valid_number(parsed))
 
@@ -235,6 +236,6 @@ def _library() -> Any:  # Any: phonenumbers has no types
         import phonenumbers
     except ImportError:
         raise MissingExtra(
-            "finding phone numbers needs phonenumbers", hint='pip install "finewright[data]"'
+            "finding phone numbers needs phonenumbers", hint=install_command("[data]")
         ) from None
     return phonenumbers

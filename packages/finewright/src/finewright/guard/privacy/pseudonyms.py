@@ -5,21 +5,30 @@ it stands for, not even by trying all phone numbers. Promised: an e-mail stays o
 by RFC 2606), an IBAN keeps its country and valid check digits, a card its issuer and Luhn in a range for
 tests, a phone its country, an identity number its shape and check, a date its format within three years,
 an IP becomes one of the ranges for documentation and benchmarks (RFC 2544, 3849). Not promised: that two
-values never share a stand-in (names and IPv4 addresses may), nor that nobody has the drawn number."""
+values never share a stand-in (names and IPv4 addresses may), nor that nobody has the drawn number.
+
+The key that pseudonyms and digests are made with: of a file, or fresh and thrown away."""
 
 import hashlib
 import hmac
 import random
 import re
+import secrets
 from functools import cache
+from pathlib import Path
 
+from finewright.errors import DataError
 from finewright.guard.privacy import addresses, banking, births, national_ids, phones
-from finewright.guard.privacy.checksums import luhn, mod_97_10
 from finewright.guard.privacy.find import recognisers
-from finewright.guard.privacy.gazetteer import ListName, listed
+from finewright.guard.privacy.gazetteer import ListName, read_word_list
 from finewright.guard.privacy.name_features import flags_of
+from finewright.guard.privacy.national_ids import luhn, mod_97_10
 from finewright.guard.privacy.scan import StandIn, only_digits
 from finewright.schema.privacy import FoundType
+from finewright.store.atomic import os_errors
+
+_FEWEST_BYTES = 16
+
 
 Draw = random.Random
 _SEEN_AT_MOST = 100_000
@@ -55,10 +64,10 @@ class Pseudonyms:
         if seen is None:
             if len(self._seen) >= _SEEN_AT_MOST:
                 self._seen.clear()
-            seen = self._seen[type_, value] = self._drawn(type_, value)
+            seen = self._seen[type_, value] = self._draw_stand_in(type_, value)
         return seen
 
-    def _drawn(self, type_: FoundType, value: str) -> str:
+    def _draw_stand_in(self, type_: FoundType, value: str) -> str:
         if type_ == "name":
             # Word by word: "Anna" is the same person as "Anna Weber".
             return re.sub(r"[^\W\d_]{2,}", lambda word: self._name(word[0]), value)
@@ -66,7 +75,9 @@ class Pseudonyms:
 
     def _name(self, word: str) -> str:
         lower = word.lower()
-        is_surname = lower in listed("surnames") and lower not in listed("given_names")
+        is_surname = lower in read_word_list("surnames") and lower not in read_word_list(
+            "given_names"
+        )
         pool = _pool("surnames" if is_surname else "given_names")
         if word == lower:
             return word  # van, de, di
@@ -77,11 +88,13 @@ class Pseudonyms:
 @cache
 def _pool(name: ListName) -> tuple[str, ...]:
     """The names of a list that are read as one anywhere: not Don, not April."""
-    return tuple(sorted(name for name in listed(name) if not set(flags_of(name)) & set("cnp")))
+    return tuple(
+        sorted(name for name in read_word_list(name) if not set(flags_of(name)) & set("cnp"))
+    )
 
 
 @cache
-def _plain(name: ListName) -> tuple[str, ...]:
+def _list_ascii_names(name: ListName) -> tuple[str, ...]:
     return tuple(word for word in _pool(name) if word.isascii())
 
 
@@ -94,7 +107,10 @@ def _draw(key: bytes, type_: str, text: str) -> Draw:
 
 
 def _email(_: str, draw: Draw) -> str:
-    given, surname = draw.choice(_plain("given_names")), draw.choice(_plain("surnames"))
+    given, surname = (
+        draw.choice(_list_ascii_names("given_names")),
+        draw.choice(_list_ascii_names("surnames")),
+    )
     return (
         f"{given}.{surname}{draw.randrange(10**5):05}@example.{draw.choice(('com', 'org', 'net'))}"
     )
@@ -154,7 +170,7 @@ _PHONE_TRIES = 200
 def _phone(value: str, draw: Draw) -> str:
     is_international = value.lstrip("( ").startswith(("+", "00"))
     region = None if is_international else _region_of(value)
-    kept = _kept_of_phone(value) if is_international else _trunk(value)
+    kept = _count_kept_of_phone(value) if is_international else _trunk(value)
     drawn = value
     for _ in range(_PHONE_TRIES):
         drawn = value[:kept] + _similar(value[kept:], draw)
@@ -165,7 +181,7 @@ def _phone(value: str, draw: Draw) -> str:
     return drawn
 
 
-def _kept_of_phone(value: str) -> int:
+def _count_kept_of_phone(value: str) -> int:
     """How many characters say the country, with the national zero in brackets."""
     parsed = phones.parse("+" + only_digits(value).removeprefix("00"), None)
     if parsed is None:
@@ -229,16 +245,16 @@ def _url(value: str, draw: Draw) -> str:
     return f"{scheme}{mark}{'' if mark else 'www.'}example.org/{draw.randrange(16**10):010x}"
 
 
-def _undotted(pattern: str) -> str:
+def _drop_dots(pattern: str) -> str:
     return pattern.replace(r"\.?", "").replace(r"\.", "")
 
 
 _WORD = re.compile(r"[^\W_]+")
 _STAYS = re.compile(
-    rf"{_undotted(addresses.ROMANCE_WORDS)}|{addresses.UNITS}|Stra(?:ß|ss)e|Str|Weg|Platz|Allee|Gasse|Ring"
+    rf"{_drop_dots(addresses.ROMANCE_WORDS)}|{addresses.UNITS}|Stra(?:ß|ss)e|Str|Weg|Platz|Allee|Gasse|Ring"
     r"|Ufer|Damm|Postfach|Apartado|Postbus|Box|[A-Z]{1,2}"
 )
-_STREET_END = re.compile(rf"(?<=\w){_undotted(addresses.STREET_ENDS)}$")
+_STREET_END = re.compile(rf"(?<=\w){_drop_dots(addresses.STREET_ENDS)}$")
 
 
 def _address(value: str, draw: Draw) -> str:
@@ -251,7 +267,7 @@ def _address_word(word: str, draw: Draw) -> str:
         return draw.choice("123456789") + _similar(word[1:], draw)
     if any(character.isdigit() for character in word):
         return _similar(word, draw)
-    is_kept = _STAYS.fullmatch(word) or word.lower() in listed("street_words")
+    is_kept = _STAYS.fullmatch(word) or word.lower() in read_word_list("street_words")
     if is_kept or word[0].islower():
         return word
     if end := _STREET_END.search(word):
@@ -301,3 +317,19 @@ def _stand_in(type_: FoundType) -> StandIn:
     """Ours, or that of a recogniser of another package; else digits for digits, letters for letters."""
     theirs = (row.stand_in for row in recognisers() if type_ in row.types and row.stand_in)
     return _KINDS.get(type_) or next(theirs, _similar)
+
+
+def key_of(path: Path | None) -> bytes:
+    """The bytes of the file, or 32 fresh ones where none is named.
+
+    Whoever has the key can test whether a value is behind a pseudonym; keep the file apart from the rows."""
+    if path is None:
+        return secrets.token_bytes(32)
+    with os_errors(path):
+        key = path.read_bytes()
+    if len(key) < _FEWEST_BYTES:
+        raise DataError(
+            f"{path}: {len(key)} bytes are too few for a key",
+            hint=f"make one of 32 random bytes: head -c 32 /dev/urandom > {path}",
+        )
+    return key

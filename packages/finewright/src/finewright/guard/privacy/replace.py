@@ -35,13 +35,13 @@ def placeholder(type_: FoundType) -> str:
     return f"[{type_.upper()}]"
 
 
-def redacted(text: str, types: Collection[FoundType] = DEFAULT) -> str:
+def redact(text: str, types: Collection[FoundType] = DEFAULT) -> str:
     """The text with the values of those types as placeholders; `find` finds none of them in it."""
-    spans = settled(text, find(text, types), types)
-    return replaced(text, spans, lambda span, _: placeholder(span.type)).text
+    spans = settle_spans(text, find(text, types), types)
+    return replace_spans(text, spans, lambda span, _: placeholder(span.type)).text
 
 
-def replaced(text: str, spans: Collection[PersonalSpan], stand: Stand) -> Replaced:
+def replace_spans(text: str, spans: Collection[PersonalSpan], stand: Stand) -> Replaced:
     """The text with each span's value replaced by what `stand` says for it, which may be the value."""
     parts, places, last, length = [], [], 0, 0
     for span in spans:
@@ -53,7 +53,7 @@ def replaced(text: str, spans: Collection[PersonalSpan], stand: Stand) -> Replac
     return Replaced("".join([*parts, text[last:]]), tuple(places))
 
 
-def settled(
+def settle_spans(
     text: str,
     spans: tuple[PersonalSpan, ...],
     types: Collection[FoundType],
@@ -64,7 +64,7 @@ def settled(
 
     Ends because each round either finds nothing or takes more of the text."""
     while spans:
-        out = replaced(text, spans, lambda span, _: placeholder(span.type))
+        out = replace_spans(text, spans, lambda span, _: placeholder(span.type))
         again = [_back(span, out.places) for span in find(out.text, types, ner, lead)]
         fresh = [span for span in again if span is not None]
         if not fresh:

@@ -1,4 +1,6 @@
-"""What recognisers share: the text, what is computed of it once, and the spans they yield."""
+"""What recognisers share: the text, what is computed of it once, and the spans they yield.
+
+Many texts looked for at once in one pass over another (Aho and Corasick, 1975)."""
 
 import re
 import string
@@ -7,7 +9,36 @@ from enum import IntFlag, auto
 from random import Random
 from typing import NamedTuple
 
+from finewright.errors import MissingExtra
+from finewright.plugins import install_command
 from finewright.schema.privacy import FoundType
+
+
+class Needles:
+    """Needles, each with a number whose bits are gathered where it is found."""
+
+    def __init__(self, needles: Iterable[tuple[bytes, int]]) -> None:
+        try:
+            from ahocorasick_rs import BytesAhoCorasick
+        except ImportError:
+            raise MissingExtra(
+                "finding secrets needs ahocorasick-rs", hint=install_command("[data]")
+            ) from None
+        bits: dict[bytes, int] = {}
+        for needle, bit in needles:
+            bits[needle] = bits.get(needle, 0) | bit
+        self._bits = tuple(bits.values())
+        self._search = BytesAhoCorasick(list(bits))
+
+    def bits_in(self, text: bytes) -> int:
+        """The bits of all needles that stand in the text, also of those within others."""
+        found = 0
+        for index in {
+            match[0] for match in self._search.find_matches_as_indexes(text, overlapping=True)
+        }:
+            found |= self._bits[index]
+        return found
+
 
 # What people put between the digits of one number, with the no-break forms of space and hyphen.
 SEPARATORS = " .\\-/()\u00a0\u202f\u2009\u2010\u2011\u2013"
@@ -74,12 +105,12 @@ class Scan:
         self.numbers = tuple(_numbers_in(text)) if has_number else ()
 
     def has_any(self, words: Iterable[str]) -> bool:
-        """Does any of these lower-case words stand in the text?"""
+        """Whether any of these lower-case words stands in the text."""
         # Without a generator: this is asked many times of each text.
         return next(filter(self.lower.__contains__, words), None) is not None
 
     def has_outline(self, outlines: Iterable[bytes]) -> bool:
-        """Has any part of the text one of these outlines?"""
+        """Whether any part of the text has one of these outlines."""
         return next(filter(self.outline.__contains__, outlines), None) is not None
 
     def before(self, start: int, reach: int = 60) -> str:
@@ -97,14 +128,14 @@ class Scan:
         return self.text[end : end + reach].lower()
 
     def is_alone(self, start: int, end: int) -> bool:
-        """Is the place no part of a longer word or number?"""
+        """Whether the place is no part of a longer word or number."""
         text = self.text
         left = text[start - 1] if start else " "
         right = text[end] if end < len(text) else " "
         return not (is_glued(left) or is_glued(right))
 
     def is_fraction(self, start: int) -> bool:
-        """Do the digits of a decimal number, or of a time of day, begin here?"""
+        """Whether the digits of a decimal number, or of a time of day, begin here."""
         return start > 1 and self.text[start - 1] in ".:" and self.text[start - 2].isdigit()
 
 
@@ -161,7 +192,7 @@ def recogniser(recognise: Recognise, *types: FoundType, sign: Sign = Sign.TEXT) 
 
 
 def is_glued(character: str) -> bool:
-    """Would a number beside it be part of a longer word?"""
+    """Whether a number beside it would be part of a longer word."""
     return _GLUED.match(character) is not None
 
 

@@ -12,8 +12,14 @@ from itertools import product
 from finewright.guard.privacy.assigned import KEY_WORDS, PASSWORD_WORDS
 from finewright.guard.privacy.births import CALLED, DATED
 from finewright.guard.privacy.mnemonics import has_seed
-from finewright.guard.privacy.needles import Needles
-from finewright.guard.privacy.scan import FEWEST_DIGITS, NO_DIGITS, OUTLINE, SEPARATORS, Sign
+from finewright.guard.privacy.scan import (
+    FEWEST_DIGITS,
+    NO_DIGITS,
+    OUTLINE,
+    SEPARATORS,
+    Needles,
+    Sign,
+)
 
 # As numbers: on members of an enumeration `|` takes ten times as long.
 (
@@ -46,7 +52,7 @@ def signs_in(texts: Sequence[str]) -> list[int]:
 def _signs_of(text: str) -> int:
     signs = text.encode("utf-8", "surrogatepass")
     lower = text.lower()
-    found = _TEXT | _words().bits_in(lower.encode("utf-8", "surrogatepass"))
+    found = _TEXT | _needles_of_words().bits_in(lower.encode("utf-8", "surrogatepass"))
     outline = signs.translate(OUTLINE)
     runs = signs.translate(_AS_RUN)
     if _SHORT in runs:
@@ -89,7 +95,7 @@ def _has(outline: bytes, parts: Sequence[bytes]) -> bool:
 
 
 @cache
-def _words() -> Needles:
+def _needles_of_words() -> Needles:
     of: dict[int, Sequence[str]] = {
         _AT_SIGN: _AT,
         _PASSWORD: PASSWORD_WORDS,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from finewright.guard.privacy.births import MONTHS
-from finewright.guard.privacy.gazetteer import listed
+from finewright.guard.privacy.gazetteer import read_word_list
 from finewright.guard.privacy.name_features import flags_of
 from finewright.guard.privacy.scan import PersonalSpan, Scan
 
@@ -122,7 +122,7 @@ def _words_before(text: str, first: int, last: int) -> int | None:
         lower = word[0].lower()
         if lower in _NO_STREET:
             return None
-        if word[0][0].isupper() and not (lower in listed("not_names") and place):
+        if word[0][0].isupper() and not (lower in read_word_list("not_names") and place):
             start = word.start()
         elif (place and lower not in _SMALL) or (lower in _SENTENCE and not place):
             break

@@ -1,17 +1,24 @@
 """What is found in the texts of a row or of a conversation, and what stands for it.
 
 Covered: the texts that are given, with their places, and long numbers among them. What is found in one of
-them is found in all. Not covered: keys of objects, names of speakers, the descriptions of tools."""
+them is found in all. Not covered: keys of objects, names of speakers, the descriptions of tools.
+
+What was found once in a row, wherever else the row has it: a key that is named in one place is one in all.
+
+A value counts elsewhere where the same text is hardly anything else: a long or mixed secret, a number of
+seven digits and more, an address, a name. Of a name of several words each that is no other word counts alone,
+as `Berger` does after `Anna Berger`. Not covered: a value that is written otherwise there."""
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import NamedTuple
 
-from finewright.guard.privacy.again import values_again
+from finewright.guard.privacy.assigned import is_generated
 from finewright.guard.privacy.find import SECRETS, Finder, find, require, signs_of
+from finewright.guard.privacy.name_features import MERGED, PARTICLES, flags_of
 from finewright.guard.privacy.pseudonyms import Pseudonyms
 from finewright.guard.privacy.replace import (
     Replaced,
@@ -19,13 +26,36 @@ from finewright.guard.privacy.replace import (
     Stand,
     json_mapped,
     placeholder,
-    replaced,
-    settled,
+    replace_spans,
+    settle_spans,
 )
-from finewright.guard.privacy.scan import EVERY_SIGN, PersonalSpan
+from finewright.guard.privacy.scan import EVERY_SIGN, UNSPACED, PersonalSpan, only_digits
 from finewright.guard.privacy.sieve import signs_in
 from finewright.schema.privacy import FoundType, PersonalDataSpec, SecretsSpec
 from finewright.schema.rows import NUMBER, RowText, number_or_text, number_text
+
+# A certain one wins against what stands at its place; a name is a guess there, too.
+_SECRET, _PERSONAL = 0.9, 0.8
+
+
+_LONG_SECRET, _MIXED_SECRET = 16, 8
+
+
+_FEWEST_DIGITS, _FEWEST_LETTERS = 7, 3
+
+
+_NUMBERS = frozenset(("phone", "card", "national_id", "date_of_birth"))
+
+
+_NAME_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+
+
+# A number or a name may stand beside `_`, and beside a word of a script without spaces.
+_GLUE = re.compile(rf"[^\W_{UNSPACED}]")
+
+
+_WHY = "found elsewhere in the row"
+
 
 _CHANGES = ("redact", "pseudonymise")
 _ARGUMENTS = ".function.arguments"
@@ -53,10 +83,10 @@ class CheckedText(NamedTuple):
     found: tuple[FoundInText, ...]
 
 
-def restated(text: CheckedText, stand: Stand) -> str:
+def restate(text: CheckedText, stand: Stand) -> str:
     """The text with what `stand` says for all that was found in it."""
     new = {
-        (at.key, at.text): replaced(at.text, [place.span for place in at.places], stand).text
+        (at.key, at.text): replace_spans(at.text, [place.span for place in at.places], stand).text
         for at in text.found
     }
 
@@ -86,7 +116,7 @@ class PrivacyRules:
         self._signs = signs_of(self.types)
         self.ner: Finder | None = None
         if personal.ner and "name" in self.types:
-            from finewright.guard.privacy.ner import pipeline
+            from finewright.guard.privacy.names import pipeline
 
             self.ner = pipeline(Path(personal.ner))
 
@@ -134,7 +164,9 @@ class PrivacyRules:
 
         def change(key: str, value: str | float) -> str | float:
             said = value if isinstance(value, str) else number_text(value)
-            out = said and (self._named(key, said, look) or self._replaced(said, look))
+            out = said and (
+                self._replace_named_value(key, said, look) or self._replace_found(said, look)
+            )
             if not out:
                 return value
             new = out.text if isinstance(value, str) else number_or_text(out.text)
@@ -150,13 +182,13 @@ class PrivacyRules:
             new = str(change(passage.key, value))
         return CheckedText(passage.key, passage.text, new, tuple(found)) if found else None
 
-    def _named(self, key: str, value: str, look: "_Look") -> Replaced | None:
+    def _replace_named_value(self, key: str, value: str, look: "_Look") -> Replaced | None:
         """What is found in a short value of a call or a column together with its name, as in
         `password: "..."`."""
         before = _name_before(key, value)
         if not before:
             return None
-        out = self._replaced(f'{before}{value}"', look)
+        out = self._replace_found(f'{before}{value}"', look)
         start, end = len(before), len(before) + len(value)
         if out is None or any(p.span.start < start or p.span.end > end for p in out.places):
             return None
@@ -170,18 +202,18 @@ class PrivacyRules:
         )
         return Replaced(out.text[start:-1], places)
 
-    def _replaced(self, text: str, look: "_Look") -> Replaced | None:
+    def _replace_found(self, text: str, look: "_Look") -> Replaced | None:
         spans = find(text, self.types, *look)
         if any(span.type in self.changed for span in spans):
-            spans = self._settled(text, spans, look.finder, look.lead)
-        return replaced(text, spans, self._stand) if spans else None
+            spans = self._settle(text, spans, look.finder, look.lead)
+        return replace_spans(text, spans, self._stand) if spans else None
 
-    def _settled(
+    def _settle(
         self, text: str, spans: tuple[PersonalSpan, ...], finder: Finder | None, lead: str
     ) -> tuple[PersonalSpan, ...]:
         changed = tuple(span for span in spans if span.type in self.changed)
         unchanged = [span for span in spans if span.type not in self.changed]
-        all_changed = settled(text, changed, self.changed, finder, lead)
+        all_changed = settle_spans(text, changed, self.changed, finder, lead)
         free = [
             s for s in unchanged if all(s.end <= c.start or c.end <= s.start for c in all_changed)
         ]
@@ -236,7 +268,7 @@ def _again(texts: Sequence[CheckedText]) -> Finder | None:
 
 
 def _has_more(places: Sequence[RowText], texts: Sequence[CheckedText], again: Finder) -> bool:
-    """Does it find what nobody has found yet?"""
+    """Whether it finds what nobody has found yet."""
     known: dict[tuple[str, str], list[PersonalSpan]] = {}
     for text in texts:
         for at in text.found:
@@ -249,7 +281,7 @@ def _has_more(places: Sequence[RowText], texts: Sequence[CheckedText], again: Fi
 
 
 def _are_within(spans: Iterable[PersonalSpan], known: Sequence[PersonalSpan]) -> bool:
-    """Does each span lie in a known one?"""
+    """Whether each span lies in a known one."""
     ordered = sorted(known)
     starts = [one.start for one in ordered]
     # The furthest end of those that begin no later.
@@ -273,3 +305,88 @@ def _values(passage: RowText) -> list[tuple[str, str]]:
 
 def _both(one: Finder | None, other: Finder) -> Finder:
     return other if one is None else lambda text: chain(one(text), other(text))
+
+
+def values_again(
+    found: Iterable[tuple[str, FoundType]], secrets: frozenset[FoundType]
+) -> Callable[[str], Iterator[PersonalSpan]] | None:
+    """Who finds these values once more, one that is no secret only as a whole word or number; None where
+    none of them is looked for elsewhere."""
+    values = {
+        text: type_ for value, type_ in found for text in _elsewhere(value, type_, type_ in secrets)
+    }
+    if not values:
+        return None
+    ordered = sorted(values, key=lambda text: (_rank(text, values[text], secrets), -len(text)))
+
+    def spans(text: str) -> Iterator[PersonalSpan]:
+        end = 0
+        for start, _, value in sorted(_places(text, ordered)):
+            type_ = values[value]
+            if start < end or not (type_ in secrets or _is_whole(text, start, value, type_)):
+                continue
+            end = start + len(value)
+            sure = _SECRET if type_ in secrets else _PERSONAL
+            yield PersonalSpan(start, end, type_, sure, _WHY)
+
+    return spans
+
+
+def _rank(text: str, type_: FoundType, secrets: frozenset[FoundType]) -> int:
+    """Who wins where several begin: a secret, a whole name before its parts, what is left."""
+    return 0 if type_ in secrets else 1 if _is_full_name(text, type_) else 2
+
+
+def _places(text: str, ordered: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Where each of the values begins in a text, with its rank."""
+    for rank, value in enumerate(ordered):
+        start = text.find(value)
+        while start >= 0:
+            yield start, rank, value
+            start = text.find(value, start + 1)
+
+
+def _is_whole(text: str, start: int, value: str, type_: FoundType) -> bool:
+    """Whether it is no part of a longer word. A name of several words has its genitive, too."""
+    end = start + len(value)
+    if start and _GLUE.match(text, start - 1):
+        return False
+    has_genitive = _is_full_name(value, type_) and text.startswith("s", end)
+    return not _GLUE.match(text, end) or (has_genitive and not _GLUE.match(text, end + 1))
+
+
+def _is_full_name(text: str, type_: FoundType) -> bool:
+    return type_ == "name" and " " in text
+
+
+def _elsewhere(value: str, type_: FoundType, is_secret: bool) -> Iterable[str]:
+    """The texts that are this value wherever they stand."""
+    if type_ == "name":
+        return _of_name(value)
+    is_sure = (
+        (is_secret and _is_no_word(value))
+        or (type_ in _NUMBERS and len(only_digits(value)) >= _FEWEST_DIGITS)
+        or type_ == "address"
+    )
+    return (value,) if is_sure else ()
+
+
+def _is_no_word(secret: str) -> bool:
+    """Whether it is so long, or so mixed, that the same text elsewhere is the same secret."""
+    return len(secret) >= _LONG_SECRET or (len(secret) >= _MIXED_SECRET and is_generated(secret))
+
+
+def _of_name(name: str) -> Iterator[str]:
+    """The name, and those of its words that are no word of a language and no place; one alone is listed."""
+    words = _NAME_WORD.findall(name)
+    if len(words) > 1:
+        yield name
+    yield from (word for word in words if _is_only_name(word, is_listed=len(words) == 1))
+
+
+def _is_only_name(word: str, *, is_listed: bool) -> bool:
+    lower = word.lower()
+    if len(word) < _FEWEST_LETTERS or not word[0].isupper() or lower in PARTICLES | MERGED:
+        return False
+    flags = set(flags_of(lower))
+    return not flags & set("cnp") and (not is_listed or bool(flags & set("gs")))

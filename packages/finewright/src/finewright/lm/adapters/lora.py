@@ -33,6 +33,8 @@ class LoraLinear(OnLinear):
     `frozen` keeps the base's weight, with room for s B beside it (see fast/linear.py)."""
 
     fused = True  # a larger node may compute it from `node_inputs`
+    combines = False
+    """Whether A and B are made of what learns and something else (`combine`)."""
     start_a: Tensor | None
     start_b: Tensor | None
 
@@ -45,11 +47,12 @@ class LoraLinear(OnLinear):
         self.scale = spec.alpha / (math.sqrt(spec.r) if spec.use_rslora else spec.r)
         self.dropout = spec.dropout
         device = original.device
-        first = _drawn(base, spec.r, generator)
+        first = _draw_factors(base, spec.r, generator)
         if spec.init == "pissa":
             first = first_factors(first, original, self.scale, generator)
         self.lora_A = nn.Parameter(first.a.to(device))
         self.lora_B = nn.Parameter(first.b.to(device))
+        self.combines = self.combines or spec.init == "pissa"
         pissa = spec.init == "pissa"
         self.register_buffer("start_a", first.a.to(device).clone() if pissa else None, False)
         self.register_buffer("start_b", first.b.to(device).clone() if pissa else None, False)
@@ -67,18 +70,28 @@ class LoraLinear(OnLinear):
 
     def factors(self) -> LowRankFactors:
         """A and B whose product, times the scale, is the delta; of PiSSA those of its change."""
-        now = LowRankFactors(self.lora_A, self.lora_B)
-        if self.start_a is None or self.start_b is None:
-            return now
-        start = LowRankFactors(self.start_a, self.start_b)
+        if not self.combines:
+            return LowRankFactors(self.lora_A, self.lora_B)
         if torch.is_grad_enabled():
-            return change(now, start)
+            return self.combine()
         states = state_of(self.lora_A), state_of(self.lora_B)
         if self._change is None or self._change_of != states:
             # what inference mode makes is of no use outside of it
             with torch.inference_mode(False), torch.no_grad():
-                self._change, self._change_of = change(now, start), states
+                self._change, self._change_of = self.combine(), states
         return self._change
+
+    @property
+    def stored_spec(self) -> LoraSpec:
+        """The settings of the ordinary adapter that is stored."""
+        return spec_to_store(self.spec)
+
+    def combine(self) -> LowRankFactors:
+        """A and B where they are made of more than what learns: of PiSSA those of its change."""
+        assert self.start_a is not None
+        assert self.start_b is not None
+        now = LowRankFactors(self.lora_A, self.lora_B)
+        return change(now, LowRankFactors(self.start_a, self.start_b))
 
     def node_inputs(self) -> tuple[Weight, Tensor | None, Tensor, Tensor, float]:
         """Weight with s B in its room, bias, A, B, scale: what the engine's nodes take."""
@@ -93,24 +106,24 @@ class LoraLinear(OnLinear):
         return found
 
     @torch.no_grad()
-    def stored(self) -> dict[str, Tensor]:
-        """An ordinary LoRA of rank `stored_spec(spec).r`, under PEFT's names."""
+    def tensors_to_store(self) -> dict[str, Tensor]:
+        """An ordinary LoRA of rank `stored_spec.r`, under PEFT's names."""
         a, b = (factor.detach() for factor in self.factors())
-        more = stored_spec(self.spec).r - len(a)
+        more = self.stored_spec.r - len(a)
         return {"lora_A.weight": F.pad(a, (0, 0, 0, more)), "lora_B.weight": F.pad(b, (0, more))}
 
     @torch.no_grad()
-    def merged(self) -> Tensor:
+    def merge(self) -> Tensor:
         """W + s B A, float32."""
         a, b = self.factors()
-        return torch.addmm(self.frozen_weight().float(), b, a, alpha=self.scale)
+        return torch.addmm(self.read_weight().float(), b, a, alpha=self.scale)
 
     @torch.no_grad()
     def in_float32(self) -> Self:
         """The layer as it is stored, over the same weight in float32."""
-        base, spec = self.wide_base(), stored_spec(self.spec)
+        base, spec = self.wide_base(), self.stored_spec
         twin = type(self)(base, spec, torch.Generator(), PlainWeight(base.weight, spec.r))
-        stored = self.stored()
+        stored = self.tensors_to_store()
         for name, tensor in twin.tensors().items():
             tensor.copy_(stored[name])
         return twin
@@ -140,7 +153,7 @@ class DoraLinear(LoraLinear):
         self, base: nn.Linear, spec: LoraSpec, generator: torch.Generator, frozen: Frozen
     ) -> None:
         super().__init__(base, spec, generator, frozen)
-        self._squares = dora.squared_norms(self.frozen_weight())
+        self._squares = dora.squared_norms(self.read_weight())
         self._norms: Tensor | None = None
         self._norms_of: object = None
         self.lora_magnitude_vector = nn.Parameter(self._direction_norms().clone())
@@ -161,23 +174,24 @@ class DoraLinear(LoraLinear):
         """What is trained, under PEFT's names, and where PiSSA started."""
         return {**super().tensors(), "lora_magnitude_vector": self.lora_magnitude_vector.detach()}
 
-    def stored(self) -> dict[str, Tensor]:
+    def tensors_to_store(self) -> dict[str, Tensor]:
         """An ordinary DoRA of rank `stored_spec(spec).r`, under PEFT's names."""
-        return {**super().stored(), "lora_magnitude_vector": self.lora_magnitude_vector.detach()}
+        return {
+            **super().tensors_to_store(),
+            "lora_magnitude_vector": self.lora_magnitude_vector.detach(),
+        }
 
     @torch.no_grad()
-    def merged(self) -> Tensor:
+    def merge(self) -> Tensor:
         """m / n (W + s B A), float32."""
-        whole = super().merged()
+        whole = super().merge()
         norms = torch.linalg.vector_norm(whole, dim=1)
         merged: Tensor = whole * (self.lora_magnitude_vector / norms.clamp_min(1e-15))[:, None]
         return merged
 
     @torch.no_grad()
     def _fresh_norms(self) -> Tensor:
-        return dora.direction_norms(
-            self.frozen_weight(), self._squares, *self.factors(), self.scale
-        )
+        return dora.direction_norms(self.read_weight(), self._squares, *self.factors(), self.scale)
 
     def _direction_norms(self) -> Tensor:
         """The norms for A and B as they are; computed at every call while gradients are taken."""
@@ -208,7 +222,7 @@ def add_lora(
     return put_on(model, paths, make, keep, device)
 
 
-def stored_spec(spec: LoraSpec) -> LoraSpec:
+def spec_to_store(spec: LoraSpec) -> LoraSpec:
     """The settings of the ordinary adapter that is stored: PiSSA's change has twice the rank.
 
     alpha' / r' stays what it was. rsLoRA's root does at four times the rank, half of it zeros, where
@@ -219,7 +233,7 @@ def stored_spec(spec: LoraSpec) -> LoraSpec:
     return spec.model_copy(update={"init": "kaiming", "r": times * spec.r, "alpha": 2 * spec.alpha})
 
 
-def _drawn(base: nn.Linear, rank: int, generator: torch.Generator) -> LowRankFactors:
+def _draw_factors(base: nn.Linear, rank: int, generator: torch.Generator) -> LowRankFactors:
     """A from kaiming_uniform with a = sqrt(5), as PEFT draws it, and B zero."""
     bound = 1 / math.sqrt(base.in_features)
     a = torch.empty(rank, base.in_features).uniform_(-bound, bound, generator=generator)

@@ -15,7 +15,7 @@ class AdapterPart(nn.Module):
         """All that decides what it computes, as a checkpoint keeps it."""
         raise NotImplementedError
 
-    def stored(self) -> dict[str, Tensor]:
+    def tensors_to_store(self) -> dict[str, Tensor]:
         """What a stored adapter has, under PEFT's names."""
         return self.tensors()
 

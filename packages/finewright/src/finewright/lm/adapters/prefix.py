@@ -104,26 +104,26 @@ def _states_of(model: PreTrainedModel, ids: Tensor, heads: PrefixShape) -> Tenso
     states = [part[0] for layer in cache.layers for part in (layer.keys, layer.values)]
     wanted = (heads.kv_heads, len(ids), heads.head_dim)
     if len(states) != 2 * heads.layers or any(part.shape != wanted for part in states):
-        raise _refused(type(model).__name__, "its layers' keys and values are of other shapes")
+        raise _refuse(type(model).__name__, "its layers' keys and values are of other shapes")
     return torch.stack(states).permute(2, 0, 1, 3).flatten(1).float()
 
 
 def heads_of(config: PreTrainedConfig, family: str) -> PrefixShape:
     """The keys and values of a family whose layers all have the same. Raises ModelError for others."""
     if getattr(config, "kv_lora_rank", None):
-        raise _refused(family, "its layers keep a latent in the place of keys and values (MLA)")
+        raise _refuse(family, "its layers keep a latent in the place of keys and values (MLA)")
     kinds = set(getattr(config, "layer_types", None) or ())
     if odd := sorted(kinds - {"full_attention", "sliding_attention"}):
-        raise _refused(family, f"it has layers of {odd[0]}, which take no keys and values")
+        raise _refuse(family, f"it has layers of {odd[0]}, which take no keys and values")
     if getattr(config, "num_kv_shared_layers", 0) or getattr(config, "is_heterogeneous", False):
-        raise _refused(family, "its layers' keys and values differ in shape, or are shared")
+        raise _refuse(family, "its layers' keys and values differ in shape, or are shared")
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     return PrefixShape(config.num_hidden_layers, kv_heads, width)
 
 
-def _refused(family: str, reason: str) -> ModelError:
+def _refuse(family: str, reason: str) -> ModelError:
     return ModelError(
         f"{family}: prefix tuning is not possible, because {reason}",
         hint="take prompt tuning (train.adapter.type: prompt) or LoRA",

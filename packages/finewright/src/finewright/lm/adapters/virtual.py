@@ -61,7 +61,7 @@ def random_words(model: PreTrainedModel, count: int, seed: int) -> Tensor:
     return ids.to(embedding.weight.device)
 
 
-def laid_out(
+def lay_out(
     input_ids: Tensor, position_ids: Tensor, segments: Sequence[Segment], count: int
 ) -> VirtualRow:
     """The row (1, T) with `count` virtual tokens before each of its sequences."""

@@ -53,12 +53,12 @@ class JsonCalls:
     def read(self, text: str, types: ArgumentTypes) -> CallsRead:
         """The calls in a text; what stands beside a bare one makes it text."""
         if self.open:
-            return collected(text, self._blocks(text))
+            return collect_calls(text, self._blocks(text))
         found = json_at(text, 0)
         is_call = found is not None and isinstance(found.value, dict)
         if found is None or not is_call or not {self.name, self.arguments} <= found.value.keys():
             return CallsRead(text)
-        return collected(text, iter([self._block(text, 0, 0)]))
+        return collect_calls(text, iter([self._block(text, 0, 0)]))
 
     def _blocks(self, text: str) -> Iterator["Block"]:
         start = text.find(self.open)
@@ -99,7 +99,7 @@ class NamedCalls:
         blocks = list(self._blocks(text))
         if blocks:
             # blocks are places in the text, so what stands around goes from what is left of it
-            read = collected(text, iter(blocks))
+            read = collect_calls(text, iter(blocks))
             content = read.content
             for mark in self.around:
                 content = content.replace(mark, "")
@@ -130,7 +130,7 @@ class Block(NamedTuple):
     calls: Sequence[Call] | None
 
 
-def collected(text: str, blocks: Iterator[Block]) -> CallsRead:
+def collect_calls(text: str, blocks: Iterator[Block]) -> CallsRead:
     """The text without the blocks, and what they hold. Where there are some, the text is stripped."""
     said: list[str] = []
     calls: list[Call] = []

@@ -33,7 +33,7 @@ def find_frame(chat: Chat) -> Frame:
     """The frame of this chat's answers; marks that are not there are empty."""
     marks = chat.marks
     closes, opens = marks.closes, marks.unthought
-    closed = _closed_thought(chat) if marks.thinks else ""
+    closed = _end_of_thought(chat) if marks.thinks else ""
     if opens.startswith(closed) and closed:  # a thought of no words stands before each content
         opens = opens.removeprefix(closed)
     said = MarkPair(opens.lstrip(), _until_stop(chat, marks.ends).rstrip())
@@ -46,7 +46,7 @@ def find_frame(chat: Chat) -> Frame:
     return Frame((pair,) if is_known else (), said)
 
 
-def _closed_thought(chat: Chat) -> str:
+def _end_of_thought(chat: Chat) -> str:
     """What ends a thought, without what begins a content behind it: what a call has behind one as well."""
     marks = chat.marks
     if marks.unthought and marks.closes != marks.unthought:
@@ -75,7 +75,7 @@ def _until_stop(chat: Chat, text: str) -> str:
     return text[: min((at for at in found if at >= 0), default=0)]
 
 
-def learned_calls(turns: Sequence[tuple[str, Sequence[Call]]]) -> NamedCalls | None:
+def learn_call_syntax(turns: Sequence[tuple[str, Sequence[Call]]]) -> NamedCalls | None:
     """The syntax of answers of one call and of two, whose arguments are one JSON object behind the name.
 
     None where they are written otherwise; whether it reads all answers back is for the caller to try."""

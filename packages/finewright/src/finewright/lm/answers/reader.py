@@ -17,8 +17,8 @@ from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thou
 from finewright.judge.json_text import json_at
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
-from finewright.lm.answers.frames import find_frame, learned_calls
-from finewright.lm.answers.spelled import marked_text, unbroken
+from finewright.lm.answers.frames import find_frame, learn_call_syntax
+from finewright.lm.answers.spelled import decode_with_marks, unbroken
 from finewright.lm.answers.syntaxes import CALLS, CHANNELS, THOUGHTS
 from finewright.lm.answers.tagged import argument_types
 from finewright.lm.chat import Chat
@@ -97,7 +97,7 @@ class AnswerReader:
         A mark that ordinary tokens spell is broken by `spelled.BREAK`, so that it marks nothing."""
         kept = [token for token in ids if token not in self.dropped_ids]
         foreign = self.marks if self.channels is not None else frozenset[str]()
-        return marked_text(chat.tokenizer, kept, self.marks, foreign)
+        return decode_with_marks(chat.tokenizer, kept, self.marks, foreign)
 
     def read(
         self, text: str, prompt: str = "", tools: Tools | None = None, *, ended: bool = True
@@ -111,13 +111,13 @@ class AnswerReader:
         if self.channels is not None:
             read = self.channels.read(text, prompt, types, is_whole=True)
             return Answer(read.content, read.thoughts, read.calls, ended, read.fault)
-        thoughts, rest, fault = self._parted(text, prompt)
+        thoughts, rest, fault = self._split_thoughts(text, prompt)
         if fault or self.calls is None or (tools is None and not self.calls.marks):
-            return Answer(self._unframed(rest), thoughts, (), ended, fault)
-        content, calls, fault = _called(self.calls, rest, types)
-        return Answer(self._unframed(content), thoughts, calls, ended, fault)
+            return Answer(self._strip_frame(rest), thoughts, (), ended, fault)
+        content, calls, fault = _read_calls(self.calls, rest, types)
+        return Answer(self._strip_frame(content), thoughts, calls, ended, fault)
 
-    def _unframed(self, text: str) -> str:
+    def _strip_frame(self, text: str) -> str:
         """A content without what the template writes around it."""
         if self.said.open and text.lstrip().startswith(self.said.open):
             text = text.lstrip().removeprefix(self.said.open)
@@ -133,22 +133,24 @@ class AnswerReader:
         if self.channels is not None:
             return self.channels.read(_unbegun(text, self.marks), prompt, {}, is_whole=False)
         text = _unbegun(text, self.marks)
-        thoughts, rest, fault = self._parted(text, prompt)
+        thoughts, rest, fault = self._split_thoughts(text, prompt)
         if fault:
             opened = text.lstrip()
             for pair in self.thoughts:
                 opened = opened.removeprefix(pair.open)
             return Answer("", opened.strip())
-        rest = self._unframed(rest)
+        rest = self._strip_frame(rest)
         ends = (*(self.calls.marks if self.calls else ()), self.said.close)
         starts = [rest.find(mark) for mark in ends if mark]
         return Answer(rest[: min([at for at in starts if at >= 0], default=len(rest))], thoughts)
 
-    def _parted(self, text: str, prompt: str) -> "_Parted":
+    def _split_thoughts(self, text: str, prompt: str) -> "_Parted":
         if self.said.open and text.lstrip().startswith(self.said.open):
             text = text.lstrip().removeprefix(self.said.open)
         for pair in self.thoughts:
-            opened = "" if text.lstrip().startswith(pair.open) else _opened(prompt, pair)
+            opened = (
+                "" if text.lstrip().startswith(pair.open) else _open_mark_of_prompt(prompt, pair)
+            )
             whole = opened + text
             if has_open_thought(whole, pair):
                 return _Parted("", "", "a thought that never closes")
@@ -205,9 +207,9 @@ def _reader_of(known: _Known) -> AnswerReader:
     plain, turns = _plain_turn(chat), list(_turns_with_calls(chat))
     has_channels = plain is not None and "<|message|>" in plain.text
     found = _channel_reader(plain, turns) if plain and has_channels else None
-    found = found or _marked_reader(chat, template, turns)
+    found = found or _make_reader(chat, template, turns)
     written = "".join(turn.text for turn in (plain, *turns) if turn)
-    return replace(found, dropped_ids=_dropped(chat, found, written), form=_form(turns))
+    return replace(found, dropped_ids=_find_dropped_tokens(chat, found, written), form=_form(turns))
 
 
 def _channel_reader(plain: _Turn, turns: Sequence[_Turn]) -> AnswerReader | None:
@@ -256,14 +258,14 @@ def _between_calls(text: str, form: CallForm) -> str:
     return ""
 
 
-def _marked_reader(chat: Chat, template: str, turns: Sequence[_Turn]) -> AnswerReader:
+def _make_reader(chat: Chat, template: str, turns: Sequence[_Turn]) -> AnswerReader:
     frame = find_frame(chat)
     known = (pair for pair in (*THOUGHTS, THINK) if pair.close in template or pair == THINK)
     thoughts = tuple(dict.fromkeys([*frame.thoughts, *known]))
     plain = AnswerReader(thoughts, said=frame.said)
     whole = (turn for turn in turns if not turn.is_cut)
-    rests = [(plain._parted(turn.text, turn.prompt).rest, turn.calls) for turn in whole]
-    learned = learned_calls(rests)
+    rests = [(plain._split_thoughts(turn.text, turn.prompt).rest, turn.calls) for turn in whole]
+    learned = learn_call_syntax(rests)
     for syntax in (*CALLS, *([learned] if learned else [])):
         reader = AnswerReader(thoughts, syntax, said=frame.said)
         if _reads(reader, turns):
@@ -343,7 +345,7 @@ def _openai(calls: Sequence[Call]) -> list[dict[str, Any]]:
     ]
 
 
-def _dropped(chat: Chat, reader: AnswerReader, written: str) -> frozenset[int]:
+def _find_dropped_tokens(chat: Chat, reader: AnswerReader, written: str) -> frozenset[int]:
     """The special tokens that an answer's text goes without: all that mark nothing in it."""
     marks = reader.marks
     return frozenset(
@@ -355,12 +357,12 @@ def _dropped(chat: Chat, reader: AnswerReader, written: str) -> frozenset[int]:
     )
 
 
-def _opened(prompt: str, pair: MarkPair) -> str:
+def _open_mark_of_prompt(prompt: str, pair: MarkPair) -> str:
     """The mark of a thought that the prompt ends with, or nothing."""
     return pair.open if prompt.rstrip().endswith(pair.open) else ""
 
 
-def _called(syntax: CallSyntax, text: str, types: ArgumentTypes) -> CallsRead:
+def _read_calls(syntax: CallSyntax, text: str, types: ArgumentTypes) -> CallsRead:
     """The calls in the text; a mark that is left over began one that cannot be read."""
     content, calls, fault = syntax.read(text, types)
     starts = [at for at in map(content.find, syntax.marks) if at >= 0]

@@ -12,7 +12,7 @@ from finewright.judge.answer import THINK, Answer, answer_of, calls_text
 from finewright.judge.calls import Due, tool_calls_in_order
 from finewright.lm.answers.reader import Tools, answer_of_tokens, reader_of
 from finewright.lm.chat import Chat
-from finewright.lm.messages import thought_of
+from finewright.lm.messages import read_thought
 from finewright.lm.template import Message
 from finewright.schema.rows import content_of
 
@@ -45,10 +45,11 @@ def refuse_other_answer(chat: Chat, learned: LearnedAnswer, tools: Tools | None)
 
 
 def _may_be_named(message: Message) -> bool:
-    """Is a lone close at the head of the content, which ends the prompt's thought, written as a word is?"""
+    """Whether a lone close at the head of the content, which ends the prompt's thought, is written as a word
+    is."""
     content = content_of(message)
     before, close, behind = content.partition(THINK.close)
-    if thought_of(message) or not close or before.lstrip().startswith(THINK.open):
+    if read_thought(message) or not close or before.lstrip().startswith(THINK.open):
         return False
     return bool(before.strip()) and before[-1] != "\n" and behind[:1] not in ("", "\n")
 
@@ -84,11 +85,11 @@ def _other_parts(chat: Chat, read: Answer, due: Due) -> Iterator[str]:
     if (read.calls or due.answer.calls) and not tool_calls_in_order.score(read, due):
         pairs.append(("call", calls_text(read.calls), calls_text(due.answer.calls)))
     for what, found, wanted in pairs:
-        if found != wanted and _folded(found) != _folded(wanted):
+        if found != wanted and _fold(found) != _fold(wanted):
             yield _describe(what, found, wanted)
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """The text with what tokenizers write otherwise, which is none of the template's: composed characters,
     and SentencePiece's mark of a blank as one."""
     return unicodedata.normalize("NFKC", text).replace("\u2581", " ").strip()

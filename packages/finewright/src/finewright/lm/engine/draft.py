@@ -30,7 +30,7 @@ class DraftPace:
 
     @property
     def wants_guess(self) -> bool:
-        """Is the next step to have one?"""
+        """Whether the next step is to have one."""
         return self._pays if self._step >= 2 * _TRIAL else self._step < _TRIAL
 
     def learn(self, *, is_guessed: bool, seconds: float, num_tokens: int) -> None:

@@ -16,28 +16,97 @@ cannot be answered; one that fails on the way ends with an error of its own, and
 Memory is the forward's blocks and no more (see schedule.py). An answer whose blocks were taken away is
 computed again, to the same tokens: its random numbers stay where they were. Blocks that sequences have alike
 are computed once, also within a step (see blocks.py); answers to one prompt begin with one computation of
-it."""
+it.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+The tokens of a step: each answer's next one is chosen, and as many more as its guess holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 from time import perf_counter
 
+import torch
 from torch import Tensor
 
 from finewright.errors import DataError
-from finewright.lm.engine.answering import StepAnswer, write_step
 from finewright.lm.engine.blocks import ZERO, BlockPool
-from finewright.lm.engine.constraint import Grammar, Grammars
 from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Forward
-from finewright.lm.engine.highest import HighestLogits
-from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
-from finewright.lm.engine.sampling import RowSampling
+from finewright.lm.engine.guess import Guesser
+from finewright.lm.engine.requests import AnswerEnd, GenerationRequest, TokenLogprob, WrittenTokens
+from finewright.lm.engine.sampling import (
+    HighestLogits,
+    RowSampling,
+    choose,
+    likeliest_of,
+    logp_of,
+    logprobs_of,
+)
 from finewright.lm.engine.schedule import StepCut, StepSchedule
+from finewright.lm.engine.schemas import Grammar, Grammars
 from finewright.lm.engine.sequence import AnswerSequence
 from finewright.lm.engine.weights import AdapterWeights
+
+
+@dataclass(slots=True)
+class StepAnswer:
+    """What a step writes of an answer. Its logits begin at `row` of the step's; `guess` is what was tried."""
+
+    sequence: AnswerSequence
+    row: int
+    guess: tuple[int, ...] = ()
+    guesser: Guesser | None = None
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    logps: list[float] = field(default_factory=list)
+    end: AnswerEnd | None = None
+    num_held: int = 0
+
+    def take(self, token: int, error: str, logits: Tensor | None) -> bool:
+        """Write the token that was chosen from its row of logits (V,), None where only the highest was made;
+        does a guess go on after it?"""
+        request = self.sequence.request
+        if not error and request.rewrite is not None:
+            token = request.rewrite(self.sequence.answer, token)
+        if not error and request.keeps_logps:
+            assert logits is not None
+            self.logps.append(logp_of(logits, token, request.sampling.temperature or 1.0))
+        if not error and token in request.stop_ids:
+            self.end = AnswerEnd("stop", stop_id=token)
+            return False
+        if not error and self.sequence.constraint is not None:
+            error = self.sequence.constraint.add(token)
+        if error:
+            self.end = AnswerEnd("error", error=error)
+            return False
+        self._write(token, logits)
+        at = len(self.tokens) - 1
+        if self.end is not None or at >= len(self.guess) or self.guess[at] != token:
+            return False
+        self.num_held += 1
+        return True
+
+    def to_written(self) -> WrittenTokens:
+        """As the engine gives it."""
+        number, answer = self.sequence.id, self.sequence.answer
+        written = (tuple(self.tokens), tuple(self.logprobs))
+        num_found = (self.sequence.num_found or 0) if self.end else 0
+        return WrittenTokens(number, answer, *written, self.end, num_found, tuple(self.logps))
+
+    def _write(self, token: int, logits: Tensor | None) -> None:
+        sequence, request = self.sequence, self.sequence.request
+        self.tokens.append(token)
+        sequence.tokens.append(token)
+        sequence.sampling.add(token)
+        if request.num_logprobs is not None:
+            assert logits is not None
+            self.logprobs.append(logprobs_of(logits, token, request.num_logprobs))
+        if request.stops is not None:
+            stop = request.stops.find(sequence.tokens[sequence.num_before :])
+            self.end = AnswerEnd("stop", stop=stop) if stop else None
+        if self.end is None and sequence.num_written >= request.max_tokens:
+            self.end = AnswerEnd("length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +145,7 @@ class GenerationEngine:
 
     @property
     def has_work(self) -> bool:
-        """Is there a request that has not ended?"""
+        """Whether there is a request that has not ended."""
         return any(True for _ in self._schedule)
 
     def load(self, key: str, adapter: AdapterWeights) -> None:
@@ -131,7 +200,7 @@ class GenerationEngine:
         if not cuts:
             return []
         try:
-            found = self._computed(cuts)
+            found = self._compute(cuts)
         except BaseException:
             self._pool.forget()  # blocks may be found that were never computed
             raise
@@ -142,16 +211,16 @@ class GenerationEngine:
             cut.sequence.num_cached += cut.size
             if num_logits:
                 steps.append(StepAnswer(cut.sequence, row, cut.guess, cut.guesser))
-                steps += [StepAnswer(other, row) for other in self._forked(cut.sequence)]
+                steps += [StepAnswer(other, row) for other in self._fork(cut.sequence)]
             row += num_logits
         write_step(found, steps)
         for step in steps:
             self._settle(step)
         if self._limits.draft is not None and len(cuts) == len(steps) == 1:
             self._time(self._limits.draft, cuts[0], steps[0], perf_counter() - started)
-        return [step.written() for step in steps]
+        return [step.to_written() for step in steps]
 
-    def _computed(self, cuts: Sequence[StepCut]) -> Tensor | HighestLogits:
+    def _compute(self, cuts: Sequence[StepCut]) -> Tensor | HighestLogits:
         pieces = [cut.piece() for cut in cuts]
         if any(cut.sequence.needs_logits for cut in cuts if cut.num_logits):
             return self._forward.step(pieces)
@@ -201,7 +270,7 @@ class GenerationEngine:
                 constraint,
             )
 
-    def _forked(self, first: AnswerSequence) -> Iterator[AnswerSequence]:
+    def _fork(self, first: AnswerSequence) -> Iterator[AnswerSequence]:
         """The other answers to a prompt that has been computed; those without room begin anew, later."""
         others, first.others = first.others, []
         full, rest = divmod(first.num_cached, BLOCK)
@@ -237,3 +306,30 @@ class GenerationEngine:
         if failed:
             self._pool.forget()  # what failed may lie in blocks that others would find
         self._schedule.leave(sequence, failed=failed)
+
+
+def write_step(found: Tensor | HighestLogits, steps: Sequence[StepAnswer]) -> None:
+    """Choose every answer's tokens from the step's logits (N, V), in as many rounds as guesses hold; where no
+    answer needs more, from the highest of each row."""
+    going = list(steps)
+    while going:
+        at = [step.row + len(step.tokens) for step in going]
+        rows: Iterable[Tensor | None] = repeat(None, len(going))
+        if isinstance(found, HighestLogits):
+            chosen = likeliest_of(HighestLogits(*(_pick_rows(each, at) for each in found)))
+        else:
+            rows = picked = _pick_rows(found, at)
+            constraints = [step.sequence.constraint for step in going]
+            allowed = [None if each is None else each.allow() for each in constraints]
+            chosen = choose(picked, [step.sequence.sampling for step in going], allowed)
+        going = [
+            step
+            for step, row, (token, error) in zip(going, rows, chosen, strict=True)
+            if step.take(token, error, row)
+        ]
+
+
+def _pick_rows(rows: Tensor, at: list[int]) -> Tensor:
+    if at == list(range(len(rows))):
+        return rows
+    return rows[torch.tensor(at, device=rows.device)]

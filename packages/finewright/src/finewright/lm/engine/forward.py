@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from finewright.lm.engine.highest import HighestLogits
+from finewright.lm.engine.sampling import HighestLogits
 from finewright.lm.engine.weights import AdapterWeights
 from finewright.lm.fast.paged import BLOCK
 

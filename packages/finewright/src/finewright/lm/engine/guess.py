@@ -34,7 +34,7 @@ class PromptLookup:
 
     def guess(self, tokens: Sequence[int], most: int) -> tuple[int, ...]:
         """At most so many tokens that may follow."""
-        found = self._found(tokens)
+        found = self._find(tokens)
         if self._rest:
             self._rest -= 1
             return ()
@@ -46,7 +46,7 @@ class PromptLookup:
         if self._failed >= _PATIENCE:
             self._failed, self._rest = 0, _REST
 
-    def _found(self, tokens: Sequence[int]) -> int | None:
+    def _find(self, tokens: Sequence[int]) -> int | None:
         """Where what followed the longest repeated end begins."""
         for end in range(max(self._known, 1), len(tokens)):
             for size in range(_SHORTEST, min(_LONGEST, end) + 1):

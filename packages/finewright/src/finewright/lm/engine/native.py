@@ -20,9 +20,8 @@ from finewright.errors import ModelError
 from finewright.lm import probe
 from finewright.lm.adapters.linears import OnLinear
 from finewright.lm.adapters.part import AdapterPart
+from finewright.lm.engine.blocks import LaidAdapter, LaidBatch, num_logits_of
 from finewright.lm.engine.forward import BLOCK, Piece
-from finewright.lm.engine.highest import HighestLogits, highest_of
-from finewright.lm.engine.laid import LaidAdapter, LaidBatch, num_logits_of
 from finewright.lm.engine.recognise import (
     Decoder,
     DecoderLayer,
@@ -30,9 +29,10 @@ from finewright.lm.engine.recognise import (
     recognise,
     shape_of,
 )
+from finewright.lm.engine.sampling import HighestLogits, highest_of
 from finewright.lm.engine.weights import AdapterWeights, LinearDelta, LowRankDelta
 from finewright.lm.fast import dora, library, structures
-from finewright.lm.fast.heap import zeros_on_demand
+from finewright.lm.fast.compiled import zeros_on_demand
 from finewright.lm.fast.linear import state_of
 from finewright.lm.fast.quantized import (
     Int8,
@@ -49,11 +49,11 @@ _FIRST_POSITIONS = 1024
 
 def native_forward(model: PreTrainedModel, num_blocks: int) -> "NativeForward | str":
     """The native forward of a model, or why there is none."""
-    decoder = known_decoder(model)
+    decoder = find_decoder(model)
     return decoder if isinstance(decoder, str) else NativeForward(model, decoder, num_blocks)
 
 
-def known_decoder(model: PreTrainedModel) -> Decoder | str:
+def find_decoder(model: PreTrainedModel) -> Decoder | str:
     """What a native forward computes of a model, or why it cannot: the two are compared first."""
     if reason := library.status().reason:
         return reason
@@ -80,7 +80,7 @@ class NativeForward:
         self._modules: dict[str, nn.Module] = {}
         self._adapters: dict[str, LaidAdapter] = {}
         self._biases: list[tuple[Tensor, Tensor]] = []
-        self._model = self._laid()
+        self._model = self._lay_out()
         self._sources = [bias for bias, _ in self._biases]
         self._sources += [p for module, _ in decoder.norms for p in module.parameters()]
         self._state = [state_of(source) for source in self._sources]
@@ -186,7 +186,7 @@ class NativeForward:
             lay(delta.a.to(self._dtype)), lay(b), len(delta.a), lay(ratio), None, None
         )
 
-    def _laid(self) -> structures.StepModel:
+    def _lay_out(self) -> structures.StepModel:
         decoder = self._decoder
         tables = tables_on(torch.device("cpu"))
         embedding = decoder.embedding.weight
@@ -239,7 +239,7 @@ class NativeForward:
     def _linear(self, module: nn.Module) -> structures.StepLinear:
         base = module.base if isinstance(module, OnLinear) else module
         assert isinstance(base, nn.Linear)
-        bias = None if base.bias is None else self._copied(base.bias)
+        bias = None if base.bias is None else self._copy_bias(base.bias)
         outputs, inputs = shape_of(module)
         laid = structures.StepLinear(outputs=outputs, inputs=inputs, bias=bias)
         frozen = module.frozen if isinstance(module, OnLinear) else None
@@ -260,7 +260,7 @@ class NativeForward:
             laid.form, laid.mean = structures.NF4, packed.mean
             laid.scale_scales = self._address(packed.scale_scales)
 
-    def _copied(self, bias: Tensor) -> int | None:
+    def _copy_bias(self, bias: Tensor) -> int | None:
         copy = bias.detach().float().clone()
         self._biases.append((bias, copy))
         return self._address(copy)
@@ -302,14 +302,15 @@ class NativeForward:
 
 def _weight(module: nn.Module) -> Tensor:
     """The weight (d_out, d_in) where it lies."""
-    weight = module.frozen_weight() if isinstance(module, OnLinear) else module.weight
+    weight = module.read_weight() if isinstance(module, OnLinear) else module.weight
     assert isinstance(weight, Tensor)
     return weight.detach()
 
 
 @torch.no_grad()
 def _is_right(model: PreTrainedModel, decoder: Decoder) -> bool:
-    """Are a small pool's logits those of the model without an adapter? One row in one piece, one in two."""
+    """Whether a small pool's logits are those of the model without an adapter. One row in one piece, one in
+    two."""
     rows = probe.probe_rows(model)
     forward = NativeForward(model, decoder, len(rows))
     whole, cut = (row.input_ids for row in rows)

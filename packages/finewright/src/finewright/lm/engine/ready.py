@@ -7,7 +7,7 @@ from typing import NamedTuple
 from finewright.errors import ModelError
 from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Forward
-from finewright.lm.engine.native import NativeForward, known_decoder
+from finewright.lm.engine.native import NativeForward, find_decoder
 from finewright.lm.engine.torch_forward import TorchForward
 from finewright.lm.engine.weights import weights_of
 from finewright.lm.model import LM
@@ -36,7 +36,7 @@ def ready_forward(lm: LM, num_blocks: int) -> ReadyForward:
             hint="choose a base model of another family",
         )
     # what a decoder has copied of the weights does not learn with them
-    decoder = lm.decoder if lm.has_reference else known_decoder(lm.model)
+    decoder = lm.decoder if lm.has_reference else find_decoder(lm.model)
     if isinstance(decoder, str):
         say_slow(lm.slow_answers)
         return ReadyForward(TorchForward(lm, num_blocks), None, is_exact=False)

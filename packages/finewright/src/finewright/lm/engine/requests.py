@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from finewright.errors import DataError
-from finewright.lm.engine.constraint import Grammar
+from finewright.lm.engine.schemas import Grammar
 from finewright.lm.engine.stops import StopTexts
+from finewright.lm.engine.watermark import Watermark
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSampling:
-    """How tokens are chosen. Temperature 0 is greedy; then all but penalties and bias is without effect.
+    """How tokens are chosen. Temperature 0 is greedy; all but penalties, bias and mark is then void.
 
     `top_k` 0 and `min_p` 0 leave nothing out. `repetition_penalty` divides positive logits of tokens that the
     prompt or the answer has, and multiplies negative ones (Keskar et al. 2019, arXiv:1909.05858); presence
@@ -26,6 +27,7 @@ class TokenSampling:
     frequency_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     seed: int = 0
+    watermark: Watermark | None = None
 
     def refuse_odd(self) -> None:
         """Raise DataError for a number outside its range."""

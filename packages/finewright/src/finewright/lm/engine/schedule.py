@@ -11,10 +11,19 @@ short cut of its prompts make the step, and the others get the few rows beside i
 Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
 answers need more blocks than there are, the newest gives its own back and is computed again later. One that
 is computed again for another owner's sake stays until it has written as many tokens as that took steps: two
-that have no room beside each other would else put each other off for ever."""
+that have no room beside each other would else put each other off for ever.
+
+Whose turn it is when several owners of requests want an engine: the one that it has served least leads.
+
+What an owner was served is counted in tokens, read and written. One that comes, or comes again, stands level
+with the least served of those that are there, less a credit: a short question is served at once, and who asks
+one after the other has no more than the others in the long run. Nobody is further ahead than the credit:
+what an owner got that nobody else could use is no debt. This is start-time fair queueing (Goyal et al. 1996,
+SIGCOMM) with a lead in place of exact turns: an owner behind the lead gets rows of the lead's steps that cost
+nearly nothing (see schedule.py)."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +32,45 @@ from finewright.lm.engine.draft import DraftGuesses
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.guess import Guesser
 from finewright.lm.engine.sequence import AnswerSequence
-from finewright.lm.engine.shares import OwnerShares
+
+CREDIT = 1024
+"""Tokens: a short question with its answer, as a chat has them."""
+
+
+_MOST_KNOWN = 1024
+"""Owners that are remembered, which are keys: more than a file of keys has."""
+
+
+@dataclass(slots=True)
+class OwnerShares:
+    """Tokens that each owner was served, from a level that all began at."""
+
+    served: dict[str, int] = field(default_factory=dict)
+    _present: frozenset[str] = frozenset()
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there was more than one owner."""
+        return len(self.served) > 1
+
+    def order(self, owners: Iterable[str]) -> list[str]:
+        """Those that have work now, the least served first."""
+        here = frozenset(owners)
+        staying = [self.served[each] for each in here & self._present]
+        level = min(staying) - CREDIT if staying else max(self.served.values(), default=0)
+        for each in here - self._present:
+            self.served[each] = max(self.served.pop(each, level), level)
+        self._present = here
+        for each in [*self.served][: len(self.served) - _MOST_KNOWN]:
+            if each not in here:
+                del self.served[each]
+        return sorted(here, key=lambda each: (self.served[each], each))
+
+    def add(self, owner: str, tokens: int) -> None:
+        """It was served so many more."""
+        most = min(self.served[each] for each in self._present) + CREDIT
+        self.served[owner] = max(self.served[owner], min(self.served[owner] + tokens, most))
+
 
 _AS_DEAR = 1024
 """So many tokens before a token cost as much as the rest of its work; of small models, on a CPU."""
@@ -94,7 +141,7 @@ class StepSchedule:
     def cuts(self) -> list[StepCut]:
         """The next step, in which no sequence is twice."""
         owners = self.shares.order({each.request.owner for each in self})
-        cuts = self._beside(*self._led(owners)) if owners[1:] else self._of_one_owner()
+        cuts = self._beside(*self._choose_leader(owners)) if owners[1:] else self._of_one_owner()
         for cut in cuts:
             self.shares.add(cut.sequence.request.owner, cut.cost)
         return cuts
@@ -113,7 +160,7 @@ class StepSchedule:
                 budget -= self._prompt(sequence, budget, cuts)
         return cuts
 
-    def _led(self, owners: Sequence[str]) -> tuple[str, Sequence[str]]:
+    def _choose_leader(self, owners: Sequence[str]) -> tuple[str, Sequence[str]]:
         """Who leads, the first that can go on, and the others."""
         leader = next(filter(self._make_room, owners), owners[0])
         return leader, [each for each in owners if each != leader]
@@ -126,7 +173,7 @@ class StepSchedule:
         budget = _ROWS_BESIDE
         for owner in others:
             theirs = [each for each in self.running if each.request.owner == owner]
-            due = sorted((each for each in theirs if each.num_due == 1), key=_written)
+            due = sorted((each for each in theirs if each.num_due == 1), key=_count_written)
             for sequence in due:
                 cut = StepCut(sequence, 1)
                 if cut.cost <= budget and sequence.room(self.pool, len(sequence.tokens)):
@@ -182,10 +229,10 @@ class StepSchedule:
             if sequence not in self.running:
                 continue
             draft = self.draft if len(due) == 1 else None
-            cuts.append(self._guessed(sequence, draft) if guesses else StepCut(sequence, 1))
+            cuts.append(self._cut_with_guess(sequence, draft) if guesses else StepCut(sequence, 1))
         return cuts
 
-    def _guessed(self, sequence: AnswerSequence, draft: DraftGuesses | None) -> StepCut:
+    def _cut_with_guess(self, sequence: AnswerSequence, draft: DraftGuesses | None) -> StepCut:
         """With tokens that may follow, as far as the answer may go on and there is room."""
         most = sequence.request.max_tokens - sequence.num_written - 1
         guesser: Guesser = sequence.lookup
@@ -230,6 +277,6 @@ class StepSchedule:
         self.waiting.appendleft(sequence)
 
 
-def _written(sequence: AnswerSequence) -> int:
+def _count_written(sequence: AnswerSequence) -> int:
     """Who has written least goes on first, so that all of an owner's answers grow."""
     return sequence.num_written

@@ -4,11 +4,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from finewright.lm.engine.blocks import BlockPool
-from finewright.lm.engine.constraint import Constraint
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.guess import PromptLookup
 from finewright.lm.engine.requests import GenerationRequest
 from finewright.lm.engine.sampling import RowSampling
+from finewright.lm.engine.schemas import Constraint
 
 
 @dataclass(slots=True, eq=False)
@@ -37,12 +37,12 @@ class AnswerSequence:
 
     @property
     def stays(self) -> bool:
-        """Must it not be put off for another owner?"""
+        """Whether it must not be put off for another owner."""
         return self.num_written < self.stays_until
 
     @property
     def needs_logits(self) -> bool:
-        """Is more wanted of a row of logits than its highest?"""
+        """Whether more is wanted of a row of logits than its highest."""
         is_scored = self.request.num_logprobs is not None or self.request.keeps_logps
         return is_scored or self.constraint is not None or not self.sampling.is_plain
 
@@ -75,7 +75,7 @@ class AnswerSequence:
 
     def find(self, pool: BlockPool) -> None:
         """Begin with what is kept of its tokens; the last one is always computed, for its logits."""
-        self.blocks = pool.found(self.root, self.tokens[:-1])
+        self.blocks = pool.find(self.root, self.tokens[:-1])
         self.num_kept = len(self.blocks)
         self.num_cached = self.num_kept * BLOCK
         if self.num_found is None:

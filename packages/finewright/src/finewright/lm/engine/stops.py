@@ -16,7 +16,7 @@ class StopTexts:
     text_of: Callable[[Sequence[int]], str]
     dropped: frozenset[int] = frozenset()
 
-    def found(self, answer: Sequence[int]) -> str:
+    def find(self, answer: Sequence[int]) -> str:
         """The first of them that an answer's last token completed; empty where there is none."""
         most = _TOKENS_A_CHARACTER * max(map(len, self.texts)) + _MORE
         kept = (token for token in reversed(answer) if token not in self.dropped)

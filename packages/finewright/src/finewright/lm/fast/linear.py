@@ -32,9 +32,9 @@ from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from finewright.lm.fast import native
+from finewright.lm.fast.factors import THIN_FROM, Operands, Taken, factor_gradients, taken, thin
 
 _UNKNOWN = (-1, -1)
-_THIN_FROM = 64  # rows; decoding has fewer
 
 
 class _Steps:
@@ -119,69 +119,64 @@ def whole(weight: Weight) -> Tensor:
 
 
 class Lora(NamedTuple):
-    """What the formula needs: weight (d_out, d_in + r) whose last columns are s B, bias, A (r, d_in)."""
+    """What the formula needs: weight (d_out, d_in + r) whose last columns are s B, bias, A (r, d_in), s; and
+    who takes the gradients of A and B by samples, where somebody does."""
 
     weight: Weight
     bias: Tensor | None
     a: Tensor
     scale: float
+    taken: Taken | None = None
 
 
 def lora_forward(x: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """x (T, d_in) -> y (T, d_out) and x A^T (T, r)."""
     weight = whole(lora.weight)
-    if len(x) >= _THIN_FROM and native.takes_wide(x, weight, lora.a, lora.bias):
+    if len(x) >= THIN_FROM and native.takes_wide(x, weight, lora.a, lora.bias):
         return native.wide_forward(x, weight, lora.a, lora.bias)
     wide = _widened(x, lora.a)
     return F.linear(wide, weight, lora.bias), wide[:, x.shape[1] :].clone()
 
 
-def _thin(rank: int, *parts: Tensor) -> bool:
-    """Are the kernels of thin products here, and the rows enough to pay for packing the thin side?"""
-    return len(parts[0]) >= _THIN_FROM and native.takes_thin(rank, *parts)
-
-
 def _widened(x: Tensor, a: Tensor) -> Tensor:
     """[x, x A^T]."""
-    if _thin(a.shape[0], x, a):
+    if thin(a.shape[0], x, a):
         return native.lora_widen(x, a)
     return torch.cat((x, x @ a.t()), 1)
 
 
 def _narrowed(both: Tensor, a: Tensor) -> Tensor:
     """dx0 + dlow A, of `both` = [dx0, dlow]."""
-    if _thin(a.shape[0], both, a):
+    if thin(a.shape[0], both, a):
         return native.lora_narrow(both, a)
     width = a.shape[1]
     return torch.addmm(both[:, :width], both[:, width:], a)
 
 
 class Gradients(NamedTuple):
-    """Gradients of x (T, d_in), A (r, d_in) and B (d_out, r), the latter two float32."""
+    """Gradients of x (T, d_in), A (r, d_in) and B (d_out, r), the latter two float32, or by samples and not
+    here."""
 
     x: Tensor | None
-    a: Tensor
-    b: Tensor
+    a: Tensor | None
+    b: Tensor | None
 
 
 def through(dy: Tensor, lora: Lora) -> tuple[Tensor, Tensor]:
     """dy (T, d_out) -> the gradients of x (T, d_in) and of x A^T (T, r)."""
     weight, width = whole(lora.weight), lora.a.shape[1]
-    if len(dy) >= _THIN_FROM and native.takes_wide(dy, weight, lora.a):
+    if len(dy) >= THIN_FROM and native.takes_wide(dy, weight, lora.a):
         return native.wide_backward(dy, weight, lora.a)
     both = dy @ weight
     return _narrowed(both, lora.a), both[:, width:]
 
 
-def factor_gradients(
-    dy: Tensor, x: Tensor, low: Tensor, d_low: Tensor, scale: float
-) -> tuple[Tensor, Tensor]:
-    """dA = d_low^T x (r, d_in) and dB = s dy^T low (d_out, r), float32."""
-    rank = low.shape[1]
-    d_a = native.lora_outer(d_low, x) if _thin(rank, d_low, x) else (d_low.t() @ x).float()
-    if _thin(rank, low, dy):
-        return d_a, native.lora_outer_turned(low, dy, scale)
-    return d_a, (dy.t() @ low).float().mul_(scale)
+def with_factors(dx: Tensor | None, parts: Operands, lora: Lora) -> Gradients:
+    """The gradients of A and B beside that of x, or given to who takes them by samples."""
+    if lora.taken is not None:
+        lora.taken.take(parts)
+        return Gradients(dx, None, None)
+    return Gradients(dx, *factor_gradients(parts))
 
 
 def lora_backward(
@@ -192,7 +187,7 @@ def lora_backward(
         dx, d_low = through(dy, lora)
     else:
         dx, d_low = None, dy @ whole(lora.weight)[:, x.shape[1] :]
-    return Gradients(dx, *factor_gradients(dy, x, low, d_low, lora.scale))
+    return with_factors(dx, Operands(dy, x, low, d_low, lora.scale), lora)
 
 
 class _LoraLinear(Function):
@@ -207,17 +202,19 @@ class _LoraLinear(Function):
         scale: float,
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        lora = Lora(weight, bias, lora_a.to(x.dtype), scale)
+        samples = taken(lora_a, lora_b, len(rows))
+        lora = Lora(weight, bias, lora_a.to(x.dtype), scale, samples)
         y, low = lora_forward(rows, lora)
         ctx.save_for_backward(rows, low, lora.a)
-        ctx.weight, ctx.scale, ctx.shape = weight, scale, x.shape
+        ctx.frozen, ctx.shape = (weight, scale, samples), x.shape
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         rows, low, a = ctx.saved_tensors
         dy = upstream[0].reshape(-1, upstream[0].shape[-1])
-        lora = Lora(ctx.weight, None, a, ctx.scale)
+        weight, scale, samples = ctx.frozen
+        lora = Lora(weight, None, a, scale, samples)
         need_x = ctx.needs_input_grad[0]
         grads = lora_backward(dy, rows, low, lora, need_x=need_x)
         dx = None if grads.x is None else grads.x.view(ctx.shape)

@@ -18,13 +18,13 @@ from torch.nn import functional as F
 
 from finewright.lm.fast import native
 from finewright.lm.fast.compiled import compiled_on_gpu
+from finewright.lm.fast.factors import Operands, taken
 from finewright.lm.fast.linear import (
-    Gradients,
     Lora,
-    factor_gradients,
     lora_backward,
     lora_forward,
     through,
+    with_factors,
 )
 
 _LAYOUTS = (("gate_proj", "up_proj", "down_proj"), ("gate_up_proj", "down_proj"))
@@ -76,13 +76,13 @@ class _GatedMlp(Function):
     def forward(ctx: Any, x: Tensor, gelu: bool, *parts: Any) -> Tensor:
         """`parts`: what `node_inputs` gives for gate, up and down, or for gate-up and down."""
         rows = x.reshape(-1, x.shape[-1])
-        *inner, down = _loras(parts, x.dtype)
+        *inner, down = _loras(parts, rows)
         outputs, lows = zip(*(lora_forward(rows, lora) for lora in inner), strict=True)
         y, low_down = lora_forward(glu(*_halves(outputs), gelu=gelu), down)
         loras = (*inner, down)
         ctx.save_for_backward(rows, *outputs, *lows, low_down, *(lora.a for lora in loras))
         ctx.gelu, ctx.shape = gelu, x.shape
-        ctx.frozen = [(lora.weight, lora.scale) for lora in loras]
+        ctx.frozen = [(lora.weight, lora.scale, lora.taken) for lora in loras]
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
@@ -91,14 +91,14 @@ class _GatedMlp(Function):
         rows, *saved = ctx.saved_tensors
         outputs, lows, factors = saved[: count - 1], saved[count - 1 : -count], saved[-count:]
         *inner, down = (
-            Lora(weight, None, a, scale)
-            for (weight, scale), a in zip(ctx.frozen, factors, strict=True)
+            Lora(weight, None, a, scale, samples)
+            for (weight, scale, samples), a in zip(ctx.frozen, factors, strict=True)
         )
         g, u = _halves(outputs)
         dy = upstream[0].reshape(-1, upstream[0].shape[-1])
         dh, d_low = through(dy, down)
         *slopes, h = glu_backward(g, u, dh, gelu=ctx.gelu)
-        of_down = Gradients(None, *factor_gradients(dy, h, lows[-1], d_low, down.scale))
+        of_down = with_factors(None, Operands(dy, h, lows[-1], d_low, down.scale), down)
         if len(inner) == 1:
             slopes = [torch.cat(slopes, 1)]
         of_inner = [
@@ -111,9 +111,12 @@ class _GatedMlp(Function):
         return _sum([each.x for each in of_inner]).view(ctx.shape), None, *grads
 
 
-def _loras(parts: Sequence[Any], dtype: torch.dtype) -> list[Lora]:
+def _loras(parts: Sequence[Any], x: Tensor) -> list[Lora]:
     groups = [parts[i : i + _PER_LINEAR] for i in range(0, len(parts), _PER_LINEAR)]
-    return [Lora(weight, bias, a.to(dtype), scale) for weight, bias, a, _, scale in groups]
+    return [
+        Lora(weight, bias, a.to(x.dtype), scale, taken(a, b, len(x)))
+        for weight, bias, a, b, scale in groups
+    ]
 
 
 def _halves(outputs: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -20,7 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 
 from finewright.lm.batch import Segment
 from finewright.lm.fast.attention import varlen_attention, window_mask, window_of
-from finewright.lm.fast.heap import zeros_on_demand
+from finewright.lm.fast.compiled import zeros_on_demand
 
 NAME = "finewright_paged"
 BLOCK = 16

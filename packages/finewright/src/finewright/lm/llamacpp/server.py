@@ -32,7 +32,7 @@ class LlamacppServer:
 
     @property
     def has_ended(self) -> bool:
-        """Has its process ended, whyever?"""
+        """Whether its process has ended, whyever."""
         return self.process.poll() is not None
 
     def stop(self) -> None:

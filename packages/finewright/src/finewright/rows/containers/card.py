@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import ReadRow, said
+from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.containers.kinds import DATA_SUFFIXES, TEXT_SUFFIXES, suffix_of
-from finewright.rows.notes import shown
+from finewright.rows.notes import show_value
 from finewright.schema.common import Problem, without
 
 MANIFEST = "dataset_info.json"
@@ -64,7 +64,7 @@ class StatedFile:
 
 
 def is_manifest(path: Path) -> bool:
-    """Is this LLaMA-Factory's dataset_info.json? The `datasets` library has another of that name."""
+    """Whether this is LLaMA-Factory's dataset_info.json. The `datasets` library has another of that name."""
     return path.name == MANIFEST and bool(_entries(path))
 
 
@@ -75,20 +75,22 @@ def manifest_parts(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         if not isinstance(target, str):
             where = next((str(entry[key]) for key in _FILES if entry.get(key)), "")
             what = f"{name}: its rows are not in this folder but at {where}"
-            yield said(file, what, f"name hub:{where} as a source of its own", level="warning")
+            yield file_problem(
+                file, what, f"name hub:{where} as a source of its own", level="warning"
+            )
             continue
         found = (path.parent / target).resolve()
         if not found.is_relative_to(path.parent.resolve()):
-            yield said(file, f"{name}: {target} leads out of this folder", "copy it here")
+            yield file_problem(file, f"{name}: {target} leads out of this folder", "copy it here")
         elif not found.exists():
             what = f"there is no such file, and {MANIFEST} names it for {name}"
-            yield said(str(path.parent / target), what, f"put it there, or take {name} out")
+            yield file_problem(str(path.parent / target), what, f"put it there, or take {name} out")
         else:
             if entry.get("formatting") == "openai":
-                yield said(file, f"{name}: {_THINKING_OFF}", _AS_WRITTEN, level="info")
+                yield file_problem(file, f"{name}: {_THINKING_OFF}", _AS_WRITTEN, level="info")
             if num := entry.get("num_samples"):
                 what = f"{name}: LLaMA-Factory draws {num} of its rows, and here all are read"
-                yield said(file, what, "keep as many in the file", level="info")
+                yield file_problem(file, what, "keep as many in the file", level="info")
             yield _part(name, entry, path.parent / target, file)
 
 
@@ -97,14 +99,14 @@ def _part(name: str, entry: Mapping[str, Any], path: Path, file: str) -> StatedF
     columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
     if formatting not in _KEYS or not _are_texts(columns) or not _are_texts(tags):
         what = f"{name}: formatting, columns or tags are not LLaMA-Factory's"
-        return said(
+        return file_problem(
             file, what, f"formatting is one of {', '.join(_KEYS)}; columns and tags name keys"
         )
     return StatedFile(
         path,
         str(path),
         format="auto" if formatting == "openai" else formatting,
-        columns=_renamed(columns, _KEYS[formatting]),
+        columns=_map_columns(columns, _KEYS[formatting]),
         tags=tags if formatting == "sharegpt" else {},
     )
 
@@ -154,7 +156,7 @@ def _entries(path: Path) -> dict[str, dict[str, Any]]:  # Any: free JSON
     return entries if len(entries) == len(data) else {}
 
 
-def _renamed(columns: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
+def _map_columns(columns: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
     """Our key -> the file's, where they differ."""
     own = {keys.get(key, key): theirs for key, theirs in columns.items() if theirs}
     return {key: theirs for key, theirs in own.items() if key != theirs}
@@ -170,7 +172,7 @@ _OURS = re.compile(
 
 
 def is_data(name: str) -> bool:
-    """Does a file of this name hold rows, and not what is said of them?"""
+    """Whether a file of this name holds rows, and not what is said of them."""
     is_about_data = name in ABOUT_DATA or _OURS.fullmatch(name)
     return suffix_of(name) in DATA_SUFFIXES and not is_about_data
 
@@ -210,12 +212,12 @@ class StatedSet(NamedTuple):
     wrong: str = ""
 
 
-def stated_sets(folder: Path) -> list[StatedSet]:
+def read_stated_sets(folder: Path) -> list[StatedSet]:
     """The configurations that the folder's card states, with the files that are here; none where it states
     no files.
 
     Raises DataError where nobody can tell which they are."""
-    sets = [_stated(folder, entry) for entry in _configs(folder)]
+    sets = [_read_stated_set(folder, entry) for entry in _configs(folder)]
     return sets if any(each.splits or each.wrong or each.folder != folder for each in sets) else []
 
 
@@ -228,7 +230,7 @@ def default_of(sets: list[StatedSet]) -> StatedSet | None:
     return named[0] if len(named) == 1 else None
 
 
-def unfollowed(folder: Path, wrong: str) -> DataError:
+def refuse_card(folder: Path, wrong: str) -> DataError:
     """What a reader of the folder is refused for."""
     what = f"{CARD} says which files train, and cannot be followed: {wrong}"
     return DataError(what, hint=f"mend it, or name the files to train on, in {folder}")
@@ -244,13 +246,13 @@ def _configs(folder: Path) -> list[dict[str, Any]]:  # Any: free YAML
     except _NO_YAML:
         if not front or not _HAS_CONFIGS.search(front[1]):
             return []
-        raise unfollowed(folder, "its front matter cannot be read as YAML") from None
+        raise refuse_card(folder, "its front matter cannot be read as YAML") from None
     entries = (about.get("configs") if isinstance(about, dict) else None) or []
     each = [entries, *entries.values()] if isinstance(entries, dict) else entries
     if not isinstance(each, list) or not any(map(_is_of_the_hub, each)):
         return []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise unfollowed(folder, "`configs` is no list of objects")
+        raise refuse_card(folder, "`configs` is no list of objects")
     return entries
 
 
@@ -258,7 +260,7 @@ def _is_of_the_hub(entry: object) -> bool:
     return isinstance(entry, dict) and not _OF_THE_HUB.isdisjoint(entry)
 
 
-def _stated(folder: Path, entry: dict[str, Any]) -> StatedSet:  # Any: free YAML
+def _read_stated_set(folder: Path, entry: dict[str, Any]) -> StatedSet:  # Any: free YAML
     name, is_default = str(entry.get("config_name", "default")), entry.get("default") is True
     try:
         root = _root(folder, entry.get("data_dir"))
@@ -271,7 +273,7 @@ def _root(folder: Path, inner: object) -> Path:
     if inner is None:
         return folder
     if not isinstance(inner, str) or not _is_inside(inner) or not (folder / inner).is_dir():
-        raise DataError(f"its data_dir {shown(inner)} is no folder here")
+        raise DataError(f"its data_dir {show_value(inner)} is no folder here")
     return folder / inner
 
 
@@ -287,7 +289,7 @@ def _splits(root: Path, files: object) -> dict[str, list[Path]]:
     # Who has the files that train need not have the others.
     if missing and ("train" in missing or "train" not in splits):
         split, pattern = next(iter(missing.items()))
-        raise DataError(f"no data file here is {shown(pattern)}, of the split {split}")
+        raise DataError(f"no data file here is {show_value(pattern)}, of the split {split}")
     for split, held in splits.items():
         if (
             split != "train"
@@ -306,7 +308,7 @@ def _patterns(files: object) -> Iterator[tuple[str, str]]:
             split, paths = str(given.get("split", "train")), given.get("path")
         for path in _several(paths):
             if not isinstance(path, str):
-                raise DataError(f"a path of its data_files is {shown(path)}")
+                raise DataError(f"a path of its data_files is {show_value(path)}")
             yield split, path
 
 
@@ -323,7 +325,7 @@ def _matching(folder: Path, pattern: str) -> set[Path]:
     if not parts or not _is_inside(pattern):
         return set()
     if pattern.count("**") > _MOST_DEPTHS:
-        raise DataError(f"{shown(pattern)} has more than {_MOST_DEPTHS} `**`")
+        raise DataError(f"{show_value(pattern)} has more than {_MOST_DEPTHS} `**`")
     found = {f for each in _globs(parts) for f in folder.glob(each) if f.is_file()}
     if not re.search(r"[*?[]", pattern):
         return found

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
+from finewright.plugins import install_command
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, file_problem
 from finewright.rows.containers.json_rules import DEEPEST, check_text, without_constants
 from finewright.schema.common import Problem, without
 
@@ -21,44 +22,46 @@ _BATCH = 256
 
 def parquet_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of a Parquet file, by their index from 1."""
-    return _rows(file, path, "Parquet", _parquet_batches)
+    return _read_batches(file, path, "Parquet", _parquet_batches)
 
 
 def arrow_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of an Arrow file or stream, by their index from 1."""
-    return _rows(file, path, "Arrow", _arrow_batches)
+    return _read_batches(file, path, "Arrow", _arrow_batches)
 
 
 # Any: pyarrow has no types for us, and rows are free JSON.
-def _rows(
+def _read_batches(
     file: str, path: Path, kind: str, batches: Callable[[Path], Iterator[Any]]
 ) -> Iterator[Found]:
     try:
         import pyarrow as pa
     except ImportError:
         raise MissingExtra(
-            f"reading {kind} needs pyarrow", hint='pip install "finewright[data]"'
+            f"reading {kind} needs pyarrow", hint=install_command("[data]")
         ) from None
     row, said_of = 0, set[str]()
     try:
         for batch in batches(path):
             if twice := [n for n, num in Counter(batch.schema.names).items() if num > 1]:
-                yield said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
+                yield file_problem(
+                    file, f"the column {twice[0]!r} is there twice", "rename one of them"
+                )
                 return
             of_bytes = _of_bytes(pa, batch.schema)
             yield from _left_out(file, of_bytes, said_of)
             texts = batch.drop_columns(of_bytes)
             may_hold_bytes = any("binary" in str(kind) for kind in texts.schema.types)
             for index in range(0, texts.num_rows, _BATCH):
-                for item in _plain(texts.slice(index, _BATCH)):
+                for item in _unpack_batch(texts.slice(index, _BATCH)):
                     row += 1
-                    found, inner = _row(file, row, item, may_hold_bytes)
+                    found, inner = _read_item(file, row, item, may_hold_bytes)
                     yield from _left_out(file, inner, said_of)
                     yield found
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         after = f" after row {row}; the rows after it are lost" if row else ""
-        yield said(file, f"broken {kind} file{after}: {reason}", "write it anew")
+        yield file_problem(file, f"broken {kind} file{after}: {reason}", "write it anew")
 
 
 def _left_out(file: str, names: Iterable[str], said_of: set[str]) -> Iterator[Problem]:
@@ -66,7 +69,7 @@ def _left_out(file: str, names: Iterable[str], said_of: set[str]) -> Iterator[Pr
     if fresh := [name for name in names if name not in said_of]:
         said_of.update(fresh)
         what = f"columns of bytes are not read: {', '.join(fresh)}"
-        yield said(file, what, "write as text what is trained on", level="warning")
+        yield file_problem(file, what, "write as text what is trained on", level="warning")
 
 
 def _of_bytes(pa: Any, schema: Any) -> list[str]:
@@ -88,28 +91,28 @@ def _arrow_batches(path: Path) -> Iterator[Any]:
         if source.read(6) == b"ARROW1":
             with pa.ipc.open_file(source) as table:
                 for index in range(table.num_record_batches):
-                    yield _checked(table.get_batch(index))
+                    yield _validate_batch(table.get_batch(index))
         else:
             source.seek(0)
             with pa.ipc.open_stream(source) as stream:
                 for batch in stream:
-                    yield _checked(batch)
+                    yield _validate_batch(batch)
 
 
-def _checked(batch: Any) -> Any:
+def _validate_batch(batch: Any) -> Any:
     # Offsets of a damaged file can point outside it.
     batch.validate(full=True)
     return batch
 
 
-def _plain(batch: Any) -> list[Any]:
+def _unpack_batch(batch: Any) -> list[Any]:
     """The batch's rows; one whose text is no UTF-8 is its error."""
     try:
         return list(batch.to_pylist())
     except UnicodeDecodeError as error:
         if batch.num_rows == 1:
             return [error]
-    return [item for i in range(batch.num_rows) for item in _plain(batch.slice(i, 1))]
+    return [item for i in range(batch.num_rows) for item in _unpack_batch(batch.slice(i, 1))]
 
 
 class _RowRead(NamedTuple):
@@ -119,9 +122,11 @@ class _RowRead(NamedTuple):
     of_bytes: Sequence[str] = ()
 
 
-def _row(file: str, row: int, item: Any, may_hold_bytes: bool) -> _RowRead:
+def _read_item(file: str, row: int, item: Any, may_hold_bytes: bool) -> _RowRead:
     if isinstance(item, UnicodeDecodeError):
-        return _RowRead(Unread(said(file, "text that is not UTF-8", "write the file anew", row)))
+        return _RowRead(
+            Unread(file_problem(file, "text that is not UTF-8", "write the file anew", row))
+        )
     inner: dict[str, None] = {}
     if may_hold_bytes:
         inner = dict.fromkeys(name for name, value in item.items() if _holds_bytes(value))
@@ -129,13 +134,13 @@ def _row(file: str, row: int, item: Any, may_hold_bytes: bool) -> _RowRead:
     finite, keys = without_constants(item)
     repairs = tuple(Repair("not_a_number", key) for key in keys)
     try:
-        return _RowRead(ReadRow(file, row, _value("", finite, 0), repairs), list(inner))
+        return _RowRead(ReadRow(file, row, _convert_value("", finite, 0), repairs), list(inner))
     except DataError as error:
-        return _RowRead(Unread(said(file, str(error), error.hint, row)), list(inner))
+        return _RowRead(Unread(file_problem(file, str(error), error.hint, row)), list(inner))
 
 
 def _holds_bytes(value: Any) -> bool:
-    """Is it a list of bytes, or an object that holds bytes?"""
+    """Whether it is a list of bytes, or an object that holds bytes."""
     return _is_bytes(value) or (isinstance(value, dict) and any(map(_is_bytes, value.values())))
 
 
@@ -146,7 +151,7 @@ def _is_bytes(value: Any) -> bool:
 
 def _without_bytes(value: Any, place: str, inner: dict[str, None]) -> Any:
     """The value without keys that hold bytes, whose places are added to `inner`."""
-    value = _mapped(value)
+    value = _object_of_map(value)
     if isinstance(value, list):
         return [_without_bytes(item, place, inner) for item in value]
     if not isinstance(value, dict):
@@ -161,14 +166,14 @@ def _without_bytes(value: Any, place: str, inner: dict[str, None]) -> Any:
     return made
 
 
-def _mapped(value: Any) -> Any:
+def _object_of_map(value: Any) -> Any:
     """A map of Arrow's, which is a list of pairs, as an object."""
     if isinstance(value, list) and value and all(isinstance(item, tuple) for item in value):
         return {str(name): item for name, item in value}
     return value
 
 
-def _value(key: str, value: Any, depth: int) -> Any:
+def _convert_value(key: str, value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise DataError(f"nested deeper than {DEEPEST} levels", hint="flatten the row")
     if value is None or isinstance(value, bool | int):
@@ -176,14 +181,18 @@ def _value(key: str, value: Any, depth: int) -> Any:
     if isinstance(value, str):
         check_text(value)
         return value
-    return _nested(key, _mapped(value), depth + 1)
+    return _convert_nested(key, _object_of_map(value), depth + 1)
 
 
-def _nested(key: str, value: Any, depth: int) -> Any:  # Any: as `_value`
+def _convert_nested(key: str, value: Any, depth: int) -> Any:  # Any: as `_value`
     if isinstance(value, dict):
-        return {name: _value(name, item, depth) for name, item in value.items() if item is not None}
+        return {
+            name: _convert_value(name, item, depth)
+            for name, item in value.items()
+            if item is not None
+        }
     if isinstance(value, list):
-        return [_value(key, item, depth) for item in value]
+        return [_convert_value(key, item, depth) for item in value]
     return _scalar(key, value)
 
 

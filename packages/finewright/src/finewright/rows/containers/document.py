@@ -11,9 +11,9 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, said
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, file_problem
 from finewright.rows.containers.json_rules import cells_of, check_values, is_turn, row_object
-from finewright.rows.containers.lines import LONGEST, Line, parsed
+from finewright.rows.containers.lines import LONGEST, Line, parse_line
 from finewright.schema.common import Problem
 
 LARGEST = 256_000_000
@@ -68,12 +68,12 @@ class _Scanner:
     is_closed: bool = False
     num_arrays: int = 1
 
-    def fed(self, chunk: bytes) -> Iterator[_Piece]:
+    def feed(self, chunk: bytes) -> Iterator[_Piece]:
         """The items that end in this chunk; another array that follows is read on."""
         self.buffer += chunk
-        yield from self._ended()
+        yield from self._take_ended()
         while self.is_closed and self._opens_another():
-            yield from self._ended()
+            yield from self._take_ended()
 
     def _opens_another(self) -> bool:
         """Begins another array after the one that is closed? Of anything else the first byte is kept."""
@@ -87,7 +87,7 @@ class _Scanner:
         self.num_arrays += 1
         return True
 
-    def _ended(self) -> Iterator[_Piece]:
+    def _take_ended(self) -> Iterator[_Piece]:
         start = 0
         for token, begin, end in self._tokens():
             ends_here = self._steps(token)
@@ -177,10 +177,10 @@ def array_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
     trouble: DataError | None = None
     try:
         for chunk in chain((opening[begin:],), chunks):
-            for piece in scanner.fed(chunk):
+            for piece in scanner.feed(chunk):
                 # `[]` has no item, and a comma before the closing bracket begins none.
                 if not scanner.is_closed or not _is_blank(piece):
-                    yield _row(file, piece)
+                    yield _parse_piece(file, piece)
                 else:
                     scanner.row -= 1
     except DataError as error:
@@ -194,13 +194,17 @@ def _after_array(file: str, scanner: _Scanner) -> Iterator[Found]:
     rest = scanner.rest()
     if scanner.num_arrays > 1:
         what = f"{scanner.num_arrays} arrays, one after the other, are read as one"
-        yield said(file, what, "join them to one array", level="info")
+        yield file_problem(file, what, "join them to one array", level="info")
     if scanner.is_closed and not _is_blank(rest):
-        yield said(file, "text after the end of the array is not read", "put it into the array")
+        yield file_problem(
+            file, "text after the end of the array is not read", "put it into the array"
+        )
     elif not scanner.is_closed:
         if not _is_blank(rest):
-            yield _row(file, rest)
-        yield said(file, "the array is cut off: its closing bracket is missing", "write it anew")
+            yield _parse_piece(file, rest)
+        yield file_problem(
+            file, "the array is cut off: its closing bracket is missing", "write it anew"
+        )
 
 
 def object_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
@@ -209,10 +213,10 @@ def object_rows(file: str, chunks: Iterable[bytes]) -> Iterator[Found]:
     first = next(pieces)
     second = next(pieces, None)
     if second is None:
-        yield from _held(file, first)
+        yield from _rows_of_object(file, first)
         return
     for piece in chain((first, second), pieces):
-        yield _row(file, piece)
+        yield _parse_piece(file, piece)
 
 
 def _objects(chunks: Iterable[bytes]) -> Iterator[_Piece]:
@@ -220,7 +224,7 @@ def _objects(chunks: Iterable[bytes]) -> Iterator[_Piece]:
     trouble: DataError | None = None
     try:
         for chunk in chunks:
-            yield from scanner.fed(chunk)
+            yield from scanner.feed(chunk)
     except DataError as error:
         trouble = error
     rest = scanner.rest()
@@ -234,9 +238,9 @@ def _is_blank(piece: _Piece) -> bool:
     return piece.content is not None and not piece.content.strip()
 
 
-def _row(file: str, piece: _Piece) -> ReadRow | Unread:
+def _parse_piece(file: str, piece: _Piece) -> ReadRow | Unread:
     is_long = piece.content is None or len(piece.content) > LONGEST
-    return parsed(file, Line(piece.row, piece.offset, None if is_long else piece.content))
+    return parse_line(file, Line(piece.row, piece.offset, None if is_long else piece.content))
 
 
 def rows_within(data: Mapping[str, Any]) -> Sequence[object] | None:
@@ -329,7 +333,7 @@ def _column(value: object) -> Sequence[object] | None:
     return None
 
 
-def _held(file: str, piece: _Piece) -> Iterator[Found]:
+def _rows_of_object(file: str, piece: _Piece) -> Iterator[Found]:
     """The rows that the one object of a file holds, or the object as a row."""
     is_long = piece.content is None or len(piece.content) > LONGEST
     rows, repairs = None, tuple[Repair, ...]()
@@ -343,17 +347,22 @@ def _held(file: str, piece: _Piece) -> Iterator[Found]:
     if rows is None:
         what = f"one object of more than {LARGEST // 1_000_000} MB"
         hint = f"write one row a line: jq -c '.data[]' {file} > {file}.new"
-        yield _row(file, piece) if piece.content or not is_long else said(file, what, hint)
+        yield (
+            _parse_piece(file, piece)
+            if piece.content or not is_long
+            else file_problem(file, what, hint)
+        )
         return
     for repair in repairs:
         what, hint = repair.says()
-        yield said(file, what, hint, level="warning")
+        yield file_problem(file, what, hint, level="warning")
     for row, item in enumerate(rows, start=1):
         yield _item(file, row, item)
 
 
 def _are_sets(data: Mapping[str, Any]) -> bool:
-    """May its lists be sets of rows? Beside a text they may as well be a row's own, unless one trains."""
+    """Whether its lists may be sets of rows. Beside a text they may as well be a row's own, unless one
+    trains."""
     return _TRAIN in data or not any(isinstance(value, str) for value in data.values())
 
 
@@ -362,15 +371,15 @@ def _lists_said(file: str, lists: Mapping[str, Any]) -> Problem:
     hint = f"write one to a file of its own: jq -c '.{names[0]}[]' {file} > {names[0]}.jsonl"
     if _TRAIN in lists:
         what = f"of its lists only {_TRAIN} is read, not {', '.join(names)}"
-        return said(file, what, f"to measure on another, {hint}", level="info")
-    return said(file, f"it holds several lists of rows: {', '.join(names)}", hint)
+        return file_problem(file, what, f"to measure on another, {hint}", level="info")
+    return file_problem(file, f"it holds several lists of rows: {', '.join(names)}", hint)
 
 
 def _item(file: str, row: int, item: object) -> ReadRow | Unread:
     try:
         check_values(item)
     except DataError as error:
-        return Unread(said(file, str(error), error.hint, row))
+        return Unread(file_problem(file, str(error), error.hint, row))
     if isinstance(item, dict) or (item := cells_of(item)):
         return ReadRow(file, row, item)
-    return Unread(said(file, "a row is a JSON object", "write {...} for each row", row))
+    return Unread(file_problem(file, "a row is a JSON object", "write {...} for each row", row))

@@ -58,7 +58,7 @@ class _Reading(NamedTuple):
     text: str
 
 
-def named_encoding(*names: str) -> str:
+def how_to_name_encoding(*names: str) -> str:
     """How a person names one of these encodings, or, where there are none, the right one."""
     if not names:
         return (
@@ -72,7 +72,7 @@ def encoding_hint(content: bytes) -> str:
     """The one encoding that reads the bytes, or those that may, each with a line that it reads otherwise."""
     readings = _plausible(content)
     if len(readings) <= 1:
-        return named_encoding(*(each.name for each in readings))
+        return how_to_name_encoding(*(each.name for each in readings))
     shown = readings[:_MOST_SHOWN]
     ways = "; ".join(f"--encoding {each.name} reads {_differing(each, shown)!r}" for each in shown)
     more = ", ".join(each.name for each in readings[_MOST_SHOWN:])
@@ -81,7 +81,8 @@ def encoding_hint(content: bytes) -> str:
 
 
 def are_mixed_with_utf8(lines: Sequence[bytes]) -> bool:
-    """Are more of these lines, none of them ASCII, UTF-8 than would be by chance in another encoding?"""
+    """Whether more of these lines, none of them ASCII, are UTF-8 than would be by chance in another
+    encoding."""
     num_utf8 = 0
     for line in lines:
         with suppress(UnicodeDecodeError):
@@ -146,7 +147,7 @@ def _implausible(text: str, name: str, content: bytes) -> float:
 
 
 def _is_misplaced(three: str, is_of_east: bool) -> bool:
-    """Is the middle one a letter or sign that nobody writes between the other two?"""
+    """Whether the middle one is a letter or sign that nobody writes between the other two."""
     before, letter, after = three[0], three[1], three[2]
     kind = unicodedata.category(letter)
     if kind == "Mn":

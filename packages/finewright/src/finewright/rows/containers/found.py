@@ -88,10 +88,10 @@ def not_utf8(file: str, where: str, row: int | None = None) -> Problem:
     """That the bytes of the row, or the file, are no UTF-8; `where` names the first of them.
 
     What the bytes may be instead is said by who knows the whole file."""
-    return said(file, f"{NOT_UTF8}: {where}", "", row)
+    return file_problem(file, f"{NOT_UTF8}: {where}", "", row)
 
 
-def said(
+def file_problem(
     file: str,
     message: str,
     hint: str = "",

@@ -42,7 +42,7 @@ def unique(pairs: Pairs) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        what = f"key {_shown(twice)} occurs twice in one object"
+        what = f"key {_shorten_key(twice)} occurs twice in one object"
         raise _Repairable(what, hint="keep one of them")
     return data
 
@@ -52,7 +52,7 @@ def json_value(text: str, pairs: Callable[[Pairs], dict[str, Any]] = unique) -> 
     try:
         data = _decoder(pairs).decode(text)
     except json.JSONDecodeError as error:
-        raise _broken(text, error) from None
+        raise _explain_broken_json(text, error) from None
     except RecursionError:
         raise DataError(_TOO_DEEP[0], hint=_TOO_DEEP[1]) from None
     except ValueError:
@@ -81,7 +81,7 @@ def row_object(text: str) -> RowObject:
     except DataError as error:
         if not isinstance(error, _Repairable):
             raise
-        made = _repaired(text)
+        made = _repair_row(text)
         if made is None:
             raise
         return made
@@ -117,13 +117,13 @@ def cells_of(value: object) -> dict[str, Any]:
 
 
 def is_turn(value: object) -> bool:
-    """Is it a message with its speaker, by OpenAI's or ShareGPT's keys?"""
+    """Whether it is a message with its speaker, by OpenAI's or ShareGPT's keys."""
     return isinstance(value, dict) and (
         {"role", "content"} <= value.keys() or {"from", "value"} <= value.keys()
     )
 
 
-def _repaired(text: str) -> RowObject | None:
+def _repair_row(text: str) -> RowObject | None:
     """The row with its repairs; None where two values stand at one key inside it."""
     repairs: list[Repair] = []
     unlike: list[tuple[str, dict[str, Any]]] = []
@@ -175,7 +175,7 @@ def _finite_only(value: Any) -> Any:
 
 
 def ends_early(text: str) -> bool:
-    """Is this the beginning of JSON that goes on after it?"""
+    """Whether this is the beginning of JSON that goes on after it."""
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
@@ -228,7 +228,7 @@ def _decoder(pairs: Callable[[Pairs], dict[str, Any]]) -> json.JSONDecoder:
     return json.JSONDecoder(object_pairs_hook=pairs, parse_constant=_constant, parse_float=_finite)
 
 
-def _broken(text: str, error: json.JSONDecodeError) -> DataError:
+def _explain_broken_json(text: str, error: json.JSONDecodeError) -> DataError:
     if "\0" in text:
         return DataError(
             f"a NUL byte at column {text.index(chr(0)) + 1}",
@@ -273,7 +273,7 @@ def _kind(data: object) -> str:
     return names.get(type(data), "a number")
 
 
-def _shown(key: str) -> str:
+def _shorten_key(key: str) -> str:
     return repr(key if len(key) <= _LONGEST_SHOWN else key[:_LONGEST_SHOWN] + "...")
 
 
@@ -282,18 +282,18 @@ _PRINTED = "[{'"
 _LONGEST_PRINTED = 100_000
 
 
-def listed_in(text: str) -> list[Any] | None:  # Any: free JSON
+def find_list(text: str) -> list[Any] | None:  # Any: free JSON
     """The list of objects that the text is in either spelling; None where it is none.
 
     Raises DataError where JSON's own rules refuse it, or those of what comes after it."""
     found = objects_in(text)
-    return printed_in(text) if found is None else found
+    return parse_printed(text) if found is None else found
 
 
 def objects_in(
     text: str, are_meant: Callable[[list[Any]], bool] = lambda items: True
 ) -> list[Any] | None:
-    """The list of objects that the text is as JSON, where these are meant; or None. Raises as `listed_in`."""
+    """The list of objects that the text is as JSON, where these are meant; or None. Raises as `find_list`."""
     if not text.lstrip().startswith("["):
         return None
     broken = None
@@ -317,8 +317,8 @@ def _loosely(text: str) -> Any:  # Any: free JSON
         return None
 
 
-def printed_in(text: str) -> list[Any] | None:
-    """The list of objects that Python would print as this text, up to 100 kB; raises as `listed_in`."""
+def parse_printed(text: str) -> list[Any] | None:
+    """The list of objects that Python would print as this text, up to 100 kB; raises as `find_list`."""
     text = text.strip()
     if not text.startswith(_PRINTED) or len(text) > _LONGEST_PRINTED:
         return None

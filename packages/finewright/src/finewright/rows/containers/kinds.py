@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from finewright.errors import DataError
-from finewright.rows.containers.encodings import named_encoding
+from finewright.rows.containers.encodings import how_to_name_encoding
 from finewright.rows.containers.json_rules import SPEAKERS, ends_early
 from finewright.rows.containers.table import delimiter_of, reads_like_a_row
 
@@ -113,7 +113,7 @@ def _kind_of_text(text: bytes, is_whole: bool, suffix: str) -> Kind:
 
 
 def _is_tab_table(text: bytes, is_whole: bool) -> bool:
-    """Have the first lines as many tabs as names of columns, as Excel's Unicode text has?"""
+    """Whether the first lines have as many tabs as names of columns, as Excel's Unicode text has."""
     whole = text.splitlines()[: None if is_whole else -1]
     lines = [line for line in whole[:_FIRST_LINES] if line.strip()]
     counts = {line.count(b"\t") for line in lines}
@@ -150,12 +150,12 @@ def _refuse_no_text(head: bytes) -> None:
     for first, order in ((1, "LE"), (0, "BE")):
         zeros, others = start[first::2].count(0), start[1 - first :: 2].count(0)
         if zeros > _ZERO_SHARE * len(start[first::2]) and others < _ZERO_SHARE * len(start) / 2:
-            hint = named_encoding(f"utf-16-{order.lower()}")
+            hint = how_to_name_encoding(f"utf-16-{order.lower()}")
             raise DataError("this looks like UTF-16 text, UTF-8 is expected", hint=hint)
 
 
 def _is_no_text(start: bytes) -> bool:
-    """Are control characters all over it, and not the zeros of UTF-16 alone, nor in rows of JSON?"""
+    """Whether control characters are all over it, and not the zeros of UTF-16 alone, nor in rows of JSON."""
     if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
         return False
     zeros = [start[first::2].count(0) for first in (0, 1)]
@@ -171,7 +171,7 @@ def _is_by_name(suffix: str) -> bool:
 
 
 def _is_json_line(text: bytes) -> bool:
-    """Does the first line hold JSON, whole or begun?"""
+    """Whether the first line holds JSON, whole or begun."""
     line = text.lstrip().partition(b"\n")[0].decode("utf-8", "replace").strip()
     return line.endswith(("}", "]", "},", "{", "[")) and line[1:2] in ('"', "{", "", " ", "}", "]")
 
@@ -192,7 +192,7 @@ def _layout(text: bytes, is_whole: bool, suffix: str) -> Kind:
 
 
 def _lists_rows(line: str) -> bool:
-    """Is it a whole array of rows, of which none may be a turn of a conversation?"""
+    """Whether it is a whole array of rows, of which none may be a turn of a conversation."""
     rows: object = None
     with suppress(ValueError, RecursionError):
         rows = json.loads(line)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Unread, not_utf8, said
+from finewright.rows.containers.found import Found, ReadRow, Unread, file_problem, not_utf8
 from finewright.rows.containers.json_rules import row_object
 from finewright.store.atomic import beside, os_errors
 
@@ -83,18 +83,18 @@ def json_lines(file: str, lines: Iterable[Line]) -> Iterator[Found]:
     for line in lines:
         if line.has_mark:
             what = "a byte order mark was skipped"
-            yield said(file, what, "save as UTF-8 without BOM", line.row, "warning")
+            yield file_problem(file, what, "save as UTF-8 without BOM", line.row, "warning")
         # A mark alone on its line is no row.
         if line.content is None or line.content.strip():
-            yield parsed(file, line)
+            yield parse_line(file, line)
 
 
-def parsed(file: str, line: Line) -> ReadRow | Unread:
+def parse_line(file: str, line: Line) -> ReadRow | Unread:
     """The row that the line is."""
     if line.content is None:
         what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
         hint = f"split it; it begins at byte {line.offset}"
-        return Unread(said(file, what, hint, line.row))
+        return Unread(file_problem(file, what, hint, line.row))
     try:
         return ReadRow(file, line.row, *row_object(line.content.decode()))
     except DataError as error:
@@ -103,7 +103,7 @@ def parsed(file: str, line: Line) -> ReadRow | Unread:
         byte, at = line.content[error.start], line.offset + error.start
         where = f"byte 0x{byte:02x} at column {error.start + 1}, offset {at} of the file"
         return Unread(not_utf8(file, where, line.row), line.content)
-    return Unread(said(file, what, hint, line.row), line.content)
+    return Unread(file_problem(file, what, hint, line.row), line.content)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pathlib import Path
 from finewright.errors import DataError, MissingExtra
 from finewright.fetch.cache import outgoing_is_forbidden, why_not_reached
 from finewright.fetch.telemetry import turn_off_telemetry
+from finewright.plugins import install_command
 from finewright.rows.containers.card import (
     ABOUT_DATA,
     CARD,
@@ -31,10 +32,10 @@ from finewright.rows.containers.card import (
     is_data,
     is_manifest,
     manifest_parts,
-    stated_sets,
-    unfollowed,
+    read_stated_sets,
+    refuse_card,
 )
-from finewright.rows.containers.found import said
+from finewright.rows.containers.found import file_problem
 from finewright.rows.containers.json_rules import json_value
 from finewright.rows.containers.kinds import (
     DATA_SUFFIXES,
@@ -69,7 +70,7 @@ def hub_folder(name: str) -> Path:
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError:
         raise MissingExtra(
-            "reading hub data sets needs huggingface_hub", hint='pip install "finewright[data]"'
+            "reading hub data sets needs huggingface_hub", hint=install_command("[data]")
         ) from None
     repository, _, revision = name.partition("@")
     try:
@@ -117,9 +118,9 @@ def parts_of(path: Path, name: str = "") -> Iterator[StatedFile | Problem]:
             yield StatedFile(path, file)
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
-        yield said(file, what, "check the path and its permissions")
+        yield file_problem(file, what, "check the path and its permissions")
     except DataError as error:
-        yield said(file, str(error), error.hint)
+        yield file_problem(file, str(error), error.hint)
 
 
 def refuse_missing(path: Path, name: str = "") -> None:
@@ -131,54 +132,56 @@ def refuse_missing(path: Path, name: str = "") -> None:
 
 def _not_a_file(path: Path, file: str) -> Problem:
     if path.exists():
-        return said(file, "this is not a regular file", "write the rows to a file first")
+        return file_problem(file, "this is not a regular file", "write the rows to a file first")
     siblings = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f"did you mean {close[0]}?" if close else "check the path"
     if "*" in path.name or "*" in path.parent.name:
         hint = "patterns are not read: name the folder, or each file"
-    return said(file, "there is no such file", hint)
+    return file_problem(file, "there is no such file", hint)
 
 
 def _folder(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     if (path / SAVED_SPLITS).is_file():
-        yield from _saved_splits(path, file)
+        yield from _find_saved_splits(path, file)
     elif (path / SAVED).is_file():
-        yield from _saved(path, file)
+        yield from _find_saved_files(path, file)
     elif is_manifest(path / MANIFEST):
         yield from _manifest(path / MANIFEST, str(path / MANIFEST))
     else:
-        yield from _broken_manifest(path / MANIFEST)
-        sets = stated_sets(path)
+        yield from _check_manifest(path / MANIFEST)
+        sets = read_stated_sets(path)
         yield from _of_card(path, file, sets) if sets else _files(path, file)
 
 
-def _broken_manifest(path: Path) -> Iterator[Problem]:
+def _check_manifest(path: Path) -> Iterator[Problem]:
     if not path.is_file():
         return
     try:
         json_value(path.read_text(encoding="utf-8"))
     except (DataError, UnicodeDecodeError) as error:
         what = f"it cannot be read, so the files are read without it: {error}"
-        yield said(str(path), what, "mend it", level="warning")
+        yield file_problem(str(path), what, "mend it", level="warning")
 
 
 def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     parts = list(manifest_parts(path, file))
-    if left := _unlisted(path.parent, [part for part in parts if isinstance(part, StatedFile)]):
+    if left := _find_unlisted(
+        path.parent, [part for part in parts if isinstance(part, StatedFile)]
+    ):
         names = _first([str(inner.relative_to(path.parent)) for inner in left])
         what = f"not read, for {MANIFEST} does not list them: {names}"
-        yield said(
+        yield file_problem(
             file, what, "list them there, or name them as sources of their own", None, "warning"
         )
     for part in parts:
         if isinstance(part, Problem) or part.path.is_file():
             yield part
         else:
-            yield from _stated_folder(part)
+            yield from _read_stated_folder(part)
 
 
-def _stated_folder(part: StatedFile) -> Iterator[StatedFile | Problem]:
+def _read_stated_folder(part: StatedFile) -> Iterator[StatedFile | Problem]:
     for inner in _folder(part.path, part.name):
         yield _as_stated(inner, part) if isinstance(inner, StatedFile) else inner
 
@@ -189,21 +192,22 @@ def _of_card(path: Path, file: str, sets: list[StatedSet]) -> Iterator[StatedFil
     if chosen is None:
         names = ", ".join(stated.name for stated in sets)
         mend = f"name the folder or the files of one, in {path}"
-        yield said(file, f"{CARD} names several data sets: {names}", mend)
+        yield file_problem(file, f"{CARD} names several data sets: {names}", mend)
         return
     if others := [stated.name for stated in sets if stated is not chosen]:
         what = f"of the data sets in {CARD} only {chosen.name} is read, not {', '.join(others)}"
-        yield said(file, what, "name their files as sources of their own", level="info")
+        yield file_problem(file, what, "name their files as sources of their own", level="info")
     if chosen.wrong:
-        raise unfollowed(path, chosen.wrong)
+        raise refuse_card(path, chosen.wrong)
     yield from _of_stated(path, file, chosen) if chosen.splits else _files(chosen.folder, file)
-    if left := _unlisted(path, [StatedFile(f, "") for stated in sets for f in _listed(stated)]):
+    listed = [StatedFile(f, "") for stated in sets for f in _list_stated_files(stated)]
+    if left := _find_unlisted(path, listed):
         names = _first([str(inner.relative_to(path)) for inner in left])
         what = f"not read, for {CARD} does not list them: {names}"
-        yield said(file, what, "name them as sources of their own", None, "warning")
+        yield file_problem(file, what, "name them as sources of their own", None, "warning")
 
 
-def _listed(stated: StatedSet) -> list[Path]:
+def _list_stated_files(stated: StatedSet) -> list[Path]:
     return [f for files in stated.splits.values() for f in files] or [stated.folder]
 
 
@@ -212,7 +216,7 @@ def _of_stated(path: Path, file: str, chosen: StatedSet) -> Iterator[StatedFile 
     split = "train" if "train" in splits else splits[0]
     if len(splits) > 1 and split != "train":
         mend = f"name the files of one, in {path}"
-        yield said(file, f"which split? {CARD} names {', '.join(splits)}", mend)
+        yield file_problem(file, f"which split? {CARD} names {', '.join(splits)}", mend)
         return
     if others := [other for other in splits if other != split]:
         yield _not_read(file, split, others)
@@ -220,7 +224,7 @@ def _of_stated(path: Path, file: str, chosen: StatedSet) -> Iterator[StatedFile 
         yield StatedFile(inner, str(inner).encode(errors="replace").decode(), root=chosen.folder)
 
 
-def _unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:
+def _find_unlisted(folder: Path, parts: Sequence[StatedFile]) -> list[Path]:
     """Data files of the folder that are none of the listed files, nor in a listed folder."""
     listed = {each for part in parts for each in (part.path, part.path.resolve())}
     data = (inner for inner in files_within(folder) if is_data(inner.name))
@@ -240,24 +244,26 @@ def _links_not_read(path: Path) -> Iterator[Problem]:
             continue
         if inner.is_dir():
             what = "a link to a folder, which is not read"
-            yield said(str(inner), what, "name it as a source of its own", level="warning")
+            yield file_problem(str(inner), what, "name it as a source of its own", level="warning")
         elif is_data(inner.name) and not inner.exists():
-            yield said(str(inner), "a link that leads nowhere", "mend it, or take it out")
+            yield file_problem(str(inner), "a link that leads nowhere", "mend it, or take it out")
 
 
-def _saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
+def _find_saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     about = _about(path / SAVED_SPLITS)
     splits = [str(split) for split in _list(about, "splits")]
     chosen = "train" if "train" in splits else next(iter(splits), "")
     if not chosen or (len(splits) > 1 and chosen != "train"):
-        yield said(file, f"which split? It has {', '.join(splits) or 'none'}", "name its folder")
+        yield file_problem(
+            file, f"which split? It has {', '.join(splits) or 'none'}", "name its folder"
+        )
         return
     if others := [split for split in splits if split != chosen]:
         yield _not_read(file, chosen, others)
-    yield from _saved(path / chosen, str(path / chosen))
+    yield from _find_saved_files(path / chosen, str(path / chosen))
 
 
-def _saved(path: Path, file: str) -> Iterator[StatedFile | Problem]:
+def _find_saved_files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     about = _about(path / SAVED) if (path / SAVED).is_file() else {}
     names = [
         entry["filename"]
@@ -270,9 +276,11 @@ def _saved(path: Path, file: str) -> Iterator[StatedFile | Problem]:
         if target.is_file():
             yield StatedFile(target, str(target))
         else:
-            yield said(file, f"there is no {name} here, which {SAVED} names", "save it anew")
+            yield file_problem(
+                file, f"there is no {name} here, which {SAVED} names", "save it anew"
+            )
     if not names:
-        yield said(file, f"{SAVED} names no data files", "save it anew with save_to_disk")
+        yield file_problem(file, f"{SAVED} names no data files", "save it anew with save_to_disk")
 
 
 def _about(path: Path) -> dict[str, object]:
@@ -302,7 +310,7 @@ def _of_splits(
     if of_none := [f.name for f in read if not _split(path, f)]:
         what = f"read beside train, for their names tell no split: {_first(of_none)}"
         hint = "name the files one by one if they hold the same rows"
-        yield said(file, what, hint, None, "warning")
+        yield file_problem(file, what, hint, None, "warning")
 
 
 def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
@@ -312,7 +320,7 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     if not data and not texts:
         endings = ", ".join((*DATA_SUFFIXES, *TEXT_SUFFIXES))
         what = "there is no data file in this folder"
-        yield said(file, what, f"put files that end with {endings} there, or name a file")
+        yield file_problem(file, what, f"put files that end with {endings} there, or name a file")
         return
     _check_one_set(path, data)
     read = _of_one_split(path, data)
@@ -320,7 +328,7 @@ def _files(path: Path, file: str) -> Iterator[StatedFile | Problem]:
     yield from _links_not_read(path)
     left = [f.name for f in found if data and f not in data and f.name not in ABOUT_DATA]
     if left:
-        yield said(file, f"not read, being no data files: {_first(left)}", level="info")
+        yield file_problem(file, f"not read, being no data files: {_first(left)}", level="info")
     for inner in read or texts:
         yield StatedFile(inner, str(inner).encode(errors="replace").decode(), root=path)
 
@@ -359,7 +367,9 @@ def _split(path: Path, file: Path) -> str:
 
 def _not_read(file: str, chosen: str, others: Sequence[str]) -> Problem:
     what = f"of its splits only {chosen} is read, not {', '.join(others)}"
-    return said(file, what, "name their files under evaluate.data to measure on them", level="info")
+    return file_problem(
+        file, what, "name their files under evaluate.data to measure on them", level="info"
+    )
 
 
 def _as_stated(part: StatedFile, by: StatedFile) -> StatedFile:

@@ -25,7 +25,15 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.containers.found import Found, ReadRow, Repair, RepairKind, Unread, said
+from finewright.plugins import install_command
+from finewright.rows.containers.found import (
+    Found,
+    ReadRow,
+    Repair,
+    RepairKind,
+    Unread,
+    file_problem,
+)
 from finewright.rows.containers.sheet_marks import sheet_marks
 from finewright.rows.containers.table import header_problem, names_of, row_of
 from finewright.schema.common import Problem
@@ -50,7 +58,7 @@ class _Part(NamedTuple):
     is_digits: bool = False
 
 
-def shown_number(value: int | float, code: str) -> str | None:
+def format_number(value: int | float, code: str) -> str | None:
     """The number as the format code shows it; None where the code is not followed."""
     if code in _GENERAL:
         return general(value)
@@ -67,7 +75,7 @@ def shown_number(value: int | float, code: str) -> str | None:
     if not digits:
         return "".join(part.text for part in section) or None
     scale = sum(part.text.count("%") for part in section if not part.is_digits) * 2
-    sign, filled = _filled(digits, exact.scaleb(scale))
+    sign, filled = _fill_groups(digits, exact.scaleb(scale))
     texts = iter(filled)
     return sign + "".join(next(texts) if part.is_digits else part.text for part in section).strip()
 
@@ -105,7 +113,8 @@ def _sections(code: str) -> list[list[_Part]] | None:
 
 
 def _is_odd(section: list[_Part]) -> bool:
-    """Are its digits in several groups, some of them with decimals, thousands or none that are filled?"""
+    """Whether its digits are in several groups, some of them with decimals, thousands or none that are
+    filled."""
     groups = [part.text for part in section if part.is_digits]
     marks = "".join(part.text for part in section if not part.is_digits)
     is_fraction = len(groups) > 1 and any(sign in marks for sign in "/:")
@@ -116,7 +125,7 @@ def _is_odd(section: list[_Part]) -> bool:
     )
 
 
-def _filled(groups: list[str], value: Decimal) -> tuple[str, list[str]]:
+def _fill_groups(groups: list[str], value: Decimal) -> tuple[str, list[str]]:
     """The sign, and the digits of each group: of several the last are in the last group."""
     whole, _, decimals = groups[-1].partition(".")
     rounded = abs(value).quantize(Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP)
@@ -151,10 +160,12 @@ def sheet_rows(file: str, path: Path) -> Iterator[Found]:
     """The rows of a workbook; a row is its line in its sheet, counted on over sheets of the same columns."""
     # Of a path openpyxl asks the suffix, which is the archive's own where a file is only named as packed.
     with path.open("rb") as stream:
-        yield from _rows(file, path, _opened(path, stream))
+        yield from _read_book(file, path, _open_workbook(path, stream))
 
 
-def _rows(file: str, path: Path, book: Any) -> Iterator[Found]:  # Any: openpyxl has no types for us
+def _read_book(
+    file: str, path: Path, book: Any
+) -> Iterator[Found]:  # Any: openpyxl has no types for us
     header: list[str] = []
     offset, left_out = 0, list[str]()
     try:
@@ -170,32 +181,34 @@ def _rows(file: str, path: Path, book: Any) -> Iterator[Found]:  # Any: openpyxl
                     if header and sorted(columns) != sorted(header):
                         left_out.append(sheet.title)
                         break
-                    yield from _noted_of(file, sheet.title, columns, offset if header else None)
+                    yield from _check_header(file, sheet.title, columns, offset if header else None)
                     if header_problem(file, columns):
                         return
                     header = header or columns
-                    yield from marks.said(file, sheet.title, offset, number, len(columns))
+                    yield from marks.list_problems(file, sheet.title, offset, number, len(columns))
                     continue
                 if cell := marks.fill(number, cells):
                     yield Unread(_never_computed(file, offset + number, cell))
                 else:
-                    yield _row(file, offset + number, columns, header, cells)
+                    yield _read_cells(file, offset + number, columns, header, cells)
             offset += num_rows
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError, SyntaxError) as error:
-        yield said(file, f"broken workbook: {error}; the rows after this are lost", "save it anew")
+        yield file_problem(
+            file, f"broken workbook: {error}; the rows after this are lost", "save it anew"
+        )
     if left_out:
         what = f"sheets with other columns are not read: {', '.join(left_out)}"
-        yield said(file, what, _ONE_TABLE, level="warning")
+        yield file_problem(file, what, _ONE_TABLE, level="warning")
 
 
-def _row(
+def _read_cells(
     file: str, row: int, columns: Sequence[str], header: Sequence[str], cells: Sequence[str]
 ) -> ReadRow | Unread:
     """The cells, in the order of the sheet's own columns, as a row of the table with that header."""
     record = [*cells, *[""] * len(columns)][: max(len(columns), _width(cells))]
     content = b"\t".join(_bytes(record))
     if len(record) > len(columns):
-        return Unread(_unnamed(file, row, len(record)), content)
+        return Unread(_report_unnamed_column(file, row, len(record)), content)
     ordered = [record[columns.index(name)] for name in header]
     found = row_of(file, row, header, ordered, content)
     if isinstance(found, Unread):
@@ -203,7 +216,9 @@ def _row(
     data = {
         name: str(cell) if isinstance(cell, _Said) else cell for name, cell in found.data.items()
     }
-    repairs = (Repair(kind, name) for name, cell in found.data.items() if (kind := _noted(cell)))
+    repairs = (
+        Repair(kind, name) for name, cell in found.data.items() if (kind := _repair_of_cell(cell))
+    )
     return found._replace(data=data, repairs=(*found.repairs, *repairs))
 
 
@@ -213,7 +228,7 @@ class _Said(str):
     kind: RepairKind
 
 
-def _noted(cell: object) -> RepairKind | None:
+def _repair_of_cell(cell: object) -> RepairKind | None:
     if isinstance(cell, _Said):
         return cell.kind
     if not isinstance(cell, str):
@@ -223,27 +238,29 @@ def _noted(cell: object) -> RepairKind | None:
     return "failed_formula" if cell in FAILED else None
 
 
-def _unnamed(file: str, row: int, column: int) -> Problem:
+def _report_unnamed_column(file: str, row: int, column: int) -> Problem:
     what = f"column {column} has a cell here, and no name in the first row"
-    return said(file, what, "name each column; leave out what stands above their names", row)
+    return file_problem(
+        file, what, "name each column; leave out what stands above their names", row
+    )
 
 
-def _noted_of(
+def _check_header(
     file: str, title: str, columns: Sequence[str], offset: int | None
 ) -> Iterator[Problem]:
     """What is wrong with the header; of a further sheet, from where on its rows are counted."""
     if offset is not None:
-        yield said(file, f"sheet {title}: its row 1 is row {offset + 1} here", level="info")
+        yield file_problem(file, f"sheet {title}: its row 1 is row {offset + 1} here", level="info")
     elif wrong := header_problem(file, columns):
         yield wrong
 
 
-def _opened(path: Path, stream: IO[bytes]) -> Any:  # Any: openpyxl has no types for us
+def _open_workbook(path: Path, stream: IO[bytes]) -> Any:  # Any: openpyxl has no types for us
     try:
         from openpyxl import load_workbook
     except ImportError:
         raise MissingExtra(
-            "reading workbooks needs openpyxl", hint='pip install "finewright[data]"'
+            "reading workbooks needs openpyxl", hint=install_command("[data]")
         ) from None
     try:
         with zipfile.ZipFile(path) as archive:
@@ -260,7 +277,7 @@ def _opened(path: Path, stream: IO[bytes]) -> Any:  # Any: openpyxl has no types
 
 def _never_computed(file: str, row: int, cell: str) -> Problem:
     what = f"the formula in {cell} has no value: nobody has computed it"
-    return said(file, what, "open the workbook in a spreadsheet program and save it", row)
+    return file_problem(file, what, "open the workbook in a spreadsheet program and save it", row)
 
 
 def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
@@ -270,26 +287,26 @@ def _records(sheet: Any, num_rows: int | None) -> Iterator[list[str]]:
     records = islice(sheet.iter_rows(), num_rows)
     try:
         for cells in records:
-            yield [_text(cell) for cell in cells]
+            yield [_show_cell(cell) for cell in cells]
     except TypeError as error:  # what openpyxl raises for an attribute that it does not know
         raise ValueError(str(error)) from None
 
 
-def _text(cell: Any) -> str:  # Any: openpyxl has no types for us
+def _show_cell(cell: Any) -> str:  # Any: openpyxl has no types for us
     value = cell.value
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return _number(value, cell.number_format)
+        return _show_number(value, cell.number_format)
     if isinstance(value, datetime):
         return value.isoformat(" ").removesuffix(" 00:00:00")
     return str(value).replace("_x000D_", "")
 
 
-def _number(value: int | float, code: str) -> str:
-    shown = shown_number(value, code)
+def _show_number(value: int | float, code: str) -> str:
+    shown = format_number(value, code)
     text = _Said(general(value) if shown is None else shown)
     if abs(value) >= 10**MOST_DIGITS:
         text.kind = "many_digits"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from finewright.rows.containers.found import said
+from finewright.rows.containers.found import file_problem
 from finewright.schema.common import Problem
 
 # Some programs write a prefix before each name, as Microsoft's SDK does.
@@ -80,22 +80,24 @@ class SheetMarks:
                 self.held[span.column] = _Held(span.last, cells[span.column], name)
         return wrong[0] if wrong else ""
 
-    def said(
+    def list_problems(
         self, file: str, title: str, offset: int, header_row: int, width: int
     ) -> Iterator[Problem]:
         """That all of it is read as the rest is; a row is counted on from `offset`, `width` columns have a
         name."""
         if self.is_hidden:
-            yield said(file, f"sheet {title} is hidden, and is read", _SHOW, level="warning")
+            yield file_problem(
+                file, f"sheet {title} is hidden, and is read", _SHOW, level="warning"
+            )
         if self.hides_rows:
             what = f"sheet {title} hides its rows unless it says otherwise, and all are read"
-            yield said(file, what, _SHOW, level="warning")
+            yield file_problem(file, what, _SHOW, level="warning")
         rows = [row for row in self.hidden_rows if row > header_row]
         if rows:
             many = "1 row is" if len(rows) == 1 else f"{len(rows)} rows are"
             first = "" if len(rows) == 1 else ", this one first"
             what = f"{many} hidden in sheet {title}, as by a filter, and read{first}"
-            yield said(file, what, _SHOW, offset + rows[0], "warning")
+            yield file_problem(file, what, _SHOW, offset + rows[0], "warning")
         if columns := [
             n for n in range(1, width + 1) if any(n in span for span in self.hidden_columns)
         ]:
@@ -103,17 +105,17 @@ class SheetMarks:
             named = ", ".join(map(str, columns[:_MOST_NAMED]))
             more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
             what = f"{many} hidden in sheet {title}, and read: {named}{more}"
-            yield said(file, what, _SHOW, level="warning")
-        yield from self._merged_said(file, title, header_row)
+            yield file_problem(file, what, _SHOW, level="warning")
+        yield from self._report_merged_cells(file, title, header_row)
 
-    def _merged_said(self, file: str, title: str, header_row: int) -> Iterator[Problem]:
+    def _report_merged_cells(self, file: str, title: str, header_row: int) -> Iterator[Problem]:
         """That the values below the header are read in each of their rows."""
         names = [s.name for row, spans in self.spans.items() if row > header_row for s in spans]
         if names:
             more = len(names) - _MOST_NAMED
             named = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
             what = f"merged cells of sheet {title} are read in each of their rows: {named}"
-            yield said(
+            yield file_problem(
                 file, what, "unmerge them, if they say something of the first alone", level="info"
             )
 
@@ -136,7 +138,7 @@ def sheet_marks(path: Path, book: Any) -> dict[str, SheetMarks]:  # Any: openpyx
 
 
 def _has_mark(part: IO[bytes]) -> bool:
-    """Is a mark, of 24 bytes at most, anywhere in the part? It is read piece by piece."""
+    """Whether a mark, of 24 bytes at most, is anywhere in the part. It is read piece by piece."""
     before = b""
     while piece := part.read(_PIECE):
         if _MARK.search(before + piece):
@@ -172,7 +174,7 @@ def _is_hidden(item: Any) -> bool:
 
 
 def _has_value(row: Any) -> bool:
-    """Has it a cell with something in it? A row without one is not read."""
+    """Whether it has a cell with something in it. A row without one is not read."""
     return any(each.text for each in row.iter() if each.tag.rpartition("}")[2] in ("v", "t"))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import DataError, MissingExtra
+from finewright.plugins import install_command
 
 CHUNK = 1 << 18
 # A frame of zstd can stand for 30,000 times its size, so it is fed in small pieces.
@@ -41,7 +42,7 @@ class OpenedFile(NamedTuple):
 
     @property
     def has_returns_alone(self) -> bool:
-        """Do its lines end with a carriage return alone, as on a Mac of old?"""
+        """Whether its lines end with a carriage return alone, as on a Mac of old."""
         # After the last byte of the head a line feed may come.
         looked_at = self.head if self.is_whole else self.head[:-1]
         return b"\r" in looked_at and b"\n" not in self.head
@@ -57,21 +58,21 @@ def check_encoding(name: str) -> None:
         raise DataError(f"unknown encoding {name!r}", hint=hint) from None
 
 
-def opened(path: Path, encoding: str = "") -> OpenedFile:
+def open_stream(path: Path, encoding: str = "") -> OpenedFile:
     """The file as a stream; its text is UTF-8, what a mark at its start says, or the `encoding` named.
 
     Raises DataError where a bomb is seen ahead, or not one byte can be read."""
-    start, _, raw = _headed(_chunks(path), 1)
+    start, _, raw = _read_head(_chunks(path), 1)
     packing = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
     if packing:
         _look_ahead(path, packing)
-        raw = _unpacked(raw, packing)
-    head, is_whole, chunks = _headed(raw, CHUNK)
+        raw = _unpack(raw, packing)
+    head, is_whole, chunks = _read_head(raw, CHUNK)
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
     is_marked = marked or head.startswith(codecs.BOM_UTF8)
     encoding = (marked or "utf-8") if is_marked else (encoding or "utf-8")
     if encoding != "utf-8":
-        head, is_whole, chunks = _headed(_as_utf8(chunks, encoding), CHUNK)
+        head, is_whole, chunks = _read_head(_as_utf8(chunks, encoding), CHUNK)
     if not head:
         next(chunks, b"")  # raises what kept the first bytes away
     return OpenedFile(head, is_whole, chunks, packing, encoding)
@@ -88,7 +89,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
         ) from None
 
 
-def _headed(chunks: Iterator[bytes], size: int) -> tuple[bytes, bool, Iterator[bytes]]:
+def _read_head(chunks: Iterator[bytes], size: int) -> tuple[bytes, bool, Iterator[bytes]]:
     """The first bytes, whether they are all, and the stream from its start."""
     head = bytearray()
     trouble: DataError | None = None
@@ -132,7 +133,7 @@ def _look_ahead(path: Path, packing: str) -> None:
     """Refuse a bomb before a row of it is read; any other trouble is met on the way."""
     num_seen = 0
     try:
-        for chunk in _unpacked(_chunks(path), packing):
+        for chunk in _unpack(_chunks(path), packing):
             num_seen += len(chunk)
             if num_seen > _LOOKED_AHEAD:
                 return
@@ -141,8 +142,8 @@ def _look_ahead(path: Path, packing: str) -> None:
             raise
 
 
-def _unpacked(raw: Iterator[bytes], packing: str) -> Iterator[bytes]:
-    return _gunzipped(raw) if packing == "gzip" else _unzstd(raw)
+def _unpack(raw: Iterator[bytes], packing: str) -> Iterator[bytes]:
+    return _gunzip(raw) if packing == "gzip" else _unzstd(raw)
 
 
 def _cut_off(packing: str) -> DataError:
@@ -151,14 +152,14 @@ def _cut_off(packing: str) -> DataError:
     )
 
 
-def _inflated(member: "zlib._Decompress", data: bytes) -> bytes:
+def _inflate(member: "zlib._Decompress", data: bytes) -> bytes:
     try:
         return member.decompress(data, CHUNK)
     except zlib.error as error:
         raise DataError(f"broken gzip archive: {error}", hint="pack it anew") from None
 
 
-def _gunzipped(raw: Iterator[bytes]) -> Iterator[bytes]:
+def _gunzip(raw: Iterator[bytes]) -> Iterator[bytes]:
     guard = _Guard()
     member = zlib.decompressobj(wbits=31)
     is_open = False
@@ -166,7 +167,7 @@ def _gunzipped(raw: Iterator[bytes]) -> Iterator[bytes]:
         data, out = chunk, b""
         while data or len(out) == CHUNK:
             is_open = True
-            out = _inflated(member, data)
+            out = _inflate(member, data)
             rest = member.unused_data if member.eof else member.unconsumed_tail
             guard.check(len(data) - len(rest), len(out))
             if out:
@@ -187,9 +188,7 @@ def _unzstd(raw: Iterator[bytes]) -> Iterator[bytes]:
     try:
         import zstandard
     except ImportError:
-        raise MissingExtra(
-            "reading zstd needs zstandard", hint='pip install "finewright[data]"'
-        ) from None
+        raise MissingExtra("reading zstd needs zstandard", hint=install_command("[data]")) from None
     guard = _Guard()
     frame = zstandard.ZstdDecompressor().decompressobj()
     is_open = False

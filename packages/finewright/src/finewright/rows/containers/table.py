@@ -18,13 +18,13 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, not_utf8, said
+from finewright.rows.containers.found import Found, ReadRow, Repair, Unread, file_problem, not_utf8
 from finewright.rows.containers.json_rules import (
     SPEAKERS,
     check_values,
-    listed_in,
+    find_list,
     objects_in,
-    printed_in,
+    parse_printed,
 )
 from finewright.rows.containers.lines import LONGEST, Line
 from finewright.rows.formats.turns import speaks
@@ -149,9 +149,9 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
     while True:
         begin = source.row + 1
         record, repairs, wrong = source.record(records, delimiter, width)
-        yield from source.said(file)
+        yield from source.report_too_long(file)
         if wrong:
-            yield _broken(file, begin, source, wrong)
+            yield _refuse_record(file, begin, source, wrong)
             continue
         if record is None:
             return
@@ -160,8 +160,8 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
         if header:
             if not is_doubted and _has_names(record, header):
                 is_doubted = True
-                yield said(file, _SAID_TWICE, _NAME_THEM, begin, "warning")
-            cells = _named_cells(record, header, width)
+                yield file_problem(file, _SAID_TWICE, _NAME_THEM, begin, "warning")
+            cells = _trim_unnamed_cells(record, header, width)
             yield row_of(file, begin, header, cells, source.content(), repairs)
             continue
         header, width = names_of(record), len(record)
@@ -171,10 +171,10 @@ def table_rows(file: str, lines: Iterable[Line], delimiter: str) -> Iterator[Fou
         if reads_like_a_row(header):
             is_doubted = True
             what = "the first line names the columns, and reads like a row"
-            yield said(file, what, _NAME_THEM, begin, "warning")
+            yield file_problem(file, what, _NAME_THEM, begin, "warning")
 
 
-def _named_cells(record: Sequence[str], header: Sequence[str], width: int) -> Sequence[str]:
+def _trim_unnamed_cells(record: Sequence[str], header: Sequence[str], width: int) -> Sequence[str]:
     """The record without empty cells at its end that have no name."""
     beyond = record[len(header) :]
     is_whole = len(record) == width and not any(cell.strip() for cell in beyond)
@@ -250,11 +250,11 @@ class _Source:
         try:
             return _Record(next(records, None))
         except csv.Error as error:
-            cells = self.repaired(delimiter, width)
+            cells = self.repair_record(delimiter, width)
             wrong = str(error) if cells is None else ""
             return _Record(cells, (Repair("quotes"),), wrong)
 
-    def repaired(self, delimiter: str, width: int) -> Sequence[str] | None:
+    def repair_record(self, delimiter: str, width: int) -> Sequence[str] | None:
         """The record whose cells hold quotes that are not doubled; None, and no line is lost, where it has
         another width than the header or does not end soon."""
         taken, row, read_on = len(self.taken), self.row, list[Line]()
@@ -284,8 +284,8 @@ class _Source:
         return cells
 
     def _holds_records(self, delimiter: str, width: int) -> bool:
-        """Are later lines of the record whole records themselves, so that a quote was left open before
-        them? Of one column any line would be; one with a half of a pair of quotes is none."""
+        """Whether later lines of the record are whole records themselves, so that a quote was left open
+        before them. Of one column any line would be; one with a half of a pair of quotes is none."""
         later = (line.content or b"" for line in self.taken[1:])
         lines = (
             line.decode("utf-8", "surrogateescape") for line in later if line.count(b'"') % 2 == 0
@@ -297,18 +297,18 @@ class _Source:
         """The lines of the record that was read last."""
         return b"\n".join(line.content or b"" for line in self.taken)
 
-    def said(self, file: str) -> Iterator[Unread]:
+    def report_too_long(self, file: str) -> Iterator[Unread]:
         """The lines that were left out since the last call."""
         for row in self.too_long:
             what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
-            yield Unread(said(file, what, "split it", row))
+            yield Unread(file_problem(file, what, "split it", row))
         self.too_long.clear()
 
 
-def _broken(file: str, begin: int, source: _Source, reason: str) -> Unread:
+def _refuse_record(file: str, begin: int, source: _Source, reason: str) -> Unread:
     where = f", with all up to line {source.row}" if source.row > begin else ""
     hint = "double each quote inside a quoted cell, and close each quote"
-    problem = said(file, f"broken CSV{where}: {reason}", hint, begin)
+    problem = file_problem(file, f"broken CSV{where}: {reason}", hint, begin)
     return Unread(problem, source.content(), is_table=True)
 
 
@@ -318,15 +318,15 @@ def header_problem(file: str, header: Sequence[str]) -> Problem | None:
         return not_utf8(file, f"byte {byte} in the header, so no row is read")
     twice = [name for name, num in Counter(header).items() if num > 1]
     if twice and twice[0]:
-        return said(file, f"the column {twice[0]!r} is there twice", "rename one of them")
+        return file_problem(file, f"the column {twice[0]!r} is there twice", "rename one of them")
     if "" in header:
         what = f"column {header.index('') + 1} has no name in the header"
-        return said(file, what, f"name it; {_ABOVE}")
+        return file_problem(file, what, f"name it; {_ABOVE}")
     return None
 
 
 def reads_like_a_row(header: Sequence[str]) -> bool:
-    """Has it a cell that is a sentence, or a number where not all are?"""
+    """Whether it has a cell that is a sentence, or a number where not all are."""
     numbers = [bool(_NUMBER.fullmatch(cell)) for cell in header]
     return any(map(_is_sentence, header)) or (any(numbers) and not all(numbers))
 
@@ -358,13 +358,13 @@ def row_of(
     if len(record) != len(header):
         what = f"{len(record)} cells, and the header has {len(header)}"
         mend = "quote cells that hold the delimiter or a line end" if len(header) > 1 else _ABOVE
-        problem = said(file, what, mend, row)
+        problem = file_problem(file, what, mend, row)
         return Unread(problem, content, is_table=True)
     try:
-        data = {name: _value(name, cell) for name, cell in zip(header, record, strict=True)}
+        data = {name: _parse_cell(name, cell) for name, cell in zip(header, record, strict=True)}
         check_values(data)
     except DataError as error:
-        problem = said(file, str(error), error.hint, row)
+        problem = file_problem(file, str(error), error.hint, row)
         if byte := _foreign_byte(record):
             column = next(n for n, c in zip(header, record, strict=True) if _foreign_byte([c]))
             problem = not_utf8(file, f"byte {byte} in {column!r}", row)
@@ -372,11 +372,11 @@ def row_of(
     return ReadRow(file, row, data, repairs)
 
 
-def _value(name: str, cell: str) -> Any:  # Any: free JSON
+def _parse_cell(name: str, cell: str) -> Any:  # Any: free JSON
     if name == "label":
         return _FLAGS.get(cell.strip().lower(), cell)
     if name in _LISTS:
-        found = listed_in(cell)
+        found = find_list(cell)
         return cell if found is None else found
     return _side(cell) if name in _TEXTS_OR_TURNS else cell
 
@@ -387,7 +387,7 @@ def _side(cell: str) -> Any:  # Any: free JSON
     found = objects_in(cell, _are_spoken)
     if found is not None:
         return found
-    printed = printed_in(cell)
+    printed = parse_printed(cell)
     return printed if printed and all(map(speaks, printed)) else cell
 
 

@@ -53,7 +53,7 @@ def _prompt(data: Json, notes: RowNotes) -> Side:
     return with_system([*history(data, notes), question], data, notes)
 
 
-def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_answer(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     prompt = _prompt(data, notes)
     output = data["output"]
     if isinstance(output, list) and output and all(isinstance(each, str) for each in output):
@@ -65,7 +65,7 @@ def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_label(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_list(_prompt(data, notes)), text("output", "assistant", data["output"])]
     key = "kto_tag" if "kto_tag" in data else "label"
     more = {**tools_of(data), "label": KeyedValue(key, data[key])}
@@ -88,11 +88,11 @@ def _is_tagged(data: Json, expected: Expected) -> bool:
 
 # fmt: off
 FORMS = (
-    form("alpaca", "instruction output", ("messages", "prompt_completion"), _answered,
+    form("alpaca", "instruction output", ("messages", "prompt_completion"), _read_answer,
          why="Alpaca: `instruction`, `input` and `output`"),
-    form("alpaca", "instruction output kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+    form("alpaca", "instruction output kto_tag", ("unpaired_preference",), _read_label, _is_tagged,
          why="Alpaca with `kto_tag`: was the output liked?"),
-    form("alpaca", "instruction output label", ("unpaired_preference",), _labelled, _is_tagged,
+    form("alpaca", "instruction output label", ("unpaired_preference",), _read_label, _is_tagged,
          why="Alpaca with `label`: was the output liked?"),
     form("alpaca", "instruction chosen rejected", ("preference",), _preference,
          why="Alpaca with a better and a worse output", yields_to="prompt"),

@@ -29,7 +29,7 @@ from finewright.rows.formats.native import (
 )
 from finewright.rows.formats.sharegpt import answer
 from finewright.rows.formats.turns import ROLES, role_named, tools_of, turns, with_system
-from finewright.rows.notes import Json, RowNotes, shown
+from finewright.rows.notes import Json, RowNotes, show_value
 
 _MARKS = re.compile(rf"{MARKS}|^### ", re.MULTILINE)
 
@@ -70,7 +70,7 @@ def _chat_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nati
 
 
 def _answer_messages(data: Json, expected: Expected) -> bool:
-    """Are they one message each, or is the conversation one that they go on?"""
+    """Whether they are one message each, or the conversation is one that they go on."""
     messages = data["messages"]
     if isinstance(data["chosen"], dict) and isinstance(data["rejected"], dict):
         return True
@@ -88,7 +88,7 @@ def _segments(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
         _check_segment(f"segments[{i}]", segment, notes)
     if notes.has_error:
         return
-    said = _rendered_segments(segments, notes) or _plain_segments(segments, notes)
+    said = _split_rendered_segments(segments, notes) or _plain_segments(segments, notes)
     if not notes.has_error:
         what = "text without a template in Axolotl; here turns in the chat template of the model"
         notes.warning("segments", what, "`finewright plan` shows what is learned")
@@ -98,7 +98,7 @@ def _segments(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nativ
 _PARTS = {"role": "label", "content": "text", "weight": "label"}
 
 
-def _rendered_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]:
+def _split_rendered_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]:
     """The turns of a template that wrote the whole text; none where no known one did."""
     whole = "".join(segment["text"] for segment in segments)
     ends = list(accumulate(len(segment["text"]) for segment in segments))
@@ -108,12 +108,12 @@ def _rendered_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessa
         key = f"segments[{min(first, len(ends) - 1)}]"
         message: Json = {"role": turn.role, "content": whole[turn.start : turn.end]}
         if turn.role == "assistant":
-            message |= _weighted(key, segments[first : last + 1], notes)
+            message |= _weight_of_segments(key, segments[first : last + 1], notes)
         said.append(KeyedMessage(key, message, _PARTS))
     return said
 
 
-def _weighted(key: str, segments: list[Json], notes: RowNotes) -> Json:
+def _weight_of_segments(key: str, segments: list[Json], notes: RowNotes) -> Json:
     """The weight of an answer that is read only."""
     learned = {segment["label"] for segment in segments if segment["text"]}
     if len(learned) > 1:
@@ -131,7 +131,7 @@ def _plain_segments(segments: list[Json], notes: RowNotes) -> list[KeyedMessage]
         start, end = bare(content)
         content = content[start:end]
         if mark := _MARKS.search(content):
-            what = f"{shown(mark[0])} is a mark of a chat template that is not known whole"
+            what = f"{show_value(mark[0])} is a mark of a chat template that is not known whole"
             notes.error(f"{key}.text", what, "write what is said without it, as `messages`")
         message = {"role": "assistant" if is_learned else "user", "content": content}
         if content:
@@ -144,7 +144,7 @@ def _check_segment(key: str, segment: object, notes: RowNotes) -> None:
         notes.error(key, "an object with `label` and `text` is expected")
     elif not isinstance(segment.get("label"), bool):
         notes.error(
-            f"{key}.label", f"{shown(segment.get('label'))}; true is learned, false is read"
+            f"{key}.label", f"{show_value(segment.get('label'))}; true is learned, false is read"
         )
 
 

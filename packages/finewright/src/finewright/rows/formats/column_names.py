@@ -63,7 +63,7 @@ def words_of(key: str) -> list[str]:
 
 
 def has_word(role: str, key: str) -> bool:
-    """Is a word of its name one of the role's?"""
+    """Whether a word of its name is one of the role's."""
     return not set(NAMES[role]).isdisjoint(words_of(key))
 
 
@@ -105,7 +105,8 @@ def choices_in(data: Json) -> list[str]:
 
 
 def is_apart(data: Json) -> bool:
-    """Does a part of the question, choices or several passages, stand where no column can be put into it?"""
+    """Whether a part of the question, choices or several passages, stands where no column can be put into
+    it."""
     inside = [key for key, value in data.items() if isinstance(value, (list, dict))]
     passages = (
         key in NAMES["passages"]
@@ -137,8 +138,8 @@ def _are_several(value: object) -> bool:
 
 
 def _are_named(data: Json, single: Sequence[str], keys: Sequence[str]) -> bool:
-    """Do their names say that they are choices? `A` and `B` do, from the first one on, beside a question; or
-    beside a text where they are many, or where the answer is one of them."""
+    """Whether their names say that they are choices. `A` and `B` do, from the first one on, beside a
+    question; or beside a text where they are many, or where the answer is one of them."""
     bare = {key.casefold() for key in single if len(key) == 1}
     if not bare or any(map(_QUESTION.search, keys)):
         return not bare or min(bare) in "a01"

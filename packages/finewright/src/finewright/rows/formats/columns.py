@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
+from finewright.plugins import install_command
 from finewright.rows.formats.column_names import NAMES
 from finewright.rows.formats.native import KeyPlace
 from finewright.rows.notes import Json, RowNotes, kind_of_json
@@ -88,14 +89,14 @@ def _interpreter() -> Any:  # Any: jmespath has no types
     return KeepingLength
 
 
-def quoted(key: str) -> str:
+def quote_key(key: str) -> str:
     """The key as an expression names it."""
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
     return key if _PLAIN.fullmatch(key) else f'"{escaped}"'
 
 
 def is_walk(name: str) -> bool:
-    """May it be more than a column's name?"""
+    """Whether it may be more than a column's name."""
     return bool(_SIGNS.search(name))
 
 
@@ -108,11 +109,11 @@ def walk_named(expression: str) -> Walk:
     except ModuleNotFoundError:
         raise MissingExtra(
             "columns that lie deeper than a row's own keys need jmespath",
-            hint='pip install "finewright[data]"',
+            hint=install_command("[data]"),
         ) from None
     if len(expression) > _LONGEST:
         raise DataError(f"an expression of more than {_LONGEST} characters")
-    written = _SHORT.sub(lambda found: _written_out(found[1]), expression)
+    written = _SHORT.sub(lambda found: _write_out(found[1]), expression)
     try:
         parsed = jmespath.compile(written)
     except (JMESPathError, RecursionError) as error:
@@ -120,7 +121,7 @@ def walk_named(expression: str) -> Walk:
     return Walk(expression, parsed, frozenset(_roots(parsed.parsed)))
 
 
-def _written_out(names: str) -> str:
+def _write_out(names: str) -> str:
     return "{" + ", ".join(f"{name}: {name}" for name in re.findall(r"\w+", names)) + "}"
 
 
@@ -161,7 +162,9 @@ def messages_in(value: object) -> list[Json]:
     said = [turn for i, item in enumerate(value) for turn in _turns_of(item, i)]
     roles = [str(turn.get("role", "")).lower() for turn in said]
     if "system" in roles[1:] and set(roles) == {"user", "system"}:
-        return [{**turn, "role": _spoken(role)} for turn, role in zip(said, roles, strict=True)]
+        return [
+            {**turn, "role": _speaker_of_role(role)} for turn, role in zip(said, roles, strict=True)
+        ]
     return said
 
 
@@ -169,7 +172,7 @@ def _turn(role: str, content: object) -> Json:
     return {"role": role, "content": content}
 
 
-def _spoken(role: str) -> str:
+def _speaker_of_role(role: str) -> str:
     return "assistant" if role == "system" else role
 
 
@@ -180,11 +183,11 @@ def _turns_of(item: object, number: int) -> Iterator[Json]:
     if {"role", "content"} <= item.keys() or {"from", "value"} <= item.keys():
         yield item
         return
-    speaker, said = named_in(item, NAMES["speaker"]), named_in(item, NAMES["said"])
+    speaker, said = find_key(item, NAMES["speaker"]), find_key(item, NAMES["said"])
     if speaker and said:
         yield _turn(item[speaker], item[said])
         return
-    sides = {side: named_in(item, names) for side, names in SIDES.items()}
+    sides = {side: find_key(item, names) for side, names in SIDES.items()}
     if not sides["user"] or not sides["assistant"]:
         names = ", ".join(f"`{key}`" for key in list(item)[:8])
         hint = "write {role: ..., content: ...} or {user: ..., assistant: ...} with those keys"
@@ -194,7 +197,7 @@ def _turns_of(item: object, number: int) -> Iterator[Json]:
             yield _turn(side, item[key])
 
 
-def named_in(keys: Mapping[str, Any], names: Sequence[str]) -> str:
+def find_key(keys: Mapping[str, Any], names: Sequence[str]) -> str:
     """The key that is called by one of the names, in any case; the earlier name first."""
     plain = {key.lower(): key for key in reversed(list(keys))}
     return next((plain[name] for name in names if name in plain), "")
@@ -202,7 +205,7 @@ def named_in(keys: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _side_by_side(value: Json) -> list[Json]:
     """The exchanges of an object that holds the questions in one list and the answers in another."""
-    question, answer, system = (named_in(value, SIDES[s]) for s in ("user", "assistant", "system"))
+    question, answer, system = (find_key(value, SIDES[s]) for s in ("user", "assistant", "system"))
     lists = [value.get(key) for key in (question, answer)]
     if not all(isinstance(each, list) and each for each in lists):
         raise DataError("an object, and a conversation is a list of turns")
@@ -224,7 +227,7 @@ _MESSAGES = "messages"
 _OPTIONAL = frozenset(("input", "history", "system", "tools"))
 
 
-def renamed(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
+def rename_columns(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
     """The row under our keys. A column that bears our name already changes places with the named one.
 
     A column that is not there is an error, told with the one that is meant, unless a row may lack it. A whole
@@ -248,7 +251,7 @@ def renamed(data: Json, columns: Mapping[str, str], notes: RowNotes) -> Json:
 
 
 def has_column(data: Json, theirs: str) -> bool:
-    """Has the row the column, or anything where the walk leads?"""
+    """Whether the row has the column, or anything where the walk leads."""
     if theirs in data or not is_walk(theirs):
         return theirs in data
     try:

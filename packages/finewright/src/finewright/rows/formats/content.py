@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, kind_of_json, show_value
 
 _TEXTS = ("text", "reasoning")
 _CALLS = ("tool_call", "tool_calls")
@@ -28,13 +28,13 @@ class SpokenParts(NamedTuple):
 
 
 def has_values(content: object) -> bool:
-    """Is it a list of parts that say something under `value`?"""
+    """Whether it is a list of parts that say something under `value`."""
     return isinstance(content, list) and any(
         isinstance(part, dict) and "value" in part and "type" in part for part in content
     )
 
 
-def spoken(place: str, parts: list[Any], notes: RowNotes) -> SpokenParts:
+def read_parts(place: str, parts: list[Any], notes: RowNotes) -> SpokenParts:
     """What the parts at that place say; what is no such part is an error."""
     said: dict[str, list[str]] = {kind: [] for kind in _TEXTS}
     calls: list[tuple[str, Any]] = []
@@ -43,7 +43,7 @@ def spoken(place: str, parts: list[Any], notes: RowNotes) -> SpokenParts:
         if kind in _CALLS:
             calls.append((f"{place}[{i}].value", value))
         elif kind not in _TEXTS:
-            found = f"a part of type {shown(kind)}" if kind else kind_of_json(part)
+            found = f"a part of type {show_value(kind)}" if kind else kind_of_json(part)
             what = f"{found}; parts are of type text, reasoning or tool_call"
             notes.error(f"{place}[{i}]", what)
         elif isinstance(value, str):
@@ -105,7 +105,7 @@ def turns_in(text: str) -> list[RenderedTurn]:
     """The turns of the text, of which the last may be open; none where no family has written it whole."""
     begin, end = bare(text)
     for family in _OPEN:
-        found, at = _written_by(family, text, begin, end)
+        found, at = _split_by_family(family, text, begin, end)
         if found and not text[at:end].strip():
             return [turn for turn in found if turn.start < turn.end or turn.role != "assistant"]
     return []
@@ -116,7 +116,7 @@ def whole_turns_in(text: str) -> list[RenderedTurn]:
     says a mark; none where that is not so, or nobody asks or answers."""
     begins = _BEGINS.match(text)
     for family in _WHOLE:
-        found, at = _written_by(family, text, begins.end() if begins else 0, len(text))
+        found, at = _split_by_family(family, text, begins.end() if begins else 0, len(text))
         if found and _REST.fullmatch(text, at):
             return found if _are_spoken(text, found) else []
     return []
@@ -128,7 +128,7 @@ def _are_spoken(text: str, turns: list[RenderedTurn]) -> bool:
     return is_answered and not any(_MARK.search(text, turn.start, turn.end) for turn in turns)
 
 
-def _written_by(
+def _split_by_family(
     family: re.Pattern[str], text: str, begin: int, end: int
 ) -> tuple[list[RenderedTurn], int]:
     """The turns that the family has written, and where they end."""

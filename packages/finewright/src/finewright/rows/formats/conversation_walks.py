@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from finewright.rows.formats.column_names import NAMES
-from finewright.rows.formats.columns import SIDES, named_in, quoted
+from finewright.rows.formats.columns import SIDES, find_key, quote_key
 from finewright.rows.formats.propose import Proposal, Proposals, kind_of, reads_like_context
 from finewright.rows.formats.turns import ROLES, role_named
 from finewright.rows.notes import Json
@@ -54,12 +54,12 @@ def taking_turns(rows: Sequence[Json]) -> Proposals:
             # One side of a conversation.
             continue
         if items and all(isinstance(item, dict) for item in items) and not _holds_lists(items):
-            if named_in(items[0], NAMES["speaker"]):
+            if find_key(items[0], NAMES["speaker"]):
                 continue
-            texts = _texts(items)
+            texts = _keys_of_texts(items)
             if len(texts) != 1:
                 continue
-            path, items = f"{path}[].{quoted(texts[0])}", [item.get(texts[0]) for item in items]
+            path, items = f"{path}[].{quote_key(texts[0])}", [item.get(texts[0]) for item in items]
         if _are_texts(items):
             why = f"`{path}` lists texts"
             question = f"{why} and nobody says who speaks; if user and assistant take turns, the user first"
@@ -76,7 +76,7 @@ def _lists_in(rows: Sequence[Json]) -> Iterator[_Lists]:
 
 def _ways(row: Json, before: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
     for key, value in row.items():
-        path = f"{before}{quoted(key)}"
+        path = f"{before}{quote_key(key)}"
         if isinstance(value, list):
             yield path, value
         elif isinstance(value, dict) and value:
@@ -87,18 +87,18 @@ def _ways(row: Json, before: str, depth: int) -> Iterator[tuple[str, list[Any]]]
 
 
 def _holds_lists(items: Sequence[Json]) -> bool:
-    """Are there further objects in them, as questions are in paragraphs?"""
+    """Whether there are further objects in them, as questions are in paragraphs."""
     held = (value for item in items for value in item.values())
     return any(isinstance(v, list) and v and isinstance(v[0], dict) for v in held)
 
 
-def _texts(items: Sequence[Json]) -> list[str]:
+def _keys_of_texts(items: Sequence[Json]) -> list[str]:
     keys = dict.fromkeys(key for item in items for key in item)
     return [key for key in keys if _are_texts([item[key] for item in items if item.get(key)])]
 
 
 def _are_texts(values: Sequence[object]) -> bool:
-    """Are all of them texts, of several words on the whole?"""
+    """Whether all of them are texts, of several words on the whole."""
     texts = [value for value in values if isinstance(value, str)]
     return bool(texts) and len(texts) == len(values) and _num_words(texts) >= _WORDS
 
@@ -108,7 +108,7 @@ def _num_words(texts: Sequence[str]) -> float:
     return sum(max(len(t.split()), 0 if t.isascii() else len(t) / 4) for t in texts) / len(texts)
 
 
-def _projected(path: str) -> str:
+def _project(path: str) -> str:
     return path if path.endswith("*") else f"{path}[]"
 
 
@@ -128,7 +128,7 @@ def _background_in(rows: Sequence[Json]) -> _Background | None:
 
 def _texts_beside(row: Json, before: str, depth: int) -> Iterator[tuple[str, str]]:
     for key, value in row.items():
-        path = f"{before}{quoted(key)}"
+        path = f"{before}{quote_key(key)}"
         is_about = key.lower() in NAMES["background"] or reads_like_context(key)
         if is_about and kind_of(value) == "text":
             yield path, value
@@ -138,22 +138,22 @@ def _texts_beside(row: Json, before: str, depth: int) -> Iterator[tuple[str, str
 
 def _of_speakers(found: _Lists, rows: Sequence[Json]) -> Proposals | None:
     items: list[Json] = found.items()
-    who = named_in(items[0], NAMES["speaker"])
-    said = named_in({key: 1 for key in _texts(items) if key != who}, NAMES["said"])
+    who = find_key(items[0], NAMES["speaker"])
+    said = find_key({key: 1 for key in _keys_of_texts(items) if key != who}, NAMES["said"])
     names = list(dict.fromkeys(str(item.get(who)) for item in items))
     if not who or not said or not 1 < len(names) <= _MOST_SPEAKERS:
         return None
-    path = _projected(found.path)
+    path = _project(found.path)
     background = _background_in(rows)
     if background and not background.is_in_all:
         return None
 
     def walk(role: str) -> str:
-        turns = f"{path}.{{role: {role}, content: {quoted(said)}}}"
+        turns = f"{path}.{{role: {role}, content: {quote_key(said)}}}"
         about = background and f"{{role: 'system', content: {background.path}}}"
         return f"[{about}, {turns}][]" if about else turns
 
-    return _spoken(walk, quoted(who), names)
+    return _propose_speakers(walk, quote_key(who), names)
 
 
 def _of_pairs(found: _Lists) -> Proposals | None:
@@ -165,7 +165,7 @@ def _of_pairs(found: _Lists) -> Proposals | None:
     are_names = all(len(name.split()) == 1 for name in names)
     if are_names and 1 < len(names) <= _MOST_SPEAKERS:
         path = f"{found.path}[*]"
-        return _spoken(lambda who: f"{path}.{{role: {who}, content: [1]}}", "[0]", names)
+        return _propose_speakers(lambda who: f"{path}.{{role: {who}, content: [1]}}", "[0]", names)
     if _are_texts([item[1] for item in items]):
         why = f"`{found.path}` lists pairs of texts"
         ways = (Proposal({"messages": f"{found.path}[]"}, why),)
@@ -173,7 +173,7 @@ def _of_pairs(found: _Lists) -> Proposals | None:
     return None
 
 
-def _spoken(walk: Callable[[str], str], who: str, names: Sequence[str]) -> Proposals:
+def _propose_speakers(walk: Callable[[str], str], who: str, names: Sequence[str]) -> Proposals:
     """The walk with its speakers; where their names are no known ones, each could be the user."""
     known = {role_named(name, ROLES) for name in names}
     if {"user", "assistant"} <= known or known == {"user", "system"}:
@@ -192,18 +192,18 @@ def _of_sides(found: _Lists, rows: Sequence[Json]) -> Proposals | None:
     """A list of questions with their answers: `{system, input, output}`, after what they are about."""
     items: list[Json] = found.items()
     keys = dict.fromkeys(key for item in items for key in item)
-    named = {side: named_in(keys, names) for side, names in SIDES.items()}
-    texts = [key for key in _texts(items) if key not in named.values()]
+    named = {side: find_key(keys, names) for side, names in SIDES.items()}
+    texts = [key for key in _keys_of_texts(items) if key not in named.values()]
     for side, other in (("user", "assistant"), ("assistant", "user")):
         if named[other] and not named[side] and len(texts) == 1:
             named[side] = texts[0]
     if not named["user"] or not named["assistant"]:
         return None
-    path, background = _projected(found.path), _background_in(rows)
+    path, background = _project(found.path), _background_in(rows)
     why = (
         f"`{named['user']}` reads like what is asked, `{named['assistant']}` like what is answered"
     )
-    sides = {side: quoted(key) for side, key in named.items() if key}
+    sides = {side: quote_key(key) for side, key in named.items() if key}
     if not background:
         pairs = ", ".join(f"{side}: {key}" for side, key in sides.items())
         return Proposals(Proposal({"messages": f"{path}.{{{pairs}}}"}, why))

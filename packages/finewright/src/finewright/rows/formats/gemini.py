@@ -19,14 +19,14 @@ from finewright.rows.formats.native import (
     text,
 )
 from finewright.rows.formats.turns import is_prompt
-from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, kind_of_json, show_value
 
 _OWN = ("contents", "systemInstruction", "system_instruction", "completions")
 _ROLES = {"model": "assistant", "user": "user", "function": "user", None: "user"}
 
 
 def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    said = _said(data, notes)
+    said = _read_contents(data, notes)
     if is_prompt(said, expected):
         yield native("prompt_only", data, {"prompt": said}, _tools(data, notes), _OWN)
     else:
@@ -42,14 +42,14 @@ def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nat
         notes.error("completions", what)
         return
     better, worse = scores.index(1), scores.index(0)
-    sides: dict[str, Side] = {"prompt": _said(data, notes)}
+    sides: dict[str, Side] = {"prompt": _read_contents(data, notes)}
     for name, i in (("chosen", better), ("rejected", worse)):
         key = f"completions[{i}].completion"
         sides[name] = _Turns(notes).of(key, [items[i].get("completion")], is_list=False)
     yield native("preference", data, sides, _tools(data, notes), _OWN)
 
 
-def _said(data: Json, notes: RowNotes) -> list[KeyedMessage]:
+def _read_contents(data: Json, notes: RowNotes) -> list[KeyedMessage]:
     contents = data["contents"]
     if isinstance(contents, dict):
         said = _Turns(notes).of("contents", [contents], is_list=False)
@@ -62,11 +62,11 @@ def _said(data: Json, notes: RowNotes) -> list[KeyedMessage]:
     key = "systemInstruction" if "systemInstruction" in data else "system_instruction"
     system = data.get(key)
     if isinstance(system, dict):
-        system = "".join(_texts(f"{key}.parts", system.get("parts"), notes))
+        system = "".join(_read_texts(f"{key}.parts", system.get("parts"), notes))
     return [text(key, "system", system), *said] if system else said
 
 
-def _texts(key: str, parts: object, notes: RowNotes) -> Iterator[str]:
+def _read_texts(key: str, parts: object, notes: RowNotes) -> Iterator[str]:
     for i, part in enumerate(parts if isinstance(parts, list) else [parts]):
         if isinstance(part, dict) and isinstance(part.get("text"), str):
             yield part["text"]
@@ -128,7 +128,7 @@ class _Turns:
     def _result(self, key: str, result: Json) -> KeyedMessage:
         named = [each for each in self.waiting if each[1] == result.get("name")]
         if not named:
-            what = f"a result of {shown(result.get('name'))}, which was not called before"
+            what = f"a result of {show_value(result.get('name'))}, which was not called before"
             self.notes.error(key, what, "add the functionCall")
             return KeyedMessage(key, {})
         self.waiting.remove(named[0])

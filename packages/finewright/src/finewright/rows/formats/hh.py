@@ -31,7 +31,7 @@ def _pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     yield native("preference", data, sides)
 
 
-def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_label(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides: dict[str, Side] = {
         "prompt": prompt_turns("prompt", data["prompt"]),
         "completion": KeyedValue("completion", data["completion"].strip()),
@@ -67,7 +67,7 @@ def prompt_turns(key: str, conversation: str) -> list[KeyedMessage]:
 
 
 def is_dialogue(value: object) -> bool:
-    """Is it a text that begins with a turn of its own?"""
+    """Whether it is a text that begins with a turn of its own."""
     return isinstance(value, str) and value.lstrip().startswith("Human:")
 
 
@@ -103,9 +103,9 @@ _WHY = 'HH-RLHF: text that begins with "Human:"'
 # fmt: off
 FORMS = (
     form("hh_rlhf", "chosen rejected", ("preference",), _pair, _are_dialogues, why=_WHY, is_close=True),
-    form("hh_rlhf", "prompt completion", ("prompt_completion",), _labelled, _is_not_judged,
+    form("hh_rlhf", "prompt completion", ("prompt_completion",), _read_label, _is_not_judged,
          why=_WHY, is_close=True),
-    form("hh_rlhf", "prompt label completion", ("unpaired_preference",), _labelled, _is_judged,
+    form("hh_rlhf", "prompt label completion", ("unpaired_preference",), _read_label, _is_judged,
          why=_WHY, is_close=True, mark="`prompt` with `label` with `completion`"),
     form("hh_rlhf", "prompt", ("prompt_only",), _prompt, _is_alone, why=_WHY, weak=1, is_close=True),
     form("hh_rlhf", "text", ("messages",), _whole, _is_answered, why=_WHY, is_close=True),

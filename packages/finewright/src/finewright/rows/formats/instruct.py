@@ -16,7 +16,7 @@ _SOLVED = ("solution", "explanation", "answer")
 _LETTERS = "ABCDEFGHIJ"
 
 
-def _instructed(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_instruction(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     question_key, answer_key = _keys(data)
     parts = [(key, text_or_error(key, data.get(key), notes)) for key in (question_key, *_INPUTS)]
     filled = [(key, part) for key, part in parts if part.strip()]
@@ -37,10 +37,10 @@ def _keys(data: Json) -> tuple[str, str]:
     return ("INSTRUCTION", "RESPONSE") if is_oasst else ("instruction", "response")
 
 
-def _chosen(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    key = _solved(data)
+def _read_choice(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    key = _find_solution_key(data)
     question = text_or_error("question", data["question"], notes)
-    listed = [f"{mark} {choice}" for mark, choice in _marked(data["choices"], data[key])]
+    listed = [f"{mark} {choice}" for mark, choice in _mark_choices(data["choices"], data[key])]
     said = [
         text("question", "user", "\n".join([question, *listed])),
         text(key, "assistant", data[key]),
@@ -49,7 +49,7 @@ def _chosen(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]
     yield native("messages", data, {"messages": said}, tools_of(data), used)
 
 
-def _marked(choices: list[str], answer: str) -> Iterator[tuple[str, str]]:
+def _mark_choices(choices: list[str], answer: str) -> Iterator[tuple[str, str]]:
     """The choices as a list; with letters where the answer is one of these."""
     if answer.strip() in _LETTERS[: len(choices)]:
         yield from (
@@ -59,7 +59,7 @@ def _marked(choices: list[str], answer: str) -> Iterator[tuple[str, str]]:
         yield from (("-", f'"{choice}"') for choice in choices)
 
 
-def _solved(data: Json) -> str:
+def _find_solution_key(data: Json) -> str:
     return next(
         (key for key in _SOLVED if isinstance(data.get(key), str) and data[key].strip()), ""
     )
@@ -68,18 +68,19 @@ def _solved(data: Json) -> str:
 def _are_choices(data: Json, expected: Expected) -> bool:
     choices = data["choices"]
     are_texts = isinstance(choices, list) and all(isinstance(each, str) for each in choices)
-    return are_texts and bool(choices) and isinstance(data["question"], str) and bool(_solved(data))
+    is_question = are_texts and bool(choices) and isinstance(data["question"], str)
+    return is_question and bool(_find_solution_key(data))
 
 
 # fmt: off
 FORMS = (
-    form("axolotl", "instruction response", ("messages", "prompt_completion"), _instructed,
+    form("axolotl", "instruction response", ("messages", "prompt_completion"), _read_instruction,
          yields_to="chosen_response completion output prompt",
          why="an instruction and its answer: `instruction`, `input` or `context`, `response`"),
-    form("axolotl", "INSTRUCTION RESPONSE", ("messages", "prompt_completion"), _instructed,
+    form("axolotl", "INSTRUCTION RESPONSE", ("messages", "prompt_completion"), _read_instruction,
          yields_to="chosen_response completion output prompt",
          why="an instruction and its answer: `INSTRUCTION`, `input` or `context`, `RESPONSE`"),
-    form("axolotl", "question choices", ("messages", "prompt_completion"), _chosen, _are_choices,
+    form("axolotl", "question choices", ("messages", "prompt_completion"), _read_choice, _are_choices,
          yields_to="chosen prompt",
          why="a question with choices, and their `solution`, `explanation` or `answer`"),
 )

@@ -179,7 +179,7 @@ _CLOSE = 0.85
 def forms() -> tuple[Form, ...]:
     """Every form of every format, those that are built in first."""
     return tuple(
-        form for name in plugins.listed("format") for form in plugins.resolve("format", name)
+        form for name in plugins.list_names("format") for form in plugins.resolve("format", name)
     )
 
 
@@ -195,7 +195,7 @@ def family_named(name: str) -> str | None:
     return spelled if spelled in (*families(), "auto") else _OTHER_NAMES.get(spelled)
 
 
-def meant_instead(name: str) -> str:
+def suggest_format(name: str) -> str:
     """What to do about a name that is no family's."""
     known = [*families(), "auto"]
     close = difflib.get_close_matches(name.lower(), known, n=1)
@@ -223,15 +223,15 @@ class Misspelled(NamedTuple):
     meant: str
 
 
-def misspelled(data: Json) -> Misspelled | None:
+def find_misspelled(data: Json) -> Misspelled | None:
     """The key that is nearly the one which the row lacks to be of a known format; None if there is none.
 
     Not a guess at what other keys stand for, nor at another case: see `propose`."""
-    return _misspelled(tuple(data))
+    return _find_misspelled(tuple(data))
 
 
 @lru_cache(maxsize=4096)
-def _misspelled(keys: tuple[str, ...]) -> Misspelled | None:
+def _find_misspelled(keys: tuple[str, ...]) -> Misspelled | None:
     known = {key for form in forms() for key in form.keys}
     free = {key.lower(): key for key in keys if key not in known and key.lower() not in known}
     for form in forms():
@@ -249,7 +249,7 @@ def fitting(data: Json, family: str, expected: Expected) -> list[Form]:
     More than one: nobody can tell. None: the format is not known, or not of the expected type."""
     found = [
         form
-        for form in _known_by(tuple(data), family)
+        for form in _forms_of_family(tuple(data), family)
         if (expected == "auto" or expected in form.types) and form.fits(data, expected)
     ]
     return _fullest(found) if len(found) > 1 else found
@@ -262,7 +262,7 @@ def _fullest(found: Sequence[Form]) -> list[Form]:
 
 
 @lru_cache(maxsize=4096)
-def _known_by(keys: tuple[str, ...], family: str) -> Sequence[Form]:
+def _forms_of_family(keys: tuple[str, ...], family: str) -> Sequence[Form]:
     named = set(keys)
     return [
         form
@@ -273,5 +273,5 @@ def _known_by(keys: tuple[str, ...], family: str) -> Sequence[Form]:
 
 
 def _is_fuller(one: Form, other: Form) -> bool:
-    """Has it all keys of the other, and more, or looks at the same keys more closely?"""
+    """Whether it has all keys of the other, and more, or looks at the same keys more closely."""
     return one.keys > other.keys or (one.keys == other.keys and one.is_close and not other.is_close)

@@ -8,7 +8,7 @@ ends with the turn to answer, beside the fields that its graders read."""
 from collections.abc import Iterator
 
 from finewright.rows.formats.native import Expected, KeyedValue, Native, form, native
-from finewright.rows.formats.own import is_liking, rated
+from finewright.rows.formats.own import is_liking, read_rating
 from finewright.rows.formats.turns import (
     are_ours,
     tools_of,
@@ -38,10 +38,10 @@ def _prompt(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]
     yield native("prompt_only", data, {"prompt": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_label(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     key = "kto_tag" if "kto_tag" in data else "label"
-    more = {**tools_of(data), "label": KeyedValue(key, rated(data[key], expected))}
+    more = {**tools_of(data), "label": KeyedValue(key, read_rating(data[key], expected))}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
 
 
@@ -92,7 +92,7 @@ def _is_to_answer(data: Json, expected: Expected) -> bool:
 
 
 def _is_graded(data: Json) -> bool:
-    """Is there a column beside the conversation that a grader may read?"""
+    """Whether there is a column beside the conversation that a grader may read."""
     is_rated = is_liking(data.get("label")) or not _OTHERS.isdisjoint(data)
     return not is_rated and not _OWN.issuperset(data)
 
@@ -116,9 +116,9 @@ FORMS = (
          why="OpenAI's chat: `messages` with roles"),
     form("openai", "messages", ("prompt_only",), _prompt, _is_to_answer, mark="`messages` to answer",
          why="OpenAI's reinforcement: `messages` that end with the question, and what graders read"),
-    form("openai", "messages label", ("unpaired_preference",), _labelled, _is_labelled,
+    form("openai", "messages label", ("unpaired_preference",), _read_label, _is_labelled,
          why="a conversation in OpenAI's form with a `label`: was it liked?", mark="`messages`"),
-    form("openai", "messages kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+    form("openai", "messages kto_tag", ("unpaired_preference",), _read_label, _is_tagged,
          why="a conversation in OpenAI's form with LLaMA-Factory's `kto_tag`: was it liked?"),
     form("openai", "chosen_messages rejected_messages", ("preference",), _whole_pair,
          why="LLaMA-Factory's v1 pair: two whole conversations, the better and the worse"),

@@ -30,27 +30,27 @@ _RATINGS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def is_liking(label: object) -> bool:
-    """Is it a boolean, or meant as one? Other labels, such as a class, are columns."""
+    """Whether it is a boolean, or meant as one. Other labels, such as a class, are columns."""
     return label in (0, 1) or (isinstance(label, str) and label.strip().lower() in _RATINGS)
 
 
-def rated(label: object, expected: Expected) -> object:
+def read_rating(label: object, expected: Expected) -> object:
     """The label; where rated answers are asked for, 1 is liked and 0 is not, as text as well."""
     is_meant = expected == "unpaired_preference" and label is not None
     return _RATINGS.get(str(label).strip().lower(), label) if is_meant else label
 
 
 def _as(type: DataType, data: Json, own: tuple[str, ...], notes: RowNotes) -> Iterator[Native]:
-    row = _parted(type, data, own)
+    row = _split_columns(type, data, own)
     for name in own:
         value = row.data[name]
         is_other = not are_ours(value) if isinstance(value, list) else is_turn(value)
         if name in _SIDES and is_other:
-            row = _respelled(row, name, notes)
+            row = _respell(row, name, notes)
     yield _after_system(row, notes) if isinstance(row.columns.get("system"), str) else row
 
 
-def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
+def _split_columns(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
     """Our own keys, and the columns beside them."""
     columns = {k: v for k, v in data.items() if k not in own and k != "tools"}
     if columns.get("system", "") is None:
@@ -62,7 +62,7 @@ def _parted(type: DataType, data: Json, own: tuple[str, ...]) -> Native:
     return Native(type, made, columns)
 
 
-def _respelled(row: Native, name: str, notes: RowNotes) -> Native:
+def _respell(row: Native, name: str, notes: RowNotes) -> Native:
     value = row.data[name]
     said = turns(name, value, notes) if isinstance(value, list) else answer(name, value, notes)
     fresh = native(row.type, row.data, {name: said})
@@ -75,7 +75,7 @@ def _after_system(row: Native, notes: RowNotes) -> Native:
     columns = without(row.columns, ("system",))
     if not isinstance(prompt, str | list) or not prompt:
         return row
-    shift = _shifted(prompt, row.places)
+    shift = _shift_places(prompt, row.places)
     if isinstance(prompt, str):
         prompt = [{"role": "user", "content": prompt}]
     first = prompt[0]
@@ -104,8 +104,8 @@ def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nat
     return _as("preference", data, (*prompt, "chosen", "rejected"), notes)
 
 
-def _unpaired(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    made = {**data, "label": rated(data["label"], expected)}
+def _read_unpaired(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    made = {**data, "label": read_rating(data["label"], expected)}
     return _as("unpaired_preference", made, ("prompt", "completion", "label"), notes)
 
 
@@ -128,15 +128,16 @@ FORMS = (
          why="TRL's and Together's prompt and completion"),
     form("preference", "chosen rejected", ("preference",), _preference,
          why="TRL's preference pair: a better and a worse answer"),
-    form("unpaired_preference", "prompt completion label", ("unpaired_preference",), _unpaired, _is_labelled,
-         why="TRL's unpaired preference: an answer that was liked or not", mark="`prompt` with `completion`"),
+    form("unpaired_preference", "prompt completion label", ("unpaired_preference",), _read_unpaired,
+         _is_labelled, why="TRL's unpaired preference: an answer that was liked or not",
+         mark="`prompt` with `completion`"),
     form("prompt_only", "prompt", ("prompt_only",), _prompt_only, _has_no_answer,
          why="TRL's prompt alone; its other keys are columns for rewards", weak=1),
 )
 # fmt: on
 
 
-def _shifted(prompt: str | list[Any], places: Mapping[str, KeyPlace]) -> dict[str, KeyPlace]:
+def _shift_places(prompt: str | list[Any], places: Mapping[str, KeyPlace]) -> dict[str, KeyPlace]:
     """Where the prompt's turns stand when one is put before them."""
     if isinstance(prompt, str):
         return {"prompt[1]": KeyPlace("prompt", _TEXT)}

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
 from finewright.rows.formats.column_names import NAMES, choices_in
-from finewright.rows.formats.columns import quoted, walk_named
+from finewright.rows.formats.columns import quote_key, walk_named
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.propose import (
     Proposal,
     Proposals,
+    find_numbered_pair,
     is_by_names,
     kind_of,
-    numbered_alike,
     proposal_of,
     reads_like_context,
 )
@@ -57,7 +57,9 @@ def flat(rows: Sequence[Json]) -> dict[str, Inner]:
         for key, value in row.items():
             if isinstance(value, (dict, list)):
                 found.update(
-                    (n, i) for n, i in _walks_inside(key, quoted(key), value, 1) if n not in found
+                    (n, i)
+                    for n, i in _walks_inside(key, quote_key(key), value, 1)
+                    if n not in found
                 )
             else:
                 found.setdefault(key, Inner(key, key))
@@ -70,7 +72,7 @@ def _walks_inside(name: str, path: str, value: object, depth: int) -> Iterator[t
     if isinstance(value, dict):
         for key, held in value.items():
             yield from _walks_inside(
-                f"{_of_one(name)} {key}", f"{path}.{quoted(key)}", held, depth + 1
+                f"{_of_one(name)} {key}", f"{path}.{quote_key(key)}", held, depth + 1
             )
     elif isinstance(value, list) and value:
         if any(word in name for word in NAMES["passages"]):
@@ -108,7 +110,8 @@ def best_of_lists(rows: Sequence[Json]) -> Proposal | None:
         if grade and answer and question and question.columns.keys() == {"prompt"}:
             best, worst = ("min", "max") if _FIRST_IS_BEST in grade else ("max", "min")
             ways = (
-                f"{each}_by({quoted(key)}, &{quoted(grade)}).{answer}" for each in (best, worst)
+                f"{each}_by({quote_key(key)}, &{quote_key(grade)}).{answer}"
+                for each in (best, worst)
             )
             columns = {**question.columns, **dict(zip(("chosen", "rejected"), ways, strict=True))}
             return Proposal(columns, f"`{grade}` grades the answers in `{key}`")
@@ -120,7 +123,7 @@ def _are_objects(value: object) -> bool:
 
 
 def _are_graded(value: list[Any]) -> bool:  # Any: free JSON
-    """Are they several objects with a grade? Then the first is not the one to learn."""
+    """Whether they are several objects with a grade. Then the first is not the one to learn."""
     return _are_objects(value) and any(_is_called_grade(key) for key in value[0])
 
 
@@ -147,7 +150,7 @@ _QUESTIONS = ("prompt", "instruction")
 
 def proposals_of(rows: Sequence[Json]) -> Proposals:
     """What could be made of rows that have the same keys, some of them at least."""
-    whole = _filled(rows)
+    whole = _usual_values(rows)
     if not whole or ("chosen" in whole) != ("rejected" in whole):
         return Proposals()
     found = _by_names(rows, whole)
@@ -169,12 +172,12 @@ def proposals_of(rows: Sequence[Json]) -> Proposals:
 
 
 def _has_question_beside(whole: Json) -> bool:
-    """Is something asked outside of the lists, which their turns alone would lose?"""
+    """Whether something is asked outside of the lists, which their turns alone would lose."""
     found = proposal_of({key: value for key, value in whole.items() if isinstance(value, str)})
     return found is not None and found.columns.keys() == {"prompt"}
 
 
-def _filled(rows: Sequence[Json]) -> Json:
+def _usual_values(rows: Sequence[Json]) -> Json:
     """What the keys hold where they hold something, of the kind that most of it is."""
     held: dict[str, list[Any]] = {}  # Any: free JSON
     for row in rows:
@@ -189,7 +192,7 @@ def _usual(values: Sequence[Any]) -> Any:
 
 
 def _is_weak(found: Proposal) -> bool:
-    """Is it a prompt alone, or two texts in their order?"""
+    """Whether it is a prompt alone, or two texts in their order."""
     return found.columns.keys() == {"prompt"} or not is_by_names(found)
 
 
@@ -218,7 +221,7 @@ def _inside(rows: Sequence[Json]) -> Proposal | None:
         {name: value for name, walk in names.items() if (value := walk.first(row)) is not None}
         for row in rows
     ]
-    found = _by_names(flattened, _filled(flattened))
+    found = _by_names(flattened, _usual_values(flattened))
     if found is None or _is_weak(found):
         return None
     columns = {ours: names[name].expression for ours, name in found.columns.items()}
@@ -234,17 +237,17 @@ def _inside(rows: Sequence[Json]) -> Proposal | None:
 def _rivals(rows: Sequence[Json], whole: Json) -> Proposals:
     """Two texts of one name but for a number or letter, where another column says which of them is better."""
     texts = {key: value for key, value in whole.items() if kind_of(value) == "text"}
-    rivals = numbered_alike(texts)
+    rivals = find_numbered_pair(texts)
     if rivals is None:
         return Proposals()
     left = without(texts, rivals)
     found = proposal_of(left)
     prompt = found.columns.get("prompt", "") if found else ""
     prompt = prompt or (next(iter(left)) if len(left) == 1 else "")
-    decided = _decided_by(rows, rivals)
+    decided = _find_deciding_column(rows, rivals)
     if not prompt or not decided:
         return Proposals()
-    one, other = map(quoted, rivals)
+    one, other = map(quote_key, rivals)
     ways = [
         Proposal(
             {
@@ -260,7 +263,7 @@ def _rivals(rows: Sequence[Json], whole: Json) -> Proposals:
     return Proposals(choices=tuple(ways), question=question)
 
 
-def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
+def _find_deciding_column(rows: Sequence[Json], rivals: Sequence[str]) -> str:
     """The condition by which one of two answers is the better: a column of two values, or of both signs."""
     for key in rows[0]:
         values = {row.get(key) for row in rows if not isinstance(row.get(key), (list, dict))}
@@ -268,9 +271,9 @@ def _decided_by(rows: Sequence[Json], rivals: Sequence[str]) -> str:
             continue
         numbers = {value for value in values if isinstance(value, int)}
         if values == numbers == {0, 1}:
-            return f"{quoted(key)} == `1`"
+            return f"{quote_key(key)} == `1`"
         if numbers and values == numbers and min(numbers) < 0 < max(numbers):
-            return f"{quoted(key)} > `0`"
+            return f"{quote_key(key)} > `0`"
     return ""
 
 
@@ -296,7 +299,7 @@ def _two_texts(rows: Sequence[Json], whole: Json) -> Proposals:
 
 
 def _is_label(rows: Sequence[Json], key: str) -> bool:
-    """Is it called a class, and does it come again?"""
+    """Whether it is called a class, and comes again."""
     values = [
         str(row.get(key)) for row in rows if not isinstance(row.get(key), (list, dict, float))
     ]
@@ -322,14 +325,14 @@ def _last_two(rows: Sequence[Json], whole: Json) -> tuple[str, str] | None:
 
 
 def _is_prose(rows: Sequence[Json], walk: Inner) -> bool:
-    """Are its values texts that seldom come again, and no names of what a row is sorted under?"""
+    """Whether its values are texts that seldom come again, and no names of what a row is sorted under."""
     texts = [value for row in rows if isinstance(value := walk.first(row), str) and value]
     is_text = 2 * sum(kind_of(text) == "text" for text in texts) > len(texts)
     return is_text and len(texts) >= _ENOUGH and _distinct(texts) > _LABELS
 
 
 def _answers(rows: Sequence[Json], question: str, answer: str) -> bool:
-    """Do values tell that the second answers the first: labels that come again, or questions before?"""
+    """Whether values tell that the second answers the first: labels that come again, or questions before."""
     pairs = [(row.get(question), row.get(answer)) for row in rows]
     texts = [(a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str) and a and b]
     if len(texts) < _ENOUGH:

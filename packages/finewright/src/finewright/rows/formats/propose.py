@@ -87,12 +87,12 @@ def proposal_of(data: Json) -> Proposal | None:
 
 
 def is_by_names(proposal: Proposal) -> bool:
-    """Do names speak for it, and not the order of two texts alone?"""
+    """Whether names speak for it, and not the order of two texts alone."""
     return proposal.why != _IN_ORDER
 
 
 def reads_like_context(key: str) -> bool:
-    """Is it called what something is asked about, and answers nothing?"""
+    """Whether it is called what something is asked about, and answers nothing."""
     return bool(best_named([key], "context"))
 
 
@@ -100,10 +100,10 @@ def rivals_of(data: Json) -> tuple[str, str] | None:
     """Two answers of one row that are told apart by a number or letter: neither is the one to train on."""
     texts = [k for k, value in data.items() if isinstance(value, str) or kind_of(value) == "turns"]
     answers = (k for k in texts if best_named([k], "answered", "conversation") and not _is_about(k))
-    return numbered_alike(answers)
+    return find_numbered_pair(answers)
 
 
-def numbered_alike(keys: Iterable[str]) -> tuple[str, str] | None:
+def find_numbered_pair(keys: Iterable[str]) -> tuple[str, str] | None:
     """Two keys that are told apart by a number or letter at the end."""
     seen: dict[str, str] = {}
     for key in keys:
@@ -171,8 +171,8 @@ def _proposal(kinds: Kinds, has_parts: bool) -> Proposal | None:
 
 
 def _is_first_row(keys: list[str]) -> bool:
-    """Are they the first row of a table without a header, and not names? Names of a question and of its
-    answer, or of a better and a worse one, are a header whatever stands beside them."""
+    """Whether they are the first row of a table without a header, and not names. Names of a question and of
+    its answer, or of a better and a worse one, are a header whatever stands beside them."""
     whole = {name[0] for name in map(words_of, keys) if len(name) == 1}
     are_names = any(
         not (whole.isdisjoint(NAMES[one]) or whole.isdisjoint(NAMES[other]))
@@ -185,7 +185,7 @@ def _conversation(kinds: Kinds, texts: Texts) -> Proposal | None:
     """A list of messages; or one that the user has the last word of, and the text that answers it."""
     found = {kind: key for key, kind in reversed(kinds) if kind in ("turns", "open", "asked")}
     question = found.get("open") or found.get("asked") or ""
-    answered = _answered_in(texts)
+    answered = _find_answer(texts)
     if question and answered and "turns" not in found:
         why = f"`{question}` is a list of messages, `{answered}` reads like what is answered"
         return Proposal({"prompt": question, "completion": answered}, why)
@@ -239,7 +239,7 @@ def _prompts_alone(texts: Texts) -> Proposal | None:
 
 
 def _question_and_answer(texts: Texts) -> Proposal | None:
-    answered = _answered_in(texts)
+    answered = _find_answer(texts)
     context = _context_in(_others(texts, answered))
     prompt = _prompt_in(_others(texts, answered, context))
     if answered and not prompt:
@@ -263,7 +263,7 @@ def _with_context(texts: Texts, prompt: str, context: str, answered: str) -> Pro
     return Proposal({"system": systems[0], **columns} if systems else columns, why)
 
 
-def _answered_in(texts: Texts) -> str:
+def _find_answer(texts: Texts) -> str:
     """What reads like what is answered: by its whole name, else a statement of SQL, else by a part of it."""
     right = [key for key in texts if not has_word("worse", key)]
     named = best_named(right, "answered") or best_named(right, "class")
@@ -297,7 +297,7 @@ def _text_and_class(texts: Texts, classes: list[str]) -> Proposal | None:
     return found._replace(why=f"{found.why}; {as_text} teach more")
 
 
-def _said(texts: Texts) -> list[str]:
+def _find_spoken_columns(texts: Texts) -> list[str]:
     """The columns that say something; marks, such as ids, where there are no more than two."""
     said = [
         key
@@ -310,7 +310,7 @@ def _said(texts: Texts) -> list[str]:
 
 
 def _two_texts(texts: Texts) -> Proposal | None:
-    said = _said(texts)
+    said = _find_spoken_columns(texts)
     if len(said) != _TWO or texts[said[0]] == "mark" or all(_is_only_prompt(key) for key in said):
         return None
     one, other = said
@@ -328,14 +328,14 @@ def _is_only_prompt(key: str) -> bool:
 
 
 def _is_about(key: str, names: Sequence[list[str]] = ()) -> bool:
-    """Does the name say that the text is about another?"""
+    """Whether the name says that the text is about another."""
     words = words_of(key)  # `source_text`, and a source beside a target, may be what is translated
     is_source = words[-1:] == ["source"] and not any("target" in name for name in names)
     return len(words) > 1 and (has_word("about", key) or is_source)
 
 
 def _is_earlier(key: str, names: Sequence[list[str]]) -> bool:
-    """Does the name say that the text is what another column was made from?"""
+    """Whether the name says that the text is what another column was made from."""
     words = words_of(key)
     rest = [word for word in words if word not in NAMES["earlier"]]
     return bool(rest) and rest != words and rest in names

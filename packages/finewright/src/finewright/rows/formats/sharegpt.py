@@ -32,28 +32,30 @@ _OWN = ("conversations", "conversation", "system")
 
 
 def _are_turns(key: str, data: Json, expected: Expected) -> bool:
-    """Are there objects in the list? Texts alone do not say who speaks."""
+    """Whether there are objects in the list. Texts alone do not say who speaks."""
     value = data[key]
     are_texts = isinstance(value, list) and all(isinstance(said, str) for said in value)
     return not (are_texts and len(value) > 1)
 
 
 def _conversation(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    said = _said(data, notes)
+    said = _read_conversation(data, notes)
     if is_prompt(said, expected):
         yield native("prompt_only", data, {"prompt": said}, tools_of(data), _OWN)
     else:
         yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_label(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     key = "kto_tag" if "kto_tag" in data else "label"
     more = {**tools_of(data), "label": KeyedValue(key, data[key])}
-    yield native("unpaired_preference", data, {"messages": _said(data, notes)}, more, _OWN)
+    yield native(
+        "unpaired_preference", data, {"messages": _read_conversation(data, notes)}, more, _OWN
+    )
 
 
 def _preference(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
-    sides = {"prompt": _said(data, notes)}
+    sides = {"prompt": _read_conversation(data, notes)}
     sides |= {name: answer(name, data[name], notes) for name in ("chosen", "rejected")}
     yield native("preference", data, sides, tools_of(data), _OWN)
 
@@ -67,7 +69,7 @@ def answer(key: str, value: object, notes: RowNotes) -> Side:
     return side if isinstance(side, KeyedValue) else [said._replace(key=key) for said in side]
 
 
-def _said(data: Json, notes: RowNotes) -> Side:
+def _read_conversation(data: Json, notes: RowNotes) -> Side:
     if "conversations" in data:
         side = turns("conversations", data["conversations"], notes, SHAREGPT_ROLES)
     else:
@@ -108,9 +110,9 @@ FORMS = (
          partial(_are_turns, "conversations"), why="ShareGPT: `conversations` of turns"),
     form("sharegpt", "conversation", ("messages", "prompt_only"), _conversation,
          partial(_are_turns, "conversation"), why="ShareGPT: `conversation` of turns"),
-    form("sharegpt", "conversations kto_tag", ("unpaired_preference",), _labelled, _is_tagged,
+    form("sharegpt", "conversations kto_tag", ("unpaired_preference",), _read_label, _is_tagged,
          why="ShareGPT with `kto_tag`: was the last answer liked?"),
-    form("sharegpt", "conversations label", ("unpaired_preference",), _labelled, _is_tagged,
+    form("sharegpt", "conversations label", ("unpaired_preference",), _read_label, _is_tagged,
          why="ShareGPT with `label`: was the last answer liked?"),
     form("sharegpt", "conversations chosen rejected", ("preference",), _preference,
          why="ShareGPT with a better and a worse answer"),

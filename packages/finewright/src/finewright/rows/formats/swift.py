@@ -15,12 +15,12 @@ from finewright.rows.notes import Json, RowNotes
 _OWN = ("messages", "query", "system", "history")
 
 
-def _answered(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_answer(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_prompt(data, notes), text("response", "assistant", data["response"])]
     yield native("messages", data, {"messages": said}, tools_of(data), _OWN)
 
 
-def _labelled(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_label(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = [*_prompt(data, notes), text("response", "assistant", data["response"])]
     more = {**tools_of(data), "label": KeyedValue("label", data["label"])}
     yield native("unpaired_preference", data, {"messages": said}, more, _OWN)
@@ -35,7 +35,7 @@ def _query_pair(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Nat
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def _rejected_response(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_rejected_response(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     said = with_system(turns("messages", data["messages"], notes), data, notes)
     if isinstance(said, KeyedValue) or not ends_with_answer(said):
         key = "messages" if isinstance(said, KeyedValue) or not said else said[-1].key
@@ -50,7 +50,7 @@ def _rejected_response(data: Json, expected: Expected, notes: RowNotes) -> Itera
     yield native("preference", data, sides, tools_of(data), _OWN)
 
 
-def _rejected_messages(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_rejected_messages(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     sides = {
         name: with_system(turns(key, data[key], notes), data, notes)
         for name, key in (("chosen", "messages"), ("rejected", "rejected_messages"))
@@ -69,15 +69,15 @@ def _is_liking(data: Json, expected: Expected) -> bool:
 
 # fmt: off
 FORMS = (
-    form("ms_swift", "query response", ("messages", "prompt_completion"), _answered,
+    form("ms_swift", "query response", ("messages", "prompt_completion"), _read_answer,
          why="ms-swift: `query`, `response` and `history`"),
-    form("ms_swift", "query response label", ("unpaired_preference",), _labelled, _is_liking,
+    form("ms_swift", "query response label", ("unpaired_preference",), _read_label, _is_liking,
          why="ms-swift with `label`: was the response liked?"),
     form("ms_swift", "query rejected_response response", ("preference",), _query_pair,
          why="ms-swift: a response and a rejected one", mark="`query` with `rejected_response`"),
-    form("ms_swift", "messages rejected_response", ("preference",), _rejected_response,
+    form("ms_swift", "messages rejected_response", ("preference",), _read_rejected_response,
          why="ms-swift: `messages`, and what was rejected in the place of the last answer"),
-    form("ms_swift", "messages rejected_messages", ("preference",), _rejected_messages,
+    form("ms_swift", "messages rejected_messages", ("preference",), _read_rejected_messages,
          why="ms-swift: two conversations, the better in `messages`"),
 )
 # fmt: on

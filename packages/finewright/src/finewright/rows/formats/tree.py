@@ -30,19 +30,19 @@ def _tree(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
         return
     used = () if key else ("text", "role", "replies", "rank", "deleted", "review_result")
     if expected == "preference":
-        pairs = [_pair_of(data, *found, used) for found in _ranked([(key, root)])]
+        pairs = [_pair_of(data, *found, used) for found in _pair_ranked_answers([(key, root)])]
         if not pairs:
             notes.warning(key, _NO_PAIR)
         yield from pairs
     elif expected == "prompt_only":
-        yield native("prompt_only", data, {"prompt": [_said(key, root)]}, None, used)
+        yield native("prompt_only", data, {"prompt": [_read_node(key, root)]}, None, used)
     else:
         yield native("messages", data, {"messages": _best_turns(key, root)}, None, used)
 
 
 def _best_turns(key: str, root: Json) -> list[KeyedMessage]:
     """The best path, up to its last answer."""
-    said = [_said(*node) for node in _best_path(key, root)]
+    said = [_read_node(*node) for node in _best_path(key, root)]
     while len(said) > 1 and said[-1].message["role"] == "user":
         said.pop()
     return said
@@ -58,7 +58,7 @@ def _best_path(key: str, root: Json) -> _Path:
     return path
 
 
-def _ranked(path: _Path) -> Iterator[tuple[_Path, _Path]]:
+def _pair_ranked_answers(path: _Path) -> Iterator[tuple[_Path, _Path]]:
     """(path with the best answer, path with the worst), for every prompt with two ranked answers."""
     replies = _replies(*path[-1])
     ranked = [r for r in replies if r[1].get("rank") is not None and _role(r[1]) == "assistant"]
@@ -66,19 +66,19 @@ def _ranked(path: _Path) -> Iterator[tuple[_Path, _Path]]:
     if best and worst and _rank(best[1]) < _rank(worst[1]):
         yield [*path, best], [*path, worst]
     for reply in replies:
-        yield from _ranked([*path, reply])
+        yield from _pair_ranked_answers([*path, reply])
 
 
 def _pair_of(data: Json, better: _Path, worse: _Path, used: Sequence[str]) -> Native:
     sides = {
-        "prompt": [_said(*node) for node in better[:-1]],
-        "chosen": [_said(*better[-1])],
-        "rejected": [_said(*worse[-1])],
+        "prompt": [_read_node(*node) for node in better[:-1]],
+        "chosen": [_read_node(*better[-1])],
+        "rejected": [_read_node(*worse[-1])],
     }
     return native("preference", data, sides, None, used)
 
 
-def _said(key: str, node: Json) -> KeyedMessage:
+def _read_node(key: str, node: Json) -> KeyedMessage:
     return KeyedMessage(
         key or "text", {"role": _role(node), "content": node["text"]}, _PARTS if key else {}
     )
@@ -139,14 +139,14 @@ def _answers(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native
     sides = {
         "prompt": prompt_turns("prompt", prompt) if is_dialogue(prompt) else [question],
         **{
-            name: [_ranked_answer(i, answers[i])]
+            name: [_read_ranked_answer(i, answers[i])]
             for name, i in (("chosen", best), ("rejected", worst))
         },
     }
     yield native("preference", data, sides)
 
 
-def _ranked_answer(i: int, answer: Json) -> KeyedMessage:
+def _read_ranked_answer(i: int, answer: Json) -> KeyedMessage:
     message = {"role": "assistant", "content": answer["answer"]}
     return KeyedMessage(f"answers[{i}]", message, {"content": "answer"})
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
-from finewright.rows.containers.json_rules import json_value, listed_in
-from finewright.rows.formats.content import has_values, spoken
+from finewright.rows.containers.json_rules import find_list, json_value
+from finewright.rows.formats.content import has_values, read_parts
 from finewright.rows.formats.native import Expected, KeyedMessage, KeyedValue, Side, text
-from finewright.rows.notes import Json, RowNotes, kind_of_json, shown
+from finewright.rows.notes import Json, RowNotes, kind_of_json, show_value
 from finewright.schema.common import without
 
 CALL, RESULT = "call", "result"
@@ -40,7 +40,7 @@ _FOREIGN = frozenset({*_SWITCHES, *_THOUGHTS, "function_call", "from", "value"})
 
 
 def are_ours(messages: object) -> bool:
-    """Is it a list in which nothing is spelled otherwise? Mistakes are validation's to name."""
+    """Whether it is a list in which nothing is spelled otherwise. Mistakes are validation's to name."""
     if not isinstance(messages, list):
         return not isinstance(messages, str)
     for message in messages:
@@ -67,7 +67,7 @@ def role_named(role: str, roles: Mapping[str, str]) -> str:
 
 
 def speaks(message: Mapping[str, object]) -> bool:
-    """Has the message a speaker that is known by some name?"""
+    """Whether the message has a speaker that is known by some name."""
     role = message.get("role", message.get("from"))
     return isinstance(role, str) and (role in _OURS or role_named(role, ROLES) != role)
 
@@ -77,7 +77,7 @@ def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] 
 
     Text of a side stays text, whatever it spells; where only a list can be meant, it is read as one."""
     if isinstance(messages, str) and key in _LISTS:
-        messages = _listed(key, messages, notes)
+        messages = _parse_list(key, messages, notes)
     if not isinstance(messages, list) or not messages:
         return KeyedValue(key, messages)
     dialogue = _Dialogue(notes, roles)
@@ -86,9 +86,9 @@ def turns(key: str, messages: object, notes: RowNotes, roles: Mapping[str, str] 
     return dialogue.said
 
 
-def _listed(key: str, text: str, notes: RowNotes) -> object:
+def _parse_list(key: str, text: str, notes: RowNotes) -> object:
     try:
-        found = listed_in(text)
+        found = find_list(text)
     except DataError as error:
         notes.error(key, str(error), error.hint)
         return text
@@ -119,19 +119,19 @@ def tools_of(data: Json) -> dict[str, KeyedValue]:
         read = _json(tools)
         tools = tools if read is None else read
     if isinstance(tools, list):
-        tools = [_wrapped(tool) for tool in tools]
+        tools = [_wrap_tool(tool) for tool in tools]
     return {"tools": KeyedValue(key, tools)}
 
 
 def is_prompt(side: Side, expected: Expected) -> bool:
-    """Is a conversation that ends with no answer meant as a prompt, as `data.type` asks?"""
+    """Whether a conversation that ends with no answer is meant as a prompt, as `data.type` asks."""
     return expected == "prompt_only" and not (
         isinstance(side, KeyedValue) or ends_with_answer(side)
     )
 
 
 def ends_with_answer(side: Sequence[KeyedMessage]) -> bool:
-    """Does the assistant have the last word?"""
+    """Whether the assistant has the last word."""
     last = side[-1].message if side else None
     return isinstance(last, dict) and last.get("role") == "assistant"
 
@@ -223,7 +223,7 @@ class _Dialogue:
 
     def _speak(self, key: str, turn: Json) -> None:
         """What the parts of the content say: text, a thought, calls."""
-        said = spoken(key, turn["content"], self.notes)
+        said = read_parts(key, turn["content"], self.notes)
         turn["content"] = said.text
         if said.thought:
             turn["reasoning_content"] = said.thought
@@ -243,7 +243,7 @@ class _Dialogue:
             if name == "train_detail":
                 value = _detail(f"{place}.{name}", value, turn, self.notes)
             elif not (isinstance(value, bool) or value in (0, 1)):
-                what = f"{shown(value)}; a turn is learned (true) or read only (false)"
+                what = f"{show_value(value)}; a turn is learned (true) or read only (false)"
                 self.notes.error(f"{place}.{name}", what)
             if turn.get("role") == "assistant":
                 if not value:
@@ -306,7 +306,7 @@ def _name(call: Json) -> object:
 
 
 def _goes_on(last: Json, turn: Json) -> bool:
-    """Is the call of the turn before? ms-swift writes each into a message of its own."""
+    """Whether the call is of the turn before. ms-swift writes each into a message of its own."""
     is_one = last.get("role") == "assistant" and last.get("weight") == turn.get("weight")
     return is_one and bool(turn.get("tool_calls"))
 
@@ -346,7 +346,7 @@ def _json(value: str) -> Any:  # Any: free JSON
         return None
 
 
-def _wrapped(tool: object) -> object:
+def _wrap_tool(tool: object) -> object:
     """LLaMA-Factory and the legacy `functions` list bare functions."""
     is_bare = isinstance(tool, dict) and "name" in tool and "function" not in tool
     return {"type": "function", "function": tool} if is_bare else tool

@@ -24,7 +24,7 @@ from finewright.rows.notes import Json, RowNotes
 PLAIN_TEXT = "plain text: nobody asks and nobody answers"
 
 
-def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _warn_of_plain_text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     what = f"{PLAIN_TEXT}, and it is answers that are trained"
     with_ids = "" if "id" in data or "path" in data else ", with an `id` each"
     mend = (
@@ -36,7 +36,7 @@ def _text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     yield from ()
 
 
-def _written_by_template(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+def _read_rendered_text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
     text = data["text"]
     spoken = [(turn.role, text[turn.start : turn.end]) for turn in whole_turns_in(text)]
     said = [KeyedMessage("text", {"role": who, "content": what}, TEXT) for who, what in spoken]
@@ -110,9 +110,10 @@ FORMS = (
     form("turn", "role content", (), _turn, _is_turn, why="a turn a row: no conversation is whole", weak=2),
     form("turn", "role text parent_id", (), _turn, _is_turn,
          why="a turn a row: no conversation is whole", weak=2, mark="`role` with `text`"),
-    form("text", "text", ("messages",), _written_by_template, _is_written,
+    form("text", "text", ("messages",), _read_rendered_text, _is_written,
          why="text that a chat template wrote", weak=1),
-    form("text", "text", (), _text, _is_text_alone, why="plain text, as for language modelling", weak=2),
+    form("text", "text", (), _warn_of_plain_text, _is_text_alone,
+         why="plain text, as for language modelling", weak=2),
     form("pre_tokenized", "input_ids", (), _tokens, why="token ids that another program made", weak=3),
     form("stepwise", "prompt completions labels", ("unpaired_preference",), _steps, _are_lists,
          why="TRL's stepwise supervision: a label for every step"),

@@ -17,7 +17,7 @@ from torch import Tensor
 from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import DPOSpec
-from finewright.train.methods.pairs import Paired, Pairs, chosen_and_rejected, seen
+from finewright.train.methods.pairs import Paired, Pairs, mean_of_each, split_pairs
 
 
 class DPO(Paired):
@@ -40,14 +40,22 @@ class DPO(Paired):
 
     def loss(self, lm: LM, batch: Pairs) -> tuple[Tensor, dict[str, float]]:
         """Mean over the pairs."""
+        losses, metrics = self._of_pairs(lm, batch)
+        return losses.mean(), metrics
+
+    def row_losses(self, lm: LM, batch: Pairs, rows: Sequence[Example]) -> Tensor:
+        """Of each pair, (P,)."""
+        return self._of_pairs(lm, batch)[0]
+
+    def _of_pairs(self, lm: LM, batch: Pairs) -> tuple[Tensor, dict[str, float]]:
         chosen, rejected = batch.sums(lm)
         reference = torch.zeros(2 * len(chosen), device=lm.device)
         if batch.reference is not None:
             reference = batch.reference
-        ref_chosen, ref_rejected = chosen_and_rejected(reference)
+        ref_chosen, ref_rejected = split_pairs(reference)
         gain, loss = chosen - ref_chosen, rejected - ref_rejected
         beta = self.spec.beta
-        metrics = seen(
+        metrics = mean_of_each(
             rewards_chosen=beta * gain,
             rewards_rejected=beta * loss,
             margin=beta * (gain - loss),
@@ -58,7 +66,7 @@ class DPO(Paired):
         if self.spec.loss_type == "ipo":
             num_chosen, num_rejected = batch.lengths()
             gain, loss = gain / num_chosen, loss / num_rejected
-        return pair_loss(gain - loss, self.spec).mean(), dict(metrics)
+        return pair_loss(gain - loss, self.spec), dict(metrics)
 
 
 def pair_loss(h: Tensor, spec: DPOSpec) -> Tensor:

@@ -28,7 +28,7 @@ from finewright.train.rollouts import (
     kl_to_base,
     logps_before,
     logps_of_base,
-    sampled_logps,
+    logps_of_sampler,
     sampler_distance,
 )
 
@@ -54,7 +54,7 @@ class GRPO(Online):
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[GroupedAnswers]]:
         """Sample answers, then `num_iterations` updates on them."""
-        found = self.sampled(lm, rows, seed)
+        found = self.sample(lm, rows, seed)
         batches = [self._group(lm, part, found.metrics) for part in found.parts(max_tokens)]
         for _ in range(self.spec.num_iterations):
             yield batches
@@ -101,7 +101,7 @@ class GRPO(Online):
         return GroupedAnswers(
             packed=packed,
             advantages=advantages_of(rewards, scaled=self.spec.loss_type != "dr_grpo").flatten(),
-            sampled=sampled_logps(part, lm.device),
+            sampled=logps_of_sampler(part, lm.device),
             before=logps_before(lm, packed, temperature) if self.spec.num_iterations > 1 else None,
             base=logps_of_base(lm, packed, temperature) if self.spec.beta else None,
             metrics=metrics,

@@ -42,7 +42,7 @@ class KTO(Offline):
         groups = (
             part
             for rows in steps
-            for part in ([row.sequences for row in rows], moved_on(rows, self.spec.max_length))
+            for part in ([row.sequences for row in rows], move_on(rows, self.spec.max_length))
         )
         self.setup.references.compute(lm, groups, max_tokens)
 
@@ -79,7 +79,7 @@ class KTO(Offline):
     @torch.no_grad()
     def _baseline(self, lm: LM, rows: Sequence[Example], max_tokens: int | None) -> float:
         """z: how far the policy has moved from the base on answers to other prompts."""
-        total, others = 0.0, moved_on(rows, self.spec.max_length)
+        total, others = 0.0, move_on(rows, self.spec.max_length)
         for part in split([Example(group) for group in others], max_tokens):
             groups = [row.sequences for row in part]
             batch = lm.pack(groups)
@@ -88,19 +88,19 @@ class KTO(Offline):
         return max(0.0, total / len(others)) if others else 0.0
 
 
-def moved_on(rows: Sequence[Example], max_length: int) -> list[Group]:
+def move_on(rows: Sequence[Example], max_length: int) -> list[Group]:
     """Each answer at the prompt of the row after it, of at most so many tokens together; none when there is a
     single row."""
     if len(rows) == 1:
         return []
     sequences = [row.sequences[0] for row in rows]
     return [
-        (_joined(after, answer, max_length),)
+        (_join(after, answer, max_length),)
         for answer, after in zip(sequences, [*sequences[1:], sequences[0]], strict=True)
     ]
 
 
-def _joined(prompt: EncodedRow, answer: EncodedRow, max_length: int) -> EncodedRow:
+def _join(prompt: EncodedRow, answer: EncodedRow, max_length: int) -> EncodedRow:
     end, start = (row.trained.index(True) for row in (prompt, answer))
     return EncodedRow(
         (prompt.input_ids[:end] + answer.input_ids[start:])[:max_length],

@@ -17,7 +17,7 @@ from torch import Tensor
 from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import ORPOSpec
-from finewright.train.methods.pairs import Paired, Pairs, seen
+from finewright.train.methods.pairs import Paired, Pairs, mean_of_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ORPO(Paired):
         log_odds = (chosen - rejected) - (_log_not(chosen) - _log_not(rejected))
         nll = -chosen if self.spec.nll_mean == "pairs" else -sums / batch.tokens_a_pair
         loss = nll - self.spec.beta * F.logsigmoid(log_odds)
-        metrics = seen(
+        metrics = mean_of_each(
             nll=nll,
             log_odds=log_odds,
             accuracy=(log_odds > 0).float(),

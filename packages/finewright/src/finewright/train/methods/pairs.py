@@ -22,12 +22,12 @@ class Pairs(OnPacked):
 
     def sums(self, lm: LM) -> tuple[Tensor, Tensor]:
         """Summed log-probabilities of the answers' tokens: (chosen, rejected), (P,) each."""
-        return chosen_and_rejected(sums_of(lm.token_logps(self.packed), self.packed))
+        return split_pairs(sums_of(lm.token_logps(self.packed), self.packed))
 
     def lengths(self) -> tuple[Tensor, Tensor]:
         """Tokens of the answers: (chosen, rejected), (P,) each."""
         ones = torch.ones_like(self.packed.targets, dtype=torch.float32)
-        return chosen_and_rejected(sums_of(ones, self.packed))
+        return split_pairs(sums_of(ones, self.packed))
 
 
 class Paired(Offline):
@@ -42,11 +42,11 @@ class Paired(Offline):
         return batch.packed.num_sequences / 2
 
 
-def chosen_and_rejected(values: Tensor) -> tuple[Tensor, Tensor]:
+def split_pairs(values: Tensor) -> tuple[Tensor, Tensor]:
     """Values of sequences (2 P,) as those of the chosen ones and those of the rejected ones."""
     return values[0::2], values[1::2]
 
 
-def seen(**values: Tensor) -> Mapping[str, float]:
+def mean_of_each(**values: Tensor) -> Mapping[str, float]:
     """Means of these tensors, for the log."""
     return {name: float(value.detach().float().mean()) for name, value in values.items()}

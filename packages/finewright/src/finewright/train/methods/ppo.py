@@ -29,7 +29,7 @@ from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
 from finewright.train.methods.setup import Online, OnPacked, Setup
-from finewright.train.rollouts import Rollout, logps_of_base, sampled_logps, sampler_distance
+from finewright.train.rollouts import Rollout, logps_of_base, logps_of_sampler, sampler_distance
 
 _STEER, _MOST = 0.1, 0.2
 
@@ -62,9 +62,9 @@ class PPO(Online):
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[PPOAnswers]]:
         """Sample answers, then `num_ppo_epochs` updates on them."""
-        found = self.sampled(lm, rows, seed)
+        found = self.sample(lm, rows, seed)
         batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
-        batches = whitened(batches)
+        batches = whiten(batches)
         for _ in range(self.spec.num_ppo_epochs):
             yield batches
         # Only here, where a look at held-out answers never comes.
@@ -107,7 +107,7 @@ class PPO(Online):
         self.kl_coef = float(state["kl_coef"])
 
     def _logps_and_values(self, lm: LM, packed: PackedBatch) -> tuple[Tensor, Tensor]:
-        states = lm.hidden(packed)[packed.sources]
+        states = lm.compute_states(packed)[packed.sources]
         values = self.value_head(states.float()).squeeze(-1)
         return lm.logps(states, packed.targets, self.spec.temperature), values
 
@@ -116,7 +116,7 @@ class PPO(Online):
         rows = [rollout.rows for rollout in part]
         packed = lm.pack(rows)
         before, values = self._logps_and_values(lm, packed)
-        apart = sampler_distance(sampled_logps(part, lm.device), before)
+        apart = sampler_distance(logps_of_sampler(part, lm.device), before)
         away, seen = torch.zeros_like(before), {**metrics, **apart}
         if lm.has_reference or self.spec.kl_coef or self.spec.target_kl:
             away = before - logps_of_base(lm, packed, self.spec.temperature)
@@ -157,7 +157,7 @@ def gae(
     return torch.tensor(advantages, device=rewards.device)
 
 
-def whitened(batches: Sequence[PPOAnswers]) -> list[PPOAnswers]:
+def whiten(batches: Sequence[PPOAnswers]) -> list[PPOAnswers]:
     """The batches with advantages of mean 0 and deviation 1 over all their tokens."""
     all_of_them = torch.cat([batch.advantages for batch in batches])
     mean, spread = all_of_them.mean(), all_of_them.std(correction=0) + 1e-8

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from finewright.lm.model import LM
 from finewright.lm.score_head import new_head, scores
 from finewright.schema.methods import RewardModelSpec
-from finewright.train.methods.pairs import Paired, Pairs, chosen_and_rejected, seen
+from finewright.train.methods.pairs import Paired, Pairs, mean_of_each, split_pairs
 from finewright.train.methods.setup import Setup
 
 
@@ -27,10 +27,10 @@ class RewardModel(Paired):
 
     def loss(self, lm: LM, batch: Pairs) -> tuple[Tensor, dict[str, float]]:
         """Mean over the pairs."""
-        chosen, rejected = chosen_and_rejected(scores(lm, self.head, batch.packed))
+        chosen, rejected = split_pairs(scores(lm, self.head, batch.packed))
         loss = -F.logsigmoid(chosen - rejected)
         loss = loss + self.spec.center_rewards_coefficient * (chosen + rejected) ** 2
-        metrics = seen(
+        metrics = mean_of_each(
             accuracy=(chosen > rejected).float(),
             margin=chosen - rejected,
             rewards_chosen=chosen,

@@ -94,7 +94,7 @@ class Online(Stateless):
 
     spec: OnlineSettings
 
-    def sampled(self, lm: LM, rows: Sequence[Example], seed: int) -> Rollouts:
+    def sample(self, lm: LM, rows: Sequence[Example], seed: int) -> Rollouts:
         """Answers to the prompts with their rewards, without dropout: p / p_old compares two states of the
         policy, never two masks."""
         lm.model.eval()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from finewright.lm.model import LM
 from finewright.schema.methods import SimPOSpec
-from finewright.train.methods.pairs import Paired, Pairs, seen
+from finewright.train.methods.pairs import Paired, Pairs, mean_of_each
 
 
 class SimPO(Paired):
@@ -20,7 +20,7 @@ class SimPO(Paired):
         (chosen, rejected), (num_chosen, num_rejected) = batch.sums(lm), batch.lengths()
         chosen, rejected = chosen / num_chosen, rejected / num_rejected
         margin = self.spec.beta * (chosen - rejected)
-        metrics = seen(
+        metrics = mean_of_each(
             margin=margin,
             accuracy=(margin > 0).float(),
             logps_chosen=chosen,

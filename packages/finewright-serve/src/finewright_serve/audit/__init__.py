@@ -1,0 +1,1 @@
+"""What happened at a server, in lines that cannot be changed unseen."""

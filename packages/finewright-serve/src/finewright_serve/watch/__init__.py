@@ -1,0 +1,1 @@
+"""What tells the operator that something is wrong: the alarm of theft, and where alarms go."""

@@ -1,0 +1,184 @@
+"""Queries over a run's records: what they hold, where that stands, and its digest.
+
+A query is one of
+  `FILE`, `FILE#a.*.b`   a file of the run (wildcards allowed), and what it must hold there: JSON or YAML
+  `answer:KEY`           a key of what people wrote: docs/comply.md
+  `dossier:FILE#a.b`     a file that the dossier itself holds
+  `human`                a person's own evidence, under the control's id"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from finewright.report.cells import number
+from finewright.store.manifest import CARD, ManifestRow
+from finewright_trust.comply.report import FoundEvidence
+from finewright_trust.comply.spec import ComplySpec, WrittenEvidence
+
+_LONGEST = 160
+"""Characters of a value: as many as a cell of a table bears."""
+_LARGE = 1e6
+"""Floats from here on are FLOP and the like, whose digits say nothing."""
+_NOTHING: tuple[object, ...] = ("", "unknown", "not stated", None, [], {})
+_BRINGS = {
+    "data": "finewright up RUN",
+    "train": "finewright up RUN",
+    "evaluate": "finewright evaluate RUN with held-out rows in evaluate.data",
+    "redteam": "a `redteam` section in the spec, then finewright up RUN",
+    "release": "finewright release RUN",
+    "scan": "finewright scan MODEL",
+}
+"""The folder of a stage -> what makes its files."""
+MOVING = ("manifest.json", "events.jsonl")
+"""Files of a run that go on changing, as cards do: the dossier keeps them as they were."""
+KEPT = "evidence/"
+"""Where in the dossier such copies lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A run, what people wrote, and the dossier: its folder, and its own files so far with their content.
+
+    `rows` are the manifest's by path; `answers` is the file with what people wrote, if there is one; `up` is
+    the way from the dossier's folder to the run."""
+
+    root: Path
+    rows: Mapping[str, ManifestRow]
+    spec: ComplySpec
+    own: Mapping[str, Any]  # Any: JSON
+    digests: Mapping[str, str]
+    up: str
+
+    def find(self, query: str, control: str = "") -> FoundEvidence:
+        """What answers the query of a control."""
+        if query == "human":
+            return self._written(control)
+        name, _, path = query.partition("#")
+        if name.startswith("answer:"):
+            return self._answered(query, name.removeprefix("answer:"))
+        if name.startswith("dossier:"):
+            return self._of_dossier(query, name.removeprefix("dossier:"), path)
+        return self._of_run(query, name, path)
+
+    def _written(self, control: str) -> FoundEvidence:
+        found = self.spec.evidence.get(control, ())
+        if not found:
+            hint = f"a person writes it, as evidence.{control} in the answers"
+            return FoundEvidence(query="human", kind="missing", hint=hint)
+        value = _short("; ".join(map(_say_written, found)))
+        file = next(
+            (written_name(control, each.file) for each in found if each.file), "comply.yaml"
+        )
+        return self._kept("human", file, value, "human")
+
+    def _answered(self, query: str, key: str) -> FoundEvidence:
+        value: Any = self.spec  # Any: walks down the keys
+        for part in key.split("."):
+            value = getattr(value, part)
+        if value in _NOTHING or value == ():
+            return FoundEvidence(
+                query=query, kind="missing", hint=f"a person writes {key} in the answers"
+            )
+        return self._kept(query, "comply.yaml", _short(_say([value])), "human")
+
+    def _of_dossier(self, query: str, name: str, path: str) -> FoundEvidence:
+        values = [each for each in _at(self.own.get(name), path) if each not in _NOTHING]
+        if not values:
+            return FoundEvidence(
+                query=query, kind="missing", hint="the records of the run do not say it"
+            )
+        return self._kept(query, name, _short(_say(values)), "auto")
+
+    def _kept(self, query: str, name: str, value: str, kind: str) -> FoundEvidence:
+        digest = self.digests.get(name, "")
+        return FoundEvidence(
+            query=query, kind=kind, value=value, link=name if digest else "", sha256=digest
+        )
+
+    def _of_run(self, query: str, pattern: str, path: str) -> FoundEvidence:
+        rows = [self.rows[name] for name in sorted(self.rows) if fnmatchcase(name, pattern)]
+        stage = pattern.partition("/")[0]
+        if not rows:
+            hint = _BRINGS.get(stage, "the run holds no such file")
+            return FoundEvidence(query=query, kind="missing", hint=hint)
+        values = [value for row in rows for value in self._values(row.path, path)]
+        if path and not values:
+            what = f"{rows[0].path} says nothing of {path}"
+            return FoundEvidence(query=query, kind="missing", hint=what)
+        value = _short(_say(values)) if path else ", ".join(row.path for row in rows[:3])
+        first = rows[0]
+        link = f"{KEPT}{first.path}" if _is_moving(first) else f"{self.up}/{first.path}"
+        return FoundEvidence(query=query, kind="auto", value=value, link=link, sha256=first.sha256)
+
+    def _values(self, name: str, path: str) -> list[Any]:  # Any: JSON
+        if not path:
+            return []
+        text = (self.root / name).read_text(encoding="utf-8")
+        tree = (
+            yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: TID251 - a run's own file, safe loader
+            if name.endswith(".yaml")
+            else json.loads(text)
+        )
+        return [each for each in _at(tree, path) if each not in _NOTHING]
+
+
+def _say_written(each: WrittenEvidence) -> str:
+    by = [f"by {each.by}"] * bool(each.by) + [f"on {each.day}"] * bool(each.day)
+    text = each.text or Path(each.file).name
+    return f"{text} ({', '.join(by)})" if by else text
+
+
+def _is_moving(row: ManifestRow) -> bool:
+    """Whether the file is written anew as more is known, so that the dossier keeps a copy."""
+    return row.kind == CARD or row.path in MOVING
+
+
+def written_name(control: str, file: str) -> str:
+    """Where in the dossier the copy of a file lies that a person gave as evidence."""
+    return f"written/{control}/{Path(file).name}"
+
+
+def _at(tree: Any, path: str) -> Iterator[Any]:  # Any: JSON
+    """What stands at a dotted path; `*` are all items of a list or an object."""
+    if not path:
+        yield tree
+        return
+    key, _, rest = path.partition(".")
+    if key == "*":
+        items = (
+            tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+        )
+        for item in items:
+            yield from _at(item, rest)
+    elif isinstance(tree, Mapping) and key in tree:
+        yield from _at(tree[key], rest)
+
+
+def _say(values: list[Any]) -> str:  # Any: JSON
+    texts = dict.fromkeys(map(_text, values))
+    return ", ".join(texts)
+
+
+def _text(value: Any) -> str:  # Any: JSON
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) >= _LARGE else number(value)
+    if isinstance(value, Mapping):
+        there = ((key, each) for key, each in value.items() if each not in _NOTHING)
+        return ", ".join(f"{key} {_text(each)}" for key, each in there) or "nothing found"
+    if isinstance(value, list | tuple):
+        return (
+            f"{len(value)} entries" if value and isinstance(value[0], Mapping) else _say([*value])
+        )
+    return str(value)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."

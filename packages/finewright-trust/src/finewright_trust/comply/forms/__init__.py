@@ -1,0 +1,1 @@
+"""The documents as data: a YAML file each."""

@@ -1,0 +1,1 @@
+"""The regimes as data: a YAML file each, and the uses that laws name."""

@@ -1,0 +1,1 @@
+"""What every implementation of a plugin kind of this package must do, as tests."""

@@ -1,0 +1,1 @@
+"""The search for a backdoor in a tuned model: what may trigger one, and what it does when it is there."""

@@ -1,0 +1,1 @@
+"""How leakage is measured, without a model: exposure and membership from scores of tokens."""

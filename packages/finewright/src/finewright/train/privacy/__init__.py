@@ -1,0 +1,1 @@
+"""Differentially private training: its accounts, its steps, and the audit that attacks it."""

@@ -19,7 +19,8 @@ from bars import Bar
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
 from finewright.features.data.show import show
-from finewright.rows.fates import fates, usable
+from finewright.rows.fates import fates
+from finewright.rows.tally import usable
 from finewright.schema.rows import Row
 
 _TYPES = ("messages", "prompt_completion", "preference")

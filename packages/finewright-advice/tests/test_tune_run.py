@@ -10,7 +10,7 @@ import pytest
 import tiny
 from finewright.errors import SpecError, StageError
 from finewright.schema.load import load_spec
-from finewright.store.rundir import list_runs
+from finewright.store.runs import list_runs
 from finewright.workbench.runs import verify
 from finewright_advice.tune.results import TuneReport
 from finewright_advice.tune.run import tune

@@ -7,7 +7,8 @@ from typing import Any
 from finewright.schema.common import RowCounts
 from finewright.schema.run import RunSpec
 from finewright.schema.train import Candidate
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
+from finewright.store.runs import create_run
 from finewright.store.stage import StageContext
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

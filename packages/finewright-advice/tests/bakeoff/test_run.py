@@ -12,7 +12,7 @@ import tiny
 from finewright.errors import DataError, SpecError
 from finewright.report.show import text_of
 from finewright.schema.load import load_spec
-from finewright.store.rundir import list_runs
+from finewright.store.runs import list_runs
 from finewright.workbench.runs import list_runs as list_runs_of
 from finewright.workbench.runs import verify
 from finewright_advice.bakeoff.run import bakeoff

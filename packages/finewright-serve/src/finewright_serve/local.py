@@ -30,8 +30,8 @@ from finewright.workbench.systems import (
 )
 from finewright_serve.gateway.native import NativeEngine, NativeModel
 from finewright_serve.gateway.question import ModelEngine, ServedModel
-from finewright_serve.models import Serving, model_id
-from finewright_serve.spec import ServedTarget
+from finewright_serve.model_ids import model_id
+from finewright_serve.spec import ServedTarget, ServeSpec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -96,6 +96,14 @@ class _Drafted(NamedTuple):
 
     name: str
     guesses: "DraftGuesses | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an engine is made beside: the section of the spec, and what loads models of this machine."""
+
+    spec: ServeSpec
+    local: "LocalModels"
 
 
 def native(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:

@@ -2,11 +2,8 @@
 
 import logging
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from finewright import plugins
 from finewright.errors import DataError, StoreError
@@ -15,21 +12,11 @@ from finewright.fetch.certificates import load_certificates
 from finewright.fetch.endpoint import Endpoint
 from finewright.store.atomic import sha256_file
 from finewright_serve.gateway.question import ModelEngine, ServedModel
+from finewright_serve.local import LocalModels, Serving
+from finewright_serve.model_ids import model_id, plain_id
 from finewright_serve.spec import LlamacppSettings, ServedTarget, ServeSpec
 
-if TYPE_CHECKING:
-    from finewright_serve.local import LocalModels
-
 _LOG = logging.getLogger(__name__)
-_OTHER = re.compile(r"[^\w.@/-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What an engine is made beside: the section of the spec, and what loads models of this machine."""
-
-    spec: ServeSpec
-    local: "LocalModels"
 
 
 def engines_of(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
@@ -52,21 +39,14 @@ def refuse_repeats(ids: Sequence[str]) -> None:
             )
 
 
-def model_id(base: str) -> str:
-    """What clients call a base model: its name, of a folder the last part, and never a path."""
-    is_path = base.startswith((".", "/", "~")) or base.endswith(".gguf") or Path(base).exists()
-    name = Path(base).resolve().name.removesuffix(".gguf") if is_path else base
-    return _OTHER.sub("-", name)
-
-
-def ids_of(target: ServedTarget, local: "LocalModels") -> list[str]:
+def ids_of(target: ServedTarget, local: LocalModels) -> list[str]:
     """What clients will call the models of a target; nothing is loaded."""
     return [local.id_of(target)] if target.kind == "native" else _ids_of(target)
 
 
 def _ids_of(target: ServedTarget) -> list[str]:
     if target.kind == "remote":
-        return [target.id or _OTHER.sub("-", Endpoint.parse(target.target).model)]
+        return [target.id or plain_id(Endpoint.parse(target.target).model)]
     name = target.id or model_id(target.target)
     return [name, *(f"{name}:{adapter}" for adapter in target.llamacpp.adapters)]
 

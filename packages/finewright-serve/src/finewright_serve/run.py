@@ -42,8 +42,8 @@ from finewright_serve.guards.spec import GuardSpec
 from finewright_serve.jobs.routes import job_routes
 from finewright_serve.keys_command import KEYS
 from finewright_serve.loading import RunLoading
-from finewright_serve.local import LocalModels
-from finewright_serve.models import Serving, engines_of, ids_of, refuse_repeats
+from finewright_serve.local import LocalModels, Serving
+from finewright_serve.models import engines_of, ids_of, refuse_repeats
 from finewright_serve.options import ServeOptions
 from finewright_serve.spec import ServedTarget, ServeSpec
 from finewright_serve.training import jobs_of, keep_private

@@ -20,7 +20,7 @@ from finewright_serve.jobs.queue import JobQueue, advancing
 from finewright_serve.jobs.routes import JobsApi
 from finewright_serve.jobs.tuned import TunedModels
 from finewright_serve.local import LocalModels
-from finewright_serve.models import model_id
+from finewright_serve.model_ids import model_id
 from finewright_serve.spec import JobsSpec, ServedTarget, ServeSpec
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from finewright import __version__
 from finewright.schema.load import load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
+from finewright.store.runs import create_run
 from finewright.store.signing import own_key
 from finewright.store.speclock import lock_text
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from finewright.features.data.check import check
 from finewright.features.data.rows import read_options
-from finewright.rows.fates import fates, usable
+from finewright.rows.fates import fates
+from finewright.rows.tally import usable
 
 Said = list[tuple[str, str]]
 Q, A = "Is the fee refundable?", "Yes, within 14 days."

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
+from finewright.store.runs import create_run
 
 KEY = "7f3a" + "0" * 60
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from finewright.errors import StoreError
 from finewright.store.manifest import read_manifest
-from finewright.store.rundir import RunDir, create_run, find_run, list_runs, open_run
+from finewright.store.rundir import RunDir, open_run
+from finewright.store.runs import create_run, find_run, list_runs
 
 from .conftest import KEY, NOW
 

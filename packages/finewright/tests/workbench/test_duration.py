@@ -14,7 +14,8 @@ from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.train import TrainReport
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
+from finewright.store.runs import create_run
 from finewright.store.speclock import lock_text
 from finewright.workbench.duration import say_how_long
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from finewright.errors import StoreError
-from finewright.store.rundir import create_run
+from finewright.store.runs import create_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.up import resume
 

@@ -28,7 +28,8 @@ from finewright.schema.train import Candidate
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.keys import digest
-from finewright.store.rundir import RunDir, list_runs
+from finewright.store.rundir import RunDir
+from finewright.store.runs import list_runs
 from finewright.store.stage import refuse
 from finewright.workbench.plan import plan
 from finewright.workbench.prepare import input_digests, spec_key

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from finewright.judge.statistics import mcnemar, wilson
 from finewright_trust.redteam.finding import (
@@ -14,12 +14,9 @@ from finewright_trust.redteam.finding import (
     Rate,
     Severity,
 )
-from finewright_trust.redteam.spec import RedteamSpec
+from finewright_trust.redteam.spec import Kind, RedteamSpec
+from finewright_trust.redteam.subject import AttackPrompt, Subject, SystemReply
 
-if TYPE_CHECKING:
-    from finewright_trust.redteam.subject import AttackPrompt, Subject, SystemReply
-
-Kind: TypeAlias = Literal["run", "address"]
 Item = TypeVar("Item")
 
 _ALPHA = 0.005
@@ -45,7 +42,7 @@ class Attack:
     name: str
     sentence: str
     kinds: frozenset[Kind]
-    run: "Callable[[Subject, RedteamSpec], Sequence[AttackFinding]]"
+    run: Callable[[Subject, RedteamSpec], Sequence[AttackFinding]]
 
 
 class NotApplicable(Exception):  # noqa: N818 - reads as a claim where it is raised
@@ -79,7 +76,7 @@ class DrawnPrompts(NamedTuple):
 
 
 def draw(
-    subject: "Subject", prompts: "Sequence[AttackPrompt]", spec: RedteamSpec, *, most: int = 0
+    subject: Subject, prompts: Sequence[AttackPrompt], spec: RedteamSpec, *, most: int = 0
 ) -> DrawnPrompts:
     """So many prompts as the spec says, or `most`, by its seed, of those that are short enough."""
     order = list(range(len(prompts)))
@@ -102,8 +99,8 @@ def draw(
 
 def judge_pairs(
     about: AttackFacts,
-    prompts: "Sequence[AttackPrompt]",
-    replies: "Mapping[str, Sequence[SystemReply]]",
+    prompts: Sequence[AttackPrompt],
+    replies: Mapping[str, Sequence[SystemReply]],
     hits: Mapping[str, Sequence[bool]],
     spec: RedteamSpec,
     note: str = "",

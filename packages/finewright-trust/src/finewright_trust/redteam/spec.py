@@ -1,7 +1,12 @@
 """`redteam` of a run spec: what is attacked with, how long, and what fails."""
 
+from typing import Literal, TypeAlias
+
 from finewright.schema.common import Model, default
 from finewright_trust.redteam.finding import Severity
+
+Kind: TypeAlias = Literal["run", "address"]
+"""What can be attacked."""
 
 
 class RedteamSpec(Model):

@@ -12,9 +12,8 @@ from finewright.errors import DataError
 from finewright.schema.rows import Message, Row, content_of, parse_rows
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir
-from finewright_trust.redteam.attack import Kind
 from finewright_trust.redteam.finding import BASE, TUNED
-from finewright_trust.redteam.spec import RedteamSpec
+from finewright_trust.redteam.spec import Kind, RedteamSpec
 
 if TYPE_CHECKING:
     from finewright.compare.local import LoadedModel

@@ -9,17 +9,10 @@ from finewright.errors import DataError
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.stream import check_encoding
-from finewright.rows.fates import (
-    ReadOptions,
-    RowFate,
-    RowFile,
-    UsableRows,
-    files_of,
-    unknown_format,
-)
+from finewright.rows.fates import ReadOptions, RowFate, RowFile, files_of, unknown_format
 from finewright.rows.formats.native import family_named
 from finewright.rows.notes import Json
-from finewright.rows.tally import Tally
+from finewright.rows.tally import Tally, UsableRows
 from finewright.schema.common import Problem, Source
 from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.rows import Row

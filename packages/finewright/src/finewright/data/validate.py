@@ -7,16 +7,9 @@ from typing import NamedTuple
 from finewright.data.row_warnings import ExactRepeats
 from finewright.rows.containers.found import ReadRow, Unread
 from finewright.rows.containers.stream import check_encoding
-from finewright.rows.fates import (
-    ReadOptions,
-    RowFate,
-    UsableRows,
-    fate_of,
-    fates,
-    fates_in,
-    unknown_format,
-)
+from finewright.rows.fates import ReadOptions, RowFate, fate_of, fates, fates_in, unknown_format
 from finewright.rows.formats.native import Expected, family_named
+from finewright.rows.tally import UsableRows
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
 from finewright.schema.rows import Row

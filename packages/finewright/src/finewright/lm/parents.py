@@ -15,7 +15,8 @@ from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 from finewright.store.manifest import read_manifest
 from finewright.store.parents import digest_of_result, files_of_result
-from finewright.store.rundir import RunDir, find_newest_trained, open_run
+from finewright.store.rundir import RunDir, open_run
+from finewright.store.runs import find_newest_trained
 from finewright.store.speclock import lock_of
 
 _PARENT = "parent"

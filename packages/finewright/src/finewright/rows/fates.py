@@ -6,7 +6,7 @@ as a whole or in slices, by anybody, with the same result."""
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +32,6 @@ from finewright.rows.messages import check_tools
 from finewright.rows.notes import Json, RowNotes, Turn
 from finewright.rows.read import rows_of
 from finewright.rows.shapes import form_of, proposals_for
-from finewright.rows.tally import Tally
 from finewright.schema.common import Problem
 from finewright.schema.data import DataType
 from finewright.schema.rows import Row, RowKeys
@@ -361,28 +360,6 @@ def fates_in(
     """The fates of what reading a file gives, and its problems among them."""
     for item in items:
         yield item if isinstance(item, Problem) else judge(item, options)
-
-
-@dataclass(slots=True)
-class UsableRows:
-    """The rows that are kept, in memory, and the tally of them all."""
-
-    rows: list[Row] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
-
-    def add(self, item: RowFate | Problem) -> None:
-        """Take one more."""
-        self.tally.add(item)
-        if isinstance(item, RowFate):
-            self.rows += item.rows
-
-
-def usable(items: Iterable[RowFate | Problem]) -> UsableRows:
-    """The rows of these fates that are kept."""
-    found = UsableRows()
-    for item in items:
-        found.add(item)
-    return found
 
 
 def unknown_format(name: str, key: str = "format") -> Problem:

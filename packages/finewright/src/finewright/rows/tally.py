@@ -1,19 +1,18 @@
 """What became of rows, counted: kept, dropped by reason, by type and format, and what must be said."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from finewright.rows.containers.found import ReadRow
+from finewright.rows.fates import RowFate
 from finewright.rows.formats.columns import has_column
 from finewright.rows.notes import Json
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.data import DataType
 from finewright.schema.listing import Listing
-
-if TYPE_CHECKING:
-    from finewright.rows.fates import RowFate
+from finewright.schema.rows import Row
 
 
 class ColumnUse(NamedTuple):
@@ -34,7 +33,7 @@ class Tally:
     listing: Listing = field(default_factory=Listing)
     columns: dict[str, ColumnUse] = field(default_factory=dict)
 
-    def add(self, item: "RowFate | Problem") -> None:
+    def add(self, item: RowFate | Problem) -> None:
         """Count one more row, or list what must be said of a file."""
         if isinstance(item, Problem):
             self.listing.add(item)
@@ -48,7 +47,7 @@ class Tally:
             self.listing.add(problem)
         self.use_columns(item)
 
-    def use_columns(self, item: "RowFate") -> None:
+    def use_columns(self, item: RowFate) -> None:
         """Note which of the named columns the row has."""
         data = item.origin.data if isinstance(item.origin, ReadRow) else {}
         for ours, theirs in item.options.columns.items():
@@ -120,3 +119,25 @@ class Tally:
             Listing.from_json(saved["listing"]),
             {theirs: ColumnUse(*use) for theirs, use in saved["columns"].items()},
         )
+
+
+@dataclass(slots=True)
+class UsableRows:
+    """The rows that are kept, in memory, and the tally of them all."""
+
+    rows: list[Row] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    def add(self, item: RowFate | Problem) -> None:
+        """Take one more."""
+        self.tally.add(item)
+        if isinstance(item, RowFate):
+            self.rows += item.rows
+
+
+def usable(items: Iterable[RowFate | Problem]) -> UsableRows:
+    """The rows of these fates that are kept."""
+    found = UsableRows()
+    for item in items:
+        found.add(item)
+    return found

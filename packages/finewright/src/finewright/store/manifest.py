@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, field_validator
 
@@ -14,10 +14,8 @@ from finewright.schema.parents import ParentRun
 from finewright.store import atomic
 from finewright.store.actor import Actor, read_actor
 from finewright.store.keys import digest
+from finewright.store.rundir import RunDir
 from finewright.store.signing import Signature, is_signed, sign
-
-if TYPE_CHECKING:
-    from finewright.store.rundir import RunDir
 
 CARD = "card"
 """A file that tells of a result, and decides nothing."""
@@ -84,13 +82,13 @@ class Manifest(Model):
         return self.stages[_RUN_STAGE].finished
 
 
-def read_manifest(run: "RunDir") -> Manifest:
+def read_manifest(run: RunDir) -> Manifest:
     """The manifest of a run; StoreError when it is damaged."""
     hint = "restore it from a copy, or start a new run"
     return atomic.read_json(run.manifest, Manifest, hint=hint)
 
 
-def describe(run: "RunDir", path: Path, kind: str) -> Artifact:
+def describe(run: RunDir, path: Path, kind: str) -> Artifact:
     """The manifest's view of a file of the run: relative path, digest and size at this moment."""
     with atomic.os_errors(path):
         size = path.stat().st_size
@@ -98,9 +96,7 @@ def describe(run: "RunDir", path: Path, kind: str) -> Artifact:
     return Artifact(path=relative, kind=kind, sha256=atomic.sha256_file(path), bytes=size)
 
 
-def start_manifest(
-    run: "RunDir", key: str, now: datetime, parents: Sequence[ParentRun] = ()
-) -> None:
+def start_manifest(run: RunDir, key: str, now: datetime, parents: Sequence[ParentRun] = ()) -> None:
     """Write the first manifest, which covers the spec, its lock and the environment."""
     named = ((run.spec, "spec"), (run.spec_lock, "spec_lock"), (run.env, "environment"))
     rows = tuple(_row_of_artifact(describe(run, path, kind), _RUN_STAGE) for path, kind in named)
@@ -116,7 +112,7 @@ def start_manifest(
 
 
 def record_stage(
-    run: "RunDir",
+    run: RunDir,
     stage: str,
     key: str,
     artifacts: Sequence[Artifact],
@@ -142,7 +138,7 @@ def record_stage(
     write_manifest(run, sign_stage(before.model_copy(update=update), stage))
 
 
-def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
+def cover(run: RunDir, stage: str, artifact: Artifact) -> None:
     """Note a card beside the files of a finished stage, in the place of what stood there under its path.
 
     Only the holder of the run's lock may call this."""
@@ -153,7 +149,7 @@ def cover(run: "RunDir", stage: str, artifact: Artifact) -> None:
     write_manifest(run, before.model_copy(update={"artifacts": (*rows, card)}))
 
 
-def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
+def is_fresh(run: RunDir, stage: str, key: str) -> bool:
     """The stage finished with this key, and each of its files is there with the recorded digest.
 
     But for cards, which say what is known by now and are written anew as more is."""
@@ -165,7 +161,7 @@ def is_fresh(run: "RunDir", stage: str, key: str) -> bool:
     return not any(problem for row in rows for problem in _check(run, row))
 
 
-def verify(run: "RunDir") -> list[Problem]:
+def verify(run: RunDir) -> list[Problem]:
     """Every file that is missing or differs from its digest, every file no row covers, and every signature
     that does not fit what the manifest says.
 
@@ -268,7 +264,7 @@ def _row_of_artifact(artifact: Artifact, stage: str, inputs: Sequence[str] = ())
     return ManifestRow(**artifact.model_dump(), stage=stage, inputs=tuple(inputs))
 
 
-def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
+def _with_report(run: RunDir, stage: str, artifacts: Sequence[Artifact]) -> list[Artifact]:
     path = run.report_path(stage)
     named = {artifact.path for artifact in artifacts}
     if not path.is_file() or path.relative_to(run.root).as_posix() in named:
@@ -276,12 +272,12 @@ def _with_report(run: "RunDir", stage: str, artifacts: Sequence[Artifact]) -> li
     return [*artifacts, describe(run, path, "report")]
 
 
-def write_manifest(run: "RunDir", manifest: Manifest) -> None:
+def write_manifest(run: RunDir, manifest: Manifest) -> None:
     """Put the manifest in place whole. Only the holder of the run's lock may call this."""
     atomic.write_json(run.manifest, manifest.model_dump(mode="json", exclude_none=True))
 
 
-def _check(run: "RunDir", row: ManifestRow) -> Iterator[Problem]:
+def _check(run: RunDir, row: ManifestRow) -> Iterator[Problem]:
     path = run.root / row.path
     again = "" if "/" in row.stage else f"run the stage {row.stage!r} again, or "
     hint = f"{again}restore the file from a copy"

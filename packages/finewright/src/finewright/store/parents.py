@@ -9,7 +9,8 @@ from finewright.errors import FinewrightError, StoreError
 from finewright.schema.common import Artifact
 from finewright.schema.parents import ParentRun
 from finewright.store.manifest import read_manifest
-from finewright.store.rundir import RunDir, list_runs, open_run
+from finewright.store.rundir import RunDir, open_run
+from finewright.store.runs import list_runs
 
 _CONFIGS = ("adapter_config.json", "config.json", "model.safetensors.index.json")
 

@@ -1,29 +1,17 @@
-"""A run is a folder: its named files, how it is made whole, found and opened."""
+"""A run is a folder: its named files and reports."""
 
-import errno
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from finewright.errors import StoreError
-from finewright.schema.parents import ParentRun
 from finewright.store import atomic
-from finewright.store.environment import environment
-from finewright.store.manifest import read_manifest, start_manifest
 
 Report = TypeVar("Report", bound=BaseModel)
 
-_DATE = r"\d{4}-\d{2}-\d{2}"
-_GROUP = re.compile(r"(bakeoff|tune|measure)-.+-[0-9a-f]{8}$")
-_DATED = re.compile(f"{_DATE}-")
 _NEEDED = ("spec.yaml", "spec.lock.yaml", "manifest.json")
-_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,62 +78,6 @@ class RunDir:
         return path
 
 
-def create_run(  # noqa: PLR0913, PLR0917 - what a run is begun with
-    runs_root: Path,
-    name: str,
-    key: str,
-    spec_text: str,
-    lock_text: str,
-    now: datetime,
-    parents: Sequence[ParentRun] = (),
-) -> RunDir:
-    """A new run folder that appears whole under its final name; never touches an existing one.
-
-    A second run of the same name and key on one day ends in `-2`, the next in `-3`."""
-    with atomic.os_errors(runs_root):
-        runs_root.mkdir(parents=True, exist_ok=True)
-    stem = f"{now:%Y-%m-%d}-{name}-{key[:4]}"
-    with atomic.scratch_dir(runs_root / stem) as scratch:
-        draft = RunDir(scratch)
-        atomic.write_text(draft.spec, spec_text)
-        atomic.write_text(draft.spec_lock, lock_text)
-        atomic.write_json(draft.env, environment())
-        start_manifest(draft, key, now, parents)
-        return RunDir(_claim(scratch, runs_root / stem))
-
-
-def find_run(runs_root: Path, name: str, key: str) -> RunDir | None:
-    """The newest run of that name whose manifest holds the whole key."""
-    same = re.compile(rf"{_DATE}-{re.escape(name)}-{re.escape(key[:4])}(-\d+)?")
-    runs = [run for run in list_runs(runs_root) if same.fullmatch(run.root.name)]
-    return next((run for run in reversed(runs) if read_manifest(run).key == key), None)
-
-
-def find_newest_trained(runs_root: Path, name: str) -> RunDir | None:
-    """The newest run of a spec's name that has trained."""
-    same = re.compile(rf"{_DATE}-{re.escape(name)}-[0-9a-f]{{4}}(-\d+)?")
-    runs = [run for run in list_runs(runs_root) if same.fullmatch(run.root.name)]
-    return next((run for run in reversed(runs) if "train" in read_manifest(run).stages), None)
-
-
-def list_runs(runs_root: Path) -> list[RunDir]:
-    """The run folders, oldest first; one whose manifest is damaged counts by its folder's date."""
-    if not runs_root.is_dir():
-        return []
-    with atomic.os_errors(runs_root):
-        folders = [path for path in runs_root.iterdir() if _DATED.match(path.name)]
-        runs = [RunDir(path) for path in folders if (path / "manifest.json").is_file()]
-    return sorted(runs, key=_creation_order)
-
-
-def groups(runs_root: Path) -> list[Path]:
-    """The folders of bake-offs, searches and experiments, by name; each keeps its runs below `runs/`."""
-    if not runs_root.is_dir():
-        return []
-    with atomic.os_errors(runs_root):
-        return sorted(p for p in runs_root.iterdir() if _GROUP.match(p.name) and p.is_dir())
-
-
 def open_run(path: Path) -> RunDir:
     """The run at `path`; StoreError when it is no run folder, saying what is missing."""
     hint = "a run folder looks like runs/2026-11-24-support-bot-7f3a; `finewright runs list` lists them"
@@ -156,23 +88,3 @@ def open_run(path: Path) -> RunDir:
     if missing:
         raise StoreError(f"{path}: is no run folder; it lacks {', '.join(missing)}", hint=hint)
     return RunDir(path)
-
-
-def _claim(scratch: Path, wanted: Path) -> Path:
-    # Renaming onto a folder that holds files fails, so whoever loses a race takes the next number.
-    for number in count(1):
-        target = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            return scratch.rename(target)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-    raise AssertionError
-
-
-def _creation_order(run: RunDir) -> tuple[str, str]:
-    try:
-        created = read_manifest(run).created.isoformat()
-    except StoreError:
-        created = run.root.name[:10]
-    return created, run.root.name

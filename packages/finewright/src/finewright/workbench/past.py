@@ -8,7 +8,8 @@ from typing import NamedTuple
 from finewright.errors import FinewrightError
 from finewright.schema.train import Candidate, TrainReport, TrainSettings
 from finewright.store.environment import environment
-from finewright.store.rundir import RunDir, list_runs
+from finewright.store.rundir import RunDir
+from finewright.store.runs import list_runs
 from finewright.store.speclock import lock_of
 
 _MOST = 5

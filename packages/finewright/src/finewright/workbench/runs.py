@@ -25,7 +25,7 @@ from finewright.schema.report import (
     VerifyReport,
 )
 from finewright.schema.train import TrainReport
-from finewright.store import events, manifest, rundir
+from finewright.store import events, manifest, runs
 from finewright.store.atomic import read_json
 from finewright.store.measurements import StoredMeasurement, list_measurements
 from finewright.store.rundir import RunDir, open_run
@@ -38,11 +38,11 @@ from finewright.workbench.stages import stages
 def list_runs(runs_root: Path) -> RunList:
     """Every run under the folder, oldest first, and those of each bake-off, search and experiment in it; one
     that cannot be read says so in its state."""
-    return RunList(runs=_summaries(runs_root), groups=tuple(map(_group, rundir.groups(runs_root))))
+    return RunList(runs=_summaries(runs_root), groups=tuple(map(_group, runs.groups(runs_root))))
 
 
 def _summaries(folder: Path) -> tuple[RunSummary, ...]:
-    return tuple(_safe_summary(run) for run in rundir.list_runs(folder))
+    return tuple(_safe_summary(run) for run in runs.list_runs(folder))
 
 
 def _group(folder: Path) -> RunGroup:

@@ -17,7 +17,8 @@ from finewright.schema.run import RunSpec
 from finewright.store import events
 from finewright.store.lock import run_lock
 from finewright.store.manifest import read_manifest
-from finewright.store.rundir import RunDir, create_run, find_run, open_run
+from finewright.store.rundir import RunDir, open_run
+from finewright.store.runs import create_run, find_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
 from finewright.workbench.cards import write_cards

@@ -17,7 +17,8 @@ from finewright.schema.common import Artifact, RowCounts
 from finewright.schema.data import DataReport, SourceSpec
 from finewright.schema.poison import EvidenceRow, PoisonFinding, PoisonReport
 from finewright.schema.rows import write_rows
-from finewright.store.rundir import RunDir, create_run
+from finewright.store.rundir import RunDir
+from finewright.store.runs import create_run
 
 
 def line(**data: object) -> str:

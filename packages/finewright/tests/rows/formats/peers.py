@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.features.data.rows import read_options
-from finewright.rows.fates import fates, usable
+from finewright.rows.fates import fates
 from finewright.rows.identity import to_user_json
+from finewright.rows.tally import usable
 from finewright.schema.rows import Row
 
 Said = list[tuple[str, str]]

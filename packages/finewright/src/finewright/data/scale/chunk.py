@@ -18,10 +18,10 @@ from finewright.data.scale.repeats import repeat_columns
 from finewright.data.scale.slices import Slice, fates_of
 from finewright.guard.duplicates.signed import Array
 from finewright.rows.containers.found import ReadRow
-from finewright.rows.fates import RowFate, UsableRows
+from finewright.rows.fates import RowFate
 from finewright.rows.identity import to_user_json
 from finewright.rows.notes import Dropped, Json
-from finewright.rows.tally import Tally
+from finewright.rows.tally import Tally, UsableRows
 from finewright.schema.common import errors_of
 from finewright.schema.privacy import FoundType, PrivacyFinding
 from finewright.schema.rows import Row

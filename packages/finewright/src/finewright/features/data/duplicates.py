@@ -9,8 +9,8 @@ from finewright.data.contamination import Contamination, contamination
 from finewright.data.decontaminate import without_leaks
 from finewright.data.duplicates import find
 from finewright.features.data.rows import problems_of, usable_rows, write_rows
-from finewright.rows.fates import ReadOptions, UsableRows
-from finewright.rows.tally import Tally
+from finewright.rows.fates import ReadOptions
+from finewright.rows.tally import Tally, UsableRows
 from finewright.schema.common import Problem
 from finewright.schema.duplicates import DuplicatesReport, DuplicatesSpec
 from finewright.schema.rows import Row

@@ -7,10 +7,10 @@ from finewright.errors import DataError
 from finewright.report.cells import count_of
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.containers.stream import check_encoding
-from finewright.rows.fates import ReadOptions, RowFate, UsableRows, fates, unknown_format
+from finewright.rows.fates import ReadOptions, RowFate, fates, unknown_format
 from finewright.rows.formats.native import Expected, family_named
 from finewright.rows.identity import to_user_json
-from finewright.rows.tally import Tally
+from finewright.rows.tally import Tally, UsableRows
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.rows import Row
 

@@ -391,7 +391,13 @@ def fields(model: type[BaseModel], prefix: str) -> Iterator[str]:
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         if nested:
             what = field.description or summary(nested)
-            yield f"| `{key}` | {'required' if field.is_required() else ''} | {cell(what)} | |"
+            shown = "required" if field.is_required() else ""
+            if field.default and isinstance(
+                field.default, tuple
+            ):  # of texts, in the place of models
+                shown = f"`{plain(field.default)}`"
+            why = f" {cell(str(extra['default_reason']))}" if shown.startswith("`") else ""
+            yield f"| `{key}` | {shown} | {cell(what)} |{why} |"
             listed = get_origin(field.annotation) is tuple
             yield from fields(nested, f"{key}[]." if listed else f"{key}.")
         else:

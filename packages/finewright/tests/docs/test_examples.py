@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from finewright.evaluate.own import check_own_metrics
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.load_section import load_section
@@ -54,6 +55,13 @@ def test_the_code_that_an_example_lets_run_is_the_file_beside_it(loaded: LoadedS
     assert isinstance(train, OnlineSettings)
     trust_code(EXAMPLES / "rewards.py", date(2026, 12, 1))
     assert rewards.check(train.rewards, [{"answer": "a"}], loaded.resolve) == []
+
+
+def test_the_example_of_a_metric_names_the_code_beside_it() -> None:
+    trust_code(EXAMPLES / "metrics.py", date(2026, 12, 1))
+    loaded = SPECS["own-metric"]
+    assert loaded.spec.evaluate.own_metrics
+    assert check_own_metrics(loaded.spec.evaluate, loaded.resolve) == []
 
 
 def test_the_example_of_rag_names_what_makes_its_documents_and_how_it_is_run() -> None:

@@ -262,7 +262,7 @@ def _cautions(contest: Contest, finalists: Sequence[Finalist]) -> Iterator[Probl
     if any(each.behaviour.other_language is None for each in finalists):
         hint = install_command("[data]")
         yield Problem(level="info", message="nobody looked for other languages", hint=hint)
-    if "perplexity" in contest.loaded.spec.evaluate.metrics:
+    if "perplexity" in contest.loaded.spec.evaluate.metric_names:
         what = "perplexity is left out: it is by token, and each model has its own"
         yield Problem(level="info", key="evaluate.metrics", message=what)
 

@@ -71,7 +71,7 @@ class Contest:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What is told of the held-out rows: every metric that answers have."""
-        return tuple(m for m in self.loaded.spec.evaluate.metrics if m != "perplexity")
+        return tuple(m for m in self.loaded.spec.evaluate.metric_names if m != "perplexity")
 
     def say(self, what: str) -> None:
         """Tell whoever watches what comes next."""
@@ -100,15 +100,15 @@ class ContestRun:
 def check_contest(loaded: LoadedSpec, kind: str, metric: str) -> str:
     """The metric that decides. Raises SpecError or UnknownPlugin where a contest could say nothing."""
     spec = loaded.spec
-    check_metrics(spec.evaluate.metrics)
+    check_metrics(spec.evaluate.metric_names)
     for key, wrong, hint in _wrongs(spec, kind, metric):
         raise SpecError(f"{loaded.path}: {key}: {wrong}", hint=hint)
-    return metric or spec.evaluate.metrics[0]
+    return metric or spec.evaluate.metric_names[0]
 
 
 def _wrongs(spec: RunSpec, kind: str, metric: str) -> list[tuple[str, str, str]]:
     """(key, what is wrong, mend), the gravest first."""
-    metrics = spec.evaluate.metrics
+    metrics = spec.evaluate.metric_names
     found = []
     if not spec.train.gives_answers:
         what = "a reward model gives no answers, and answers are what is compared"

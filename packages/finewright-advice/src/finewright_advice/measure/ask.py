@@ -111,7 +111,7 @@ class ArmQuestions:
         `prepare` puts the arm's own before a question. `metrics` are the spec's unless given."""
         from finewright.evaluate.measured import RowSet, settings_of
 
-        settings = settings_of(self.models.loaded.spec.evaluate)
+        settings = settings_of(self.models.loaded.spec.evaluate, self.models.loaded.resolve)
         if metrics is not None:
             settings = replace(settings, metrics=metrics)
         system = self.system(arm, model, data, prepare)

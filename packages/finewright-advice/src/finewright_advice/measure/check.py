@@ -33,7 +33,7 @@ def check_section(loaded: LoadedSpec) -> tuple[MeasureSpec, Criterion]:
             f"{loaded.path}: there is no `measure` section",
             hint="write `measure: {}`; every key of it has a default",
         )
-    metrics = loaded.spec.evaluate.metrics
+    metrics = loaded.spec.evaluate.metric_names
     check_metrics(metrics)
     metric = spec.solved.metric or metrics[0]
     for key, what, hint in _wrongs(loaded, spec, metric):
@@ -50,7 +50,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             f"{len(whole.base_models)} are named, and one model is adapted in several ways",
             "`finewright bakeoff` finds the best of several; name that one here",
         )
-    if metric not in whole.evaluate.metrics:
+    if metric not in whole.evaluate.metric_names:
         yield "measure.solved.metric", f"{metric!r} is not among evaluate.metrics", "add it there"
     if metric in _OF_WHOLE_SETS:
         yield (
@@ -69,7 +69,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
 
 def _misfits_of_arms(loaded: LoadedSpec, spec: MeasureSpec) -> Iterator[tuple[str, str, str]]:
     whole = loaded.spec
-    if PREFERENCE in whole.evaluate.metrics:
+    if PREFERENCE in whole.evaluate.metric_names:
         yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"
     if whole.section("rag", RagSpec) is None and WITH_PASSAGES & set(spec.arms):
         yield (

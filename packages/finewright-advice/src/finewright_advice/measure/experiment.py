@@ -125,7 +125,7 @@ def measure(
     on_event("problem", {"level": "info", "message": _power_text(power, rows)})
     folder = _folder(loaded, rows, documents, runs_root)
     on_event("run", {"run": str(folder)})
-    judge = Judge(spec, criterion, loaded.spec.evaluate.metrics, api)
+    judge = Judge(spec, criterion, loaded.spec.evaluate.metric_names, api)
     with run_lock(RunDir(folder)):
         library = open_library(loaded, folder, on_event) if documents else None
         log = AnswersLog(folder / "answers.jsonl", RowAnswer)

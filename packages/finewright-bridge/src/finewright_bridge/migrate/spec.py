@@ -77,7 +77,7 @@ def check_spec(text: str, path: Path, overrides: Sequence[str]) -> LoadedSpec:
         check_name(name, path.parent)
         problems += find_unsupported(loaded.spec.train, config_here(name, path.parent))
     refuse([loaded.locate(problem) for problem in problems])
-    check_metrics(loaded.spec.evaluate.metrics)
+    check_metrics(loaded.spec.evaluate.metric_names)
     return loaded
 
 

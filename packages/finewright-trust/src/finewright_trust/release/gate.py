@@ -37,7 +37,7 @@ def gate(options: GateOptions, session: Session) -> GateReport:
     parts = compare_answers(
         ours,
         theirs,
-        spec.metrics,
+        spec.metric_names,
         ScoreOptions(options.confidence, spec.resamples, spec.seed),
         options.margin,
     )
@@ -87,14 +87,22 @@ def _ask(change: RunDir, base: RunDir, base_model: str, session: Session) -> lis
     from finewright.cli.commands import on_answers
     from finewright.workbench.evaluate import evaluate
 
-    spec = lock_of(base).spec.evaluate
+    lock = lock_of(base)
+    spec, root = lock.spec.evaluate, Path(lock.root)
     sets = sorted((base.root / "data" / "evaluate").glob("*.jsonl"))
     data = tuple(EvalSetSpec(path=str(path), name=path.stem) for path in sets)
     asking = spec.model_copy(update={"data": data, "compare_with": ("base",)})
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "samples.jsonl"
         watch = on_answers(session.on_event)
-        evaluate([str(change.root)], asking, samples, base_model=base_model, on_progress=watch)
+        evaluate(
+            [str(change.root)],
+            asking,
+            samples,
+            base_model=base_model,
+            resolve=root.joinpath,
+            on_progress=watch,
+        )
         return parse_samples(samples.read_text(encoding="utf-8"))
 
 

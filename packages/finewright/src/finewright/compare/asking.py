@@ -103,7 +103,7 @@ def ask(
     on_progress: OnProgress,
 ) -> SystemAnswers:
     """The system's answers to the rows: what the log has, and of the other rows what it says now."""
-    how = digest(without(asdict(settings), ("options",)))
+    how = _digest_settings(settings)
     keys = [AnswerKey(system.key, digest(row.to_json()), how) for row in row_set.rows]
     missing = {i for i, key in enumerate(keys) if key not in log}
     if missing:
@@ -116,6 +116,13 @@ def ask(
             on_progress(system.name, row_set.name, done, len(keys))
     answers = _rename_answers([log[key] for key in keys], system.name, row_set.name)
     return SystemAnswers(system.name, row_set.name, answers)
+
+
+def _digest_settings(settings: Settings) -> str:
+    """Of all that decides an answer and the scores that are kept with it."""
+    code = {name: function.sha256 for name, function in settings.own.items()}
+    said = without(asdict(replace(settings, own={})), ("options", "own"))
+    return digest(said, code) if code else digest(said)
 
 
 def _rename_answers(answers: Sequence[RowAnswer], system: str, data: str) -> tuple[RowAnswer, ...]:

@@ -18,11 +18,12 @@ from finewright.evaluate.cautions import (
 from finewright.evaluate.measured import (
     Measured,
     RowSet,
+    Settings,
     counts_of,
     differences,
     scores_of,
-    settings_of,
 )
+from finewright.evaluate.own import name_code
 from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.samples import samples_text
 from finewright.schema.common import Problem
@@ -37,6 +38,7 @@ class ScoreCard:
     are the places in a set of the rows that repeat one of them. `pairs` are compared, (system, against)."""
 
     spec: EvaluateSpec
+    settings: Settings
     row_sets: Sequence[RowSet]
     task: LabelTask | None
     repeated: Mapping[str, Collection[int]]
@@ -60,7 +62,7 @@ class ScoreCard:
 
     def report(self, samples: Path) -> EvaluateReport:
         """The card with a bag of words beside the models; every answer is written, and the log removed."""
-        settings = settings_of(self.spec)
+        settings = self.settings
         task = self.task if "linear" in self.spec.compare_with else None
         card = label_card(task, self._own_sets, self.measured, settings)
         measured = (*self.measured, *card.measured)
@@ -80,6 +82,7 @@ class ScoreCard:
             parts=parts,
             problems=(
                 *self.problems,
+                *name_code(self.settings.own),
                 *(problem for each in measured for problem in each.problems),
                 *empty_problems([s for each in measured for s in each.samples]),
                 *perplexity_problems(scores_of(measured)),
@@ -90,10 +93,10 @@ class ScoreCard:
         )
 
     def _add(self, model: LoadedModel, key: str, row_sets: Sequence[RowSet]) -> None:
-        settings, system = settings_of(self.spec), system_of_loaded(model, key)
+        settings, system = self.settings, system_of_loaded(model, key)
         for rows in row_sets:
-            own = replace(settings, metrics=rows.metrics or settings.metrics)
-            self.measured.append(measure(system, rows, own, self.log, self.on_progress))
+            of_set = replace(settings, metrics=rows.metrics, own={}) if rows.metrics else settings
+            self.measured.append(measure(system, rows, of_set, self.log, self.on_progress))
 
     @property
     def _own_sets(self) -> list[RowSet]:

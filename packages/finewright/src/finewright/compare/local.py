@@ -23,6 +23,7 @@ from finewright.evaluate.answers import (
     reads_of,
 )
 from finewright.evaluate.measured import RowSet, Settings
+from finewright.evaluate.own import score_by_own
 from finewright.evaluate.samples import record_calls
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, row_scores, speechless
 from finewright.judge.answer import Answer, text_to_compare
@@ -88,7 +89,7 @@ def answer_batches(
         milliseconds = round(1000 * (perf_counter() - started) / len(batch), 1)
         ended = [places[number] for number, _ in batch]
         answered = [
-            _answer_row(subject, questions[i], response, preferred[i], settings.metrics)
+            _answer_row(subject, questions[i], response, preferred[i], settings)
             for i, (_, response) in zip(ended, batch, strict=True)
         ]
         scores = row_scores(settings.metrics, answered)
@@ -162,21 +163,23 @@ def _answer_row(
     question: HeldOutQuestion,
     response: Response,
     preferred: float | None,
-    metrics: Sequence[str],
+    settings: Settings,
 ) -> AnsweredRow:
     nll, num_tokens = None, None
-    if "perplexity" in metrics:
+    if "perplexity" in settings.metrics:
         nll, num_tokens = nll_of_expected(subject.lm, subject.chat, question.row)
     said, due = response.answer, question.due
+    text = text_to_compare(said, due.answer)
     return AnsweredRow(
         question.row.row,
         question.expected,
-        text_to_compare(said, due.answer),
+        text,
         nll,
         num_tokens,
         preferred,
         said,
         due,
+        score_by_own(settings.own, text, question.row),
     )
 
 

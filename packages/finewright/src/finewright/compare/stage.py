@@ -6,7 +6,7 @@ from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
-from finewright.evaluate.measured import RowSet
+from finewright.evaluate.measured import RowSet, settings_of
 from finewright.lm.load import load_lm
 from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
@@ -25,10 +25,11 @@ def run(context: StageContext) -> StageResult:
     """Measure base and tuned model of every candidate, and the baselines, on every row set."""
     folder = context.run.stage_dir("evaluate")
     log = AnswersLog(folder / "asked.jsonl", RowAnswer)
+    spec = context.spec.evaluate
+    settings = settings_of(spec, context.resolve)
     sets, repeated = _row_sets(context), _read_repeated(context)
-    card = ScoreCard(
-        context.spec.evaluate, sets, _label_task(context), repeated, log, _watch(context)
-    )
+    task = _label_task(context)
+    card = ScoreCard(spec, settings, sets, task, repeated, log, _watch(context))
     trained = context.run.read_report("train", TrainReport)
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""

@@ -39,6 +39,9 @@ def read_ancestor_rows(
             found.problems.append(_left_out(name, "a reward model gives no answers"))
         else:
             for each in _sets_of(name, ancestor.run):
+                if not each.metrics:
+                    found.problems.append(_left_out(name, "its metrics are functions of its own"))
+                    continue
                 path = ancestor.run.root / _FOLDER / f"{each.data}.jsonl"
                 if not path.is_file() or sha256_file(path) != each.sha256:
                     found.problems.append(_left_out(name, f"{path} is not what was recorded"))
@@ -60,7 +63,7 @@ def _sets_of(name: str, run: RunDir) -> Iterator[AncestorSet]:
                 run=name,
                 data=stem,
                 sha256=row.sha256,
-                metrics=spec.metrics,
+                metrics=tuple(name for name in spec.metrics if isinstance(name, str)),
             )
 
 

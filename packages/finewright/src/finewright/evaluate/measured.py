@@ -1,11 +1,14 @@
 """What was measured of systems on sets of rows: scores with intervals, paired differences, samples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
+from finewright.evaluate.own import OwnMetrics, read_own_metrics
 from finewright.evaluate.samples import answer_counts
 from finewright.evaluate.score import ScoredSet, ScoreOptions, alike_metrics, compare, options_of
+from finewright.judge.user_function import Resolve
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import AnswerCounts, Difference, EvaluateSpec, Sample, Score
 from finewright.schema.rows import Row
@@ -13,20 +16,27 @@ from finewright.schema.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How answers are made and scored; the fields of EvaluateSpec of the same names."""
+    """How answers are made and scored; the fields of EvaluateSpec of the same names, and its functions of
+    the user's own."""
 
     metrics: tuple[str, ...]
     max_new_tokens: int
     batch_size: int
     options: ScoreOptions
     max_thought_tokens: int | None = None
+    own: OwnMetrics = field(default_factory=dict)
 
 
-def settings_of(spec: EvaluateSpec) -> Settings:
-    """As the spec says."""
-    options = options_of(spec)
+def settings_of(spec: EvaluateSpec, resolve: Resolve = Path) -> Settings:
+    """As the spec says, whose paths are resolved by `resolve`. Raises SpecError for an own metric that may
+    not run."""
     return Settings(
-        spec.metrics, spec.max_new_tokens, spec.batch_size, options, spec.max_thought_tokens
+        spec.metric_names,
+        spec.max_new_tokens,
+        spec.batch_size,
+        options_of(spec),
+        spec.max_thought_tokens,
+        read_own_metrics(spec, resolve),
     )
 
 

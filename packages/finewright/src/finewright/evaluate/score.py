@@ -9,12 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin, suggest
-from finewright.evaluate.scorers import (
-    LabelCodes,
-    label_codes,
-    macro_f1_of_codes,
-    perplexity,
-)
+from finewright.evaluate.own import WITHOUT_ROW
+from finewright.evaluate.scorers import LabelCodes, label_codes, macro_f1_of_codes, perplexity
 from finewright.judge.answer import Answer
 from finewright.judge.calls import AnswerScorer, Due
 from finewright.judge.macro_bounds import Truth, macro_f1_difference, macro_f1_interval
@@ -26,7 +22,7 @@ from finewright.judge.statistics import (
     mean_interval,
 )
 from finewright.plugins import resolve
-from finewright.schema.evaluate import Difference, EvaluateSpec, Score
+from finewright.schema.evaluate import OWN, Difference, EvaluateSpec, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +109,8 @@ def row_scorer(name: str) -> RowScorer:
     """The scorer of a metric name: `token_f1`, or `json_field:intent` for one with an argument.
 
     Raises UnknownPlugin, also for an argument that is missing or not taken."""
+    if name.startswith(OWN):
+        return WITHOUT_ROW
     base, colon, argument = name.partition(":")
     if base in _CORPUS:
         raise UnknownPlugin(f"{base} takes no argument: {name!r}", hint=f"write {base}")
@@ -145,7 +143,7 @@ def is_known(metric: str) -> bool:
 
 
 def scores_answers(metric: str) -> bool:
-    """Whether it is a metric of whole answers, rather than of their texts."""
+    """Whether it is a metric of whole answers or rows, rather than of texts."""
     if metric in _CORPUS or metric == PREFERENCE:
         return False
     return isinstance(row_scorer(metric), AnswerScorer)
@@ -153,7 +151,7 @@ def scores_answers(metric: str) -> bool:
 
 def speechless(metric: str, due: Sequence[Due]) -> bool:
     """Whether a metric has nothing to say of rows that expect these answers."""
-    if metric in _CORPUS or metric == PREFERENCE:
+    if metric in _CORPUS or metric == PREFERENCE or metric.startswith(OWN):
         return False
     scorer = row_scorer(metric)
     if not isinstance(scorer, AnswerScorer):

@@ -1,4 +1,5 @@
-"""A function of the user's own that judges answers: no line of its file runs before the user said so.
+"""A function of the user's own that judges answers, for rewards and for metrics alike: no line of its file
+runs before the user said so.
 
 Covered: exactly the bytes that the consent names are run, and no bytecode is read or written. Not covered:
 what that code does, and what it imports, for it runs with all rights of this process."""
@@ -15,21 +16,33 @@ from importlib.util import decode_source, module_from_spec, spec_from_file_locat
 from numbers import Real
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from finewright.errors import SpecError, StageError
 from finewright.trust import code_refusal
 
 _START = 60
+Resolve = Callable[[str], Path]
+"""From a path as the spec has it to one that can be opened."""
+
+
+class _Place(NamedTuple):
+    path: Path
+    name: str
+    content: bytes
 
 
 class UserFunction:
     """`f(answer, row) -> float` of a file; the row has its own columns and the prompt's `messages`."""
 
-    def __init__(self, path: Path, content: bytes, name: str, *, consent: str) -> None:
-        """Runs the file. Raises SpecError without consent, and when there is no such function."""
-        check_user_function(path, content, name, consent=consent)
-        self._path, self._name = path, name
+    def __init__(
+        self, path: Path, content: bytes, name: str, *, consent: str, what: str = "reward"
+    ) -> None:
+        """Runs the file. Raises SpecError without consent, and when there is no such function. `what` is what
+        its numbers are called."""
+        _check(path, content, name, consent=consent)
+        self._path, self._name, self._what = path, name, what
+        self.sha256 = hashlib.sha256(content).hexdigest()
         self._function = _load(path, content, name)
 
     def __call__(self, answer: str, row: Mapping[str, Any]) -> float:  # Any: columns are JSON
@@ -44,7 +57,7 @@ class UserFunction:
         if not isinstance(value, Real) or not math.isfinite(value):
             raise StageError(
                 f"{self._path}: {self._sentence(answer, f'gave {value!r:.80}')}",
-                hint="a reward is a finite number",
+                hint=f"a {self._what} is a finite number",
             )
         return float(value)
 
@@ -53,8 +66,30 @@ class UserFunction:
         return f"{self._name} {what} for the answer {start!r}"
 
 
-def check_user_function(path: Path, content: bytes, name: str, *, consent: str) -> None:
-    """Raise SpecError for what is wrong with it as far as can be told without running it."""
+def read_user_function(
+    argument: str, resolve: Resolve, *, consent: str, what: str = "reward"
+) -> UserFunction:
+    """The function that `FILE:FUNCTION` names; its file is run. Raises SpecError."""
+    place = _find(argument, resolve)
+    return UserFunction(place.path, place.content, place.name, consent=consent, what=what)
+
+
+def check_user_function(argument: str, resolve: Resolve, *, consent: str) -> None:
+    """Raise SpecError for what is wrong with `FILE:FUNCTION` as far as can be told without running it."""
+    place = _find(argument, resolve)
+    _check(place.path, place.content, place.name, consent=consent)
+
+
+def _find(argument: str, resolve: Resolve) -> _Place:
+    file, _, name = argument.rpartition(":")
+    path = resolve(file)
+    try:
+        return _Place(path, name, path.read_bytes())
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror or error}") from None
+
+
+def _check(path: Path, content: bytes, name: str, *, consent: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if refusal := code_refusal(path, digest, consent, pin=f"consent: sha256:{digest}"):
         raise SpecError(refusal.reason, hint=refusal.hint)

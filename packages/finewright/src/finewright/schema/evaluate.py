@@ -1,9 +1,9 @@
 """The `evaluate` section of the spec, and the report of the evaluate stage."""
 
 from pathlib import PurePath
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, default
 
@@ -75,14 +75,53 @@ def check_thought_tokens(max_thought_tokens: int | None, max_new_tokens: int) ->
         )
 
 
+OWN = "python:"
+"""What the name of a metric begins with that is a function of the user's own."""
+
+
+class OwnMetric(Model):
+    """A metric that is a function of the user's own: `score(answer, row)` gives a number in [0, 1]."""
+
+    function: str = Field(
+        description="python:FILE:FUNCTION, relative to the spec file.",
+        pattern=r"^python:.+:[A-Za-z_][A-Za-z0-9_]*$",
+    )
+    consent: str = default(
+        "",
+        "sha256 of a python file that may run, once this user has said `finewright trust add FILE`",
+        "no code runs unasked",
+    )
+
+    @property
+    def argument(self) -> str:
+        """`FILE:FUNCTION`."""
+        return self.function.removeprefix(OWN)
+
+    @property
+    def file(self) -> str:
+        """The path of the file, as it is written."""
+        return self.argument.rpartition(":")[0]
+
+
+def _spell_own(value: Any) -> Any:  # Any: not validated yet
+    is_own = isinstance(value, str) and value.startswith(OWN)
+    return {"function": value} if is_own else value
+
+
+Metric = Annotated[str | OwnMetric, BeforeValidator(_spell_own)]
+
+
 class EvaluateSpec(Model):
     """What to measure, on which rows, against what."""
 
     data: tuple[EvalSetSpec, ...] = default(
         (), "Held-out files", "without one, the rows that data.eval_fraction held out"
     )
-    metrics: tuple[str, ...] = default(
-        ("exact_match", "token_f1"), "Scorers by name", "they suit any short answer", min_length=1
+    metrics: tuple[Metric, ...] = default(
+        ("exact_match", "token_f1"),
+        "Scorers by name, and functions of your own: python:FILE:FUNCTION with its `consent`",
+        "they suit any short answer",
+        min_length=1,
     )
     compare_with: tuple[Literal["base", "base_with_labels", "linear"], ...] = default(
         ("base", "base_with_labels", "linear"),
@@ -124,6 +163,16 @@ class EvaluateSpec(Model):
     def _leaves_room_for_an_answer(self) -> Self:
         check_thought_tokens(self.max_thought_tokens, self.max_new_tokens)
         return self
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What the metrics are called in reports."""
+        return tuple(each if isinstance(each, str) else each.function for each in self.metrics)
+
+    @property
+    def own_metrics(self) -> tuple[OwnMetric, ...]:
+        """Those of the metrics that are functions of the user's own."""
+        return tuple(each for each in self.metrics if isinstance(each, OwnMetric))
 
     def names(self) -> tuple[str, ...]:
         """The names of the row sets, in order."""

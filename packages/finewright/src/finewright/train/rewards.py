@@ -15,7 +15,12 @@ from finewright.judge.calls import AnswerScorer, Due, due_of
 from finewright.judge.json_schema import JsonSchema, read_schema
 from finewright.judge.patterns import Regex
 from finewright.judge.text import valid_json
-from finewright.judge.user_function import UserFunction, check_user_function
+from finewright.judge.user_function import (
+    Resolve,
+    UserFunction,
+    check_user_function,
+    read_user_function,
+)
 from finewright.schema.common import Problem
 from finewright.schema.rewards import TOOL_KINDS, RewardSpec
 from finewright.schema.train import Candidate, TrainReport
@@ -77,8 +82,6 @@ def read_expected_calls(column: Any) -> tuple[Call, ...]:  # Any: free JSON
 
 Judge = Callable[[Sequence[PolicyAnswer]], Sequence[float]]
 """What each answer is worth to one reward function."""
-Resolve = Callable[[str], Path]
-"""From a path as the spec has it to one that can be opened."""
 
 
 class ScoredAnswers(NamedTuple):
@@ -166,7 +169,7 @@ def _names(specs: Sequence[RewardSpec]) -> list[str]:
 
 def _judge(spec: RewardSpec, resolve: Resolve, load_reward_model: Callable[[Path], Judge]) -> Judge:
     if spec.kind == "python":
-        return _by_function(_user_function(spec, resolve))
+        return _by_function(read_user_function(spec.argument, resolve, consent=spec.consent))
     if spec.kind == "reward_model":
         return load_reward_model(_run_folder(spec, resolve))
     if spec.kind in TOOL_KINDS:
@@ -228,29 +231,13 @@ def _by_function(function: UserFunction) -> Judge:
 def _check_made(spec: RewardSpec, resolve: Resolve) -> None:
     """Raise what `_judge` would, short of running the user's code or loading a model."""
     if spec.kind == "python":
-        path, name = _file_and_function(spec, resolve)
-        check_user_function(path, _content(path), name, consent=spec.consent)
+        check_user_function(spec.argument, resolve, consent=spec.consent)
     elif spec.kind == "reward_model":
         _run_folder(spec, resolve)
     elif spec.kind == "plugin":
         _comparison(spec)
     elif not _needs_column(spec) and spec.kind not in TOOL_KINDS:
         _verdict(spec, resolve)
-
-
-def _user_function(spec: RewardSpec, resolve: Resolve) -> UserFunction:
-    path, name = _file_and_function(spec, resolve)
-    return UserFunction(path, _content(path), name, consent=spec.consent)
-
-
-class _FileAndFunction(NamedTuple):
-    path: Path
-    function: str
-
-
-def _file_and_function(spec: RewardSpec, resolve: Resolve) -> _FileAndFunction:
-    file, _, function = spec.argument.rpartition(":")
-    return _FileAndFunction(resolve(file), function)
 
 
 def _run_folder(spec: RewardSpec, resolve: Resolve) -> Path:
@@ -273,13 +260,6 @@ def rating_candidate(run: RunDir) -> Candidate:
             hint="name a run of train.method reward",
         )
     return trained[0]
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"{path}: {error.strerror or error}") from None
 
 
 def _needs_column(spec: RewardSpec) -> bool:

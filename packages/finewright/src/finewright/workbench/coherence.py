@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Literal
 
 from finewright.errors import FinewrightError
+from finewright.evaluate.own import check_own_metrics
 from finewright.evaluate.score import (
     PREFERENCE,
     check_metrics,
@@ -42,7 +43,8 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
         found += find_unsupported(spec.train, config)
         found += may_be_beyond_context(spec.train.max_length, config)
     found += [*incoherent(spec), *of_sections(spec)]
-    found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metrics)
+    found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metric_names)
+    found += check_own_metrics(spec.evaluate, loaded.resolve)
     return list(dict.fromkeys(found))
 
 
@@ -121,7 +123,7 @@ def _many_of_one(spec: RunSpec) -> Iterator[Problem]:
 def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Problem]:
     """What the metrics cannot make of the rows of a held-out set."""
     alone = [row for row in rows if row.rejected is None]
-    if PREFERENCE in spec.evaluate.metrics and alone:
+    if PREFERENCE in spec.evaluate.metric_names and alone:
         yield Problem(
             level="error",
             file=alone[0].file,
@@ -133,7 +135,7 @@ def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Prob
         )
     answered = [(row, answer_of(row.answer)) for row in rows if row.answer]
     yield from _unreadable(name, answered)
-    yield from _of_calls(spec.evaluate.metrics, name, answered)
+    yield from _of_calls(spec.evaluate.metric_names, name, answered)
 
 
 def _unreadable(name: str, answered: Sequence[tuple[Row, Answer]]) -> Iterator[Problem]:
@@ -218,7 +220,7 @@ def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
 
 
 def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:
-    others = [metric for metric in spec.evaluate.metrics if metric != PREFERENCE]
+    others = [metric for metric in spec.evaluate.metric_names if metric != PREFERENCE]
     if others and not spec.train.gives_answers:
         yield Problem(
             level="error",

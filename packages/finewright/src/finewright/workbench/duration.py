@@ -104,7 +104,7 @@ def _training_rows(run: RunDir) -> _TrainingRows:
 
 
 def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
-    if set(lock.spec.evaluate.metrics) == {PREFERENCE}:
+    if set(lock.spec.evaluate.metric_names) == {PREFERENCE}:
         return None  # nothing is answered
     runtime.require_runtime()
     rows = _read_held_out(run)

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 from finewright.compare.asking import OnProgress, RowAnswer
 from finewright.data.gather import RowSetFile, read_row_set
 from finewright.errors import DataError
+from finewright.evaluate.own import own_metric_of
 from finewright.evaluate.score import check_metrics
+from finewright.judge.user_function import Resolve
 from finewright.schema.common import Artifact, Problem
 from finewright.schema.evaluate import (
     LINEAR,
+    OWN,
     WITH_LABELS,
     EvalSetSpec,
     EvaluateReport,
     EvaluateSpec,
+    OwnMetric,
 )
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import sha256_file
@@ -46,20 +50,22 @@ def evaluate(
     samples: Path,
     *,
     base_model: str = "",
+    resolve: Resolve = Path,
     on_progress: OnProgress = lambda *_: None,
 ) -> EvaluateReport:
     """Measure the first target, and compare it with each further one on the same rows.
 
-    Writes every answer to `samples`, which must not exist yet. Raises DataError for bad rows or an
-    unknown metric before any model is loaded."""
-    check_metrics(spec.metrics)
+    `resolve` finds the files of the spec's own metrics. Writes every answer to `samples`, which must not
+    exist yet. Raises DataError for bad rows or an unknown metric before any model is loaded."""
+    check_metrics(spec.metric_names)
     files, problems = _read(spec)
     _check_target(samples)
-    _check_systems(targets, spec.metrics, base_model)
+    _check_systems(targets, spec.metric_names, base_model)
 
     from finewright.compare.card import ScoreCard
-    from finewright.evaluate.measured import RowSet
+    from finewright.evaluate.measured import RowSet, settings_of
 
+    settings = settings_of(spec, resolve)
     row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
     with (
@@ -67,7 +73,8 @@ def evaluate(
         watch_for_stop(on_progress, late=late, hint="the same command measures again") as watch,
     ):
         trained = read_trained_rows(targets[0], spec)
-        card = ScoreCard(spec, row_sets, trained.task, trained.find_repeated(row_sets), log, watch)
+        repeated = trained.find_repeated(row_sets)
+        card = ScoreCard(spec, settings, row_sets, trained.task, repeated, log, watch)
         _measure(targets, card, base_model)
         _check_target(samples)
         report = card.report(samples)
@@ -149,7 +156,7 @@ def spec_of(
     """A command line's words as the spec's section; what is not said keeps its default. `rows` says how every
     file is read. Raises DataError where thoughts leave no room for an answer."""
     refuse_thoughts(max_thought_tokens, max_new_tokens)
-    said = {"metrics": tuple(metrics)} if metrics else {}
+    said = {"metrics": tuple(map(_with_consent, metrics))} if metrics else {}
     once = dict.fromkeys(map(PurePath, paths))
     stems = Counter(path.stem for path in once)
     names = {path: _long_name(path) if stems[path.stem] > 1 else path.stem for path in once}
@@ -161,6 +168,14 @@ def spec_of(
         seed=seed,
         **said,
     )
+
+
+def _with_consent(metric: str) -> str | OwnMetric:
+    """The metric; one of the user's own, who typed its name, with the digest of its file as it is. That the
+    user trusts this code is still asked for."""
+    if not metric.startswith(OWN):
+        return metric
+    return own_metric_of(metric)
 
 
 def _long_name(path: PurePath) -> str:

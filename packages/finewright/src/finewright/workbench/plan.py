@@ -44,7 +44,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     rows = rows_for(loaded.spec.train.method, gathered.train)
     refuse([*rows.problems, *unreachable_privacy(loaded.spec.train, rows.rows)])
     sets = row_sets(loaded.spec, gathered, loaded.resolve, find_ancestors(loaded))
-    weighs_only = set(loaded.spec.evaluate.metrics) == {PREFERENCE}  # nothing is answered
+    weighs_only = set(loaded.spec.evaluate.metric_names) == {PREFERENCE}  # nothing is answered
     held_out = [row for found in sets for row in found.rows]
     candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(

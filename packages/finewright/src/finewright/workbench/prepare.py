@@ -13,6 +13,7 @@ from finewright.feature import ask_day
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import Problem, default_reasons
+from finewright.schema.evaluate import OwnMetric
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import HUB_DIGEST, Lock, commit_in
 from finewright.schema.methods import OnlineSettings
@@ -27,6 +28,8 @@ from finewright.train.defaults import resolve
 from finewright.train.on_parent import with_parent
 from finewright.workbench.stages import code_digest, is_of_evaluation
 
+_READERS = {"base_models.": "train", "train.": "train", "evaluate.metrics.": "evaluate"}
+"""The stage that reads what a key names, by how the key begins; all else the data stage reads."""
 _OF_TEMPLATE = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
 
 
@@ -48,7 +51,7 @@ def refuse_changed(lock: Lock, stage: str, parents: Sequence[ParentRun] = ()) ->
     nothing_written = frozenset[str]()
     loaded = LoadedSpec(lock.spec, "", Path(lock.root) / "spec.yaml", nothing_written, {})
     for key, take in _digests(loaded):
-        reader = "train" if key.startswith(("base_models.", "train.")) else "data"
+        reader = next((stage for start, stage in _READERS.items() if key.startswith(start)), "data")
         begun = lock.inputs.get(key, HUB_DIGEST)
         if key in of_parents:
             continue
@@ -110,6 +113,9 @@ def _files(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
         yield "data.personal_data.key_file", key_file
     for i, item in enumerate(spec.evaluate.data):
         yield f"evaluate.data.{i}.path", item.path
+    for i, metric in enumerate(spec.evaluate.metrics):
+        if isinstance(metric, OwnMetric):
+            yield f"evaluate.metrics.{i}.function", metric.file
     if isinstance(spec.train, OnlineSettings):
         for i, reward in enumerate(spec.train.rewards):
             if file := _file_of(reward):
@@ -204,8 +210,9 @@ def _reasons(model: BaseModel, prefix: str, set_keys: frozenset[str]) -> Iterato
         key, value = f"{prefix}{name}", getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _reasons(value, f"{key}.", set_keys)
-        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        elif isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
             for i, item in enumerate(value):
-                yield from _reasons(item, f"{key}.{i}.", set_keys)
+                if isinstance(item, BaseModel):
+                    yield from _reasons(item, f"{key}.{i}.", set_keys)
         elif key not in set_keys and name in why:
             yield key, why[name]

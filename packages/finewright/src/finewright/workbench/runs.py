@@ -8,6 +8,7 @@ from finewright import trust
 from finewright.data.provenance.verify import verify_chain
 from finewright.data.source import source_path
 from finewright.errors import FinewrightError
+from finewright.evaluate.own import changed_metrics
 from finewright.evaluate.recount import recount_folder
 from finewright.feature import feature_stages
 from finewright.plugins import load
@@ -94,6 +95,7 @@ def verify(path: Path) -> VerifyReport:
         place = run if folder == "evaluate" else RunDir(run.root / folder)
         found = recount_folder(run.root / folder, lock_of(place).spec.evaluate)
         problems += [p.model_copy(update={"file": f"{folder}/{p.file}"}) for p in found.problems]
+        problems += changed_metrics(lock_of(place).spec.evaluate, root)
         scores += found.scores
     problems += (_without_report(name) for name in _measurements(record) if name not in measured)
     trained = run.read_report("train", TrainReport).candidates if "train" in record.stages else ()

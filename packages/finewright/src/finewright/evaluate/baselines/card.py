@@ -7,6 +7,7 @@ from typing import NamedTuple
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
 from finewright.evaluate.baselines.linear import BagOfWords, fit
 from finewright.evaluate.measured import Measured, RowSet, Settings
+from finewright.evaluate.own import score_by_own
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
@@ -74,8 +75,15 @@ def _classify(
     """Its answers to the rows that `like` answered."""
     texts = classifier.answers([question_text(row) for row in row_set.rows])
     answered = [
-        AnsweredRow(each.row, each.expected, text, said=Answer(text), due=each.due)
-        for each, text in zip(like.scored.answers, texts, strict=True)
+        AnsweredRow(
+            each.row,
+            each.expected,
+            text,
+            said=Answer(text),
+            due=each.due,
+            known=score_by_own(settings.own, text, row),
+        )
+        for each, text, row in zip(like.scored.answers, texts, row_set.rows, strict=True)
     ]
     scored = score_answers(LINEAR, row_set.name, settings.metrics, answered, settings.options)
     samples = tuple(

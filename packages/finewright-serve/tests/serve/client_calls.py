@@ -1,4 +1,4 @@
-"""Calls of official clients, each by its name: what came of it, as JSON.
+"""Calls of official clients, each by its name: what came of it, as JSON; and their versions.
 
     python client_calls.py URL KEY MODEL EMBEDDER
 
@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -155,9 +156,8 @@ def langchain_calls() -> dict[str, Callable[[], Any]]:
     model = ChatOpenAI(model=MODEL, max_tokens=100, **here)
     schema = {"title": "look", "description": "It looks.", **SCHEMA}
 
-    def vectors(*, cut: bool) -> OpenAIEmbeddings:
-        return OpenAIEmbeddings(model=EMBEDDER, check_embedding_ctx_length=cut, **here)
-
+    # without the last option it counts tokens by a vocabulary that it fetches, and sends these
+    vectors = OpenAIEmbeddings(model=EMBEDDER, check_embedding_ctx_length=False, **here)
     return {
         "invoke": lambda: model.invoke("Hi"),
         "stream": lambda: list(model.stream("Hi")),
@@ -165,8 +165,7 @@ def langchain_calls() -> dict[str, Callable[[], Any]]:
         "structured output": lambda: model.with_structured_output(
             schema, method="json_schema"
         ).invoke("Hi")["a"],
-        "embed_query of texts": lambda: vectors(cut=False).embed_query("Hi"),
-        "embed_query of token ids": lambda: vectors(cut=True).embed_query("Hi"),
+        "embed_query": lambda: vectors.embed_query("Hi"),
     }
 
 
@@ -175,7 +174,7 @@ def instructor_calls() -> dict[str, Callable[[], Any]]:
     import openai
     from pydantic import BaseModel
 
-    class Answer(BaseModel):
+    class Answer(BaseModel, extra="forbid"):  # a model without training finds no end of other keys
         a: bool
 
     def ask(mode: Any) -> Any:
@@ -183,7 +182,11 @@ def instructor_calls() -> dict[str, Callable[[], Any]]:
             openai.OpenAI(base_url=URL, api_key=KEY, max_retries=0), mode=mode
         )
         return client.chat.completions.create(
-            model=MODEL, messages=ASKED, max_tokens=300, response_model=Answer, max_retries=0
+            model=MODEL,
+            messages=ASKED,
+            max_tokens=300,
+            response_model=Answer,
+            max_retries=0,
         ).a
 
     return {
@@ -209,12 +212,13 @@ def llama_index_calls() -> dict[str, Callable[[], Any]]:
 
 
 CLIENTS = {
-    "openai": openai_calls,
-    "litellm": litellm_calls,
-    "langchain_openai": langchain_calls,
-    "instructor": instructor_calls,
-    "llama_index": llama_index_calls,
+    "openai": ("openai", openai_calls),
+    "litellm": ("litellm", litellm_calls),
+    "langchain_openai": ("langchain-openai", langchain_calls),
+    "instructor": ("instructor", instructor_calls),
+    "llama_index": ("llama-index-llms-openai-like", llama_index_calls),
 }
+"""Module -> its package, and its calls."""
 
 
 def outcome(call: Callable[[], Any]) -> str:
@@ -235,8 +239,12 @@ def outcome(call: Callable[[], Any]) -> str:
 
 
 if __name__ == "__main__":
-    found = {}
-    for name, calls in CLIENTS.items():
-        if find_spec(name) is not None:
-            found |= {f"{name}: {what}": outcome(call) for what, call in calls().items()}
+    found = {
+        package: {
+            "version": version(package),
+            "calls": {what: outcome(call) for what, call in calls().items()},
+        }
+        for name, (package, calls) in CLIENTS.items()
+        if find_spec(name) is not None
+    }
     sys.stdout.write(json.dumps(found) + "\n")

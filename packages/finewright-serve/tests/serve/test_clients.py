@@ -1,11 +1,18 @@
-"""Official clients at a real server: each call works, or is refused with a reason that is in the docs."""
+"""Official clients at a real server: each call works, or is refused with a reason that is in the docs.
+
+Here are openai's. The others are asked where they are installed, and write the table of the docs:
+
+    FINEWRIGHT_CLIENTS_PYTHON=VENV/bin/python FINEWRIGHT_CLIENTS_NODE=FOLDER/node_modules \\
+        FINEWRIGHT_WRITE_CLIENTS=1 pytest packages/finewright-serve/tests/serve/test_clients.py"""
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,16 +20,20 @@ from answers import test_forced as forced
 from installed import ROOT
 from serve.serving import Serving, save_base, started, stop
 
+HERE = Path(__file__).parent
+DOCS = ROOT / "docs" / "gateway.md"
+ROW = re.compile(r"^\| (\S+) (\S+) \| `(.+)` \| (works|refused: .+) \|$", re.MULTILINE)
+"""A line of the table: client, its version, call, outcome."""
+NUM_OF_OPENAI = 40
 REFUSED = {
-    "openai: chat, web search": "nothing is searched here",
-    "openai: chat, store": "no answers are kept here",
-    "openai: completions, echo": "the answer comes alone",
-    "openai: responses, previous_response_id": "no answers are kept here",
-    "openai: embeddings, token ids": "token ids are not taken",
-    "openai: embeddings, dimensions": "vectors are given whole",
-    "openai: moderations": "there is no /v1/moderations",
-    "openai: images": "there is no /v1/images",
-    "langchain_openai: embed_query of token ids": "token ids are not taken",
+    "chat, web search": "nothing is searched here",
+    "chat, store": "no answers are kept here",
+    "completions, echo": "the answer comes alone",
+    "responses, previous_response_id": "no answers are kept here",
+    "embeddings, token ids": "token ids are not taken",
+    "embeddings, dimensions": "vectors are given whole",
+    "moderations": "there is no /v1/moderations",
+    "images": "there is no /v1/images",
 }
 """Calls that are refused, and what the refusal says."""
 
@@ -40,23 +51,52 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     stop(found)
 
 
-def test_every_call_works_or_is_refused_with_a_reason(server: Serving) -> None:
-    script = Path(__file__).with_name("client_calls.py")
+def test_every_call_works_or_is_refused_as_the_docs_say(server: Serving) -> None:
     python = os.environ.get("FINEWRIGHT_CLIENTS_PYTHON", sys.executable)
-    argv = [python, str(script), server.url, server.key, "base", "wordllama"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    assert sum(name.startswith("openai: ") for name in found) == 40
-    wrong = {
-        name: said
-        for name, said in found.items()
-        if said != "works"
-        and not (said.startswith("refused: ") and REFUSED.get(name, "\0") in said)
+    found = asked([python, str(HERE / "client_calls.py")], server)
+    if modules := os.environ.get("FINEWRIGHT_CLIENTS_NODE"):
+        environ = {"NODE_PATH": modules}
+        found |= asked(["node", str(HERE / "client_calls.mjs")], server, environ)
+    assert len(found["openai"]["calls"]) == NUM_OF_OPENAI
+    rows = {
+        (client, call): (each["version"], shown(call, said))
+        for client, each in found.items()
+        for call, said in each["calls"].items()
     }
-    assert wrong == {}, json.dumps(wrong, indent=1)
-    assert [name for name in REFUSED if found.get(name) == "works"] == []
+    wrong = {
+        key: said for key, (_, said) in rows.items() if not said.startswith(("works", "refused"))
+    }
+    assert wrong == {}
+    if os.environ.get("FINEWRIGHT_WRITE_CLIENTS"):
+        write_table([f"| {c} {v} | `{call}` | {o} |" for (c, call), (v, o) in rows.items()])
+    documented = {(row[1], row[3]): row[4] for row in ROW.finditer(DOCS.read_text("utf-8"))}
+    assert {key: documented.get(key) for key in rows} == {key: o for key, (_, o) in rows.items()}
 
 
-def test_the_reasons_stand_in_the_docs() -> None:
-    docs = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
-    assert [reason for reason in REFUSED.values() if reason.partition(" /v1")[0] not in docs] == []
+def asked(argv: list[str], server: Serving, environ: Mapping[str, str] = {}) -> dict[str, Any]:
+    """What a script of calls found."""
+    argv = [*argv, server.url, server.key, "base", "wordllama"]
+    environ = {**os.environ, **environ}
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=True, timeout=300, env=environ
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def shown(call: str, said: str) -> str:
+    """An outcome as the table has it: a refusal by the reason that is expected of it, and by no other."""
+    reason = REFUSED.get(call)
+    if reason is None or said == "works":
+        return said if reason is None and said == "works" else f"unexpected: {said}"
+    is_refused = said.startswith("refused: ") and reason in said
+    return f"refused: {reason}" if is_refused else f"unexpected: {said}"
+
+
+def write_table(lines: list[str]) -> None:
+    """Put the lines in the place of those that the docs have."""
+    text = DOCS.read_text("utf-8")
+    head, rows = text.split("| client | call | outcome |\n|---|---|---|\n")
+    rest = ROW.sub("", rows).lstrip("\n")
+    table = "| client | call | outcome |\n|---|---|---|\n" + "\n".join(lines)
+    DOCS.write_text(f"{head}{table}\n\n{rest}", "utf-8")

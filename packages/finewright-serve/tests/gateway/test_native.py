@@ -17,6 +17,7 @@ from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, Rendered, find_end_of_turn
 from finewright.lm.engine.forward import BLOCK
 from finewright.lm.engine.ready import draft_guesses
+from finewright.lm.engine.requests import AnswerEnd, WrittenTokens
 from finewright.lm.engine.schemas import Grammars
 from finewright.lm.engine.watermark import Watermark
 from finewright.lm.engine.weights import AdapterWeights, LowRankDelta
@@ -450,6 +451,29 @@ def test_a_call_is_forced_whatever_the_model_would_write(choice: str) -> None:
         assert arguments.keys() == {"city", "days"}
         assert arguments["city"] in ("Rome", "Bonn")
     assert not free[-1].calls
+    in_parts = [
+        "".join(
+            part.arguments for piece in found for part in piece.call_parts if part.number == number
+        )
+        for number in range(len(calls))
+    ]
+    assert [json.loads(each) for each in in_parts] == [json.loads(call.arguments) for call in calls]
+    assert found[-1].num_in_parts == len(calls)
+    assert sum(bool(piece.call_parts) for piece in found) > len(calls)  # as they were written
+
+
+def test_the_end_of_a_call_that_cannot_be_read_is_never_given() -> None:
+    """The tags around it do not close."""
+    chat = forced.chat_of("qwen2_5")
+    text = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}, "more": x'
+    ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+    question = GatewayQuestion("base", ASKED, tools=ToolWish((forced.TOOLS[0],)))
+    (writing,) = native._writings(chat, question, "")
+    found = [writing.piece(WrittenTokens(0, 0, (token,))) for token in ids]
+    last = writing.last(WrittenTokens(0, 0, (), end=AnswerEnd("stop")))
+    parts = [part for piece in (*found, last) if piece for part in piece.call_parts]
+    assert "".join(part.arguments for part in parts) == '{"city": "Rome"'
+    assert (last.calls, last.num_in_parts, bool(last.fault)) == ((), 0, True)
 
 
 def test_a_call_that_cannot_be_forced_is_refused_with_the_reason(engine: NativeEngine) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 
 import pytest
 
@@ -102,9 +103,21 @@ def test_calls_are_put_together_from_their_deltas() -> None:
         chunk("tool_calls"),
     )
     with served(lambda _: reply) as server:
-        (last,) = asked(engine(server))
+        *parts, last = asked(engine(server))
     assert [(c.name, c.arguments) for c in last.calls] == [("f", '{"a": 1}'), ("g", "{}")]
     assert last.finish == "tool_calls"
+    found = [astuple(part) for piece in parts for part in piece.call_parts]
+    assert found == [(0, "f", ""), (0, "", '{"a"'), (0, "", ": 1}")]
+    assert last.num_in_parts == 1
+
+
+def test_more_of_a_name_that_was_told_is_an_error() -> None:
+    deltas = [{"index": 0, "function": {"name": "f", "arguments": "{}"}}] * 2
+    with (
+        served(lambda _: stream(chunk(tool_calls=deltas), chunk("tool_calls"))) as server,
+        pytest.raises(ApiError, match="another form"),
+    ):
+        asked(engine(server))
 
 
 def test_scores_come_with_their_bytes() -> None:
@@ -276,7 +289,7 @@ def test_a_call_that_was_cut_is_none(arguments: str, kept: list[str]) -> None:
         {"index": 1, "function": {"name": "g", "arguments": arguments}},
     ]
     with served(lambda _: stream(chunk(tool_calls=deltas), chunk("length"))) as server:
-        (last,) = asked(engine(server))
+        *_, last = asked(engine(server))
     assert (last.finish, [call.name for call in last.calls]) == ("length", kept)
 
 

@@ -15,6 +15,7 @@ from finewright_serve.gateway.connected import Event
 from finewright_serve.gateway.question import (
     AnswerPiece,
     CalledTool,
+    CallPart,
     GuardDecision,
     ScoredToken,
     ServedModel,
@@ -98,7 +99,7 @@ class ChatForm:
         self, pieces: AsyncIterator[AnswerPiece], wants_usage: bool
     ) -> AsyncGenerator[Event, None]:
         """The same as events."""
-        usage, num_calls = TokenUsage(), dict[int, int]()
+        usage, num_begun = TokenUsage(), dict[int, int]()
         around: dict[int, tuple[str, str]] = {}
         async for piece in pieces:
             if piece.choice in around and piece.is_text and not self.has_logprobs:
@@ -107,16 +108,18 @@ class ChatForm:
                 continue
             usage = piece.usage or usage
             delta: dict[str, Any] = {} if piece.choice in around else {"role": "assistant"}
-            if piece.choice not in around and not piece.calls:
+            if piece.choice not in around and not piece.calls and not piece.call_parts:
                 delta["content"] = ""
             around[piece.choice] = self._around_content(piece.choice, wants_usage)
             delta |= {"content": piece.content} if piece.content else {}
             delta |= {"reasoning_content": piece.thoughts} if piece.thoughts else {}
-            if piece.calls:
-                first = num_calls.get(piece.choice, 0)
-                calls = [{"index": first + i, **_call(c)} for i, c in enumerate(piece.calls)]
-                delta["tool_calls"] = calls
-                num_calls[piece.choice] = first + len(calls)
+            calls = [_call_part(part) for part in piece.call_parts]
+            num_begun.setdefault(piece.choice, 0)
+            num_begun[piece.choice] += sum(bool(part.name) for part in piece.call_parts)
+            for call in piece.calls[piece.num_in_parts :]:
+                calls.append({"index": num_begun[piece.choice], **_call(call)})
+                num_begun[piece.choice] += 1
+            delta |= {"tool_calls": calls} if calls else {}
             delta |= {"fault": piece.fault} if piece.fault else {}
             delta |= _annotations(piece.citations)
             if delta or piece.scores:
@@ -248,6 +251,12 @@ def _annotations(citations: Sequence[Citation]) -> dict[str, Any]:
 def _call(call: CalledTool) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
     return {"id": "call_" + secrets.token_hex(12), "type": "function", "function": function}
+
+
+def _call_part(part: CallPart) -> dict[str, Any]:
+    if not part.name:
+        return {"index": part.number, "function": {"arguments": part.arguments}}
+    return {"index": part.number, **_call(CalledTool(part.name, part.arguments))}
 
 
 def score_of(score: ScoredToken) -> dict[str, Any]:

@@ -109,7 +109,9 @@ class AnswerCharge:
 
     def add(self, piece: AnswerPiece) -> None:
         """The next piece."""
-        self._given += len((piece.content + piece.thoughts).encode("utf-8", "surrogatepass")) or 1
+        parts = "".join(part.arguments for part in piece.call_parts)
+        given = piece.content + piece.thoughts + parts
+        self._given += len(given.encode("utf-8", "surrogatepass")) or 1
         self._usage = piece.usage or self._usage
 
     def set_tokens(self, tokens: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from finewright.compare.local import LoadedModel
 from finewright.errors import DataError
+from finewright_serve.gateway.call_parts import CallParts
 from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.gateway.generation import TokenSource, token_source
 from finewright_serve.gateway.prompt_workers import PromptWorkers
@@ -39,6 +40,7 @@ from finewright_serve.gateway.switching import Switching
 
 if TYPE_CHECKING:
     from finewright.judge.answer import Answer
+    from finewright.lm.answers.begun import BegunCall
     from finewright.lm.answers.stream import AnswerStream
     from finewright.lm.chat import Chat
     from finewright.lm.engine.requests import GenerationRequest, WrittenTokens
@@ -263,6 +265,7 @@ class _Writing:
     number: int
     stream: "AnswerStream"
     scores: list[ScoredToken] = field(default_factory=list)
+    parts: CallParts = field(default_factory=CallParts)
 
     def piece(self, part: "WrittenTokens") -> AnswerPiece | None:
         """What the next tokens add, but for the last piece. Raises ApiError where the answer broke off."""
@@ -276,9 +279,10 @@ class _Writing:
             ]
         shown = part.tokens[:-1] if _completes_stop(part) else part.tokens
         thoughts, content = self.stream.add(shown) if shown else ("", "")
-        if not content and not thoughts:
+        parts = self.parts.added(self._begun())
+        if not content and not thoughts and not parts:
             return None
-        return AnswerPiece(self.number, content, thoughts, scores=self._scores())
+        return AnswerPiece(self.number, content, thoughts, scores=self._scores(), call_parts=parts)
 
     def _broken(self, why: str) -> ApiError:
         if self.question.form is not None and why.startswith(_LEFT_THE_FORM):
@@ -296,7 +300,12 @@ class _Writing:
         calls = _calls(whole, self.question)
         finish: Finish = "tool_calls" if calls else "length" if is_cut else "stop"
         said = (whole.content, whole.thoughts, calls, self._scores())
-        return AnswerPiece(self.number, *said, finish, whole.fault)
+        parts, num = self.parts.ended(self._begun(), whole.calls)
+        last = AnswerPiece(self.number, *said, finish, whole.fault)
+        return replace(last, call_parts=parts, num_in_parts=num)
+
+    def _begun(self) -> "Sequence[BegunCall]":
+        return self.stream.begun[:1] if _is_one(self.question) else self.stream.begun
 
     def _scores(self) -> tuple[ScoredToken, ...]:
         found, self.scores = tuple(self.scores), []
@@ -382,11 +391,15 @@ def _writings(chat: "Chat", question: GatewayQuestion, prompt: str) -> Iterator[
 
 
 def _calls(whole: "Answer", question: GatewayQuestion) -> tuple[CalledTool, ...]:
-    most = 1 if question.tools and question.tools.at_most_one else None
+    most = 1 if _is_one(question) else None
     return tuple(
         CalledTool(call.name, json.dumps(call.arguments, ensure_ascii=False))
         for call in whole.calls[:most]
     )
+
+
+def _is_one(question: GatewayQuestion) -> bool:
+    return question.tools is not None and question.tools.at_most_one
 
 
 def _score(

@@ -122,6 +122,15 @@ class CalledTool:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPart:
+    """What was written next of the arguments of call `number` of an answer; the first part has its name."""
+
+    number: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenUsage:
     """Tokens that were read and written, and how many of those read were found as they had been computed for
     a question before; None where nobody says."""
@@ -140,7 +149,10 @@ class TokenUsage:
 class AnswerPiece:
     """A piece of answer number `choice`. The last piece of each has `finish`; `fault` says what could not
     be read of it. `usage` comes with the last piece of all, in total. `guards` come with a last piece: what
-    was decided since the one before; and `citations`, what of the answer stands in its passages."""
+    was decided since the one before; and `citations`, what of the answer stands in its passages.
+
+    `calls` come with the last piece. The arguments of the first `num_in_parts` of them came as `call_parts`
+    before, with it the last: a stream may give these, and who wants whole calls need not look at them."""
 
     choice: int = 0
     content: str = ""
@@ -152,11 +164,20 @@ class AnswerPiece:
     usage: TokenUsage | None = None
     guards: tuple[GuardDecision, ...] = ()
     citations: tuple[Citation, ...] = ()
+    call_parts: tuple[CallPart, ...] = ()
+    num_in_parts: int = 0
 
     @property
     def is_text(self) -> bool:
         """Is it content and nothing else, as nearly all are?"""
-        more = self.finish or self.thoughts or self.calls or self.scores or self.fault
+        more = (
+            self.finish
+            or self.thoughts
+            or self.calls
+            or self.scores
+            or self.fault
+            or self.call_parts
+        )
         return not more and self.usage is None
 
 

@@ -1,7 +1,7 @@
 """A question as another OpenAI-compatible server is asked it, and its event stream as pieces of an answer."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from finewright_serve.gateway.question import (
     AnswerForm,
     AnswerPiece,
     CalledTool,
+    CallPart,
     Finish,
     GatewayQuestion,
     ScoredToken,
@@ -98,15 +99,34 @@ def _format(form: AnswerForm) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Calls:
-    """Calls of one answer, put together from their deltas."""
+    """Calls of one answer, put together from their deltas. A call is announced once it has a first argument: by
+    then its name is whole."""
 
     names: dict[int, str] = field(default_factory=dict)
     arguments: dict[int, str] = field(default_factory=dict)
+    announced: list[int] = field(default_factory=list)
 
-    def add(self, delta: Json) -> None:
+    def add(self, delta: Json) -> Iterator[CallPart]:
+        """Add a delta, and give it as parts. Raises ValueError for more of a name that was announced."""
         number, function = int(delta.get("index") or 0), delta.get("function") or {}
-        self.names[number] = self.names.get(number, "") + (function.get("name") or "")
-        self.arguments[number] = self.arguments.get(number, "") + (function.get("arguments") or "")
+        name, more = str(function.get("name") or ""), str(function.get("arguments") or "")
+        if name and number in self.announced:
+            raise ValueError
+        self.names[number] = self.names.get(number, "") + name
+        self.arguments[number] = self.arguments.get(number, "") + more
+        if not more:
+            return
+        begun = list(self.names)
+        for each in begun[len(self.announced) : begun.index(number) + 1]:  # in the order of `whole`
+            yield CallPart(len(self.announced), self.names[each], "")
+            self.announced.append(each)
+        yield CallPart(self.announced.index(number), "", more)
+
+    def rest(self) -> Iterator[CallPart]:
+        """What `whole` adds to the calls that were announced."""
+        for place, number in enumerate(self.announced):
+            if not self.arguments[number]:
+                yield CallPart(place, "", "{}")
 
     def whole(self, *, is_cut: bool) -> tuple[CalledTool, ...]:
         """All calls; of an answer that was cut, without a last one whose arguments do not end."""
@@ -159,19 +179,20 @@ def broken(why: str) -> ApiError:
 
 
 def _says_something(piece: AnswerPiece) -> bool:
-    return bool(piece.content or piece.thoughts or piece.scores or piece.fault)
+    said = piece.content or piece.thoughts or piece.scores or piece.fault
+    return bool(said or piece.call_parts)
 
 
 def _piece(choice: Json, calls: Sequence[_Calls]) -> AnswerPiece:
     number, delta = int(choice.get("index") or 0), choice.get("delta") or {}
-    for each in delta.get("tool_calls") or ():
-        calls[number].add(each)
+    parts = [part for each in delta.get("tool_calls") or () for part in calls[number].add(each)]
     given = choice.get("finish_reason")
     finish = None if given is None else _FINISHES.get(str(given), "stop")
     fault = str(delta.get("fault") or "")
     if given is not None and given not in _FINISHES:
         fault = fault or f"the model's server ended the answer: {str(given)[:64]}"
     called = calls[number].whole(is_cut=finish == "length") if finish else ()
+    parts += calls[number].rest() if finish else ()
     if number < 0 or number >= len(calls):
         raise IndexError
     return AnswerPiece(
@@ -182,6 +203,8 @@ def _piece(choice: Json, calls: Sequence[_Calls]) -> AnswerPiece:
         scores=_scores(choice.get("logprobs")),
         finish="tool_calls" if called and finish != "length" else finish,
         fault=fault,
+        call_parts=tuple(parts),
+        num_in_parts=min(len(called), len(calls[number].announced)),
     )
 
 

@@ -312,6 +312,8 @@ class _GuardedAnswer:
             content=content,
             thoughts=thoughts,
             calls=() if is_blocked else calls,
+            call_parts=(),  # arguments are looked at whole
+            num_in_parts=0,
             fault=self._fault(piece.fault),
             finish=finish,
             guards=self._tally.tell() if finish else (),

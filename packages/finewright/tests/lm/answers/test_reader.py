@@ -1,5 +1,6 @@
 """Generated text is read by the template's own marks; TRL's parsers are the referee where it has one."""
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from trl.chat_template_utils import add_response_schema, parse_response
 from families.families import FAMILIES
 from families.families import chat as family_chat
 from finewright.judge.answer import Call
+from finewright.lm.answers.begun import BegunCall
 from finewright.lm.answers.reader import AnswerReader, answer_of_tokens, reader_of
 from finewright.lm.answers.tagged import argument_types
 from finewright.lm.chat import Chat
@@ -121,6 +123,29 @@ def test_parallel_calls_are_read_in_their_order(name: str) -> None:
     chat = trl_chat(name)
     prompt, text = written(chat, {"content": "", "tool_calls": openai(CALLS)})
     assert reader_of(chat).read(text, prompt, TOOLS).calls == CALLS
+
+
+@pytest.mark.parametrize("name", ["qwen2_5", "qwen3", "deepseekv3"])
+def test_calls_are_known_while_they_are_written(name: str) -> None:
+    chat = trl_chat(name)
+    prompt, text = written(chat, {"content": "I look.", "tool_calls": openai(CALLS)})
+    reader, before = reader_of(chat), tuple[BegunCall, ...]()
+    for end in range(len(text) + 1):
+        begun = reader.calls_so_far(text[:end], prompt)
+        pairs = zip(before, begun, strict=False)
+        assert all(now.arguments.startswith(then.arguments) for then, now in pairs)
+        assert len(begun) >= len(before)
+        before = begun
+    found = tuple(Call(each.name, json.loads(each.arguments)) for each in before)
+    assert found == CALLS
+    assert all(each.is_whole for each in before)
+
+
+@pytest.mark.parametrize("name", ["llama3_1", "glm4moe", "gptoss"])
+def test_calls_without_marks_or_json_are_known_at_the_end_alone(name: str) -> None:
+    chat = trl_chat(name)
+    prompt, text = written(chat, {"content": "", "tool_calls": openai(CALLS[:1])})
+    assert reader_of(chat).calls_so_far(text, prompt) == ()
 
 
 @pytest.mark.parametrize("name", READ_BY_TRL)

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from finewright.errors import DataError
 from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thought, split_thoughts
 from finewright.judge.json_text import json_at
+from finewright.lm.answers.begun import BegunCall, begun_calls
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.frames import find_frame, learn_call_syntax
@@ -128,6 +129,14 @@ class AnswerReader:
     def so_far(self, text: str, prompt: str = "") -> Answer:
         """The thoughts and the content of an answer that goes on; what may yet become a mark is left out."""
         return unbroken(self._so_far(text, prompt))
+
+    def calls_so_far(self, text: str, prompt: str = "") -> tuple[BegunCall, ...]:
+        """The calls of an answer that goes on, the last of them as far as it is written; none where they have
+        no marks, or arguments that are no JSON: then they are known at the end alone."""
+        if self.form is None or self.calls is None or self.channels is not None:
+            return ()
+        rest, fault = self._split_thoughts(_unbegun(text, self.marks), prompt)[1:]
+        return () if fault else begun_calls(self.form, self.calls.marks, rest)
 
     def _so_far(self, text: str, prompt: str) -> Answer:
         if self.channels is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from finewright.judge.answer import Answer, ThoughtAndContent
+from finewright.lm.answers.begun import BegunCall
 from finewright.lm.answers.reader import AnswerReader, Tools
 from finewright.lm.answers.window import HALF, TextWindow, plain_text
 from finewright.lm.chat import Chat
@@ -22,6 +23,8 @@ class AnswerStream:
     tools: Tools | None = None
     stops: tuple[str, ...] = ()
     ids: list[int] = field(default_factory=list)
+    begun: tuple[BegunCall, ...] = ()
+    """The calls so far, where there are `tools` and the reader knows them before the end."""
     _thoughts: str = ""
     _content: str = ""
     _window: TextWindow = field(init=False)
@@ -49,6 +52,7 @@ class AnswerStream:
                 return ThoughtAndContent("", more)
         shown = text[: len(text) - _overlap(text, self.stops)]
         found = self._show(self.reader.so_far(shown, self.prompt) if self.reader else Answer(shown))
+        self._begin_calls(shown)
         has_channels = self.reader is not None and self.reader.channels is not None
         # no text yet says nothing: the prompt may have opened a thought
         is_all = bool(text) and text == self._content
@@ -64,7 +68,12 @@ class AnswerStream:
         ]
         if self.reader is None:
             return self._rest(Answer(text, ended=ended))
+        self._begin_calls(text)
         return self._rest(self.reader.read(text, self.prompt, self.tools, ended=ended))
+
+    def _begin_calls(self, text: str) -> None:
+        if self.reader is not None and self.tools:
+            self.begun = self.reader.calls_so_far(text, self.prompt)
 
     def _text(self) -> str:
         if self.reader is not None:

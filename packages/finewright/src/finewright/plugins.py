@@ -88,6 +88,8 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "reward": "finewright.schema.methods:RewardModelSpec",
         "grpo": "finewright.schema.methods:GRPOSpec",
         "ppo": "finewright.schema.methods:PPOSpec",
+        "distill": "finewright.schema.methods:DistillSpec",
+        "gkd": "finewright.schema.methods:GKDSpec",
     },
     "price_file": {},
     "price_list": {},
@@ -113,6 +115,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
     "scorer": {
         "abstention": "finewright.judge.quotes:abstention",
+        "bits_per_byte": "finewright.evaluate.scorers:bits_per_byte",
         "exact_match": "finewright.judge.text:exact_match",
         "json_f1": "finewright.judge.text:json_f1",
         "json_field": "finewright.evaluate.scorers:JsonField",

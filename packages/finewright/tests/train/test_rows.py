@@ -69,7 +69,8 @@ def test_rows_that_a_method_cannot_take_are_errors(method, refused):
             CONVERSATION,
             "rows.jsonl:1: train.method: 1 row is of the conversations with one answer, this one "
             "first; dpo takes preference pairs (`chosen` and `rejected`) "
-            "(train.method sft learns from them; a pair has a `chosen` and a `rejected` answer)",
+            "(train.method sft, distill or gkd learns from them; a pair has a `chosen` and a `rejected` "
+            "answer)",
         ),
         (
             "sft",

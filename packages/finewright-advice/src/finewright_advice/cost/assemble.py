@@ -158,6 +158,14 @@ def _problems(question: CostQuestion, candidates: Sequence[CandidateCost]) -> It
                 " formula that was not measured on a GPU; computing rewards is not in them",
                 hint="a run of a few steps tells",
             )
+        if teacher := getattr(job.train, "teacher", ""):
+            yield Problem(
+                level="warning",
+                key="train.teacher",
+                message=f"{job.base_model}: what the teacher {teacher} computes, and its memory, are not in"
+                " the hours and sizes: about a forward of it for each token learned",
+                hint="a run of a few steps tells",
+            )
         yield from _over_budget(question.spec, candidate)
         yield from _on_one_gpu(question.spec, candidate)
 

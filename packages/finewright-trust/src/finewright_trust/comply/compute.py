@@ -192,6 +192,8 @@ def count_lineage(run: RunDir, lock: Lock) -> tuple[tuple[ComputePart, ...], tup
             parts += _count(*step, bases)
         except FinewrightError as error:
             uncounted.append(f"training of {step[2].base_model}: {error}")
+        if teacher := getattr(step[1].spec.train, "teacher", ""):
+            uncounted.append(f"passes of the teacher {teacher}: its size is not looked up")
     tokens = max(each.tokens for each in run.read_report("train", TrainReport).candidates)
     for name in dict.fromkeys(each.synthetic_by for each in lock.spec.data.sources):
         if known := base_compute(name):

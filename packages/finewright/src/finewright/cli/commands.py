@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -62,6 +62,9 @@ class EvaluateOptions(CommandOptions):
         (), "A metric by name; repeatable."
     )
     against: tuple[str, ...] = option((), "Compare with; repeatable.")
+    type: Literal["auto", "text"] = option(
+        "auto", "text: the rows are documents, measured by their perplexity."
+    )
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
     encoding: Encoding = ""
@@ -108,6 +111,9 @@ class PredictOptions(CommandOptions):
     target: Target
     path: Annotated[Path, argument("FILE")] = option(..., "Rows to answer, in any format.")
     out: Path = option(..., "The new file of answers, JSONL.")
+    rows: Path | None = option(
+        None, "Also write the answers as rows to train another model on, JSONL."
+    )
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
     encoding: Encoding = ""
@@ -218,7 +224,7 @@ def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
     from finewright.workbench.evaluate import free_name, spec_of
 
     o = options
-    names = ("format", "columns", "encoding", "limit")
+    names = ("type", "format", "columns", "encoding", "limit")
     rows = {name: getattr(o, name) for name in names}
     spec = spec_of(
         o.data,

@@ -29,7 +29,7 @@ from finewright.evaluate.score import PREFERENCE, AnsweredRow, row_scores, speec
 from finewright.judge.answer import Answer, text_to_compare
 from finewright.judge.calls import Due, find_undeclared
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import Sample
+from finewright.schema.evaluate import LOSS_METRICS, Sample
 from finewright.schema.rows import Row
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def _responses(
     subject: LoadedModel, questions: Sequence[HeldOutQuestion], settings: Settings
 ) -> Iterator[tuple[int, Response]]:
     """What the model says to each question, as it says it; nothing is asked when only preferences are
-    measured."""
-    if set(settings.metrics) == {PREFERENCE}:
+    measured, and of documents."""
+    if set(settings.metrics) == {PREFERENCE} or any(each.row.is_text for each in questions):
         yield from ((i, Response(Answer(""))) for i in range(len(questions)))
         return
     yield from answer_all(
@@ -166,7 +166,7 @@ def _answer_row(
     settings: Settings,
 ) -> AnsweredRow:
     nll, num_tokens = None, None
-    if "perplexity" in settings.metrics:
+    if any(metric in LOSS_METRICS for metric in settings.metrics):
         nll, num_tokens = nll_of_expected(subject.lm, subject.chat, question.row)
     said, due = response.answer, question.due
     text = text_to_compare(said, due.answer)

@@ -6,7 +6,7 @@ from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
-from finewright.evaluate.measured import RowSet, settings_of
+from finewright.evaluate.measured import RowSet, row_set_of, settings_of
 from finewright.lm.load import load_lm
 from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
@@ -70,7 +70,7 @@ def _row_sets(context: StageContext) -> list[RowSet]:
     metrics = _read_metrics_of_ancestors(context)
     order = {name: i for i, name in enumerate(context.spec.evaluate.names())}
     sets = [
-        RowSet(f.stem, parse_rows(f.read_text(encoding="utf-8")), metrics.get(f.stem, ()))
+        row_set_of(f.stem, parse_rows(f.read_text(encoding="utf-8")), metrics.get(f.stem, ()))
         for f in files
     ]
     return sorted(sets, key=lambda row_set: order.get(row_set.name, len(order)))

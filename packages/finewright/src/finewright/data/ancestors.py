@@ -54,10 +54,14 @@ def read_ancestor_rows(
 def _sets_of(name: str, run: RunDir) -> Iterator[AncestorSet]:
     """The run's own sets; what else it was measured on is of its own ancestors."""
     spec = lock_of(run).spec.evaluate
-    own = {*spec.names(), "eval"}
+    own = {*spec.names(), "eval", "eval-text"}
+
+    def parts(stem: str) -> bool:
+        return any(stem.startswith(f"{each.title}-") for each in spec.data if each.by)
+
     for row in read_manifest(run).artifacts:
         stem = PurePosixPath(row.path).stem
-        if row.stage == "data" and row.path.startswith(_FOLDER) and stem in own:
+        if row.stage == "data" and row.path.startswith(_FOLDER) and (stem in own or parts(stem)):
             yield AncestorSet(
                 name=f"{name}.{stem}",
                 run=name,

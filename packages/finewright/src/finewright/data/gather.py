@@ -131,7 +131,7 @@ def read_row_set(path: Path, spec: EvalSetSpec | None = None, *, seed: int = 0) 
     spec = spec or EvalSetSpec(path=str(path))
     try:
         checked = read_validated(
-            path, format=spec.format, columns=spec.columns, encoding=spec.encoding
+            path, spec.type, format=spec.format, columns=spec.columns, encoding=spec.encoding
         )
     except DataError as error:
         what = str(error).removeprefix(f"{path}: ")

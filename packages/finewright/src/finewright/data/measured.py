@@ -1,7 +1,8 @@
 """The rows that measure: each file of `evaluate.data`, or the held-out share, and how new they are."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from finewright.data.door import with_resolved
 from finewright.data.gather import Gathered, measure_held_out_share, read_row_set
 from finewright.data.privacy import apply
 from finewright.data.row_warnings import RowWarnings
-from finewright.errors import MissingExtra
+from finewright.errors import DataError, MissingExtra
 from finewright.schema.common import Problem
 from finewright.schema.data import AncestorSet, DataSpec
 from finewright.schema.duplicates import ContaminationReport
@@ -21,6 +22,11 @@ from finewright.schema.evaluate import Draw
 from finewright.schema.rows import Row, write_rows
 from finewright.schema.run import RunSpec
 from finewright.store.parents import Ancestor
+
+HELD_OUT_TEXT = "eval-text"
+"""The name of the held-out share's documents, which other metrics are of than of its other rows."""
+# More sets than a page shows; a column of so many values names rows, not domains.
+_MOST_PARTS, _LONGEST_NAME = 20, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,11 @@ def _own_sets(
     similarity = spec.data.duplicates.similarity
     if not spec.evaluate.data:
         rows, problems, _ = measure_held_out_share(gathered.eval)
-        share = MeasuredRows("eval", rows, problems)
-        return [compare_with_training(share, gathered, similarity)] if gathered.eval else []
+        texts = tuple(row for row in rows if row.is_text)
+        others = tuple(row for row in rows if not row.is_text)
+        shares = [MeasuredRows("eval", others, problems)] if others or problems else []
+        shares += [MeasuredRows(HELD_OUT_TEXT, texts, ())] if texts else []
+        return [compare_with_training(share, gathered, similarity) for share in shares]
     found = []
     for number, item in enumerate(spec.evaluate.data):
         rows, problems, draw = read_row_set(resolve(item.path), item, seed=spec.evaluate.seed)
@@ -77,8 +86,36 @@ def _own_sets(
         warnings.add(rows)
         all_problems = (*problems, *warnings.problems(), *seen)
         read = MeasuredRows(item.title, rows, all_problems, draw=draw)
-        found.append(compare_with_training(read, gathered, similarity))
+        found += [
+            compare_with_training(part, gathered, similarity) for part in _parts(read, item.by)
+        ]
+    names = [each.name for each in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(
+            f"two sets of evaluate.data are called {twice!r}", hint="give one another `name`"
+        )
     return found
+
+
+def _parts(read: MeasuredRows, by: str) -> Iterator[MeasuredRows]:
+    """The set, or its rows by the value of a column, the first part with the problems of all."""
+    if not by:
+        yield read
+        return
+    parts: dict[str, list[Row]] = {}
+    for row in read.rows:
+        value = re.sub(r"[^\w.-]+", "-", str(row.columns.get(by, "none")))[:_LONGEST_NAME]
+        parts.setdefault(f"{read.name}-{value}", []).append(row)
+    problems = read.problems
+    if len(parts) > _MOST_PARTS:
+        what = f"the column {by!r} parts {read.name} into {len(parts)} sets, and {_MOST_PARTS} is the most"
+        hint = "take a column of fewer values"
+        problem = Problem(level="error", key="evaluate.data", message=what, hint=hint)
+        yield replace(read, problems=(*problems, problem))
+        return
+    for name, rows in sorted(parts.items()):
+        yield replace(read, name=name, rows=tuple(rows), problems=problems, draw=None)
+        problems = ()
 
 
 def _of_set(problem: Problem, number: int) -> Problem:

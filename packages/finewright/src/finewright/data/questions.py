@@ -82,10 +82,16 @@ def _by_nature(train: Sequence[Row], similarity: float) -> _ByNature:
 
 
 def near_questions_of(train: Sequence[Row], held_out: Sequence[Row]) -> dict[int, NearQuestion]:
-    """Place of each held-out row that asks nearly what a training row does -> that row."""
+    """Place of each held-out row that asks nearly what a training row does -> that row; documents ask
+    nothing."""
     own = OwnQuestions(train)
-    known, questions = ([own(row) for row in rows] for rows in (train, held_out))
-    return near_questions(known, questions)
+    places = [[i for i, row in enumerate(rows) if not row.is_text] for rows in (train, held_out)]
+    known, questions = (
+        [own(rows[i]) for i in own_places]
+        for rows, own_places in zip((train, held_out), places, strict=True)
+    )
+    found = near_questions(known, questions)
+    return {places[1][i]: q._replace(of=places[0][q.of]) for i, q in found.items()}
 
 
 class OwnQuestions:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from finewright.data.provenance.ledger import SourceRecords, record_digest
 from finewright.errors import DataError
+from finewright.rows.containers.card import files_within
 from finewright.rows.containers.found import ReadRow
 from finewright.rows.containers.parts import parts_of
 from finewright.rows.containers.stream import check_encoding
@@ -20,6 +21,8 @@ from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 
 HUB = "hub:"
+# Text is some 4 bytes a token, and a token of a row in memory some 50 bytes: 2.5 GB.
+_MOST_TEXT = 200_000_000
 
 
 @dataclass(slots=True)
@@ -89,8 +92,29 @@ def files_of_source(number: int, spec: DataSpec, path: Path) -> Iterator[RowFile
         key = f"data.sources.{number}.encoding"
         yield Problem(level="error", key=key, message=str(error), hint=error.hint)
         return
-    options = ReadOptions(spec.type, family, source.columns, encoding=source.encoding)
+    kind = spec.type if source.type == "auto" else source.type
+    if kind == "text" and (size := _size(path)) > _MOST_TEXT:
+        yield _too_much_text(size, f"data.sources.{number}.path", path)
+        return
+    options = ReadOptions(kind, family, source.columns, encoding=source.encoding)
     yield from files_of(path, options)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; 0 where nothing lies there."""
+    files = files_within(path) if path.is_dir() else [path] if path.is_file() else []
+    return sum(file.stat().st_size for file in files)
+
+
+def _too_much_text(size: int, key: str, path: Path) -> Problem:
+    most = _MOST_TEXT // 10**6
+    return Problem(
+        level="error",
+        key=key,
+        message=f"{size / 1e9:.1f} GB of text, and a run holds its rows in memory: at most {most} MB",
+        hint=f"split -C {most}m {path.name} part- cuts a file at ends of lines; train on its parts, run after"
+        " run (base_models: [runs/...])",
+    )
 
 
 def source_digest(path: Path) -> str:

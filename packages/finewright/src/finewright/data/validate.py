@@ -43,6 +43,7 @@ def validate(
 
 def read_validated(
     path: Path,
+    expected_type: Expected = "auto",
     *,
     format: str = "auto",
     columns: Mapping[str, str] | None = None,
@@ -61,7 +62,7 @@ def read_validated(
         return fate_of(found if isinstance(found, Unread) else change(found), options)
 
     check_encoding(encoding)
-    options = ReadOptions("auto", family, columns or {}, encoding=encoding)
+    options = ReadOptions(expected_type, family, columns or {}, encoding=encoding)
     return _validate_items(fates(path, options, judge))
 
 

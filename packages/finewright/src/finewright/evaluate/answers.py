@@ -22,6 +22,7 @@ from finewright.lm.generate import Generation, Sampling, each_answer
 from finewright.lm.model import LM
 from finewright.lm.score_head import load_head, scores
 from finewright.lm.thoughts import Thoughts, make_thought_bound
+from finewright.lm.windows import scored_windows
 from finewright.schema.rows import Row
 
 
@@ -55,10 +56,13 @@ class Response(NamedTuple):
 
 
 def question_of(chat: Chat, row: Row) -> HeldOutQuestion:
-    """Ask all that comes before the answer. Raises DataError when that is nothing, and where the row expects
-    calls that cannot be read or written: of the row, or of the model's answers."""
+    """Ask all that comes before the answer, of a document nothing. Raises DataError when a conversation has
+    no question, and where the row expects calls that cannot be read or written: of the row, or of the model's
+    answers."""
     try:
         expected = read_expected(chat, row)
+        if row.is_text:
+            return HeldOutQuestion(row, "", "", (), Due(expected))
         last = row.answer_at
         assert last  # a row that expects something
         prompt = chat.whole_prompt(row.messages[:last], row.tools)
@@ -186,7 +190,11 @@ def _pair(chat: Chat, row: Row) -> tuple[EncodedRow, ...]:
 
 @torch.no_grad()
 def nll_of_expected(lm: LM, chat: Chat, row: Row) -> tuple[float, int]:
-    """Summed negative log-likelihood of the last assistant turn's tokens, and how many they are."""
+    """Summed negative log-likelihood of the last assistant turn's tokens, or of a document's, and how many
+    they are."""
+    if row.is_text:
+        found = [lm.token_logps(pack([each], lm.device)) for each in scored_windows(chat, row)]
+        return -sum(float(each.sum()) for each in found), sum(len(each) for each in found)
     last = row.answer_at
     assert last is not None  # whoever asks for the loss has asked the question
     earlier = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row.messages[:last]]

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence, Set
 from finewright.evaluate.score import PREFERENCE
 from finewright.report.cells import p_words, points
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import BASE, LINEAR, Difference, Sample, Score, ScoredRows
+from finewright.schema.evaluate import (
+    BASE,
+    LINEAR,
+    LOSS_METRICS,
+    Difference,
+    Sample,
+    Score,
+    ScoredRows,
+)
 
 _MOST_REPEATED = 0.5
 _FEWEST_NEW = 30
@@ -14,10 +22,11 @@ _FEWEST_FOR_PERPLEXITY = 30
 
 def empty_problems(samples: Sequence[Sample]) -> Iterator[Problem]:
     """A warning for each system that says nothing to at least half of a set's rows, thoughts aside. Where
-    only preferences are measured, nothing was asked."""
+    only preferences or losses are measured, nothing counts on what is said."""
     said: dict[tuple[str, str], list[bool]] = {}
     for sample in samples:
-        if sample.num_tokens is not None and set(sample.scores) != {PREFERENCE}:
+        is_asked = not sample.scores or not {PREFERENCE, *LOSS_METRICS}.issuperset(sample.scores)
+        if sample.num_tokens is not None and is_asked:
             said.setdefault((sample.system, sample.data), []).append(bool(sample.answer.strip()))
     for (system, data), each in said.items():
         empty = each.count(False)
@@ -48,7 +57,7 @@ def forgetting_problems(found: Sequence[Difference], data: Set[str]) -> Iterator
     """A warning for each metric of an ancestor's rows, the sets in `data`, by which a tuned model is shown to
     be worse than what it started from."""
     for each in found:
-        is_worse = each.low > 0 if each.metric == "perplexity" else each.high < 0
+        is_worse = each.low > 0 if each.metric in LOSS_METRICS else each.high < 0
         if each.data in data and each.against.endswith(BASE) and is_worse:
             yield Problem(
                 level="warning",

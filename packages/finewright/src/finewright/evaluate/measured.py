@@ -10,7 +10,14 @@ from finewright.evaluate.samples import answer_counts
 from finewright.evaluate.score import ScoredSet, ScoreOptions, alike_metrics, compare, options_of
 from finewright.judge.user_function import Resolve
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import AnswerCounts, Difference, EvaluateSpec, Sample, Score
+from finewright.schema.evaluate import (
+    LOSS_METRICS,
+    AnswerCounts,
+    Difference,
+    EvaluateSpec,
+    Sample,
+    Score,
+)
 from finewright.schema.rows import Row
 
 
@@ -43,11 +50,17 @@ def settings_of(spec: EvaluateSpec, resolve: Resolve = Path) -> Settings:
 @dataclass(frozen=True, slots=True)
 class RowSet:
     """A named set of held-out rows; `metrics` are its own, in place of the settings', where it is of a run
-    that this one builds on."""
+    that this one builds on, or of documents."""
 
     name: str
     rows: Sequence[Row]
     metrics: tuple[str, ...] = ()
+
+
+def row_set_of(name: str, rows: Sequence[Row], metrics: tuple[str, ...] = ()) -> RowSet:
+    """The set, with the metrics of a loss alone where its rows are documents: nothing is asked of them."""
+    is_text = bool(rows) and all(row.is_text for row in rows)
+    return RowSet(name, rows, LOSS_METRICS if is_text else metrics)
 
 
 class Measured(NamedTuple):

@@ -1,8 +1,8 @@
 """The scores of a report counted once more, from the answers that samples.jsonl keeps.
 
 Covered: a score, a difference or an interval that the answers do not give, whoever signed it. Not covered:
-answers that were themselves made up; perplexity, and the row scores of metrics of whole answers, for which a
-sample keeps too little (the mean over the rows is counted); scores by part of a set."""
+answers that were themselves made up; perplexity and bits_per_byte, and the row scores of metrics of whole
+answers, for which a sample keeps too little (the mean over the rows is counted); scores by part of a set."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +14,19 @@ from finewright.evaluate.measured import Measured, differences
 from finewright.evaluate.samples import parse_samples, row_of_sample
 from finewright.evaluate.score import ScoredSet, ScoreOptions, is_known, options_of, score_answers
 from finewright.schema.common import Problem
-from finewright.schema.evaluate import Difference, EvaluateReport, EvaluateSpec, Sample, Score
+from finewright.schema.evaluate import (
+    LOSS_METRICS,
+    Difference,
+    EvaluateReport,
+    EvaluateSpec,
+    Sample,
+    Score,
+)
 from finewright.store.atomic import os_errors, read_json
 
 _Key: TypeAlias = tuple[str, str]  # system and data
 
-_UNCOUNTED = frozenset({"perplexity"})
+_UNCOUNTED = frozenset(LOSS_METRICS)
 # Values are sums of the same numbers in the same order; only their rounding may differ.
 _SAME_VALUE = 1e-9
 # Intervals and p-values are drawn: ten times the 0.2 points to which `evaluate.resamples` keeps them steady.

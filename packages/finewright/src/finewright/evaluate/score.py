@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError, StageError, UnknownPlugin, suggest
+from finewright.evaluate.losses import LOSSES, loss_of
 from finewright.evaluate.own import WITHOUT_ROW
-from finewright.evaluate.scorers import LabelCodes, label_codes, macro_f1_of_codes, perplexity
+from finewright.evaluate.scorers import LabelCodes, label_codes, macro_f1_of_codes
 from finewright.judge.answer import Answer
 from finewright.judge.calls import AnswerScorer, Due
 from finewright.judge.macro_bounds import Truth, macro_f1_difference, macro_f1_interval
@@ -22,7 +23,7 @@ from finewright.judge.statistics import (
     mean_interval,
 )
 from finewright.plugins import resolve
-from finewright.schema.evaluate import OWN, Difference, EvaluateSpec, Score
+from finewright.schema.evaluate import LOSS_METRICS, OWN, Difference, EvaluateSpec, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,11 +238,6 @@ def _add_row_values(
             scores[metric] = value
 
 
-def _perplexity(answered: AnsweredRow) -> float | None:
-    nll, num_tokens = _loss(answered)
-    return perplexity([nll], [num_tokens]) if num_tokens else None
-
-
 def _score_row(metric: str, scorer: RowScorer, answered: AnsweredRow) -> float | None:
     if metric in answered.known:
         return answered.known[metric]
@@ -330,21 +326,12 @@ def _metric_keys(scored: ScoredSet) -> list[tuple[str, str]]:
 
 def _counts(metric: str, answered: AnsweredRow) -> bool:
     """A row without tokens has no perplexity and would only make a resample undefined."""
-    return metric != "perplexity" or _loss(answered)[1] > 0
+    return metric not in LOSS_METRICS or loss_of(answered)[1] > 0
 
 
 def _value_of(metric: str, answered: AnsweredRow) -> object:
     """What a row adds to the metric of a set, beside its right answer."""
-    return _loss(answered) if metric == "perplexity" else answered.answer
-
-
-def _loss(answered: AnsweredRow) -> tuple[float, int]:
-    if answered.nll is None or answered.num_tokens is None or not math.isfinite(answered.nll):
-        raise StageError(
-            f"perplexity: row {answered.row} has no finite loss",
-            hint="look at the run's loss: a model that diverged has none",
-        )
-    return answered.nll, answered.num_tokens
+    return loss_of(answered) if metric in LOSS_METRICS else answered.answer
 
 
 def _preference_of(answered: AnsweredRow) -> float:
@@ -372,25 +359,13 @@ def _macro_f1_statistic(answers: Sequence[AnsweredRow]) -> Statistic:
     return statistic
 
 
-def _perplexity_statistic(answers: Sequence[AnsweredRow]) -> Statistic:
-    import numpy as np
-
-    losses = np.array([_loss(answered) for answered in answers], dtype=np.float64)
-
-    def statistic(rows: Indices) -> float:
-        nll, num_tokens = losses[rows].sum(axis=0)
-        return perplexity([float(nll)], [int(num_tokens)])
-
-    return statistic
-
-
 _CORPUS: dict[str, Callable[[Sequence[AnsweredRow]], Statistic]] = {
     _MACRO_F1: _macro_f1_statistic,
-    "perplexity": _perplexity_statistic,
+    **{name: loss.statistic for name, loss in LOSSES.items()},
 }
 _OF_A_ROW: Mapping[str, Callable[[AnsweredRow], float | None]] = {
     _MACRO_F1: lambda _: None,
-    "perplexity": _perplexity,
+    **{name: loss.of_row for name, loss in LOSSES.items()},
     PREFERENCE: _preference_of,
 }
 CORPUS_METRICS = frozenset(_CORPUS)

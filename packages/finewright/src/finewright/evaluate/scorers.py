@@ -36,6 +36,7 @@ __all__ = [
     "JsonField",
     "LabelCodes",
     "Regex",
+    "bits_per_byte",
     "exact_match",
     "json_f1",
     "json_schema",
@@ -166,6 +167,11 @@ def macro_f1_of_codes(codes: LabelCodes) -> float:
 def perplexity(nll_sums: Sequence[float], num_tokens: Sequence[int]) -> float:
     """exp(sum of negative log-likelihoods / sum of tokens), each token counting the same."""
     return math.exp(min(math.fsum(nll_sums) / sum(num_tokens), MAX_EXPONENT))
+
+
+def bits_per_byte(nll_sums: Sequence[float], num_bytes: Sequence[int]) -> float:
+    """The same loss in bits by bytes of UTF-8: what models of different tokenizers are compared by."""
+    return math.fsum(nll_sums) / math.log(2) / sum(num_bytes)
 
 
 def _squad_tokens(text: str) -> Iterable[str]:

@@ -31,6 +31,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from finewright.errors import DataError
 from finewright.lm.controls import Broken, Controls, Quoted, TokenSpans, controls_of
+from finewright.lm.example import DocumentLayout
 from finewright.lm.marks import CALL, CONTENT, QUESTION, Marks, find_marks
 from finewright.lm.messages import prepare_messages
 from finewright.lm.rust_errors import rust_os_errors
@@ -86,12 +87,13 @@ class Chat:
     """A tokenizer with its chat template and that template's switches.
 
     `end_of_turn` are the tokens that end an answer or a call; `declared` those at which the model's files
-    say that generation ends."""
+    say that generation ends. `layout` is that of raw text."""
 
     tokenizer: PreTrainedTokenizerBase
     end_of_turn: frozenset[int]
     options: Mapping[str, Any] = field(default_factory=dict)  # Any: free JSON
     declared: frozenset[int] = frozenset()
+    layout: DocumentLayout = field(default_factory=DocumentLayout)
 
     @property
     def template(self) -> ChatTemplate:
@@ -143,6 +145,14 @@ class Chat:
     ) -> tuple[int, ...]:
         """The token ids of what the model is asked; no content becomes a control token."""
         return tuple(self.tokens(self.prompt(messages, tools)).ids)
+
+    def encode_text(self, text: str) -> Sequence[int]:
+        """The token ids of raw text; what it spells of control tokens is read as text."""
+        quoted = self._controls.quote([{"content": text}], None)
+        if quoted is None:
+            found: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            return found
+        return self._controls.encode(quoted.read(quoted.messages[0]["content"])).ids
 
     def prompt_ids(self, rendered: Rendered) -> tuple[int, ...]:
         """The token ids of what a model is asked, made anew each time: nothing of a stranger's text is kept,

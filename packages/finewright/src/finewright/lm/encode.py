@@ -14,6 +14,7 @@ from finewright.errors import DataError
 from finewright.lm.answers.round_trip import LearnedAnswer, refuse_other_answer
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.example import EncodedRow, Example
+from finewright.lm.windows import read_windows, scored_windows
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.listing import list_problems
 from finewright.schema.rows import Message, Row
@@ -124,7 +125,9 @@ def encode_example(chat: Chat, row: Row) -> Example:
     Of a pair and of a rated conversation what is rated is learned: the answers that follow the prompt that
     both sides share, and the last answer."""
     sequences: tuple[EncodedRow, ...]
-    if row.is_prompt:
+    if row.is_text:
+        sequences = tuple(scored_windows(chat, row))
+    elif row.is_prompt:
         sequences = (_encode_prompt(chat, row),)
     elif row.rejected is not None:
         shared = len(row.prompt)
@@ -210,14 +213,19 @@ def encode_rows(
     """Encode all rows; every row is kept, or dropped under a counted reason, or is a problem.
 
     `error` refuses rows longer than `max_length` tokens; `truncate` cuts its end; `drop` leaves it
-    out. A cut row in which nothing learned remains is dropped as `nothing_left_to_learn`. What becomes of
-    how many is among the problems: of these rows, or `of` more, of which no other is too long."""
+    out; documents are always cut, into windows. A cut row in which nothing learned remains is dropped as
+    `nothing_left_to_learn`. What becomes of how many is among the problems: of these rows, or `of` more, of
+    which no other is too long."""
     kept: list[Example] = []
     problems: list[Problem] = []
     fates: Counter[_Fate] = Counter()
     overlong = OverlongRows(max_length)
     unended: list[Row] = []
+    documents: list[Row] = []
     for row in rows:
+        if row.is_text:
+            documents.append(row)
+            continue
         try:
             example = encode_example(chat, row)
         except DataError as error:
@@ -231,12 +239,21 @@ def encode_rows(
         kept += [fitted.example] if fitted.example else []
         if fitted.named:
             overlong.add(row, _longest(example), fitted.named)
+    windows = read_windows(chat, documents, max_length)
+    fates["kept"] += len(documents)
+    num_kept = len(kept) + len(documents)
+    kept += windows.rows
     seen, truncated = fates.total(), fates.pop("truncated", 0)
     fates.pop("kept", None)
     counts = RowCounts(
-        rows_in=seen, rows_kept=len(kept), rows_truncated=truncated, rows_dropped=dict(fates)
+        rows_in=seen, rows_kept=num_kept, rows_truncated=truncated, rows_dropped=dict(fates)
     )
-    found = (*list_problems(problems), *overlong.problems(of or seen), *_endless(unended))
+    found = (
+        *list_problems(problems),
+        *windows.problems,
+        *overlong.problems(of or seen),
+        *_endless(unended),
+    )
     return EncodedRows(tuple(kept), counts, found)
 
 

@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
+
+
+class DocumentLayout(NamedTuple):
+    """How raw text becomes rows: see windows.py. No separator: the tokenizer's end of sequence."""
+
+    max_length: int = 1024
+    attention: Literal["within", "across"] = "within"
+    separator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Loading it imports torch, through transformers' configurations; `counting_chat` 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from transformers import PreTrainedTokenizerBase
 
 from finewright.errors import DataError, ModelError
 from finewright.lm.chat import Chat, find_end_of_turn
+from finewright.lm.example import DocumentLayout
 from finewright.lm.sources import LocalBase, read_config
 from finewright.lm.template import ChatTemplate, switches
 from finewright.lm.trial import try_templates
+from finewright.schema.methods import DocumentSettings
 from finewright.schema.run import DAY, RunSpec
+from finewright.schema.train import TrainSettings
 from finewright.trust import code_digest, code_refusal
 
 # PEFT's file; adapters/files.py, which writes it, imports torch.
@@ -48,9 +52,20 @@ def load_chat(
 
 
 def chat_of(base: LocalBase, run: RunSpec) -> Chat:
-    """`load_chat` as a run asks for it: with its switches, and its consent to the model's own code."""
+    """`load_chat` as a run asks for it: with its switches, its layout of documents, and its consent to the
+    model's own code."""
     consent = run.remote_code.get(base.name, "")
-    return load_chat(base, consent=consent, options=run.chat_template)
+    chat = load_chat(base, consent=consent, options=run.chat_template)
+    return replace(chat, layout=layout_of(run.train))
+
+
+def layout_of(spec: TrainSettings) -> DocumentLayout:
+    """How these settings lay documents out."""
+    if isinstance(spec, DocumentSettings):
+        return DocumentLayout(
+            spec.max_length, spec.document_attention, spec.document_separator or ""
+        )
+    return DocumentLayout(spec.max_length)
 
 
 def counting_chat(base: LocalBase, run: RunSpec) -> Chat:
@@ -58,7 +73,8 @@ def counting_chat(base: LocalBase, run: RunSpec) -> Chat:
     second to import, and without any code of the model's. Raises ModelError as `load_chat` does."""
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
-    return _chat(base, _read(TokenizersBackend, base), run.chat_template)
+    chat = _chat(base, _read(TokenizersBackend, base), run.chat_template)
+    return replace(chat, layout=layout_of(run.train))
 
 
 def _chat(

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from finewright.schema.common import RowCounts
 from finewright.schema.cost import Range
+from finewright.schema.evaluate import LOSS_METRICS
 
 Name = TypeVar("Name", bound=str)
 _CENT = 0.01
@@ -60,7 +61,7 @@ def percent(found: HasInterval | None, missing: str = "") -> str:
     """`98.3 % (91-100)`; a perplexity as it is, `12.35 (10.00-15.25)`."""
     if found is None:
         return missing
-    if _is_perplexity(found):
+    if _is_loss(found):
         return f"{found.value:.2f} ({found.low:.2f}-{found.high:.2f})"
     return f"{share(found.value)} ({100 * found.low:.0f}-{100 * found.high:.0f})"
 
@@ -69,7 +70,7 @@ def points(found: HasInterval | None, missing: str = "") -> str:
     """`+16.9 points (+9.1 to +24.8)`; a change of perplexity as it is."""
     if found is None:
         return missing
-    if _is_perplexity(found):
+    if _is_loss(found):
         return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
     value, low, high = (100 * end for end in (found.value, found.low, found.high))
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
@@ -175,5 +176,5 @@ def _setting(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _is_perplexity(found: HasInterval) -> bool:
-    return getattr(found, "metric", "") == "perplexity"
+def _is_loss(found: HasInterval) -> bool:
+    return getattr(found, "metric", "") in LOSS_METRICS

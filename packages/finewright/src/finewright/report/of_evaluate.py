@@ -10,6 +10,7 @@ from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, T
 from finewright.report.cells import count_of
 from finewright.schema.evaluate import (
     LINEAR,
+    LOSS_METRICS,
     AnswerCounts,
     Difference,
     EvaluateReport,
@@ -120,7 +121,7 @@ def _plot(scores: Sequence[Score]) -> Plot | None:
         Point(f"{score.metric}, {score.system}", score.value, score.low, score.high)
         for metric in dict.fromkeys(score.metric for score in scores)
         for score in scores
-        if score.metric == metric != "perplexity"
+        if score.metric == metric not in LOSS_METRICS
     ]
     return Plot("Scores with their intervals", "intervals", by_metric) if by_metric else None
 

@@ -14,6 +14,7 @@ from finewright.rows.messages import (
 from finewright.rows.notes import Json, RowNotes, Turn, kind_of_json, show_value
 from finewright.schema.common import without
 from finewright.schema.data import DataType
+from finewright.schema.rows import TEXT
 
 
 class Conversations(NamedTuple):
@@ -69,6 +70,16 @@ def _prompt_only(data: Json, notes: RowNotes) -> Conversations:
     return Conversations(turns)
 
 
+def _text(data: Json, notes: RowNotes) -> Conversations:
+    text = data["text"]
+    if not isinstance(text, str):
+        what = f"{kind_of_json(text)}; a document is text"
+        notes.error("text", what, "write it in quotes, or leave the row out")
+    elif not text.strip():
+        notes.error("text", "empty: nothing to learn", "leave the row out")
+    return Conversations([Turn("text", {"role": TEXT, "content": text})])
+
+
 def _preference(data: Json, notes: RowNotes) -> Conversations:
     if "prompt" in data:
         prompt = _prompt(data, notes)
@@ -97,6 +108,7 @@ _READERS: Mapping[DataType, Callable[[Json, RowNotes], Conversations]] = {
     "preference": _preference,
     "unpaired_preference": _read_unpaired,
     "prompt_only": _prompt_only,
+    "text": _text,
 }
 _SIDES = ("chosen", "rejected")
 

@@ -65,6 +65,8 @@ def with_expected(row: Row) -> Row | None:
             return None
         text = answer if isinstance(answer, str) else _compact(answer)
         return replace(row, messages=(*row.messages, {"role": "assistant", "content": text}))
+    if row.is_text:
+        return row
     if row.label is False or not row.answer_at:
         return None
     return replace(row, messages=row.messages[: row.answer_at + 1])
@@ -84,6 +86,8 @@ def to_user_json(row: Row) -> dict[str, Any]:  # Any: free JSON
         said: dict[str, Any] = {"chosen": turns, "rejected": list(row.rejected)}
     elif row.label is not None:
         said = {"messages": turns, "label": row.label}
+    elif row.is_text:
+        said = {"text": row.messages[0]["content"]}
     else:
         said = {"prompt" if row.is_prompt else "messages": turns}
     tools = {"tools": list(row.tools)} if row.tools else {}

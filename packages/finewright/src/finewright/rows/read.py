@@ -144,7 +144,8 @@ def _read_whole_text(part: StatedFile, chunks: Iterable[bytes]) -> ReadRow | Unr
         content += chunk
         if len(content) > LONGEST:
             what = f"longer than {LONGEST // 1_000_000} MB, so it is not read"
-            return Unread(file_problem(part.name, what, "split it into files", 1))
+            how = f"split it at ends of lines: split -C 8m --additional-suffix=.txt {part.path.name} part-"
+            return Unread(file_problem(part.name, what, how, 1))
     try:
         text = content.decode("utf-8-sig")
         check_text(text)

@@ -24,6 +24,7 @@ _EXPECTED = {
     "preference": "`chosen` and `rejected`, beside a `prompt` or beginning with one",
     "unpaired_preference": "`prompt`, `completion` and `label`, or `messages` and `label`",
     "prompt_only": "`prompt`",
+    "text": "`text`",
 }
 _LONE = {"chosen": "rejected", "rejected": "chosen"}
 Propose = Callable[[Json], Proposals]

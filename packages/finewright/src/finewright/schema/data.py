@@ -14,7 +14,7 @@ from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.provenance import LedgerSummary, LicensePolicy
 
 DataType = Literal[
-    "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only"
+    "messages", "prompt_completion", "preference", "unpaired_preference", "prompt_only", "text"
 ]
 
 EngineName = Literal["local", "ray"]
@@ -32,6 +32,9 @@ class SourceSpec(Model):
     )
     columns: dict[str, str] = default(
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
+    )
+    type: Literal["auto"] | DataType = default(
+        "auto", "Shape of its rows, where it is another than data.type", "as data.type"
     )
     encoding: str = default(
         "", "Encoding of text that is not UTF-8, e.g. gb18030", "told by its mark"
@@ -89,7 +92,8 @@ class DataSpec(Model):
     type: Literal["auto"] | DataType = default(
         "auto",
         "Shape of the rows: OpenAI `messages`; `prompt` and `completion`; `preference` (`chosen`, "
-        "`rejected`, with a `prompt` or beginning with one); `unpaired_preference` (`label`); `prompt_only`",
+        "`rejected`, with a `prompt` or beginning with one); `unpaired_preference` (`label`); `prompt_only`;"
+        " `text`: whole documents, learned as they stand",
         "told by the keys of each row",
     )
     eval_fraction: float = default(

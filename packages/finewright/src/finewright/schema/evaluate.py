@@ -21,6 +21,14 @@ class EvalSetSpec(Model):
     columns: dict[str, str] = default(
         {}, "Our key -> the file's own, e.g. {prompt: question}", "the usual keys are known"
     )
+    type: Literal["auto", "text"] = default(
+        "auto",
+        "text: its rows are documents, measured by perplexity and bits_per_byte alone",
+        "told by the keys of each row",
+    )
+    by: str = default(
+        "", "Column by whose values the rows are measured apart, a set each", "one set"
+    )
     encoding: str = default(
         "", "Encoding of text that is not UTF-8, e.g. gb18030", "told by its mark"
     )
@@ -179,6 +187,8 @@ class EvaluateSpec(Model):
         return tuple(item.title for item in self.data)
 
 
+LOSS_METRICS = ("perplexity", "bits_per_byte")
+"""Of the loss of an expected answer or of a document: lower is better, no share of 1, no answer is asked."""
 WITH_LABELS = " + labels"
 BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words", "tuned"
 """The systems of a score card; in a run of several base models all but LINEAR follow the model's name."""
@@ -186,7 +196,7 @@ BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words",
 
 class Score(Model):
     """One metric of one system on one set of rows, with its interval; values are shares of 1
-    except perplexity."""
+    except perplexity and bits_per_byte."""
 
     system: str
     data: str
@@ -324,7 +334,7 @@ class EvaluateReport(Model):
         first: dict[str, float] = {}
         for score in self.scores:
             if score.data == data:
-                sign = -1 if score.metric == "perplexity" else 1
+                sign = -1 if score.metric in LOSS_METRICS else 1
                 first.setdefault(score.system, sign * score.value)
         pairs = dict.fromkeys((d.system, d.against) for d in self.differences if d.data == data)
         return tuple(pair for pair in pairs if not _is_outdone(pair[1], first))

@@ -13,12 +13,58 @@ from finewright.schema.train import RateShare, Takes, TrainSettings
 _PREFERENCE_RATE = RateShare(0.3, "preference losses grow with the answers' length")
 
 
-class SFTSpec(TrainSettings):
-    """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens."""
+class DocumentSettings(TrainSettings):
+    """What methods have that learn raw text too, beside conversations."""
+
+    document_attention: Literal["within", "across"] = default(
+        "within",
+        "Whether a token of raw text (`data.type: text`) sees the documents before its own: across lays them"
+        " end to end and cuts windows of max_length; within cuts each by itself",
+        "what stands beside a document by chance says nothing of it",
+    )
+    document_separator: str | None = default(
+        None,
+        "Token between two documents of raw text, one that the model knows",
+        "its end of sequence",
+    )
+
+
+class SFTSpec(DocumentSettings):
+    """Supervised fine-tuning: the loss is the mean negative log-likelihood of assistant tokens, and of all
+    tokens of raw text (continued pre-training)."""
 
     code: ClassVar[str] = "finewright.train.methods.sft:SFT"
     by_rows: ClassVar[bool] = True
     method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
+
+
+_TEACHER: str = Field(
+    description="The model to learn from, by a name as in base_models; of the same tokenizer.",
+    min_length=1,
+)
+
+
+class DistillSpec(DocumentSettings):
+    """Word-level distillation (Hinton et al. 2015, arXiv:1503.02531): the teacher's likeliest next tokens at
+    each learned token of the rows, computed once before the first step."""
+
+    code: ClassVar[str] = "finewright.train.methods.distill:Distill"
+    method: Literal["distill"] = "distill"
+    teacher: str = _TEACHER
+    top_k: int = default(
+        32,
+        "So many of the teacher's likeliest tokens are learned, and all others as one",
+        "8 bytes each a token; beyond the first few little is left to learn",
+        gt=0,
+        le=1024,
+    )
+    beta: float = default(
+        0.0,
+        "Between KL(teacher || student), 0, and KL(student || teacher), 1 (arXiv:2306.13649)",
+        "the usual: learn all that the teacher says",
+        ge=0.0,
+        le=1.0,
+    )
 
 
 class DPOSpec(TrainSettings):
@@ -222,6 +268,38 @@ class GRPOSpec(OnlineSettings):
     def forwards_before(self) -> int:
         """At the policy before the step, where that differs from the policy at it, and at the base."""
         return (self.num_iterations > 1) + bool(self.base_key)
+
+
+class GKDSpec(OnlineSettings):
+    """Generalised knowledge distillation (Agarwal et al. 2024, arXiv:2306.13649): the teacher's distribution
+    at each token of answers that the student samples, or of the rows' own."""
+
+    code: ClassVar[str] = "finewright.train.methods.gkd:GKD"
+    takes: ClassVar[Takes] = "conversations or prompts"
+    rate: ClassVar[RateShare] = RateShare(0.5, "what it learns from moves as it learns")
+    method: Literal["gkd"] = "gkd"
+    teacher: str = _TEACHER
+    rewards: tuple[Reward, ...] = default(
+        (), "Stays empty: the teacher judges", "the teacher judges", max_length=0
+    )
+    num_generations: int = default(
+        1, "Answers sampled for each prompt", "none is compared with another", gt=0
+    )
+    lmbda: float = default(
+        0.5,
+        "Share of steps that learn from the student's own answers; prompts without an answer always do",
+        "the paper's middle: answers of the rows keep it on the task",
+        ge=0.0,
+        le=1.0,
+    )
+    beta: float = default(
+        0.5,
+        "Between KL(teacher || student), 0, which covers all that the teacher says, and KL(student ||"
+        " teacher), 1, which keeps to what it says most",
+        "the symmetric one",
+        ge=0.0,
+        le=1.0,
+    )
 
 
 class PPOSpec(OnlineSettings):

@@ -9,7 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 Message = dict[str, Any]
 """A turn as OpenAI writes it: `role`, `content`, `tool_calls`."""
-RowKind = Literal["conversation", "pair", "rated", "prompt"]
+RowKind = Literal["conversation", "pair", "rated", "prompt", "text"]
+TEXT = "text"
+"""The role of a document, the one message of a row of raw text: nobody asks it and nobody answers."""
 _TURN = re.compile(r"(messages|rejected)\[([0-9]+)\](.*)", re.DOTALL)
 
 
@@ -96,12 +98,19 @@ class Row:
             return "pair"
         if self.label is not None:
             return "rated"
+        if self.is_text:
+            return "text"
         return "prompt" if self.answer_at is None else "conversation"
 
     @property
     def is_prompt(self) -> bool:
         """Is this a prompt alone, that a model is to answer? A conversation has a turn that is learned."""
         return self.answer_at is None
+
+    @property
+    def is_text(self) -> bool:
+        """Is this raw text, all of which is learned without a chat template?"""
+        return bool(self.messages) and self.messages[0]["role"] == TEXT
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a JSONL line, without what stands behind it."""
@@ -131,8 +140,8 @@ class Row:
 
 
 def _is_said(turn: Message) -> bool:
-    """By the assistant."""
-    return bool(turn["role"] == "assistant")
+    """By the assistant, or a document."""
+    return turn["role"] in ("assistant", TEXT)
 
 
 def _is_learned(turn: Message) -> bool:

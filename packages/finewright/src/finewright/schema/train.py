@@ -9,7 +9,7 @@ from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
 from finewright.schema.differential_privacy import DifferentialPrivacySpec, PrivacySpent
 
-Takes = Literal["conversations", "pairs", "judged answers", "prompts"]
+Takes = Literal["conversations", "pairs", "judged answers", "prompts", "conversations or prompts"]
 """What a method learns from: the rows that it takes as they are."""
 
 

@@ -22,6 +22,7 @@ CARD = "card"
 METRICS = "metrics.jsonl"
 """What training says of each step, and goes on from where it was interrupted."""
 REFERENCES = "references.json"
+TAUGHT = "teacher.safetensors"
 """What training knows of its rows under the base, and goes on with."""
 PACE = "pace.json"
 """The steps that fit into the time that training has: it decides nothing more once training has ended."""
@@ -311,7 +312,7 @@ def _counts(path: str, finished: Collection[str]) -> bool:
     yet."""
     parts = PurePosixPath(path).parts
     temporary = any(part.endswith(".tmp") for part in parts)
-    is_begun = parts[-1] in (METRICS, REFERENCES) and parts[0] not in finished
+    is_begun = parts[-1] in (METRICS, REFERENCES, TAUGHT) and parts[0] not in finished
     return (
         path not in _UNCOVERED
         and "checkpoints" not in parts[:-1]

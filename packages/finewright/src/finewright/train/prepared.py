@@ -2,6 +2,7 @@
 
 `train` trains on it, `plan` shows it, `bench` times it, `migrate` checks it before anything is asked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,11 +66,21 @@ def prepare_rows(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: Metho
     config = config_here(str(base.folder.absolute()), base.folder)
     more = spec.max_new_tokens if isinstance(spec, OnlineSettings) else 0
     beyond = beyond_context(_most_read(spec, encoded), config, max_new_tokens=more)
-    problems = (*find_unsupported(spec, config), *beyond)
+    problems = (*find_unsupported(spec, config), *beyond, *_not_private(spec, rows))
     if errors_of(problems):
         return Prepared(base, spec, chat, encoded, problems)
     private = plan_privacy(spec, encoded.rows)
     return Prepared(base, spec, chat, encoded, (*problems, *private.problems), private.plan)
+
+
+def _not_private(spec: TrainSettings, rows: MethodRows) -> Iterator[Problem]:
+    if spec.privacy is not None and any(row.is_text for row in rows.rows):
+        yield Problem(
+            level="error",
+            key="train.privacy",
+            message="protects rows, and raw text trains in windows, of which a document has several",
+            hint="write texts that must stay private as conversations, or leave train.privacy out",
+        )
 
 
 def _most_read(spec: TrainSettings, encoded: "EncodedRows") -> int:

@@ -50,7 +50,7 @@ class References:
                     batch = lm.pack(rows)
                     sums = sums_of(lm.token_logps(batch), batch).tolist()
                 flat = (row for group in rows for row in group)
-                self._sums.update(zip(map(_digest, flat), sums, strict=True))
+                self._sums.update(zip(map(row_digest, flat), sums, strict=True))
                 done += len(sums)
                 self._watch(done, total)
         lm.model.train(training)
@@ -65,20 +65,21 @@ class References:
 
     def of(self, groups: Iterable[Group], device: torch.device) -> Tensor:
         """The numbers of all conversations in order, (B,)."""
-        sums = [self._sums[_digest(row)] for group in groups for row in group]
+        sums = [self._sums[row_digest(row)] for group in groups for row in group]
         return torch.tensor(sums, dtype=torch.float32, device=device)
 
     def _missing(self, steps: Iterable[Sequence[Group]]) -> Iterator[list[Group]]:
         """Of each step the groups that neither the file nor an earlier step has."""
         known = set(self._sums)
         for groups in steps:
-            fresh = [group for group in groups if not known.issuperset(map(_digest, group))]
-            known.update(_digest(row) for group in fresh for row in group)
+            fresh = [group for group in groups if not known.issuperset(map(row_digest, group))]
+            known.update(row_digest(row) for group in fresh for row in group)
             if fresh:
                 yield fresh
 
 
-def _digest(row: EncodedRow) -> str:
+def row_digest(row: EncodedRow) -> str:
+    """What a row's numbers are found by: its tokens, and which of them are learned."""
     content = json.dumps([row.input_ids, [int(learned) for learned in row.trained]])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

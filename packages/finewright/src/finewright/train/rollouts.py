@@ -85,7 +85,7 @@ def roll_out(
     examples = [row for row in rows for _ in range(spec.num_generations)]
     said = [_read_generation(chat, *pair) for pair in zip(examples, found, strict=True)]
     scored = rewards.score([_answer_to_judge(*pair) for pair in zip(said, examples, strict=True)])
-    trained = [_row(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
+    trained = [row_of_answer(prompt, g) for prompt, g in zip(prompts, found, strict=True)]
     sampled = [g.logps for g in found]
     rollouts = _by_prompt(trained, scored.totals, sampled, spec.num_generations)
     made = Rollouts(rollouts, {})
@@ -122,7 +122,7 @@ def _thoughts(chat: Chat, said: Sequence[Answer]) -> dict[str, float]:
     }
 
 
-def _row(prompt: EncodedRow, generation: Generation) -> EncodedRow:
+def row_of_answer(prompt: EncodedRow, generation: Generation) -> EncodedRow:
     """The answer is learned through its stop token, where the model wrote one."""
     stop = () if generation.stop_id is None else (generation.stop_id,)
     answer = (*generation.ids, *stop)

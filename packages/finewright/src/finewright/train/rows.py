@@ -53,7 +53,7 @@ class _Refusal(NamedTuple):
 
 _Taken = tuple[Row, ...] | _Refusal
 
-_DEMONSTRATED = methods_that_take("conversations")
+_DEMONSTRATED = methods_that_take("conversations", "conversations or prompts")
 _JUDGED = methods_that_take("judged answers")
 _SAMPLING = methods_that_take("prompts")
 _PAIRS = _Refusal(
@@ -73,6 +73,7 @@ _NOT_JUDGED = _Refusal(
     "conversations without a `label`",
     f"say with `label` whether the answer was liked; train.method {_DEMONSTRATED} learns from all of them",
 )
+_DOCUMENTS = _Refusal("raw text", "train.method sft or distill learns from it")
 _UNASKED = _Refusal("answers to nothing", "add the question before the answer")
 
 
@@ -83,10 +84,16 @@ def _for_conversations(row: Row) -> _Taken:
     return (replace(row, messages=row.messages[: (row.answer_at or 0) + 1]),)
 
 
+def _for_either(row: Row) -> _Taken:
+    if row.is_text:
+        return _DOCUMENTS
+    return (row,) if row.is_prompt else _for_conversations(row)
+
+
 def _for_pairs(row: Row) -> _Taken:
     if row.rejected is not None:
         return (row,)
-    return _fault_beside_pairs(row) or _CONVERSATIONS
+    return _fault_beside_pairs(row) or (_DOCUMENTS if row.is_text else _CONVERSATIONS)
 
 
 def _for_judged(row: Row) -> _Taken:
@@ -108,6 +115,8 @@ def _for_sampling(row: Row) -> _Taken:
         return (row,)
     if row.label is not None:
         return _LABELLED
+    if row.is_text:
+        return _DOCUMENTS
     if not row.answer_at or not row.answer:
         return _UNASKED
     before = row.messages[: row.answer_at]
@@ -141,6 +150,7 @@ _WAYS: Mapping[Takes, _Way] = {
     "pairs": _Way("preference pairs (`chosen` and `rejected`)", _for_pairs),
     "judged answers": _Way("answers with a `label`, or preference pairs", _for_judged),
     "prompts": _Way(_PROMPTED, _for_sampling),
+    "conversations or prompts": _Way("conversations, or prompts alone", _for_either),
 }
 
 

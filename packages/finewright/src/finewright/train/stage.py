@@ -11,7 +11,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
-from finewright.store.manifest import METRICS, PACE, REFERENCES, describe
+from finewright.store.manifest import METRICS, PACE, REFERENCES, TAUGHT, describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import TrainingOutcome, train_candidate
@@ -30,6 +30,7 @@ _KINDS = {
     "curves.svg": "plot",
     "curves.png": "plot",
     REFERENCES: "references",
+    TAUGHT: "references",
     PACE: "pace",
 }
 

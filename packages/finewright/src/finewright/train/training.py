@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -11,7 +11,9 @@ from finewright.lm.by_sample import refuse_mixed
 from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
+from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.store.atomic import write_text
+from finewright.store.manifest import TAUGHT
 from finewright.train import checkpoint
 from finewright.train.checkpoint import Checkpoint, CheckpointProgress
 from finewright.train.load import load_for_training
@@ -20,6 +22,7 @@ from finewright.train.methods.setup import Setup, method_of
 from finewright.train.optimizer import Optimizer
 from finewright.train.references import References
 from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
+from finewright.train.teacher import TaughtRows, load_teacher
 from finewright.train.work import Work
 
 _BEST = "best"
@@ -50,6 +53,13 @@ def begin(work: Work) -> Training:
     watch = partial(_watch_references, work)
     references = References(work.folder / "references.json", key=work.context.key, watch=watch)
     setup = Setup(lm, work.chat, work.rewards, references)
+    if isinstance(spec, DistillSpec | GKDSpec):
+        file = work.folder / TAUGHT
+        setup = replace(
+            setup,
+            teacher=partial(load_teacher, spec, work.base, work.context.root),
+            taught=TaughtRows(file, work.context.key, partial(_watch_references, work)),
+        )
     method = method_of(spec, setup)
     held_out = (
         work.eval_rows[start : start + spec.batch_size]

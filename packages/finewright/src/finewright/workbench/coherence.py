@@ -22,6 +22,7 @@ from finewright.lm.sources import check_name, config_here
 from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
+from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
@@ -42,6 +43,8 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
         found += wrong or find_unfit(spec, name, root)
         found += find_unsupported(spec.train, config)
         found += may_be_beyond_context(spec.train.max_length, config)
+    if isinstance(spec.train, DistillSpec | GKDSpec):
+        found += _refusals("train.teacher", check_name, spec.train.teacher, root)
     found += [*incoherent(spec), *of_sections(spec)]
     found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metric_names)
     found += check_own_metrics(spec.evaluate, loaded.resolve)

@@ -121,8 +121,10 @@ def _measuring(run: RunDir, lock: Lock, emit: Emit) -> _Measuring | None:
 
 
 def _read_held_out(run: RunDir) -> list[Row]:
+    """The rows that are answered, which documents are not."""
     files = sorted((run.root / "data" / "evaluate").glob("*.jsonl"))
-    return [row for file in files for row in parse_rows(file.read_text(encoding="utf-8"))]
+    rows = (row for file in files for row in parse_rows(file.read_text(encoding="utf-8")))
+    return [row for row in rows if not row.is_text]
 
 
 def _find_measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:

@@ -63,10 +63,10 @@ def evaluate(
     _check_systems(targets, spec.metric_names, base_model)
 
     from finewright.compare.card import ScoreCard
-    from finewright.evaluate.measured import RowSet, settings_of
+    from finewright.evaluate.measured import row_set_of, settings_of
 
     settings = settings_of(spec, resolve)
-    row_sets = [RowSet(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
+    row_sets = [row_set_of(name, file.rows) for name, file in zip(spec.names(), files, strict=True)]
     late = f"stopped; the answers are in {samples}, and the scores are not shown"
     with (
         _hold_log(samples) as log,
@@ -111,14 +111,16 @@ def _read(spec: EvaluateSpec) -> tuple[list[RowSetFile], tuple[Problem, ...]]:
 
 def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None:
     """Every target on every set, a base model also with the labels told; as the first target is asked."""
-    switches, names = switches_of(targets[0]), list[str]()
+    switches, names, layout = switches_of(targets[0]), list[str](), None
     for target in targets:
         model = load_system(target, base_model=base_model, switches=switches)
+        layout = layout or model.chat.layout  # else losses of documents would be of other windows
+        model = replace(model, chat=replace(model.chat, layout=layout))
         name = target if model.name in names else model.name
         names.append(name)
         card.problems += _warn_of_dropped(name, targets[0], model.dropped)
         sha256 = target_sha256(target, base_model=base_model)
-        key = digest(code_digest(), sha256, dict(switches))
+        key = digest(code_digest(), sha256, dict(switches), layout)
         card.add(replace(model, name=name), key)
         if "base_with_labels" in card.spec.compare_with and not is_run(target):
             card.add_with_labels(model, key, name + WITH_LABELS)

@@ -28,6 +28,7 @@ from finewright.workbench.systems import (
     refuse_thoughts,
     target_sha256,
 )
+from finewright.workbench.taught_rows import as_asked, refuse_taken, write_taught_rows
 
 if TYPE_CHECKING:
     from finewright.lm.generate import Generation
@@ -54,6 +55,7 @@ class Predicting:
     max_thought_tokens: int | None = None
     batch_size: int = 32
     base_model: str = ""
+    rows: Path | None = None
 
 
 class _Prompt(NamedTuple):
@@ -72,11 +74,14 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
 
     An answer that a row has already is not looked at. A tuned model is asked with the system prompt that it
     was trained with, where a row has none. A second call with the same settings goes on after the last whole
-    batch, and writes the bytes that one call would have.
+    batch, and writes the bytes that one call would have. With `rows`, whole answers are also written as rows
+    to train another model on.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
     refuse_thoughts(request.max_thought_tokens, request.max_new_tokens)
     check_target(request.target, base_model=request.base_model)
+    if request.rows is not None:
+        refuse_taken(request.rows)
     found = _read(request)
     claim(request.out, _settings(request, found.rows))
     with appending(request.out) as file, stop_requests() as should_stop:
@@ -181,9 +186,7 @@ def _settings(request: Predicting, rows: Sequence[Row]) -> PredictSettings:
 
 
 def _prompt(system: LoadedModel, row: Row) -> _Prompt:
-    messages = row.prompt
-    if system.system_prompt and messages[0]["role"] != "system":
-        messages = ({"role": "system", "content": system.system_prompt}, *messages)
+    messages = as_asked(row.prompt, system.system_prompt)
     try:
         prompt = system.chat.whole_prompt(messages, row.tools)
     except DataError as error:
@@ -268,6 +271,10 @@ def _report_prediction(
     request: Predicting, found: _Questions, lines: Sequence[bytes], before: int
 ) -> PredictReport:
     said = [Prediction.model_validate_json(line) for line in lines]
+    problems = found.problems
+    if request.rows is not None:
+        sha256 = target_sha256(request.target, base_model=request.base_model)
+        problems += tuple(write_taught_rows(request.rows, found.rows, said, request.target, sha256))
     size = request.out.stat().st_size
     return PredictReport(
         model=request.target,
@@ -283,5 +290,5 @@ def _report_prediction(
             path=str(request.out), kind="answers", sha256=sha256_file(request.out), bytes=size
         ),
         draw=found.draw,
-        problems=found.problems,
+        problems=problems,
     )

@@ -16,7 +16,7 @@ from finewright.schema.common import Problem, default_reasons
 from finewright.schema.evaluate import OwnMetric
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import HUB_DIGEST, Lock, commit_in
-from finewright.schema.methods import OnlineSettings
+from finewright.schema.methods import DistillSpec, GKDSpec, OnlineSettings
 from finewright.schema.parents import ParentRun
 from finewright.schema.rewards import RewardSpec
 from finewright.schema.run import DAY, RunSpec
@@ -75,6 +75,8 @@ def _digests(loaded: LoadedSpec) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "data.poison.base_model", partial(base_digest, poison.base_model, root)
     for i, name in enumerate(spec.base_models):
         yield f"base_models.{i}", partial(base_digest, name, root)
+    if isinstance(spec.train, DistillSpec | GKDSpec):
+        yield "train.teacher", partial(base_digest, spec.train.teacher, root)
 
 
 def _is_there(loaded: LoadedSpec, source: str) -> bool:

@@ -1,6 +1,7 @@
 """What holds for every method: the base stays, looks change nothing, it learns, and a cut run goes on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.methods import (
+    DistillSpec,
     DPOSpec,
+    GKDSpec,
     GRPOSpec,
     KTOSpec,
     ORPOSpec,
@@ -26,8 +29,8 @@ from finewright.schema.methods import (
     SimPOSpec,
 )
 from finewright.schema.train import TrainSettings
-from finewright.train.methods.setup import Setup
 from finewright.train.references import References
+from finewright.train.teacher import TaughtRows
 from finewright.train.watch import Watch
 
 pytestmark = pytest.mark.torch
@@ -54,6 +57,8 @@ SPECS: Mapping[str, TrainSettings] = {
     "grpo": GRPOSpec(**SHARED, **ONLINE),
     "grpo, twice": GRPOSpec(**SHARED, **ONLINE, num_iterations=2, loss_type="dapo"),
     "ppo": PPOSpec(**SHARED, **ONLINE, num_ppo_epochs=2, target_kl=0.01),
+    "distill": DistillSpec(**SHARED, teacher="t", top_k=5),
+    "gkd": GKDSpec(**SHARED, teacher="t", max_new_tokens=6),
 }
 
 
@@ -63,7 +68,9 @@ def rows_for(spec: TrainSettings) -> list[Example]:
     if spec.method == "kto":
         return judged("uneven")
     rows = pairs("uneven")
-    return [Example(row.sequences[:1]) for row in rows] if spec.method == "sft" else rows
+    if spec.method == "gkd":
+        return [*prompts(4, 6), *(Example(row.sequences[:1]) for row in rows)]
+    return [Example(r.sequences[:1]) for r in rows] if spec.method in ("sft", "distill") else rows
 
 
 def made(spec: TrainSettings) -> MadeMethod:
@@ -87,7 +94,9 @@ class TestEveryMethod(MethodConformance):
             lm, method = made(spec)
             setup = setup_of(lm)
             references = References(tmp_path / "references.json", "a" * 64)
-            return lm, type(method)(spec, Setup(lm, setup.chat, setup.rewards, references))
+            taught = TaughtRows(tmp_path / "teacher.safetensors", "a" * 64)
+            whole = replace(setup, references=references, taught=taught)
+            return lm, type(method)(spec, whole)
 
         return with_stored_references
 

@@ -89,7 +89,15 @@ def chat() -> Chat:
 
 
 def setup_of(lm: LM) -> Setup:
-    return Setup(lm, chat(), Rewards((Reward("letters", 1.0, share_of_letters),)))
+    rewards = Rewards((Reward("letters", 1.0, share_of_letters),))
+    return Setup(lm, chat(), rewards, teacher=teacher)
+
+
+def teacher() -> LM:
+    """Another model of the same tokenizer."""
+    lm = LM(tiny.tiny_model("llama", seed=5), {})
+    lm.model.eval().requires_grad_(False)
+    return lm
 
 
 def method_of(spec: TrainSettings, lm: LM) -> Method:

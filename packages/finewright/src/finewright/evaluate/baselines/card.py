@@ -11,9 +11,9 @@ from finewright.evaluate.own import score_by_own
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
-from finewright.schema.evaluate import LINEAR, LinearFit, Sample, StrayAnswers
+from finewright.schema.evaluate import LINEAR, LOSS_METRICS, LinearFit, Sample, StrayAnswers
 
-_OF_MODELS = ("perplexity", PREFERENCE)
+_OF_MODELS = (*LOSS_METRICS, PREFERENCE)
 
 
 class LabelCard(NamedTuple):

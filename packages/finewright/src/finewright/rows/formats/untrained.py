@@ -1,4 +1,5 @@
-"""Formats that are known and cannot become rows as they are: plain text, token ids; and stepwise labels.
+"""Formats that are known and cannot become rows as they are: token ids, plain text unless
+`data.type: text` asks for it; and stepwise labels.
 
 Stepwise (TRL's and Axolotl's, for process reward models): a right or wrong for every step of a solution.
 There are no process reward models here: it becomes a labelled answer, liked where every step is right, and
@@ -20,6 +21,7 @@ from finewright.rows.formats.native import (
 from finewright.rows.formats.propose import proposal_of
 from finewright.rows.formats.turns import CALL, RESULT, SHAREGPT_ROLES, role_named
 from finewright.rows.notes import Json, RowNotes
+from finewright.schema.common import without
 
 PLAIN_TEXT = "plain text: nobody asks and nobody answers"
 
@@ -30,10 +32,19 @@ def _warn_of_plain_text(data: Json, expected: Expected, notes: RowNotes) -> Iter
     mend = (
         "write what is asked and what is answered: `prompt` and `completion`; to answer from such texts, "
         f"`finewright rag index` takes them{with_ids}, and `finewright data raft` makes rows of questions "
-        "(`prompt`, `completion` and `gold`, the ids of what answers) and that index"
+        "(`prompt`, `completion` and `gold`, the ids of what answers) and that index; to learn the texts as"
+        " they stand, set --type, or data.type in a spec, to text"
     )
     notes.error("text", what, mend)
     yield from ()
+
+
+def _read_document(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
+    yield Native("text", {"text": data["text"]}, without(data, ("text",)))
+
+
+def _is_asked_for(data: Json, expected: Expected) -> bool:
+    return expected == "text"
 
 
 def _read_rendered_text(data: Json, expected: Expected, notes: RowNotes) -> Iterator[Native]:
@@ -110,6 +121,8 @@ FORMS = (
     form("turn", "role content", (), _turn, _is_turn, why="a turn a row: no conversation is whole", weak=2),
     form("turn", "role text parent_id", (), _turn, _is_turn,
          why="a turn a row: no conversation is whole", weak=2, mark="`role` with `text`"),
+    form("text", "text", ("text",), _read_document, _is_asked_for,
+         why="a document, for continued pre-training", weak=1),
     form("text", "text", ("messages",), _read_rendered_text, _is_written,
          why="text that a chat template wrote", weak=1),
     form("text", "text", (), _warn_of_plain_text, _is_text_alone,

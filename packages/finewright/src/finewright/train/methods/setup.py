@@ -17,11 +17,13 @@ from finewright.train.loop import Method
 from finewright.train.references import References
 from finewright.train.rewards import Rewards
 from finewright.train.rollouts import Rollouts, roll_out
+from finewright.train.teacher import LoadTeacher, TaughtRows
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards.
+    """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards,
+    and where another model teaches, what loads it and what it said.
 
     Methods take what they need; `chat` and `rewards` are for those that sample answers."""
 
@@ -29,6 +31,8 @@ class Setup:
     chat: Chat | None = None
     rewards: Rewards | None = None
     references: References = field(default_factory=References)
+    teacher: LoadTeacher | None = None
+    taught: TaughtRows = field(default_factory=TaughtRows)
 
 
 def method_of(spec: TrainSettings, setup: Setup) -> Method:

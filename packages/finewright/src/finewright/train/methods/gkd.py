@@ -1,0 +1,126 @@
+"""Generalised knowledge distillation (Agarwal et al. 2024, arXiv:2306.13649): on the student's own answers.
+
+A step learns with probability lmbda from answers that the student samples, else from those of the rows; in
+both the loss is the divergence of the student's whole distribution from the teacher's at each token of the
+answer (`distill.divergence`), and no gradient goes through the sampling. A prompt without an answer is always
+answered by the student. Held-out rows are looked at with their own answers."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from finewright.lm.batch import split
+from finewright.lm.example import EncodedRow, Example
+from finewright.lm.generate import Sampling, generate
+from finewright.lm.model import LM
+from finewright.schema.methods import GKDSpec
+from finewright.train.methods.distill import divergence, num_tokens
+from finewright.train.methods.setup import OnPacked, Stateless
+from finewright.train.rollouts import row_of_answer
+
+_TOKENS_AT_ONCE = 128
+"""Two models' logits of 128 tokens of 150,000 in float32, and what is made of them: 0.5 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBatch(OnPacked):
+    """Packed answers, the teacher's states of their tokens (N, d), and what was worth a look."""
+
+    taught: Tensor
+    metrics: dict[str, float]
+
+
+class GKD(Stateless):
+    """Learn from the teacher what to say next after what one says oneself."""
+
+    spec: GKDSpec
+    teacher: LM
+
+    def prepare(self, lm: LM, steps: Iterator[Sequence[Example]], max_tokens: int | None) -> None:
+        """The teacher, which stays in memory."""
+        assert self.setup.teacher is not None
+        self.teacher = self.setup.teacher()
+
+    def updates(
+        self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
+    ) -> Iterator[Sequence[AnsweredBatch]]:
+        """One update on answers: the student's, or the rows' own."""
+        is_training = lm.model.training
+        samples = is_training and random.Random(seed).random() < self.spec.lmbda  # noqa: S311 - no secret
+        given = [] if samples else [row for row in rows if row.num_trained]
+        asked = [row for row in rows if samples or not row.num_trained]
+        answers = [sequence for row in given for sequence in row.sequences]
+        metrics = {"on_policy": float(samples)} if is_training else {}
+        if asked:
+            answers += self._answer(lm, [_prompt(row) for row in asked], seed, metrics)
+        yield [
+            self._taught(lm, part, metrics)
+            for part in split([Example((row,)) for row in answers], max_tokens)
+        ]
+
+    def loss(self, lm: LM, batch: AnsweredBatch) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the tokens of the answers."""
+        states = lm.compute_states(batch.packed)[batch.packed.sources]
+        given = (torch.split(each, _TOKENS_AT_ONCE) for each in (states, batch.taught))
+        losses = [
+            checkpoint(self._divergence, lm, *part, use_reentrant=False)
+            for part in zip(*given, strict=True)
+        ]
+        return torch.cat(cast("list[Tensor]", losses)).mean(), batch.metrics
+
+    def weight(self, batch: AnsweredBatch) -> float:
+        """The tokens of its answers."""
+        return float(batch.num_trained)
+
+    def _divergence(self, lm: LM, states: Tensor, taught: Tensor) -> Tensor:
+        size = min(num_tokens(lm), num_tokens(self.teacher))
+        with torch.no_grad():
+            teacher = self.teacher.logits(taught)[:, :size].float().log_softmax(-1)
+        student = lm.logits(states)[:, :size].float().log_softmax(-1)
+        return divergence(teacher, student, self.spec.beta)
+
+    @torch.no_grad()
+    def _taught(self, lm: LM, part: Sequence[Example], metrics: dict[str, float]) -> AnsweredBatch:
+        groups = [row.sequences for row in part]
+        batch = self.teacher.pack(groups)
+        states = self.teacher.compute_states(batch)[batch.sources]
+        return AnsweredBatch(lm.pack(groups), states, metrics)
+
+    def _answer(
+        self, lm: LM, prompts: Sequence[EncodedRow], seed: int, metrics: dict[str, float]
+    ) -> list[EncodedRow]:
+        """The student's answers, sampled without dropout; its mode is put back."""
+        assert self.setup.chat is not None
+        spec, training = self.spec, lm.model.training
+        sampling = Sampling(
+            max_new_tokens=spec.max_new_tokens,
+            temperature=spec.temperature,
+            top_p=spec.top_p,
+            seed=seed,
+        )
+        asked = [prompt for prompt in prompts for _ in range(spec.num_generations)]
+        lm.model.eval()
+        found = generate(
+            lm, [p.input_ids for p in asked], stop_ids=self.setup.chat.stop_ids, sampling=sampling
+        )
+        lm.model.train(training)
+        metrics["length"] = sum(len(each.ids) for each in found) / len(found)
+        metrics["stopped"] = sum(each.stopped for each in found) / len(found)
+        return [row_of_answer(*pair) for pair in zip(asked, found, strict=True)]
+
+
+def _prompt(row: Example) -> EncodedRow:
+    """What the row asks: all before its last answer."""
+    sequence = row.sequences[-1]
+    if not row.num_trained:
+        return sequence
+    last = max(t for t, learned in enumerate(sequence.trained) if learned)
+    first = last
+    while first and sequence.trained[first - 1]:
+        first -= 1
+    return EncodedRow(sequence.input_ids[:first], (False,) * first, sequence.row_id)

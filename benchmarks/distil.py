@@ -3,8 +3,8 @@
     python benchmarks/distil.py --bars                # 20 minutes on 2 quiet cores
     python benchmarks/distil.py --part text --bars    # 7 of them
 
-`student`: the teacher is SmolLM2 tuned on all rows of a set. The student is SmolLM2 again, with a LoRA of rank
-4 and few labelled rows. Alone it learns from these; distilled it learns from the teacher's answers to other
+`student`: the teacher is SmolLM2 tuned on all rows of a set. The student is SmolLM2 again, with a LoRA of
+rank 4 and few labelled rows. Alone it learns from these; distilled it learns from the teacher's answers to other
 prompts of the set, for as many steps, by the teacher's likeliest next tokens. Both are measured on the same
 held-out rows. The gap is that of the student alone to its teacher.
 

@@ -4,9 +4,9 @@
     python benchmarks/distil.py --part text --bars    # 7 of them
 
 `student`: the teacher is SmolLM2 tuned on all rows of a set. The student is SmolLM2 again, with a LoRA of
-rank 4 and few labelled rows. Alone it learns from these; distilled it learns from the teacher's answers to other
-prompts of the set, for as many steps, by the teacher's likeliest next tokens. Both are measured on the same
-held-out rows. The gap is that of the student alone to its teacher.
+rank 4 and few labelled rows. Alone it learns from these; distilled it learns from the teacher's answers to
+other prompts of the set, for as many steps, by the teacher's likeliest next tokens. Both are measured on the
+same held-out rows. The gap is that of the student alone to its teacher.
 
 `text`: SmolLM2 reads pages of OpenZeppelin's contracts, and is measured on pages that it never saw: those of
 its governance folder and of another project, ERC-4337's; the settings were chosen on two other folders. What
@@ -27,7 +27,7 @@ from finewright.store.rundir import open_run
 from finewright_advice.catalog.advice import general_questions
 from lineage import change, interval, run, sources
 
-LABELLED, ASKED = 24, 120
+LABELLED, ASKED = 16, 80
 """Rows that the student has labels of, and prompts that its teacher answers."""
 RATE = 2e-3
 DEV = ("finance", "metatx", "crosschain", "access")
@@ -59,16 +59,16 @@ def student(folder: Path, options: Namespace) -> Iterator[Bar]:
     labelled, asked = rows[:: len(rows) // LABELLED], rows[1 :: max(1, len(rows) // ASKED)]
     few = write(folder / "few.jsonl", labelled[:LABELLED])
     prompts = write(folder / "prompts.jsonl", asked[: options.rows or ASKED])
-    test = {"path": "rows/test_seen.jsonl", "limit": options.rows or 60, "name": "own"}
+    test = {"path": "rows/test_seen.jsonl", "limit": options.rows or 40, "name": "own"}
     asking = {"data": [test], "metrics": ["json_f1"], "max_new_tokens": 96, "compare_with": []}
     small = {"learning_rate": RATE, "batch_size": 4, "adapter": {"r": 4, "alpha": 8}}
-    steps = {"max_steps": 60}
+    steps = {"max_steps": 30}
 
     def trained(name: str, path: str, train: Mapping[str, Any]) -> Score:
         spec = {"data": sources(path), "train": train, "evaluate": asking}
         return scored(folder, run(folder, name, options.model, options, spec).name)
 
-    large = {"learning_rate": RATE, "batch_size": 4, "max_steps": 120}
+    large = {"learning_rate": RATE, "batch_size": 4, "max_steps": 50}
     teacher = trained("teacher", "rows/train.jsonl", large)
     alone = trained("alone", few, {**small, **steps})
     named = max((folder / "runs").glob("*-teacher-*"))

@@ -25,8 +25,8 @@ def empty_problems(samples: Sequence[Sample]) -> Iterator[Problem]:
     only preferences or losses are measured, nothing counts on what is said."""
     said: dict[tuple[str, str], list[bool]] = {}
     for sample in samples:
-        is_asked = not sample.scores or not {PREFERENCE, *LOSS_METRICS}.issuperset(sample.scores)
-        if sample.num_tokens is not None and is_asked:
+        has_answers = not sample.scores or not {PREFERENCE, *LOSS_METRICS}.issuperset(sample.scores)
+        if sample.num_tokens is not None and has_answers:
             said.setdefault((sample.system, sample.data), []).append(bool(sample.answer.strip()))
     for (system, data), each in said.items():
         empty = each.count(False)

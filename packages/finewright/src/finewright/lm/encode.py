@@ -14,7 +14,7 @@ from finewright.errors import DataError
 from finewright.lm.answers.round_trip import LearnedAnswer, refuse_other_answer
 from finewright.lm.chat import Chat, Rendered
 from finewright.lm.example import EncodedRow, Example
-from finewright.lm.windows import read_windows, scored_windows
+from finewright.lm.windows import read_windows, scored_windows, split_documents
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.listing import list_problems
 from finewright.schema.rows import Message, Row
@@ -221,11 +221,8 @@ def encode_rows(
     fates: Counter[_Fate] = Counter()
     overlong = OverlongRows(max_length)
     unended: list[Row] = []
-    documents: list[Row] = []
-    for row in rows:
-        if row.is_text:
-            documents.append(row)
-            continue
+    documents, others = split_documents(rows)
+    for row in others:
         try:
             example = encode_example(chat, row)
         except DataError as error:

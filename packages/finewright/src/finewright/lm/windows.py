@@ -9,7 +9,7 @@ token in common, so that every token is learned once, given all before it in its
 With `attention: across` all documents are one stream, cut so; with `within` each document is cut by itself,
 and no token sees another document."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -25,6 +25,14 @@ class Windows(NamedTuple):
 
     rows: tuple[Example, ...]
     problems: tuple[Problem, ...] = ()
+
+
+def split_documents(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """The documents, and the other rows."""
+    parts: tuple[list[Row], list[Row]] = ([], [])
+    for row in rows:
+        parts[not row.is_text].append(row)
+    return parts
 
 
 def read_windows(chat: Chat, documents: Sequence[Row], max_length: int) -> Windows:

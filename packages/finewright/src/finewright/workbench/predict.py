@@ -28,7 +28,7 @@ from finewright.workbench.systems import (
     refuse_thoughts,
     target_sha256,
 )
-from finewright.workbench.taught_rows import as_asked, refuse_taken, write_taught_rows
+from finewright.workbench.taught_rows import refuse_taken, with_system, write_taught_rows
 
 if TYPE_CHECKING:
     from finewright.lm.generate import Generation
@@ -186,7 +186,7 @@ def _settings(request: Predicting, rows: Sequence[Row]) -> PredictSettings:
 
 
 def _prompt(system: LoadedModel, row: Row) -> _Prompt:
-    messages = as_asked(row.prompt, system.system_prompt)
+    messages = with_system(row.prompt, system.system_prompt)
     try:
         prompt = system.chat.whole_prompt(messages, row.tools)
     except DataError as error:

@@ -31,10 +31,10 @@ def write_taught_rows(
     kept = [each for each in zip(rows, said, strict=True) if _is_whole(each[1])]
     with jsonl_at(path) as write:
         for row, answer in kept:
-            asked = as_asked(row.prompt, system)
+            turns = with_system(row.prompt, system)
             tools = {"tools": list(row.tools)} if row.tools else {}
             made = {"teacher": teacher, "teacher_sha256": sha256}
-            write({"messages": [*asked, _turn(answer)], **tools, **made})
+            write({"messages": [*turns, _turn(answer)], **tools, **made})
     if left_out := len(said) - len(kept):
         yield Problem(
             level="warning",
@@ -48,7 +48,7 @@ def write_taught_rows(
     )
 
 
-def as_asked(prompt: Sequence[Message], system: str) -> tuple[Message, ...]:
+def with_system(prompt: Sequence[Message], system: str) -> tuple[Message, ...]:
     """The turns with the system prompt that the model was trained with, where they have none."""
     if system and prompt[0]["role"] != "system":
         return ({"role": "system", "content": system}, *prompt)

@@ -43,7 +43,7 @@ def _read_document(data: Json, expected: Expected, notes: RowNotes) -> Iterator[
     yield Native("text", {"text": data["text"]}, without(data, ("text",)))
 
 
-def _is_asked_for(data: Json, expected: Expected) -> bool:
+def _is_wanted(data: Json, expected: Expected) -> bool:
     return expected == "text"
 
 
@@ -121,7 +121,7 @@ FORMS = (
     form("turn", "role content", (), _turn, _is_turn, why="a turn a row: no conversation is whole", weak=2),
     form("turn", "role text parent_id", (), _turn, _is_turn,
          why="a turn a row: no conversation is whole", weak=2, mark="`role` with `text`"),
-    form("text", "text", ("text",), _read_document, _is_asked_for,
+    form("text", "text", ("text",), _read_document, _is_wanted,
          why="a document, for continued pre-training", weak=1),
     form("text", "text", ("messages",), _read_rendered_text, _is_written,
          why="text that a chat template wrote", weak=1),

@@ -28,7 +28,7 @@ _TOKENS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
-class AnsweredBatch(OnPacked):
+class JudgedAnswers(OnPacked):
     """Packed answers, the teacher's states of their tokens (N, d), and what was worth a look."""
 
     taught: Tensor
@@ -48,22 +48,22 @@ class GKD(Stateless):
 
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
-    ) -> Iterator[Sequence[AnsweredBatch]]:
+    ) -> Iterator[Sequence[JudgedAnswers]]:
         """One update on answers: the student's, or the rows' own."""
         is_training = lm.model.training
         samples = is_training and random.Random(seed).random() < self.spec.lmbda  # noqa: S311 - no secret
         given = [] if samples else [row for row in rows if row.num_trained]
-        asked = [row for row in rows if samples or not row.num_trained]
+        to_answer = [row for row in rows if samples or not row.num_trained]
         answers = [sequence for row in given for sequence in row.sequences]
         metrics = {"on_policy": float(samples)} if is_training else {}
-        if asked:
-            answers += self._answer(lm, [_prompt(row) for row in asked], seed, metrics)
+        if to_answer:
+            answers += self._answer(lm, [_prompt(row) for row in to_answer], seed, metrics)
         yield [
             self._taught(lm, part, metrics)
             for part in split([Example((row,)) for row in answers], max_tokens)
         ]
 
-    def loss(self, lm: LM, batch: AnsweredBatch) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: JudgedAnswers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the tokens of the answers."""
         states = lm.compute_states(batch.packed)[batch.packed.sources]
         given = (torch.split(each, _TOKENS_AT_ONCE) for each in (states, batch.taught))
@@ -73,7 +73,7 @@ class GKD(Stateless):
         ]
         return torch.cat(cast("list[Tensor]", losses)).mean(), batch.metrics
 
-    def weight(self, batch: AnsweredBatch) -> float:
+    def weight(self, batch: JudgedAnswers) -> float:
         """The tokens of its answers."""
         return float(batch.num_trained)
 
@@ -85,11 +85,11 @@ class GKD(Stateless):
         return divergence(teacher, student, self.spec.beta)
 
     @torch.no_grad()
-    def _taught(self, lm: LM, part: Sequence[Example], metrics: dict[str, float]) -> AnsweredBatch:
+    def _taught(self, lm: LM, part: Sequence[Example], metrics: dict[str, float]) -> JudgedAnswers:
         groups = [row.sequences for row in part]
         batch = self.teacher.pack(groups)
         states = self.teacher.compute_states(batch)[batch.sources]
-        return AnsweredBatch(lm.pack(groups), states, metrics)
+        return JudgedAnswers(lm.pack(groups), states, metrics)
 
     def _answer(
         self, lm: LM, prompts: Sequence[EncodedRow], seed: int, metrics: dict[str, float]
@@ -103,15 +103,18 @@ class GKD(Stateless):
             top_p=spec.top_p,
             seed=seed,
         )
-        asked = [prompt for prompt in prompts for _ in range(spec.num_generations)]
+        repeated = [prompt for prompt in prompts for _ in range(spec.num_generations)]
         lm.model.eval()
         found = generate(
-            lm, [p.input_ids for p in asked], stop_ids=self.setup.chat.stop_ids, sampling=sampling
+            lm,
+            [p.input_ids for p in repeated],
+            stop_ids=self.setup.chat.stop_ids,
+            sampling=sampling,
         )
         lm.model.train(training)
         metrics["length"] = sum(len(each.ids) for each in found) / len(found)
         metrics["stopped"] = sum(each.stopped for each in found) / len(found)
-        return [row_of_answer(*pair) for pair in zip(asked, found, strict=True)]
+        return [row_of_answer(*pair) for pair in zip(repeated, found, strict=True)]
 
 
 def _prompt(row: Example) -> EncodedRow:

@@ -21,6 +21,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
 | set | a function that returns a `data.sets.content.DataSet` | `conformance.set` |
+| tracker | a `store.tracker.TrackerPlugin`, by its name in `trackers` of a spec | `conformance.tracker` |
 """
 
 import json
@@ -50,6 +51,7 @@ Kind = Literal[
     "reward",
     "scorer",
     "set",
+    "tracker",
 ]
 
 BUILTIN: dict[Kind, dict[str, str]] = {
@@ -142,6 +144,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "sql": "finewright.data.sets.sql:data_set",
         "tool-calls": "finewright.data.sets.tool_calls:data_set",
     },
+    "tracker": {},
 }
 
 _PACKAGES_HERE = Path(__file__).parents[3]

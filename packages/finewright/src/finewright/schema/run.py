@@ -10,6 +10,7 @@ from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.extend import extend_model
 from finewright.schema.methods import SFTSpec
+from finewright.schema.trackers import TrackerEntry
 from finewright.schema.train_section import TrainSpec
 
 SectionSpec = TypeVar("SectionSpec", bound=BaseModel)
@@ -47,6 +48,11 @@ class RunSpec(Model):
         "that a template which asks for it is told",
         "the template's own defaults, and the day on which the run begins; a switch that it does not know is "
         "refused",
+    )
+    trackers: tuple[TrackerEntry, ...] = default(
+        (),
+        "Where else the run's settings and figures are sent: [mlflow, tensorboard, wandb]",
+        "the run folder has all of them",
     )
     data: DataSpec
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")

@@ -29,6 +29,7 @@ from finewright.schema.train import TrainSettings
 from finewright.store.parents import Ancestor, walk_records
 from finewright.train.on_parent import find_unfit
 from finewright.train.support import find_unsupported, may_be_beyond_context
+from finewright.workbench.tracking import check_trackers
 
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
 
@@ -48,6 +49,7 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
     found += [*incoherent(spec), *of_sections(spec)]
     found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metric_names)
     found += check_own_metrics(spec.evaluate, loaded.resolve)
+    found += check_trackers(spec.trackers)
     return list(dict.fromkeys(found))
 
 

@@ -1,14 +1,16 @@
 """`up`: run every stage of a spec whose inputs changed; go on where a run was cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from finewright.errors import FinewrightError, Interrupted, StoreError
 from finewright.lm.parents import read_parent
 from finewright.lm.runtime import require_runtime
 from finewright.lm.sources import locate_in, reads_of_files
+from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
@@ -35,6 +37,7 @@ from finewright.workbench.respec import OnEvent, follow_spec
 from finewright.workbench.runs import show
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.stages import Stage, code_digest, is_current, run_stage, stages
+from finewright.workbench.tracking import feed_trackers
 
 __all__ = ["OnEvent", "resume", "up", "up_path"]
 
@@ -111,7 +114,19 @@ def _go_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> Ru
         )
     on_event("run", {"run": str(run.root)})
     with run_lock(run), stop_requests() as should_stop:
-        ran = _run_stages(_Started(run, lock, is_seen), through, should_stop, on_event)
+        started = _Started(run, lock, is_seen)
+
+        def warn(problem: Problem) -> None:
+            events.emit(run, "problem", **problem.model_dump())
+            on_event("problem", problem.model_dump())
+
+        with feed_trackers(run, lock, warn) as feed:
+
+            def watch(event_type: str, fields: Mapping[str, Any]) -> None:
+                feed(event_type, fields)
+                on_event(event_type, fields)
+
+            ran = _run_stages(started, through, should_stop, watch)
     return show(run.root, ran=ran)
 
 

@@ -27,6 +27,7 @@ from finewright_serve.documents import (
 from finewright_serve.gateway.admission import Admission
 from finewright_serve.gateway.app import Audit, app_of
 from finewright_serve.gateway.gateway import Gateway, GatewayLimits
+from finewright_serve.gateway.kept_responses import KEPT, ResponseStore
 from finewright_serve.gateway.keys import KeyRing, make_key
 from finewright_serve.gateway.limits import Limiter
 from finewright_serve.gateway.log import UnhurriedHandler
@@ -82,6 +83,7 @@ def serve(options: ServeOptions, session: Session) -> str:
         _documents(targets, local, root, session) as documents,
         _audit(spec, folder) as audit,
         jobs_of(targets, spec, folder, local) as jobs,
+        _kept(spec, folder) as kept,
         _alarms(spec, audit) as alarms,
         _steps(spec, [*_watching(spec, root, alarms), *_guarding(guards, documents)]) as steps,
     ):
@@ -99,7 +101,7 @@ def serve(options: ServeOptions, session: Session) -> str:
         more = [*RunLoading(gateway, local, jobs.tuned, runs).routes()]
         more += [*(job_routes(jobs) if spec.jobs.at_once else ()), *_commands(spec, root)]
         run_server(
-            open_to(app_of(gateway, ring, more, audit), spec.cors),
+            open_to(app_of(gateway, ring, more, audit, kept), spec.cors),
             listening,
             tls=tls,
             hooks=_hooks(start, admission, spec.drain_seconds),
@@ -271,6 +273,19 @@ def _audit(spec: ServeSpec, folder: Path) -> Iterator[Audit | None]:
         yield Audit(log, wanted.words)
     finally:
         log.close()
+
+
+@contextmanager
+def _kept(spec: ServeSpec, folder: Path) -> Iterator[ResponseStore | None]:
+    """The responses that are kept, while it serves."""
+    if spec.responses is None:
+        yield None
+        return
+    store = ResponseStore(folder / KEPT, spec.responses.days, spec.responses.megabytes)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _tls(spec: ServeSpec, root: Path) -> Tls | None:

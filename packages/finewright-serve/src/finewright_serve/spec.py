@@ -236,6 +236,18 @@ class AuditSpec(Model):
     )
 
 
+class ResponsesSpec(Model):
+    """Responses that are kept in serve.folder, so that others can go on from them."""
+
+    days: float = default(30.0, "Days until a response is deleted", "OpenAI's own", gt=0)
+    megabytes: int = default(
+        100,
+        "Size of a project's responses; beyond it the oldest are deleted",
+        "a year of one user",
+        ge=1,
+    )
+
+
 class WatermarkSpec(Model):
     """A mark in all answers of native models, which `finewright watermark` finds."""
 
@@ -323,6 +335,11 @@ class ServeSpec(Model):
     )
     guards: tuple[GuardSpec, ...] = default(
         (), "What looks at questions and answers, in this order", "no text is looked at"
+    )
+    responses: ResponsesSpec | None = default(
+        None,
+        "Keep responses of /v1/responses, for `previous_response_id`, unless a request has `store: false`",
+        "no word of a client lies on a disk",
     )
     watermark: WatermarkSpec | None = default(
         None,

@@ -1,7 +1,7 @@
 """The routes of the gateway as an ASGI application. Whoever has no key sees /healthz and /readyz alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from finewright_serve.gateway.disclosure import add_metadata, disclosing_headers
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.exchange import Exchange
 from finewright_serve.gateway.gateway import Gateway
+from finewright_serve.gateway.kept_responses import KeptResponse, ResponseStore, saved_events
 from finewright_serve.gateway.keys import KeyRing
 from finewright_serve.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
 from finewright_serve.gateway.question import ServedModel
@@ -51,9 +52,11 @@ def app_of(
     keys: KeyRing | None,
     more: Sequence[BaseRoute] = (),
     audit: Audit | None = None,
+    kept: ResponseStore | None = None,
 ) -> ASGIApp:
-    """The application; `more` are routes behind the same door, all that passes it is written to `audit`."""
-    routes = _Routes(gateway)
+    """The application; `more` are routes behind the same door, all that passes it is written to `audit`;
+    responses go to `kept`, where they are to be kept."""
+    routes = _Routes(gateway, kept)
     known: list[BaseRoute] = [
         ReadRoute("/healthz", routes.health, "Is the process there?"),
         ReadRoute("/readyz", routes.ready, "Would a question be answered?"),
@@ -65,6 +68,12 @@ def app_of(
         _streamed("/v1/responses", routes.respond, "Answer items.", ResponsesRequest),
         PostedRoute("/v1/embeddings", routes.embed, "Vectors of texts.", EmbeddingRequest),
     ]
+    if kept is not None:
+        path = "/v1/responses/{response}"
+        known += [
+            ReadRoute(path, routes.kept_response, "A response that was kept."),
+            Route(path, routes.forget, methods=["DELETE"]),
+        ]
     document = openapi_of([*known, *more], OPEN)
 
     async def openapi(request: Request) -> Response:
@@ -90,6 +99,7 @@ def _streamed(path: str, work: Work, sentence: str, body: type[BaseModel]) -> Po
 @dataclass(frozen=True, slots=True)
 class _Routes:
     gateway: Gateway
+    kept: ResponseStore | None = None
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -125,14 +135,44 @@ class _Routes:
         return await self._answer(request, posted, lambda model: TextForm(model, has_scores))
 
     async def respond(self, request: Request) -> Response | EventStream:
-        posted = await self._body(request, ResponsesRequest)
-        return await self._answer(request, posted, lambda model: ResponsesForm(model, posted))
+        posted, asker = await self._body(request, ResponsesRequest), asker_of(request)
+        if self.kept is None:
+            posted.refuse_kept()
+        elif posted.previous_response_id is not None:
+            posted = posted.after(await self.kept.items_up_to(posted.previous_response_id, asker))
+
+        async def save(response: dict[str, Any]) -> dict[str, Any]:
+            if self.kept is None or posted.store is False:  # OpenAI keeps them unless told not to
+                return response
+            response = {**response, "store": True}
+            kept = KeptResponse(response, posted.own_items, posted.previous_response_id or "")
+            return {**response, "store": await self.kept.save(kept, asker)}
+
+        return await self._answer(request, posted, lambda model: ResponsesForm(model, posted), save)
+
+    async def kept_response(self, request: Request) -> Response:
+        assert self.kept is not None
+        try:
+            found = await self.kept.find(request.path_params["response"], asker_of(request))
+        except ApiError as error:
+            return refused(error)
+        return JSONResponse(found)
+
+    async def forget(self, request: Request) -> Response:
+        assert self.kept is not None
+        name = request.path_params["response"]
+        try:
+            await self.kept.delete(name, asker_of(request))
+        except ApiError as error:
+            return refused(error)
+        return JSONResponse({"id": name, "object": "response", "deleted": True})
 
     async def _answer(
         self,
         request: Request,
         posted: ChatRequest | CompletionRequest | ResponsesRequest,
         form_of: Callable[[ServedModel], ChatForm | TextForm | ResponsesForm],
+        save: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None,
     ) -> Response | EventStream:
         asker = asker_of(request)
         questions = posted.questions(self.gateway.limits)
@@ -149,11 +189,11 @@ class _Routes:
             pieces = rounded(pieces)
         try:
             if posted.stream:
-                events = form.chunks(pieces, posted.wants_usage)
-                return await EventStream.begun(with_metadata(events, metadata))
+                events = with_metadata(form.chunks(pieces, posted.wants_usage), metadata)
+                return await EventStream.begun(saved_events(events, save) if save else events)
             number = sum(each.num_answers for each in questions)
-            whole = form.whole(await gathered(pieces, number))
-            return JSONResponse(add_metadata(whole, metadata))
+            whole = add_metadata(form.whole(await gathered(pieces, number)), metadata)
+            return JSONResponse(await save(whole) if save else whole)
         except ApiError as error:
             raise error.renamed(posted.names) from None
 

@@ -101,7 +101,7 @@ class ResponsesForm:
             "incomplete_details": None,
             "model": self.model.id,
             "parallel_tool_calls": self.posted.parallel_tool_calls is not False,
-            "previous_response_id": None,
+            "previous_response_id": self.posted.previous_response_id,
             "store": False,
             "text": posted.get("text") or {"format": {"type": "text"}},
             "tool_choice": posted.get("tool_choice", "auto"),

@@ -1,12 +1,12 @@
-"""The body of POST /v1/responses: items in, a question out. Nothing is kept here, so what would need that an
-earlier answer is, is refused."""
+"""The body of POST /v1/responses: items in, a question out. To go on from an earlier answer needs a server
+that keeps them (`serve.responses`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from finewright_serve.gateway.errors import UNSUPPORTED
+from finewright_serve.gateway.errors import UNSUPPORTED, unsupported
 from finewright_serve.gateway.messages import (
     FunctionTool,
     Many,
@@ -107,6 +107,9 @@ InputItem = Annotated[
 ]
 
 
+_ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[InputItem])
+
+
 class ResponseTool(FunctionTool):
     """A function, in the form of responses. Tools that the server would run are refused."""
 
@@ -172,7 +175,7 @@ class ResponsesRequest(PassingWishes):
     truncation: Annotated[
         Literal["disabled"] | None, only("nothing is left out of a conversation", "disabled")
     ] = None
-    previous_response_id: Annotated[None, only(f"{_HERE}; send the conversation as input")] = None
+    previous_response_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     conversation: Annotated[None, only("no conversations are kept here; send it as input")] = None
     prompt: Annotated[
         None, only("no prompts are kept here; send them as instructions and input")
@@ -181,13 +184,14 @@ class ResponsesRequest(PassingWishes):
         Literal[False] | None, only("an answer lasts as long as its request", False)
     ] = None
     background_options: Annotated[None, only("an answer lasts as long as its request")] = None
-    store: Annotated[Literal[False] | None, only(_HERE, False)] = None
+    store: bool | None = None
     reasoning: Annotated[None, only("how long a model thinks is not set here; leave it out")] = None
     max_tool_calls: Annotated[None, only("tools are called by the client, which may count")] = None
     context_management: Annotated[None, only("nothing is left out of a conversation")] = None
     access_programs: Annotated[None, only("there are none here; leave it out")] = None
     image: Annotated[None, only("the models write text, no images")] = None
     moderation: Annotated[None, only("nothing is moderated here; leave it out")] = None
+    _before: tuple[Any, ...] = ()  # Any: items, of the responses that it goes on from
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -203,6 +207,26 @@ class ResponsesRequest(PassingWishes):
     def wants_usage(self) -> bool:
         """The last event has it always."""
         return True
+
+    def refuse_kept(self) -> None:
+        """Raise ApiError for what a server that keeps no answers cannot do."""
+        if self.store:
+            raise unsupported("store", f"{_HERE}; leave it out, and send the conversation as input")
+        if self.previous_response_id is not None:
+            raise unsupported("previous_response_id", f"{_HERE}; send the conversation as input")
+
+    def after(self, items: Sequence[dict[str, Any]]) -> "ResponsesRequest":
+        """The request as it goes on from these items; an error names the place in its own input."""
+        found = self.model_copy()
+        found._before = tuple(_ITEMS.validate_python(items))
+        return found
+
+    @property
+    def own_items(self) -> list[dict[str, Any]]:
+        """Its own input, as items."""
+        if isinstance(self.input, str):
+            return [{"type": "message", "role": "user", "content": self.input}]
+        return [item.model_dump(mode="json", exclude_none=True) for item in self.input]
 
     def questions(self, limits: QuestionLimits) -> list[GatewayQuestion]:
         """What the engine answers: one. Raises ApiError for what cannot be honoured."""
@@ -223,9 +247,8 @@ class ResponsesRequest(PassingWishes):
 
     def _messages(self) -> list[dict[str, Any]]:
         opening = [{"role": "system", "content": self.instructions}] if self.instructions else []
-        if isinstance(self.input, str):
-            return [*opening, {"role": "user", "content": self.input}]
-        return opening + rows_of(self.input)
+        own = _ITEMS.validate_python(self.own_items) if isinstance(self.input, str) else self.input
+        return opening + rows_of([*self._before, *own], len(self._before))
 
     def _tools(self) -> ToolWish | None:
         given = self.tool_choice
@@ -245,15 +268,15 @@ class ResponsesRequest(PassingWishes):
 
 
 def rows_of(
-    items: Sequence[MessageItem | CallItem | CallOutputItem | ThoughtItem],
+    items: Sequence[MessageItem | CallItem | CallOutputItem | ThoughtItem], num_before: int = 0
 ) -> list[dict[str, Any]]:
     """The items as messages. An answer's thoughts, text and calls, which are items of their own, are one.
-    Raises ApiError for an output that no call before it has."""
+    Raises ApiError for an output that no call before it has; the input begins after `num_before` items."""
     rows: list[dict[str, Any]] = []
     is_open, calls = False, dict[str, str]()
     for number, item in enumerate(items):
         if isinstance(item, CallOutputItem):
-            answered(calls, item.call_id, f"input.{number}.call_id")
+            answered(calls, item.call_id, f"input.{number - num_before}.call_id")
             output = text_of(item.output)
             rows.append({"role": "tool", "tool_call_id": item.call_id, "content": output})
             is_open = False

@@ -99,8 +99,8 @@ def _format(form: AnswerForm) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Calls:
-    """Calls of one answer, put together from their deltas. A call is announced once it has a first argument: by
-    then its name is whole."""
+    """Calls of one answer, put together from their deltas. A call is announced once it has a first argument:
+    by then its name is whole."""
 
     names: dict[int, str] = field(default_factory=dict)
     arguments: dict[int, str] = field(default_factory=dict)

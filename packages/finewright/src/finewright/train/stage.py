@@ -8,7 +8,7 @@ from finewright.lm.origin import origin_of
 from finewright.lm.sources import locate_in
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
-from finewright.schema.methods import OnlineSettings
+from finewright.schema.methods import DistillSpec, GKDSpec, OnlineSettings
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.manifest import METRICS, PACE, REFERENCES, TAUGHT, describe
@@ -22,6 +22,7 @@ from finewright.train.privacy.units import near_repeats
 from finewright.train.proof import prove
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import MethodRows, rows_for
+from finewright.train.teacher import find_teacher
 from finewright.train.work import Work
 
 # What is in the result's folder, beside the adapter or the model itself.
@@ -66,6 +67,10 @@ def _candidate(
     spec = context.candidates[name]
     commit = context.commits.get(name, "")
     base = locate_in(context.run, name, context.root, commit=commit)
+    if isinstance(spec, DistillSpec | GKDSpec):
+        find_teacher(
+            spec, base, context.root
+        )  # one that cannot teach is refused before rows are read
     made = prepare_rows(base, spec, chat_of(base, context.spec), rows)
     refuse((*made.problems, *made.encoded.problems))
     if not made.encoded.rows:

@@ -14,6 +14,7 @@ from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_fi
 from finewright.schema.common import Problem
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
+from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, TokenView
 from finewright.schema.rows import Row
 from finewright.schema.train import TrainSettings
@@ -93,6 +94,10 @@ def _candidate(
 
     base = locate(name, loaded.path.parent)
     spec = lock.candidates[name]
+    if isinstance(spec, DistillSpec | GKDSpec):
+        from finewright.train.teacher import find_teacher
+
+        find_teacher(spec, base, loaded.path.parent)
     made = prepare_rows(base, spec, chat_of(base, lock.spec), rows)
     encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)

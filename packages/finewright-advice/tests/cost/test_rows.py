@@ -181,3 +181,22 @@ def test_a_row_of_few_characters_and_many_tokens_is_not_missed(
     tight = counted(rows, spec.model_copy(update={"max_length": lengths[301] - 1}), base)
     assert [(problem.level, problem.row) for problem in tight.problems] == [("error", 301)]
     assert "1 of 600 rows (0 %)" in tight.problems[0].message
+
+
+@pytest.mark.torch
+def test_documents_are_counted_as_the_windows_that_train(tiny_folder: Path) -> None:
+    from finewright.lm.encode import encode_rows
+    from finewright.lm.load_chat import load_chat
+
+    base = locate(str(tiny_folder), Path.cwd())
+    text = ({"role": "text", "content": "a word and another " * 20},)
+    rows = [*(Row(f"t{i}", text, None, "rows.jsonl", i) for i in range(3)), PAIRS[0]]
+    rows[-1] = Row("c", PAIRS[0].messages, None, "rows.jsonl", 9)
+    spec = SFTSpec(max_length=60, batch_size=2, epochs=1, learning_rate=1e-4)
+    true = encode_rows(load_chat(base), rows, max_length=60, on_overlong="error").rows
+    found = counted(rows, spec, base)
+    assert found.rows.count == len(true)
+    assert found.tokens.median == pytest.approx(sum(row.num_tokens for row in true))
+    reckoned = counted(rows, spec)
+    assert reckoned.rows.longest_sequence <= 60
+    assert 0.3 < reckoned.tokens.median / found.tokens.median < 3

@@ -51,7 +51,13 @@ class _Chosen(NamedTuple):
 def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Lengths | None:
     """What becomes of rows that are too long is what training makes of them; None where none is left."""
     from finewright.lm.encode import encode_rows
+    from finewright.lm.windows import split_documents
 
+    documents, others = split_documents(rows)
+    if documents:
+        return _with_windows(
+            documents, by_tokenizer(others, spec, chat) if others else None, spec, chat
+        )
     texts = None if len(rows) <= _LONGEST + _STRATA * _DRAWN else _measure_texts(rows, chat)
     chosen = _choose_texts(texts, spec) if texts else _Chosen([*range(len(rows))], [], True)
     places = sorted((*chosen.certain, *(i for stratum in chosen.strata for i in stratum.drawn)))
@@ -80,6 +86,21 @@ def by_tokenizer(rows: Sequence[Row], spec: TrainSettings, chat: "Chat") -> Leng
     problems = (p.model_copy(update={"message": part + p.message}) for p in found.problems)
     share = error / sum(length.run for length in lengths)
     return Lengths(lengths, "sampled", share, tuple(problems))
+
+
+def _with_windows(
+    documents: Sequence[Row], others: Lengths | None, spec: TrainSettings, chat: "Chat"
+) -> Lengths:
+    """The windows of documents, all of them counted, beside other rows."""
+    from finewright.lm.windows import read_windows
+
+    found = read_windows(chat, documents, spec.max_length)
+    windows = [_length(example) for example in found.rows]
+    if others is None:
+        return Lengths(windows, "counted", problems=found.problems)
+    return others._replace(
+        rows=[*windows, *others.rows], problems=(*found.problems, *others.problems)
+    )
 
 
 def _measure_texts(rows: Sequence[Row], chat: "Chat") -> list[Length | None]:

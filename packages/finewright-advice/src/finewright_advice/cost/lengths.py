@@ -1,6 +1,6 @@
 """How long a row is, and what its characters say of that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.schema.common import Problem
@@ -47,6 +47,15 @@ def reckon_length(row: Row) -> Length:
     learned = _tokens_of([m for side in sides for m in side if m["role"] == "assistant"])
     again = _tokens_of(row.prompt) * (len(sides) - 1) if len(sides) > 1 else 0
     return Length(sum(each), max(each), learned, sum(each) - again)
+
+
+def reckon_windows(row: Row, most: int) -> Iterator[Length]:
+    """The windows of at most so many tokens into which a document is cut, by its characters."""
+    left = round(len(content_of(row.messages[0])) / CHARACTERS.median) + 2
+    while left > 1:
+        size = min(left, most)
+        yield Length(size, size, size - 1, size)
+        left -= size - 1
 
 
 def _tokens_of(messages: Sequence[dict[str, object]]) -> int:

@@ -16,7 +16,7 @@ from finewright.schema.train import TrainSettings
 from finewright.train.rows import MethodRows
 from finewright_advice.cost.by_tokenizer import by_tokenizer
 from finewright_advice.cost.job import Rows
-from finewright_advice.cost.lengths import CHARACTERS, Lengths, reckon_length
+from finewright_advice.cost.lengths import CHARACTERS, Lengths, reckon_length, reckon_windows
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -60,7 +60,16 @@ def _chat_of(base: LocalBase, run: RunSpec) -> "Chat | None":
 
 def _by_characters(rows: Sequence[Row], spec: TrainSettings) -> Lengths:
     """Rows that are too long are reckoned as cut."""
-    return Lengths([reckon_length(row).cut(spec.max_length) for row in rows], "from characters")
+    lengths = [
+        length
+        for row in rows
+        for length in (
+            reckon_windows(row, spec.max_length)
+            if row.is_text
+            else (reckon_length(row).cut(spec.max_length),)
+        )
+    ]
+    return Lengths(lengths, "from characters")
 
 
 def _count_rows(lengths: Lengths, spec: TrainSettings) -> CountedRows:

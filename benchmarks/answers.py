@@ -49,7 +49,7 @@ from finewright.lm.encode import encode_rows, encode_turns
 from finewright.lm.example import EncodedRow
 from finewright.lm.marks import find_marks
 from finewright.lm.template import ChatTemplate
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.rows import Row
 
 HERE = Path(__file__).resolve().parent

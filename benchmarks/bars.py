@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from finewright.report.text import table
+from finewright.report.columns import table
 
 _WHOLE = 1000
 """From here on a figure is shown without decimals."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.features.data.rows import read_options
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.rows.fates import RowFate, fates
 from finewright.schema.rows import Message, Row
 from peer_rows.forms import FormedSet, axolotl_sets, llamafactory_sets, trl_sets

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright.features.data.prepare import prepare
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.privacy import PersonalDataSpec, SecretsSpec
 from finewright.schema.scale import PrepareReport, PrepareSpec
 from process import write_figures

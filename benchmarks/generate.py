@@ -27,7 +27,7 @@ from pathlib import Path
 from bars import Bar, finish, parser_of
 from finewright.lm import sources
 from finewright.lm.load_chat import load_chat
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright_bridge.export.gguf_file import write_model
 from peers import LLAMA_CPP, python_of
 from process import Figures, figures_of, in_turns, machine, thread_settings, write_figures

@@ -20,7 +20,7 @@ from bars import Bar, finish, parser_of
 from finewright.evaluate.scorers import LabelCodes, macro_f1_of_codes
 from finewright.judge.macro_bounds import Truth, macro_f1_interval
 from finewright.judge.statistics import Interval, bootstrap_statistic
-from finewright.report.text import table
+from finewright.report.columns import table
 
 ROWS, LABELS = (20, 50, 200), (2, 5, 20)
 MEAN_AT_LEAST, WORST_AT_LEAST = 0.95, 0.91

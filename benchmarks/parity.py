@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bars import Bar, finish, parser_of
 from finewright.judge.bounds import mean_at_least
 from finewright.judge.statistics import mean_interval
-from finewright.report.text import table
+from finewright.report.columns import table
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator

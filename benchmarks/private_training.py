@@ -42,7 +42,7 @@ from finewright.lm.load import load_lm
 from finewright.lm.load_chat import load_chat
 from finewright.lm.model import LM
 from finewright.lm.sources import locate
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.canaries import Canary
 from finewright.schema.differential_privacy import DifferentialPrivacySpec

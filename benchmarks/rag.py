@@ -39,7 +39,7 @@ import rag_bars
 from bars import finish, parser_of
 from finewright.lm.embedders.embedder import Embedder
 from finewright.lm.embedders.load import load_embedder
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.passages import Document
 from finewright_rag.indexing.chunk import chunks, text_to_index
 from finewright_rag.indexing.documents import find_documents

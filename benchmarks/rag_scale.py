@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.passages import Document
 from finewright_rag.indexing.chunk import chunks
 from finewright_rag.search.retrieve import search

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import yaml
 
-from finewright.report.text import table
+from finewright.report.columns import table
 
 ROOT = Path(__file__).parents[1]
 LISTED = yaml.safe_load((ROOT / "benchmarks" / "smallest.yaml").read_text(encoding="utf-8"))

@@ -35,7 +35,7 @@ from finewright.fetch.cache import cache_dir
 from finewright.lm.encode import encode_rows
 from finewright.lm.load_chat import load_chat
 from finewright.lm.sources import LocalBase, locate
-from finewright.report.text import table
+from finewright.report.columns import table
 from peers import PEERS, python_of
 from process import (
     Figures,

@@ -16,7 +16,7 @@ from bars import Bar
 from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
-from finewright.report.text import table
+from finewright.report.columns import table
 from finewright.schema.adapter import FullSpec, LoraSpec
 from finewright_advice.estimate.framework_time import step_seconds
 from finewright_advice.estimate.frameworks import FRAMEWORKS, framework_memory

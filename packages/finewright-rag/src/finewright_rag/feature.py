@@ -7,6 +7,7 @@ _HERE = "finewright_rag.commands"
 FEATURE = Feature(
     "rag",
     "Index documents, find passages, and answer from them with checked citations.",
+    step="serve",
     section=SpecSection(
         "finewright.schema.rag:RagSpec",
         "Documents that `finewright rag` indexes",

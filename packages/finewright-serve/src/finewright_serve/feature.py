@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature, SpecSection
 FEATURE = Feature(
     "serve",
     "Serve runs and models over OpenAI's HTTP API, to its official clients.",
+    step="serve",
     section=SpecSection(
         "finewright_serve.spec:ServeSpec",
         "What `finewright serve` serves, and to whom",
@@ -89,6 +90,7 @@ FEATURE = Feature(
             "finewright_serve.audit.command:verify",
             "reads",
             is_check=True,
+            step="prove",
         ),
         Command(
             "audit export",
@@ -96,6 +98,7 @@ FEATURE = Feature(
             "finewright_serve.options:ExportAuditOptions",
             "finewright_serve.audit.command:export",
             "writes",
+            step="prove",
         ),
         Command(
             "audit day",
@@ -103,6 +106,7 @@ FEATURE = Feature(
             "finewright_serve.options:AuditDayOptions",
             "finewright_serve.audit.day:summarise",
             "reads",
+            step="prove",
         ),
     ),
     reports={

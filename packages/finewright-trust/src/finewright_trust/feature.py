@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature
 FEATURE = Feature(
     "poison",
     "Look for rows that plant a behaviour, and for wrong labels, pairs and answers.",
+    step="data",
     commands=(
         Command(
             "data poison",

@@ -20,6 +20,9 @@ Effect: TypeAlias = Literal["reads", "writes", "spends", "publishes"]
 "spends": it trains or asks models, so it takes minutes to hours or costs money. "publishes": it lets others
 reach what is here."""
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
+Step: TypeAlias = Literal["start", "decide", "data", "train", "evaluate", "serve", "prove", "more"]
+"""Where in the work a command is used; help lists the commands in this order."""
+STEPS: tuple[Step, ...] = get_args(Step)
 OnEvent: TypeAlias = Callable[[str, Mapping[str, Any]], None]  # Any: an event's fields
 
 
@@ -51,7 +54,8 @@ class Command:
     alone may give it, and no program. With `is_check` the exit code is `fails_with` where the report has not
     `passed`.
     With `is_talk` the command shows by itself what it has to show, and may return a text for stdout.
-    `page` is its option for the page that is its work: `--html` is the same option."""
+    `page` is its option for the page that is its work: `--html` is the same option. `step` is where in the
+    work it is used, if that is another than its feature's."""
 
     name: str
     sentence: str
@@ -64,6 +68,7 @@ class Command:
     is_talk: bool = False
     page: str = ""
     is_by_hand: bool = False
+    step: Step | None = None
 
     def effect_of(self, given: Iterable[str]) -> Effect:
         """The effect with the options of these names."""
@@ -92,7 +97,8 @@ class Feature:
     `reports`: class of a report -> the function that lays it out as a page. `needs`: a library without
     which nothing of it runs -> the extra of finewright that installs it. `offers`: name -> a function that
     other features may call, by `load_offered`, because they never import it. `groups`: the first word of
-    commands, where it is another than the name -> what they do together."""
+    commands, where it is another than the name -> what they do together. `step`: where in the work its
+    commands are used."""
 
     name: str
     sentence: str
@@ -103,6 +109,7 @@ class Feature:
     needs: Mapping[str, str] = field(default_factory=dict)
     offers: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    step: Step = "more"
 
 
 def ask_day() -> date:

@@ -24,6 +24,7 @@ _WORK = Feature(
             f"{_HERE}:QuickstartOptions",
             f"{_HERE}:quickstart",
             "spends",
+            step="start",
         ),
         Command(
             "check",
@@ -32,6 +33,7 @@ _WORK = Feature(
             f"{_HERE}:check",
             "reads",
             is_check=True,
+            step="train",
         ),
         Command(
             "plan",
@@ -40,6 +42,7 @@ _WORK = Feature(
             f"{_HERE}:plan",
             "reads",
             is_check=True,
+            step="train",
         ),
         Command(
             "train",
@@ -47,6 +50,7 @@ _WORK = Feature(
             f"{_HERE}:TrainOptions",
             f"{_HERE}:train",
             "spends",
+            step="train",
         ),
         Command(
             "up",
@@ -54,6 +58,7 @@ _WORK = Feature(
             f"{_HERE}:UpOptions",
             f"{_HERE}:up",
             "spends",
+            step="train",
         ),
         Command(
             "evaluate",
@@ -61,6 +66,7 @@ _WORK = Feature(
             f"{_HERE}:EvaluateOptions",
             f"{_HERE}:evaluate",
             "spends",
+            step="evaluate",
         ),
         Command(
             "chat",
@@ -71,6 +77,7 @@ _WORK = Feature(
             f"{_HERE}:chat",
             "spends",
             is_talk=True,
+            step="evaluate",
         ),
         Command(
             "predict",
@@ -78,6 +85,7 @@ _WORK = Feature(
             f"{_HERE}:PredictOptions",
             f"{_HERE}:predict",
             "spends",
+            step="evaluate",
         ),
         Command(
             "verify",
@@ -87,10 +95,11 @@ _WORK = Feature(
             f"{_HERE}:verify",
             "reads",
             is_check=True,
+            step="prove",
         ),
         Command(
             "doctor",
-            "Say what is installed, on which device, what would fail and how to mend it.",
+            "Say what is installed, on which device, what would fail and how to fix it.",
             f"{_HERE}:DoctorOptions",
             f"{_HERE}:doctor",
             "reads",
@@ -112,12 +121,21 @@ _WORK = Feature(
             "reads",
             is_talk=True,
         ),
+        Command(
+            "completion",
+            "Print the completion script of a shell, which completes commands, options and files.",
+            f"{_HERE}:CompletionOptions",
+            f"{_HERE}:completion",
+            "reads",
+            is_talk=True,
+        ),
     ),
 )
 
 _RUNS = Feature(
     "runs",
     "List the runs, or show one.",
+    step="evaluate",
     commands=(
         Command(
             "runs list",
@@ -139,6 +157,7 @@ _RUNS = Feature(
 _FACTS = Feature(
     "catalog",
     "Dated facts that estimates stand on: prices, GPUs, deadlines.",
+    step="decide",
     commands=(
         Command(
             "catalog list",
@@ -149,7 +168,7 @@ _FACTS = Feature(
         ),
         Command(
             "catalog check",
-            "Every mistake in a file of prices, with line, key and mend.",
+            "Every mistake in a file of prices, with its line, its key and how to fix it.",
             f"{_CATALOG}:PriceFileOptions",
             f"{_CATALOG}:check",
             "reads",
@@ -174,6 +193,7 @@ _FACTS = Feature(
 _TRUST = Feature(
     "trust",
     "What may run and whose signatures count here: code that came with files, and keys.",
+    step="prove",
     commands=(
         Command(
             "trust list",

@@ -429,7 +429,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_run(
         "--json",
     )
     lines = refused.err.splitlines()
-    assert (refused.code, refused.out, len(lines)) == (2, "", 2)
+    assert (refused.code, refused.json["code"], len(lines)) == (2, 2, 2)
     assert lines[0].startswith(f"error: {small_disk}/runs/")
     assert lines[0].endswith(": the disk is full")
     assert lines[1] == " hint: free some space, then repeat the command; finished stages are kept"
@@ -456,7 +456,7 @@ def test_a_failing_disk_is_one_line_and_leaves_no_run(
     refused = finewright("train", "spec.yaml", "--set", "base_models.0=./base", "--json")
     monkeypatch.undo()
     lines = refused.err.splitlines()
-    assert (refused.code, refused.out, len(lines)) == (2, "", 2)
+    assert (refused.code, refused.json["code"], len(lines)) == (2, 2, 2)
     assert lines[0].startswith("error: runs/")
     assert lines[0].endswith(f": {what}")
     assert list((project / "runs").iterdir()) == []

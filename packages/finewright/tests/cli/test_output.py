@@ -1,12 +1,21 @@
 """What the commands print when all is well: text for people, JSON for programs, and nothing else."""
 
+import io
 import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from finewright import __version__
+from finewright.cli import output
+from finewright.cli.main import app
+from finewright.feature import STEPS
 from finewright.schema.load import load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import SFTSpec
@@ -14,6 +23,7 @@ from finewright.store.rundir import RunDir
 from finewright.store.runs import create_run
 from finewright.store.signing import own_key
 from finewright.store.speclock import lock_text
+from finewright.table import commands
 
 from .conftest import Finewright
 
@@ -139,7 +149,7 @@ def test_verify_warns_of_a_file_that_no_row_covers(run: RunDir, finewright: Fine
     (run.root / "notes.txt").write_text("mine")
     verified = finewright("verify", str(run.root))
     assert verified.code == 0
-    assert verified.out.splitlines()[0] == (
+    assert verified.out.splitlines()[-1] == (
         "warning: notes.txt: no manifest row covers it "
         "(move it out of the run folder if it is not yours to prove)"
     )
@@ -214,3 +224,78 @@ def test_a_report_has_a_page(project: Path, finewright: Finewright, command: str
     assert page.startswith("<!DOCTYPE html>\n<!-- A page about ")
     refused = finewright(*words, "--html", "spec.yaml" if "spec.yaml" in words else "rows.jsonl")
     assert (refused.code, refused.out) == (2, "")
+
+
+def test_bad_input_is_json_too_where_json_is_asked_for(finewright: Finewright) -> None:
+    for arguments in (("plan", "nosuch.yaml"), ("plan", "--nosuch"), ("data", "get", "nosuch")):
+        refused = finewright(*arguments, "--json")
+        assert refused.code == refused.json["code"] == 2
+        assert refused.err.startswith(f"error: {refused.json['error']}")
+
+
+def test_every_report_can_be_asked_for_its_details(finewright: Finewright) -> None:
+    assert finewright("check", "spec.yaml", "--all") == finewright("check", "spec.yaml")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_terminals_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "error: no\n+1.5 points (+0.5 to +2.0)\n+1.5 points (-0.5 to +2.0)\n-3.0 points (-4.0 to -1.0)"
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert output.paint(text, io.StringIO()) == text
+    assert output.paint(text, Terminal()).splitlines() == [
+        "\033[31merror:\033[0m no",
+        "\033[32m+1.5 points (+0.5 to +2.0)\033[0m",
+        "+1.5 points (-0.5 to +2.0)",
+        "\033[31m-3.0 points (-4.0 to -1.0)\033[0m",
+    ]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.paint(text, Terminal()) == text
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_line_of_any_help_is_wider_than_the_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    wide = [
+        line
+        for name in ("", *commands(), *{name.partition(" ")[0] for name in commands()})
+        if " --" not in name
+        for line in help_of(name).splitlines()
+        if len(line) > width
+    ]
+    assert wide == []
+
+
+def help_of(name: str) -> str:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        app()([*name.split(), "-h"], prog_name="finewright", standalone_mode=False)
+    return out.getvalue()
+
+
+def test_help_lists_the_commands_in_the_order_of_the_work() -> None:
+    heads = [line[:-1] for line in help_of("").splitlines() if re.fullmatch(r"[A-Z]\w+:", line)]
+    assert heads == ["Options", *(step.capitalize() for step in STEPS)]
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("finewright pl", "plan"), ("finewright runs s", "show"), ("finewright plan --se", "--set")],
+)
+def test_a_shell_completes_commands_and_options(words: str, completed: str) -> None:
+    asked = {
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+        "_FINEWRIGHT_COMPLETE": "complete_bash",
+    }
+    command = [sys.executable, "-m", "finewright"]
+    found = subprocess.run(
+        command, env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [completed]

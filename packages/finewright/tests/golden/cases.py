@@ -93,6 +93,7 @@ CASES: dict[str, Case] = {
         drop=("machine", "speed", "problems", "slow_paths"),
     ),
     "schema": Case("schema"),
+    "completion": Case("completion fish", text=True),
     "data_show": Case("data show rows.jsonl"),
     "data_show_csv": Case("data show tickets.csv", 2),
     "data_check": Case("data check messy.jsonl --fix mended.jsonl", 2),

@@ -57,9 +57,9 @@ class Project:
         is_plain = case.text or case.argv == "schema"
         out, err, show = io.StringIO(), io.StringIO(), output.show
 
-        def kept(report: BaseModel, *, as_json: bool) -> None:
+        def kept(report: BaseModel, *, as_json: bool, is_whole: bool) -> None:
             self.reports[name] = report
-            show(report, as_json=as_json)
+            show(report, as_json=as_json, is_whole=is_whole)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HOME", str(self._home))

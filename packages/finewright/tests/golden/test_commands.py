@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 
 from finewright.cli.verbs import Verb, verbs
 from finewright.report.brief import brief_of
+from finewright.report.columns import cells
+from finewright.report.show import text_of
+from finewright.report.text import Room
 from finewright.schema.common import Problem
 from finewright.table import commands
 
@@ -38,6 +42,17 @@ def test_every_command_has_a_case_or_a_reason() -> None:
             named.add(command)
     assert named == set(_commands(verbs(), ""))
     assert {path.stem for path in OUTPUTS.iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.text])
+def test_no_line_of_a_report_is_wider_than_the_terminal(name: str, project: Project) -> None:
+    project.output(name)
+    if name == "schema":
+        return  # it is no report
+    for width, is_whole in product((40, 80, 100, 140), (False, True)):
+        room = Room(width, width)
+        shown = text_of(project.reports[name], room, is_whole=is_whole).splitlines()
+        assert [line for line in shown if cells(line) > width] == []
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.text])

@@ -46,12 +46,13 @@ CANDIDATE = Candidate(
 def test_a_check_names_each_problem_and_its_verdict() -> None:
     found = CheckReport(name="bot", problems=(WARNING, ERROR))
     assert text_of(found).splitlines() == [
-        "warning: odd",
-        "error: rows.jsonl:3: messages: no (mend it)",
         "bot: not usable",
+        "error: rows.jsonl:3: messages: no (mend it)",
+        "",
+        "warning: odd",
     ]
-    assert text_of(CheckReport(name="bot", problems=(WARNING,))).endswith(
-        "\nbot: ok; `plan` counts tokens and reads the chat template too"
+    assert text_of(CheckReport(name="bot", problems=(WARNING,))).startswith(
+        "bot: ok; `plan` counts tokens and reads the chat template too\n"
     )
 
 
@@ -92,12 +93,12 @@ def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
         summary=SUMMARY, data=data, train=TrainReport(candidates=(CANDIDATE,)), evaluate=evaluated
     )
     lines = text_of(report).splitlines()
-    assert lines[:4] == ["warning: odd", "runs/r: finished; data, train", "", "Data"]
-    assert lines[4].startswith("10 rows read, 7 kept")
-    assert lines[7].startswith("m: 10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong)")
-    assert "held-out loss" not in lines[8]
-    assert lines[9].split() == ["m", "12", "2.5000", "1.2500", "3,456", "56", "61", "1.23"]
-    assert lines[10] == "warning: odd"
+    assert lines[:3] == ["runs/r: finished; data, train", "", "Data"]
+    assert lines[3].startswith("10 rows read, 7 kept")
+    assert lines[6].startswith("m: 10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong)")
+    assert "held-out loss" not in lines[7]
+    assert lines[8].split() == ["m", "12", "2.5000", "1.2500", "3,456", "56", "61", "1.23"]
+    assert lines[9] == lines[-1] == "warning: odd"
     assert "t: n = 4 rows, 95 % intervals in brackets" in lines
 
 
@@ -177,9 +178,9 @@ def test_the_selfcheck_sets_each_distance_beside_its_bar(
         ((ERROR,), "this run is not what was recorded"),
     ],
 )
-def test_verify_ends_with_its_verdict(problems: tuple[Problem, ...], claim: str) -> None:
+def test_verify_begins_with_its_verdict(problems: tuple[Problem, ...], claim: str) -> None:
     text = text_of(VerifyReport(run="runs/r", files=3, problems=problems))
-    assert text.splitlines()[-1] == f"runs/r: 3 files: {claim}"
+    assert text.splitlines()[0] == f"runs/r: 3 files: {claim}"
 
 
 def test_verify_says_how_many_files_it_could_not_check() -> None:
@@ -189,7 +190,7 @@ def test_verify_says_how_many_files_it_could_not_check() -> None:
         message="cannot be checked: the raw file of 12 rows is not there",
     )
     text = text_of(VerifyReport(run="runs/r", files=3, problems=(gone, WARNING)))
-    assert text.splitlines()[-1] == "runs/r: 3 files as recorded; 1 could not be checked"
+    assert text.splitlines()[0] == "runs/r: 3 files as recorded; 1 could not be checked"
 
 
 def test_a_list_of_runs_is_a_table() -> None:

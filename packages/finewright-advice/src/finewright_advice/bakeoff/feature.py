@@ -7,6 +7,7 @@ _SCHEMA = "finewright_advice.schema"
 FEATURE = Feature(
     "bakeoff",
     "Train each base model on the same rows, drop the worse ones, and compare the rest.",
+    step="decide",
     section=SpecSection(
         "finewright_advice.bakeoff.spec:BakeoffSpec",
         "How `finewright bakeoff` compares the base models",

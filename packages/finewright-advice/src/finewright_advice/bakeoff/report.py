@@ -51,9 +51,9 @@ def bakeoff_page(report: BakeoffReport) -> Page:
         problems=report.problems,
         sections=[
             *section(f"Leaderboard by {report.metric}", *_leaderboard(report)),
-            *section("Rungs, on development rows", *map(_rung, report.rungs)),
+            *section("Rungs, on development rows", *map(_rung, report.rungs), is_detail=True),
             *section("What each takes", *_takes(report)),
-            *section("How the answers behave", *_behaviour(report)),
+            *section("How the answers behave", *_behaviour(report), is_detail=True),
             *section("Method", *map(Text, method), is_for_page=True),
         ],
     )

@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature, FeatureStage, SpecSection
 FEATURE = Feature(
     "cost",
     "Say before a run which machines it fits, how long it takes and what it costs.",
+    step="decide",
     section=SpecSection(
         "finewright_advice.cost.spec:CostSpec",
         "Which machines and how many runs `cost` reckons with",

@@ -11,7 +11,7 @@ from finewright.report.blocks import (
     lines,
     section,
 )
-from finewright.report.cells import gib, span
+from finewright.report.cells import gib, money, span
 from finewright.schema.cost import (
     CandidateCost,
     CostReport,
@@ -39,6 +39,7 @@ def cost_page(report: CostReport) -> Page:
     return Page(
         subject="a cost",
         title=report.name,
+        answer="; ".join(filter(None, map(_cheapest, report.candidates))),
         problems=report.problems,
         sections=cost_sections(report),
     )
@@ -49,16 +50,30 @@ def cost_sections(report: CostReport) -> list[Section]:
     candidates = [
         part
         for i, cost in enumerate(report.candidates, 1)
-        for part in section(_head(cost), *_candidate(cost))
+        for part in (
+            *section(_head(cost), *_candidate(cost)),
+            *section(f"{cost.base_model}: memory, hosts", *_details(cost), is_detail=True),
+        )
     ]
     elsewhere = f"Not finewright's own training, but that of {report.framework}, by its defaults"
     return [
         *(section("", Text(elsewhere)) if report.framework else ()),
         *candidates,
         *section("Runs of the past", lines(*report.residuals)),
-        *section("Ends soon", lines(*report.deadlines)),
+        *section("Ends soon", lines(*report.deadlines), is_detail=True),
         *section("", Text(f"{report.prices}. {_READING}")),
     ]
+
+
+def _cheapest(cost: CandidateCost) -> str:
+    """The least machine that fits, by the order of the table: its time and its price."""
+    fitting = [row for row in cost.machines if row.fits == "yes" and row.usd is not None]
+    if not fitting:
+        return f"{cost.base_model}: no machine is known to fit"
+    row = next((row for row in fitting if row.provider != "own"), fitting[0])
+    time = _time(row.hours) if row.hours else "time not known"
+    place = f"{row.machine} ({row.provider}, {row.tier})"
+    return f"{cost.base_model} fits {place}: {time}, {money(row.usd)} USD a run"
 
 
 def _head(cost: CandidateCost) -> str:
@@ -74,21 +89,24 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
         f"{work.steps:,} steps, {span(work.tokens)} tokens ({work.tokens_tier}),"
         f" {work.flops_per_token / 1e9:.2f} GFLOP a token"
     )
-    rows = [
-        (m.tier, _on(m), span(m.tensors_gib), span(m.process_gib), _largest(m.terms))
-        for m in cost.memory
-    ]
-    yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
     yield from _machines(cost.machines)
     if cost.several:
         yield Text(
             f"it would fit over several machines, by memory alone: {', '.join(cost.several)}; spread by FSDP"
             " with transformers and PEFT, and how long that takes is not estimated"
         )
+    yield lines(*cost.truths)
+
+
+def _details(cost: CandidateCost) -> Iterator[Block | None]:
+    rows = [
+        (m.tier, _on(m), span(m.tensors_gib), span(m.process_gib), _largest(m.terms))
+        for m in cost.memory
+    ]
+    yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
     hosted = [_cells_of_hosted(row) for row in cost.hosted]
-    yield Table(("trained at a host", "$ a run", "served", "seen"), hosted)
+    yield Table(("trained at a host", "USD a run", "served", "seen"), hosted)
     yield lines(*(f"{row.provider}: {row.note}" for row in cost.hosted if row.note))
-    yield lines(*(f"true here: {line}" for line in cost.truths))
 
 
 def _on(estimate: MemoryEstimate) -> str:
@@ -109,8 +127,8 @@ def _machines(rows: Sequence[MachineEstimate]) -> Iterator[Block | None]:
     fitting = [row for row in rows if _is_listed(row)]
     shown = fitting[:_MOST_ROWS]
     header = (
-        *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "$ a run"),
-        "$ project",
+        *("machine", "provider, tier", "GiB", "needs GiB", "fits", "time a run", "USD a run"),
+        "USD project",
     )
     yield Table(header, [_cells_of_machine(row) for row in shown])
     yield lines(*_beside(rows, fitting, shown))
@@ -148,9 +166,9 @@ def _cells_of_machine(row: MachineEstimate) -> tuple[str, ...]:
         gib(row.memory_gib),
         f"{span(row.needs.process_gib)} ({row.needs.tier})",
         row.fits,
-        f"{_time(row.hours)} ({row.hours_tier})" if row.hours else "not known",
-        span(row.usd),
-        span(row.project_usd),
+        f"{_time(row.hours)} ({row.hours_tier})" if row.hours else "",
+        money(row.usd),
+        money(row.project_usd),
     )
 
 

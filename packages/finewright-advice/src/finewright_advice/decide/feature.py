@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature, FeatureStage, SpecSection
 FEATURE = Feature(
     "decide",
     "Advise whether to prompt, retrieve, fine-tune or combine, and say what would change the advice.",
+    step="decide",
     section=SpecSection(
         "finewright_advice.decide.spec:DecideSpec",
         "What `finewright decide` weighs",

@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature, SpecSection
 FEATURE = Feature(
     "tune",
     "Search the settings that the spec names, and say what they gain on rows that chose nothing.",
+    step="train",
     section=SpecSection(
         "finewright_advice.tune.spec:TuneSpec",
         "What `finewright tune` searches",

@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature
 FEATURE = Feature(
     "export",
     "Write a run's result in the form that other programs load, and prove that it answers the same.",
+    step="serve",
     commands=(
         Command(
             "export",

@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature
 FEATURE = Feature(
     "migrate",
     "Move a hosted fine-tune to an open model, and prove parity.",
+    step="train",
     commands=(
         Command(
             "migrate openai",

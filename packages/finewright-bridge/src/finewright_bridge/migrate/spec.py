@@ -11,7 +11,7 @@ from finewright.catalog.models import read_packaged_models
 from finewright.errors import SpecError
 from finewright.evaluate.score import check_metrics
 from finewright.lm.sources import check_name, config_here
-from finewright.report.text import printable
+from finewright.report.columns import printable
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.store.stage import refuse
 from finewright.train.support import find_unsupported

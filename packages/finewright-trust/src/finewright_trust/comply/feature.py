@@ -5,6 +5,7 @@ from finewright.feature import Command, Feature, FeatureStage, SpecSection
 FEATURE = Feature(
     "comply",
     "Say which duties apply to a run and which evidence answers them, and write the dossier.",
+    step="prove",
     section=SpecSection(
         "finewright_trust.comply.spec:ComplySpec",
         "Under which rules, in which roles, and what only people can say",

@@ -10,6 +10,7 @@ _OPTIONS = "finewright_trust.release.options"
 FEATURE = Feature(
     "release",
     "Let a run out only by a policy, as a signed bundle; hold a change against the run that it came from.",
+    step="prove",
     section=SpecSection(
         "finewright_trust.release.policy:ReleaseSpec",
         "The policy by which a run is released at its end",

@@ -5,6 +5,7 @@ from finewright.sdk import Command, Feature
 FEATURE = Feature(
     "scan",
     "Look at a model from elsewhere before it is loaded: files, headers, code, links, chat templates.",
+    step="prove",
     commands=(
         Command(
             "scan",

@@ -32,6 +32,9 @@ class Given(NamedTuple):
 
 
 _PAGE = Annotated[Path | None, typer.Option("--html", help="Write the report as one page here.")]
+_LONGEST_METAVAR = 40
+"""Of an option in help: what leaves the flag and its choices on one line of 80 columns."""
+_ALL = Annotated[bool, typer.Option("--all", help="Show the details of the report too.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -46,9 +49,12 @@ def function_of(action: Action) -> Callable[..., None]:
     if not command.is_talk:
         shown["page"] = parameter("page", _PAGE, None)
         shown["as_json"] = parameter("as_json", _JSON, False)
+        if "all" not in shown:  # an option of the command's own
+            shown["is_whole"] = parameter("is_whole", _ALL, False)
 
     def call(**typed: Any) -> None:  # Any: checked by the model of the options
         page, as_json = typed.pop("page", None), typed.pop("as_json", False)
+        is_whole = typed.pop("is_whole", False)
         switched = [switch for switch in modes if typed.pop(_name(switch))]
         chosen = modes[switched[0]] if switched else action
         own = _model(chosen.command).model_fields
@@ -56,7 +62,7 @@ def function_of(action: Action) -> Callable[..., None]:
             if typed.pop(name) != shown[name].default:
                 flag = "--" + name.replace("_", "-")
                 raise typer.BadParameter(f"`finewright {chosen.command.name}` does not use {flag}")
-        _run(chosen, typed, page=page, as_json=as_json)
+        _run(chosen, typed, _Shown(page, as_json, is_whole))
 
     call.__signature__ = inspect.Signature(list(shown.values()))  # type: ignore[attr-defined]
     call.__annotations__ = {name: each.annotation for name, each in shown.items()}
@@ -64,10 +70,18 @@ def function_of(action: Action) -> Callable[..., None]:
     return call
 
 
-def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json: bool) -> None:
+class _Shown(NamedTuple):
+    """How a report is shown: as a page too, as JSON, with its details."""
+
+    page: Path | None
+    as_json: bool
+    is_whole: bool
+
+
+def _run(action: Action, typed: Mapping[str, Any], shown: _Shown) -> None:
     from finewright.workbench.pages import check_page
 
-    command = action.command
+    command, page = action.command, shown.page
     check_needs(action.feature)
     if page and command.page:
         if typed[command.page] != _model(command).model_fields[command.page].default:
@@ -75,7 +89,7 @@ def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json
         typed, page = {**typed, command.page: page}, None
     options = _options(command, typed)
     check_page(page, options.reads(), options.names())
-    session = Session(ask_day(), output.watch(as_json), output.tell, output.ask)
+    session = Session(ask_day(), output.watch(shown.as_json), output.tell, output.ask)
     report = load(command.run)(options, session)
     if command.is_talk:
         output.give(report or "")
@@ -84,7 +98,7 @@ def _run(action: Action, typed: Mapping[str, Any], *, page: Path | None, as_json
         from finewright.report.show import write_page
 
         write_page(report, page)
-    output.show(report, as_json=as_json)
+    output.show(report, as_json=shown.as_json, is_whole=shown.is_whole)
     if command.is_check:
         raise typer.Exit(0 if report.passed else command.fails_with)
 
@@ -173,6 +187,9 @@ def _declare(options: type[CommandOptions], name: str, given: Given) -> Any:  # 
     shared: dict[str, Any] = {"help": field.description, **_bounds(field)}
     if given.choices:
         shared["metavar"] = f"<{'|'.join(given.choices)}>"
+        if len(shared["metavar"]) > _LONGEST_METAVAR:
+            shared["metavar"] = "CHOICE"
+            shared["help"] = f"{field.description} One of: {', '.join(given.choices)}."
         shared["parser"] = _parser(flags_of(options, name)[0], given.choices)
     if flag.metavar:
         shared["metavar"] = flag.metavar

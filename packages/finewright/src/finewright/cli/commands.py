@@ -168,6 +168,14 @@ class DoctorOptions(CommandOptions):
         return self
 
 
+class CompletionOptions(CommandOptions):
+    """Which shell."""
+
+    shell: Annotated[Literal["bash", "zsh", "fish"], argument("SHELL")] = option(
+        ..., 'The shell: eval "$(finewright completion bash)".'
+    )
+
+
 class BenchOptions(CommandOptions):
     """What is trained to take the time."""
 
@@ -322,6 +330,15 @@ def schema(options: CommandOptions, session: Session) -> None:
     from finewright.schema.load import json_schema
 
     output.show_json(json_schema())
+
+
+def completion(options: CompletionOptions, session: Session) -> str:
+    """The script that a shell evaluates."""
+    from typer._completion_shared import get_completion_script
+
+    return get_completion_script(
+        prog_name="finewright", complete_var="_FINEWRIGHT_COMPLETE", shell=options.shell
+    )
 
 
 def list_runs(options: RunsOptions, session: Session) -> BaseModel:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from finewright.cli.progress import close_line
 from finewright.cli.verbs import group, verbs
 from finewright.errors import FinewrightError
 from finewright.fetch.telemetry import turn_off_telemetry
@@ -48,6 +49,12 @@ def main() -> None:
     before = signal.signal(signal.SIGTERM, _unwind)
     share_cores()
     turn_off_telemetry()
+    if (
+        "_FINEWRIGHT_COMPLETE" in os.environ
+    ):  # a shell asks, by the script of `finewright completion`
+        from typer._completion_classes import completion_init
+
+        completion_init()
     try:
         code = app()(prog_name="finewright", standalone_mode=False)
     except FinewrightError as error:
@@ -91,9 +98,14 @@ def _fail_usage(error: Any) -> NoReturn:  # Any: see _UsageError
 
 
 def _fail(message: str, hint: str, code: int) -> NoReturn:
-    sys.stderr.write(f"error: {message}\n")
-    if hint:
-        sys.stderr.write(f" hint: {hint}\n")
+    """Say what is wrong on stderr; to a program that asked for JSON, as JSON on stdout too."""
+    from finewright.cli.output import paint, show_json
+
+    close_line()
+    lines = f"error: {message}\n" + (f" hint: {hint}\n" if hint else "")
+    sys.stderr.write(paint(lines, sys.stderr))
+    if "--json" in sys.argv[1:]:
+        show_json({"error": message, "hint": hint, "code": code})
     sys.exit(code)
 
 

@@ -1,11 +1,12 @@
-"""What a run says while it works: one line that moves on a terminal, one every few seconds in a log."""
+"""What a run says while it works: one line that moves on a terminal, one a minute in a log."""
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-_LOG_SECONDS = 10.0
+_LOG_SECONDS = 60.0
 
 
 WORTH_A_LOOK = (
@@ -27,7 +28,6 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._open_line = False
         self._last = 0.0
         self._seconds: list[float] = []
         self._measuring = ""
@@ -63,24 +63,30 @@ class ProgressLine:
 
     def _move(self, text: str, *, last: bool) -> None:
         if self._terminal:
-            sys.stderr.write(f"\r\033[K{text}")
-            self._open_line = True
+            most = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\033[K{text[:most]}")
+            _open.add(self)
             if last:
-                self._close()
+                close_line()
         elif last or time.monotonic() - self._last >= _LOG_SECONDS:
             sys.stderr.write(text + "\n")
             self._last = time.monotonic()
         sys.stderr.flush()
 
     def _line(self, text: str) -> None:
-        self._close()
+        close_line()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
-    def _close(self) -> None:
-        if self._open_line:
-            sys.stderr.write("\n")
-            self._open_line = False
+
+_open: set[ProgressLine] = set()
+
+
+def close_line() -> None:
+    """End a line that moves, so that what follows stands on a line of its own."""
+    if _open:
+        sys.stderr.write("\n")
+        _open.clear()
 
 
 # Events that say how much of how much is done.

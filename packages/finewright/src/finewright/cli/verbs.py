@@ -12,7 +12,7 @@ import typer.main
 
 from finewright.cli.action import Action
 from finewright.errors import FinewrightError
-from finewright.feature import Command, Feature
+from finewright.feature import STEPS, Command, Feature, Step
 from finewright.table import list_features, require_package
 
 
@@ -21,6 +21,7 @@ class Verb:
     """A word of the command line: a feature's command, or a group of verbs."""
 
     sentence: str
+    step: Step
     action: Action | None = None
     inner: dict[str, "Verb"] = field(default_factory=dict)
 
@@ -36,13 +37,13 @@ def verbs() -> dict[str, Verb]:
     commands = [(feature, command) for feature in known for command in feature.commands]
     for feature, command in sorted(commands, key=lambda item: _is_mode(item[1])):
         first, _, rest = command.name.partition(" ")
-        verb = Verb(command.sentence, Action(command, feature))
+        verb = Verb(command.sentence, command.step or feature.step, Action(command, feature))
         if not rest:
             _add(found, first, verb, feature)
         elif _is_mode(command):
             _add_mode(found.get(first), rest, Action(command, feature))
         else:
-            group = found.setdefault(first, Verb(sentences.get(first, feature.sentence)))
+            group = found.setdefault(first, Verb(sentences.get(first, feature.sentence), verb.step))
             inner = found if group.action else group.inner
             _add(inner, first if group.action else rest, verb, feature)
     return found
@@ -84,15 +85,27 @@ class LazyGroup(typer.core.TyperGroup):
         return _build(cmd_name, verb) if verb else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Each word with the sentence of what it does."""
-        rows = [(word, verb.sentence.partition("\n")[0]) for word, verb in self.verbs.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Each word with the sentence of what it does, in the order of the work where there are steps."""
+        longest = max(map(len, self.verbs), default=0)
+        rows = {
+            step: [
+                (word.ljust(longest), verb.sentence.partition("\n")[0])
+                for word, verb in self.verbs.items()
+                if verb.step == step
+            ]
+            for step in STEPS
+        }
+        is_grouped = sum(map(bool, rows.values())) > 1
+        for step, found in rows.items():
+            if found:
+                with formatter.section(step.capitalize() if is_grouped else "Commands"):
+                    formatter.write_dl(found)
 
 
 def group(sentence: str, inner: Mapping[str, Verb], options: Callable[..., None]) -> LazyGroup:
     """The verbs as one command, whose own options are those of the function `options`."""
     app = _app()
+    app.info.context_settings = _HELP
     app.callback(cls=LazyGroup, help=sentence, no_args_is_help=True)(options)
     made = typer.main.get_command(app)
     assert isinstance(made, LazyGroup)
@@ -109,8 +122,11 @@ def _build(word: str, verb: Verb) -> Any:  # Any: as above
     from finewright.cli.build import function_of
 
     app = _app()
-    app.command(word)(function_of(verb.action))
+    app.command(word, context_settings=_HELP)(function_of(verb.action))
     return typer.main.get_command(app)
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def _app() -> typer.Typer:

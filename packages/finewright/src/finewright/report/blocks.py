@@ -25,7 +25,7 @@ class Text(NamedTuple):
 class Table:
     """Cells under a header, each row with as many cells; without rows it is not shown.
 
-    One that is too wide for a terminal is for the page alone."""
+    `is_for_page` is shown by the page alone."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -110,11 +110,13 @@ Block = Text | Table | Plot | Quote | Problem | Fold | Hyperlink
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Blocks, under a title if it has one; a terminal does not show those that are for the page alone."""
+    """Blocks, under a title if it has one; a terminal does not show those that are for the page alone, and
+    details only where it is asked for everything."""
 
     title: str
     blocks: Sequence[Block]
     is_for_page: bool = False
+    is_detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,13 @@ class Page:
     notice: str = ""
 
 
-def section(title: str, *blocks: Block | None, is_for_page: bool = False) -> list[Section]:
+def section(
+    title: str, *blocks: Block | None, is_for_page: bool = False, is_detail: bool = False
+) -> list[Section]:
     """The section, where it has anything to show beside explanations for the page."""
     there = [block for block in blocks if block is not None and not _is_empty(block)]
     has_more = bool(there) if is_for_page else not all(map(_explains, there))
-    return [Section(title, there, is_for_page)] if has_more else []
+    return [Section(title, there, is_for_page, is_detail)] if has_more else []
 
 
 def _explains(block: Block) -> bool:

@@ -132,7 +132,7 @@ def span(found: Range | None, missing: str = "") -> str:
 
 def money(usd: Range | None, missing: str = "") -> str:
     """Dollars as a span; less than a cent is called so."""
-    return "under 0.01" if usd is not None and usd.high < _CENT else span(usd, missing)
+    return "under 0.01" if usd is not None and 0 < usd.high < _CENT else span(usd, missing)
 
 
 def gib(value: float) -> str:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from finewright import __version__
 from finewright.report.blocks import Fold, Hyperlink, Page, Plot, Quote, Section, Table, Text
+from finewright.report.columns import is_numeric
 from finewright.report.plots import draw
-from finewright.report.text import is_numeric, problem_line, visible
+from finewright.report.text import problem_line, visible
 
 PAGE_START = "<!DOCTYPE html>\n<!-- A page about {subject}, made by finewright. -->\n"
 """How every page begins, by which it is known that it may be written over."""

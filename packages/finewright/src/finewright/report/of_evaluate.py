@@ -32,10 +32,6 @@ class _Columns(NamedTuple):
     systems: Sequence[str]
     pairs: Sequence[tuple[str, str]]
 
-    def header(self) -> list[str]:
-        pairs = [cell for system, against in self.pairs for cell in (f"{system} - {against}", "p")]
-        return ["metric", *self.systems, *pairs]
-
 
 def evaluate_page(report: EvaluateReport) -> Page:
     """A section for each data set, and what must be said."""
@@ -90,13 +86,12 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
     differences = [found for found in report.differences if found.data == data]
     systems = list(dict.fromkeys(score.system for score in scores))
     columns = _Columns(systems, report.headline_pairs(data))
-    rows = _rows_of_scores(scores, differences, columns)
-    rows += _strays(report, data, columns)
+    strays = [*_strays(report, data, columns)]
     parts = [part for part in report.parts if part.data == data]
     return section(
         f"{data}: {_heading(report, data, scores)}",
         _plot(scores),
-        Table(columns.header(), rows),
+        *_tables(scores, differences, columns, more=strays),
         *_show_parts(parts, columns),
     )
 
@@ -105,7 +100,7 @@ def _strays(report: EvaluateReport, data: str, columns: _Columns) -> Iterator[li
     """The row of answers that are no label, where there were labels to give."""
     if strays := {stray.system: stray for stray in report.strays if stray.data == data}:
         found = [cells.format_count_share(strays.get(system)) for system in columns.systems]
-        yield [_NO_LABEL, *found, *[""] * (2 * len(columns.pairs))]
+        yield [_NO_LABEL, *found]
 
 
 def _heading(report: EvaluateReport, data: str, scores: Sequence[Score]) -> str:
@@ -126,18 +121,28 @@ def _plot(scores: Sequence[Score]) -> Plot | None:
     return Plot("Scores with their intervals", "intervals", by_metric) if by_metric else None
 
 
-def _rows_of_scores(
-    scores: Sequence[Score], differences: Sequence[Difference], columns: _Columns
-) -> list[list[str]]:
+def _tables(
+    scores: Sequence[Score],
+    differences: Sequence[Difference],
+    columns: _Columns,
+    title: str = "",
+    more: Sequence[list[str]] = (),
+) -> Iterator[Table]:
+    """The scores of each system, and under them each change with its p-value."""
     n = max(score.n for score in scores)
     by_system = {(score.metric, score.system): score for score in scores}
     by_pair = {(d.metric, d.system, d.against): d for d in differences}
-    rows = []
+    rows, changes = [], []
     for metric in dict.fromkeys(score.metric for score in scores):
         found = [by_system.get((metric, system)) for system in columns.systems]
-        changes = [by_pair.get((metric, *pair)) for pair in columns.pairs]
-        rows.append([_metric(metric, found, n), *map(cells.percent, found), *_changes(changes)])
-    return rows
+        name = _metric(metric, found, n)
+        rows.append([name, *map(cells.percent, found)])
+        for system, against in columns.pairs:
+            if change := by_pair.get((metric, system, against)):
+                change_cells = cells.points(change), cells.p_value(change.p_value)
+                changes.append([name, f"{system} - {against}", *change_cells])
+    yield Table(["metric", *columns.systems], [*rows, *more], title)
+    yield Table(["metric", "compared", "change", "p"], changes)
 
 
 def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
@@ -153,20 +158,14 @@ def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Bloc
         return
     for part in parts:
         what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
-        found = _rows_of_scores(part.scores, part.differences, columns)
-        yield Table(columns.header(), found, f"the {part.rows} rows that {what}")
+        title = f"the {part.rows} rows that {what}"
+        yield from _tables(part.scores, part.differences, columns, title)
 
 
 def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:
     """The metric's name, with its own number of rows where that is not the data set's."""
     own = max(score.n for score in scores if score is not None)
     return name if own == n else f"{name} (n = {own})"
-
-
-def _changes(differences: Iterable[Difference | None]) -> Iterator[str]:
-    for found in differences:
-        yield cells.points(found)
-        yield cells.p_value(found.p_value) if found else ""
 
 
 def predict_page(report: PredictReport) -> Page:

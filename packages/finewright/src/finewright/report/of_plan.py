@@ -1,7 +1,7 @@
 """What `check` and `plan` show: what is wrong, and what a run would do before it does it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from finewright.report.blocks import Block, Page, Quote, Table, Text, lines, section
 from finewright.report.cells import row_counts, settings, share
@@ -34,14 +34,22 @@ def plan_page(report: PlanReport) -> Page:
             *(
                 part
                 for i, planned in enumerate(report.candidates, 1)
-                for part in section(
-                    f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters)",
-                    *_candidate(planned),
+                for part in (
+                    *section(
+                        f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters)",
+                        *_candidate(planned, report.reasons),
+                    ),
+                    *section(
+                        f"{planned.base_model}: all settings, more rows",
+                        *_details(planned),
+                        is_detail=True,
+                    ),
                 )
             ),
             *section(
                 "Defaults and their reasons",
                 Table(("key", "value", "reason"), reasons),
+                is_detail=True,
             ),
         ],
     )
@@ -56,11 +64,15 @@ def _list_measured_sets(report: PlanReport) -> Iterator[str]:
         )
 
 
-def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:
+def _candidate(planned: PlannedCandidate, defaults: Container[str]) -> Iterator[Block | None]:
+    """What would be trained, the settings that are no defaults, and one row."""
     learned = share(planned.trained_tokens / max(1, planned.tokens))
-    own = planned.train.model_dump(mode="json", exclude={"adapter", "privacy"})
-    adapter = planned.train.adapter
-    same = None if adapter.continues else {"continue"}
+    own = {name: value for name, value in _own(planned).items() if f"train.{name}" not in defaults}
+    adapter = {
+        name: value
+        for name, value in _adapter(planned).items()
+        if name == "type" or f"train.adapter.{name}" not in defaults
+    }
     yield lines(
         row_counts(planned.counts),
         f"tokens: {planned.tokens} a pass, {learned} learned; longest row {planned.longest},"
@@ -68,14 +80,28 @@ def _candidate(planned: PlannedCandidate) -> Iterator[Block | None]:
         f"steps: {planned.steps}, {planned.step_tokens} tokens in all",
         _describe_sampling(planned),
         f"privacy: {planned.privacy.line()}" if planned.privacy else "",
-        f"settings: {settings(own)}",
-        f"adapter: {settings(adapter.model_dump(mode='json', exclude=same))}",
+        f"set by the spec or the model: {settings(own)}" if own else "",
+        f"adapter: {settings(adapter)}",
         *(f"slower than it could be: {path}" for path in planned.slow_paths),
     )
     yield from planned.problems
     if planned.preview:
         yield Text("Rows as the model sees them.", "page")
-    yield from map(_tokens, planned.preview)
+    yield from map(_tokens, planned.preview[:1])
+
+
+def _details(planned: PlannedCandidate) -> Iterator[Block | None]:
+    yield Text(f"settings: {settings(_own(planned))}\nadapter: {settings(_adapter(planned))}")
+    yield from map(_tokens, planned.preview[1:])
+
+
+def _own(planned: PlannedCandidate) -> dict[str, object]:
+    return planned.train.model_dump(mode="json", exclude={"adapter", "privacy"})
+
+
+def _adapter(planned: PlannedCandidate) -> dict[str, object]:
+    same = None if planned.train.adapter.continues else {"continue"}
+    return planned.train.adapter.model_dump(mode="json", exclude=same)
 
 
 def _describe_sampling(planned: PlannedCandidate) -> str:

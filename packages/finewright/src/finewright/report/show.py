@@ -5,13 +5,13 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from finewright.report.layouts import page_of
-from finewright.report.text import as_text
+from finewright.report.text import UNBOUNDED, Room, as_text
 from finewright.store.atomic import write_text
 
 
-def text_of(report: BaseModel) -> str:
+def text_of(report: BaseModel, room: Room = UNBOUNDED, *, is_whole: bool = True) -> str:
     """The report as a terminal shows it."""
-    return as_text(page_of(report))
+    return as_text(page_of(report), room, is_whole=is_whole)
 
 
 def html_of(report: BaseModel) -> str:

@@ -3,10 +3,11 @@
 Text of others on a page: what cannot be seen is made visible, and nothing acts."""
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from finewright.report.blocks import Block, Hyperlink, Page, Quote, Section, Table, Text
+from finewright.report.columns import printable, table, wrap
 from finewright.schema.common import Problem
 
 # C0 and C1 controls but tab and line feed, soft hyphen, zero-width and bidi marks, line separators,
@@ -15,22 +16,38 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufe00-\ufe0e\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
-
-
-# A number, with a unit or an interval behind it; no word such as 0-shot, and no digest.
-_NUMERIC = re.compile(r"[-+<]?\s?(?![0-9.,]+-?[A-Za-z]{2})[0-9]")
-_GAP = "  "
 _INDENT = "    "
+_HANG = "  "
 
 
-def as_text(page: Page) -> str:
-    """Problems, the answer, what must be known of it, and each section after an empty line.
+class Room(NamedTuple):
+    """The columns that there are for paragraphs and for tables; None: as many as they take."""
 
-    No text can move the cursor: control characters become spaces."""
+    text: int | None = None
+    table: int | None = None
+
+
+UNBOUNDED = Room()
+
+
+def as_text(page: Page, room: Room = UNBOUNDED, *, is_whole: bool = True) -> str:
+    """The answer, what must be known of it, errors, each section after an empty line, and other problems.
+
+    Without `is_whole` the details are left out, and the last line says how many lines they are. No text can
+    move the cursor: control characters become spaces."""
     answer = ": ".join(filter(None, (page.title, page.answer)))
-    head = [*map(problem_line, page.problems), *filter(None, (page.notice, answer)), *page.about]
-    parts = ["\n".join(_print_lines(head)), *map(_section, page.sections)]
-    return "\n\n".join(part for part in parts if part)
+    errors = [p for p in page.problems if p.level == "error"]
+    others = [p for p in page.problems if p.level != "error"]
+    head = [*filter(None, (page.notice, answer)), *page.about]
+    shown = [s for s in page.sections if is_whole or not s.is_detail]
+    parts = [
+        [*_print_lines(head, room), *_print_lines(map(problem_line, errors), room)],
+        *(_section(section, room) for section in shown),
+        [*_print_lines(map(problem_line, others), room)],
+    ]
+    left_out = sum(len(_section(s, room)) for s in page.sections if s not in shown)
+    parts.append([f"{left_out} more lines: --all"] if left_out else [])
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def problem_line(problem: Problem) -> str:
@@ -38,86 +55,48 @@ def problem_line(problem: Problem) -> str:
     return f"{problem.level}: {problem.line()}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The rows under their header, a column of numbers flush right and any other flush left.
-
-    Wide characters take two cells and combining marks none. Every row has as many cells as the header."""
-    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
-    columns = [_column(column) for column in zip(*cells, strict=True)]
-    return "\n".join(_GAP.join(row).rstrip() for row in zip(*columns, strict=True))
-
-
-def is_numeric(column: Iterable[str]) -> bool:
-    """Whether every cell that is not empty begins with a number."""
-    filled = [cell for cell in column if cell]
-    return bool(filled) and all(_NUMERIC.match(cell) for cell in filled)
-
-
-def printable(text: str) -> str:
-    """The text with a space for each control character, so that it cannot move the cursor."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _section(section: Section) -> str:
+def _section(section: Section, room: Room) -> list[str]:
     if section.is_for_page:
-        return ""
+        return []
     shown: list[str] = []
     is_after_table = False
     for block in section.blocks:
-        found = list(_block(block))
+        found = list(_block(block, room))
         if isinstance(block, Table) and found:
             shown += [""] if shown and (is_after_table or block.title) else []
             is_after_table = True
         elif found:
             is_after_table = False
         shown += found
-    title = [printable(section.title)] if section.title and shown else []
-    return "\n".join([*title, *shown])
+    title = _print_lines([section.title], room) if section.title and shown else []
+    return [*title, *shown]
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, room: Room) -> Iterator[str]:
     if isinstance(block, Table):
         if block.is_for_page:
             return
         if block.title:
-            yield printable(block.title)
-        yield table(block.header, block.rows)
+            yield from _print_lines([block.title], room)
+        yield from table(block.header, block.rows, room.table).split("\n")
     elif isinstance(block, Quote):
-        yield printable(block.where)
-        yield from (_INDENT + line for line in _print_lines([block.text]))
+        yield from _print_lines([block.where], room)
+        inner = room._replace(text=room.text and max(1, room.text - len(_INDENT)))
+        yield from (_INDENT + line for line in _print_lines([block.text], inner))
     elif isinstance(block, Problem):
-        yield printable(problem_line(block))
+        yield from _print_lines([problem_line(block)], room)
     elif isinstance(block, Hyperlink):
-        yield printable(" ".join(filter(None, (f"{block.text}: {block.to}", block.note))))
+        link = " ".join(filter(None, (f"{block.text}: {block.to}", block.note)))
+        yield from _print_lines([link], room)
     elif isinstance(block, Text) and block.tone != "page":
-        yield from _print_lines([block.text])
+        yield from _print_lines([block.text], room)
 
 
-def _print_lines(texts: Iterable[str]) -> Iterator[str]:
-    """The lines of the texts."""
+def _print_lines(texts: Iterable[str], room: Room) -> Iterator[str]:
+    """The lines of the texts, wrapped to the room."""
     for text in texts:
-        yield from (printable(line.expandtabs(4)) for line in text.splitlines() or [""])
-
-
-def _column(cells: Sequence[str]) -> list[str]:
-    width = max(map(_width, cells))
-    is_flush_right = is_numeric(cells[1:])
-    return [_pad(cell, width, right=is_flush_right) for cell in cells]
-
-
-def _pad(cell: str, width: int, *, right: bool) -> str:
-    space = " " * (width - _width(cell))
-    return space + cell if right else cell + space
-
-
-def _width(text: str) -> int:
-    return sum(_cells(character) for character in text)
-
-
-def _cells(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+        for line in text.splitlines() or [""]:
+            yield from wrap(printable(line.expandtabs(4)), room.text, _HANG)
 
 
 def visible(text: str) -> str:

@@ -33,7 +33,8 @@ def _command(  # Any: further fields of a Command
 
 FEATURE = Feature(
     "data",
-    "See, check and mend data; find what must not train; build data sets.",
+    "See, check and fix data; find what must not train; build data sets.",
+    step="data",
     commands=(
         _command(
             "show",

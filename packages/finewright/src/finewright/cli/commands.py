@@ -336,9 +336,8 @@ def completion(options: CompletionOptions, session: Session) -> str:
     """The script that a shell evaluates."""
     from typer._completion_shared import get_completion_script
 
-    return get_completion_script(
-        prog_name="finewright", complete_var="_FINEWRIGHT_COMPLETE", shell=options.shell
-    )
+    names = {"complete_var": "_FINEWRIGHT_COMPLETE", "shell": options.shell}
+    return get_completion_script(prog_name="finewright", **names)
 
 
 def list_runs(options: RunsOptions, session: Session) -> BaseModel:

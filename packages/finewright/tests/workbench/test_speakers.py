@@ -70,6 +70,48 @@ def test_two_models_of_one_name_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("guards", "lines"),
+    [
+        (
+            [
+                {
+                    "guard": "secrets",
+                    "side": "output",
+                    "action": "redact",
+                    "what": "cloud_key",
+                    "number": 2,
+                }
+            ],
+            ["secrets: replaced: cloud key in the answer, 2 times"],
+        ),
+        (
+            [
+                {
+                    "guard": "a\x1b",
+                    "side": "input",
+                    "action": "failed",
+                    "what": "x\ny",
+                    "number": 1,
+                },
+                "x",
+                {},
+            ],
+            ["a\x1b: failed: x y in the question"],
+        ),
+        ({"guard": "a"}, []),
+        (5, []),
+    ],
+)
+def test_what_guards_did_is_a_line_each(guards: object, lines: list[str]) -> None:
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}], "guards": guards}
+    with served(lambda _: Reply(f"data: {json.dumps(last)}\n\n".encode())) as server:
+        pieces = EndpointSpeaker(f"{server.url}#m").answer(
+            [{"role": "user", "content": "q"}], Manner(6, 0.0, 0)
+        )
+        assert [tuple(piece) for piece in pieces] == [("guard", line) for line in lines]
+
+
+@pytest.mark.parametrize(
     ("annotations", "sources"),
     [
         (

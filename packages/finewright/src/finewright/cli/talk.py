@@ -32,7 +32,7 @@ _COMMANDS = "/help, /history, /reset, /save FILE and /system TEXT"
 _Rows = list[dict[str, object]]
 _NARROWEST = 24
 _DROPPED = "cut: as if it had not been asked\n"
-_ON_A_LINE = frozenset({"call", "fault", "source"})
+_ON_A_LINE = frozenset({"call", "fault", "source", "guard"})
 """Pieces that stand on a line of their own."""
 
 
@@ -342,4 +342,4 @@ def _stream_of(kind: str) -> TextIO:
     """Where a piece of an answer is written: what is said and called is the command's output."""
     if kind == "thoughts":
         return sys.stderr if sys.stderr.isatty() else io.StringIO()
-    return sys.stderr if kind in ("fault", "source") else sys.stdout
+    return sys.stderr if kind in ("fault", "source", "guard") else sys.stdout

@@ -30,7 +30,7 @@ class Manner:
 class Spoken(NamedTuple):
     """A piece of an answer, and what it is a piece of."""
 
-    kind: Literal["thoughts", "content", "call", "fault", "source"]
+    kind: Literal["thoughts", "content", "call", "fault", "source", "guard"]
     text: str
 
 

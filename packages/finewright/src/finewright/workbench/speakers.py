@@ -12,6 +12,13 @@ from finewright.workbench.systems import load_talker, with_draft
 
 Messages = Sequence[dict[str, str]]
 _MOST_SHOWN = 8
+_DONE = {
+    "block": "blocked",
+    "redact": "replaced",
+    "mark": "set apart",
+    "log": "let pass and counted",
+}
+_PLACES = {"input": "question", "untrusted": "texts of others", "output": "answer"}
 
 
 class Speaker(Protocol):
@@ -56,8 +63,9 @@ class EndpointSpeaker:
             "temperature": manner.temperature,
             "seed": manner.seed,
         }
-        calls, cited = _Calls({}, {}), dict[str, None]()
+        calls, cited, guards = _Calls({}, {}), dict[str, None](), list[str]()
         for chunk in self._client.chat_stream(messages, **options):
+            guards += _find_decisions(chunk.get("guards"))
             for choice in chunk.get("choices") or ():
                 delta = choice.get("delta") or {}
                 yield from _pieces(delta)
@@ -66,6 +74,7 @@ class EndpointSpeaker:
         for number, name in calls.names.items():
             yield Spoken("call", f"{name} {calls.arguments[number]}")
         yield from (Spoken("source", each) for each in cited)
+        yield from (Spoken("guard", each) for each in guards)
 
 
 def _only_model(url: str) -> Endpoint:
@@ -105,6 +114,22 @@ def _find_cited(annotations: object) -> Iterator[str]:
         words = " ".join(dict.fromkeys(name for name in names if isinstance(name, str))).split()
         quote = " ".join(str(found.get("quote") or "").split())
         yield from [" ".join(words) + (f': "{quote}"' if quote else "")] if words else []
+
+
+def _find_decisions(guards: object) -> Iterator[str]:
+    """What the guards of `finewright serve` did, a line each; of another form they did nothing."""
+    for each in guards if isinstance(guards, list) else ():
+        if not isinstance(each, dict):
+            continue
+        found = [each.get(key) for key in ("guard", "action", "what", "side")]
+        words = [" ".join(word.split()) for word in found if isinstance(word, str)]
+        if len(words) < len(found):
+            continue
+        guard, action, what, side = words
+        number = each.get("number")
+        often = f", {number} times" if isinstance(number, int) and number > 1 else ""
+        where = f"{what.replace('_', ' ')} in the {_PLACES.get(side, side)}"
+        yield f"{guard}: {_DONE.get(action, action)}: {where}{often}"
 
 
 def _pieces(delta: Mapping[str, Any]) -> Iterator[Spoken]:

@@ -92,6 +92,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "ppo": "finewright.schema.methods:PPOSpec",
         "distill": "finewright.schema.methods:DistillSpec",
         "gkd": "finewright.schema.methods:GKDSpec",
+        "linear": "finewright.schema.label_methods:LinearSpec",
     },
     "price_file": {},
     "price_list": {},

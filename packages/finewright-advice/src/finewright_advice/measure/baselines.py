@@ -84,7 +84,7 @@ def _labels_in_prompt(
 def _bag_of_words(task: "LabelTask", rows: ExperimentRows, like: ArmAnswers) -> SystemAnswers:
     """Its answers to the rows that an arm answered."""
     from finewright.evaluate.baselines.label_task import question_text
-    from finewright.evaluate.baselines.linear import fit
+    from finewright.labels.linear import fit
 
     texts = fit(task.questions, task.answers).answers([question_text(row) for row in rows.test])
     said = {

@@ -110,7 +110,9 @@ class PredictOptions(CommandOptions):
 
     target: Target
     path: Annotated[Path, argument("FILE")] = option(..., "Rows to answer, in any format.")
-    out: Path = option(..., "The new file of answers, JSONL.")
+    out: Path = option(
+        ..., "The new file of answers, JSONL; of a model of labels also .json, .csv or .parquet."
+    )
     rows: Path | None = option(
         None, "Also write the answers as rows to train another model on, JSONL."
     )

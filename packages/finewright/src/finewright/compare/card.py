@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from finewright.compare.asking import OnProgress, RowAnswer, measure
+from finewright.compare.asking import OnProgress, RowAnswer, System, measure
+from finewright.compare.decider import DecidingSystem, score_decisions, warn_of_drift
 from finewright.compare.local import LoadedModel, system_of_loaded, with_room
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
@@ -26,10 +28,16 @@ from finewright.evaluate.measured import (
 from finewright.evaluate.own import name_code
 from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.samples import samples_text
+from finewright.labels.rows import unseen_labels
 from finewright.schema.common import Problem
+from finewright.schema.decisions import LabelCalibration
 from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import write_text
+from finewright.store.stage import refuse
+
+if TYPE_CHECKING:
+    from finewright.labels.decider import Decider
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class ScoreCard:
     pairs: list[tuple[str, str]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    calibrations: dict[str, LabelCalibration] = field(default_factory=dict)
 
     def add(self, model: LoadedModel, key: str) -> None:
         """Measure the model on every set; `key` is a digest of what it is."""
@@ -60,6 +69,17 @@ class ScoreCard:
         self.problems += problems
         self._add(named, key, fitting)
 
+    def add_decider(self, decider: "Decider", key: str, name: str) -> None:
+        """Measure a model of labels on every set under this name.
+
+        Raises DataError where rows expect labels that no training row had."""
+        for rows in self.row_sets:
+            unseen = list(unseen_labels(rows.name, rows.rows, decider.labels))
+            refuse(unseen)
+            self.problems += unseen
+        self.calibrations[name] = decider.calibration
+        self._ask(DecidingSystem(name, key, decider), self.row_sets)
+
     def report(self, samples: Path) -> EvaluateReport:
         """The card with a bag of words beside the models; every answer is written, and the log removed."""
         settings = self.settings
@@ -69,6 +89,7 @@ class ScoreCard:
         write_text(samples, samples_text(with_repeated(measured, self.repeated)))
         self.log.remove()
         compared = differences(measured, self.pairs, settings.options)
+        decisions = score_decisions(measured, self.calibrations.get)
         parts = parts_of(measured, self.repeated, self.pairs, settings.options)
         confidence = self.spec.confidence
         found = strays(self.task, self.row_sets, measured, confidence) if self.task else ()
@@ -79,6 +100,7 @@ class ScoreCard:
             strays=tuple(found),
             linear=card.fit,
             answers=counts_of(measured),
+            decisions=decisions,
             parts=parts,
             problems=(
                 *self.problems,
@@ -88,12 +110,16 @@ class ScoreCard:
                 *perplexity_problems(scores_of(measured)),
                 *linear_problems(compared, confidence),
                 *recall_problems(parts),
+                *warn_of_drift(decisions),
                 *forgetting_problems(compared, {r.name for r in self.row_sets if r.metrics}),
             ),
         )
 
     def _add(self, model: LoadedModel, key: str, row_sets: Sequence[RowSet]) -> None:
-        settings, system = self.settings, system_of_loaded(model, key)
+        self._ask(system_of_loaded(model, key), row_sets)
+
+    def _ask(self, system: System, row_sets: Sequence[RowSet]) -> None:
+        settings = self.settings
         for rows in row_sets:
             of_set = replace(settings, metrics=rows.metrics, own={}) if rows.metrics else settings
             self.measured.append(measure(system, rows, of_set, self.log, self.on_progress))

@@ -7,6 +7,7 @@ from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
 from finewright.evaluate.measured import RowSet, row_set_of, settings_of
+from finewright.labels.decider import load_linear
 from finewright.lm.load import load_lm
 from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
@@ -33,7 +34,13 @@ def run(context: StageContext) -> StageResult:
     trained = context.run.read_report("train", TrainReport)
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""
-        _measure(context, candidate, prefix, card)
+        if context.candidates[candidate.base_model].on_features:
+            adapter = context.run.root / candidate.adapter
+            decider = load_linear(adapter, candidate.base_model, context.root)
+            key = digest(context.key, candidate.base_model, TUNED)
+            card.add_decider(decider, key, prefix + TUNED)
+        else:
+            _measure(context, candidate, prefix, card)
         others = (prefix + BASE, prefix + BASE_WITH_LABELS, LINEAR)
         card.pairs += [(prefix + TUNED, other) for other in others]
     report = card.report(folder / "samples.jsonl")

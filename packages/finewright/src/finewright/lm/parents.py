@@ -80,6 +80,11 @@ def _pick(name: str, run: RunDir, wanted: str) -> Candidate:
             f"{name}: a reward model rates answers and gives none, so no training goes on from it",
             hint="let one learn from it: train.rewards with function reward_model:RUN",
         )
+    if settings_of(found[0].method).decides:
+        raise ModelError(
+            f"{name}: a model of labels is no language model, so no training goes on from it",
+            hint="name the base model or the features that it was trained on",
+        )
     return found[0]
 
 

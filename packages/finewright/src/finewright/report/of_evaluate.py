@@ -8,6 +8,7 @@ from typing import NamedTuple
 from finewright.report import cells
 from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, Text, lines, section
 from finewright.report.cells import count_of
+from finewright.report.of_decisions import decision_sections
 from finewright.schema.evaluate import (
     LINEAR,
     LOSS_METRICS,
@@ -48,7 +49,11 @@ def evaluate_page(report: EvaluateReport) -> Page:
 def score_sections(report: EvaluateReport) -> list[Section]:
     """The score card of each data set, and how to read them."""
     names = dict.fromkeys(score.data for score in report.scores)
-    cards = [card for data in names for card in _card(report, data)]
+    cards = [
+        card
+        for data in names
+        for card in (*_card(report, data), *decision_sections(data, report.decisions))
+    ]
     return [*cards, *section("", lines(*_notes(report), tone="soft"))]
 
 
@@ -179,6 +184,8 @@ def predict_page(report: PredictReport) -> Page:
     if report.num_thoughts_cut:
         most = count_of(report.max_thought_tokens or 0, "token")
         about.append(f"{count_of(report.num_thoughts_cut, 'thought')} closed after {most}")
+    if report.num_unsure is not None:
+        about.append(f"{report.num_unsure} unsure: for these, asking a person costs less")
     if report.num_faults:
         about.append(f"{report.num_faults} could not be read whole; `fault` says why")
     return Page("answers", report.out.path, answer, about, report.problems)

@@ -36,7 +36,7 @@ def plan_page(report: PlanReport) -> Page:
                 for i, planned in enumerate(report.candidates, 1)
                 for part in (
                     *section(
-                        f"{planned.base_model} ({planned.parameters / 1e6:.0f}M parameters)",
+                        f"{planned.base_model} ({_describe_size(planned.parameters)} parameters)",
                         *_candidate(planned, report.reasons),
                     ),
                     *section(
@@ -55,6 +55,11 @@ def plan_page(report: PlanReport) -> Page:
     )
 
 
+def _describe_size(parameters: int) -> str:
+    millions = parameters / 1e6
+    return f"{millions:.0f}M" if millions >= 1 else f"{parameters:,}"
+
+
 def _list_measured_sets(report: PlanReport) -> Iterator[str]:
     yield from (f"measured on {each.line()}" for each in report.evaluation)
     if report.evaluation and report.max_new_tokens:
@@ -66,6 +71,11 @@ def _list_measured_sets(report: PlanReport) -> Iterator[str]:
 
 def _candidate(planned: PlannedCandidate, defaults: Container[str]) -> Iterator[Block | None]:
     """What would be trained, the settings that are no defaults, and one row."""
+    if planned.train.on_features:
+        said = settings(planned.train.model_dump(mode="json"))
+        yield lines(row_counts(planned.counts), "one convex fit, in seconds", f"settings: {said}")
+        yield from planned.problems
+        return
     learned = share(planned.trained_tokens / max(1, planned.tokens))
     own = {name: value for name, value in _own(planned).items() if f"train.{name}" not in defaults}
     adapter = {
@@ -91,6 +101,8 @@ def _candidate(planned: PlannedCandidate, defaults: Container[str]) -> Iterator[
 
 
 def _details(planned: PlannedCandidate) -> Iterator[Block | None]:
+    if planned.train.on_features:
+        return  # all is shown before
     yield Text(f"settings: {settings(_own(planned))}\nadapter: {settings(_adapter(planned))}")
     yield from map(_tokens, planned.preview[1:])
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, default
+from finewright.schema.decisions import DecisionScores, LabelDecision
 
 
 class EvalSetSpec(Model):
@@ -256,6 +257,9 @@ class Sample(Model):
     repeated: bool | None = Field(
         None, description="Is it a training row but for values? None where nobody looked."
     )
+    decision: LabelDecision | None = Field(
+        None, description="How sure a model of labels is; None of a text that was generated."
+    )
 
 
 class AnswerCounts(Model):
@@ -315,7 +319,8 @@ class EvaluateReport(Model):
     """Scores, paired differences, and where the answers are; intervals are at level `confidence`.
 
     `draws` tells of the sets of which not all rows were asked; `strays` and `linear` are there where the
-    answers are labels; `parts` where training and held-out rows were compared."""
+    answers are labels; `parts` where training and held-out rows were compared; `decisions` where a model of
+    labels is among the systems."""
 
     confidence: float
     draws: tuple[Draw, ...] = ()
@@ -325,6 +330,7 @@ class EvaluateReport(Model):
     linear: LinearFit | None = None
     parts: tuple[ScoredRows, ...] = ()
     answers: tuple[AnswerCounts, ...] = ()
+    decisions: tuple[DecisionScores, ...] = ()
     samples: Artifact | None = None
     problems: tuple[Problem, ...] = ()
 

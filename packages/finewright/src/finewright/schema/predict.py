@@ -3,6 +3,7 @@
 from typing import Any
 
 from finewright.schema.common import Artifact, Model, Problem
+from finewright.schema.decisions import LabelDecision
 from finewright.schema.evaluate import Draw
 
 
@@ -40,8 +41,17 @@ class Prediction(Model):
     thought_cut: bool = False
 
 
+class DecidedRow(LabelDecision):
+    """A line of the answers of a model of labels: the row of the file by its number, and the decision."""
+
+    file: str
+    row: int
+
+
 class PredictReport(Model):
-    """How many rows were answered, in this call and before it, and where the answers are."""
+    """How many rows were answered, in this call and before it, and where the answers are.
+
+    `num_unsure` is of a model of labels: how many of its answers a person should give."""
 
     model: str
     data: str
@@ -50,6 +60,7 @@ class PredictReport(Model):
     num_cut: int
     num_faults: int
     num_thoughts_cut: int = 0
+    num_unsure: int | None = None
     max_new_tokens: int
     max_thought_tokens: int | None = None
     out: Artifact

@@ -59,10 +59,13 @@ class RunSpec(Model):
     evaluate: EvaluateSpec = default(EvaluateSpec(), "What to measure", "a base and a tuned score")
 
     @model_validator(mode="after")
-    def _default_metrics_of_reward_models(self) -> Self:
-        """A model that rates gives no answers that the usual metrics could judge."""
-        if not self.train.gives_answers and "metrics" not in self.evaluate.model_fields_set:
-            rated = self.evaluate.model_copy(update={"metrics": ("preference_accuracy",)})
+    def _default_metrics_of_other_models(self) -> Self:
+        """A model that rates gives no answers that the usual metrics could judge, and one of labels no
+        text."""
+        own: tuple[str, ...] = ("label_accuracy", "macro_f1") if self.train.decides else ()
+        own = own if self.train.gives_answers else ("preference_accuracy",)
+        if own and "metrics" not in self.evaluate.model_fields_set:
+            rated = self.evaluate.model_copy(update={"metrics": own})
             object.__setattr__(self, "evaluate", rated)
         return self
 

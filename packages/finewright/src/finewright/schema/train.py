@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
-from finewright.schema.common import Artifact, Model, Problem, RowCounts, default
+from finewright.schema.common import Artifact, Model, Problem, RowCounts, default, without
 from finewright.schema.differential_privacy import DifferentialPrivacySpec, PrivacySpent
 
 Takes = Literal["conversations", "pairs", "judged answers", "prompts", "conversations or prompts"]
@@ -30,6 +30,12 @@ class TrainSettings(Model):
     gives_answers: ClassVar[bool] = True
     """What it trains talks; else it rates, by a score head that is the method's one parameter."""
     has_value_head: ClassVar[bool] = False
+    decides: ClassVar[bool] = False
+    """What it trains gives one of the training rows' labels, with a probability (`decisions.json`)."""
+    on_features: ClassVar[bool] = False
+    """Its base models are no language models but features of a text: see `labels.features`."""
+    unread: ClassVar[frozenset[str]] = frozenset()
+    """Keys of these settings that it has no use for; whoever sets one is told."""
     by_rows: ClassVar[bool] = False
     """Its loss is a mean over rows, each of which it knows alone (`row_losses`): what privacy can clip."""
 
@@ -155,7 +161,7 @@ class TrainSettings(Model):
         self, write: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:  # Any: JSON
         """All keys but a batch_size that nothing reads: what was written is read again, as in a lock."""
-        fields: dict[str, Any] = write(self)
+        fields: dict[str, Any] = without(write(self), self.unread)
         if self.batch_tokens is not None:
             fields.pop("batch_size", None)
         return fields

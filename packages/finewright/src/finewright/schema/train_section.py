@@ -47,8 +47,9 @@ def settings_of(method: str) -> type[TrainSettings]:
 
 
 def methods_that_take(*kinds: Takes) -> str:
-    """Their names as a sentence has them: "dpo, kto or sft"."""
-    names = [name for kind in kinds for name, spec in METHODS.items() if spec.takes == kind]
+    """Their names as a sentence has them: "dpo, kto or sft"; but for those that take only labels."""
+    known = [(name, spec.takes) for name, spec in METHODS.items() if not spec.decides]
+    names = [name for kind in kinds for name, takes in known if takes == kind]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 

@@ -8,6 +8,7 @@ from finewright.lm.origin import origin_of
 from finewright.lm.sources import locate_in
 from finewright.schema.common import Artifact
 from finewright.schema.data import DataReport
+from finewright.schema.label_methods import LinearSpec
 from finewright.schema.methods import DistillSpec, GKDSpec, OnlineSettings
 from finewright.schema.rows import parse_rows
 from finewright.schema.train import Candidate, TrainReport
@@ -16,6 +17,7 @@ from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.held_out import left_out
+from finewright.train.linear import train_linear
 from finewright.train.on_parent import with_kept_parent
 from finewright.train.prepared import encode_held_out, prepare_rows
 from finewright.train.privacy.units import near_repeats
@@ -42,7 +44,8 @@ def run(context: StageContext) -> StageResult:
     rows = _rows(context, data.train)
     refuse(near_repeats(context.spec.train, data.duplicates))
     eval_rows = _rows(context, data.eval) if data.eval else MethodRows([], [])
-    candidates = [_candidate(context, name, rows, eval_rows) for name in context.spec.base_models]
+    train = _linear if context.spec.train.on_features else _candidate
+    candidates = [train(context, name, rows, eval_rows) for name in context.spec.base_models]
     artifacts = tuple(a for candidate in candidates for a in candidate.artifacts)
     inputs = tuple(candidate.base_sha256 for candidate in candidates)
     read = (data.train, data.eval) if data.eval else (data.train,)
@@ -56,6 +59,13 @@ def _rows(context: StageContext, artifact: Artifact) -> MethodRows:
     shaped = rows_for(context.spec.train.method, rows)
     refuse(shaped.problems)
     return shaped
+
+
+def _linear(context: StageContext, name: str, rows: MethodRows, eval_rows: MethodRows) -> Candidate:
+    runtime.require_runtime()
+    spec = context.candidates[name]
+    assert isinstance(spec, LinearSpec)
+    return train_linear(context, name, spec, rows.rows, eval_rows.rows)
 
 
 def _candidate(

@@ -10,10 +10,8 @@ from finewright.store.rundir import RunDir
 from finewright.store.speclock import lock_of
 
 
-def find_trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
-    """The base that the candidate was trained on, with the adapter's files checked against their digests.
-
-    Raises StoreError where a file of the adapter, or the base, is another one than at the training."""
+def check_result_files(run: RunDir, candidate: Candidate) -> None:
+    """Raise StoreError where a file of the candidate's result is another one than at the training."""
     for artifact in candidate.artifacts:
         path = run.root / artifact.path
         if artifact.kind != "adapter":
@@ -24,6 +22,13 @@ def find_trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
                 f"{path}: {what}",
                 hint=f"`finewright up {run.root}` trains it again, `verify` lists all changes",
             )
+
+
+def find_trained_base(run: RunDir, candidate: Candidate) -> LocalBase:
+    """The base that the candidate was trained on, with the adapter's files checked against their digests.
+
+    Raises StoreError where a file of the adapter, or the base, is another one than at the training."""
+    check_result_files(run, candidate)
     root = Path(lock_of(run).root)
     base = locate_in(run, candidate.base_model, root, commit=candidate.base_revision)
     if base.sha256 != candidate.base_sha256:

@@ -32,18 +32,23 @@ class Work:
     @property
     def folder(self) -> Path:
         """train/<base model> in the run, made when missing."""
-        name, slug = self.base.name, _slug(self.base.name)
-        if any(_slug(other) == slug for other in self.context.spec.base_models if other != name):
-            slug += "-" + hashlib.sha256(name.encode()).hexdigest()[:8]
-        folder = self.context.run.stage_dir("train") / slug
-        folder.mkdir(exist_ok=True)
-        return folder
+        return result_folder(self.context, self.base.name)
 
     @property
     def schedule(self) -> Schedule:
         """Its steps, of rows or of the units of a private training."""
         drawn = self.rows if self.private is None else self.private.units
         return schedule_of(self.spec, [each.num_tokens for each in drawn])
+
+
+def result_folder(context: StageContext, base_model: str) -> Path:
+    """train/<base model> in the run, made when missing."""
+    slug = _slug(base_model)
+    if any(_slug(other) == slug for other in context.spec.base_models if other != base_model):
+        slug += "-" + hashlib.sha256(base_model.encode()).hexdigest()[:8]
+    folder = context.run.stage_dir("train") / slug
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _slug(name: str) -> str:

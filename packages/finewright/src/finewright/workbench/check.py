@@ -8,6 +8,7 @@ from finewright.data.measured import row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.errors import SpecError
 from finewright.schema.common import Problem, errors_of
+from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.load import LoadedSpec, load_spec, load_the_rest
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedSet
@@ -19,6 +20,7 @@ from finewright.workbench.coherence import (
     nothing_held_out,
     unmeasurable,
     unreachable_privacy,
+    untaught,
 )
 
 
@@ -34,6 +36,7 @@ def check(loaded: LoadedSpec) -> CheckReport:
         problems += item.problems
         if item.ancestor is None:  # which has metrics of its own
             problems += unmeasurable(spec, item.name, item.rows)
+            problems += untaught(spec, gathered.train, item.name, item.rows)
     placed = map(loaded.locate, problems)
     return CheckReport(
         name=spec.name,
@@ -62,6 +65,11 @@ def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:
     rows, problems = rows_for(train.method, (*gathered.train, *gathered.eval))
     if train.privacy is not None:  # of the rows that train alone
         problems += unreachable_privacy(train, rows_for(train.method, gathered.train).rows)
+    if isinstance(train, DecidingSettings) and not problems:
+        from finewright.labels.rows import check_label_rows  # computes with numpy
+
+        taken = rows_for(train.method, gathered.train).rows
+        problems += check_label_rows(taken, train.decisions, train.seed)
     if isinstance(train, OnlineSettings):
         columns = [row.columns for row in rows]
         problems += rewards.check(train.rewards, columns, loaded.resolve)

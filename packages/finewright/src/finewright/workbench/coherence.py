@@ -17,10 +17,12 @@ from finewright.evaluate.score import (
 from finewright.feature import sections
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
+from finewright.labels.features import check_features
 from finewright.lm.parents import read_parent
 from finewright.lm.sources import check_name, config_here
 from finewright.plugins import load
 from finewright.schema.common import Problem
+from finewright.schema.evaluate import LOSS_METRICS
 from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.rows import Row
@@ -38,7 +40,12 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
     """All that can be said of a spec without reading a row or loading a model, the gravest first."""
     spec, root = loaded.spec, loaded.path.parent
     found: list[Problem] = []
+    if spec.train.on_features:
+        found += find_unsupported(spec.train, None)
     for i, name in enumerate(spec.base_models):
+        if spec.train.on_features:
+            found += _refusals(f"base_models.{i}", check_features, name, root)
+            continue
         wrong = _refusals(f"base_models.{i}", check_name, name, root)
         config = None if wrong else config_here(name, root)
         found += wrong or find_unfit(spec, name, root)
@@ -143,6 +150,16 @@ def unmeasurable(spec: RunSpec, name: str, rows: Sequence[Row]) -> Iterator[Prob
     yield from _of_calls(spec.evaluate.metric_names, name, answered)
 
 
+def untaught(
+    spec: RunSpec, train: Sequence[Row], name: str, rows: Sequence[Row]
+) -> Iterator[Problem]:
+    """Labels that a held-out set expects and no training row has, for a model of labels."""
+    if spec.train.decides:
+        from finewright.labels.rows import labels_in, unseen_labels  # computes with numpy
+
+        yield from unseen_labels(name, rows, labels_in(train))
+
+
 def _unreadable(name: str, answered: Sequence[tuple[Row, Answer]]) -> Iterator[Problem]:
     """Expected answers that hold what cannot be read, so that no answer could be right."""
     broken = [(row, answer.fault) for row, answer in answered if answer.fault]
@@ -215,7 +232,8 @@ def _two_lengths(spec: RunSpec) -> Iterator[Problem]:
 
 def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
     train = spec.train
-    if spec.data.canaries.count and (train.takes == "prompts" or not train.gives_answers):
+    is_silent = train.takes == "prompts" or not train.gives_answers or train.decides
+    if spec.data.canaries.count and is_silent:
         yield Problem(
             level="error",
             key="data.canaries.count",
@@ -225,6 +243,14 @@ def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
 
 
 def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:
+    of_text = [m for m in spec.evaluate.metric_names if m in (PREFERENCE, *LOSS_METRICS)]
+    if of_text and spec.train.decides:
+        yield Problem(
+            level="error",
+            key="evaluate.metrics",
+            message=f"a model of labels writes no text, so {of_text[0]} says nothing of it",
+            hint="leave it out: label_accuracy and macro_f1 are of labels",
+        )
     others = [metric for metric in spec.evaluate.metric_names if metric != PREFERENCE]
     if others and not spec.train.gives_answers:
         yield Problem(

@@ -46,6 +46,8 @@ def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str])
     Where no past run tells how long answers take, some are timed with the base model, which takes a few
     seconds and loads it. Not covered: what neither a past run nor answers tell, such as the first training
     of its kind, of which the third step tells more."""
+    if lock.spec.train.on_features:
+        return  # seconds
     fields: dict[str, object] = {}
     if "train" in ahead and (training := _training(run, lock)):
         fields["training"] = training

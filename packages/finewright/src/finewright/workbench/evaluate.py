@@ -33,6 +33,8 @@ from finewright.workbench.stages import code_digest
 from finewright.workbench.systems import (
     check_measures,
     check_target,
+    is_decider,
+    load_decider,
     load_system,
     refuse_thoughts,
     switches_of,
@@ -113,6 +115,13 @@ def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None
     """Every target on every set, a base model also with the labels told; as the first target is asked."""
     switches, names, layout = switches_of(targets[0]), list[str](), None
     for target in targets:
+        if is_decider(target, base_model):
+            decider = load_decider(target, base_model=base_model)
+            name = target if decider.name in names else decider.name
+            names.append(name)
+            sha256 = target_sha256(target, base_model=base_model)
+            card.add_decider(decider, digest(code_digest(), sha256), name)
+            continue
         model = load_system(target, base_model=base_model, switches=switches)
         layout = layout or model.chat.layout  # else losses of documents would be of other windows
         model = replace(model, chat=replace(model.chat, layout=layout))

@@ -1,28 +1,36 @@
 """`plan`: what a run would train on, how long, with which settings and why - before it starts."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.data.gather import gather
-from finewright.data.measured import row_sets
+from finewright.data.measured import MeasuredRows, row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
-from finewright.schema.common import Problem
+from finewright.schema.common import Problem, RowCounts
+from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.load import LoadedSpec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.plan import PlannedCandidate, PlannedSet, PlanReport, TokenView
 from finewright.schema.rows import Row
+from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import refuse
 from finewright.train.prepared import prepare_rows
 from finewright.train.privacy.units import near_repeats
 from finewright.train.rows import MethodRows, rows_for
-from finewright.workbench.coherence import faults, find_ancestors, incoherent, unreachable_privacy
+from finewright.workbench.coherence import (
+    faults,
+    find_ancestors,
+    incoherent,
+    unreachable_privacy,
+    untaught,
+)
 from finewright.workbench.prepare import input_digests, make_lock
 
 if TYPE_CHECKING:
@@ -47,7 +55,12 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     sets = row_sets(loaded.spec, gathered, loaded.resolve, find_ancestors(loaded))
     weighs_only = set(loaded.spec.evaluate.metric_names) == {PREFERENCE}  # nothing is answered
     held_out = [row for found in sets for row in found.rows]
-    candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
+    if isinstance(loaded.spec.train, DecidingSettings):
+        refuse(list(_of_labels(loaded.spec, loaded.spec.train, rows.rows, sets)))
+    if loaded.spec.train.on_features:
+        candidates = [_linear(loaded, lock, name, rows.rows) for name in lock.candidates]
+    else:
+        candidates = [_candidate(loaded, lock, name, rows, held_out) for name in lock.candidates]
     return PlanReport(
         name=loaded.spec.name,
         data=gathered.counts,
@@ -126,6 +139,45 @@ def _candidate(
             ),
         ),
         preview=_preview(made.chat, rows.rows, encoded.rows[:NUM_PREVIEWS]),
+    )
+
+
+def _of_labels(
+    spec: RunSpec, train: DecidingSettings, rows: Sequence[Row], sets: Sequence[MeasuredRows]
+) -> Iterator[Problem]:
+    from finewright.labels.rows import check_label_rows
+
+    yield from check_label_rows(rows, train.decisions, train.seed)
+    for each in sets:
+        yield from untaught(spec, rows, each.name, each.rows)
+
+
+def _linear(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> PlannedCandidate:
+    """A linear candidate: how many weights it has. Its features are loaded, and fetched if need be."""
+    from finewright.labels.features import TextFeatures
+    from finewright.labels.linear import WordFeatures, most_terms
+    from finewright.labels.rows import check_label_rows, labels_in, row_question
+
+    spec = lock.candidates[name]
+    assert isinstance(spec, DecidingSettings)
+    features, num_labels = TextFeatures.load(name, loaded.path.parent), len(labels_in(rows))
+    num_features = sum(embedder.dimensions for embedder in features.embedders)
+    if features.has_words:
+        terms = WordFeatures.learn([row_question(row) for row in rows], most_terms(num_labels))
+        num_features += len(terms.places)
+    return PlannedCandidate(
+        base_model=name,
+        parameters=(num_features + 1) * num_labels,
+        counts=RowCounts(rows_in=len(rows), rows_kept=len(rows)),
+        tokens=0,
+        trained_tokens=0,
+        longest=0,
+        median=0,
+        steps=0,
+        step_tokens=0,
+        train=spec,
+        problems=tuple(check_label_rows(rows, spec.decisions, spec.seed)),
+        preview=(),
     )
 
 

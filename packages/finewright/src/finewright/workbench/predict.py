@@ -21,9 +21,12 @@ from finewright.store.appended import append, appending, claim, keep_batches
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
+from finewright.workbench.decided import check_form, decide_rows
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import (
     check_target,
+    is_decider,
+    load_decider,
     load_talker,
     refuse_thoughts,
     target_sha256,
@@ -78,6 +81,8 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
     to train another model on.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
+    if is_decider(request.target, request.base_model):
+        return _decide(request, on_progress)
     refuse_thoughts(request.max_thought_tokens, request.max_new_tokens)
     check_target(request.target, base_model=request.base_model)
     if request.rows is not None:
@@ -106,6 +111,36 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
             lines += fresh
     on_progress(request.target, str(request.path), len(lines), len(found.rows))
     return _report_prediction(request, found, lines, before)
+
+
+def _decide(request: Predicting, on_progress: OnProgress) -> PredictReport:
+    """The same by a model of labels, all rows in one go: it takes seconds."""
+    if request.rows is not None:
+        raise DataError(
+            f"{request.rows}: a model of labels teaches no text", hint="leave --rows out"
+        )
+    check_form(request.out)
+    found = _read(request)
+    decider = load_decider(request.target, base_model=request.base_model)
+    on_progress(request.target, str(request.path), 0, len(found.rows))
+    decided, problems = decide_rows(decider, found.rows, request.out)
+    on_progress(request.target, str(request.path), len(found.rows), len(found.rows))
+    size = request.out.stat().st_size
+    return PredictReport(
+        model=request.target,
+        data=str(request.path),
+        rows=len(decided),
+        rows_answered_before=0,
+        num_cut=0,
+        num_faults=0,
+        num_unsure=sum(each.unsure for each in decided),
+        max_new_tokens=request.max_new_tokens,
+        out=Artifact(
+            path=str(request.out), kind="answers", sha256=sha256_file(request.out), bytes=size
+        ),
+        draw=found.draw,
+        problems=(*found.problems, *problems),
+    )
 
 
 def _read(request: Predicting) -> _Questions:

@@ -10,6 +10,7 @@ from finewright import __version__
 from finewright.data.source import HUB, source_digest, source_path
 from finewright.errors import StoreError
 from finewright.feature import ask_day
+from finewright.labels.features import features_digest
 from finewright.lm import runtime, sources
 from finewright.lm.sources import base_digest, locate, num_parameters
 from finewright.schema.common import Problem, default_reasons
@@ -73,8 +74,9 @@ def _digests(loaded: LoadedSpec) -> Iterator[tuple[str, Callable[[], str]]]:
     poison = spec.data.poison
     if poison.action != "off" and poison.base_model:
         yield "data.poison.base_model", partial(base_digest, poison.base_model, root)
+    take = features_digest if spec.train.on_features else base_digest
     for i, name in enumerate(spec.base_models):
-        yield f"base_models.{i}", partial(base_digest, name, root)
+        yield f"base_models.{i}", partial(take, name, root)
     if isinstance(spec.train, DistillSpec | GKDSpec):
         yield "train.teacher", partial(base_digest, spec.train.teacher, root)
 
@@ -154,6 +156,9 @@ def make_lock(loaded: LoadedSpec, inputs: Mapping[str, str]) -> Lock:
     candidates: dict[str, TrainSettings] = {}
     folders = []
     for i, name in enumerate(loaded.spec.base_models):
+        if loaded.spec.train.on_features:
+            candidates[name] = loaded.spec.train
+            continue
         commit = commit_in(inputs.get(f"base_models.{i}", ""))
         base = locate(name, loaded.path.parent, commit=commit)
         folders.append(base.folder)
@@ -208,7 +213,10 @@ def spec_reasons(spec: RunSpec, set_keys: frozenset[str]) -> Iterator[tuple[str,
 
 def _reasons(model: BaseModel, prefix: str, set_keys: frozenset[str]) -> Iterator[tuple[str, str]]:
     why = default_reasons(type(model))
+    unread = model.unread if isinstance(model, TrainSettings) else frozenset[str]()
     for name in type(model).model_fields:
+        if name in unread:
+            continue
         key, value = f"{prefix}{name}", getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _reasons(value, f"{key}.", set_keys)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from finewright.catalog.models import read_packaged_models
 from finewright.compare.local import LoadedModel
@@ -12,7 +12,7 @@ from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import check_thought_tokens
+from finewright.schema.evaluate import LOSS_METRICS, check_thought_tokens
 from finewright.schema.rows import parse_rows
 from finewright.schema.run import DAY
 from finewright.schema.train import Candidate, TrainReport
@@ -21,7 +21,10 @@ from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
-from finewright.train.trained import find_trained_base
+from finewright.train.trained import check_result_files, find_trained_base
+
+if TYPE_CHECKING:
+    from finewright.labels.decider import Decider
 
 _DRAFT_READS = 8192  # tokens of a text; a longer one goes on without guesses
 
@@ -39,6 +42,7 @@ def load_system(
     `base_model` picks the candidate of a run with several. A base model's chat template is set by those of
     the `switches` that it knows, a run's as the run's spec has it. Raises ModelError or StoreError."""
     check_target(target, base_model=base_model)
+    _refuse_decider(target, base_model)
     runtime.require_runtime()
     if (Path(target) / "manifest.json").is_file():
         return _load_tuned(open_run(Path(target)), base_model, dtype)
@@ -53,6 +57,38 @@ def load_system(
         chat = load_chat(base, options={key: wanted[key] for key in wanted if key in known})
     lm = load_lm(base, None, dtype=dtype or ("bf16" if runtime.fast_bf16() else "fp32"))
     return LoadedModel(base.name, lm, chat, dropped=tuple(sorted(wanted.keys() - known)))
+
+
+def is_decider(target: str, base_model: str = "") -> bool:
+    """Whether the target is a run whose candidate gives labels and no text. Raises StoreError."""
+    if not (Path(target) / "manifest.json").is_file():
+        return False
+    return settings_of(candidate_of(open_run(Path(target)), base_model).method).decides
+
+
+def load_decider(target: str, *, base_model: str = "") -> "Decider":
+    """The model of labels of a run. Raises StoreError where its files have changed since it was trained."""
+    from finewright.labels.decider import load_linear
+    from finewright.labels.features import features_digest
+
+    runtime.require_runtime()
+    run = open_run(Path(target))
+    candidate, root = candidate_of(run, base_model), Path(lock_of(run).root)
+    check_result_files(run, candidate)
+    if features_digest(candidate.base_model, root) != candidate.base_sha256:
+        raise StoreError(
+            f"{target}: the features {candidate.base_model} have changed since this run was trained on them",
+            hint="put the old ones back, or train again",
+        )
+    return load_linear(run.root / candidate.adapter, run.root.resolve().name, root)
+
+
+def _refuse_decider(target: str, base_model: str) -> None:
+    if is_decider(target, base_model):
+        raise StoreError(
+            f"{target}: a model of labels is no language model",
+            hint="`predict`, `evaluate` and POST /v1/decisions of `serve` ask it",
+        )
 
 
 def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:
@@ -171,6 +207,12 @@ def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "")
         return
     others = [metric for metric in metrics if metric != PREFERENCE]
     candidate = candidate_of(open_run(Path(target)), base_model)
+    of_text = [metric for metric in metrics if metric in (PREFERENCE, *LOSS_METRICS)]
+    if of_text and settings_of(candidate.method).decides:
+        raise StoreError(
+            f"{target}: a model of labels writes no text, so {of_text[0]} says nothing of it",
+            hint="measure label_accuracy and macro_f1",
+        )
     if others and not settings_of(candidate.method).gives_answers:
         raise StoreError(
             f"{target}: a reward model rates answers and gives none, so {others[0]} says nothing of it",

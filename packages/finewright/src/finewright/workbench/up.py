@@ -11,6 +11,7 @@ from finewright.lm.parents import read_parent
 from finewright.lm.runtime import require_runtime
 from finewright.lm.sources import locate_in, reads_of_files
 from finewright.schema.common import Problem
+from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.lock import Lock
 from finewright.schema.report import RunReport
@@ -24,7 +25,7 @@ from finewright.store.runs import create_run, find_run
 from finewright.store.speclock import lock_of, lock_text
 from finewright.store.stage import StageContext, refuse
 from finewright.workbench.cards import write_cards
-from finewright.workbench.coherence import faults, nothing_held_out
+from finewright.workbench.coherence import faults, nothing_held_out, untaught
 from finewright.workbench.duration import say_how_long
 from finewright.workbench.prepare import (
     input_digests,
@@ -213,8 +214,9 @@ def _check_askable(
     both = ahead[:2]
     if [stage.name for stage in both] != ["train", "evaluate"] or all(map(is_fresh, both)):
         return
+    _check_labels(run, lock)
     rows = _read_measured_rows(run)
-    if not rows:
+    if not rows or lock.spec.train.on_features:
         return
     require_runtime()
     from finewright.evaluate.expected import check_thought_bound, unaskable
@@ -232,6 +234,21 @@ def _check_askable(
                 )
             ]
         )
+
+
+def _check_labels(run: RunDir, lock: Lock) -> None:
+    """Raise DataError, before the training, for rows that a model of labels cannot learn from, and held-out
+    labels that no training row has."""
+    settings = lock.spec.train
+    if isinstance(settings, DecidingSettings):
+        from finewright.labels.rows import check_label_rows
+
+        text = (run.root / "data" / "train.jsonl").read_text(encoding="utf-8")
+        train = parse_rows(text)
+        refuse(check_label_rows(train, settings.decisions, settings.seed))
+        for path in sorted((run.root / "data" / "evaluate").glob("*.jsonl")):
+            rows = parse_rows(path.read_text(encoding="utf-8"))
+            refuse(list(untaught(lock.spec, train, path.stem, rows)))
 
 
 def _check_inputs(started: _Started, stage: Stage, is_fresh: Callable[[Stage], bool]) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
-from finewright.evaluate.baselines.linear import BagOfWords, fit
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.own import score_by_own
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
+from finewright.labels.linear import BagOfWords, fit
 from finewright.schema.evaluate import LINEAR, LOSS_METRICS, LinearFit, Sample, StrayAnswers
 
 _OF_MODELS = (*LOSS_METRICS, PREFERENCE)
@@ -50,7 +50,7 @@ def label_card(
 def _describe_fit(classifier: BagOfWords) -> LinearFit:
     return LinearFit(
         rows=classifier.num_rows,
-        features=len(classifier.places),
+        features=len(classifier.words.places),
         labels=len(classifier.labels),
         seconds=classifier.seconds,
     )

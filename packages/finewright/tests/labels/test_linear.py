@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from finewright.evaluate.baselines.linear import fit
+from finewright.labels.linear import fit
 
 pytestmark = pytest.mark.torch
 
@@ -44,7 +44,7 @@ def test_it_is_scikit_learns_logistic_regression_on_tf_idf() -> None:
     )
     theirs = linear_model.LogisticRegression(C=10.0, tol=1e-10, max_iter=5000)
     theirs.fit(vectorizer.fit_transform(said), labels)
-    order = [ours.places[term] for term in vectorizer.get_feature_names_out()]
+    order = [ours.words.places[term] for term in vectorizer.get_feature_names_out()]
     weights = ours.weights[:-1][order].T.numpy()
     # Softmax is blind to a number that is added to every label's weight.
     assert np.abs(

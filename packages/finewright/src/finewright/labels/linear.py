@@ -1,11 +1,11 @@
-"""A classifier without a language model: logistic regression on the words of a question.
+"""A classifier without a language model: logistic regression on a text's words or vector.
 
-Features: words, and pairs of neighbouring words that two rows have, weighed tf-idf with
+Words: words, and pairs of neighbouring words that two rows have, weighed tf-idf with
 idf = 1 + ln((1 + n) / (1 + df)), each row of length 1 (Salton & Buckley 1988; the idf smoothed as in
 scikit-learn). Classifier: multinomial logistic regression, the minimum of
 sum of -log p(label | words) + |W|^2 / (2 C),  C = 10, the intercepts free, by L-BFGS (Liu & Nocedal 1989). It
 is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the rows that
-measure. Not covered: meaning beyond words, and the system's turn."""
+measure. Not covered: meaning beyond words, where there are only words, and the system's turn."""
 
 import math
 import time
@@ -14,13 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from finewright.judge.searchable import words
 
-_C = 10.0
+DEFAULT_C = 10.0
+"""Weak: what a word or a direction says of a label is mostly kept; sums over all rows, as in scikit-learn."""
 _MOST_STEPS = 200
 _MOST_FEATURES = 50_000
 # Weights, and cells of rows by labels: what L-BFGS keeps of them stays below a GiB.
@@ -28,19 +30,38 @@ _MOST_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class WordFeatures:
+    """The terms that are known, each with its column, and their idf, (F,)."""
+
+    places: dict[str, int]
+    idf: Tensor
+
+    @staticmethod
+    def learn(texts: Sequence[str], most: int = _MOST_FEATURES) -> "WordFeatures":
+        """The commonest terms of the texts, at most so many."""
+        counts = _commonest(texts, most)
+        idf = [1 + math.log((1 + len(texts)) / (1 + count)) for count in counts.values()]
+        places = {term: i for i, term in enumerate(counts)}
+        return WordFeatures(places, torch.tensor(idf, dtype=torch.float64))
+
+    def matrix(self, texts: Sequence[str]) -> Tensor:
+        """(n, F), sparse, each row of length 1; a row of unknown words is empty."""
+        return _matrix(texts, self.places, self.idf)
+
+
+@dataclass(frozen=True, slots=True)
 class BagOfWords:
     """The classifier, and what it took to make it: rows used, and seconds."""
 
     labels: tuple[str, ...]
-    places: dict[str, int]
-    idf: Tensor
+    words: WordFeatures
     weights: Tensor
     num_rows: int
     seconds: float
 
     def answers(self, texts: Sequence[str]) -> list[str]:
         """The likeliest label of each text."""
-        logits = _logits(_matrix(texts, self.places, self.idf), self.weights)
+        logits = compute_logits([self.words.matrix(texts)], self.weights)
         return [self.labels[int(i)] for i in logits.argmax(dim=1)]
 
 
@@ -69,22 +90,31 @@ def fit(
     Of very many rows, so many are drawn by the seed as fit in memory."""
     began = time.perf_counter()
     labels = tuple(sorted(set(answers)))
-    most = _MOST_CELLS // len(labels)
-    used = _choose_texts(len(texts), most, seed)
+    used = choose_rows(len(texts), len(labels), seed)
     texts, answers = [texts[i] for i in used], [answers[i] for i in used]
-    counts = _commonest(texts, min(_MOST_FEATURES, most))
-    places = {term: i for i, term in enumerate(counts)}
-    idf = torch.tensor(
-        [1 + math.log((1 + len(texts)) / (1 + count)) for count in counts.values()],
-        dtype=torch.float64,
-    )
+    words = WordFeatures.learn(texts, most_terms(len(labels)))
+    truth = codes_of(answers, labels)
+    weights = fit_weights([words.matrix(texts)], truth, len(labels), tolerance=tolerance).weights
+    return BagOfWords(labels, words, weights, len(texts), time.perf_counter() - began)
+
+
+def codes_of(answers: Sequence[str], labels: Sequence[str]) -> Tensor:
+    """The place of each answer among the labels, (n,)."""
     codes = {name: i for i, name in enumerate(labels)}
-    truth = torch.tensor([codes[answer] for answer in answers])
-    weights = _alone(lambda: _fit(_matrix(texts, places, idf), truth, len(labels), tolerance))
-    return BagOfWords(labels, places, idf, weights, len(texts), time.perf_counter() - began)
+    return torch.tensor([codes[answer] for answer in answers])
 
 
-def _alone(work: Callable[[], Tensor]) -> Tensor:
+def most_terms(num_labels: int) -> int:
+    """How many terms may have a weight for each label."""
+    return min(_MOST_FEATURES, _MOST_CELLS // num_labels)
+
+
+def choose_rows(num_rows: int, num_labels: int, seed: int) -> Sequence[int]:
+    """The places of the rows that are learned from: all, or as many as fit in memory, drawn."""
+    return _choose_texts(num_rows, _MOST_CELLS // num_labels, seed)
+
+
+def _alone(work: Callable[[], "Fit"]) -> "Fit":
     """On one thread: the products are small, and threads that wait for each other on a busy machine made it
     twenty times slower."""
     threads = torch.get_num_threads()
@@ -121,17 +151,43 @@ def _matrix(texts: Sequence[str], places: dict[str, int], idf: Tensor) -> Tensor
     ).coalesce()
 
 
-def _logits(matrix: Tensor, weights: Tensor) -> Tensor:
-    """The last row of the weights are the intercepts."""
-    scores: Tensor = torch.sparse.mm(matrix, weights[:-1])
-    return scores + weights[-1]
+def compute_logits(blocks: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """(n, K) of feature matrices side by side; the last row of the weights are the intercepts."""
+    logits, start = weights[-1], 0
+    for block in blocks:
+        part = weights[start : start + block.shape[1]]
+        logits = logits + (torch.sparse.mm(block, part) if block.is_sparse else block @ part)
+        start += block.shape[1]
+    return logits
+
+
+class Fit(NamedTuple):
+    """The weights, (features + 1, K), the mean loss of the rows with them, and how often it was computed."""
+
+    weights: Tensor
+    loss: float
+    evaluations: int
+
+
+def fit_weights(
+    blocks: Sequence[Tensor],
+    truth: Tensor,
+    num_labels: int,
+    *,
+    c: float = DEFAULT_C,
+    tolerance: float = 1e-4,
+) -> Fit:
+    """Minimise the penalised loss over rows of feature matrices that stand side by side, in float64."""
+    return _alone(lambda: _fit(blocks, truth, num_labels, c, tolerance))
 
 
 @torch.no_grad()
-def _fit(matrix: Tensor, truth: Tensor, num_labels: int, tolerance: float) -> Tensor:
-    num_rows, num_features = matrix.shape
+def _fit(
+    blocks: Sequence[Tensor], truth: Tensor, num_labels: int, c: float, tolerance: float
+) -> Fit:
+    num_rows, num_features = len(truth), sum(block.shape[1] for block in blocks)
     weights = torch.zeros(num_features + 1, num_labels, dtype=torch.float64)
-    transposed = matrix.t().coalesce()
+    transposed = [block.t().coalesce() if block.is_sparse else block.t() for block in blocks]
     optimizer = torch.optim.LBFGS(
         [weights],
         max_iter=_MOST_STEPS,
@@ -140,16 +196,18 @@ def _fit(matrix: Tensor, truth: Tensor, num_labels: int, tolerance: float) -> Te
         tolerance_change=1e-9,
         line_search_fn="strong_wolfe",
     )
+    losses: list[float] = []
 
     def loss() -> Tensor:
-        logp = _logits(matrix, weights).log_softmax(dim=1)
+        logp = compute_logits(blocks, weights).log_softmax(dim=1)
         of_truth = logp.gather(1, truth[:, None])
         slope = logp.exp().scatter_add(1, truth[:, None], -torch.ones_like(of_truth)) / num_rows
-        penalty = weights[:-1] / (_C * num_rows)
-        weights.grad = torch.cat(
-            [torch.sparse.mm(transposed, slope) + penalty, slope.sum(dim=0, keepdim=True)]
-        )
+        penalty = weights[:-1] / (c * num_rows)
+        slopes = [torch.sparse.mm(t, slope) if t.is_sparse else t @ slope for t in transposed]
+        intercepts = slope.sum(dim=0, keepdim=True)
+        weights.grad = torch.cat([torch.cat(slopes) + penalty, intercepts])
+        losses.append(float(-of_truth.mean()))
         return -of_truth.mean() + 0.5 * (penalty * weights[:-1]).sum()
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return weights
+    return Fit(weights, min(losses), len(losses))

@@ -1,0 +1,1 @@
+"""Labels as a task of their own: what predicts them, how sure it is, which set holds the right one."""

@@ -1,0 +1,123 @@
+"""A model of labels as it is kept and asked: logits of each row, and what its calibration makes of them.
+
+Its folder has decisions.json (labels, calibration), for a linear model linear.safetensors and, where words
+are among its features, words.json with the terms in the order of the columns."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from finewright.labels.calibration import Floats, softmax
+from finewright.labels.features import TextFeatures
+from finewright.labels.linear import WordFeatures, compute_logits
+from finewright.labels.rows import row_question
+from finewright.lm.rust_errors import rust_os_errors
+from finewright.lm.tensors import save_tensors
+from finewright.schema.decisions import LabelCalibration, LabelDecision, StoredDecider
+from finewright.schema.rows import Row
+from finewright.store.atomic import read_json, write_json
+
+DECISIONS_FILE, WEIGHTS_FILE, WORDS_FILE = "decisions.json", "linear.safetensors", "words.json"
+
+
+class LabelScorer(Protocol):
+    """What gives each label a logit."""
+
+    def logits(self, rows: Sequence[Row]) -> Floats:
+        """(n, K); softmax of a row are probabilities, before calibration."""
+        ...
+
+
+@dataclass(slots=True)
+class LinearScorer:
+    """Logistic regression on features; `weights` are (features + 1, K), float64 of float32 values."""
+
+    features: TextFeatures
+    weights: Tensor
+
+    def logits(self, rows: Sequence[Row]) -> Floats:
+        """See LabelScorer."""
+        blocks = self.features.blocks([row_question(row) for row in rows])
+        found: Floats = compute_logits(blocks, self.weights).numpy()
+        return found
+
+
+@dataclass(slots=True)
+class Decider:
+    """A scorer with its labels and calibration, ready to decide."""
+
+    name: str
+    labels: tuple[str, ...]
+    scorer: LabelScorer
+    calibration: LabelCalibration
+
+    def probabilities(self, rows: Sequence[Row]) -> Floats:
+        """(n, K), calibrated."""
+        return softmax(self.scorer.logits(rows) / self.calibration.temperature)
+
+    def decide(self, rows: Sequence[Row]) -> list[LabelDecision]:
+        """One decision a row; of labels that are equally likely the first in the alphabet."""
+        return [self._decision(each) for each in self.probabilities(rows)] if rows else []
+
+    def _decision(self, probabilities: Floats) -> LabelDecision:
+        order = np.argsort(-probabilities, kind="stable")
+        best = float(probabilities[order[0]])
+        least = self.calibration.set_probability
+        return LabelDecision(
+            label=self.labels[order[0]],
+            confidence=round(best, 6),
+            set=tuple(self.labels[i] for i in order if probabilities[i] >= least),
+            unsure=best < self.calibration.threshold,
+        )
+
+
+def save_linear(folder: Path, linear: LinearScorer, stored: StoredDecider) -> None:
+    """Write a linear model into a folder. Raises OSError."""
+    tensors = {"weights": linear.weights.float()}
+    if (words := linear.features.words) is not None:
+        tensors["idf"] = words.idf
+        write_json(folder / WORDS_FILE, list(words.places))
+    with rust_os_errors():
+        save_tensors(folder / WEIGHTS_FILE, tensors)
+    write_json(folder / DECISIONS_FILE, stored.model_dump(mode="json"))
+
+
+def read_decider(folder: Path) -> StoredDecider | None:
+    """What decisions.json of a result's folder says; None where it decides nothing."""
+    path = folder / DECISIONS_FILE
+    hint = "train it again: `finewright verify RUN` lists what changed"
+    return read_json(path, StoredDecider, hint=hint) if path.is_file() else None
+
+
+def load_linear(folder: Path, name: str, root: Path) -> Decider:
+    """A linear model from its folder; embedders' folders are looked for from `root`."""
+    stored = read_decider(folder)
+    assert stored is not None
+    tensors = load_file(folder / WEIGHTS_FILE)
+    words = None
+    if "idf" in tensors:
+        terms = json.loads((folder / WORDS_FILE).read_text(encoding="utf-8"))
+        words = WordFeatures({term: i for i, term in enumerate(terms)}, tensors["idf"])
+    features = TextFeatures.load(stored.features, root, words)
+    scorer = LinearScorer(features, tensors["weights"].double())
+    return Decider(name, stored.labels, scorer, stored.calibration)
+
+
+def as_truth(
+    labels: Sequence[str], known: Sequence[str]
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The place of each label among the known ones, (n,)."""
+    places = {label: i for i, label in enumerate(known)}
+    return np.array([places[label] for label in labels], dtype=np.int64)
+
+
+def to_float32(weights: Tensor) -> Tensor:
+    """The weights as they are stored, so that a trained model answers as a loaded one."""
+    return weights.to(torch.float32).double()

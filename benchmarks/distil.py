@@ -17,6 +17,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from finewright.store.rundir import open_run
 from finewright_advice.catalog.advice import general_questions
 from lineage import change, interval, run, sources
 
-LABELLED, ASKED = 16, 80
+LABELLED, ASKED = 16, 48
 """Rows that the student has labels of, and prompts that its teacher answers."""
 RATE = 2e-3
 DEV = ("finance", "metatx", "crosschain", "access")
@@ -59,18 +60,20 @@ def student(folder: Path, options: Namespace) -> Iterator[Bar]:
     labelled, asked = rows[:: len(rows) // LABELLED], rows[1 :: max(1, len(rows) // ASKED)]
     few = write(folder / "few.jsonl", labelled[:LABELLED])
     prompts = write(folder / "prompts.jsonl", asked[: options.rows or ASKED])
-    test = {"path": "rows/test_seen.jsonl", "limit": options.rows or 40, "name": "own"}
+    test = {"path": "rows/test_seen.jsonl", "limit": options.rows or 24, "name": "own"}
     asking = {"data": [test], "metrics": ["json_f1"], "max_new_tokens": 96, "compare_with": []}
     small = {"learning_rate": RATE, "batch_size": 4, "adapter": {"r": 4, "alpha": 8}}
-    steps = {"max_steps": 30}
+    steps = {"max_steps": 20}
 
     def trained(name: str, path: str, train: Mapping[str, Any]) -> Score:
         spec = {"data": sources(path), "train": train, "evaluate": asking}
         return scored(folder, run(folder, name, options.model, options, spec).name)
 
-    large = {"learning_rate": RATE, "batch_size": 4, "max_steps": 50}
-    teacher = trained("teacher", "rows/train.jsonl", large)
-    alone = trained("alone", few, {**small, **steps})
+    large = {"learning_rate": RATE, "batch_size": 4, "max_steps": 36}
+    with ThreadPoolExecutor(2) as both:  # each in a process of its own
+        waits = both.submit(trained, "teacher", "rows/train.jsonl", large)
+        alone = trained("alone", few, {**small, **steps})
+        teacher = waits.result()
     named = max((folder / "runs").glob("*-teacher-*"))
     answer(named, folder / prompts, folder / "taught.jsonl")
     learns = {"method": "distill", "teacher": f"runs/{named.name}", **small, **steps}

@@ -134,7 +134,7 @@ _WORK = Feature(
 
 _RUNS = Feature(
     "runs",
-    "List the runs, or show one.",
+    "List the runs, show one, or merge two.",
     step="evaluate",
     commands=(
         Command(
@@ -150,6 +150,13 @@ _RUNS = Feature(
             f"{_HERE}:ShowRunOptions",
             f"{_HERE}:show_run",
             "reads",
+        ),
+        Command(
+            "runs merge",
+            "Make one adapter of two runs on the same base, measured on the rows of both.",
+            f"{_HERE}:MergeOptions",
+            f"{_HERE}:merge_runs",
+            "spends",
         ),
     ),
 )

@@ -18,6 +18,7 @@ class Case(NamedTuple):
 
 NOT_KEPT = {
     "serve": "it ends with a signal; its own tests ask it",
+    "runs merge": "needs two runs of one base; workbench/test_merge.py makes and merges them",
     **dict.fromkeys(
         ("audit verify", "audit export"),
         "lines have a time and a signature; tests/audit of the package verifies them",

@@ -139,6 +139,19 @@ class ShowRunOptions(RunOptions):
     lineage: bool = option(False, "Show the runs that it builds on, in place of its reports.")
 
 
+class MergeOptions(CommandOptions):
+    """Two runs, and how their adapters become one."""
+
+    run: RunPath
+    other: Annotated[Path, argument("OTHER_RUN")] = option(..., "The second run folder.")
+    method: Literal["linear", "ties", "dare"] = option("linear", "How; docs/lineage.md says what.")
+    weights: Annotated[tuple[float, ...], Flag("--weight")] = option((), "Of each; 0.5, of ties 1.")
+    density: float | None = option(None, "Share kept; of ties 0.2, of dare 0.1.", gt=0, le=1)
+    seed: int = option(0, "Seed of what dare drops.")
+    name: str = option("merged", "Name of the new run.")
+    runs: Runs = Path("runs")
+
+
 class VerifyOptions(CommandOptions):
     """A run, or a bundle that was made of one and the key that it is held against."""
 
@@ -347,6 +360,15 @@ def list_runs(options: RunsOptions, session: Session) -> BaseModel:
     from finewright.workbench.runs import list_runs as run
 
     return run(options.runs)
+
+
+def merge_runs(options: MergeOptions, session: Session) -> BaseModel:
+    """One adapter of two, measured."""
+    from finewright.workbench.merge import Merge, merge
+
+    o, watch = options, on_answers(session.on_event)
+    wanted = Merge((str(o.run), str(o.other)), o.method, o.weights, o.density, o.seed, o.name)
+    return merge(wanted, o.runs, on_progress=watch)
 
 
 def show_run(options: ShowRunOptions, session: Session) -> BaseModel:

@@ -191,7 +191,7 @@ def _limits(of: CardOf) -> Iterator[str]:
 def _leakage(candidate: Candidate) -> str:
     """The short form: the gap between rows that trained and others, which is what membership is told by."""
     asks = "`finewright redteam RUN --attack leakage` measures what of its rows comes out again."
-    if candidate.eval_loss is None:
+    if candidate.eval_loss is None or candidate.final_loss is None:
         return f"No row was held out, so that its losses do not say how much of its rows it keeps; {asks}"
     gap = candidate.eval_loss - candidate.final_loss
     losses = f"{candidate.final_loss:.3f}, of held-out rows {candidate.eval_loss:.3f}"

@@ -194,8 +194,9 @@ class Candidate(Model):
     steps: int
     tokens: int
     trained_tokens: int
-    first_loss: float
-    final_loss: float
+    first_loss: float | None
+    """None where nothing was trained: the adapters of two runs were merged."""
+    final_loss: float | None
     final_metrics: dict[str, float] = Field(default_factory=dict)
     best_step: int | None = None
     eval_loss: float | None = None

@@ -163,6 +163,8 @@ def _load_tuned(run: RunDir, base_model: str, dtype: Literal["bf16", "fp32"] | N
 
 def system_prompt_of(run: RunDir) -> str:
     """The system prompt that every row of the run was trained with; empty when they differ."""
+    if not run.report_path("data").is_file():  # a merge has no rows of its own
+        return ""
     artifact = run.read_report("data", DataReport).train
     with os_errors(run.root / artifact.path):
         rows = parse_rows((run.root / artifact.path).read_text(encoding="utf-8"))

@@ -50,6 +50,8 @@ def read_trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
 
     run = open_run(Path(target))
     path = run.root / "data" / "train.jsonl"
+    if not run.report_path("data").is_file():  # a merge has no rows of its own
+        return TrainedRows((), None)
     with os_errors(path):
         rows = parse_rows(path.read_text(encoding="utf-8"))
     wants_labels = not {"base_with_labels", "linear"}.isdisjoint(spec.compare_with)

@@ -106,7 +106,12 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "") -> RunReport
 
 
 def _go_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> RunReport:
-    lock = lock_of(run)
+    lock, done = lock_of(run), read_manifest(run).stages
+    if "train" in done and "data" not in done:
+        raise StoreError(
+            f"{run.root}: a merge of two runs has no stage that could be run again",
+            hint="finewright runs merge makes it anew",
+        )
     if lock.code_sha256 != code_digest():
         raise StoreError(
             f"{run.root}: made by other code of finewright (version {lock.finewright}), and its stages"

@@ -91,7 +91,7 @@ def add_beside(
     """Put a fresh LoRA on the model, in place, beside the one stored in the parent's folder.
 
     Raises ModelError where the parent's is no plain LoRA or does not fit the model."""
-    known = _read_factors(parent)
+    known = read_factors(parent)
     own, linears = set(target_paths(model, spec.target_modules)), linear_paths(model)
     if odd := sorted(known.keys() - set(linears)):
         raise ModelError(f"{parent}: the adapter does not fit this base model: {odd[0]}")
@@ -114,7 +114,7 @@ def add_beside(
     return put_on(model, paths, make, keep, device)
 
 
-def _read_factors(folder: Path) -> dict[str, LowRankFactors]:
+def read_factors(folder: Path) -> dict[str, LowRankFactors]:
     """The stored adapter's A and scaled B, float32, by the path of the layer."""
     spec = files.read_adapter_spec(folder)
     if not isinstance(spec, LoraSpec) or spec.use_dora:

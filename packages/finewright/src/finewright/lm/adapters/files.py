@@ -75,7 +75,8 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     return {n: t for n, t in tensors.items() if not n.endswith(f".{_SCORE}.weight")}
 
 
-def _config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """adapter_config.json as it is. Raises ModelError."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -88,7 +89,7 @@ def _config(path: Path) -> dict[str, Any]:
 def read_adapter_spec(folder: Path) -> AdapterSpec:
     """The settings of a PEFT adapter folder. Raises ModelError for kinds we do not run."""
     path = folder / CONFIG_FILE
-    config = _config(path)
+    config = read_config(path)
     kind = str(config["peft_type"])
     if kind not in _NEEDED:
         raise ModelError(

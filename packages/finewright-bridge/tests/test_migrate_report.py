@@ -54,12 +54,12 @@ def report() -> MigrateReport:
 def test_the_terminal_has_the_end_dates_the_settings_and_the_numbers(report):
     text = text_of(report)
     lines = text.splitlines()
-    assert lines[:4] == [
-        "warning: job.json: status: is odd",
+    assert lines[:3] == [
         "2027-01-14, in 50 days: gpt-4o-mini: switched off",
         f"bot-migrated: {report.sentence}",
         "ft:gpt-4o-mini:org:bot:x -> smollm2-135m-instruct",
     ]
+    assert lines[-1] == "warning: job.json: status: is odd"
     assert "serve it: finewright serve runs/2026-11-25-bot" in lines
     assert "no counterpart" in text
     assert "98 read, 96 trained on; 2 left out, as they are near golden prompts (same 2)" in text

@@ -225,7 +225,7 @@ def test_the_same_question_has_the_same_bytes() -> None:
 
 def test_the_text_names_tiers_machines_and_mends() -> None:
     text = text_of(asked(job_of()))
-    for part in ("formula", "process GiB", "H100 SXM", "What would fit", "true here", "Ends soon"):
+    for part in ("formula", "process GiB", "H100 SXM", "What would fit", "Ends soon"):
         assert part in text
     assert "base: 8.03B parameters" in text
 

@@ -227,10 +227,10 @@ def test_a_file_that_a_manifest_names_and_is_not_there_is_why_the_rows_are_not_u
     put(tmp_path / "dataset_info.json", manifest)
     report = check(tmp_path)
     assert (report.rows_kept, report.passed) == (17, False)
-    assert text_of(report).splitlines()[1:] == [
+    assert text_of(report).splitlines()[:2] == [
+        "17 rows: 17 kept (prompt_completion); not usable until the errors are fixed",
         f"error: {tmp_path}/gone.jsonl: there is no such file, and dataset_info.json names it for gone "
         "(put it there, or take gone out)",
-        "17 rows: 17 kept (prompt_completion); not usable until the errors above are mended",
     ]
 
 
@@ -250,9 +250,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 def test_a_report_reads_as_text(tmp_path):
     path = put(tmp_path / "a.jsonl", GOOD, NOTHING_ASKED)
     lines = text_of(check(path)).splitlines()
-    assert lines[0].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
-    assert lines[-1] == (
-        "2 rows: 1 kept (messages), 1 dropped (1 invalid); not usable until the errors above are mended"
+    assert lines[1].startswith(f"error: {path}:2: prompt: empty: nothing is asked")
+    assert lines[0] == (
+        "2 rows: 1 kept (messages), 1 dropped (1 invalid); not usable until the errors are fixed"
     )
 
 

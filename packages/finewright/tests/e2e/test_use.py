@@ -45,8 +45,8 @@ def test_a_flipped_byte_is_named_with_both_digests(
     after = hashlib.sha256(content).hexdigest()
     verified = finewright("verify", str(run))
     assert verified.code == 2
-    error, _, last = verified.out.splitlines()
-    assert [error, last.partition(";")[0]] == [
+    verdict, error, *_ = verified.out.splitlines()
+    assert [error, verdict.partition(";")[0]] == [
         f"error: train/base/adapter/adapter_model.safetensors: changed: recorded sha256 {before}, "
         f"found {after} (run the stage 'train' again, or restore the file from a copy)",
         f"{run}: 23 files: this run is not what was recorded",

@@ -31,7 +31,7 @@ def check_page(report: DataCheckReport) -> Page:
     dropped = f", {num_dropped} dropped ({reasons})" if num_dropped else ""
     verdict = "usable"
     if not report.passed:
-        verdict = "not usable" + (" until the errors above are mended" if report.rows_kept else "")
+        verdict = "not usable" + (" until the errors are fixed" if report.rows_kept else "")
     return Page(
         subject=_SUBJECT,
         title=count_of(report.rows_in, "row"),

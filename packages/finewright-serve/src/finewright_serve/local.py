@@ -23,11 +23,14 @@ from finewright.train.trained import find_trained_base
 from finewright.workbench.systems import (
     candidate_of,
     check_target,
+    is_decider,
+    load_decider,
     load_talker,
     system_prompt_of,
     target_sha256,
     with_draft,
 )
+from finewright_serve.gateway.deciding import DeciderEngine
 from finewright_serve.gateway.native import NativeEngine, NativeModel
 from finewright_serve.gateway.question import ModelEngine, ServedModel
 from finewright_serve.model_ids import model_id
@@ -107,8 +110,23 @@ class Serving:
 
 
 def native(targets: Sequence[ServedTarget], serving: Serving) -> list[ModelEngine]:
-    """All of them in one engine."""
-    return [serving.local.serve(targets)]
+    """All models of language in one engine, and each model of labels in one of its own."""
+    deciding = [target for target in targets if is_decider(target.target)]
+    others = [target for target in targets if target not in deciding]
+    engines: list[ModelEngine] = [_decider(target) for target in deciding]
+    return [*engines, serving.local.serve(others)] if others or not engines else engines
+
+
+def _decider(target: ServedTarget) -> DeciderEngine:
+    fingerprint = "fp_" + target_sha256(target.target)[:16]
+    served = ServedModel(_id_of_decider(target), "native", fingerprint)
+    return DeciderEngine(served, load_decider(target.target))
+
+
+def _id_of_decider(target: ServedTarget) -> str:
+    run = open_run(Path(target.target))
+    name = f"{model_id(candidate_of(run, '').base_model)}:{run.root.resolve().name}"
+    return target.id or name
 
 
 _BaseKey = tuple[str, str, str]
@@ -146,7 +164,7 @@ class LocalModels:
 
     def id_of(self, target: ServedTarget) -> str:
         """What clients would call the target; nothing is loaded."""
-        return _find(target).id
+        return _id_of_decider(target) if is_decider(target.target) else _find(target).id
 
     def read(self, target: ServedTarget) -> NativeModel:
         """The model of a target: beside its base, where that one's cache can be kept in blocks; else it has

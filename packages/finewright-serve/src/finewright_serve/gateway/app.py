@@ -17,7 +17,13 @@ from finewright.errors import FinewrightError
 from finewright_serve.audit.log import AuditLog
 from finewright_serve.gateway.access import REQUEST
 from finewright_serve.gateway.bodies import Body, read_body
-from finewright_serve.gateway.chat_form import ChatForm, TextForm, gathered, vectors_of
+from finewright_serve.gateway.chat_form import (
+    ChatForm,
+    TextForm,
+    decisions_form,
+    gathered,
+    vectors_of,
+)
 from finewright_serve.gateway.connected import EventStream, refused
 from finewright_serve.gateway.disclosure import add_metadata, disclosing_headers, with_metadata
 from finewright_serve.gateway.errors import ApiError
@@ -27,7 +33,12 @@ from finewright_serve.gateway.kept_responses import KeptResponse, ResponseStore,
 from finewright_serve.gateway.keys import KeyRing
 from finewright_serve.gateway.openapi import PostedRoute, ReadRoute, Work, openapi_of
 from finewright_serve.gateway.question import ServedModel
-from finewright_serve.gateway.requests import ChatRequest, CompletionRequest, EmbeddingRequest
+from finewright_serve.gateway.requests import (
+    ChatRequest,
+    CompletionRequest,
+    DecisionRequest,
+    EmbeddingRequest,
+)
 from finewright_serve.gateway.responses_form import ResponsesForm
 from finewright_serve.gateway.responses_request import ResponsesRequest
 from finewright_serve.gateway.scopes import check_scope, check_scores, rounded
@@ -67,6 +78,7 @@ def app_of(
         _streamed("/v1/completions", routes.complete, "Go on from a text.", CompletionRequest),
         _streamed("/v1/responses", routes.respond, "Answer items.", ResponsesRequest),
         PostedRoute("/v1/embeddings", routes.embed, "Vectors of texts.", EmbeddingRequest),
+        PostedRoute("/v1/decisions", routes.decide, "Labels of texts.", DecisionRequest),
     ]
     if kept is not None:
         path = "/v1/responses/{response}"
@@ -203,6 +215,11 @@ class _Routes:
         usage = {"prompt_tokens": found.num_tokens, "total_tokens": found.num_tokens}
         rows = vectors_of(found.vectors, posted.encoding_format == "base64")
         return JSONResponse({"object": "list", "data": rows, "model": posted.model, "usage": usage})
+
+    async def decide(self, request: Request) -> Response:
+        posted = await self._body(request, DecisionRequest)
+        found = await self.gateway.decide(posted.model, posted.texts(), asker_of(request))
+        return JSONResponse(decisions_form(posted.model, found))
 
     async def _body(self, request: Request, model: type[Body]) -> Body:
         limits = self.gateway.limits

@@ -12,6 +12,7 @@ from typing import Any
 from finewright.schema.passages import Citation
 from finewright_serve.gateway.annotations import annotation_of
 from finewright_serve.gateway.connected import Event
+from finewright_serve.gateway.deciding import DecidedTexts
 from finewright_serve.gateway.question import (
     AnswerPiece,
     CalledTool,
@@ -238,6 +239,22 @@ def vectors_of(rows: Sequence[Sequence[float]], as_base64: bool) -> list[dict[st
         return base64.b64encode(packed).decode() if as_base64 else list(row)
 
     return [{"object": "embedding", "index": i, "embedding": form(r)} for i, r in enumerate(rows)]
+
+
+def decisions_form(model: str, found: DecidedTexts) -> dict[str, Any]:
+    """A decision for each text, what was promised of them, and the last test for drift."""
+    rows = [
+        {"object": "decision", "index": i, **decision.model_dump(mode="json")}
+        for i, decision in enumerate(found.decisions)
+    ]
+    return {
+        "object": "list",
+        "data": rows,
+        "model": model,
+        "coverage": found.calibration.coverage,
+        "threshold": found.calibration.threshold,
+        "drift": found.drift.model_dump(mode="json") if found.drift else None,
+    }
 
 
 def _annotations(citations: Sequence[Citation]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nu
 from dataclasses import dataclass, field, replace
 
 from finewright_serve.gateway.admission import Admission, TimeLimit
+from finewright_serve.gateway.deciding import DecidedTexts, DeciderEngine
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.limits import AnswerCharge, Limiter, most_prompt_tokens
 from finewright_serve.gateway.measures import Measures
@@ -196,6 +197,30 @@ class Gateway:
             with self.admission.within(end, late):
                 found = await engine.embed(model, texts)
                 charge.set_tokens(found.num_tokens)
+                return found
+
+    async def decide(self, model: str, texts: Sequence[str], asker: QuestionCaller) -> DecidedTexts:
+        """A label for each text. Raises ApiError for a model that gives none.
+
+        Guards do not look at it: what comes out is one of the labels, whatever the text says."""
+        engine, _ = self.find(model, asker)
+        if not isinstance(engine, DeciderEngine):
+            what = f"the model {model!r} is no model of labels; train one with train.method linear"
+            raise ApiError(what, param="model")
+        if asker.record.words is not None:
+            asker.record.words.ask_texts(model, texts)
+        late = ApiError("the decisions took too long", status=504, code="timeout")
+        texts_only = GatewayQuestion(model, text="".join(texts))
+        async with (
+            self._charged(texts_only, asker) as charge,
+            self.admission.slot(engine, asker.key),
+        ):
+            end = asyncio.get_running_loop().time() + self.limits.answer_seconds
+            with self.admission.within(end, late):
+                found = await engine.decide(texts)
+                charge.set_tokens(
+                    sum(len(text.split()) for text in texts)
+                )  # words: it has no tokens
                 return found
 
 

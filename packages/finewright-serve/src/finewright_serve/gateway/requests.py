@@ -304,6 +304,17 @@ class CompletionRequest(SampledRequest):
         return found
 
 
+class DecisionRequest(PassingWishes):
+    """POST /v1/decisions."""
+
+    model: ModelId
+    input: str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
+
+    def texts(self) -> list[str]:
+        """The texts that are decided."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
 class EmbeddingRequest(PassingWishes):
     """POST /v1/embeddings."""
 

@@ -18,6 +18,7 @@ _ROUTES: tuple[tuple[str, KeyScope], ...] = (
     ("/v1/chat/completions", "answers"),
     ("/v1/completions", "answers"),
     ("/v1/responses", "answers"),
+    ("/v1/decisions", "answers"),
     ("/v1/embeddings", "embeddings"),
     ("/v1/files", "jobs"),
     ("/v1/fine_tuning", "jobs"),

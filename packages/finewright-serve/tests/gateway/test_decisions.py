@@ -1,0 +1,95 @@
+"""POST /v1/decisions: labels with confidence, set and unsure, as the model itself decides."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from finewright.schema.load import load_spec
+from finewright.workbench.systems import load_decider
+from finewright.workbench.up import up
+from finewright_serve.gateway.admission import Admission
+from finewright_serve.gateway.app import app_of
+from finewright_serve.gateway.gateway import Gateway
+from finewright_serve.gateway.measures import Measures
+from finewright_serve.local import LocalModels, Serving, native
+from finewright_serve.spec import ServedTarget, ServeSpec
+from gateway.test_responses import LAST, Scripted
+
+pytestmark = pytest.mark.torch
+WORDS = {"card": "card lost stolen blocked", "fee": "fee charge price cost"}
+
+
+def make_texts(count: int, seed: int) -> list[tuple[str, str]]:
+    rng = random.Random(seed)  # noqa: S311
+    labels = [rng.choice(list(WORDS)) for _ in range(count)]
+    return [(" ".join([*rng.choices(WORDS[e].split(), k=2), "please"]), e) for e in labels]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("decisions")
+    rows = [{"prompt": t, "completion": e} for t, e in make_texts(700, 0)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "train.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "spec.yaml").write_text(
+        "name: lin\nbase_models: [words]\ndata: {sources: [{path: train.jsonl}]}\n"
+        "train: {method: linear}\n"
+    )
+    loaded = load_spec(folder / "spec.yaml")
+    report = up(loaded, folder / "runs", on_event=lambda *_: None, through="train")
+    return Path(report.summary.run)
+
+
+@pytest.fixture
+def client(run: Path) -> TestClient:
+    engines = native(
+        [ServedTarget(target=str(run), id="triage")], Serving(ServeSpec(), LocalModels(8, 1))
+    )
+    admission = Admission(4, 9)
+    gateway = Gateway([*engines, Scripted([LAST])], admission, Measures(admission))
+    return TestClient(app_of(gateway, None))
+
+
+def test_it_gives_what_the_model_decides(client: TestClient, run: Path) -> None:
+    texts = [text for text, _ in make_texts(20, 1)]
+    found = client.post("/v1/decisions", json={"model": "triage", "input": texts}).json()
+    calibration = load_decider(str(run)).calibration
+    assert (found["coverage"], found["threshold"]) == (0.9, calibration.threshold)
+    assert [each["label"] for each in found["data"]] == [label for _, label in make_texts(20, 1)]
+    for each in found["data"]:
+        assert 0.5 <= each["confidence"] <= 1
+        assert set(each["set"]) <= set(WORDS)
+        assert each["unsure"] == (each["confidence"] < calibration.threshold)
+    assert found["drift"] is None
+
+
+def test_windows_of_strange_texts_raise_the_alarm(client: TestClient) -> None:
+    body = {"model": "triage", "input": ["please"] * 250}
+    client.post("/v1/decisions", json=body)
+    found = client.post("/v1/decisions", json=body).json()
+    assert found["drift"]["rows"] == 500
+    assert found["drift"]["alarm"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/v1/decisions", {"model": "m", "input": "a"}, "is no model of labels"),
+        ("/v1/decisions", {"model": "triage", "input": []}, "input"),
+        ("/v1/embeddings", {"model": "triage", "input": "a"}, "no vectors"),
+        (
+            "/v1/chat/completions",
+            {"model": "triage", "messages": [{"role": "user", "content": "a"}]},
+            "/v1/decisions asks it",
+        ),
+    ],
+)
+def test_what_it_cannot_do_is_refused(
+    client: TestClient, path: str, body: dict[str, object], says: str
+) -> None:
+    answer = client.post(path, json=body)
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]["message"]

@@ -14,9 +14,11 @@ from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.jobs.graders import rewards_of
 
 _OPENAI_NAMES = {"supervised": "sft", "reinforcement": "grpo"}
+NOT_BY_JOB = frozenset({"distill", "gkd", "linear"})
+"""Not by a job: a teacher is a model of this machine, and a model of labels does not chat."""
 METHOD_TYPES: Mapping[str, str] = {
     **_OPENAI_NAMES,
-    **{name: name for name in METHODS if name not in _OPENAI_NAMES.values()},
+    **{name: name for name in METHODS if name not in {*_OPENAI_NAMES.values(), *NOT_BY_JOB}},
 }
 """`method.type` -> our method."""
 ROW_TYPES: Mapping[Takes, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ def test_files_become_a_folder_of_rows_and_reasons(tmp_path: Path) -> None:
     kept = (tmp_path / "out" / "rows.jsonl").read_text().splitlines()
     assert len(kept) == report.rows_kept == 3
     text = text_of(report)
-    assert "\n5 rows in, 3 kept, 1 duplicate, 1 unreadable\nrepeats: 1 exact\n" in text
+    assert "5 rows in, 3 kept, 1 duplicate, 1 unreadable\nrepeats: 1 exact\n" in text
     assert "rows.jsonl: rows, " in text
     assert not report.passed
     last = f"error: {file}: 1 row could not be looked at (rejected.jsonl says why of each)"

@@ -18,10 +18,11 @@ from finewright_advice.decide.run import ask, decide, decide_file
 from finewright_advice.decide.spec import DecideSpec
 
 TODAY = date(2026, 11, 25)
-EXAMPLES = sorted((Path(__file__).parents[4] / "examples").glob("decide-*.yaml"))
-EXAMPLES = [
-    path for path in EXAMPLES if path.stem != "decide-labels"
-]  # which trains, and advises nothing
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[4] / "examples").glob("decide-*.yaml")
+    if path.stem != "decide-labels"  # it trains a model that decides, and asks for no advice
+)
 WINNERS = {
     "decide-support-bot": ("rag+ft, self-hosted", "too close, measure"),
     "decide-bank": ("rag+ft, self-hosted", "clear"),

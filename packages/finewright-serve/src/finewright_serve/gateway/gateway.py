@@ -3,7 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field, replace
 
 from finewright_serve.gateway.admission import Admission, TimeLimit
@@ -185,19 +191,10 @@ class Gateway:
         engine, served = self.find(model, asker)
         if not served.embeds:
             raise ApiError(f"the model {model!r} gives answers, no vectors", param="model")
-        if asker.record.words is not None:
-            asker.record.words.ask_texts(model, texts)
-        late = ApiError("the vectors took too long", status=504, code="timeout")
-        texts_only = GatewayQuestion(model, text="".join(texts))
-        async with (
-            self._charged(texts_only, asker) as charge,
-            self.admission.slot(engine, asker.key),
-        ):
-            end = asyncio.get_running_loop().time() + self.limits.answer_seconds
-            with self.admission.within(end, late):
-                found = await engine.embed(model, texts)
-                charge.set_tokens(found.num_tokens)
-                return found
+        async with self._charged_texts(model, texts, asker, engine, "the vectors") as charge:
+            found = await engine.embed(model, texts)
+            charge.set_tokens(found.num_tokens)
+            return found
 
     async def decide(self, model: str, texts: Sequence[str], asker: QuestionCaller) -> DecidedTexts:
         """A label for each text. Raises ApiError for a model that gives none.
@@ -207,21 +204,29 @@ class Gateway:
         if not isinstance(engine, DeciderEngine):
             what = f"the model {model!r} is no model of labels; train one with train.method linear"
             raise ApiError(what, param="model")
+        async with self._charged_texts(model, texts, asker, engine, "the decisions") as charge:
+            found = await engine.decide(texts)
+            charge.set_tokens(sum(len(text.split()) for text in texts))  # words: it has no tokens
+            return found
+
+    @asynccontextmanager
+    async def _charged_texts(
+        self,
+        model: str,
+        texts: Sequence[str],
+        asker: QuestionCaller,
+        engine: ModelEngine,
+        what: str,
+    ) -> AsyncIterator[AnswerCharge]:
+        """A slot and a charge for texts that get no answer in words, within the time of an answer."""
         if asker.record.words is not None:
             asker.record.words.ask_texts(model, texts)
-        late = ApiError("the decisions took too long", status=504, code="timeout")
-        texts_only = GatewayQuestion(model, text="".join(texts))
-        async with (
-            self._charged(texts_only, asker) as charge,
-            self.admission.slot(engine, asker.key),
-        ):
+        late = ApiError(f"{what} took too long", status=504, code="timeout")
+        asked = GatewayQuestion(model, text="".join(texts))
+        async with self._charged(asked, asker) as charge, self.admission.slot(engine, asker.key):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
             with self.admission.within(end, late):
-                found = await engine.decide(texts)
-                charge.set_tokens(
-                    sum(len(text.split()) for text in texts)
-                )  # words: it has no tokens
-                return found
+                yield charge
 
 
 def _made(engine: ModelEngine, question: GatewayQuestion) -> AsyncGenerator[AnswerPiece, None]:

@@ -12,7 +12,6 @@ SYMBOL = (
     "|(?<!\U0001f44e)\U0001f44e)"
 )
 """A character that is what is said, as in a regular expression: a union, a root."""
-_IS_SYMBOL = re.compile(SYMBOL)
 _SIGN = (
     "[\u2190-\u21ff\u2300-\u2307\u230c-\u23ff\u25b2\u25bc\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff"
     "\U0001f000-\U0001f3fa\U0001f400-\U0001f44d\U0001f44f-\U0001faff]"
@@ -60,11 +59,6 @@ def normalize_characters(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("\u266f", "#")
 
 
-def is_symbol(word: str) -> bool:
-    """Whether it is one of the `SYMBOL`s."""
-    return len(word) == 1 and _IS_SYMBOL.match(word) is not None
-
-
 def unify_decorations(text: str) -> str | None:
     """The text with each decoration in one form and once, without bullets; None where it has none."""
     if not _IS_DECORATION.search(text):
@@ -79,8 +73,3 @@ def drop_decorations(text: str) -> str:
     if text.isascii() or not any(map(str.isalnum, text)):
         return text
     return _IS_DECORATION.sub(_NO_WORD, text)
-
-
-def is_decoration(word: str) -> bool:
-    """Whether it is a `DECORATION`."""
-    return not word.isalnum() and _IS_DECORATION.fullmatch(word) is not None

@@ -222,8 +222,8 @@ class Gateway:
         if asker.record.words is not None:
             asker.record.words.ask_texts(model, texts)
         late = ApiError(f"{what} took too long", status=504, code="timeout")
-        asked = GatewayQuestion(model, text="".join(texts))
-        async with self._charged(asked, asker) as charge, self.admission.slot(engine, asker.key):
+        question = GatewayQuestion(model, text="".join(texts))
+        async with self._charged(question, asker) as charge, self.admission.slot(engine, asker.key):
             end = asyncio.get_running_loop().time() + self.limits.answer_seconds
             with self.admission.within(end, late):
                 yield charge

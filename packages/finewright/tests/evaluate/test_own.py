@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 import tiny_run
+from finewright.data.ancestors import read_ancestor_rows
 from finewright.errors import DataError, SpecError, StageError
 from finewright.evaluate.own import check_own_metrics, own_metric_of, read_own_metrics, score_by_own
 from finewright.evaluate.samples import parse_samples
+from finewright.lm.parents import read_parent
 from finewright.schema.evaluate import EvaluateSpec, OwnMetric
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
+from finewright.store.parents import walk_records
 from finewright.workbench.evaluate import evaluate, spec_of
 from finewright.workbench.runs import verify
 from finewright.workbench.up import up
@@ -161,3 +164,14 @@ def test_the_command_measures_by_it_too(run: Path, monkeypatch: pytest.MonkeyPat
     samples = parse_samples(Path("by-hand.jsonl").read_text())
     assert [s.metric for s in report.scores if s.system == run.name] == [NAME]
     assert all(s.scores[NAME] == 1 / (1 + abs(len(s.answer) - len(s.expected))) for s in samples)
+
+
+@pytest.mark.torch
+def test_a_run_that_builds_on_it_says_by_what_forgetting_is_not_measured(run: Path) -> None:
+    record = read_parent(str(run), run.parent)
+    assert record is not None
+    spec = load_spec(run.parents[1] / "spec.yaml").spec
+    found = read_ancestor_rows(walk_records([record]), spec.train, [])
+    assert [of.metrics for of, _ in found.sets] == [("token_f1",)]
+    (problem,) = found.problems
+    assert f"what is forgotten of {run.name} is not measured by mine.py:near" in problem.message

@@ -38,9 +38,12 @@ def read_ancestor_rows(
         elif not train.gives_answers:
             found.problems.append(_left_out(name, "a reward model gives no answers"))
         else:
+            spec = lock_of(ancestor.run).spec.evaluate
+            own = sorted({each.argument for each in spec.own_metrics})
+            if own:
+                found.problems.append(_unmeasured(name, own))
             for each in _sets_of(name, ancestor.run):
                 if not each.metrics:
-                    found.problems.append(_left_out(name, "its metrics are functions of its own"))
                     continue
                 path = ancestor.run.root / _FOLDER / f"{each.data}.jsonl"
                 if not path.is_file() or sha256_file(path) != each.sha256:
@@ -69,6 +72,12 @@ def _sets_of(name: str, run: RunDir) -> Iterator[AncestorSet]:
                 sha256=row.sha256,
                 metrics=tuple(name for name in spec.metrics if isinstance(name, str)),
             )
+
+
+def _unmeasured(name: str, metrics: list[str]) -> Problem:
+    found = f"what is forgotten of {name} is not measured by {', '.join(metrics)}"
+    why = "functions of an earlier run's own are not run again"
+    return Problem(level="warning", key="base_models", message=f"{found}: {why}")
 
 
 def _left_out(name: str, why: str) -> Problem:

@@ -1,5 +1,6 @@
 """`runs merge`: the adapters of two runs as one, measured on the rows of both before it is kept."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -263,13 +264,18 @@ def _candidate_of(run: RunDir, base_model: str) -> Candidate:
 
 
 def _measure(run: RunDir, records: Sequence[ParentRun], on_progress: OnProgress) -> None:
-    """The merged adapter beside both parents, on every set, as the run's evaluate stage."""
+    """The merged adapter beside both parents and their base, on every set, as the run's evaluate stage."""
     from finewright.workbench.evaluate import evaluate
 
     spec = lock_of(run).spec.evaluate
     samples = run.stage_dir("evaluate") / "samples.jsonl"
     events.emit(run, "stage_started", stage="evaluate", key="")
-    targets = [str(run.root), *(record.path for record in records)]
+    if own := _own_metrics(records):
+        message = (
+            f"not measured by {', '.join(own)}: a merge is not measured by functions of one's own"
+        )
+        events.emit(run, "problem", level="warning", key="evaluate.metrics", message=message)
+    targets = [str(run.root), *(record.path for record in records), _base_of(records[0])]
     report = evaluate(targets, spec, samples, on_progress=on_progress)
     made: Artifact = describe(run, samples, "samples")
     run.write_report("evaluate", report.model_copy(update={"samples": made}))
@@ -283,6 +289,18 @@ def _measure(run: RunDir, records: Sequence[ParentRun], on_progress: OnProgress)
         inputs=[record.adapter_sha256 for record in records],
     )
     events.emit(run, "stage_ended", stage="evaluate")
+
+
+def _own_metrics(records: Sequence[ParentRun]) -> list[str]:
+    """The names of the parents' metrics that are functions of the user's own."""
+    specs = [lock_of(open_run(Path(record.path))).spec.evaluate for record in records]
+    return sorted({each.argument for spec in specs for each in spec.own_metrics})
+
+
+def _base_of(record: ParentRun) -> str:
+    """The base model as a target: its name, or the folder that the parent's spec means by it."""
+    folder = Path(lock_of(open_run(Path(record.path))).root, record.base_model)
+    return os.path.relpath(folder) if folder.is_dir() else record.base_model
 
 
 def _keep(run: RunDir, runs_root: Path) -> Path:

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 import tiny
 import tiny_run
+from finewright.data.provenance.trace import without
 from finewright.errors import FinewrightError
 from finewright.lm.adapters import files
 from finewright.lm.adapters.merge import merge_adapters
@@ -147,6 +148,27 @@ def test_peft_loads_what_is_stored(merged: RunReport, runs: tuple[Path, Path]) -
 def test_a_merge_has_nothing_to_run_again(merged: RunReport) -> None:
     with pytest.raises(FinewrightError, match="a merge of two runs has no stage"):
         resume(Path(merged.summary.run), on_event=tiny_run.nothing)
+
+
+def test_a_run_goes_on_from_a_merge_and_forgets_a_row_of_it(
+    merged: RunReport, runs: tuple[Path, Path]
+) -> None:
+    folder, both = runs[0].parents[1], open_run(Path(merged.summary.run))
+    text = (folder / "spec.yaml").read_text().replace("name: tiny", "name: child")
+    text = text.replace("base_models: [./base]", f"base_models: [runs/{both.root.name}]")
+    (folder / "child.yaml").write_text(text.replace("rows.jsonl", "more.jsonl"))
+    rows = (folder / "rows.jsonl").read_text().splitlines(keepends=True)
+    (folder / "more.jsonl").write_text("".join(rows[8:]))
+    report = up(
+        load_spec(folder / "child.yaml"), runs[0].parent, on_event=tiny_run.nothing, through="train"
+    )
+    child = open_run(Path(report.summary.run))
+    nodes = show_lineage(child.root).nodes
+    assert [node.depth for node in nodes] == [0, 1, 2, 2]
+    told = without(child, "rows.jsonl")
+    assert set(told.ancestors) == {each.name for each in runs}
+    with pytest.raises(FinewrightError, match="a merge of two runs trained on no rows"):
+        without(both, "rows.jsonl")
 
 
 def refused(one: Path, other: Path, out: Path, **how: object) -> str:

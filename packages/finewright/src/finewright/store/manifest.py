@@ -82,6 +82,11 @@ class Manifest(Model):
         """When the run folder was made."""
         return self.stages[_RUN_STAGE].finished
 
+    @property
+    def is_merge(self) -> bool:
+        """Whether the run is a merge of two, which has a result and no rows of its own."""
+        return "train" in self.stages and "data" not in self.stages
+
 
 def read_manifest(run: RunDir) -> Manifest:
     """The manifest of a run; StoreError when it is damaged."""

@@ -106,8 +106,8 @@ def resume(run_path: Path, *, on_event: OnEvent, through: str = "") -> RunReport
 
 
 def _go_on(run: RunDir, on_event: OnEvent, through: str, *, is_seen: bool) -> RunReport:
-    lock, done = lock_of(run), read_manifest(run).stages
-    if "train" in done and "data" not in done:
+    lock, manifest = lock_of(run), read_manifest(run)
+    if manifest.is_merge:
         raise StoreError(
             f"{run.root}: a merge of two runs has no stage that could be run again",
             hint="finewright runs merge makes it anew",

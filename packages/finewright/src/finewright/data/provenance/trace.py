@@ -16,6 +16,7 @@ from finewright.errors import DataError, StoreError
 from finewright.schema.common import Problem
 from finewright.schema.provenance import LedgerEntry, TraceReport, WithoutReport
 from finewright.store.atomic import sha256_file
+from finewright.store.manifest import read_manifest
 from finewright.store.parents import walk_parents
 from finewright.store.rundir import RunDir
 
@@ -45,7 +46,8 @@ def without(run: RunDir, source: str) -> WithoutReport:
     row that another source says as well stays. What this run does not name is looked for in the runs that it
     builds on, whose rows may train here again; each of them that learned such rows is told. Raises StoreError
     where the ledger is not the one that the report of the run recorded."""
-    parents = [each.run for each in walk_parents(run) if each.run is not None]
+    ancestors = (each.run for each in walk_parents(run))
+    parents = [each for each in ancestors if each and not read_manifest(each).is_merge]
     ledgers = [(each, read_entries(_leaves(each))) for each in (run, *parents)]
     own = ledgers[0][1]
     found = ((each, _find_left(entries, source)) for each, entries in ledgers)
@@ -95,6 +97,11 @@ def _without(
 def _leaves(run: RunDir) -> list[bytes]:
     path = run.root / "data" / LEDGER
     if not path.is_file():
+        if read_manifest(run).is_merge:
+            raise StoreError(
+                f"{run.root.name}: a merge of two runs trained on no rows of its own",
+                hint="take the rows out of both runs, train them again, then merge anew",
+            )
         raise StoreError(f"{path}: this run has no ledger", hint="run the stage 'data' again")
     leaves = read_leaves(path)
     summary = read_ledger_summary(run)

@@ -134,6 +134,8 @@ CASES: dict[str, Case] = {
     "rag_evaluate_answers": Case(
         "rag evaluate rag.yaml --model ./long --max-new-tokens 12", needs=("rag_index",)
     ),
+    "import": Case("import theirs.yaml --out imported.yaml"),
+    "export_config": Case("export-config spec.yaml --to axolotl --out exported.yaml"),
     "migrate_openai": Case(
         "migrate openai --files migrate/train.jsonl --job migrate/job.json --base-model ./base"
         " --validation migrate/valid.jsonl --golden migrate/golden.jsonl --runs migrated"

@@ -1,0 +1,1 @@
+"""Configs of other frameworks as run specs, and run specs as theirs."""

@@ -1,0 +1,1 @@
+"""The tables of the peers: each of their keys with our counterpart, or why there is none."""

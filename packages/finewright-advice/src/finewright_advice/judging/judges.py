@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
     tokens_out: int = 0
 
 
-class Judge(Protocol):
+class AnswerJudge(Protocol):
     """A model that chooses one of several options."""
 
     @property
@@ -133,7 +133,7 @@ def read_verdict(text: str, options: Sequence[str]) -> tuple[str | None, str]:
     return (option if option in options else None), reason
 
 
-def load_judge(target: str) -> Judge:
+def load_judge(target: str) -> AnswerJudge:
     """The judge of a run folder, a base model or https://HOST/v1#MODEL. Raises FinewrightError."""
     if "://" in target:
         return EndpointJudge(Client(Endpoint.parse(target), timeout_s=600))

@@ -17,7 +17,7 @@ from finewright.store.appended import append, appending, claim, keep_batches
 from finewright.store.atomic import os_errors, sha256_file
 from finewright.workbench.signals import stop_requests
 from finewright_advice.estimate.money import api_request
-from finewright_advice.judging.judges import Judge, Verdict, load_judge
+from finewright_advice.judging.judges import AnswerJudge, Verdict, load_judge
 from finewright_advice.judging.marks import (
     agreement_of,
     corrected_mean,
@@ -96,9 +96,9 @@ def make_sheet(target: Path, wanted: Wanted, out: Path) -> SheetReport:
 
 
 def judge_answers(
-    request: Judging, *, load: Callable[[str], Judge] = load_judge, on_progress: OnProgress
+    request: Judging, *, load: Callable[[str], AnswerJudge] = load_judge, on_progress: OnProgress
 ) -> JudgeReport:
-    """Judge every task and report. Raises DataError before a model is loaded for what cannot be judged, and
+    """AnswerJudge every task and report. Raises DataError before a model is loaded for what cannot be judged, and
     StageError for a judge that answers nonsense."""
     path, samples = read_answers(request.target)
     tasks = tasks_of(samples, request.wanted)
@@ -115,7 +115,10 @@ def judge_answers(
 
 
 def _judge_all(
-    request: Judging, tasks: Sequence[Task], load: Callable[[str], Judge], on_progress: OnProgress
+    request: Judging,
+    tasks: Sequence[Task],
+    load: Callable[[str], AnswerJudge],
+    on_progress: OnProgress,
 ) -> list[Judged]:
     data = tasks[0].sample.data
     with appending(request.out) as file, stop_requests() as should_stop:
@@ -139,7 +142,7 @@ def _judge_all(
     return judged
 
 
-def _judge(judge: Judge, task: Task, rubric: str) -> Judged:
+def _judge(judge: AnswerJudge, task: Task, rubric: str) -> Judged:
     asked = [judge.choose(task.messages(rubric), task.options)]
     if task.other is not None:
         asked.append(judge.choose(task.messages(rubric, turned=True), task.options))

@@ -17,7 +17,7 @@ from finewright.workbench.up import up
 from finewright_advice.judging.judges import LocalJudge
 from finewright_advice.judging.report import judge_page
 from finewright_advice.judging.run import Judging, judge_answers, make_sheet
-from finewright_advice.judging.tasks import MARKS, Wanted
+from finewright_advice.judging.tasks import MARKS, Selection
 from served import Asked, Reply, answered, served
 
 pytestmark = pytest.mark.torch
@@ -32,8 +32,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(report.summary.run)
 
 
-def wanted(**how: object) -> Wanted:
-    return Wanted(**({"systems": ("tuned",), "limit": 4} | how))  # type: ignore[arg-type]
+def selection(**how: object) -> Selection:
+    return Selection(**({"systems": ("tuned",), "limit": 4} | how))  # type: ignore[arg-type]
 
 
 def test_a_local_judges_shares_are_transformers_probabilities(run: Path) -> None:
@@ -59,7 +59,9 @@ def test_two_orders_that_disagree_are_a_tie(run: Path, tmp_path: Path) -> None:
         return answered(json.dumps({"reason": "it is first", "verdict": "A"}))
 
     with served(first) as server:
-        request = Judging(run, wanted(against="base"), tmp_path / "v", f"{server.url}#m", "Better?")
+        request = Judging(
+            run, selection(against="base"), tmp_path / "v", f"{server.url}#m", "Better?"
+        )
         report = judge_answers(request, on_progress=tiny_run.nothing)
     (duel,) = report.duels
     assert (duel.won, duel.lost, duel.tied, duel.turned) == (0, 0, 4, 4)
@@ -76,7 +78,7 @@ def test_two_orders_that_disagree_are_a_tie(run: Path, tmp_path: Path) -> None:
 
 
 def test_people_say_how_far_a_judge_is_to_be_believed(run: Path, tmp_path: Path) -> None:
-    make_sheet(run, wanted(), tmp_path / "sheet.csv")
+    make_sheet(run, selection(), tmp_path / "sheet.csv")
     rows = list(csv.DictReader((tmp_path / "sheet.csv").read_text().splitlines()))
     marks = {row["question"]: str(1 + i % 2) for i, row in enumerate(rows)}
     with (tmp_path / "sheet.csv").open("w", newline="") as file:
@@ -91,7 +93,7 @@ def test_people_say_how_far_a_judge_is_to_be_believed(run: Path, tmp_path: Path)
 
     with served(agreeing) as server:
         request = Judging(
-            run, wanted(), tmp_path / "v", f"{server.url}#m", "Good?", tmp_path / "sheet.csv"
+            run, selection(), tmp_path / "v", f"{server.url}#m", "Good?", tmp_path / "sheet.csv"
         )
         report = judge_answers(request, on_progress=tiny_run.nothing)
         asked = len(server.asked)
@@ -107,13 +109,13 @@ def test_people_say_how_far_a_judge_is_to_be_believed(run: Path, tmp_path: Path)
 def test_a_judge_of_nonsense_is_no_judge_and_nothing_is_lost(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "v"
     with served(lambda _: answered("I would rather not say")) as server:
-        request = Judging(run, wanted(), out, f"{server.url}#m", "Good?")
+        request = Judging(run, selection(), out, f"{server.url}#m", "Good?")
         with pytest.raises(StageError, match="4 of 4 answers of the judge are no verdict"):
             judge_answers(request, on_progress=tiny_run.nothing)
     assert len(out.read_text().splitlines()) == 4
     with pytest.raises(DataError, match="begun with other settings: rubric_sha256"):
         judge_answers(
-            Judging(run, wanted(), out, request.by, "Short?"), on_progress=tiny_run.nothing
+            Judging(run, selection(), out, request.by, "Short?"), on_progress=tiny_run.nothing
         )
 
 

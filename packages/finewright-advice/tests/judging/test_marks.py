@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 from finewright.errors import DataError
 from finewright.schema.evaluate import Sample
 from finewright_advice.judging.marks import agreement_of, corrected_mean, read_marks, write_sheet
-from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Task, Wanted, tasks_of
+from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Selection, Task, tasks_of
 
 
 def sample(system: str, row: int, answer: str = "yes", data: str = "eval") -> Sample:
@@ -69,7 +69,7 @@ def tasks(against: str = "") -> list[Task]:
     samples = [
         sample(name, row, f"{name} {row}") for name in ("base", "tuned") for row in range(40)
     ]
-    return tasks_of(samples, Wanted(against=against, systems=("tuned",)))
+    return tasks_of(samples, Selection(against=against, systems=("tuned",)))
 
 
 def test_a_sheet_is_blind_and_comes_back_with_its_marks(tmp_path: Path) -> None:
@@ -112,13 +112,13 @@ def test_a_wrong_sheet_is_one_line(text: str, said: str, tmp_path: Path) -> None
 
 def test_the_same_rows_of_each_system_are_drawn_by_the_seed() -> None:
     samples = [sample(name, row) for name in ("tuned", "base") for row in range(50)]
-    drawn = tasks_of(samples, Wanted(limit=10, seed=1))
+    drawn = tasks_of(samples, Selection(limit=10, seed=1))
     assert [t.sample.row for t in drawn if t.sample.system == "base"] == [
         t.sample.row for t in drawn if t.sample.system == "tuned"
     ]
-    assert drawn != tasks_of(samples, Wanted(limit=10, seed=2))
+    assert drawn != tasks_of(samples, Selection(limit=10, seed=2))
     with pytest.raises(DataError, match="basis: no such system") as caught:
-        tasks_of(samples, Wanted(systems=("basis",)))
+        tasks_of(samples, Selection(systems=("basis",)))
     assert "base" in caught.value.hint
     with pytest.raises(DataError, match="answers to 2 sets"):
-        tasks_of([*samples, sample("tuned", 0, data="other")], Wanted())
+        tasks_of([*samples, sample("tuned", 0, data="other")], Selection())

@@ -36,16 +36,16 @@ def judge(options: JudgeOptions, session: Session) -> BaseModel:
     from finewright.cli.commands import on_answers
     from finewright.errors import SpecError
     from finewright_advice.judging.run import Judging, judge_answers, make_sheet
-    from finewright_advice.judging.tasks import Wanted
+    from finewright_advice.judging.tasks import Selection
 
     o = options
-    wanted = Wanted(o.data, o.systems, o.against, o.limit, o.seed)
+    selection = Selection(o.data, o.systems, o.against, o.limit, o.seed)
     if o.sheet is not None:
-        return make_sheet(o.target, wanted, o.sheet)
+        return make_sheet(o.target, selection, o.sheet)
     for name, value in (("--by", o.by), ("--rubric", o.rubric)):
         if not value:
             raise SpecError(f"{name} is missing", hint="or --sheet FILE for people to mark")
-    request = Judging(o.target, wanted, o.out, o.by, _read_rubric(o.rubric), o.marks)
+    request = Judging(o.target, selection, o.out, o.by, _read_rubric(o.rubric), o.marks)
     return judge_answers(request, on_progress=on_answers(session.on_event))
 
 

@@ -1,7 +1,7 @@
 """Who judges: a model in this process, by the probabilities of its verdicts, or one behind an address.
 
 A local judge writes nothing: of the token at which the verdicts part, their probabilities are compared
-(G-Eval, Liu et al. 2023), so that it cannot answer nonsense. An endpoint is asked for JSON of a schema; what
+(G-Eval, Liu et al. 2023), so that it cannot answer nonsense. An endpoint is prompt_ids for JSON of a schema; what
 it answers beside that is counted, and no verdict."""
 
 import json
@@ -58,20 +58,20 @@ class LocalJudge:
 
         from finewright.lm.example import EncodedRow
 
-        lm, (asked, heads) = self.model.lm, self._encode(messages, options)
+        lm, (prompt_ids, heads) = self.model.lm, self._encode(messages, options)
         reads = reads_of(lm)
-        if reads is not None and len(asked) > reads:
+        if reads is not None and len(prompt_ids) > reads:
             raise DataError(
-                f"{self.name}: a question of {len(asked):,} tokens, and it reads {reads:,}",
+                f"{self.name}: a question of {len(prompt_ids):,} tokens, and it reads {reads:,}",
                 hint="a judge with a longer context, or a shorter rubric",
             )
         lm.model.eval()
         with torch.no_grad():
-            batch = lm.pack([[EncodedRow(asked, (False,) * len(asked))]])
+            batch = lm.pack([[EncodedRow(prompt_ids, (False,) * len(prompt_ids))]])
             logits = lm.logits(lm.compute_states(batch)[-1:]).float()
         found = logits[0, list(heads)].double().softmax(0).tolist()
         shares = dict(zip(options, found, strict=True))
-        return Verdict(max(shares, key=shares.__getitem__), shares, tokens_in=len(asked))
+        return Verdict(max(shares, key=shares.__getitem__), shares, tokens_in=len(prompt_ids))
 
     def _encode(
         self, messages: Messages, options: Sequence[str]
@@ -95,7 +95,7 @@ class LocalJudge:
 
 @dataclass(frozen=True, slots=True)
 class EndpointJudge:
-    """A model of a server that speaks OpenAI's API, asked for a reason and a verdict."""
+    """A model of a server that speaks OpenAI's API, prompt_ids for a reason and a verdict."""
 
     client: Client
 

@@ -26,7 +26,7 @@ from finewright_advice.judging.marks import (
     write_sheet,
 )
 from finewright_advice.judging.report import Duels, JudgeReport, SheetReport, SystemMarks
-from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Task, Wanted, tasks_of
+from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Selection, Task, tasks_of
 
 OnProgress = Callable[[str, str, int, int], None]
 CONFIDENCE, RESAMPLES = 0.95, 2000  # EvaluateSpec's own
@@ -43,10 +43,10 @@ class JudgeSettings(Model):
     judge: str
     rubric_sha256: str
     samples_sha256: str
-    wanted: Wanted
+    selection: Selection
 
 
-class Judged(Model):
+class JudgedAnswer(Model):
     """One verdict: an option or how the answer did, None for nonsense; `worth` is in [0, 1]."""
 
     id: str
@@ -65,7 +65,7 @@ class Judging:
     """Whose answers, by which rubric and judge, and where the verdicts go."""
 
     target: Path
-    wanted: Wanted
+    selection: Selection
     out: Path
     by: str
     rubric: str
@@ -86,9 +86,9 @@ def read_answers(target: Path) -> tuple[Path, list[Sample]]:
         raise DataError(f"{path}: is no file of answers: {first}") from None
 
 
-def make_sheet(target: Path, wanted: Wanted, out: Path) -> SheetReport:
+def make_sheet(target: Path, selection: Selection, out: Path) -> SheetReport:
     """A sheet of the answers for people to mark. Raises DataError for a file that is there already."""
-    tasks = tasks_of(read_answers(target)[1], wanted)
+    tasks = tasks_of(read_answers(target)[1], selection)
     if out.exists():
         raise DataError(f"{out}: already there", hint="name another file with --sheet")
     write_sheet(tasks, out)
@@ -98,16 +98,16 @@ def make_sheet(target: Path, wanted: Wanted, out: Path) -> SheetReport:
 def judge_answers(
     request: Judging, *, load: Callable[[str], AnswerJudge] = load_judge, on_progress: OnProgress
 ) -> JudgeReport:
-    """AnswerJudge every task and report. Raises DataError before a model is loaded for what cannot be judged, and
+    """Judge every task and report. Raises DataError before a model is loaded for what cannot be judged, and
     StageError for a judge that answers nonsense."""
     path, samples = read_answers(request.target)
-    tasks = tasks_of(samples, request.wanted)
+    tasks = tasks_of(samples, request.selection)
     marks = read_marks(request.marks, tasks) if request.marks else {}
     settings = JudgeSettings(
         judge=request.by,
         rubric_sha256=hashlib.sha256(request.rubric.encode()).hexdigest(),
         samples_sha256=sha256_file(path),
-        wanted=request.wanted,
+        selection=request.selection,
     )
     claim(request.out, settings)
     judged = _judge_all(request, tasks, load, on_progress)
@@ -119,7 +119,7 @@ def _judge_all(
     tasks: Sequence[Task],
     load: Callable[[str], AnswerJudge],
     on_progress: OnProgress,
-) -> list[Judged]:
+) -> list[JudgedAnswer]:
     data = tasks[0].sample.data
     with appending(request.out) as file, stop_requests() as should_stop:
         lines = keep_batches(file, 1, len(tasks))
@@ -134,7 +134,7 @@ def _judge_all(
             append(file, [line])
             lines.append(line)
     on_progress(request.by, data, len(lines), len(tasks))
-    judged = [Judged.model_validate_json(line) for line in lines]
+    judged = [JudgedAnswer.model_validate_json(line) for line in lines]
     if [each.id for each in judged] != [task.id for task in tasks]:
         raise DataError(
             f"{request.out}: its lines are not of these answers", hint="name another --out"
@@ -142,24 +142,24 @@ def _judge_all(
     return judged
 
 
-def _judge(judge: AnswerJudge, task: Task, rubric: str) -> Judged:
-    asked = [judge.choose(task.messages(rubric), task.options)]
+def _judge(judge: AnswerJudge, task: Task, rubric: str) -> JudgedAnswer:
+    verdicts = [judge.choose(task.messages(rubric), task.options)]
     if task.other is not None:
-        asked.append(judge.choose(task.messages(rubric, turned=True), task.options))
-        verdict, turned = _both_orders([v.option for v in asked])
+        verdicts.append(judge.choose(task.messages(rubric, turned=True), task.options))
+        verdict, turned = _both_orders([v.option for v in verdicts])
         worth = None if verdict is None else _WORTH[verdict]
     else:
-        verdict, turned, worth = asked[0].option, False, _worth_of(asked[0])
-    return Judged(
+        verdict, turned, worth = verdicts[0].option, False, _worth_of(verdicts[0])
+    return JudgedAnswer(
         id=task.id,
         row=task.sample.row,
         system=task.sample.system,
         verdict=verdict,
         worth=worth,
         turned=turned,
-        reasons=tuple(v.reason for v in asked if v.reason),
-        tokens_in=sum(v.tokens_in for v in asked),
-        tokens_out=sum(v.tokens_out for v in asked),
+        reasons=tuple(v.reason for v in verdicts if v.reason),
+        tokens_in=sum(v.tokens_in for v in verdicts),
+        tokens_out=sum(v.tokens_out for v in verdicts),
     )
 
 
@@ -180,7 +180,10 @@ def _worth_of(verdict: Verdict) -> float | None:
 
 
 def _report(
-    request: Judging, tasks: Sequence[Task], judged: Sequence[Judged], marks: Mapping[str, str]
+    request: Judging,
+    tasks: Sequence[Task],
+    judged: Sequence[JudgedAnswer],
+    marks: Mapping[str, str],
 ) -> JudgeReport:
     nonsense = sum(each.verdict is None for each in judged)
     if nonsense > _MOST_NONSENSE * len(judged):
@@ -191,11 +194,11 @@ def _report(
             hint=f"another judge, with another --out; what it said is in {request.out}",
         )
     verdicts = {each.id: each.verdict for each in judged if each.verdict is not None}
-    seed = request.wanted.seed
+    seed = request.selection.seed
     agreement = agreement_of(verdicts, marks, seed=seed)
     tokens = (sum(j.tokens_in for j in judged), sum(j.tokens_out for j in judged))
     out = request.out
-    duels = request.wanted.against
+    duels = request.selection.against
     return JudgeReport(
         judge=request.by,
         data=tasks[0].sample.data,
@@ -217,20 +220,20 @@ def _report(
     )
 
 
-def _by_system(judged: Sequence[Judged]) -> dict[str, dict[int, Judged]]:
-    found: dict[str, dict[int, Judged]] = {}
+def _by_system(judged: Sequence[JudgedAnswer]) -> dict[str, dict[int, JudgedAnswer]]:
+    found: dict[str, dict[int, JudgedAnswer]] = {}
     for each in judged:
         if each.worth is not None:
             found.setdefault(each.system, {})[each.row] = each
     return found
 
 
-def _worths(judged: Mapping[int, Judged], rows: Sequence[int]) -> list[float]:
+def _worths(judged: Mapping[int, JudgedAnswer], rows: Sequence[int]) -> list[float]:
     return [each.worth for each in map(judged.__getitem__, rows) if each.worth is not None]
 
 
 def _marks(
-    judged: Sequence[Judged], data: str, marks: Mapping[str, str], seed: int
+    judged: Sequence[JudgedAnswer], data: str, marks: Mapping[str, str], seed: int
 ) -> list[SystemMarks]:
     found = []
     for system, own in _by_system(judged).items():
@@ -255,7 +258,7 @@ def _score(
     return Score(**named, value=mean, low=low, high=high, n=n)
 
 
-def _differences(judged: Sequence[Judged], data: str, seed: int) -> list[Difference]:
+def _differences(judged: Sequence[JudgedAnswer], data: str, seed: int) -> list[Difference]:
     """The first system against each other one, on the questions that both have a verdict on."""
     (first, ours), *others = _by_system(judged).items()
     found = []
@@ -279,7 +282,7 @@ def _differences(judged: Sequence[Judged], data: str, seed: int) -> list[Differe
     return found
 
 
-def _duels(judged: Sequence[Judged], against: str) -> list[Duels]:
+def _duels(judged: Sequence[JudgedAnswer], against: str) -> list[Duels]:
     found = []
     for system, own in _by_system(judged).items():
         verdicts = [each.verdict for each in own.values()]
@@ -309,20 +312,20 @@ def _price(by: str, tokens_in: int, tokens_out: int) -> float | None:
         return None
 
 
-def _problems(request: Judging, nonsense: int, asked: int, *, has_marks: bool) -> list[Problem]:
-    def told(level: Literal["info", "warning"], message: str, hint: str = "") -> Problem:
+def _problems(request: Judging, nonsense: int, num_all: int, *, has_marks: bool) -> list[Problem]:
+    def problem(level: Literal["info", "warning"], message: str, hint: str = "") -> Problem:
         return Problem(level=level, key="judge", message=message, hint=hint)
 
     found = []
     if not has_marks:
         hint = "finewright judge ... --sheet marks.csv, fill it, then --marks marks.csv"
-        found.append(told("warning", "nobody has checked this judge", hint))
+        found.append(problem("warning", "nobody has checked this judge", hint))
     if nonsense:
         found.append(
-            told("warning", f"{nonsense} of {asked} answers were no verdict and are left out")
+            problem("warning", f"{nonsense} of {num_all} answers were no verdict and are left out")
         )
     if "://" in request.by:
         found.append(
-            told("info", f"questions and answers were sent to {request.by.partition('#')[0]}")
+            problem("info", f"questions and answers were sent to {request.by.partition('#')[0]}")
         )
     return found

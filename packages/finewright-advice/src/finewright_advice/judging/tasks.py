@@ -58,15 +58,15 @@ class Task:
             parts += zip(("Answer A", "Answer B"), shown[::-1] if turned else shown, strict=True)
         else:
             parts.append(("Answer", shown[0]))
-        told = [f"{name}:\n<text>\n{text}\n</text>" for name, text in parts if text]
-        told.append(f"Verdict ({', '.join(self.options)}):")
+        parts_shown = [f"{name}:\n<text>\n{text}\n</text>" for name, text in parts if text]
+        parts_shown.append(f"Verdict ({', '.join(self.options)}):")
         return [
             {"role": "system", "content": _FRAME.format(task=task, rubric=rubric)},
-            {"role": "user", "content": "\n\n".join(told)},
+            {"role": "user", "content": "\n\n".join(parts_shown)},
         ]
 
 
-class Wanted(NamedTuple):
+class Selection(NamedTuple):
     """Which answers of a run's samples are judged; empty names mean all, None the set that there is."""
 
     data: str = ""
@@ -76,7 +76,7 @@ class Wanted(NamedTuple):
     seed: int = 0
 
 
-def tasks_of(samples: Sequence[Sample], wanted: Wanted) -> list[Task]:
+def tasks_of(samples: Sequence[Sample], selection: Selection) -> list[Task]:
     """The same rows of each system, drawn by the seed, in the order of the set.
 
     Raises DataError for a set or a system that has no answers here."""
@@ -85,11 +85,11 @@ def tasks_of(samples: Sequence[Sample], wanted: Wanted) -> list[Task]:
     answers = [s for s in samples if s.prompt]
     if not answers:
         raise DataError("there are no answers to questions", hint="documents have none to judge")
-    data = _one_of("set", wanted.data, [s.data for s in answers])
+    data = _one_of("set", selection.data, [s.data for s in answers])
     here = [s for s in answers if s.data == data]
     found = dict.fromkeys(s.system for s in here)
-    systems = [_one_of("system", name, found) for name in wanted.systems]
-    against = _one_of("system", wanted.against, found) if wanted.against else ""
+    systems = [_one_of("system", name, found) for name in selection.systems]
+    against = _one_of("system", selection.against, found) if selection.against else ""
     if not systems:
         systems = [name for name in found if name not in (against, LINEAR)]
     by_place = {(s.system, s.row): s for s in here}
@@ -101,7 +101,9 @@ def tasks_of(samples: Sequence[Sample], wanted: Wanted) -> list[Task]:
             if not rows
             else f"{against}: is compared with itself"
         )
-    drawn = sorted(np.random.default_rng(wanted.seed).permutation(rows)[: wanted.limit].tolist())
+    drawn = sorted(
+        np.random.default_rng(selection.seed).permutation(rows)[: selection.limit].tolist()
+    )
     return list(_tasks(by_place, systems, against, drawn))
 
 

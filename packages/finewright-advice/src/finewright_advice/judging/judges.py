@@ -1,7 +1,7 @@
 """Who judges: a model in this process, by the probabilities of its verdicts, or one behind an address.
 
 A local judge writes nothing: of the token at which the verdicts part, their probabilities are compared
-(G-Eval, Liu et al. 2023), so that it cannot answer nonsense. An endpoint is prompt_ids for JSON of a schema; what
+(G-Eval, Liu et al. 2023), so that it cannot answer nonsense. An endpoint is asked for JSON of a schema; what
 it answers beside that is counted, and no verdict."""
 
 import json

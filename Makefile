@@ -17,7 +17,7 @@ LOCK := uv pip compile --constraint constraints.txt --universal --python-version
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-days test-matrix smallest check fmt lock sbom licenses audit clean
+.PHONY: help setup quickstart test test-days test-matrix smallest site check fmt lock sbom licenses audit clean
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_catalog.py estimate/test_freshness.py \
@@ -33,6 +33,7 @@ help:
 	@echo "make test-days    the tests of what is dated, with the clock set forward (needs faketime)"
 	@echo "make smallest     every benchmark and example at its smallest size"
 	@echo "make test-matrix  every method x adapter x family x quantization on tiny models, as a table"
+	@echo "make site         build the docs as a site that opens from a folder: site/index.html"
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"
 	@echo "make lock         write locked/*.txt anew: versions of constraints.txt with hashes (needs uv)"
@@ -58,9 +59,8 @@ $(VENV)/.dev: $(VENV)/.installed locked/test.txt
 	$(PIP) check
 	@touch $@
 
-lock: locked/setup.txt.new locked/test.txt.new
-	mv locked/setup.txt.new locked/setup.txt
-	mv locked/test.txt.new locked/test.txt
+lock: locked/setup.txt.new locked/test.txt.new locked/site.txt.new
+	for name in setup test site; do mv locked/$$name.txt.new locked/$$name.txt; done
 
 # torch and what it brings are left out, and finewright itself, whose folder has no hash.
 locked/%.txt.new: locked/%.in FORCE
@@ -101,6 +101,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+site: $(VENV)/.installed
+	$(INSTALL_LOCKED) locked/site.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
 
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

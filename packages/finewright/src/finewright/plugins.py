@@ -17,6 +17,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | recogniser | a function that returns some `guard.privacy.scan.Recogniser` | `conformance.recogniser` |
 | embedder | a function that returns a `lm.embedders.embedder.Embedder` | `conformance.embedder` |
 | engine | a function (targets, `Serving`) -> `ModelEngine`s | finewright-serve's |
+| launcher | a `LauncherPlugin`: the files of a run for a cloud or a cluster | finewright-bridge's |
 | method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
@@ -44,6 +45,7 @@ Kind = Literal[
     "format",
     "guard",
     "index",
+    "launcher",
     "method",
     "price_file",
     "price_list",
@@ -81,6 +83,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
     },
     "guard": {},
     "index": {},
+    "launcher": {},
     "method": {
         "sft": "finewright.schema.methods:SFTSpec",
         "dpo": "finewright.schema.methods:DPOSpec",
@@ -152,7 +155,7 @@ _PACKAGES_HERE = Path(__file__).parents[3]
 
 
 @cache
-def _read_packages() -> dict[str, dict[str, str]]:
+def packages_by_name() -> dict[str, dict[str, str]]:
     """kind -> name -> what brings it, for the names of all our packages: `web3`, or `advice[tune]`.
 
     Written from their entry points by `docs/generate.py`, so that a package that is not there is said."""
@@ -220,7 +223,7 @@ def resolve(
             reason = " ".join(str(error).split()) or type(error).__name__
             what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
             raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
-    if by := _read_packages().get(kind, {}).get(name):
+    if by := packages_by_name().get(kind, {}).get(name):
         raise MissingExtra(
             f"the {_word(kind)} {name!r} comes with {package_of(by)}, which is not installed",
             hint=install_command(by),
@@ -230,13 +233,13 @@ def resolve(
 
 def list_known(kind: Kind) -> list[str]:
     """`names`, and those that our packages would add, sorted; imports none of them."""
-    return sorted({*names(kind), *_read_packages().get(kind, ())})
+    return sorted({*names(kind), *packages_by_name().get(kind, ())})
 
 
 def not_installed(kind: Kind) -> dict[str, str]:
     """The names that our packages would add to those there are, each with the command that installs it."""
     there = names(kind)
-    of_ours = _read_packages().get(kind, {})
+    of_ours = packages_by_name().get(kind, {})
     return {name: install_command(by) for name, by in of_ours.items() if name not in there}
 
 

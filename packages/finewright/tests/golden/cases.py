@@ -79,6 +79,9 @@ CASES: dict[str, Case] = {
         needs=("up",),
         drop=("gap_max", "logp_mean", "logp_max", "compared", "rounding"),
     ),
+    "launch": Case(
+        "launch spec.yaml --to slurm --gpu L4 --install pypi --out launched", drop=("job",)
+    ),
     "runs_show": Case("runs show {run}", needs=("up",)),
     "runs_list": Case("runs list --runs old"),
     "runs_show_old": Case("runs show {old}"),

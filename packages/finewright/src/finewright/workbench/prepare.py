@@ -66,9 +66,9 @@ def refuse_changed(lock: Lock, stage: str, parents: Sequence[ParentRun] = ()) ->
 def _digests(loaded: LoadedSpec) -> Iterator[tuple[str, Callable[[], str]]]:
     """The key of each file and base model that the spec names, and what takes its digest."""
     spec, root = loaded.spec, loaded.path.parent
-    for key, name in _files(loaded):
+    for key, name in named_files(loaded):
         yield key, partial(sha256_file, loaded.resolve(name))
-    for key, name in _sources(loaded):
+    for key, name in named_sources(loaded):
         path = source_path(name, loaded.resolve)
         yield key, partial(sha256_file if path.is_file() else source_digest, path)
     poison = spec.data.poison
@@ -88,9 +88,9 @@ def _is_there(loaded: LoadedSpec, source: str) -> bool:
 
 def missing_files(loaded: LoadedSpec) -> list[Problem]:
     """An error for each file that the spec names where none is."""
-    sources = [(key, name) for key, name in _sources(loaded) if not _is_there(loaded, name)]
+    sources = [(key, name) for key, name in named_sources(loaded) if not _is_there(loaded, name)]
     problems = [_missing(key, name, "there is no such file") for key, name in sources]
-    paths = [(key, name, loaded.resolve(name)) for key, name in _files(loaded)]
+    paths = [(key, name, loaded.resolve(name)) for key, name in named_files(loaded)]
     return problems + [_no_file(key, name, path) for key, name, path in paths if not path.is_file()]
 
 
@@ -104,13 +104,13 @@ def _missing(key: str, name: str, what: str) -> Problem:
     return Problem(level="error", key=key, message=f"{name}: {what}", hint=hint)
 
 
-def _sources(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
+def named_sources(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
     """The key and the name of each file or folder of rows."""
     for i, source in enumerate(loaded.spec.data.sources):
         yield f"data.sources.{i}.path", source.path
 
 
-def _files(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
+def named_files(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
     """The key and the name of each thing beside them that must be a file."""
     spec = loaded.spec
     if key_file := spec.data.personal_data.key_file:

@@ -1,0 +1,22 @@
+"""The launch of a run elsewhere, as finewright knows it."""
+
+from finewright.feature import Command, Feature
+
+FEATURE = Feature(
+    "launch",
+    "Write the files with which a run goes to a rented machine, a cluster or a notebook.",
+    step="train",
+    commands=(
+        Command(
+            "launch",
+            "Complete files for a cloud, a cluster or a notebook: what is uploaded and what it costs first.",
+            "finewright_bridge.launch.options:LaunchOptions",
+            "finewright_bridge.launch.commands:launch",
+            "writes",
+            effects={"submit": "publishes"},
+        ),
+    ),
+    reports={
+        "finewright_bridge.launch.report:LaunchReport": "finewright_bridge.launch.report:launch_page",
+    },
+)

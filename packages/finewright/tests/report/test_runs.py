@@ -121,21 +121,25 @@ def test_an_evaluation_says_where_the_answers_are() -> None:
     assert "answers" not in text_of(report.model_copy(update={"samples": None}))
 
 
-def test_the_quickstart_shows_before_and_after_and_what_to_do_next() -> None:
+def test_the_quickstart_shows_both_answers_and_what_to_do_next() -> None:
     answer = ReplayedAnswer(data="t", question="Q\nmore", expected="E", before="B", after="A" * 500)
-    text = text_of(QuickstartReport(run=RunReport(summary=SUMMARY), answers=(answer,)))
-    assert text.splitlines()[3:7] == [
+    report = QuickstartReport(
+        task="intents",
+        measured=RunReport(summary=SUMMARY),
+        compared_with="bag of words",
+        answers=(answer,),
+        commands=("finewright verify runs/r",),
+    )
+    text = text_of(report)
+    assert text.splitlines()[2:7] == [
+        "Answers of bag of words, and tuned",
         "t",
-        "    asked    Q",
-        "             more",
-        "    before   B",
+        "    asked        Q",
+        "                 more",
+        "    bag of words B",
     ]
-    assert f"    after    {'A' * 400} ..." in text
-    assert text.splitlines()[-3:] == [
-        "finewright chat runs/r",
-        "finewright runs show runs/r",
-        "finewright verify runs/r",
-    ]
+    assert f"    tuned        {'A' * 400} ..." in text
+    assert text.splitlines()[-2:] == ["Next", "finewright verify runs/r"]
 
 
 def test_the_doctor_marks_what_is_wrong_and_gives_the_mends() -> None:
@@ -196,7 +200,17 @@ def test_verify_says_how_many_files_it_could_not_check() -> None:
 def test_a_list_of_runs_is_a_table() -> None:
     assert text_of(RunList(runs=())) == "no runs yet"
     _, line = text_of(RunList(runs=(SUMMARY,))).splitlines()
-    assert line.split() == ["runs/r", "finished", "2026-11-24", "data", "train", "m"]
+    assert line.split() == ["runs/r", "finished", "m", "2026-11-24", "data", "train"]
+
+
+def test_a_list_of_runs_has_the_score_and_what_each_builds_on() -> None:
+    score = SCORE.model_copy(update={"system": "m tuned", "metric": "rouge_l", "data": "t"})
+    later = SUMMARY.model_copy(update={"scores": (score,), "parents": ("2026-r0",)})
+    header, first, second = text_of(RunList(runs=(SUMMARY, later))).splitlines()
+    assert header.split()[:5] == ["run", "state", "score", "builds", "on"]
+    assert "2026-r0" not in first
+    assert second.split()[2:4] == ["m:", "rouge_l"]
+    assert second.partition(" on t  ")[2].split()[0] == "2026-r0"
 
 
 def test_a_run_that_estimated_its_cost_shows_the_estimate_before_the_training() -> None:

@@ -1,59 +1,126 @@
-"""What the quickstart shows: held-out questions with the answers before and after, each set in turn."""
+"""What the quickstart writes, runs and shows: held-out questions with the answers of two systems."""
 
 import json
+import shlex
 from pathlib import Path
 
+import pytest
+
+from finewright.errors import MissingExtra
 from finewright.evaluate.score import check_metrics
+from finewright.feature import Session
+from finewright.report.show import text_of
 from finewright.schema.load import load_spec
-from finewright.store.rundir import RunDir
-from finewright.workbench.quickstart import _COMPLY, _RELEASE, _SPEC, BASE_MODEL, replay
+from finewright.schema.load_section import load_section
+from finewright.schema.rag import RagSpec
+from finewright.workbench import quickstart as module
+from finewright.workbench.quickstart import (
+    _ANSWERS_SERVED,
+    _COMPLY,
+    _RELEASE,
+    BASE_MODEL,
+    TASKS,
+    quickstart,
+    replay,
+    spec_text,
+)
+from finewright_serve.spec import ServeSpec
 
 
-def sample(system: str, data: str, row: int) -> str:
-    fields = {"prompt": f"{data}{row}", "expected": "E", "answer": f"{system}{row}"}
-    return json.dumps({"system": system, "data": data, "row": row, **fields})
+def session() -> Session:
+    from datetime import date
+
+    return Session(date(2026, 12, 2), lambda *_: None, lambda _: None, lambda _: "")
 
 
-def run_with(folder: Path, sizes: dict[str, int]) -> RunDir:
-    lines = [
-        sample(system, data, row)
-        for system in ("base", "tuned")
-        for data, count in sizes.items()
-        for row in range(1, count + 1)
-    ]
-    (folder / "evaluate").mkdir()
-    (folder / "evaluate/samples.jsonl").write_text("\n".join(lines) + "\n")
-    return RunDir(folder)
+def samples(**answers: list[str]) -> dict[tuple[str, int], dict[str, str]]:
+    """The answers of a system by row set; `E` is right."""
+    return {
+        (data, row): {"prompt": f"{data}{row}", "expected": "E", "answer": answer}
+        for data, found in answers.items()
+        for row, answer in enumerate(found, 1)
+    }
 
 
-def test_the_sets_take_turns(tmp_path: Path) -> None:
-    shown = replay(run_with(tmp_path, {"seen": 3, "unseen": 3}), 5)
-    assert [answer.question for answer in shown] == [
-        "seen1",
-        "unseen1",
-        "seen2",
-        "unseen2",
-        "seen3",
-    ]
-    assert [(a.before, a.after) for a in shown[:2]] == [("base1", "tuned1"), ("base1", "tuned1")]
+def test_the_sets_take_turns() -> None:
+    before, after = samples(a=["b"] * 3, b=["b"] * 3), samples(a=["t"] * 3, b=["t"] * 3)
+    shown = replay(before, after, 5)
+    assert [answer.question for answer in shown] == ["a1", "b1", "a2", "b2", "a3"]
+    assert {(a.before, a.after) for a in shown} == {("b", "t")}
 
 
-def test_a_short_set_gives_all_it_has(tmp_path: Path) -> None:
-    shown = replay(run_with(tmp_path, {"seen": 1, "unseen": 9}), 4)
-    assert [answer.question for answer in shown] == ["seen1", "unseen1", "unseen2", "unseen3"]
+def test_a_short_set_gives_all_it_has() -> None:
+    before, after = samples(a=["b"], b=["b"] * 9), samples(a=["t"], b=["t"] * 9)
+    assert [each.question for each in replay(before, after, 4)] == ["a1", "b1", "b2", "b3"]
 
 
-def test_an_answer_with_another_separator_of_lines_is_one_answer(tmp_path: Path) -> None:
-    run = run_with(tmp_path, {"seen": 1})
-    path = run.root / "evaluate/samples.jsonl"
-    path.write_text(path.read_text().replace("tuned1", "a\u2028b\u0085c"))
-    assert [answer.after for answer in replay(run, 1)] == ["a\u2028b\u0085c"]
+def test_what_was_turned_right_stands_first_and_what_is_still_wrong_last() -> None:
+    before, after = samples(a=["E", "b", "E", "b"]), samples(a=["E", "E", "w", "E"])
+    assert [each.question for each in replay(before, after, 3)] == ["a2", "a4", "a3"]
 
 
-def test_the_spec_that_it_writes_is_valid(tmp_path: Path) -> None:
-    numbers = {"path": "x", "base_model": BASE_MODEL, "minutes": 4.0}
-    (tmp_path / "spec.yaml").write_text(_SPEC.format(**numbers) + _COMPLY + _RELEASE)
-    spec = load_spec(tmp_path / "spec.yaml").spec
-    assert spec.train.minutes == 4
-    assert spec.base_models == (BASE_MODEL,)
+@pytest.mark.parametrize("name", sorted(TASKS.keys() - {"answers"}))
+def test_the_spec_that_it_writes_is_valid(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(spec_text(name, path, 4.0))
+    spec = load_spec(path).spec
+    assert spec.name == name
     check_metrics(spec.evaluate.metrics)
+    if spec.base_models == (BASE_MODEL,):
+        assert spec.train.minutes == 4
+    for part in (_COMPLY, _RELEASE):
+        assert (part.partition(":")[0] in path.read_text()) == (name == "transactions")
+
+
+def test_the_spec_of_answers_indexes_and_serves(tmp_path: Path) -> None:
+    path = tmp_path / "answers.yaml"
+    path.write_text(spec_text("answers", path, 4.0))
+    assert load_section("rag", RagSpec, path).spec.index == "answers/index.sqlite"
+    served = tmp_path / "serve.yaml"
+    served.write_text(_ANSWERS_SERVED)
+    (model,) = load_section("serve", ServeSpec, served).spec.models
+    assert model.target == BASE_MODEL
+
+
+def test_a_task_whose_package_is_missing_says_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finewright import plugins
+
+    installed = plugins.find_installed
+    monkeypatch.setattr(
+        plugins, "find_installed", lambda kind: [e for e in installed(kind) if e.name != "rag"]
+    )
+    with pytest.raises(MissingExtra) as failed:
+        quickstart("answers", tmp_path / "q", tmp_path / "runs", minutes=1, session=session())
+    assert "finewright-rag" in str(failed.value)
+    assert not (tmp_path / "q").exists()
+
+
+def test_intents_end_in_a_measured_run_beside_the_bag_of_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words alone, on eleven of the intents: no other package."""
+    monkeypatch.chdir(tmp_path)
+    build = module.build_set
+
+    def build_part(name: str, folder: Path) -> None:
+        build(name, folder)
+        for path in folder.glob("t*.jsonl"):
+            lines = path.read_text().splitlines(keepends=True)
+            path.write_text("".join(line for line in lines if '"completion": "card_' in line))
+
+    monkeypatch.setattr(module, "build_set", build_part)
+    folder = Path("quickstart")
+    folder.mkdir()
+    text = spec_text("intents", folder / "intents.yaml", 4.0)
+    (folder / "intents.yaml").write_text(text.replace("words+minilm", "words"))
+    report = quickstart("intents", folder, Path("runs"), minutes=1, session=session())
+    shown = text_of(report)
+    assert "bag of words" in shown
+    *_, curl, predict, _, verify = report.commands
+    body = json.loads(shlex.split(curl)[-1])
+    (run,) = Path("runs").iterdir()
+    assert body == {"model": f"words:{run.name}", "input": ["My card has not come yet"]}
+    assert Path(shlex.split(predict)[3]).is_file()
+    assert verify == f"finewright verify {run}"

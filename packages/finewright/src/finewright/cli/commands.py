@@ -33,9 +33,12 @@ _THOUGHTS = "Longest thought in tokens; then it is closed, and the answer follow
 
 
 class QuickstartOptions(CommandOptions):
-    """How long it may take, and where it lies."""
+    """Which task, how long it may take, and where it lies."""
 
-    minutes: float = option(4.0, "About how long to train.", ge=0.1)
+    task: Literal["intents", "extract", "answers", "transactions"] = option(
+        "intents", "What to do: label requests, copy details as JSON, find answers, explain calls."
+    )
+    minutes: float = option(4.0, "About how long a language model trains.", ge=0.1)
     folder: Path = option(Path("quickstart"), "Where data and spec go.")
     runs: Runs = Path("runs")
 
@@ -208,7 +211,8 @@ def quickstart(options: QuickstartOptions, session: Session) -> BaseModel:
     """Fetch rows, train, and compare."""
     from finewright.workbench.quickstart import quickstart as run
 
-    return run(options.folder, options.runs, minutes=options.minutes, on_event=session.on_event)
+    o = options
+    return run(o.task, o.folder, o.runs, minutes=o.minutes, session=session)
 
 
 def check(options: SpecOptions, session: Session) -> BaseModel:

@@ -17,6 +17,7 @@ from finewright.report.blocks import (
 )
 from finewright.report.layouts import page_of
 from finewright.report.of_evaluate import score_sections
+from finewright.schema.evaluate import TUNED, Score
 from finewright.schema.report import (
     EarlierMeasurement,
     QuickstartReport,
@@ -33,6 +34,7 @@ from finewright.schema.train import Candidate, TrainReport
 _OF_METHODS = ("accuracy", "margin", "reward", "kl")
 _LONGEST_ANSWER = 400
 _SHOWN_OF_KEY = 16
+_MINUTES = len("2026-12-02T09:30")
 
 
 def run_page(report: RunReport) -> Page:
@@ -75,15 +77,15 @@ def _answer(page: Page) -> list[Section]:
 
 
 def quickstart_page(report: QuickstartReport) -> Page:
-    """Answers before and after, the run, and what to do next."""
-    page, run = run_page(report.run), report.run.summary.run
-    commands = [f"finewright {command} {run}" for command in ("chat", "runs show", "verify")]
+    """Answers of both systems, what was measured, and what to do next."""
+    measured = page_of(report.measured)
+    shown = [_show_answers(each, report.compared_with) for each in report.answers]
     sections = [
-        *section("Before and after", *map(_before_after, report.answers)),
-        *page.sections,
-        *section("Next", Text("\n".join(commands), "code")),
+        *section(f"Answers of {report.compared_with}, and tuned", *shown),
+        *measured.sections,
+        *section("Next", Text("\n".join(report.commands), "code")),
     ]
-    return replace(page, sections=sections)
+    return replace(measured, sections=sections)
 
 
 def runs_page(report: RunList) -> Page:
@@ -139,8 +141,25 @@ def _describe_signer(signer: Signer, with_parts: bool) -> str:
 
 
 def _runs(runs: Sequence[RunSummary]) -> Table:
-    rows = [(r.run, r.state, r.created, " ".join(r.stages), " ".join(r.base_models)) for r in runs]
-    return Table(("run", "state", "created", "done", "base models"), rows)
+    table = table_of(
+        runs,
+        {
+            "run": lambda r: r.run,
+            "state": lambda r: r.state,
+            "score": lambda r: ", ".join(map(_show_score, r.scores)),
+            "builds on": lambda r: ", ".join(r.parents),
+            "base models": lambda r: " ".join(r.base_models),
+            "created": lambda r: r.created[:_MINUTES],
+            "done": lambda r: " ".join(r.stages),
+        },
+    )
+    return _without_empty_columns(table)
+
+
+def _show_score(score: Score) -> str:
+    """`exact_match 93.3 % (90-96) on test`, with the system where there are several."""
+    system = score.system.removesuffix(TUNED).rstrip()
+    return f"{system + ': ' if system else ''}{score.metric} {cells.percent(score)} on {score.data}"
 
 
 def _earlier(earlier: EarlierMeasurement) -> Iterator[Section]:
@@ -201,16 +220,18 @@ def _describe_proofs(candidate: Candidate) -> str:
     )
 
 
-def _before_after(answer: ReplayedAnswer) -> Quote:
+def _show_answers(answer: ReplayedAnswer, compared_with: str) -> Quote:
     parts = {
         "asked": answer.question,
-        "before": answer.before,
-        "after": answer.after,
+        compared_with: answer.before,
+        "tuned": answer.after,
         "expected": answer.expected,
     }
-    return Quote(answer.data, "\n".join(f"{name:9}{_short(text)}" for name, text in parts.items()))
+    width = max(map(len, parts)) + 1
+    said = (f"{name:{width}}{_short(text, width)}" for name, text in parts.items())
+    return Quote(answer.data, "\n".join(said))
 
 
-def _short(text: str) -> str:
+def _short(text: str, indent: int) -> str:
     shown = text if len(text) <= _LONGEST_ANSWER else f"{text[:_LONGEST_ANSWER]} ..."
-    return shown.replace("\n", "\n" + " " * 9)
+    return shown.replace("\n", "\n" + " " * indent)

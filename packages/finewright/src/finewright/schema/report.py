@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from finewright.feature import feature_stages
 from finewright.schema.common import Model, Problem
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.extend import extend_model
 from finewright.schema.train import TrainReport
 
@@ -102,7 +102,8 @@ class VerifyReport(Model):
 
 
 class RunSummary(Model):
-    """One run in a list."""
+    """One run in a list. `scores` are the tuned models', by the first metric on the first set that was
+    measured; `parents` name the runs that it builds on."""
 
     run: str
     name: str
@@ -110,6 +111,8 @@ class RunSummary(Model):
     created: str
     stages: tuple[str, ...]
     base_models: tuple[str, ...]
+    scores: tuple[Score, ...] = ()
+    parents: tuple[str, ...] = ()
 
 
 class LineageNode(Model):
@@ -192,7 +195,11 @@ class ReplayedAnswer(Model):
 
 
 class QuickstartReport(Model):
-    """The quickstart's run and some answers before and after."""
+    """The quickstart's run, or how well its documents are found, some answers of what it is compared with and
+    of its own, and the commands that come next."""
 
-    run: RunReport
-    answers: tuple[ReplayedAnswer, ...]
+    task: str
+    measured: SerializeAsAny[BaseModel]
+    compared_with: str = "base"
+    answers: tuple[ReplayedAnswer, ...] = ()
+    commands: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.differential_privacy import PrivacySpent
-from finewright.schema.evaluate import EvaluateReport
+from finewright.schema.evaluate import TUNED, EvaluateReport, Score
 from finewright.schema.report import (
     EarlierMeasurement,
     RunGroup,
@@ -177,7 +177,17 @@ def summarise(run: RunDir) -> RunSummary:
         created=record.created.isoformat(timespec="seconds"),
         stages=tuple(stage.name for stage in stages() if stage.name in record.stages),
         base_models=lock.spec.base_models,
+        scores=_headline(run) if "evaluate" in record.stages else (),
+        parents=tuple(parent.run for parent in record.parents or ()),
     )
+
+
+def _headline(run: RunDir) -> tuple[Score, ...]:
+    """Of the first set, by its first metric, what the tuned models reach."""
+    scores = run.read_report("evaluate", EvaluateReport).scores
+    of_tuned = [score for score in scores if score.system.split(" ")[-1] == TUNED]
+    first = {(score.data, score.metric) for score in of_tuned[:1]}
+    return tuple(score for score in of_tuned if (score.data, score.metric) in first)
 
 
 def _safe_summary(run: RunDir) -> RunSummary:

@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make quickstart` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
+TASK ?= intents
 BIN := $(VENV)/bin
 CORE := packages/finewright
 PACKAGES := $(patsubst %/pyproject.toml,--editable %,$(wildcard packages/*/pyproject.toml))
@@ -17,7 +18,7 @@ LOCK := uv pip compile --constraint constraints.txt --universal --python-version
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-days test-matrix smallest site check fmt lock sbom licenses audit clean
+.PHONY: help setup quickstart test test-days test-matrix smallest site wheels check fmt lock sbom licenses audit clean
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_catalog.py estimate/test_freshness.py \
@@ -28,7 +29,7 @@ DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_cat
 CLOCKS := "+1d" "+60d" "+400d" "@2028-02-29 12:00:00" "@2027-12-31 23:59:50"
 
 help:
-	@echo "make quickstart   install, then fine-tune a real model on real data (about 6 minutes)"
+	@echo "make quickstart   install, then learn and measure intents (4 minutes); TASK=extract, answers, transactions"
 	@echo "make test         install what the tests need, then run them"
 	@echo "make test-days    the tests of what is dated, with the clock set forward (needs faketime)"
 	@echo "make smallest     every benchmark and example at its smallest size"
@@ -37,6 +38,7 @@ help:
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"
 	@echo "make lock         write locked/*.txt anew: versions of constraints.txt with hashes (needs uv)"
+	@echo "make wheels       build, check and try what a release installs"
 	@echo "make sbom         write sbom.cdx.json: what is installed, as CycloneDX"
 	@echo "make licenses     list the licences of what is installed"
 	@echo "make audit        ask the vulnerability database of PyPI about what is installed"
@@ -71,6 +73,14 @@ locked/%.txt.new: locked/%.in FORCE
 	rm $@.all
 FORCE:
 
+# What a release is: built, checked, and tried in an environment that has no clone. Needs the package index.
+wheels:
+	rm -rf dist && $(PYTHON) -m venv dist/venv
+	dist/venv/bin/pip install --quiet build twine "hatchling>=1.25"
+	for folder in packages/*/; do dist/venv/bin/python -m build --no-isolation --outdir dist $$folder || exit 1; done
+	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	dist/venv/bin/python locked/try_wheels.py dist
+
 sbom: $(VENV)/.dev
 	$(BIN)/cyclonedx-py environment --pyproject $(CORE)/pyproject.toml --output-file sbom.cdx.json $(BIN)/python
 
@@ -81,7 +91,7 @@ audit: $(VENV)/.dev
 	$(BIN)/python locked/audit.py $(BIN)/pip-audit
 
 quickstart: $(VENV)/.installed
-	$(BIN)/finewright quickstart
+	$(BIN)/finewright quickstart --task $(TASK)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

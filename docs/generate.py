@@ -35,6 +35,7 @@ from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainReport, TrainSettings
 from finewright.schema.train_section import METHODS
 from finewright.store.manifest import Manifest
+from finewright.table import CORE
 from finewright.workbench.stages import stages
 
 DOCS = Path(__file__).parent
@@ -131,6 +132,13 @@ def brought() -> str:
             for name, target in rows.items():
                 extra = "".join(target.partition(" [")[1:]).strip()
                 found.setdefault(group.removeprefix("finewright."), {})[name] = package + extra
+    own = {command.name.partition(" ")[0] for feature in CORE for command in feature.commands}
+    found["command"] = {
+        word: name
+        for name in found["feature"]
+        for word in (each.name.partition(" ")[0] for each in features()[name].commands)
+        if word not in own | found["feature"].keys() | BUILTIN["feature"].keys()
+    }
     return json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 

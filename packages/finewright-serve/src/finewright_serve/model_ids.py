@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-_OTHER = re.compile(r"[^\w.@/-]+")
+_OTHER = re.compile(r"[^\w.@/+-]+")
 
 
 def model_id(base: str) -> str:

@@ -158,7 +158,8 @@ _PACKAGES_HERE = Path(__file__).parents[3]
 
 @cache
 def packages_by_name() -> dict[str, dict[str, str]]:
-    """kind -> name -> what brings it, for the names of all our packages: `web3`, or `advice[tune]`.
+    """kind -> name -> what brings it, for the names of all our packages: `web3`, or `advice[tune]`; and under
+    "command" the first word of commands -> the feature that brings them, where that has another name.
 
     Written from their entry points by `docs/generate.py`, so that a package that is not there is said."""
     text = files("finewright").joinpath("packages.json").read_text(encoding="utf-8")
@@ -243,6 +244,28 @@ def not_installed(kind: Kind) -> dict[str, str]:
     there = names(kind)
     of_ours = packages_by_name().get(kind, {})
     return {name: install_command(by) for name, by in of_ours.items() if name not in there}
+
+
+def list_packages() -> dict[str, list[str]]:
+    """`finewright-serve` -> the features that it brings, for each of our packages, installed or not."""
+    found: dict[str, list[str]] = {}
+    for kind, names in packages_by_name().items():
+        for name, by in names.items():
+            if kind != "command":
+                brought = found.setdefault(package_of(by), [])
+                brought.extend([name] if kind == "feature" else [])
+    return dict(sorted(found.items()))
+
+
+def require_command(word: str) -> None:
+    """Raise MissingExtra for the first word of a command of a package of ours that is not installed."""
+    feature = packages_by_name().get("command", {}).get(word, "")
+    if feature in not_installed("feature"):
+        by = packages_by_name()["feature"][feature]
+        raise MissingExtra(
+            f"the command {word!r} comes with {package_of(by)}, which is not installed",
+            hint=install_command(by),
+        )
 
 
 def load(target: str) -> Any:  # Any: as `resolve`

@@ -8,6 +8,7 @@ from typing import Any
 
 from finewright import plugins
 from finewright.errors import DataError, FinewrightError, suggest
+from finewright.extras import missing_extra
 from finewright.feature import Command, Feature, Session, ask_day, check_needs, features
 
 _HERE = "finewright.cli.commands"
@@ -268,6 +269,7 @@ def require_package(word: str) -> None:
     """Raise MissingExtra where that word is of a package that is not installed."""
     if word in plugins.not_installed("feature"):
         plugins.resolve("feature", word)
+    plugins.require_command(word)
 
 
 def options_of(command: Command, given: Mapping[str, Any]) -> Any:  # Any: its own CommandOptions
@@ -289,7 +291,12 @@ def run_command(name: str, given: Mapping[str, Any], session: Session) -> Any:  
     """What the command of that name returns for these options."""
     feature, command = command_named(name)
     check_needs(feature)
-    return plugins.load(command.run)(options_of(command, given), session)
+    try:
+        return plugins.load(command.run)(options_of(command, given), session)
+    except ModuleNotFoundError as error:
+        if missing := missing_extra(error):
+            raise missing from None
+        raise
 
 
 def for_programs() -> list[Command]:

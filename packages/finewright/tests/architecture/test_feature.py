@@ -220,6 +220,32 @@ def test_a_command_of_a_package_that_is_not_installed_is_one_line_with_its_extra
     )
 
 
+def test_a_word_of_a_package_that_is_not_installed_is_one_line_with_its_extra(
+    python: Python,
+) -> None:
+    code = f"{ABSENT}; from finewright.cli.main import main; main()"
+    refused = python("-c", f"from finewright import plugins; {code}", "keys", "list")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == (
+        "error: the command 'keys' comes with finewright-serve, which is not installed\n"
+        ' hint: pip install "finewright[serve]"\n'
+    )
+
+
+def test_a_library_that_is_not_installed_is_one_line_with_its_extra(
+    python: Python, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
+    (tmp_path / "run.yaml").write_text(RUN)
+    code = "import sys; sys.modules['stdnum'] = None; from finewright.cli.main import main; main()"
+    refused = python("-c", code, "check", "run.yaml")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr.startswith(
+        "error: this needs stdnum, which is not installed\n hint: pip install "
+    )
+    assert "[data]" in refused.stderr
+
+
 def test_a_key_of_a_package_that_is_not_installed_is_said(python: Python, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"prompt": "Q", "completion": "A"}\n')
     (tmp_path / "run.yaml").write_text(RUN + "tune: {trials: 3}\n")

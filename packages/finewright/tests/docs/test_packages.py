@@ -46,6 +46,7 @@ def test_every_kind_and_every_package_has_a_row() -> None:
 def test_what_packages_bring_is_known_with_an_extra_that_installs_it() -> None:
     brought = json.loads(resources.files("finewright").joinpath("packages.json").read_text())
     project = tomllib.loads((ROOT / "packages/finewright/pyproject.toml").read_text())["project"]
+    assert set(brought.pop("command").values()) <= brought["feature"].keys()
     for by in {by for names in brought.values() for by in names.values()}:
         package, _, extra = by.removesuffix("]").partition("[")
         needed = f"finewright-{by}"

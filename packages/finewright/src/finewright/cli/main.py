@@ -61,6 +61,13 @@ def main() -> None:
         _fail(str(error), error.hint, error.exit_code)
     except _UsageError as error:
         _fail_usage(error)
+    except ModuleNotFoundError as error:
+        from finewright.extras import missing_extra
+
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        _fail(str(missing), missing.hint, missing.exit_code)
     except BaseException:
         if not _Terminated.is_raised:
             raise

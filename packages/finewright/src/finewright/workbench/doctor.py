@@ -13,7 +13,7 @@ from finewright.errors import FinewrightError
 from finewright.fetch.cache import cache_dir
 from finewright.lm import runtime
 from finewright.lm.sources import check_name, locate
-from finewright.plugins import install_command
+from finewright.plugins import install_command, list_packages
 from finewright.schema.report import DoctorFinding, DoctorReport, SelfCheckReport
 from finewright.workbench.up import OnEvent
 
@@ -24,7 +24,16 @@ _LEAST_MEMORY_GIB = 4.0
 
 def doctor() -> DoctorReport:
     """Look at the machine; nothing is changed, nothing is fetched."""
-    findings = [_python(), *_packages(), _torch(), _memory(), _disk(), _client(), _offline()]
+    findings = [
+        _python(),
+        *_packages(),
+        _torch(),
+        _memory(),
+        _disk(),
+        _client(),
+        _offline(),
+        *_ours(),
+    ]
     return DoctorReport(findings=tuple(findings))
 
 
@@ -39,6 +48,19 @@ def selfcheck(base_model: str, on_event: OnEvent) -> SelfCheckReport:
     from finewright.lm.selfcheck import selfcheck as compare
 
     return compare(locate(name, Path.cwd()))
+
+
+def _ours() -> list[DoctorFinding]:
+    """Our packages; one that is not here is no fault, and its line says how to get it."""
+    found = []
+    for name, brings in list_packages().items():
+        try:
+            detail = version(name)
+        except PackageNotFoundError:
+            what = f" ({', '.join(brings)})" if brings else ""
+            detail = f"not installed{what}: {install_command(name.removeprefix('finewright-'))}"
+        found.append(DoctorFinding(name=name, passed=True, detail=detail))
+    return found
 
 
 def _python() -> DoctorFinding:

@@ -11,6 +11,7 @@ from typing import Any
 from finewright import plugins
 from finewright.data.sets.build import build_set
 from finewright.feature import Session, features, missing_needs
+from finewright.lm.runtime import require_runtime
 from finewright.schema.evaluate import BASE, LINEAR, TUNED
 from finewright.schema.load import load_spec
 from finewright.schema.report import QuickstartReport, ReplayedAnswer
@@ -39,7 +40,7 @@ train:
   decisions: {{coverage: 0.9, cost_wrong: 4, cost_ask: 1}}  # unsure below 75 %
 evaluate:
   data:
-    - {{path: {task}/test.jsonl, name: requests held out}}
+    - {{path: {task}/test.jsonl, name: held-out}}
   compare_with: [linear]  # the bag of words
 """
 _EXTRACT = """\
@@ -57,7 +58,7 @@ train:
   minutes: {minutes:g}
 evaluate:
   data:
-    - {{path: {task}/test.jsonl, name: requests held out}}
+    - {{path: {task}/test.jsonl, name: held-out}}
   metrics: [valid_json, json_f1, exact_match]
   max_new_tokens: 64
   batch_size: 32
@@ -171,6 +172,8 @@ def quickstart(
     task = TASKS[name]
     if task.needs:
         require_package(task.needs)
+    else:
+        require_runtime()
     session.on_event("fetching", {"what": f"the data set {task.data_set}"})
     build_set(task.data_set, folder / name)
     path = folder / f"{name}.yaml"

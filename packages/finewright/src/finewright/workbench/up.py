@@ -82,6 +82,7 @@ def up(
     only what is measured differs nothing is trained again, and the run keeps both measurements.
     Raises DataError before anything runs where a stage could only fail."""
     _refuse_faults(loaded, through)
+    require_runtime()
     inputs = input_digests(loaded)
     key = run_key(loaded, inputs)
     run = None if new else find_run(runs_root, loaded.spec.name, key)

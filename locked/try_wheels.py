@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 
 SPEC = """name: trial
-base_models: [words]
+base_models: [smollm2-135m-instruct]
 data:
   sources: [{path: rows.jsonl}]
   eval_fraction: 0.5
-train: {method: linear}
 """
 ROWS = "".join(f'{{"prompt": "is it {n}", "completion": "{n % 2}"}}\n' for n in range(40))
 DONE = ("--help", "--version", "doctor --json", "data list", "schema", "runs list")
@@ -76,8 +75,8 @@ def main(wheels: Path) -> int:
             trial.want(f"finewright {command}", 0, 2)
         said = [trial.want(f"finewright {command}", 3) for command in MISSING]
         mends = sorted({mend for text in said for mend in _MEND.findall(text)})
-        for mend in mends:
-            trial.want(f"{mend} --dry-run --quiet", 0)
+        asked = " ".join(mend.removeprefix("pip install") for mend in mends)
+        trial.want(f"pip install --dry-run --quiet {asked}", 0)
         trial.want('pip install --quiet "finewright[data]"', 0)
         trial.want("finewright check spec.yaml", 0)
         print(f"{len(DONE) + len(MISSING)} commands, {len(mends)} lines that install: {mends}")

@@ -25,7 +25,7 @@ from finewright.cli.build import flags_of
 from finewright.cli.main import app
 from finewright.cli.verbs import Verb, verbs
 from finewright.data.sets.build import data_sets
-from finewright.feature import features, sections
+from finewright.feature import Feature, features, sections
 from finewright.plugins import BUILTIN, load
 from finewright.schema.adapter import AdapterSpec
 from finewright.schema.data import DataReport
@@ -125,6 +125,7 @@ def allow_more(schema: Any) -> Any:  # Any: JSON
 def brought() -> str:
     """kind -> name -> which package brings it, with the extra of it that the name needs: `advice[tune]`."""
     found: dict[str, dict[str, str]] = {}
+    brings: dict[str, Feature] = {}
     for path in sorted(DOCS.parent.glob("packages/finewright-*/pyproject.toml")):
         points = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["entry-points"]
         package = path.parent.name.removeprefix("finewright-")
@@ -132,11 +133,13 @@ def brought() -> str:
             for name, target in rows.items():
                 extra = "".join(target.partition(" [")[1:]).strip()
                 found.setdefault(group.removeprefix("finewright."), {})[name] = package + extra
+                if group == "finewright.feature":
+                    brings[name] = load(target.partition(" ")[0])
     own = {command.name.partition(" ")[0] for feature in CORE for command in feature.commands}
     found["command"] = {
         word: name
-        for name in found["feature"]
-        for word in (each.name.partition(" ")[0] for each in features()[name].commands)
+        for name, feature in brings.items()
+        for word in (each.name.partition(" ")[0] for each in feature.commands)
         if word not in own | found["feature"].keys() | BUILTIN["feature"].keys()
     }
     return json.dumps(found, indent=1, sort_keys=True) + "\n"

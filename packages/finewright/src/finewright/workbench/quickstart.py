@@ -122,7 +122,7 @@ _PROOF = {"comply": _COMPLY, "release": _RELEASE}
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FirstTask:
     """What is learned from which data set; `example` is asked when it is served, else a held-out row."""
 
     title: str
@@ -134,26 +134,26 @@ class Task:
     proof: Mapping[str, str] | None = None
 
 
-TASKS: Mapping[str, Task] = {
-    "intents": Task(
+TASKS: Mapping[str, FirstTask] = {
+    "intents": FirstTask(
         "What a customer of a bank wants: one of 77 intents, with a probability.",
         "bank-intents",
         _INTENTS,
         "My card has not come yet",
     ),
-    "extract": Task(
+    "extract": FirstTask(
         "The dates, amounts and names in a customer's message, as JSON.",
         "bank-details",
         _EXTRACT,
     ),
-    "answers": Task(
+    "answers": FirstTask(
         "Questions on a bank's fees and limits, answered from its 698 articles.",
         "bank-facts",
         _ANSWERS,
         "What is the annual fee of the Gold Rewards Card?",
         needs="rag",
     ),
-    "transactions": Task(
+    "transactions": FirstTask(
         "From a contract call to the words its protocol uses for it.",
         "erc7730",
         _TRANSACTIONS,

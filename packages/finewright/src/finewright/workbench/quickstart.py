@@ -210,10 +210,10 @@ def _search(name: str, path: Path, runs_root: Path, session: Session) -> Quickst
         write_text(served, _ANSWERS_SERVED)
     run_command("rag index", {"targets": (spec,)}, session)
     found = run_command("rag evaluate", {"target": spec}, session)
-    asked = TASKS[name].example
-    body = {"model": name, "messages": [{"role": "user", "content": asked}]}
+    question = TASKS[name].example
+    body = {"model": name, "messages": [{"role": "user", "content": question}]}
     commands = (
-        f"finewright rag search {spec} {shlex.quote(asked)}",
+        f"finewright rag search {spec} {shlex.quote(question)}",
         *_serve(f"--spec {served}", "chat/completions", body),
     )
     return QuickstartReport(task=name, measured=found, commands=commands)

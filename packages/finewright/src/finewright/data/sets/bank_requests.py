@@ -88,8 +88,8 @@ def intent_content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetCont
         if row.part == "train" and row.text.casefold() in tested:
             dropped["training row that is a test row too"] += 1
             continue
-        asked = {"prompt": row.text, "completion": row.label}
-        found[row.part].append(add_source(asked, packaged.license, package.source, row.path))
+        question = {"prompt": row.text, "completion": row.label}
+        found[row.part].append(add_source(question, packaged.license, package.source, row.path))
     return SetContent(Content(name_files(found), IntentSettings(), dict(dropped)))
 
 

@@ -17,11 +17,14 @@ from transformers import AutoModelForCausalLM
 import tiny
 from finewright.errors import DataError, FinewrightError, ModelError, StoreError
 from finewright.schema.export import ExportReport, Parity, Tolerance
+from finewright.schema.load import load_spec
+from finewright.workbench.up import up
 from finewright_bridge.export import proof
 from finewright_bridge.export.options import ExportOptions
 from finewright_bridge.export.proof import TOLERANCES, why_not
 from finewright_bridge.export.report import export_page
 from finewright_bridge.export.run import export
+from labels.test_linear_run import make_rows, write_spec
 from tiny_run import nothing, trained
 
 pytestmark = pytest.mark.torch
@@ -292,3 +295,9 @@ def test_a_template_that_asks_for_the_day_is_compared_on_the_real_one(
     settings = yaml.safe_load((tmp_path / "vllm" / "vllm.yaml").read_text())
     assert "default-chat-template-kwargs" not in settings
     assert "2026-11-28" in next(run.rglob("README.md")).read_text()
+
+
+def test_a_model_of_labels_is_not_exported(tmp_path: Path) -> None:
+    run = up(load_spec(write_spec(tmp_path, make_rows(200, seed=1))), tmp_path, on_event=nothing)
+    with pytest.raises(StoreError, match="a model of labels is no language model"):
+        exported(Path(run.summary.run), tmp_path, "gguf")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from cli.conftest import Finewright
 from finewright.catalog.prices import gpu_named, read_packaged_prices
 from finewright.errors import DataError, ModelError
 from finewright.report.show import text_of
@@ -24,6 +25,7 @@ from finewright_advice.cost.model import describe_model
 from finewright_advice.cost.needs import estimate_from_peak, formula
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.cost.truths import truths
+from labels.test_linear_run import make_rows, write_spec
 
 from .jobs import LLAMA_8B, LLAMA_65B, counted, job_of, with_rows
 
@@ -366,3 +368,10 @@ def test_what_a_framework_does_is_said_of_this_run(train: dict[str, Any], said: 
 def test_a_budget_below_a_cent_is_no_budget_of_nothing() -> None:
     (over,) = (p for p in asked(job_of(), budget_usd=0.001).problems if p.key == "cost.budget_usd")
     assert over.message.endswith(", over $0.001")
+
+
+def test_a_model_of_labels_needs_no_machine(finewright: Finewright, project: Path) -> None:
+    spec = write_spec(project, make_rows(60, seed=1))
+    result = finewright("cost", str(spec))
+    assert result.code == 2
+    assert "no machine to rent" in result.err

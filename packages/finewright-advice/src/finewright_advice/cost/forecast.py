@@ -67,6 +67,11 @@ def cost(
     is the formula alone.
     Raises ModelError, DataError or SpecError, in one line each."""
     section = _section(loaded, framework, of_steps=trace or calibrate)
+    if loaded.spec.train.on_features:
+        raise SpecError(
+            "train.method: linear is one convex fit on a processor, in seconds: no machine to rent",
+            hint="finewright up trains it, and its report says how long that took",
+        )
     gathered = gather(loaded.spec.data, loaded.resolve, tells=False)
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)

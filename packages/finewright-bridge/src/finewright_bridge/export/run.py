@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finewright.errors import DataError, ModelError
+from finewright.errors import DataError, ModelError, StoreError
 from finewright.feature import OnEvent
 from finewright.lm.sources import locate_in, read_config, read_stored_dtype, weight_files
 from finewright.schema.common import Artifact, Problem, without
@@ -77,6 +77,11 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
 def _source(options: ExportOptions) -> ExportedRun:
     run = open_run(options.run)
     candidate, lock = candidate_of(run, options.base_model), lock_of(run)
+    if settings_of(candidate.method).on_features:
+        raise StoreError(
+            f"{options.run}: a model of labels is no language model, and no such format holds it",
+            hint="its folder is its export: `predict`, `evaluate` and `serve` read it",
+        )
     base = locate_in(run, candidate.base_model, Path(lock.root), commit=candidate.base_revision)
     own = lock.candidates[base.name].dtype
     assert own != "auto"

@@ -8,6 +8,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | kind | Protocol | suite |
 |---|---|---|
 | attack | a `finewright_trust.redteam.attack.Attack` | finewright-trust's |
+| backend | a `train.backends.Backend`, by its name in `train.backend` | finewright-bridge's |
 | feature | a `feature.Feature` | `conformance.feature` |
 | format | some `rows.formats.native.Form` | `conformance.format` |
 | guard | a `GuardPlugin`: the settings, and what finds in a text what must not pass | finewright-serve's |
@@ -39,6 +40,7 @@ from finewright.errors import FinewrightError, MissingExtra, UnknownPlugin, sugg
 
 Kind = Literal[
     "attack",
+    "backend",
     "embedder",
     "engine",
     "feature",
@@ -58,6 +60,7 @@ Kind = Literal[
 
 BUILTIN: dict[Kind, dict[str, str]] = {
     "attack": {},
+    "backend": {},
     "embedder": {
         "minilm": "finewright.lm.embedders.minilm:load",
         "wordllama": "finewright.lm.static_words:load",

@@ -59,7 +59,10 @@ def finalist(
     base = locate_in(entry.run, entry.base_model, root, commit=trained.base_revision)
     license_, price = _license(base.license, base.name), _price(contest, entry, today)
     return Finalist(
-        base_model=entry.base_model,
+        base_model=entry.title,
+        backend=trained.backend,
+        first_loss=trained.first_loss,
+        final_loss=trained.final_loss,
         run=str(entry.run.root),
         parameters=num_parameters(base.folder),
         license=license_,

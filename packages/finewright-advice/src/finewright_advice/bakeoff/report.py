@@ -142,6 +142,10 @@ def _rung(rung: Rung) -> Table:
 def _takes(report: BakeoffReport) -> Iterator[Block]:
     """What it takes to use and to train each finalist."""
     yield _frontier_plot(report)
+    losses = {
+        "first loss": lambda e: cells.loss(e.first_loss),
+        "last loss": lambda e: cells.loss(e.final_loss),
+    }
     columns = {
         "model": lambda e: e.base_model,
         "parameters": lambda e: f"{e.parameters / 1e6:,.0f}M",
@@ -156,6 +160,7 @@ def _takes(report: BakeoffReport) -> Iterator[Block]:
         "a run on rented machines, USD": lambda e: (
             f"{cells.money(e.usd)} ({e.usd_on})" if e.usd else "not known"
         ),
+        **(losses if len({e.backend for e in report.finalists}) > 1 else {}),
     }
     yield table_of(report.finalists, columns)
     yield Text(f"none beats them in both score and time: {', '.join(report.frontier)}")

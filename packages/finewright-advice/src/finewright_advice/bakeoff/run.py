@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.errors import SpecError
 from finewright.evaluate.cautions import linear_problems, recall_problem
@@ -15,7 +16,9 @@ from finewright.schema.common import Problem
 from finewright.schema.evaluate import LINEAR, TUNED
 from finewright.schema.load import LoadedSpec
 from finewright.schema.nodes import Tree
+from finewright.schema.train import title_of
 from finewright.store.atomic import write_json
+from finewright.train.backends import backend_problems
 from finewright.workbench.up import OnEvent
 from finewright_advice.bakeoff.finalist import finalist, speeds
 from finewright_advice.bakeoff.report import licence
@@ -58,19 +61,20 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     to compare or to choose by."""
     spec = loaded.spec.section("bakeoff", BakeoffSpec) or BakeoffSpec()
     metric = check_contest(loaded, "bakeoff", spec.metric)
-    if len(loaded.spec.base_models) < 2:  # noqa: PLR2004 - it takes two
+    entrants = _entrants(loaded, spec)
+    if len(entrants) < 2:  # noqa: PLR2004 - it takes two
         raise SpecError(
             f"{loaded.path}: base_models: one model has nobody to compete with", hint="name two"
         )
     folder = open_contest(loaded, "bakeoff", root, (), on_event=on_event)
     contest = Contest(folder, loaded, metric, spec.development_rows, on_event)
-    entries, rungs = _climb(contest, spec)
+    entries, rungs = _climb(contest, spec, entrants)
     contest.say("the finalists are timed in turns")
     speed = speeds(contest, entries, spec.timed_answers)
     answered: dict[str, HeldOut] = {}
     finalists: dict[str, Finalist] = {}
     for entry in entries:
-        name = entry.base_model
+        name = entry.title
         contest.say(f"{name}: asked the rows that chose nothing")
         answered[name] = measure_held_out(contest, entry, name)
         finalists[name] = finalist(contest, entry, answered[name], speed[name], today=today)
@@ -80,9 +84,36 @@ def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -
     return report
 
 
-def _climb(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[Rung]]:
+class Entrant(NamedTuple):
+    """A base model, and who trains it."""
+
+    base_model: str
+    backend: str
+
+    @property
+    def title(self) -> str:
+        """As the trained candidate has it."""
+        return title_of(self.base_model, self.backend)
+
+
+def _entrants(loaded: LoadedSpec, spec: BakeoffSpec) -> list[Entrant]:
+    """Every model by every backend. Raises SpecError where one cannot train, or is named twice."""
+    train_spec = loaded.spec.train
+    backends = spec.backends or (train_spec.backend,)
+    if len(set(backends)) < len(backends):
+        raise SpecError(f"{loaded.path}: bakeoff.backends: names one twice", hint="name it once")
+    for backend in backends:
+        for problem in backend_problems(train_spec.model_copy(update={"backend": backend})):
+            what = f"bakeoff.backends: {backend}: {problem.key}: {problem.message}"
+            raise SpecError(f"{loaded.path}: {what}", hint=problem.hint)
+    return [Entrant(model, backend) for model in loaded.spec.base_models for backend in backends]
+
+
+def _climb(
+    contest: Contest, spec: BakeoffSpec, entrants: Sequence[Entrant]
+) -> tuple[list[ContestRun], list[Rung]]:
     """The runs of the last rung, and the rungs before it."""
-    left: Sequence[str] = contest.loaded.spec.base_models
+    left = entrants
     *early, whole = ladder(len(left), spec.eta, spec.rungs)
     rungs: list[Rung] = []
     for number, share in enumerate(early, 1):
@@ -90,22 +121,27 @@ def _climb(contest: Contest, spec: BakeoffSpec) -> tuple[list[ContestRun], list[
             break
         title = f"rung {number} of {len(early) + 1}: {len(left)} models, {share:.3g} of the budget"
         contest.say(title)
-        entries = _train_models(contest, left, share, f"rung-{number}")
+        entries = _train_models(contest, entrants, left, share, f"rung-{number}")
         rungs.append(_rung(contest, number, share, entries, spec.eta))
         dropped = {a.base_model for a in rungs[-1].attempts if a.is_dropped}
-        left = [model for model in left if model not in dropped]
-    contest.say(f"the last rung: {', '.join(left)}, the whole budget")
-    return _train_models(contest, left, whole, "whole"), rungs
+        left = [entrant for entrant in left if entrant.title not in dropped]
+    names = ", ".join(entrant.title for entrant in left)
+    contest.say(f"the last rung: {names}, the whole budget")
+    return _train_models(contest, entrants, left, whole, "whole"), rungs
 
 
 def _train_models(
-    contest: Contest, models: Sequence[str], share: float, stage: str
+    contest: Contest, entrants: Sequence[Entrant], left: Sequence[Entrant], share: float, stage: str
 ) -> list[ContestRun]:
     found = []
-    for model in models:
-        number = contest.loaded.spec.base_models.index(model) + 1
-        name = f"{number}-{_slug(model)}-{stage}"
-        values = {"name": name, "base_models": [model], **_budget(contest.loaded, share)}
+    for entrant in left:
+        name = f"{entrants.index(entrant) + 1}-{_slug(entrant.title)}-{stage}"
+        values = {
+            "name": name,
+            "base_models": [entrant.base_model],
+            "train.backend": entrant.backend,
+            **_budget(contest.loaded, share),
+        }
         if share < 1:
             values["train.prove_elsewhere"] = False  # only what may be the result
         found.append(train(contest, vary_spec(contest, values)))
@@ -128,7 +164,7 @@ def _budget(loaded: LoadedSpec, share: float) -> Mapping[str, Tree]:
 def _rung(
     contest: Contest, number: int, share: float, entries: Sequence[ContestRun], eta: int
 ) -> Rung:
-    by_model = {entry.base_model: entry for entry in entries}
+    by_model = {entry.title: entry for entry in entries}
     attempts = tuple(
         Attempt(
             base_model=fate.system,
@@ -208,7 +244,7 @@ def _recall(best: Finalist) -> Iterator[Problem]:
 def _other_rows(entries: Sequence[ContestRun]) -> Iterator[Problem]:
     """Tokenizers differ, so a row may be too long for one model alone."""
     lost = {
-        entry.base_model: sum(entry.trained.counts.rows_dropped.values())
+        entry.title: sum(entry.trained.counts.rows_dropped.values())
         + entry.trained.counts.rows_truncated
         for entry in entries
     }

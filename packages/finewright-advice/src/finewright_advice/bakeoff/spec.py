@@ -9,6 +9,11 @@ class BakeoffSpec(Model):
     metric: str = default(
         "", "The metric that decides, one of evaluate.metrics", "the first of evaluate.metrics"
     )
+    backends: tuple[str, ...] = default(
+        (),
+        "Who trains each model, such as [finewright, trl]: frameworks compete on the same rows",
+        "train.backend trains all of them",
+    )
     eta: int = default(
         2,
         "From rung to rung the training grows so many times, and one in so many models is sure to go on",

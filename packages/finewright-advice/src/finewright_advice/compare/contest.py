@@ -96,6 +96,11 @@ class ContestRun:
         """The one base model of the run."""
         return self.trained.base_model
 
+    @property
+    def title(self) -> str:
+        """Its name in the contest: the base model, and who trained it where that was not finewright."""
+        return self.trained.title
+
 
 def check_contest(loaded: LoadedSpec, kind: str, metric: str) -> str:
     """The metric that decides. Raises SpecError or UnknownPlugin where a contest could say nothing."""
@@ -182,8 +187,7 @@ def train(contest: Contest, spec: LoadedSpec, *, on_event: OnEvent | None = None
 
 
 def development(contest: Contest, entries: Sequence[ContestRun]) -> Comparison:
-    """The runs' tuned models on the development rows, by the names of their base models. Their answers are
-    logged, and asked for once."""
+    """The runs' tuned models on the development rows, by their titles. Answers are asked for once."""
     rows = development_rows(contest, entries[0])
     systems = [system_of(entry) for entry in entries]
     from finewright.evaluate.measured import RowSet, settings_of
@@ -246,10 +250,10 @@ def of_data(entry: ContestRun) -> Iterator[Problem]:
 
 
 def system_of(entry: ContestRun) -> LocalModel:
-    """The run's tuned model, by the name of its base."""
+    """The run's tuned model, by its title."""
     adapter = [a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"]
     key = digest(entry.trained.base_sha256, adapter)
-    return LocalModel(entry.base_model, key, lambda: load_system(str(entry.run.root)))
+    return LocalModel(entry.title, key, lambda: load_system(str(entry.run.root)))
 
 
 def _samples(path: Path) -> list[Sample]:

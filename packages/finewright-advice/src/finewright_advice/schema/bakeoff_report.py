@@ -5,6 +5,7 @@ from pydantic import Field
 from finewright.schema.common import Model, Problem, StoredModel
 from finewright.schema.cost import Range
 from finewright.schema.evaluate import Difference, Score
+from finewright.schema.train import OWN_BACKEND
 
 
 class AnswerShare(Model):
@@ -82,9 +83,13 @@ class Finalist(StoredModel):
     labels, that base also saw them (`knows_labels`) if it does better so. `repeated_rows` and `new_rows`
     are its scores, by that metric, on held-out rows that repeat training rows but for values, and on the
     others; None where there is no such row. `usd` is a training
-    run on the cheapest machine of the catalog that fits; None where none is known."""
+    run on the cheapest machine of the catalog that fits; None where none is known. Where frameworks compete,
+    `base_model` names the one that trained it too, and the losses are those of its first and last step."""
 
     base_model: str
+    backend: str = OWN_BACKEND
+    first_loss: float | None = None
+    final_loss: float | None = None
     run: str
     parameters: int
     license: str

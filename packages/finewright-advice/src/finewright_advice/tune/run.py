@@ -204,7 +204,7 @@ def _trial_spec(contest: Contest, values: Mapping[str, Choice]) -> LoadedSpec:
 def _finish_trial(
     contest: Contest, number: int, values: Mapping[str, Choice], entry: ContestRun
 ) -> _Tried:
-    score = development(contest, [entry]).score(entry.base_model)
+    score = development(contest, [entry]).score(entry.title)
     trained = entry.trained
     trial = Trial(
         number=number,

@@ -49,7 +49,7 @@ class Known:
     layers: list[str] = field(default_factory=list)
 
 
-_UNCLIPPED = 1e9
+UNCLIPPED = 1e9
 """A norm that no gradient reaches: finewright always clips, and this way nothing."""
 
 
@@ -96,7 +96,7 @@ def _number(value: Any, known: Known, rule: KeyRule) -> Values:
 
 def _clip(value: Any, known: Known, rule: KeyRule) -> Values:
     """The norm that gradients are clipped to; none or 0 is no clipping at the frameworks."""
-    return {rule.to: number_of(value or _UNCLIPPED)}
+    return {rule.to: number_of(value or UNCLIPPED)}
 
 
 def _or_auto(value: Any, known: Known, rule: KeyRule) -> Values:

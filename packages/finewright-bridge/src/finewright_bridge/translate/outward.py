@@ -16,6 +16,7 @@ from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec, SourceSpec
 from finewright.schema.load import LoadedSpec, load_spec
 from finewright.schema.rewards import RewardSpec
+from finewright.schema.run import RunSpec
 from finewright.store.atomic import os_errors, write_json, write_text
 from finewright.train.defaults import learning_rate
 from finewright.workbench.outputs import check_outputs
@@ -36,11 +37,14 @@ _OURS = {
         ("train.save_steps", "train.eval_steps", "train.prove_elsewhere", "train.keep"),
         "says what is kept and looked at, and not what is learned",
     ),
+    "train.backend": "says who trains",
     **dict.fromkeys(
         ("data.licenses", "data.canaries", "data.type"), "finewright's own check of the rows"
     ),
 }
 """Keys that may be left out without a word of the user's, and why; every other one is asked about."""
+_OF_ROWS = ("data.", "train.on_overlong", "train.max_length")
+"""Keys that are done with once rows are tokens."""
 _RECORDS = ("license", "owner", "collected_at", "synthetic_by")
 _NOT_SEEN = "the rows are not here, so nobody looked whether they have the form that is read there"
 _NO_COUNTERPART = "has no counterpart there"
@@ -90,6 +94,22 @@ def export_config(
     )
 
 
+def training_config(to: PeerName, spec: RunSpec, rows: SourcesWritten, target: Path) -> Json:
+    """The peer's keys for a run whose rows are read already and written as `rows`, as seen from `target`.
+
+    Raises SpecError, a line a key, where what is learned would be another."""
+    loaded = LoadedSpec(spec, "", target, frozenset(), {})
+    exported = Exported(loaded, peer(to), target, rows)
+    problems = [
+        _refusal(key, loaded, exported.table)
+        for key in exported.fates(())
+        if key.fate == "refused" and not key.key.startswith(_OF_ROWS)
+    ]
+    if problems:
+        raise SpecError("\n".join(problem.line() for problem in problems))
+    return exported.tree
+
+
 def _write(target: Path, text: str, files: Mapping[Path, Any]) -> None:
     """The config last, and none of the others without it."""
     try:
@@ -107,7 +127,9 @@ def _write(target: Path, text: str, files: Mapping[Path, Any]) -> None:
 class Exported:
     """The peer's config as a tree, and why keys of ours could not be written."""
 
-    def __init__(self, loaded: LoadedSpec, table: Peer, target: Path) -> None:
+    def __init__(
+        self, loaded: LoadedSpec, table: Peer, target: Path, rows: SourcesWritten | None = None
+    ) -> None:
         self.loaded, self.table, self.target = loaded, table, target
         self.values = dict(_values(loaded))
         self.reasons: dict[str, str] = {}
@@ -117,7 +139,7 @@ class Exported:
             written = self._written(rule)
             if written is not ABSENT:
                 _put(self.tree, rule.key, written)
-        self.rows = self._sources()
+        self.rows = self._sources() if rows is None else rows
         for key, value in self.rows.keys.items():
             _merge(self.tree, key, value)
 
@@ -136,7 +158,7 @@ class Exported:
             is_usual = key in usual and _is_same(value, usual[key])
             if key == "base_models":
                 yield self._model_fate(theirs.get(key, {}))
-            elif _is_same(self.values.get(key, value), comes):
+            elif self._is_carried(key, self.values.get(key, value), comes):
                 if not is_usual or key in self.loaded.set_keys:
                     yield KeyFate(
                         key=key, value=show(value), fate="mapped", becomes=theirs.get(key, {})
@@ -145,6 +167,13 @@ class Exported:
                 continue  # the peer's counts packed rows, of which the tokens are batch_tokens
             else:
                 yield self._lost(key, value, comes, is_usual, left_out)
+
+    def _is_carried(self, key: str, value: Any, comes: Any) -> bool:
+        """Whether the value comes back the same; of a warm-up that the steps are."""
+        steps = self.loaded.spec.train.max_steps
+        if key == "train.warmup_ratio" and steps and comes is not None:
+            return bool(math.ceil(value * steps) == math.ceil(comes * steps))
+        return _is_same(value, comes)
 
     def _lost(
         self, key: str, value: Any, comes: Any, is_usual: bool, left_out: Sequence[str]

@@ -13,6 +13,15 @@ Takes = Literal["conversations", "pairs", "judged answers", "prompts", "conversa
 """What a method learns from: the rows that it takes as they are."""
 
 
+OWN_BACKEND = "finewright"
+"""The name of our own loop among backends."""
+
+
+def title_of(base_model: str, backend: str) -> str:
+    """What a trained model is called beside others: its base, and who trained it where not finewright."""
+    return base_model if backend == OWN_BACKEND else f"{base_model} by {backend}"
+
+
 class RateShare(NamedTuple):
     """The share of the learning rate that demonstrations bear, and why a method bears less."""
 
@@ -135,6 +144,13 @@ class TrainSettings(Model):
         "shows that others get the same answer and that it ends; takes some seconds",
     )
     threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
+    backend: str = default(
+        OWN_BACKEND,
+        "Who trains: finewright, or another framework on the same rows in an environment of its own, such as"
+        " trl; its adapter is taken back",
+        "one loop for all methods, measured against the others",
+        min_length=1,
+    )
     privacy: DifferentialPrivacySpec | None = default(
         None,
         "Differential privacy of the training rows",
@@ -188,6 +204,7 @@ class Candidate(Model):
     base_license: str = "unknown"
     base_revision: str = ""
     method: str = "sft"
+    backend: str = OWN_BACKEND
     adapter: str
     artifacts: tuple[Artifact, ...]
     counts: RowCounts
@@ -208,6 +225,11 @@ class Candidate(Model):
     privacy: PrivacySpent | None = None
     proofs: tuple[Proof, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is called beside others."""
+        return title_of(self.base_model, self.backend)
 
 
 class TrainReport(Model):

@@ -56,6 +56,8 @@ class TrainingOutcome(NamedTuple):
     stored: Mapping[str, Tensor]
     problems: tuple[Problem, ...]
     privacy: PrivacySpent | None = None
+    peak_gib: float | None = None
+    """Where another process trained; else it is this one's."""
 
 
 def train_candidate(work: Work) -> TrainingOutcome:

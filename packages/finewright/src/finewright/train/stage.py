@@ -11,10 +11,11 @@ from finewright.schema.data import DataReport
 from finewright.schema.label_methods import LinearSpec
 from finewright.schema.methods import DistillSpec, GKDSpec, OnlineSettings
 from finewright.schema.rows import parse_rows
-from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train import OWN_BACKEND, Candidate, TrainReport
 from finewright.store.manifest import METRICS, PACE, REFERENCES, TAUGHT, describe
 from finewright.store.stage import StageContext, StageResult, refuse
 from finewright.train import rewards
+from finewright.train.by_backend import LOG, train_by_backend
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.held_out import left_out
 from finewright.train.linear import train_linear
@@ -35,6 +36,7 @@ _KINDS = {
     REFERENCES: "references",
     TAUGHT: "references",
     PACE: "pace",
+    LOG: "log",
 }
 
 
@@ -91,7 +93,8 @@ def _candidate(
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
     rows_and_rewards = (made.encoded.rows, held_out.rows, scored)
     work = with_kept_parent(Work(context, spec, base, made.chat, *rows_and_rewards, made.private))
-    outcome = train_candidate(work)
+    is_own = spec.backend == OWN_BACKEND
+    outcome = train_candidate(work) if is_own else train_by_backend(work, rows.rows)
     proved = prove(work, outcome.stored)
     unseen = left_out(held_out, spec.max_length)
     problems = (
@@ -122,6 +125,7 @@ def _report(work: Work, encoded: EncodedRows, outcome: TrainingOutcome) -> Candi
         base_license=work.base.license,
         base_revision=work.base.revision,
         method=work.spec.method,
+        backend=work.spec.backend,
         adapter=(work.folder / "adapter").relative_to(run.root).as_posix(),
         artifacts=artifacts,
         counts=encoded.counts,
@@ -136,7 +140,7 @@ def _report(work: Work, encoded: EncodedRows, outcome: TrainingOutcome) -> Candi
         eval_metrics=outcome.eval_metrics,
         seconds=round(progress.seconds, 3),
         tokens_per_second=round(progress.tokens / max(progress.seconds, 1e-9), 1),
-        peak_gib=round(runtime.peak_gib(), 3),
+        peak_gib=round(outcome.peak_gib or runtime.peak_gib(), 3),
         trainable_parameters=outcome.trainable_parameters,
         privacy=outcome.privacy,
     )

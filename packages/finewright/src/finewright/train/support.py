@@ -19,6 +19,7 @@ from finewright.estimate.fit import misfits
 from finewright.estimate.shape import ModelShape
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
+from finewright.train.backends import backend_problems
 from finewright.train.holders import note_holders
 
 Config = Mapping[str, Any]
@@ -293,6 +294,7 @@ _ALWAYS: tuple[Callable[[TrainSettings], Iterator[Problem]], ...] = (
     lambda spec: spec.without_effect(),
     lambda spec: note_holders(spec.adapter),
     _keeps_what_nobody_sees,
+    backend_problems,
 )
 _BY_FAMILY: tuple[Callable[[TrainSettings, Config], Iterator[Problem]], ...] = (
     _prefix_without_heads,

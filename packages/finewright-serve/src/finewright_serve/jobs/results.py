@@ -23,6 +23,9 @@ _NAMES = {
 }
 """Our metrics -> what OpenAI calls them; the others keep their names."""
 
+_FIXED = ("learning_rate", "grad_norm", "trained_tokens")
+"""Another framework that trained may log fewer."""
+
 
 def write_results(files: FileFolder, run: RunDir, job: TuningJob) -> str:
     """Keep the metrics of every step as a CSV file, of the job's project; returns its id."""
@@ -110,7 +113,7 @@ def _steps(run: RunDir) -> list[dict[str, float]]:
 
 def _metrics(step: Mapping[str, Any]) -> dict[str, float]:
     own = {_NAMES.get(name, name): value for name, value in step["metrics"].items()}
-    fixed = {name: step[name] for name in ("learning_rate", "grad_norm", "trained_tokens")}
+    fixed = {name: step[name] for name in _FIXED if name in step}
     return {"step": step["step"], "train_loss": step["loss"], **own, **fixed}
 
 

@@ -1,9 +1,11 @@
 """A candidate that another framework trains: our rows go out, its adapter comes back as any result does."""
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from finewright.errors import DataError, ModelError, StageError
 from finewright.lm import runtime
@@ -106,7 +108,7 @@ def _take_back(work: Work, run: BackendRun, order: Sequence[int]) -> TrainingOut
         save_adapter(new, lm.model, lm.adapters, found, base=base)
         save_with_ends(new, work.chat)
     steps = _steps(work, run, order)
-    lines = [json.dumps(asdict(step)) + "\n" for step in steps]
+    lines = [json.dumps(_logged(step)) + "\n" for step in steps]
     write_text(work.folder / "metrics.jsonl", "".join(lines))
     write_curves(work.folder)
     stored = {name: tensor.detach() for name, tensor in lm.tensors_to_store().items()}
@@ -148,6 +150,12 @@ def _steps(work: Work, run: BackendRun, order: Sequence[int]) -> list[TrainStep]
             )
         )
     return found
+
+
+def _logged(step: TrainStep) -> dict[str, Any]:  # Any: JSON
+    """What the framework logged of the step: what it does not log is left out, and never NaN."""
+    fields = asdict(step).items()
+    return {k: v for k, v in fields if not (isinstance(v, float) and not math.isfinite(v))}
 
 
 def _about(work: Work, run: BackendRun, steps: int) -> list[Problem]:

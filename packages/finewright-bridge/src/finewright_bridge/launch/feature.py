@@ -15,8 +15,19 @@ FEATURE = Feature(
             "writes",
             effects={"submit": "publishes"},
         ),
+        Command(
+            "bundle",
+            "All wheels, models and data for a machine without a network, with their digests.",
+            "finewright_bridge.launch.options:BundleOptions",
+            "finewright_bridge.launch.commands:bundle",
+            "writes",
+            step="serve",
+        ),
     ),
     reports={
+        "finewright_bridge.launch.bundle_command:OfflineBundleReport": (
+            "finewright_bridge.launch.bundle_command:bundle_page"
+        ),
         "finewright_bridge.launch.report:LaunchReport": "finewright_bridge.launch.report:launch_page",
     },
 )

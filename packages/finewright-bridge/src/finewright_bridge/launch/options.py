@@ -1,9 +1,9 @@
 """What is typed after `finewright launch`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from finewright.schema.options import Flag, Runs, SpecOptions, option
+from finewright.schema.options import CommandOptions, Flag, Runs, SpecOptions, argument, option
 
 
 class LaunchOptions(SpecOptions):
@@ -48,3 +48,18 @@ class LaunchOptions(SpecOptions):
         False, "Start it with the target's own client, which must be set up here."
     )
     runs: Runs = Path("runs")
+
+
+class BundleOptions(CommandOptions):
+    """Specs, and the machine without a network on which they are to run."""
+
+    specs: Annotated[tuple[Path, ...], argument("SPEC")] = option(
+        (),
+        "Specs whose files and models come along; without one, what `finewright quickstart` fetches.",
+    )
+    out: Path = option(..., "The new folder.")
+    platform: Literal["linux/amd64", "linux/arm64"] | None = option(
+        None, "The machine; default: of this one's kind."
+    )
+    python: Literal["3.11", "3.12", "3.13"] | None = option(None, "Its Python; default: this one.")
+    archive: bool = option(False, "Write the folder as one file too: its name and `.tar`.")

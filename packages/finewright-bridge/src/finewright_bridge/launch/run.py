@@ -215,7 +215,7 @@ def _sent(
     }
     if install.constraints:
         texts[f"{UPLOAD}/constraints.txt"] = install.constraints
-    fetched = (*upload.fetched, FetchedThere(key="--install", what=install.what))
+    fetched = (*upload.fetched, FetchedThere(key="--install", what=install.what, kind="finewright"))
     return Sent((*upload.files, *wheels), {}, fetched, upload.trusted).with_texts(texts)
 
 

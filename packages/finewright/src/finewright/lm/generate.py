@@ -4,6 +4,7 @@ They come from the generation engine (engine/engine.py); of models whose cache c
 padded batches (padded.py). Answers to prompts that are the same begin with one computation of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -44,7 +45,7 @@ class Trace(NamedTuple):
     logits: Tensor
 
 
-def generate(
+def generate(  # noqa: PLR0913 - what is asked, by name
     lm: LM,
     prompts: Sequence[Sequence[int]],
     *,
@@ -52,11 +53,21 @@ def generate(
     sampling: Sampling,
     limits: Sequence[int] | None = None,
     thoughts: Thoughts | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[Generation]:
-    """One answer per prompt, in order; `limits` are the most tokens of each, and `thoughts` bounds those."""
+    """One answer per prompt, in order; `limits` are the most tokens of each, and `thoughts` bounds those.
+
+    Each answer's random numbers hang on the sampling's seed and the prompt's place; where these are a part of
+    more prompts, `numbers` are their places there."""
     found = dict(
         each_answer(
-            lm, prompts, stop_ids=stop_ids, sampling=sampling, limits=limits, thoughts=thoughts
+            lm,
+            prompts,
+            stop_ids=stop_ids,
+            sampling=sampling,
+            limits=limits,
+            thoughts=thoughts,
+            numbers=numbers,
         )
     )
     return [found[row] for row in range(len(prompts))]
@@ -81,6 +92,7 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     limits: Sequence[int] | None = None,
     thoughts: Thoughts | None = None,
     max_running: int = _MOST_RUNNING,
+    numbers: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, Generation]]:
     """(row, answer) as they end, one for each prompt; see `generate`. At most `max_running` are in the
     making, and the next begins when one ends."""
@@ -90,6 +102,10 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
         say_slow(lm.slow_answers)
+        if numbers:  # one seed is for all answers of a batch
+            settings = settings._replace(
+                sampling=replace(sampling, seed=sampling.seed + numbers[0])
+            )
         yield from each_padded(lm, prompts, *settings, limits=most, batch_size=max_running)
         return
     sizes = [len(prompt) + limit for prompt, limit in zip(prompts, most, strict=True)]
@@ -98,7 +114,9 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     for (prompt, limit), rows in _alike(prompts, most).items():
         for start in range(0, len(rows), max_running):
             some = rows[start : start + max_running]
-            rows_of[engine.add(_request(prompt, limit, adapter, some, settings))] = some
+            number = numbers[some[0]] if numbers else some[0]
+            asked = _request(prompt, limit, adapter, some, settings, number)
+            rows_of[engine.add(asked)] = some
     written: list[list[int]] = [[] for _ in prompts]
     logps: list[list[float]] = [[] for _ in prompts]
     for part in _run_to_end(engine):
@@ -128,7 +146,7 @@ def stream(
         return
     limit = sampling.max_new_tokens
     engine, adapter = _engine(lm, [len(prompt) + limit], 1, draft)
-    engine.add(_request(prompt, limit, adapter, [0], settings))
+    engine.add(_request(prompt, limit, adapter, [0], settings, 0))
     for part in _run_to_end(engine):
         yield from part.tokens
 
@@ -182,10 +200,11 @@ def _request(
     adapter: str | None,
     rows: Sequence[int],
     settings: _AnswerSettings,
+    number: int,
 ) -> GenerationRequest:
-    """Answers to one prompt, those of these rows."""
+    """Answers to one prompt, those of these rows; `number` tells their seed from those of other prompts."""
     _, sampling, thoughts = settings
-    seed = sampling.seed * _SEEDS + rows[0]
+    seed = sampling.seed * _SEEDS + number
     return GenerationRequest(
         tuple(prompt),
         limit,

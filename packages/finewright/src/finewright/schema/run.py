@@ -9,6 +9,7 @@ from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.extend import extend_model
+from finewright.schema.launch import LaunchSpec
 from finewright.schema.methods import SFTSpec
 from finewright.schema.trackers import TrackerEntry
 from finewright.schema.train_section import TrainSpec
@@ -53,6 +54,9 @@ class RunSpec(Model):
         (),
         "Where else the run's settings and figures are sent: [mlflow, tensorboard, wandb]",
         "the run folder has all of them",
+    )
+    launch: LaunchSpec = default(
+        LaunchSpec(), "What a run trains in", "one process on this machine"
     )
     data: DataSpec
     train: TrainSpec = default(SFTSpec(), "How to train", "supervised fine-tuning with LoRA")

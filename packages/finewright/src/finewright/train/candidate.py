@@ -32,6 +32,7 @@ from finewright.train.pace import fit_minutes
 from finewright.train.privacy.noise import forget_chance, keep_chance
 from finewright.train.privacy.spending import find_spending
 from finewright.train.privacy.steps import ByRow, train_private
+from finewright.train.ranks import bytes_sent
 from finewright.train.save import save_result
 from finewright.train.training import Training, begin, keep, keep_best, resume, take_best
 from finewright.train.watch import Watch
@@ -74,8 +75,9 @@ def train_candidate(work: Work) -> TrainingOutcome:
         others = runtime.watch_others(least_seconds=_LEAST_LOOK_SECONDS)
         training = begin(work)
         progress = resume(training)
-        busy = _busy(others(), spec.threads)
-        for problem in chain(cut, _why_slower(work.base.name, training.lm), busy):
+        busy = _busy(others(), spec.threads) if work.ranks.size == 1 else ()  # ranks are others too
+        shared = _describe_ranks(training) if work.ranks.size > 1 else ()
+        for problem in chain(cut, _why_slower(work.base.name, training.lm), busy, shared):
             training.say(problem)
         progress, last = _steps(training, progress)
         loss, metrics = last.metrics.get("eval_loss"), metrics_of_look(last)
@@ -83,11 +85,12 @@ def train_candidate(work: Work) -> TrainingOutcome:
             take_best(training, progress)
             loss, metrics = look_at(training)
         privacy = find_spending(training, progress.step)
-        save_result(
-            work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
-        )
-        write_curves(work.folder)
-        forget_chance(work.folder / "checkpoints")
+        if work.ranks.is_first:
+            save_result(
+                work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
+            )
+            write_curves(work.folder)
+            forget_chance(work.folder / "checkpoints")
     return TrainingOutcome(
         progress=progress,
         final_loss=last.loss,
@@ -123,7 +126,7 @@ def _steps(
             if progress.best_step == step.step and keeps_best(work.spec):
                 keep_best(training, progress)
             last = step
-            stop = work.context.should_stop()
+            stop = work.ranks.agree(work.context.should_stop())
             ends = ends_early(work.spec, progress, schedule)
             if stop or ends or step.step % every == 0 or step.step == schedule.steps:
                 keep(training, progress)
@@ -182,6 +185,7 @@ def _remaining(training: Training, progress: CheckpointProgress) -> Iterator[Tra
         start_step=progress.step,
         max_grad_norm=work.spec.max_grad_norm,
         micro_batch_tokens=work.spec.micro_batch_tokens,
+        ranks=work.ranks,
     )
 
 
@@ -199,6 +203,8 @@ def _advance(progress: CheckpointProgress, step: TrainStep) -> CheckpointProgres
 
 
 def _log(work: Work, step: TrainStep, steps: int) -> None:
+    if not work.ranks.is_first:
+        return
     with (work.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(step)) + "\n")
     work.context.emit(
@@ -224,6 +230,16 @@ def _past(metrics: Path) -> list[TrainStep]:
 def _why_slower(name: str, lm: LM) -> Iterator[Problem]:
     for path in lm.slow_paths():
         yield Problem(level="info", message=f"{name}: {path}", hint="right, and slower")
+
+
+def _describe_ranks(training: Training) -> Iterator[Problem]:
+    size, numbers = training.work.ranks.size, sum(p.numel() for p in training.optimizer.parameters)
+    yield Problem(
+        level="info",
+        key="launch.processes",
+        message=f"{size} processes share each step's rows and sum {numbers:,} gradients, for which each sends"
+        f" {bytes_sent(numbers, size) / 2**20:.1f} MiB a step",
+    )
 
 
 def _busy(used: float, threads: int | None) -> Iterator[Problem]:

@@ -44,6 +44,7 @@ def look_at(training: Training) -> tuple[float | None, dict[str, float]]:
         work.eval_rows,
         batch_size=work.spec.batch_size,
         max_tokens=work.spec.micro_batch_tokens,
+        ranks=work.ranks,
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.train.optimizer import Optimizer
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.schedule import Schedule
 
 _LOSS, _NORM = " loss", " norm"  # no metric is called so
@@ -94,22 +95,25 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
     start_step: int = 0,
     max_grad_norm: float = 1.0,
     micro_batch_tokens: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[TrainStep]:
     """Run the steps from `start_step` on, yielding after each; the caller logs, saves and stops.
 
     The loss of a step is the mean over all that is learned in it, however it is split into accumulation
-    parts or into parts of `micro_batch_tokens`. Raises FloatingPointError when the loss is not finite."""
+    parts, into parts of `micro_batch_tokens` or over `ranks`. Raises FloatingPointError when the loss is not
+    finite."""
     for step in range(start_step, schedule.steps):
         started = time.perf_counter()
         seed = schedule.step_seed(step)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + ranks.number)  # dropout drops other units on each rank
         learning_rate = schedule.learning_rate_at(step)
         optimizer.set_learning_rate(learning_rate)
         lm.model.train()
         done, tokens, trained_tokens = Means(), 0, 0
         updates = method.updates(lm, rows_of_step(schedule, rows, step), micro_batch_tokens, seed)
         for batches in updates:
-            loss, metrics = _accumulate(lm, method, batches)
+            loss, metrics = _accumulate(lm, method, batches, ranks)
+            ranks.sum_gradients(optimizer.masters)
             norm = float(optimizer.clip(max_grad_norm))
             if not math.isfinite(norm):
                 raise FloatingPointError(f"step {step + 1}: loss {loss}, gradient norm {norm}")
@@ -118,6 +122,7 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
             tokens += sum(batch.num_tokens for batch in batches)
             trained_tokens += sum(batch.num_trained for batch in batches)
         means = done.values()
+        tokens, trained_tokens = map(int, ranks.sums((tokens, trained_tokens)))
         yield TrainStep(
             step=step + 1,
             loss=means.pop(_LOSS),
@@ -148,14 +153,28 @@ class Means:
             self._sums[name] = self._sums.get(name, 0.0) + weight * value
             self._weights[name] = self._weights.get(name, 0.0) + weight
 
+    def over(self, ranks: Ranks) -> "Means":
+        """The same of what all ranks counted."""
+        if ranks.size == 1:
+            return self
+        whole = Means()
+        for sums, weights in ranks.gather([self._sums, self._weights]):
+            for name, total in sums.items():
+                whole._sums[name] = whole._sums.get(name, 0.0) + total
+                whole._weights[name] = whole._weights.get(name, 0.0) + weights[name]
+        return whole
+
     def values(self) -> dict[str, float]:
         """The means so far."""
         return {name: total / self._weights[name] for name, total in self._sums.items()}
 
 
-def _accumulate(lm: LM, method: Method, batches: Sequence[Batch]) -> tuple[float, dict[str, float]]:
-    """Backward over all batches, each weighted by its share; the mean loss and mean metrics."""
-    total = sum(method.weight(batch) for batch in batches)
+def _accumulate(
+    lm: LM, method: Method, batches: Sequence[Batch], ranks: Ranks
+) -> tuple[float, dict[str, float]]:
+    """Backward over all batches, each weighted by its share of all ranks' batches; the mean loss and mean
+    metrics of those."""
+    total = ranks.sum(sum(method.weight(batch) for batch in batches))
     loss_sum, means = 0.0, Means()
     for batch in batches:
         share = method.weight(batch) / total
@@ -163,22 +182,32 @@ def _accumulate(lm: LM, method: Method, batches: Sequence[Batch]) -> tuple[float
         (loss * share).backward()  # type: ignore[no-untyped-call]
         loss_sum += share * float(loss.detach())
         means.add(metrics, share)
+    if ranks.size > 1:
+        means.add({_LOSS: loss_sum})
+        found = means.over(ranks).values()
+        return ranks.size * found.pop(_LOSS), found
     return loss_sum, means.values()
 
 
 @torch.no_grad()
 def measure_held_out_loss(
-    lm: LM, method: Method, rows: Sequence[Example], *, batch_size: int, max_tokens: int | None
+    lm: LM,
+    method: Method,
+    rows: Sequence[Example],
+    *,
+    batch_size: int,
+    max_tokens: int | None,
+    ranks: Ranks = ALONE,
 ) -> tuple[float, dict[str, float]]:
     """The loss and the metrics over held-out rows, without learning."""
     lm.model.eval()
-    losses, means = Means(), Means()
+    means = Means()
     for start in range(0, len(rows), batch_size):
         batches = next(
             iter(method.updates(lm, rows[start : start + batch_size], max_tokens, start))
         )
         for batch in batches:
             loss, metrics = method.loss(lm, batch)
-            losses.add({"loss": float(loss)}, method.weight(batch))
-            means.add(metrics, method.weight(batch))
-    return losses.values()["loss"], means.values()
+            means.add({_LOSS: float(loss), **metrics}, method.weight(batch))
+    found = means.over(ranks).values()
+    return found.pop(_LOSS), found

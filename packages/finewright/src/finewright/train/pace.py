@@ -50,8 +50,11 @@ def fit_minutes(work: Work) -> Fitted:
         return Fitted(work, ())
     whole = work.schedule
     file = work.folder / PACE
-    pace = _read_kept(file, work.context.key) or _measure(work, 60 * minutes, whole)
-    write_text(file, json.dumps(asdict(pace)) + "\n")
+    kept = work.ranks.agree(_read_kept(file, work.context.key) is not None)
+    pace = _read_kept(file, work.context.key) if kept else _measure(work, 60 * minutes, whole)
+    assert pace is not None
+    if work.ranks.is_first:
+        write_text(file, json.dumps(asdict(pace)) + "\n")
     if pace.steps >= whole.steps:
         return Fitted(work, ())
     fitted = replace(work, spec=work.spec.model_copy(update={"max_steps": pace.steps}))
@@ -71,7 +74,7 @@ def _measure(work: Work, seconds: float, whole: Schedule) -> Pace:
     timed = list(_time_steps(work))
     tokens_of = cache(partial(_row_tokens, work, whole))
     tokens = sum(tokens_of(step.step - 1) for step in timed)
-    per_token = sum(step.seconds for step in timed) / tokens
+    per_token = work.ranks.agree(sum(step.seconds for step in timed) / tokens)
     runtime.forget_peak(give_back=True)
     used, steps = 0.0, 0
     while steps < whole.steps:
@@ -95,11 +98,12 @@ def _time_steps(work: Work) -> Iterator[TrainStep]:
         training.optimizer,
         max_grad_norm=work.spec.max_grad_norm,
         micro_batch_tokens=work.spec.micro_batch_tokens,
+        ranks=work.ranks,
     )
     started = time.perf_counter()
     for step in steps:
         stop_before_the_first_step(work)
-        enough = time.perf_counter() - started >= _SECONDS
+        enough = work.ranks.agree(time.perf_counter() - started >= _SECONDS)
         if step.step > _WARM_UP_STEPS or enough or step.step == most:
             yield step
         if enough:

@@ -18,6 +18,7 @@ from finewright.lm.batch import split, sums_of
 from finewright.lm.example import EncodedRow, Example
 from finewright.lm.model import LM
 from finewright.store.atomic import write_text
+from finewright.train.ranks import ALONE, Ranks
 
 Group = tuple[EncodedRow, ...]
 Watch = Callable[[int, int], None]
@@ -27,12 +28,17 @@ class References:
     """Summed log-probabilities of learned tokens under the base, by the digest of a conversation.
 
     `file` keeps them between the parts of a run; `key` names what they were computed with. `watch` is told
-    how many conversations are done, and of how many; it may raise to stop, and then nothing is kept."""
+    how many conversations are done, and of how many; it may raise to stop, and then nothing is kept.
+    `ranks` compute them together."""
 
     def __init__(
-        self, file: Path | None = None, key: str = "", watch: Watch = lambda done, total: None
+        self,
+        file: Path | None = None,
+        key: str = "",
+        watch: Watch = lambda done, total: None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._file, self._key, self._watch = file, key, watch
+        self._file, self._key, self._watch, self._ranks = file, key, watch, ranks
         self._sums: dict[str, float] = _read(file, key) if file else {}
 
     def compute(self, lm: LM, steps: Iterable[Sequence[Group]], max_tokens: int | None) -> None:
@@ -42,9 +48,10 @@ class References:
         adapter does nothing yet, policy and reference are equal."""
         missing, training = list(self._missing(steps)), lm.model.training
         lm.model.eval()  # a family's own dropout is no part of the base
-        total, done = sum(len(group) for groups in missing for group in groups), 0
-        for groups in missing:
-            for part in split([Example(group) for group in groups], max_tokens):
+        shares = [self._ranks.share([Example(group) for group in groups]) for groups in missing]
+        total, done = sum(len(row.sequences) for share in shares for row in share), 0
+        for share in shares:
+            for part in split(share, max_tokens):
                 rows = [example.sequences for example in part]
                 with lm.reference():
                     batch = lm.pack(rows)
@@ -55,10 +62,12 @@ class References:
                 self._watch(done, total)
         lm.model.train(training)
         if missing:
+            for sums in self._ranks.gather(self._sums):
+                self._sums.update(sums)
             self._write()
 
     def _write(self) -> None:
-        if self._file:
+        if self._file and self._ranks.is_first:
             content = {"key": self._key, "sums": self._sums}
             text = json.dumps({**content, "sha256": _seal(content)}, sort_keys=True)
             write_text(self._file, text + "\n")

@@ -1,6 +1,6 @@
 """Answers that a policy samples to learn from, and what they are worth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from finewright.lm.generate import Generation, Sampling, generate
 from finewright.lm.model import LM
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.rewards import CALLS_COLUMN
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.rewards import PolicyAnswer, Rewards, read_expected_calls
 
 _PROMPT_END = 64
@@ -64,10 +65,46 @@ def _by_prompt(
     )
 
 
-def roll_out(
-    lm: LM, chat: Chat, rewards: Rewards, rows: Sequence[Example], spec: OnlineSettings, seed: int
+def roll_out(  # noqa: PLR0913 - what is asked, by name
+    lm: LM,
+    chat: Chat,
+    rewards: Rewards,
+    rows: Sequence[Example],
+    spec: OnlineSettings,
+    seed: int,
+    *,
+    ranks: Ranks = ALONE,
 ) -> Rollouts:
-    """Sample `num_generations` answers to every prompt and reward them. The model's mode is put back."""
+    """Sample `num_generations` answers to each of this rank's prompts and reward them; the metrics are over
+    those of all ranks. The model's mode is put back."""
+    places = places_of_prompts([row.sequences[0] for row in rows], ranks)
+    made = _answer(lm, chat, rewards, {place: rows[place] for place in places}, spec, seed)
+    num_answers = sum(len(rollout.rows) for rollout in made.rollouts)
+    return Rollouts(made.rollouts, ranks.mean(made.metrics, num_answers))
+
+
+def places_of_prompts(prompts: Sequence[EncodedRow], ranks: Ranks) -> list[int]:
+    """The places of this rank's prompts. Those that are alike stay together, as `generate` answers them by
+    one sequence of random numbers."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        alike.setdefault(prompt.input_ids, []).append(place)
+    groups = list(alike.values())
+    sized = [Example(tuple(prompts[place] for place in group)) for group in groups]
+    return sorted(place for own in ranks.places(sized) for place in groups[own])
+
+
+def _answer(
+    lm: LM,
+    chat: Chat,
+    rewards: Rewards,
+    rows: Mapping[int, Example],
+    spec: OnlineSettings,
+    seed: int,
+) -> Rollouts:
+    """Of prompts by their place in the step."""
+    if not rows:
+        return Rollouts((), {})
     sampling = Sampling(
         max_new_tokens=spec.max_new_tokens,
         temperature=spec.temperature,
@@ -75,14 +112,19 @@ def roll_out(
         seed=seed,
         keeps_logps=True,
     )
-    prompts = [row.sequences[0] for row in rows for _ in range(spec.num_generations)]
+    each = range(spec.num_generations)
+    examples = [row for row in rows.values() for _ in each]
+    prompts = [row.sequences[0] for row in examples]
     training = lm.model.training
     lm.model.eval()
     found = generate(
-        lm, [prompt.input_ids for prompt in prompts], stop_ids=chat.stop_ids, sampling=sampling
+        lm,
+        [prompt.input_ids for prompt in prompts],
+        stop_ids=chat.stop_ids,
+        sampling=sampling,
+        numbers=[place * spec.num_generations + k for place in rows for k in each],
     )
     lm.model.train(training)
-    examples = [row for row in rows for _ in range(spec.num_generations)]
     said = [_read_generation(chat, *pair) for pair in zip(examples, found, strict=True)]
     scored = rewards.score([_answer_to_judge(*pair) for pair in zip(said, examples, strict=True)])
     trained = [row_of_answer(prompt, g) for prompt, g in zip(prompts, found, strict=True)]

@@ -1,5 +1,7 @@
 """The train stage: fine-tune each base model on the rows that passed the data door."""
 
+from functools import partial
+
 from finewright.errors import DataError
 from finewright.lm import runtime
 from finewright.lm.encode import EncodedRows
@@ -18,15 +20,17 @@ from finewright.train import rewards
 from finewright.train.by_backend import LOG, train_by_backend
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.held_out import left_out
+from finewright.train.launch import train_in_ranks
 from finewright.train.linear import train_linear
 from finewright.train.on_parent import with_kept_parent
 from finewright.train.prepared import encode_held_out, prepare_rows
 from finewright.train.privacy.units import near_repeats
-from finewright.train.proof import prove
+from finewright.train.proof import Proved, prove
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.reward_runs import load_reward_model
 from finewright.train.rows import MethodRows, rows_for
 from finewright.train.teacher import find_teacher
-from finewright.train.work import Work
+from finewright.train.work import Work, refuse_disagreement, with_threads
 
 # What is in the result's folder, beside the adapter or the model itself.
 _KINDS = {
@@ -41,12 +45,18 @@ _KINDS = {
 
 
 def run(context: StageContext) -> StageResult:
-    """Train every base model of the spec, one after another."""
+    """Train every base model of the spec, one after another, in as many processes as `launch` says."""
+    processes = context.spec.launch.processes
+    return train_in_ranks(context, processes) if processes > 1 else train_here(context)
+
+
+def train_here(context: StageContext, ranks: Ranks = ALONE) -> StageResult:
+    """The same in this process, which may be one of several; all give the same, and the first writes it."""
     data = context.run.read_report("data", DataReport)
     rows = _rows(context, data.train)
     refuse(near_repeats(context.spec.train, data.duplicates))
     eval_rows = _rows(context, data.eval) if data.eval else MethodRows([], [])
-    train = _linear if context.spec.train.on_features else _candidate
+    train = _linear if context.spec.train.on_features else partial(_candidate, ranks=ranks)
     candidates = [train(context, name, rows, eval_rows) for name in context.spec.base_models]
     artifacts = tuple(a for candidate in candidates for a in candidate.artifacts)
     inputs = tuple(candidate.base_sha256 for candidate in candidates)
@@ -71,12 +81,12 @@ def _linear(context: StageContext, name: str, rows: MethodRows, eval_rows: Metho
 
 
 def _candidate(
-    context: StageContext, name: str, rows: MethodRows, eval_rows: MethodRows
+    context: StageContext, name: str, rows: MethodRows, eval_rows: MethodRows, ranks: Ranks
 ) -> Candidate:
     runtime.require_runtime()
     context.emit("device", stage="train", base_model=name, device=runtime.describe_device())
     runtime.forget_peak(give_back=True)  # the model before this one is not this one's need
-    spec = context.candidates[name]
+    spec = with_threads(context, name, ranks)
     commit = context.commits.get(name, "")
     base = locate_in(context.run, name, context.root, commit=commit)
     if isinstance(spec, DistillSpec | GKDSpec):
@@ -92,10 +102,13 @@ def _candidate(
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
     rows_and_rewards = (made.encoded.rows, held_out.rows, scored)
-    work = with_kept_parent(Work(context, spec, base, made.chat, *rows_and_rewards, made.private))
+    work = Work(context, spec, base, made.chat, *rows_and_rewards, made.private, ranks)
+    refuse_disagreement(work)
+    work = with_kept_parent(work) if ranks.is_first else work
     is_own = spec.backend == OWN_BACKEND
     outcome = train_candidate(work) if is_own else train_by_backend(work, rows.rows)
-    proved = prove(work, outcome.stored)
+    proved = prove(work, outcome.stored) if ranks.is_first else Proved((), ())
+    ranks.agree(None)  # what the report names is written
     unseen = left_out(held_out, spec.max_length)
     problems = (
         *made.problems,

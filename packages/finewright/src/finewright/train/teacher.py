@@ -21,6 +21,7 @@ from finewright.lm.model import LM
 from finewright.lm.sources import LocalBase, locate
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.store.atomic import write_bytes
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.references import Watch, row_digest
 
 LoadTeacher = Callable[[], LM]
@@ -68,12 +69,17 @@ def top_k_of(teacher: LM, states: Tensor, k: int, size: int) -> TopK:
 
 
 class TaughtRows:
-    """What a teacher says of rows: in memory, and in `file` between the parts of a run."""
+    """What a teacher says of rows: in memory, and in `file` between the parts of a run. `ranks` ask it
+    together."""
 
     def __init__(
-        self, file: Path | None = None, key: str = "", watch: Watch = lambda done, total: None
+        self,
+        file: Path | None = None,
+        key: str = "",
+        watch: Watch = lambda done, total: None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._file, self._key, self._watch = file, key, watch
+        self._file, self._key, self._watch, self._ranks = file, key, watch, ranks
         self._of: dict[str, TopK] = _read(file, key) if file else {}
 
     def compute(
@@ -90,8 +96,8 @@ class TaughtRows:
         missing = [Example((row,)) for name, row in rows.items() if name not in self._of]
         if not missing:
             return
-        teacher, done = load(), 0
-        for part in split(missing, max_tokens):
+        teacher, done, share = load(), 0, self._ranks.share(missing)
+        for part in split(share, max_tokens):
             own = [each.sequences[0] for each in part]
             batch = teacher.pack([[row] for row in own])
             with torch.no_grad():
@@ -102,8 +108,22 @@ class TaughtRows:
             for row, (tokens, logps) in zip(own, each, strict=True):
                 self._of[row_digest(row)] = TopK(tokens.int().cpu(), logps.cpu())
             done += len(own)
-            self._watch(done, len(missing))
+            self._watch(done, len(share))
+        self._join([row_digest(row.sequences[0]) for row in share], k)
         self._write()
+
+    def _join(self, own: Sequence[str], k: int) -> None:
+        """Take over what the other ranks asked for."""
+        if self._ranks.size == 1:
+            return
+        counts = [(name, len(self._of[name].tokens)) for name in own]
+        none = torch.zeros(0, k)
+        tokens = torch.cat([none.int(), *(self._of[name].tokens for name in own)])
+        logps = torch.cat([none, *(self._of[name].logps for name in own)])
+        names = [each for of_rank in self._ranks.gather(counts) for each in of_rank]
+        parts = (self._ranks.join(all_of.flatten()).view(-1, k) for all_of in (tokens, logps))
+        each = zip(*(torch.split(part, [n for _, n in names]) for part in parts), strict=True)
+        self._of.update({name: TopK(*both) for (name, _), both in zip(names, each, strict=True)})
 
     def of(self, rows: Iterable[EncodedRow], device: torch.device) -> TopK:
         """Of all learned tokens of the rows, in their order."""
@@ -114,7 +134,7 @@ class TaughtRows:
         )
 
     def _write(self) -> None:
-        if self._file is None:
+        if self._file is None or not self._ranks.is_first:
             return
         from safetensors.torch import save
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
-from finewright.errors import Interrupted
+from finewright.errors import Interrupted, StageError
 from finewright.lm.by_sample import refuse_mixed
 from finewright.lm.example import Example
 from finewright.lm.model import LM
+from finewright.lm.tensors import digest_of_tensors
 from finewright.schema.common import Problem
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.store.atomic import write_text
@@ -20,6 +22,7 @@ from finewright.train.load import load_for_training
 from finewright.train.loop import Method, rows_of_step
 from finewright.train.methods.setup import Setup, method_of
 from finewright.train.optimizer import Optimizer
+from finewright.train.ranks import find_disagreement
 from finewright.train.references import References
 from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
 from finewright.train.teacher import TaughtRows, load_teacher
@@ -51,14 +54,15 @@ def begin(work: Work) -> Training:
     consent = work.context.spec.remote_code.get(work.base.name, "")
     lm = load_for_training(work.base, spec, consent=consent)
     watch = partial(_watch_references, work)
-    references = References(work.folder / "references.json", key=work.context.key, watch=watch)
-    setup = Setup(lm, work.chat, work.rewards, references)
+    key, ranks = work.context.key, work.ranks
+    references = References(work.folder / "references.json", key, watch, ranks)
+    setup = Setup(lm, work.chat, work.rewards, references, ranks=ranks)
     if isinstance(spec, DistillSpec | GKDSpec):
         file = work.folder / TAUGHT
         setup = replace(
             setup,
             teacher=partial(load_teacher, spec, work.base, work.context.root),
-            taught=TaughtRows(file, work.context.key, partial(_watch_references, work)),
+            taught=TaughtRows(file, key, watch, ranks),
         )
     method = method_of(spec, setup)
     held_out = (
@@ -103,19 +107,42 @@ def resume(training: Training) -> CheckpointProgress:
     found, problems = checkpoint.latest(work.folder / "checkpoints", key=work.context.key)
     for problem in problems:
         training.say(problem)
-    metrics = work.folder / _METRICS
-    if found is None:
-        write_text(metrics, "")
-        return CheckpointProgress()
-    put_back(found.state, training.lm, training.method, training.optimizer)
-    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    write_text(metrics, "".join(lines[: found.progress.step]))
-    work.context.emit("resumed", stage="train", step=found.progress.step)
-    return found.progress
+    progress = CheckpointProgress() if found is None else found.progress
+    if found is not None:
+        put_back(found.state, training.lm, training.method, training.optimizer)
+        work.context.emit("resumed", stage="train", step=progress.step)
+    if work.ranks.is_first:
+        _cut_metrics(work.folder / _METRICS, progress.step)
+    refuse_other_weights(training, progress.step)  # when that is done
+    return progress
+
+
+def _cut_metrics(metrics: Path, step: int) -> None:
+    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True) if step else []
+    write_text(metrics, "".join(lines[:step]))
+
+
+def refuse_other_weights(training: Training, step: int) -> None:
+    """Raise StageError, on every rank, where what is trained is not the same bit by bit on all of them."""
+    ranks = training.work.ranks
+    if ranks.size == 1:
+        return
+    state = state_of(training.lm, training.method, training.optimizer)
+    found = find_disagreement(ranks.gather({"weights": digest_of_tensors(state.weights)}))
+    if found:
+        raise StageError(
+            f"after step {step} the ranks have come apart: {found}",
+            hint="what was kept before is good; train on machines of one kind, or with launch.processes 1",
+        )
 
 
 def keep(training: Training, progress: CheckpointProgress) -> None:
-    """Write a checkpoint of the training as it is, when the log of its steps is on the disk."""
+    """Write a checkpoint of the training as it is, when the log of its steps is on the disk.
+
+    The first rank writes. Raises StageError, and writes nothing, where ranks have come apart."""
+    refuse_other_weights(training, progress.step)
+    if not training.work.ranks.is_first:
+        return
     with (training.work.folder / _METRICS).open("rb") as metrics:
         os.fsync(metrics.fileno())
     checkpoint.save(
@@ -128,6 +155,8 @@ def keep(training: Training, progress: CheckpointProgress) -> None:
 
 def keep_best(training: Training, progress: CheckpointProgress) -> None:
     """Write the checkpoint of the best step so far, in place of the one before."""
+    if not training.work.ranks.is_first:
+        return
     checkpoint.write(
         training.work.folder / "checkpoints" / _BEST,
         key=training.work.context.key,
@@ -138,6 +167,7 @@ def keep_best(training: Training, progress: CheckpointProgress) -> None:
 
 def take_best(training: Training, progress: CheckpointProgress) -> None:
     """Put the best step's weights back; where its checkpoint is damaged, say so and leave the last."""
+    training.work.ranks.agree(None)  # the first rank has written it
     path = training.work.folder / "checkpoints" / _BEST
     found = checkpoint.read(path, key=training.work.context.key)
     if isinstance(found, Checkpoint):

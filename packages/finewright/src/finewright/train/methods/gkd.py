@@ -6,9 +6,9 @@ answer (`distill.divergence`), and no gradient goes through the sampling. A prom
 answered by the student. Held-out rows are looked at with their own answers."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from finewright.lm.model import LM
 from finewright.schema.methods import GKDSpec
 from finewright.train.methods.distill import divergence, num_tokens
 from finewright.train.methods.setup import OnPacked, Stateless
-from finewright.train.rollouts import row_of_answer
+from finewright.train.rollouts import places_of_prompts, row_of_answer
 
 _TOKENS_AT_ONCE = 128
 """Two models' logits of 128 tokens of 150,000 in float32, and what is made of them: 0.5 GB."""
@@ -32,6 +32,13 @@ class JudgedAnswers(OnPacked):
     """Packed answers, the teacher's states of their tokens (N, d), and what was worth a look."""
 
     taught: Tensor
+    metrics: dict[str, float]
+
+
+class _Sampled(NamedTuple):
+    """Answers of the student, and what is worth a look in them."""
+
+    rows: list[EncodedRow]
     metrics: dict[str, float]
 
 
@@ -52,12 +59,16 @@ class GKD(Stateless):
         """One update on answers: the student's, or the rows' own."""
         is_training = lm.model.training
         samples = is_training and random.Random(seed).random() < self.spec.lmbda  # noqa: S311 - no secret
-        given = [] if samples else [row for row in rows if row.num_trained]
-        to_answer = [row for row in rows if samples or not row.num_trained]
+        ranks = self.setup.ranks
+        asked = [_prompt(row) for row in rows]
+        own = {place: rows[place] for place in places_of_prompts(asked, ranks)}
+        given = [] if samples else [row for row in own.values() if row.num_trained]
+        to_answer = [p for p, row in own.items() if samples or not row.num_trained]
         answers = [sequence for row in given for sequence in row.sequences]
+        found = self._answer(lm, {place: asked[place] for place in to_answer}, seed)
+        answers += found.rows
         metrics = {"on_policy": float(samples)} if is_training else {}
-        if to_answer:
-            answers += self._answer(lm, [_prompt(row) for row in to_answer], seed, metrics)
+        metrics |= ranks.mean(found.metrics, len(found.rows))
         yield [
             self._taught(lm, part, metrics)
             for part in split([Example((row,)) for row in answers], max_tokens)
@@ -91,10 +102,11 @@ class GKD(Stateless):
         states = self.teacher.compute_states(batch)[batch.sources]
         return JudgedAnswers(lm.pack(groups), states, metrics)
 
-    def _answer(
-        self, lm: LM, prompts: Sequence[EncodedRow], seed: int, metrics: dict[str, float]
-    ) -> list[EncodedRow]:
-        """The student's answers, sampled without dropout; its mode is put back."""
+    def _answer(self, lm: LM, prompts: Mapping[int, EncodedRow], seed: int) -> _Sampled:
+        """The student's answers to prompts by their place in the step, sampled without dropout; its mode is
+        put back."""
+        if not prompts:
+            return _Sampled([], {})
         assert self.setup.chat is not None
         spec, training = self.spec, lm.model.training
         sampling = Sampling(
@@ -103,18 +115,22 @@ class GKD(Stateless):
             top_p=spec.top_p,
             seed=seed,
         )
-        repeated = [prompt for prompt in prompts for _ in range(spec.num_generations)]
+        each = range(spec.num_generations)
+        repeated = [prompt for prompt in prompts.values() for _ in each]
         lm.model.eval()
         found = generate(
             lm,
             [p.input_ids for p in repeated],
             stop_ids=self.setup.chat.stop_ids,
             sampling=sampling,
+            numbers=[place * spec.num_generations + k for place in prompts for k in each],
         )
         lm.model.train(training)
-        metrics["length"] = sum(len(each.ids) for each in found) / len(found)
-        metrics["stopped"] = sum(each.stopped for each in found) / len(found)
-        return [row_of_answer(*pair) for pair in zip(repeated, found, strict=True)]
+        metrics = {
+            "length": sum(len(one.ids) for one in found) / len(found),
+            "stopped": sum(one.stopped for one in found) / len(found),
+        }
+        return _Sampled(list(map(row_of_answer, repeated, found)), metrics)
 
 
 def _prompt(row: Example) -> EncodedRow:

@@ -49,9 +49,11 @@ class KTO(Offline):
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[KTOAnswers]]:
-        """All rows at once, in parts that share one z."""
-        baseline = self._baseline(lm, rows, max_tokens)
-        yield [self._batch(lm, part, baseline) for part in split(rows, max_tokens)]
+        """This rank's rows at once, in parts that share the one z of all ranks."""
+        places = self.setup.ranks.places(rows)
+        baseline = self._baseline(lm, rows, places, max_tokens)
+        own = [rows[place] for place in places]
+        yield [self._batch(lm, part, baseline) for part in split(own, max_tokens)]
 
     def loss(self, lm: LM, batch: KTOAnswers) -> tuple[Tensor, dict[str, float]]:
         """Mean over the answers."""
@@ -77,15 +79,19 @@ class KTO(Offline):
         return KTOAnswers(lm.pack(groups), liked, reference, baseline)
 
     @torch.no_grad()
-    def _baseline(self, lm: LM, rows: Sequence[Example], max_tokens: int | None) -> float:
-        """z: how far the policy has moved from the base on answers to other prompts."""
+    def _baseline(
+        self, lm: LM, rows: Sequence[Example], places: Sequence[int], max_tokens: int | None
+    ) -> float:
+        """z: how far the policy has moved from the base on answers to other prompts, of which this rank
+        takes those of its places."""
         total, others = 0.0, move_on(rows, self.spec.max_length)
-        for part in split([Example(group) for group in others], max_tokens):
+        own = [Example(others[place]) for place in places if others]
+        for part in split(own, max_tokens):
             groups = [row.sequences for row in part]
             batch = lm.pack(groups)
             sums = sums_of(lm.token_logps(batch), batch)
             total += float((sums - self.setup.references.of(groups, lm.device)).sum())
-        return max(0.0, total / len(others)) if others else 0.0
+        return max(0.0, self.setup.ranks.sum(total) / len(others)) if others else 0.0
 
 
 def move_on(rows: Sequence[Example], max_length: int) -> list[Group]:

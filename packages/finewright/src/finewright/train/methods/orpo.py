@@ -37,8 +37,9 @@ class ORPO(Paired):
     ) -> Iterator[Sequence[_Part]]:
         """All rows at once, in parts that know how long the step's chosen answers are."""
         for parts in super().updates(lm, rows, max_tokens, seed):
-            tokens = sum(float(part.lengths()[0].sum()) for part in parts)
-            mean = tokens / sum(map(self.weight, parts))
+            ranks = self.setup.ranks
+            tokens = ranks.sum(sum(float(part.lengths()[0].sum()) for part in parts))
+            mean = tokens / ranks.sum(sum(map(self.weight, parts)))
             yield [_Part(part.packed, tokens_a_pair=mean) for part in parts]
 
     def loss(self, lm: LM, batch: _Part) -> tuple[Tensor, dict[str, float]]:

@@ -29,6 +29,7 @@ from finewright.lm.example import Example
 from finewright.lm.model import LM
 from finewright.schema.methods import PPOSpec
 from finewright.train.methods.setup import Online, OnPacked, Setup
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.rollouts import Rollout, logps_of_base, logps_of_sampler, sampler_distance
 
 _STEER, _MOST = 0.1, 0.2
@@ -64,7 +65,7 @@ class PPO(Online):
         """Sample answers, then `num_ppo_epochs` updates on them."""
         found = self.sample(lm, rows, seed)
         batches = [self._answers(lm, part, found.metrics) for part in found.parts(max_tokens)]
-        batches = whiten(batches)
+        batches = whiten(batches, self.setup.ranks)
         for _ in range(self.spec.num_ppo_epochs):
             yield batches
         # Only here, where a look at held-out answers never comes.
@@ -128,8 +129,10 @@ class PPO(Online):
 
     def _steer(self, batches: Sequence[PPOAnswers]) -> None:
         if self.spec.target_kl is not None:
-            answers = sum(batch.packed.num_sequences for batch in batches)
-            kl = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches) / answers
+            ranks = self.setup.ranks
+            answers = ranks.sum(sum(batch.packed.num_sequences for batch in batches))
+            total = sum(b.metrics["kl"] * b.packed.num_sequences for b in batches)
+            kl = ranks.sum(total) / answers
             error = max(-_MOST, min(_MOST, kl / self.spec.target_kl - 1))
             self.kl_coef *= 1 + _STEER * error
 
@@ -157,9 +160,10 @@ def gae(
     return torch.tensor(advantages, device=rewards.device)
 
 
-def whiten(batches: Sequence[PPOAnswers]) -> list[PPOAnswers]:
-    """The batches with advantages of mean 0 and deviation 1 over all their tokens."""
-    all_of_them = torch.cat([batch.advantages for batch in batches])
+def whiten(batches: Sequence[PPOAnswers], ranks: Ranks = ALONE) -> list[PPOAnswers]:
+    """The batches with advantages of mean 0 and deviation 1 over all ranks' tokens."""
+    own = [batch.advantages for batch in batches]
+    all_of_them = ranks.join(torch.cat(own) if own else torch.zeros(0))
     mean, spread = all_of_them.mean(), all_of_them.std(correction=0) + 1e-8
     return [replace(batch, advantages=(batch.advantages - mean) / spread) for batch in batches]
 

@@ -14,6 +14,7 @@ from finewright.plugins import load
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
 from finewright.train.loop import Method
+from finewright.train.ranks import ALONE, Ranks
 from finewright.train.references import References
 from finewright.train.rewards import Rewards
 from finewright.train.rollouts import Rollouts, roll_out
@@ -23,7 +24,7 @@ from finewright.train.teacher import LoadTeacher, TaughtRows
 @dataclass(frozen=True, slots=True)
 class Setup:
     """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards,
-    and where another model teaches, what loads it and what it said.
+    where another model teaches, what loads it and what it said, and the processes that train together.
 
     Methods take what they need; `chat` and `rewards` are for those that sample answers."""
 
@@ -33,6 +34,7 @@ class Setup:
     references: References = field(default_factory=References)
     teacher: LoadTeacher | None = None
     taught: TaughtRows = field(default_factory=TaughtRows)
+    ranks: Ranks = ALONE
 
 
 def method_of(spec: TrainSettings, setup: Setup) -> Method:
@@ -85,8 +87,9 @@ class Offline(Stateless):
     def updates(
         self, lm: LM, rows: Sequence[Example], max_tokens: int | None, seed: int
     ) -> Iterator[Sequence[Any]]:
-        """All rows at once, in parts of at most `max_tokens`."""
-        yield [self.batch(lm, part) for part in split(rows, max_tokens)]
+        """All rows of this rank at once, in parts of at most `max_tokens`."""
+        own = self.setup.ranks.share(rows)
+        yield [self.batch(lm, part) for part in split(own, max_tokens)]
 
     def batch(self, lm: LM, rows: Sequence[Example]) -> Any:
         """The rows as one batch."""
@@ -102,6 +105,7 @@ class Online(Stateless):
         """Answers to the prompts with their rewards, without dropout: p / p_old compares two states of the
         policy, never two masks."""
         lm.model.eval()
-        assert self.setup.chat is not None
-        assert self.setup.rewards is not None
-        return roll_out(lm, self.setup.chat, self.setup.rewards, rows, self.spec, seed)
+        setup = self.setup
+        assert setup.chat is not None
+        assert setup.rewards is not None
+        return roll_out(lm, setup.chat, setup.rewards, rows, self.spec, seed, ranks=setup.ranks)

@@ -1,0 +1,44 @@
+"""Two and four processes compute what one does, by every method; the referee is the run of one."""
+
+import json
+
+import pytest
+from in_ranks import CASES, Figures, figures_of, train_in_processes
+
+from finewright.schema.common import without
+
+pytestmark = pytest.mark.torch
+
+SIZES = (2, 4)
+# Means over a part's tokens, or over its liked answers, that the log weighs as it weighs the loss: so they
+# hang on which rows are in a part, in one process too.
+BY_PARTS = frozenset({"kl", "rewards_chosen", "rewards_rejected", "clip_fraction"})
+
+
+@pytest.fixture(scope="module")
+def of_ranks() -> list[dict[str, Figures]]:
+    return train_in_processes(SIZES)
+
+
+def assert_alike(found: dict[str, float], true: dict[str, float]) -> None:
+    assert found.keys() == true.keys()
+    assert without(found, BY_PARTS) == pytest.approx(without(true, BY_PARTS), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_several_processes_give_the_figures_of_one(
+    name: str, of_ranks: list[dict[str, Figures]]
+) -> None:
+    alone = json.loads(json.dumps(figures_of(CASES[name])))
+    for size in SIZES:
+        first, *others = (rank[f"{size} {name}"] for rank in of_ranks[:size])
+        for (*numbers, metrics), (*true, all_of_them) in zip(
+            first["steps"], alone["steps"], strict=True
+        ):
+            assert numbers == pytest.approx(true, rel=1e-4, abs=1e-5)
+            assert_alike(metrics, all_of_them)
+        assert first["looks"][0] == pytest.approx(alone["looks"][0], rel=1e-4, abs=1e-5)
+        assert_alike(first["looks"][1], alone["looks"][1])
+        for other in others:
+            assert other["weights"] == first["weights"]
+            assert other["steps"] == first["steps"]

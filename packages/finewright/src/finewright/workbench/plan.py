@@ -114,7 +114,8 @@ def _candidate(
     made = prepare_rows(base, spec, chat_of(base, lock.spec), rows)
     encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)
-    timed = [] if spec.minutes is None else [_note_measured_later(spec.minutes)]
+    notes = [] if spec.minutes is None else [_note_measured_later(spec.minutes)]
+    notes += _note_processes(loaded, base, spec)
     return PlannedCandidate(
         base_model=name,
         parameters=num_parameters(base.folder),
@@ -129,7 +130,7 @@ def _candidate(
         train=spec,
         slow_paths=() if misfit else _slow_paths(loaded, name, spec),
         problems=(
-            *map(loaded.locate, (*made.problems, *timed)),
+            *map(loaded.locate, (*made.problems, *notes)),
             *misfit,
             *encoded.problems,
             *unaskable(made.chat, held_out, reads_of_files(base)),
@@ -186,6 +187,30 @@ def _note_measured_later(minutes: float) -> Problem:
         level="info",
         key="train.minutes",
         message=f"these are the most steps: how many fit into {minutes:g} minutes is measured at the start",
+    )
+
+
+def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) -> Iterator[Problem]:
+    """What several processes share, and what they send each other where a formula knows the family."""
+    from finewright.estimate.families import families, shape_of
+    from finewright.lm.sources import config_here
+    from finewright.train.ranks import bytes_sent
+
+    size, config = (
+        loaded.spec.launch.processes,
+        config_here(str(base.folder.absolute()), base.folder),
+    )
+    if size == 1:
+        return
+    threads = loaded.spec.train.threads or max(1, runtime.physical_cores() // size)
+    sent = ""
+    if config is not None and config.get("model_type") in families():
+        mib = bytes_sent(shape_of(config).trainable(spec.adapter), size) / 2**20
+        sent = f"; each sends {mib:.1f} MiB of gradients a step"
+    yield Problem(
+        level="info",
+        key="launch.processes",
+        message=f"{size} processes share each step's rows, {threads} CPU thread{'s' * (threads > 1)} each{sent}",
     )
 
 

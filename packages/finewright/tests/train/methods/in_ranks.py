@@ -32,7 +32,7 @@ from finewright.train.teacher import TaughtRows
 
 # Each process drops other units, so that only what is the same on all of them is compared.
 CASES = {
-    name: spec.model_copy(update={"adapter": LoraSpec(r=4), "max_steps": 3})
+    name: spec.model_copy(update={"adapter": LoraSpec(r=4), "max_steps": 2})
     for name, spec in {**SPECS, "orpo, tokens": ORPOSpec(**SHARED, nll_mean="tokens")}.items()
 }
 Figures = dict[str, Any]

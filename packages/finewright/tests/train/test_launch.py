@@ -19,12 +19,13 @@ from transformers import AutoModelForCausalLM
 import tiny
 from by_hand import context_of, run_in, spec_of
 from finewright.errors import DataError, ModelError, StageError
+from finewright.estimate.data_parallel import bytes_sent
 from finewright.lm import runtime
 from finewright.schema.load import load_spec
 from finewright.schema.train import TrainReport
 from finewright.store.rundir import open_run
 from finewright.train.launch import EVENTS, STOP, listen, refuse_processes
-from finewright.train.ranks import bytes_sent, find_disagreement
+from finewright.train.ranks import find_disagreement
 from finewright.workbench.up import up
 
 pytestmark = pytest.mark.torch

@@ -9,6 +9,7 @@ from pathlib import Path
 from finewright.catalog.prices import own_folder, prices
 from finewright.data.gather import gather
 from finewright.errors import SpecError
+from finewright.estimate.data_parallel import bytes_sent
 from finewright.estimate.families import shape_of
 from finewright.lm import runtime
 from finewright.schema.common import Problem
@@ -96,9 +97,23 @@ def cost(
         prices(own_folder()),
         today,
     )
-    problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes))
+    shared = _by_processes(loaded.spec.launch.processes, found_out)
+    problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes), *shared)
     placed = tuple(map(loaded.locate, problems))
     return found_out.model_copy(update={"problems": placed})
+
+
+def _by_processes(processes: int, found: CostReport) -> Iterator[Problem]:
+    """That several processes are not in the figures, and what they send each other."""
+    for candidate in found.candidates if processes > 1 else ():
+        mib = bytes_sent(candidate.trainable_parameters, processes) / 2**20
+        yield Problem(
+            level="warning",
+            key="launch.processes",
+            message=f"{candidate.base_model}: hours and memory are those of one process; each of {processes}"
+            f" holds the whole model and sends {mib:.1f} MiB of gradients a step",
+            hint="a run of a few steps tells how much faster they are",
+        )
 
 
 def _section(loaded: LoadedSpec, framework: FrameworkName | None, *, of_steps: bool) -> CostSpec:

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from torch import Tensor
 
 from finewright.errors import Interrupted, StageError
+from finewright.estimate.data_parallel import bytes_sent
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
@@ -32,7 +33,6 @@ from finewright.train.pace import fit_minutes
 from finewright.train.privacy.noise import forget_chance, keep_chance
 from finewright.train.privacy.spending import find_spending
 from finewright.train.privacy.steps import ByRow, train_private
-from finewright.train.ranks import bytes_sent
 from finewright.train.save import save_result
 from finewright.train.training import Training, begin, keep, keep_best, resume, take_best
 from finewright.train.watch import Watch

@@ -156,12 +156,6 @@ def _messages(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         yield some
 
 
-def bytes_sent(num_gradients: int, size: int) -> float:
-    """By each of so many ranks to sum float32 gradients in a ring: 2 (n - 1) / n of all (Patarasu & Yuan
-    2009, "Bandwidth optimal all-reduce algorithms")."""
-    return 4 * num_gradients * 2 * (size - 1) / size
-
-
 def find_disagreement(facts: Sequence[Mapping[str, str]]) -> str:
     """The first fact that differs between ranks, in words; empty where all say the same."""
     for name, first in facts[0].items():

@@ -59,15 +59,16 @@ def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str])
 
 def _training(run: RunDir, lock: Lock) -> DurationRange | None:
     """Of all candidates; None where one of them has neither minutes nor a past."""
-    found = [_of_candidate(run, name, lock.candidates[name]) for name in lock.spec.base_models]
+    found = [_of_candidate(run, lock, name) for name in lock.spec.base_models]
     known = list(filter(None, found))
     if len(known) < len(found):
         return None
     return DurationRange(sum(span.low for span in known), sum(span.high for span in known))
 
 
-def _of_candidate(run: RunDir, name: str, settings: TrainSettings) -> DurationRange | None:
-    past_of = past_runs(run.root.parent, name, settings)
+def _of_candidate(run: RunDir, lock: Lock, name: str) -> DurationRange | None:
+    settings, processes = lock.candidates[name], lock.spec.launch.processes
+    past_of = past_runs(run.root.parent, name, settings, processes=processes)
     known = list(filter(None, (_like(run, settings, past) for past in past_of)))
     most = math.inf if settings.minutes is None else 60 * settings.minutes
     if not known:
@@ -133,7 +134,9 @@ def _find_measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
     """Measured runs of the same name, base models and length of answers, the newest first."""
     settings = lock.spec.evaluate
     name = lock.spec.base_models[0]
-    for past in past_runs(run.root.parent, name, lock.candidates[name]):
+    for past in past_runs(
+        run.root.parent, name, lock.candidates[name], processes=lock.spec.launch.processes
+    ):
         if not past.run.report_path("evaluate").is_file():
             continue
         other = lock_of(past.run).spec

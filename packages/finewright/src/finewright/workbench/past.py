@@ -25,13 +25,16 @@ class Past(NamedTuple):
     candidate: Candidate
 
 
-def past_runs(root: Path, base_model: str, settings: TrainSettings) -> list[Past]:
-    """The newest runs of the same base model with the same settings on such a processor; damaged ones are
-    passed over."""
+def past_runs(
+    root: Path, base_model: str, settings: TrainSettings, *, processes: int = 1
+) -> list[Past]:
+    """The newest runs of the same base model with the same settings on such a processor, in as many
+    processes; damaged ones are passed over."""
     found: list[Past] = []
     for run in reversed(list_runs(root)):
         try:
-            found += _of(run, base_model, settings)
+            if lock_of(run).spec.launch.processes == processes:
+                found += _of(run, base_model, settings)
         except (FinewrightError, ValueError, OSError):
             continue  # `runs list` says what is wrong with it
         if len(found) >= _MOST:

@@ -192,9 +192,9 @@ def _note_measured_later(minutes: float) -> Problem:
 
 def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) -> Iterator[Problem]:
     """What several processes share, and what they send each other where a formula knows the family."""
+    from finewright.estimate.data_parallel import bytes_sent
     from finewright.estimate.families import families, shape_of
     from finewright.lm.sources import config_here
-    from finewright.train.ranks import bytes_sent
 
     size, config = (
         loaded.spec.launch.processes,
@@ -210,7 +210,8 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
     yield Problem(
         level="info",
         key="launch.processes",
-        message=f"{size} processes share each step's rows, {threads} CPU thread{'s' * (threads > 1)} each{sent}",
+        message=f"{size} processes share each step's rows, each with {threads} CPU"
+        f" thread{'s' * (threads > 1)}{sent}",
     )
 
 

@@ -1,0 +1,7 @@
+"""What processes that train together send each other."""
+
+
+def bytes_sent(num_gradients: int, size: int) -> float:
+    """By each of so many ranks to sum float32 gradients in a ring: 2 (n - 1) / n of all (Patarasu & Yuan
+    2009, "Bandwidth optimal all-reduce algorithms")."""
+    return 4 * num_gradients * 2 * (size - 1) / size

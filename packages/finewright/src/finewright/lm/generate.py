@@ -115,8 +115,8 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
         for start in range(0, len(rows), max_running):
             some = rows[start : start + max_running]
             number = numbers[some[0]] if numbers else some[0]
-            asked = _request(prompt, limit, adapter, some, settings, number)
-            rows_of[engine.add(asked)] = some
+            request = _request(prompt, limit, adapter, some, settings, number)
+            rows_of[engine.add(request)] = some
     written: list[list[int]] = [[] for _ in prompts]
     logps: list[list[float]] = [[] for _ in prompts]
     for part in _run_to_end(engine):

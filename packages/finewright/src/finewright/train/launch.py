@@ -138,7 +138,7 @@ def listen(
     context: StageContext, folder: Path, agent: threading.Thread
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the first rank tells, until the ranks have ended; a stop that is asked for is handed on."""
-    read, is_asked = 0, False
+    read, is_stopping = 0, False
     while True:
         has_ended = not agent.is_alive()
         lines = _lines_after(folder / EVENTS, read)
@@ -148,9 +148,9 @@ def listen(
             yield event_type, fields
         if has_ended:
             return
-        if not is_asked and (stop := context.should_stop()):
+        if not is_stopping and (stop := context.should_stop()):
             write_text(folder / STOP, str(int(stop)))
-            is_asked = True
+            is_stopping = True
         agent.join(_LOOK_S)
 
 
@@ -167,8 +167,8 @@ def _reason(context: StageContext, folder: Path, agent: _Agent) -> BaseException
     """Why the training failed: what a rank refused or ran out of, else who was killed, else a fault; others
     only missed that rank."""
     files = sorted(folder.glob(f"{FAILURE}-*.json"))
-    told = sorted((read_json(f, RankFailure, hint="") for f in files), key=lambda each: each.at)
-    for each in told:
+    failures = sorted((read_json(f, RankFailure, hint="") for f in files), key=lambda each: each.at)
+    for each in failures:
         if error := _as_raised(each, agent.processes, context):
             return error
     if stop := context.should_stop():
@@ -182,8 +182,8 @@ def _reason(context: StageContext, folder: Path, agent: _Agent) -> BaseException
             f"rank {rank} of {agent.processes} was killed by signal {number}{why}; {_kept(context)}",
             hint=_goes_on(context),
         )
-    if told:
-        return RuntimeError(f"rank {told[0].rank} of {agent.processes}: {told[0].message}")
+    if failures:
+        return RuntimeError(f"rank {failures[0].rank} of {agent.processes}: {failures[0].message}")
     return StageError(
         f"the ranks ended early: {agent.error}; {_kept(context)}", hint=_log_ends(folder)
     )

@@ -110,7 +110,7 @@ def _train(order: Order, ranks: Ranks, folder: Path) -> None:
 def _tell(folder: Path, number: int, error: Exception, text: str) -> None:
     hint = error.hint if isinstance(error, FinewrightError) else ""
     code = error.exit_code if isinstance(error, FinewrightError) else 1
-    told = RankFailure(
+    failure = RankFailure(
         rank=number,
         kind=type(error).__name__,
         message=text,
@@ -119,7 +119,7 @@ def _tell(folder: Path, number: int, error: Exception, text: str) -> None:
         at=time.monotonic(),
     )
     with suppress(FinewrightError):  # the folder may be gone, with whoever would read it
-        write_json(folder / f"{FAILURE}-{number}.json", told.model_dump())
+        write_json(folder / f"{FAILURE}-{number}.json", failure.model_dump())
 
 
 def _end_with(parent: int, folder: Path) -> None:

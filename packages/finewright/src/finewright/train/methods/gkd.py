@@ -60,12 +60,12 @@ class GKD(Stateless):
         is_training = lm.model.training
         samples = is_training and random.Random(seed).random() < self.spec.lmbda  # noqa: S311 - no secret
         ranks = self.setup.ranks
-        asked = [_prompt(row) for row in rows]
-        own = {place: rows[place] for place in places_of_prompts(asked, ranks)}
+        prompts = [_prompt(row) for row in rows]
+        own = {place: rows[place] for place in places_of_prompts(prompts, ranks)}
         given = [] if samples else [row for row in own.values() if row.num_trained]
         to_answer = [p for p, row in own.items() if samples or not row.num_trained]
         answers = [sequence for row in given for sequence in row.sequences]
-        found = self._answer(lm, {place: asked[place] for place in to_answer}, seed)
+        found = self._answer(lm, {place: prompts[place] for place in to_answer}, seed)
         answers += found.rows
         metrics = {"on_policy": float(samples)} if is_training else {}
         metrics |= ranks.mean(found.metrics, len(found.rows))

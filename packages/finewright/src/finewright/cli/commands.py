@@ -20,6 +20,7 @@ from finewright.schema.options import (
     Runs,
     SpecOptions,
     Target,
+    TrainOptions,
     argument,
     option,
 )
@@ -41,22 +42,6 @@ class QuickstartOptions(CommandOptions):
     minutes: float = option(4.0, "About how long a language model trains.", ge=0.1)
     folder: Path = option(Path("quickstart"), "Where data and spec go.")
     runs: Runs = Path("runs")
-
-
-class TrainOptions(SpecOptions):
-    """A run spec, and the run that it makes or goes on with."""
-
-    runs: Runs = Path("runs")
-    new: bool = option(False, "Start a new run even if this spec has one.")
-    processes: int | None = option(
-        None, "Train in so many processes of this machine: launch.processes.", ge=1
-    )
-
-    @property
-    def given(self) -> tuple[str, ...]:
-        """What is overridden in the spec."""
-        own = () if self.processes is None else (f"launch.processes={self.processes}",)
-        return (*self.overrides, *own)
 
 
 class UpOptions(TrainOptions):

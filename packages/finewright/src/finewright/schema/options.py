@@ -88,3 +88,19 @@ class SpecOptions(CommandOptions):
 
     spec: SpecPath
     overrides: Overrides = ()
+
+
+class TrainOptions(SpecOptions):
+    """A run spec, and the run that it makes or goes on with."""
+
+    runs: Runs = Path("runs")
+    new: bool = option(False, "Start a new run even if this spec has one.")
+    processes: int | None = option(
+        None, "Train in so many processes of this machine: launch.processes.", ge=1
+    )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What is overridden in the spec."""
+        own = () if self.processes is None else (f"launch.processes={self.processes}",)
+        return (*self.overrides, *own)

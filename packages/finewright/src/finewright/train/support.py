@@ -110,6 +110,25 @@ def may_be_beyond_context(max_length: int, config: Config | None) -> list[Proble
     ]
 
 
+def find_unshared(train: TrainSettings, processes: int) -> Iterator[Problem]:
+    """What does not train in several processes, and what leaves some of them without work."""
+    if processes == 1:
+        return
+    alone = f"train.method {train.method}" if train.on_features else ""
+    alone = alone or ("train.privacy" if train.privacy else "")
+    if alone:
+        message = f"{alone} works in one process"
+        yield Problem(level="error", key="launch.processes", message=message, hint="set it to 1")
+    rows = train.batch_size * train.gradient_accumulation
+    if train.batch_tokens is None and rows < processes:
+        yield Problem(
+            level="warning",
+            key="launch.processes",
+            message=f"a step has {rows} rows for {processes} processes, so some have nothing to do",
+            hint=f"set it to {rows}, or raise train.batch_size",
+        )
+
+
 def _no_base_left(spec: TrainSettings) -> Iterator[Problem]:
     """With every weight learning nothing is left to sample against."""
     if spec.adapter.type == "none" and spec.base_key:

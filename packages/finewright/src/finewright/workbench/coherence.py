@@ -30,7 +30,11 @@ from finewright.schema.run import RunSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.parents import Ancestor, walk_records
 from finewright.train.on_parent import find_unfit
-from finewright.train.support import find_unsupported, may_be_beyond_context
+from finewright.train.support import (
+    find_unshared,
+    find_unsupported,
+    may_be_beyond_context,
+)
 from finewright.workbench.tracking import check_trackers
 
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
@@ -108,28 +112,8 @@ def incoherent(spec: RunSpec) -> list[Problem]:
         *_two_lengths(spec),
         *_check_canaries(spec),
         *_many_of_one(spec),
-        *_check_processes(spec),
+        *find_unshared(spec.train, spec.launch.processes),
     ]
-
-
-def _check_processes(spec: RunSpec) -> Iterator[Problem]:
-    """What does not train in several processes, and what leaves some of them without work."""
-    processes, train = spec.launch.processes, spec.train
-    if processes == 1:
-        return
-    alone = f"train.method {train.method}" if train.on_features else ""
-    alone = alone or ("train.privacy" if train.privacy else "")
-    if alone:
-        message = f"{alone} works in one process"
-        yield Problem(level="error", key="launch.processes", message=message, hint="set it to 1")
-    rows = train.batch_size * train.gradient_accumulation
-    if train.batch_tokens is None and rows < processes:
-        yield Problem(
-            level="warning",
-            key="launch.processes",
-            message=f"a step has {rows} rows for {processes} processes, so some have nothing to do",
-            hint=f"set it to {rows}, or raise train.batch_size",
-        )
 
 
 def _many_of_one(spec: RunSpec) -> Iterator[Problem]:

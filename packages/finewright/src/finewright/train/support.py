@@ -18,7 +18,7 @@ from finewright.estimate.families import (
 from finewright.estimate.fit import misfits
 from finewright.estimate.shape import ModelShape
 from finewright.schema.common import Problem
-from finewright.schema.train import TrainSettings
+from finewright.schema.train import OWN_BACKEND, TrainSettings
 from finewright.train.backends import backend_problems
 from finewright.train.holders import note_holders
 
@@ -116,6 +116,8 @@ def find_unshared(train: TrainSettings, processes: int) -> Iterator[Problem]:
         return
     alone = f"train.method {train.method}" if train.on_features else ""
     alone = alone or ("train.privacy" if train.privacy else "")
+    if train.backend != OWN_BACKEND:
+        alone = f"train.backend {train.backend}"
     if alone:
         message = f"{alone} works in one process"
         yield Problem(level="error", key="launch.processes", message=message, hint="set it to 1")

@@ -1,9 +1,11 @@
 """`predict` answers every row of a file as `chat` would, and goes on where it was cut."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from .conftest import WORDS, Finewright, write_jsonl
@@ -165,3 +167,44 @@ def test_a_conversation_that_ends_with_the_user_is_answered(
         assert finewright("predict", "./base", f"{name}.jsonl", *short).code == 0
     asked, same = (lines(project / f"{name}.out") for name in ("m", "p"))
     assert [line["answer"] for line in asked] == [line["answer"] for line in same]
+
+
+def test_the_columns_asked_for_stand_beside_the_answers_in_every_form(
+    predict: Any, project: Path
+) -> None:
+    rows = [{"utterance": f"the red {i}", "id": f"t{i}", "channel": ["mail"]} for i in range(3)]
+    write_jsonl(project / "q.jsonl", rows)
+    for out in ("a.jsonl", "a.csv", "a.parquet"):
+        ended = predict("--keep", "channel", out=out)
+        assert ended.code == 0, ended.err
+    found = lines(project / "a.jsonl")
+    assert [(line["id"], line["channel"]) for line in found] == [
+        (f"t{i}", ["mail"]) for i in range(3)
+    ]
+    with (project / "a.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["answer"] for row in table] == [line["answer"] for line in found]
+    assert [(row["id"], row["channel"]) for row in table] == [
+        (f"t{i}", '["mail"]') for i in range(3)
+    ]
+    same = pandas.read_parquet(project / "a.parquet")
+    assert list(same["id"]) == ["t0", "t1", "t2"]
+    assert [list(each) for each in same["channel"]] == [["mail"]] * 3
+    assert list(same["answer"]) == [line["answer"] for line in found]
+    assert {path.name for path in project.glob("a.*")} >= {"a.csv", "a.parquet"}
+    assert not list(project.glob("a.csv.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("channel", "q.jsonl:1: --keep channel: the row has no such column"),
+        ("answer", "--keep answer: an answer has a value of that name"),
+    ],
+)
+def test_a_column_that_cannot_be_kept_is_refused_before_a_row_is_answered(
+    predict: Any, project: Path, name: str, message: str
+) -> None:
+    ended = predict("--keep", name)
+    assert (ended.code, ended.err.splitlines()[0]) == (2, f"error: {message}")
+    assert not (project / "a.jsonl").exists()

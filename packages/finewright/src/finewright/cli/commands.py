@@ -107,8 +107,9 @@ class PredictOptions(CommandOptions):
 
     target: Target
     path: Annotated[Path, argument("FILE")] = option(..., "Rows to answer, in any format.")
-    out: Path = option(
-        ..., "The new file of answers, JSONL; of a model of labels also .json, .csv or .parquet."
+    out: Path = option(..., "The new file of answers: .jsonl, .json, .csv or .parquet.")
+    keep: tuple[str, ...] = option(
+        (), "A column of the rows to write beside the answer; repeatable. `id` always is."
     )
     rows: Path | None = option(
         None, "Also write the answers as rows to train another model on, JSONL."

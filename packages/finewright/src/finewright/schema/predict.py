@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ConfigDict
+
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.decisions import LabelDecision
 from finewright.schema.evaluate import Draw
@@ -22,6 +24,7 @@ class PredictSettings(Model):
     max_new_tokens: int
     max_thought_tokens: int | None = None
     batch_size: int
+    keep: tuple[str, ...] = ()
 
 
 class Prediction(Model):
@@ -29,7 +32,9 @@ class Prediction(Model):
 
     `ended` is False where the answer was cut after `max_new_tokens`; `fault` says what of it could not be
     read, `thought_cut` that the thought was closed after `max_thought_tokens`. A line leaves out what is
-    empty."""
+    empty; beside these it has the columns of the row that were asked for."""
+
+    model_config = ConfigDict(extra="allow")
 
     file: str
     row: int

@@ -1,12 +1,12 @@
-"""The decisions of a model of labels as a file: JSONL, JSON, CSV or Parquet, by the file's suffix."""
+"""Answers as a file: JSONL, JSON, CSV or Parquet by its suffix, with columns of the rows beside them."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finewright.errors import DataError, MissingExtra
 from finewright.plugins import install_command
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from finewright.labels.decider import Decider
 
 _COLUMNS = ("file", "row", "label", "confidence", "set", "unsure")
+
+
+def is_table(out: Path) -> bool:
+    """Whether the suffix asks for another form than lines of JSON."""
+    return out.suffix in _FORMS and out.suffix != ".jsonl"
 
 
 def check_form(out: Path) -> None:
@@ -37,15 +42,17 @@ def check_form(out: Path) -> None:
 
 
 def decide_rows(
-    decider: "Decider", rows: Sequence[Row], out: Path
+    decider: "Decider", rows: Sequence[Row], out: Path, keep: Sequence[str] = ()
 ) -> tuple[list[DecidedRow], list[Problem]]:
     """Decide the rows and write the file; what must be said of drift."""
     from finewright.compare.decider import drift_of
 
+    kept = kept_columns(rows, keep, _COLUMNS)
     decisions = decider.decide(rows)
     both = zip(rows, decisions, strict=True)
     found = [DecidedRow(file=row.file, row=row.row, **each.model_dump()) for row, each in both]
-    write_bytes(out, _FORMS[out.suffix](found))
+    named = zip(kept, (each.model_dump(mode="json") for each in found), strict=True)
+    write_table(out, [{**values, **{c: said[c] for c in _COLUMNS}} for values, said in named])
     drift = drift_of([each.confidence for each in decisions], decider.calibration)
     problems = []
     if drift and drift.alarm:
@@ -56,52 +63,79 @@ def decide_rows(
     return found, problems
 
 
-def _values(decided: DecidedRow) -> dict[str, object]:
-    said = decided.model_dump(mode="json")
-    return {key: said[key] for key in _COLUMNS}
+def kept_columns(
+    rows: Sequence[Row], keep: Sequence[str], taken: Collection[str]
+) -> list[dict[str, Any]]:
+    """Of each row's other columns those that are asked for, and `id` where every row has one.
+
+    Raises DataError for one that a row does not have, and one whose name an answer has."""
+    for name in keep:
+        if name in taken:
+            raise DataError(f"--keep {name}: an answer has a value of that name")
+        if lost := next((row for row in rows if name not in row.columns), None):
+            has = ", ".join(lost.columns) or "none beside what is asked"
+            what = f"{lost.file}:{lost.row}: --keep {name}: the row has no such column"
+            raise DataError(what, hint=f"it has {has}")
+    has_id = "id" not in taken and all("id" in row.columns for row in rows)
+    names = dict.fromkeys(["id", *keep] if has_id else keep)
+    return [{name: row.columns[name] for name in names} for row in rows]
 
 
-def _jsonl(decided: Sequence[DecidedRow]) -> bytes:
-    lines = (json.dumps(_values(each), ensure_ascii=False) + "\n" for each in decided)
-    return "".join(lines).encode()
+def write_table(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of the same columns, in the form that the file's suffix says."""
+    write_bytes(out, _FORMS[out.suffix](rows))
 
 
-def _json(decided: Sequence[DecidedRow]) -> bytes:
-    return (json.dumps([_values(each) for each in decided], ensure_ascii=False) + "\n").encode()
+def _jsonl(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in rows).encode()
 
 
-def _csv(decided: Sequence[DecidedRow]) -> bytes:
-    """The set is a JSON list in its cell: labels may hold any separator."""
+def _json(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return (json.dumps(list(rows), ensure_ascii=False) + "\n").encode()
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A text and a number stand as they are, anything else as JSON: labels may hold any separator."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    for each in decided:
-        values = _values(each)
-        labels = json.dumps(values["set"], ensure_ascii=False)
-        writer.writerow({**values, "set": labels, "unsure": json.dumps(each.unsure)})
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
     return text.getvalue().encode()
 
 
-def _parquet(decided: Sequence[DecidedRow]) -> bytes:
+def _cell(value: object) -> object:
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return value if value is None or is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    kinds = (
-        pyarrow.string(),
-        pyarrow.int64(),
-        pyarrow.string(),
-        pyarrow.float64(),
-        pyarrow.list_(pyarrow.string()),
-        pyarrow.bool_(),
-    )
-    schema = pyarrow.schema(list(zip(_COLUMNS, kinds, strict=True)))
     content = io.BytesIO()
-    table = pyarrow.Table.from_pylist([_values(each) for each in decided], schema=schema)
-    pyarrow.parquet.write_table(table, content)
+    arrays = {name: _array(name, [row[name] for row in rows]) for name in rows[0]}
+    pyarrow.parquet.write_table(pyarrow.table(arrays), content)
     return content.getvalue()
 
 
-_FORMS: Mapping[str, Callable[[Sequence[DecidedRow]], bytes]] = {
+def _array(name: str, values: list[Any]) -> Any:  # Any: of pyarrow, and free JSON
+    """A column; one of several types becomes JSON."""
+    import pyarrow
+
+    kinds = {
+        "file": pyarrow.string(),
+        "row": pyarrow.int64(),
+        "set": pyarrow.list_(pyarrow.string()),
+        "confidence": pyarrow.float64(),
+    }
+    try:
+        return pyarrow.array(values, type=kinds.get(name))
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):
+        return pyarrow.array([json.dumps(value, ensure_ascii=False) for value in values])
+
+
+_FORMS: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], bytes]] = {
     ".jsonl": _jsonl,
     ".json": _json,
     ".csv": _csv,

@@ -1,9 +1,9 @@
 """`predict`: a model answers the rows of a file, batch by batch; a second call goes on where one was cut."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finewright import __version__
 from finewright.compare.local import LoadedModel
@@ -17,11 +17,17 @@ from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings
 from finewright.schema.rows import Row
-from finewright.store.appended import append, appending, claim, keep_batches
+from finewright.store.appended import append, appending, claim, keep_batches, settings_path
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 from finewright.store.stage import refuse
-from finewright.workbench.decided import check_form, decide_rows
+from finewright.workbench.decided import (
+    check_form,
+    decide_rows,
+    is_table,
+    kept_columns,
+    write_table,
+)
 from finewright.workbench.signals import stop_requests
 from finewright.workbench.systems import (
     check_target,
@@ -59,6 +65,7 @@ class Predicting:
     batch_size: int = 32
     base_model: str = ""
     rows: Path | None = None
+    keep: tuple[str, ...] = ()
 
 
 class _Prompt(NamedTuple):
@@ -83,11 +90,14 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
     if is_decider(request.target, request.base_model):
         return _decide(request, on_progress)
+    if is_table(request.out):
+        return _predict_table(request, on_progress)
     refuse_thoughts(request.max_thought_tokens, request.max_new_tokens)
     check_target(request.target, base_model=request.base_model)
     if request.rows is not None:
         refuse_taken(request.rows)
     found = _read(request)
+    kept = kept_columns(found.rows, request.keep, Prediction.model_fields)
     claim(request.out, _settings(request, found.rows))
     with appending(request.out) as file, stop_requests() as should_stop:
         lines = keep_batches(file, request.batch_size, len(found.rows))
@@ -106,11 +116,36 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
             rows = found.rows[start : start + request.batch_size]
             batch = prompts[start - before :][: len(rows)]
             said = _answers(system, batch, request)
-            fresh = [_line(system, *each) for each in zip(rows, batch, said, strict=True)]
+            beside = kept[start:][: len(rows)]
+            fresh = [_line(system, *each) for each in zip(rows, batch, said, beside, strict=True)]
             append(file, fresh)
             lines += fresh
     on_progress(request.target, str(request.path), len(lines), len(found.rows))
     return _report_prediction(request, found, lines, before)
+
+
+def _predict_table(request: Predicting, on_progress: OnProgress) -> PredictReport:
+    """The same as a table, once every row is answered; until then the answers are lines beside it."""
+    check_form(request.out)
+    lines = request.out.with_name(f"{request.out.name}.jsonl")
+    report = predict(replace(request, out=lines), on_progress=on_progress)
+    found = [Prediction.model_validate_json(line) for line in lines.read_bytes().splitlines()]
+    always = {"file", "row", "answer", "ended"}
+    filled = {name for each in found for name, value in each if value} | always
+    kept = tuple(found[0].model_extra or ())
+    names = [*kept, *(name for name in Prediction.model_fields if name in filled)]
+    dumped = (each.model_dump(mode="json") for each in found)
+    write_table(request.out, [{name: each[name] for name in names} for each in dumped])
+    lines.unlink()
+    settings_path(lines).unlink()
+    out = report.out.model_copy(
+        update={
+            "path": str(request.out),
+            "sha256": sha256_file(request.out),
+            "bytes": request.out.stat().st_size,
+        }
+    )
+    return report.model_copy(update={"out": out})
 
 
 def _decide(request: Predicting, on_progress: OnProgress) -> PredictReport:
@@ -123,7 +158,7 @@ def _decide(request: Predicting, on_progress: OnProgress) -> PredictReport:
     found = _read(request)
     decider = load_decider(request.target, base_model=request.base_model)
     on_progress(request.target, str(request.path), 0, len(found.rows))
-    decided, problems = decide_rows(decider, found.rows, request.out)
+    decided, problems = decide_rows(decider, found.rows, request.out, request.keep)
     on_progress(request.target, str(request.path), len(found.rows), len(found.rows))
     size = request.out.stat().st_size
     return PredictReport(
@@ -217,6 +252,7 @@ def _settings(request: Predicting, rows: Sequence[Row]) -> PredictSettings:
         max_new_tokens=request.max_new_tokens,
         max_thought_tokens=request.max_thought_tokens,
         batch_size=request.batch_size,
+        keep=request.keep,
     )
 
 
@@ -268,7 +304,13 @@ def _answers(
         yield _Generated(made, thoughts is not None and thoughts.is_cut(i))
 
 
-def _line(system: LoadedModel, row: Row, prompt: _Prompt, generated: _Generated) -> bytes:
+def _line(
+    system: LoadedModel,
+    row: Row,
+    prompt: _Prompt,
+    generated: _Generated,
+    kept: Mapping[str, Any],
+) -> bytes:
     from finewright.lm.answers.reader import answer_of_tokens
 
     found = generated.made
@@ -284,6 +326,7 @@ def _line(system: LoadedModel, row: Row, prompt: _Prompt, generated: _Generated)
         calls=tuple({"name": call.name, "arguments": call.arguments} for call in answer.calls),
         fault=answer.fault,
         thought_cut=generated.thought_cut,
+        **kept,
     )
     return f"{said.model_dump_json(exclude_defaults=True)}\n".encode()
 

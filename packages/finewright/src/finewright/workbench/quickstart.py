@@ -14,7 +14,7 @@ from finewright.feature import Session, features, missing_needs
 from finewright.lm.runtime import require_runtime
 from finewright.schema.evaluate import BASE, LINEAR, TUNED
 from finewright.schema.load import load_spec
-from finewright.schema.report import QuickstartReport, ReplayedAnswer
+from finewright.schema.report import QuickstartReport, ReplayedAnswer, RunReport
 from finewright.schema.rows import content_of, parse_rows
 from finewright.store.atomic import os_errors, write_text
 from finewright.store.rundir import RunDir, open_run
@@ -191,7 +191,11 @@ def spec_text(name: str, path: Path, minutes: float) -> str:
 
 
 def _train(name: str, path: Path, runs_root: Path, session: Session) -> QuickstartReport:
-    report = up(load_spec(path), runs_root, on_event=session.on_event)
+    return report_of_run(name, up(load_spec(path), runs_root, on_event=session.on_event))
+
+
+def report_of_run(name: str, report: RunReport) -> QuickstartReport:
+    """What the quickstart shows of a run of that task which is measured."""
     run = open_run(Path(report.summary.run))
     answers = _answers(run)
     before = BASE if BASE in answers else LINEAR

@@ -18,7 +18,7 @@ LOCK := uv pip compile --constraint constraints.txt --universal --python-version
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-days test-matrix smallest site wheels check fmt lock sbom licenses audit clean
+.PHONY: help setup quickstart test test-days test-matrix smallest site wheels pictures check fmt lock sbom licenses audit clean
 
 # What reads dated facts: prices, deadlines, laws, licences.
 DATED := $(addprefix $(CORE)/tests/, test_commands.py catalog workbench/test_catalog.py estimate/test_freshness.py \
@@ -38,6 +38,7 @@ help:
 	@echo "make check        lint, types and import contracts"
 	@echo "make fmt          format the code"
 	@echo "make lock         write locked/*.txt anew: versions of constraints.txt with hashes (needs uv)"
+	@echo "make pictures     the pictures of the README, made of a real run"
 	@echo "make wheels       build, check and try what a release installs"
 	@echo "make sbom         write sbom.cdx.json: what is installed, as CycloneDX"
 	@echo "make licenses     list the licences of what is installed"
@@ -72,6 +73,10 @@ locked/%.txt.new: locked/%.in FORCE
 	awk '/^[^ ]/ {keep = !/^(-e|torch=|triton=|nvidia-|cuda-)/} keep' $@.all >> $@
 	rm $@.all
 FORCE:
+
+# The pictures of the README, from the last run of the quickstart in runs/, or a new one.
+pictures: $(VENV)/.installed
+	$(BIN)/python docs/pictures.py .
 
 # What a release is: built, checked, and tried in an environment that has no clone. Needs the package index.
 wheels:

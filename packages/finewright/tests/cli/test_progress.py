@@ -118,3 +118,20 @@ def test_what_a_run_takes_is_said_at_its_start_and_again_after_some_steps(
     shown.show("duration", known)
     shown.show("forecast", {"seconds": 125.0, "steps": 97})
     assert log.getvalue().splitlines() == lines
+
+
+def test_what_is_counted_says_the_time_that_is_left(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([10.0, 11.0, 20.0, 30.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    shown = ProgressLine()
+    for done in (0, 5, 50, 300):
+        shown.show("progress", {"system": "base", "data": "t", "done": done, "total": 300})
+    lines = terminal.getvalue().replace("\n", "").split("\r\033[K")[1:]
+    assert [line.partition(": ")[2] for line in lines] == [
+        "0/300",
+        "5/300",
+        "50/300  0:50 left",
+        "300/300",
+    ]

@@ -311,12 +311,10 @@ def verify(options: VerifyOptions, session: Session) -> BaseModel:
     """Every digest of a run or of a bundle, recomputed."""
     from finewright.workbench.runs import verify as run
 
-    if (
-        options.key or (options.run / "model.sig").is_file()
-    ):  # a signature of OpenSSF's model-signing
+    # A signature of OpenSSF's model-signing.
+    if options.key or (options.run / "model.sig").is_file():
         verify_bundle: Callable[..., BaseModel] = load_offered("release", "verify_bundle")
         return verify_bundle(options.run, options.key)
-
     return run(options.run)
 
 

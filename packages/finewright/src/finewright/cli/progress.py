@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LOG_SECONDS = 60.0
+_SECONDS_TO_TELL = 2.0  # what takes no longer needs no forecast, and its first steps are slower
 
 
 WORTH_A_LOOK = (
@@ -31,6 +32,7 @@ class ProgressLine:
         self._last = 0.0
         self._seconds: list[float] = []
         self._measuring = ""
+        self._begun: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def show(self, event_type: str, fields: Mapping[str, Any]) -> None:
         """Render one event; events that need no line are passed over."""
@@ -44,9 +46,19 @@ class ProgressLine:
                 self._measuring = f"; measuring then takes {_between(*span)}"
         elif counted := _COUNTED.get(event_type):
             text = counted.format_map(dict(fields))
-            self._move(f"{text}: {fields['done']}/{fields['total']}", last=_is_last(fields))
+            left = self._time_left(event_type, fields)
+            self._move(f"{text}: {fields['done']}/{fields['total']}{left}", last=_is_last(fields))
         elif line := _LINES.get(event_type):
             self._line(line.format_map(dict(fields)))
+
+    def _time_left(self, event_type: str, fields: Mapping[str, Any]) -> str:
+        """By the speed since the first event of its kind; nothing in the first two seconds."""
+        key = (event_type, *(fields.get(name) for name in ("system", "data", "what")))
+        now, done = time.monotonic(), fields["done"]
+        began, first = self._begun.setdefault(key, (now, done))
+        if done <= first or now - began < _SECONDS_TO_TELL or _is_last(fields):
+            return ""
+        return f"  {_clock((now - began) / (done - first) * (fields['total'] - done))} left"
 
     def _metric(self, fields: Mapping[str, Any]) -> str:
         self._seconds = [*self._seconds[-19:], fields["seconds"]]
@@ -96,6 +108,7 @@ _COUNTED = {
     "attacking": "attacking, {what}",
     "timing": "timing answers of {system}",
     "references": "what the base gives to the answers",
+    "embedding": "{features} reads the training rows",
     "indexing": "reading and indexing documents",
     "preparing_rows": "checking, rows so far: {rows}; parts of the files",
     "raft": "questions become rows",

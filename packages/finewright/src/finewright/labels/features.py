@@ -15,7 +15,7 @@ from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from finewright.lm.embedders.embedder import Embedder
 
 WORDS = "words"
+_TEXTS_AT_ONCE = 1024  # enough of like length to be computed together; progress is told after each
 _POOLING = Path("1_Pooling", "config.json")
 
 
@@ -85,10 +86,22 @@ class TextFeatures:
         """Is one of the parts words?"""
         return WORDS in self.name.split("+")
 
-    def blocks(self, texts: "Sequence[str]") -> "list[Tensor]":
-        """A matrix of each part, (n, its features), the words first; float64, rows of length 1 or 0."""
+    def blocks(
+        self, texts: "Sequence[str]", on_progress: "Callable[[int, int], None]" = lambda *_: None
+    ) -> "list[Tensor]":
+        """A matrix of each part, (n, its features), the words first; float64, rows of length 1 or 0.
+
+        `on_progress` hears how many texts of how many are done, of all embedders together."""
+        import numpy as np
         import torch
 
         found = [] if self.words is None else [self.words.matrix(texts)]
-        vectors = (embedder.documents(texts) for embedder in self.embedders)
-        return [*found, *(torch.from_numpy(each).double() for each in vectors)]
+        for number, embedder in enumerate(self.embedders):
+            vectors = []
+            for start in range(0, len(texts), _TEXTS_AT_ONCE):
+                on_progress(number * len(texts) + start, len(self.embedders) * len(texts))
+                vectors.append(embedder.documents(texts[start : start + _TEXTS_AT_ONCE]))
+            found.append(torch.from_numpy(np.concatenate(vectors)).double())
+        if self.embedders:
+            on_progress(*[len(self.embedders) * len(texts)] * 2)
+        return found

@@ -1,7 +1,7 @@
 """A linear candidate trained from start to end: its rows parted, one fit, its calibration, its folder."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,12 +52,7 @@ def train_linear(
     It takes seconds, and so starts anew where it was cut."""
     problems = check_label_rows(rows, spec.decisions, spec.seed)
     refuse(problems)
-    if stop := context.should_stop():
-        raise Interrupted(
-            "stopped before the fit",
-            signal_number=stop,
-            hint=f"finewright up {context.run.root} goes on from there",
-        )
+    _check_stop(context)
     began = time.perf_counter()
     made = _make(context, name, spec, rows)
     folder = result_folder(context, name) / "adapter"
@@ -113,7 +108,8 @@ def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row
     if features.has_words:
         features.words = WordFeatures.learn(texts, most_terms(len(labels)))
     truth = codes_of([said[i] for i in used], labels)
-    fit = fit_weights(features.blocks(texts), truth, len(labels), c=spec.C)
+    blocks = features.blocks(texts, _watch(context, name))
+    fit = fit_weights(blocks, truth, len(labels), c=spec.C)
     linear = LinearScorer(features, to_float32(fit.weights))
     kept_out = [rows[i] for i in parts.calibration]
     known = as_truth([said[i] for i in parts.calibration], labels)
@@ -125,6 +121,25 @@ def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row
         calibration=calibrate(linear.logits(kept_out), known, spec.decisions),
     )
     return _Made(linear, fit, stored, kept_out, len(parts.train) - len(used))
+
+
+def _watch(context: StageContext, name: str) -> Callable[[int, int], None]:
+    """Tells how many texts are embedded. Raises Interrupted where somebody asked to stop."""
+
+    def watch(done: int, total: int) -> None:
+        context.emit("embedding", features=name, done=done, total=total)
+        _check_stop(context)
+
+    return watch
+
+
+def _check_stop(context: StageContext) -> None:
+    if stop := context.should_stop():
+        raise Interrupted(
+            "stopped before the fit",
+            signal_number=stop,
+            hint=f"finewright up {context.run.root} goes on from there",
+        )
 
 
 def _held_out_loss(

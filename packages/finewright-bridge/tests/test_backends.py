@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import tiny
@@ -14,7 +16,7 @@ from finewright.schema.report import RunReport
 from finewright.schema.rows import Row
 from finewright.train.backends import BackendRow, backend_problems
 from finewright.workbench.up import up
-from finewright_bridge.translate.backends import process, trl
+from finewright_bridge.translate.backends import litgpt_adapter, process, trl
 
 pytestmark = pytest.mark.torch
 SPEC = """\
@@ -108,6 +110,29 @@ def test_a_pair_goes_out_as_prompt_and_two_answers() -> None:
     row = Row("1", (prompt, answers[0]), None, "f", 1, rejected=(prompt, answers[1]))
     found = trl.row_of("dpo", BackendRow((1, 2), (False, True), row))
     assert found == {"prompt": [prompt], "chosen": answers[:1], "rejected": answers[1:]}
+
+
+def test_litgpts_one_matrix_of_query_key_and_value_comes_apart_by_its_rows() -> None:
+    """LitGPT's own sum, of its docs: part i of the output gets B_i A_i x, with A and B one below another."""
+    torch.manual_seed(0)
+    config = SimpleNamespace(
+        head_size=2, n_head=4, n_query_groups=1, lora_query=True, lora_key=False, lora_value=True
+    )
+    a, b = torch.randn(2 * 3, 5), torch.randn(8 + 2, 3)  # rank 3; queries 8 wide, values 2
+    names = {"lora_A": a, "lora_B": b}
+    qkv = {f"transformer.h.1.attn.qkv.{kind}": tensor for kind, tensor in names.items()}
+    found = litgpt_adapter.peft_tensors(
+        qkv | {"transformer.h.0.mlp.fc_1.lora_A": torch.ones(3, 5)}, config
+    )
+    place = "base_model.model.model.layers.1.self_attn"
+    query, value = (
+        found[f"{place}.{name}.lora_B.weight"] @ found[f"{place}.{name}.lora_A.weight"]
+        for name in ("q_proj", "v_proj")
+    )
+    assert torch.equal(query, b[:8] @ a[:3])
+    assert torch.equal(value, b[8:] @ a[3:])
+    assert "base_model.model.model.layers.0.mlp.gate_proj.lora_A.weight" in found
+    assert len(found) == 5
 
 
 def test_what_is_not_learned_has_no_label() -> None:

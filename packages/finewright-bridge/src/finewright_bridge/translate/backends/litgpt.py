@@ -1,7 +1,7 @@
 """LitGPT: its own `finetune_lora`, with the config that `export-config` writes and rows that are tokens.
 
 LitGPT keeps weights in a form of its own: its converter makes it of the base, for models of which it has a
-configuration by name, and `litgpt_program.py` makes a PEFT folder of the LoRA weights that it stores. Its
+configuration by name, and `litgpt_adapter.py` makes PEFT's file of the LoRA weights that it stores. Its
 fine-tuning never clips gradients, so `train.max_grad_norm` must say so."""
 
 import csv
@@ -32,7 +32,8 @@ from finewright_bridge.translate.outward import training_config
 from finewright_bridge.translate.rows_out import SourcesWritten
 
 _PACKAGES = ("litgpt", "lightning", "torch")
-_PROGRAM = "finewright_litgpt"
+_ROWS, _ADAPTER = "finewright_rows", "finewright_adapter"
+"""What our two modules are called in its process."""
 _ANSWER_TOKENS = 8
 """LitGPT wants to know how long its example answer is; none is asked for."""
 
@@ -60,9 +61,8 @@ class LitGPT:
 
     def train(self, job: BackendJob) -> BackendRun:
         """Convert the base, train by `python -m litgpt finetune_lora`, and write a PEFT adapter."""
-        shutil.copyfile(
-            Path(__file__).with_name("litgpt_program.py"), job.scratch / f"{_PROGRAM}.py"
-        )
+        for name, source in ((_ROWS, "litgpt_rows.py"), (_ADAPTER, "litgpt_adapter.py")):
+            shutil.copyfile(Path(__file__).with_name(source), job.scratch / f"{name}.py")
         write_rows(job.scratch / "rows.jsonl", map(tokens_of, job.rows))
         checkpoint = _converted(job)
         config = _config(job, checkpoint)
@@ -70,7 +70,7 @@ class LitGPT:
         write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         ended = _run(job, "-m", "litgpt", "finetune_lora", "--config", str(path))
         out = job.scratch / "output"
-        _run(job, "-m", _PROGRAM, str(path), str(job.scratch / "adapter"))
+        _run(job, "-m", _ADAPTER, str(path), str(job.scratch / "adapter"))
         write_json(job.scratch / "adapter/adapter_config.json", _peft_config(job))
         steps, seconds = _steps(out, job.spec.gradient_accumulation)
         versions = versions_in(python_of("litgpt"), _PACKAGES)
@@ -110,7 +110,7 @@ def _config(job: BackendJob, checkpoint: Path) -> Mapping[str, Any]:
     train = job.spec.model_copy(update={"max_steps": job.steps})
     spec = job.run_spec.model_copy(update={"base_models": (str(job.base),), "train": train})
     rows = {
-        "class_path": f"{_PROGRAM}.Tokens",
+        "class_path": f"{_ROWS}.Tokens",
         "init_args": {"path": str(job.scratch / "rows.jsonl")},
     }
     keys = training_config(

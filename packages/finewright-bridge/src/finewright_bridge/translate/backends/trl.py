@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from finewright.errors import StageError
+from finewright.lm import runtime
 from finewright.schema.common import Problem
 from finewright.schema.train import TrainSettings
 from finewright.store.atomic import write_text
@@ -103,6 +104,7 @@ def _config(job: BackendJob) -> Mapping[str, Any]:
         "model_name_or_path": str(job.base),
         "dtype": "bfloat16" if is_bf16 else "float32",
         "bf16": is_bf16,
+        "use_cpu": not runtime.has_gpu(),  # else transformers refuses bf16
         "max_steps": job.steps,
         "max_length": None,
         "train_sampling_strategy": "sequential",

@@ -182,7 +182,8 @@ def _problems(plan: LaunchPlan) -> Iterator[Problem]:
             message=f"it is stopped after {limit / 3600:.3g} h, and its steps alone take up to"
             f" {hours.high:.3g} h; what was done by then is kept, and a new launch goes on from it",
         )
-    if not limit and plan.machine.usd_per_hour:
+    is_rented = plan.machine.usd_per_hour is None and plan.machine.provider and plan.machine.gpus
+    if not limit and (plan.machine.usd_per_hour or is_rented):
         yield Problem(
             level="warning", message="nothing limits what it costs", hint="--max-usd or --max-hours"
         )

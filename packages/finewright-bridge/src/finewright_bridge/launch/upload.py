@@ -128,20 +128,16 @@ def collect(loaded: LoadedSpec, overrides: Sequence[str]) -> NamedFiles:
     text = (
         loaded.text if is_as_written else yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     )
-    _refuse_secrets(str(loaded.path), text)
+    refuse_secret(str(loaded.path), text)
     for file in files:
         if Path(file.source).suffix in _TEXT and file.bytes <= _LONGEST_TEXT:
-            _refuse_secrets(file.source, Path(file.source).read_text("utf-8", errors="replace"))
+            refuse_secret(file.source, Path(file.source).read_text("utf-8", errors="replace"))
     trusted = tuple(_trusted(loaded, targets))
     return NamedFiles(loaded.path.name, text, tuple(files), tuple(fetched), trusted)
 
 
 def refuse_secret(where: str, text: str) -> None:
-    """Raise SpecError where a text that would stand in a file is a secret."""
-    _refuse_secrets(where, text)
-
-
-def _refuse_secrets(where: str, text: str) -> None:
+    """Raise SpecError where a secret stands in a text that is to be in a file."""
     for span in find(text, SECRETS):
         line = text.count("\n", 0, span.start) + 1
         raise SpecError(

@@ -6,7 +6,8 @@
 Cases are made here: pickles by many ways and under many names, headers that lie, code, links, templates that
 reach out or that add an instruction for some word, length, turn or day. The published templates of TRL must
 pass. `--beside` runs picklescan, modelscan, modelaudit or fickling, each from an environment of its own, on
-the same folders; a scanner that exits with anything but 0 counts as having found something.
+the same folders; each of them exits with 1 where it found something, and any other code but 0 says that it
+could not read the case.
 """
 
 import argparse
@@ -111,16 +112,20 @@ def beside(folder: Path, options: argparse.Namespace) -> list[Bar]:
             ("template backdoors", BACKDOORS),
             ("harmless", HARMLESS),
         ):
-            refused = 0
+            refused = unread = 0
             for number, make in enumerate(cases.values()):
                 place = folder / name / kind / str(number) / "snapshots" / "m"
                 make(place)
+                if name == "fickling" and not (place / "pytorch_model.bin").is_file():
+                    unread += 1  # it takes a pickle, no folder
+                    continue
                 arguments = [each.format(place) for each in COMMANDS[name]]
                 done = subprocess.run(
                     [program, *arguments], capture_output=True, check=False, timeout=120
                 )
-                refused += done.returncode != 0
-            print(f"{name}: refuses {refused} of {len(cases)} {kind}")
+                refused += done.returncode == 1
+                unread += done.returncode not in {0, 1}
+            print(f"{name}: refuses {refused} of {len(cases)} {kind}, cannot read {unread}")
     return found
 
 

@@ -21,8 +21,8 @@ def test_one_that_beats_all_others_is_taken_whatever_it_costs():
     )
     assert (found.arm, found.kind, found.p_best) == ("rag", "better", 0.97)
     assert found.sentence == (
-        "Take rag: it solves 60.0 % (50-70), significantly more than every other arm (largest p < 0.001 after"
-        " Holm's correction, level 0.05), at 9.0 s a solved request; it is the best in 97.0 % of the"
+        "Take rag: it solves 60.0 % (50-70), significantly more than every other option (largest p < 0.001"
+        " after Holm's correction, level 0.05), at 9.0 s a solved request; it is the best in 97.0 % of the"
         " resamples."
     )
 
@@ -59,5 +59,5 @@ def test_where_no_arm_solves_anything_nothing_is_recommended():
     found = recommend(arms, [Pair("rag", "0-shot", 0, 0, 1.0, 1.0)], POWER, 0.05)
     assert found.kind == "none works"
     assert found.sentence.startswith(
-        "No arm solved any of the 100 rows (the share that each solves is below 10.0 %)"
+        "No option solved any of the 100 rows (the share that each solves is below 10.0 %)"
     )

@@ -277,4 +277,4 @@ def test_where_most_other_draws_leave_nothing_the_answer_says_so() -> None:
     unknown = DecideSpec(hardware="none", corpus_tokens=0, month_budget_usd=5, tokens_in=600)
     report = decide(unknown, today=TODAY)
     assert report.none_share > 0.25
-    assert f", and in {100 * report.none_share:.1f} % no arm is left" in report.answer
+    assert f", and in {100 * report.none_share:.1f} % no option is left" in report.answer

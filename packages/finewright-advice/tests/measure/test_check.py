@@ -49,7 +49,7 @@ def test_a_good_spec_says_what_solved_means(spec: Path) -> None:
         ),
         (["rag=null"], "rag: there is no such section"),
         (["measure=null"], "there is no `measure` section"),
-        (["measure.arms=[0-shot, 0-shot]"], "measure: an arm is named twice"),
+        (["measure.arms=[0-shot, 0-shot]"], "measure: an option is named twice"),
         (["measure.curve=[0.5, 0.25]"], "must rise"),
         (["train.method=dpo"], "train.method: is dpo"),
     ],

@@ -102,7 +102,7 @@ def leaves_of(value: Any) -> Iterator[Any]:
 def test_the_text_of_a_decision_with_nothing_left_says_so() -> None:
     text = text_of(nothing_left())
     assert "nothing is left" in text
-    assert "loosen what a dropped arm names" in text
+    assert "loosen what a dropped option names" in text
 
 
 def test_the_page_is_whole(of: DecideReport) -> None:

@@ -106,7 +106,7 @@ def test_the_tables_hold_the_figures() -> None:
     first, second = rows_of(found, "Cost and time")
     assert first == ["0-shot", "2.4", "never", "0.01", "", "60", "0.02"]
     assert second[2:5] == ["4", "0.02", "0.033"]
-    assert rows_of(found, "All arms") == [
+    assert rows_of(found, "All options") == [
         ["rag", "0-shot", "+60.0 points (+50.0 to +70.0)", "60 : 0", "< 0.001", "< 0.001"]
     ]
 

@@ -163,7 +163,7 @@ def _draw_questions(name: str, judged: Sequence[Question], limit: int | None) ->
         return KnownQuestions(name, judged)
     prompts = [question.prompt for question in judged]
     drawn = draw_places(prompts, [question.completion for question in judged], limit, _SEED)
-    sampling = f"{limit:,} of {len(judged):,} questions, drawn by seed {_SEED}"
+    sampling = f"{limit:,} of {len(judged):,} questions, sampled by seed {_SEED}"
     sampling += ", stratified by answer" if drawn.is_stratified else ""
     return KnownQuestions(name, [judged[i] for i in drawn.places], sampling)
 

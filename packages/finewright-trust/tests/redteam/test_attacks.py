@@ -17,9 +17,7 @@ from finewright_trust.redteam.subject import AttackPrompt, SystemReply, ask_user
 from finewright_trust.redteam.wordings import wordings
 
 SPEC = RedteamSpec(prompts=24)
-ABOUT = AttackFacts(
-    "a", "b", "c", "LLM01:2025", "AML.T0051", "high", (FindingMend(what="mend it"),)
-)
+ABOUT = AttackFacts("a", "b", "c", "LLM01:2025", "AML.T0051", "high", (FindingMend(what="fix it"),))
 
 
 def steadfast(_: AttackPrompt) -> str:

@@ -228,7 +228,7 @@ def resolve(
         except Exception as error:  # whatever its code does when it is imported
             reason = " ".join(str(error).split()) or type(error).__name__
             what = f"the {kind} {name!r} of another package cannot be loaded: {reason}"
-            raise UnknownPlugin(what, hint=f"mend {entry_point.value}, or uninstall it") from None
+            raise UnknownPlugin(what, hint=f"fix {entry_point.value}, or uninstall it") from None
     if by := packages_by_name().get(kind, {}).get(name):
         raise MissingExtra(
             f"the {_word(kind)} {name!r} comes with {package_of(by)}, which is not installed",

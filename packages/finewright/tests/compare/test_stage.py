@@ -107,7 +107,7 @@ def test_the_report_says_which_rows_were_drawn(tiny_folder: Path) -> None:
     made = context(tiny_folder.parent)
     put_rows(made.run, "b", 2)
     (draw,) = report_of(run(made)).draws
-    assert (draw.data, draw.line()) == ("b", "2 of 9 rows, drawn by seed 4")
+    assert (draw.data, draw.line()) == ("b", "2 of 9 rows, sampled by seed 4")
 
 
 def test_the_adapter_is_on_for_tuned_and_off_for_base(tiny_folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_rows_that_measure_are_read_by_the_names_of_their_columns(tmp_path: Path
     found = measured(tmp_path, asked, reading={"columns": columns, "limit": 3})
     assert [row.messages[-1]["content"] for row in found.rows] == ["card"] * 3
     assert found.draw is not None
-    assert found.draw.line() == "3 of 12 rows, drawn by seed 2, stratified by answer"
+    assert found.draw.line() == "3 of 12 rows, sampled by seed 2, stratified by answer"
 
 
 def test_an_unknown_format_of_rows_that_measure_is_named_by_its_key(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_of_a_schema_that_cannot_be_held_to_no_call_is_called_wrong(
         "1 row calls a tool whose schema cannot be held to, so that nobody looked"
     )
     assert why in told.message
-    assert told.hint.startswith("mend the tool's `parameters`")
+    assert told.hint.startswith("fix the tool's `parameters`")
 
 
 def test_arguments_that_nobody_learns_may_break_the_schema() -> None:

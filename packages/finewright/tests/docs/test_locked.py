@@ -83,7 +83,7 @@ def skipped(name: str) -> dict[str, Any]:
     ("packages", "code", "said"),
     [
         ([SOUND, skipped("finewright"), skipped("torch")], 0, "asked about 1 packages: 0 known"),
-        ([SOUND, WEAK, skipped("c")], 1, "a 1: PYSEC-1, mended in 2"),
+        ([SOUND, WEAK, skipped("c")], 1, "a 1: PYSEC-1, fixed in 2"),
         ([SOUND, skipped("c")], 75, "not asked: c: not found on PyPI"),
         ([skipped("finewright"), skipped("c")], 75, "asked about 0 packages"),
         ([], 75, "asked about 0 packages"),

@@ -149,7 +149,7 @@ def test_texts_alone_are_refused_with_the_option_that_asks_them(
 
 def test_a_limit_is_drawn_and_said(predict: Any, project: Path) -> None:
     ended = predict("--limit", "3", "--seed", "1")
-    assert "q.jsonl: 3 of 10 rows, drawn by seed 1" in ended.out.splitlines()
+    assert "q.jsonl: 3 of 10 rows, sampled by seed 1" in ended.out.splitlines()
     rows = [line["row"] for line in lines(project / "a.jsonl")]
     assert len(rows) == 3
     assert rows == sorted(rows)

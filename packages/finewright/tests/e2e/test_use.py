@@ -198,9 +198,7 @@ def test_evaluate_reads_the_columns_of_the_file_and_says_what_was_drawn(
     told = ("--column", "prompt=utterance", "--column", "completion=intent", "--limit", "8")
     ended = finewright("evaluate", str(finished), "--data", "test.csv", *told, "--seed", "5")
     assert ended.code == 0
-    drawn = (
-        "test: n = 8 of 40 rows, drawn by seed 5, stratified by answer; 95 % intervals in brackets"
-    )
+    drawn = "test: n = 8 of 40 rows, sampled by seed 5, stratified by answer; 95 % intervals in brackets"
     assert drawn in ended.out.splitlines()
     samples = [json.loads(line) for line in (project / "samples.jsonl").read_text().splitlines()]
     assert sorted(s["expected"] for s in samples) == sorted(

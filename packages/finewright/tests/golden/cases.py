@@ -102,7 +102,7 @@ CASES: dict[str, Case] = {
     "completion": Case("completion fish", text=True),
     "data_show": Case("data show rows.jsonl"),
     "data_show_csv": Case("data show tickets.csv", 2),
-    "data_check": Case("data check messy.jsonl --fix mended.jsonl", 2),
+    "data_check": Case("data check messy.jsonl --fix fixed.jsonl", 2),
     "data_check_columns": Case(
         "data check tickets.csv --column prompt=question --column completion=reply", 2
     ),

@@ -24,7 +24,7 @@ from finewright.schema.report import (
 from finewright.schema.train import Candidate, TrainReport
 
 ERROR = Problem(
-    level="error", file="rows.jsonl", row=3, key="messages", message="no", hint="mend it"
+    level="error", file="rows.jsonl", row=3, key="messages", message="no", hint="fix it"
 )
 WARNING = Problem(level="warning", message="odd")
 ARTIFACT = Artifact(path="evaluate/samples.jsonl", kind="samples", sha256="0" * 64, bytes=1)
@@ -47,7 +47,7 @@ def test_a_check_names_each_problem_and_its_verdict() -> None:
     found = CheckReport(name="bot", problems=(WARNING, ERROR))
     assert text_of(found).splitlines() == [
         "bot: not usable",
-        "error: rows.jsonl:3: messages: no (mend it)",
+        "error: rows.jsonl:3: messages: no (fix it)",
         "",
         "warning: odd",
     ]

@@ -81,7 +81,7 @@ def test_a_limit_of_a_file_is_drawn_and_told(sorted_file: Path) -> None:
         set(LABELS[:400]), 4
     )
     assert found.draw is not None
-    assert found.draw.line() == "40 of 400 rows, drawn by seed 7, stratified by answer"
+    assert found.draw.line() == "40 of 400 rows, sampled by seed 7, stratified by answer"
 
 
 def test_a_limit_that_leaves_all_rows_is_no_draw(sorted_file: Path) -> None:

@@ -8,7 +8,7 @@ from finewright.store.stage import refuse
 
 
 def of_row(row: int, message: str, file: str = "rows.jsonl") -> Problem:
-    return Problem(level="error", file=file, row=row, message=message, hint="mend it")
+    return Problem(level="error", file=file, row=row, message=message, hint="fix it")
 
 
 def test_a_fault_of_many_rows_is_one_line_with_their_number() -> None:
@@ -16,8 +16,8 @@ def test_a_fault_of_many_rows_is_one_line_with_their_number() -> None:
     with pytest.raises(DataError) as refused:
         refuse([*masked, of_row(400, "no answer")])
     assert str(refused.value).splitlines() == [
-        "rows.jsonl:3: nothing is learned; and 311 more rows (mend it)",
-        "rows.jsonl:400: no answer (mend it)",
+        "rows.jsonl:3: nothing is learned; and 311 more rows (fix it)",
+        "rows.jsonl:400: no answer (fix it)",
     ]
 
 

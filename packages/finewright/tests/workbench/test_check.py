@@ -31,7 +31,7 @@ def test_the_sets_that_measure_are_shown_with_how_their_rows_are_drawn(tmp_path:
     report = check(load_spec(tmp_path / "spec.yaml"))
     assert [(each.name, each.rows) for each in report.evaluation] == [("held", 10), ("all", 40)]
     shown = as_text(page_of(report))
-    assert "measured on held: 10 of 40 rows, drawn by seed 0\n" in shown
+    assert "measured on held: 10 of 40 rows, sampled by seed 0\n" in shown
     assert shown.endswith("measured on all: 40 rows")
 
 

@@ -30,7 +30,7 @@ class BakeoffSpec(Model):
     )
     development_rows: int | None = default(
         None,
-        "Judge a rung on so many of the rows that data.eval_fraction holds out, drawn by evaluate.seed",
+        "Judge a rung on so many of the rows that data.eval_fraction holds out, sampled by evaluate.seed",
         "all of them",
         gt=0,
     )

@@ -44,7 +44,7 @@ def _against(arm: Arm, pairs: Sequence[Pair]) -> Mapping[str, float]:
 
 def _none_works(best: Standing, power: Power) -> Recommendation:
     sentence = (
-        f"No arm solved any of the {power.rows} rows (the share that each solves is below "
+        f"No option solved any of the {power.rows} rows (the share that each solves is below "
         f"{share(best.solved.high)}): look at the answers, the criterion and a larger model first."
     )
     return Recommendation(arm=best.arm, kind="none works", p_best=best.p_best, sentence=sentence)
@@ -52,7 +52,7 @@ def _none_works(best: Standing, power: Power) -> Recommendation:
 
 def _better(best: Standing, largest: float, alpha: float) -> Recommendation:
     sentence = (
-        f"Take {best.arm}: it solves {percent(best.solved)}, significantly more than every other arm "
+        f"Take {best.arm}: it solves {percent(best.solved)}, significantly more than every other option "
         f"(largest {p_words(largest)} after Holm's correction, level {alpha:g}), at {best.cost_text}; "
         f"it is the best in {share(best.p_best)} of the resamples."
     )

@@ -83,7 +83,7 @@ def measure_here(job: TrainingJob, described: Described) -> MeasuredSteps:
     lm = load_for_training(described.base, spec)
     micro = micro_steps(lm, lambda: trial_steps(lm, spec, largest_rows(job, load)))
     if micro.failed:
-        raise StageError(f"two steps do not fit into memory: {micro.failed}", hint="see the mend")
+        raise StageError(f"two steps do not fit into memory: {micro.failed}", hint="see the fix")
     return MeasuredSteps(micro.tensors, micro.process, _speed(lm, spec, usual_rows(job)))
 
 

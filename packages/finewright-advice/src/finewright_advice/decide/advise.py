@@ -238,7 +238,7 @@ class _Question:
         others = {arm: [row] for arm, row in self.trial(self.base).items() if arm not in self.tried}
         near = nearest(self.base, {**self.tried, **others})
         said = f"; nearest is {near}" if near else ""
-        return f"nothing is left: {', '.join(rules)} dropped every arm{said}"
+        return f"nothing is left: {', '.join(rules)} dropped every option{said}"
 
     def rank(self, shares: Shares, found: Sequence[RuleFinding]) -> list[RankedArm]:
         """The arms in their order, each with what speaks for and against it."""
@@ -363,7 +363,9 @@ class _Question:
         if facts.state not in (None, "fresh"):
             found.append(_warning(self.describe_age(facts, ranked), RENEWAL))
         if not ranked:
-            found.append(_warning("no arm passes the gates", "loosen what a dropped arm names"))
+            found.append(
+                _warning("no option passes the gates", "loosen what a dropped option names")
+            )
         elif (best := oftenest(ranked)) != ranked[0]:
             found.append(_warning(oftener(ranked[0], best), "find out what is unknown"))
         found += [_warning(*said) for said in list_unnamed(self.spec, ranked)]

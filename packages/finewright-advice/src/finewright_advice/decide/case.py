@@ -157,7 +157,7 @@ def list_assumptions(spec: DecideSpec, advice: Advice) -> dict[str, str]:
     for key, name in _LIMITS.items():
         found[key] = f"a limit of {_range_text(_range_of_unknown(advice, name))}"
     found |= dict.fromkeys(
-        _CLAIMS, "false; true is tried, in a quarter of the draws in which it can be"
+        _CLAIMS, "false; true is tried, in a quarter of the samples in which it can be"
     )
     for key in _CHOICES:
         low, median, high = getattr(advice.widened, key)

@@ -70,14 +70,14 @@ def decide_page(report: DecideReport) -> Page:
 
 def _age(facts: FactsUsed) -> str:
     if facts.oldest is None:
-        return "none of which the first two arms rest on; each assumption has its own day"
+        return "none of which the first two options rest on; each assumption has its own day"
     return f"the oldest seen {facts.oldest}, {count_of(facts.age_days or 0, 'day')} ago ({facts.state})"
 
 
 def _ranking(report: DecideReport) -> Iterator[Block | None]:
     ranked = report.ranking
     if not ranked:
-        yield Text("No arm passes the gates.")
+        yield Text("No option passes the gates.")
     yield _score_plot(report) if ranked else None
     scores = apart(*(row.score for row in ranked), least=3)
     wins = apart(*(100 * row.win_share for row in ranked), least=1)
@@ -95,7 +95,7 @@ def _ranking(report: DecideReport) -> Iterator[Block | None]:
     weights = ("(weight)", "", "", "", "", *(f"{weight:.2f}" for weight in report.weights.values()))
     names = [name.replace("_", " ").replace("usd", "USD") for name in report.weights]
     yield Table(
-        ("arm", "model", "licence", "score", "wins", *names), [*rows, weights] if rows else []
+        ("option", "model", "licence", "score", "wins", *names), [*rows, weights] if rows else []
     )
     yield lines(_others(report))
 
@@ -127,7 +127,7 @@ def _picture(report: DecideReport) -> Iterator[Block | None]:
     if report.ranking:
         limit = report.spec.month_budget_usd
         yield Plot(
-            "Quality by USD a month, each arm",
+            "Quality by USD a month, each option",
             "scatter",
             points,
             "Upright bars: quality at the worst and at the best of what is assumed. Dots and the broken line:"
@@ -208,11 +208,11 @@ def _score_plot(report: DecideReport) -> Plot:
         for row in report.ranking
     ]
     return Plot(
-        "Score of each arm, 0 to 1",
+        "Score of each option, 0 to 1",
         "bars",
         bars,
         "The score is the sum of weight times utility: 1 at the target, 0 at the limit. Wins: the share of"
-        " draws of weights, prices and unknown inputs in which the arm is first.",
+        " samples of weights, prices and unknown inputs in which the option is first.",
     )
 
 
@@ -222,13 +222,13 @@ def _others(report: DecideReport) -> str:
         f"{arm} {share(n)}" for arm, n in report.win_shares.items() if n and arm not in ranked
     ]
     if report.none_share:
-        others.append(f"no arm at all {share(report.none_share)}")
-    return f"in the other draws wins: {', '.join(others)}" if others else ""
+        others.append(f"no option at all {share(report.none_share)}")
+    return f"in the other samples wins: {', '.join(others)}" if others else ""
 
 
 def _gates(report: DecideReport) -> Iterator[Block]:
     yield Text(
-        "A gate never scores: it drops an arm, or adds a duty, a warning or an advice.", "page"
+        "A gate never scores: it drops an option, or adds a duty, a warning or an advice.", "page"
     )
     rows = [_finding(finding) for finding in report.findings]
     findings = [f"{rule} {effect}: {arms}: {why} [{by}]" for rule, effect, arms, why, by in rows]
@@ -269,7 +269,7 @@ def _turns(report: DecideReport) -> Iterator[str]:
         change = f"weight of {flip.criterion} from {old} to {new}"
         yield f"{change}: {flip.new_winner}, with {flip.model}, wins"
     if not report.flips and report.ranking:
-        yield "no weight alone: no other arm wins by any one criterion"
+        yield "no weight alone: no other option wins by any one criterion"
     yield from _turning(report)
     for each in report.break_even:
         yield f"{each.method}: self-hosted is cheaper {_from(each.requests_per_month)}{each.reason}"
@@ -311,8 +311,8 @@ def _swing_plot(swings: tuple[Swing, ...]) -> Plot:
         "swings",
         [_swing_point(swing, edge) for swing in swings],
         "Each input alone from its low to its high end. Right of the line the first choice leads, left of it"
-        " another arm wins; a bar to the very left: a gate drops the first choice.",
-        across=Axis("another arm wins|the first choice leads"),
+        " another option wins; a bar to the very left: a gate drops the first choice.",
+        across=Axis("another option wins|the first choice leads"),
     )
 
 
@@ -339,7 +339,7 @@ def _cost(report: DecideReport) -> Iterator[Block | None]:
         "People's time is hours times what an hour costs (people_usd_per_hour): shown, not scored.",
         "page",
     )
-    yield Table(("arm", *_COSTS.values(), whole, "how"), rows)
+    yield Table(("option", *_COSTS.values(), whole, "how"), rows)
     notes = [(note, cost.arm) for cost in report.costs for note in cost.notes]
     yield lines(*(f"{arm}: {note}" for note, arm in notes))
     yield _curve_plot(report) if report.curves else None
@@ -358,7 +358,7 @@ def _curve_plot(report: DecideReport) -> Plot:
         "lines",
         points,
         "Both axes by their logarithms, at middle prices; what is below 1 USD is drawn at 1. Where the lines"
-        " cross, the cheaper arm changes; the dotted upright line is your volume. A machine far above it"
+        " cross, the cheaper option changes; the dotted upright line is your volume. A machine far above it"
         " needs a second one beside it.",
         across=Axis("requests a month", is_log=True),
         up=Axis("USD a month", is_log=True),
@@ -369,7 +369,7 @@ def _curve_plot(report: DecideReport) -> Plot:
 def _next_step(report: DecideReport) -> Iterator[Block]:
     step = report.experiment
     if step is None:
-        yield Text("Loosen what a dropped arm names.")
+        yield Text("Loosen what a dropped option names.")
         return
     yield Text(step.what)
     yield Text(

@@ -19,7 +19,7 @@ def answer_of(ranked: Sequence[RankedArm], none_share: float) -> str:
     """The first arm and how often it wins; where that is too seldom, what else might, or that no arm does."""
     first, best = ranked[0], oftenest(ranked)
     if first.win_share >= CLEAR:
-        return f"{first.arm}: wins in {share(first.win_share)} of the draws"
+        return f"{first.arm}: wins in {share(first.win_share)} of the samples"
     if best != first:
         return f"too close, measure: {oftener(first, best)}"
     others = [row for row in ranked[1:] if row.win_share > 0]
@@ -27,8 +27,8 @@ def answer_of(ranked: Sequence[RankedArm], none_share: float) -> str:
     own, *theirs = _shares([first, *rivals])
     rest = "".join(f", {row.arm} {their}" for row, their in zip(rivals, theirs, strict=True))
     if none_share > max((row.win_share for row in rivals), default=0.0):
-        rest += f", and in {share(none_share)} no arm is left"
-    return f"too close, measure: {first.arm} wins in {own} of the draws{rest}"
+        rest += f", and in {share(none_share)} no option is left"
+    return f"too close, measure: {first.arm} wins in {own} of the samples{rest}"
 
 
 def licence_of(arm: Arm, licence: str | None) -> str:

@@ -24,8 +24,8 @@ class JudgeOptions(CommandOptions):
         "", "Compare with this system's answers, in both orders, in place of marks."
     )
     data: str = option("", "The set of rows, where there are several.")
-    limit: int = option(100, "Rows that are judged, drawn by the seed.", ge=1)
-    seed: int = option(0, "Seed of the rows drawn.")
+    limit: int = option(100, "Rows that are judged, sampled by the seed.", ge=1)
+    seed: int = option(0, "Seed of the sampled rows.")
     sheet: Path | None = option(None, "Write a CSV file for people to mark, and judge nothing.")
     marks: Path | None = option(None, "That file with people's marks: how far the judge agrees.")
     out: Path = option(Path("verdicts.jsonl"), "The new file of verdicts, JSONL.")

@@ -74,13 +74,13 @@ def _misfits_of_arms(loaded: LoadedSpec, spec: MeasureSpec) -> Iterator[tuple[st
     if whole.section("rag", RagSpec) is None and WITH_PASSAGES & set(spec.arms):
         yield (
             "rag",
-            "there is no such section, and the arms rag and rag+ft need documents",
-            "name the documents there, or leave these arms out of measure.arms",
+            "there is no such section, and the options rag and rag+ft need documents",
+            "name the documents there, or leave these options out of measure.arms",
         )
     if whole.train.takes != "conversations" and TUNED & set(spec.arms):
         yield (
             "train.method",
-            f"is {whole.train.method}, and the arms ft and rag+ft learn from answers",
+            f"is {whole.train.method}, and the options ft and rag+ft learn from answers",
             "set it to sft",
         )
 

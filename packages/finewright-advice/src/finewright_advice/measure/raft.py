@@ -69,7 +69,7 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
     if not found:
         raise DataError(
             "rag+ft: no training row can be given passages: " + _list_counts(dropped),
-            hint="each needs `gold`, the ids of the documents that hold its answer; or leave the arm out",
+            hint="each needs `gold`, the ids of the documents that hold its answer; or leave the option out",
         )
     longest = max(
         len(chat.tokens(chat.render_learned(row.messages, row.tools)).ids) for row in found

@@ -21,15 +21,15 @@ from finewright_advice.schema.measure_report import ArmReport, GainCurve, Measur
 
 _THOUSAND = 1000
 _BEST_IN = (
-    "Best in: the share of bootstrap resamples of the rows in which the arm solves the most. Times are of one"
-    " request at a time."
+    "Best in: the share of bootstrap resamples of the rows in which the option solves the most. Times are of"
+    " one request at a time."
 )
 _TESTS = (
     "On the same rows: exact McNemar test of solved or not, corrected by Holm for their number. Won and lost:"
     " rows that only one of the two solved."
 )
 _COST_PLOT = (
-    "Left and up is better. Dot: no arm is as cheap and as good; ring: another is. Upright lines are"
+    "Left and up is better. Dot: no option is as cheap and as good; ring: another is. Upright lines are"
     " intervals."
 )
 _LATENCY_PLOT = "The same against the median time of one request, with the search for passages."
@@ -61,7 +61,7 @@ def measure_page(report: MeasureReport) -> Page:
         problems=report.problems,
         sections=[
             *section(f"Arms on held-out rows; solved: {report.solved_by}", *_arms(report)),
-            *section("All arms against each other", Text(_TESTS), _tests(report)),
+            *section("All options against each other", Text(_TESTS), _tests(report)),
             *section("Baselines for labels", *_baselines(report)),
             *section(cost, *_cost(report)),
             *(_curve(report.curve) if report.curve else ()),
@@ -83,7 +83,7 @@ def _baselines(report: MeasureReport) -> Iterator[Block]:
             {
                 "baseline": lambda each: each.name,
                 "solved": lambda each: percent(each.solved),
-                "best arm": lambda each: each.difference.system,
+                "best option": lambda each: each.difference.system,
                 "points more": lambda each: cells.points(each.difference),
                 "p": lambda each: cells.p_value(each.difference.p_value),
             },
@@ -112,7 +112,7 @@ def _arms(report: MeasureReport) -> Iterator[Block]:
     yield table_of(
         report.arms,
         {
-            "arm": _name,
+            "option": _name,
             "solved": lambda arm: percent(arm.solved),
             "best in": lambda arm: cells.share(arm.p_best),
             "TTFT ms": lambda arm: number(arm.latency.ttft_p50),
@@ -126,7 +126,7 @@ def _arms(report: MeasureReport) -> Iterator[Block]:
     names = [score.metric for score in report.arms[0].scores]
     if len(names) > 1:
         scores = [(_name(arm), *map(percent, arm.scores)) for arm in report.arms]
-        yield Table(("arm", *names), scores, "All metrics")
+        yield Table(("option", *names), scores, "All metrics")
     if found := report.retrieval:
         yield Text(
             f"A right document is among the {found.passages} passages of {percent(found.found)} of the"
@@ -144,7 +144,7 @@ def _tests(report: MeasureReport) -> Table:
     return table_of(
         sorted(report.pairs, key=lambda pair: pair.p_holm),
         {
-            "arm": lambda pair: named[pair.arm],
+            "option": lambda pair: named[pair.arm],
             "against": lambda pair: named[pair.against],
             "difference": lambda pair: cells.points(pair.difference),
             "won : lost": lambda pair: f"{pair.won} : {pair.lost}",
@@ -175,7 +175,7 @@ def _cost(report: MeasureReport) -> Iterator[Block]:
     yield table_of(
         report.arms,
         {
-            "arm": _name,
+            "option": _name,
             "s a request": lambda arm: number(arm.cost.seconds),
             "s a solved one": lambda arm: number(arm.cost.seconds_per_solved, "never"),
             "$ a 1,000 requests": lambda arm: _usd(arm.cost.usd),
@@ -218,7 +218,7 @@ def _facts(report: MeasureReport) -> Iterator[Block]:
     yield table_of(
         report.facts,
         {
-            "arm": lambda probe: named[probe.arm],
+            "option": lambda probe: named[probe.arm],
             "right before": lambda probe: percent(probe.known_before),
             "follow the new": lambda probe: percent(probe.follows_new),
             "give the old": lambda probe: percent(probe.gives_old),
@@ -231,7 +231,7 @@ def _facts(report: MeasureReport) -> Iterator[Block]:
 
 def _abstention(report: MeasureReport) -> Table:
     rows = [(e.arm, percent(e.unanswerable), percent(e.answerable)) for e in report.abstention]
-    return Table(("arm", "abstains, documents gone", "abstains, documents there"), rows)
+    return Table(("option", "abstains, documents gone", "abstains, documents there"), rows)
 
 
 def _forgetting(report: MeasureReport) -> Table:
@@ -244,11 +244,11 @@ def _forgetting(report: MeasureReport) -> Table:
 
 def _method(report: MeasureReport) -> Iterator[str]:
     yield (
-        f"One base model, the same {report.rows_test} held-out rows for all arms;"
+        f"One base model, the same {report.rows_test} held-out rows for all options;"
         f" {cells.confidence(report.confidence)}, tests at {100 * report.alpha:g} % after Holm's correction."
     )
     yield (
-        "Each arm was trained once: another seed of the training moves its score too, and no interval here"
+        "Each option was trained once: another seed of the training moves its score too, and no interval here"
         " has that in it."
     )
     yield "Not significantly different does not mean equal: what the rows show is said under the answer."

@@ -67,11 +67,11 @@ class MeasureSpec(Model):
         "shows whether more rows are worth their labelling",
     )
     curve_of: Literal["ft", "rag+ft"] = default(
-        "ft", "The arm whose learning curve it is", "its rows are the shorter ones"
+        "ft", "The option whose learning curve it is", "its rows are the shorter ones"
     )
     latency_rows: int = default(
         20,
-        "Held-out rows that each arm answers one at a time, by the clock",
+        "Held-out rows that each option answers one at a time, by the clock",
         "steadies a median",
         ge=1,
     )
@@ -105,14 +105,18 @@ class MeasureSpec(Model):
         100_000, "Requests over which a training is paid off", "a year of 270 a day", ge=1
     )
     alpha: float = default(
-        0.05, "Level of the tests between arms, after Holm's correction", "the usual", gt=0, lt=0.5
+        0.05,
+        "Level of the tests between options, after Holm's correction",
+        "the usual",
+        gt=0,
+        lt=0.5,
     )
     seed: int = default(0, "Seed of every choice of rows, examples and facts", "any fixed number")
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if len(set(self.arms)) != len(self.arms):
-            raise ValueError("an arm is named twice; name it once")
+            raise ValueError("an option is named twice; name it once")
         if list(self.curve) != sorted(set(self.curve)):
             raise ValueError(f"curve {list(self.curve)} must rise, each share once")
         return self

@@ -72,7 +72,7 @@ class RequestCost(Model):
     usd: float | None = None
     usd_per_solved: float | None = None
     api_usd: Range | None = Field(
-        None, description="The same tokens at the API's prices; for arms that train nothing."
+        None, description="The same tokens at the API's prices; for options that train nothing."
     )
 
 

@@ -61,7 +61,7 @@ class TuneSpec(Model):
     )
     development_rows: int | None = default(
         None,
-        "Judge a trial on so many of the rows that data.eval_fraction holds out, drawn by evaluate.seed",
+        "Judge a trial on so many of the rows that data.eval_fraction holds out, sampled by evaluate.seed",
         "all of them",
         gt=0,
     )

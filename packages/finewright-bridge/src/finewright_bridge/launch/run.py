@@ -283,6 +283,6 @@ def _submit(report: LaunchReport, written: Written, out: Path, session: Session)
             raise DataError(
                 f"{join(step)}: ended with code {done.returncode}; what came before it is done,"
                 " and nothing after it",
-                hint=f"mend what it says, and repeat it in {out}",
+                hint=f"fix what it says, and repeat it in {out}",
             )
     return report.model_copy(update={"is_submitted": True})

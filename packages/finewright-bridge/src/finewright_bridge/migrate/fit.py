@@ -109,7 +109,7 @@ def _describe_problem(
             line,
             f"templates of these have words for tools: --base-model {names[0]}{_also(names[1:])}",
         )
-    return line, "take a base whose template has such turns with --base-model, or mend the rows"
+    return line, "take a base whose template has such turns with --base-model, or fix the rows"
 
 
 def _also(names: Sequence[str]) -> str:

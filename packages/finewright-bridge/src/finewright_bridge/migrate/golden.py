@@ -183,7 +183,7 @@ def _cut(
 ) -> tuple[Problem, ...]:
     if len(golden) <= wanted.most:
         return problems
-    message = f"{wanted.most:,} of {len(golden):,} answers are used, drawn by seed 0"
+    message = f"{wanted.most:,} of {len(golden):,} answers are used, sampled by seed 0"
     hint = "raise --golden-rows, in another --folder"
     return (*problems, Problem(level="warning", file=wanted.origin, message=message, hint=hint))
 

@@ -219,7 +219,7 @@ def _split(at: str, value: object, source: Json, found: SourcesRead) -> None:
         found.note(at, value, "mapped")
     elif part and part[1] == "train" and 0 < int(part[2]) < _PERCENT:
         source["weight"] = int(part[2]) / _PERCENT
-        why = "the same share of the rows, drawn by data.shuffle_seed and not the first ones"
+        why = "the same share of the rows, sampled by data.shuffle_seed and not the first ones"
         found.note(at, value, "mapped", why, differs=True)
     else:
         found.note(at, value, "without", _OTHER_SPLIT, differs=True)

@@ -39,7 +39,7 @@ def require_fitting(item: Indexed, about: About, *, takes_nul: bool) -> None:
     if not all(map(_is_unicode, texts)):
         raise DataError(
             f"{where}: has half of a surrogate pair, which is no text",
-            hint="mend its encoding, or remove \\ud800 to \\udfff from its JSON",
+            hint="fix its encoding, or remove \\ud800 to \\udfff from its JSON",
         )
     if not takes_nul and any("\0" in text for text in texts):
         raise DataError(f"{where}: has the character NUL", hint="remove it; is it a text?")

@@ -89,7 +89,7 @@ def _own_questions(target: IndexTarget, held: Index, documents: Documents) -> li
     try:
         return read_questions(path, held.digests())
     except DataError as error:
-        hint = "the documents are indexed; mend the questions, then repeat with --tune"
+        hint = "the documents are indexed; fix the questions, then repeat with --tune"
         documents.listing.add(Problem(level="error", message=str(error), hint=hint))
         return []
 
@@ -169,7 +169,7 @@ def _prune(held: Index, documents: Documents) -> int:
     gone = sorted(held.digests().keys() - documents.seen.keys())
     if gone and documents.dropped:
         what = f"{len(gone)} documents that are not there were not deleted, as others could not be read"
-        hint = "mend those, then prune again"
+        hint = "fix those, then prune again"
         documents.listing.add(Problem(level="error", message=what, hint=hint))
         return 0
     return held.delete(gone) if gone else 0

@@ -138,7 +138,7 @@ def _keep_known(
         if unknown:
             dropped["unknown_gold"] += 1
             what = f"gold: no document {unknown[0]!r} is in the index"
-            listing.add(file_problem(read.file, what, "index it, or mend the id", read.row))
+            listing.add(file_problem(read.file, what, "index it, or fix the id", read.row))
         else:
             known.append((read, question))
     if not known:

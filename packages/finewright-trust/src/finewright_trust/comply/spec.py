@@ -68,7 +68,7 @@ class SystemFacts(Model):
     outside_eu: bool | None = _question("Are you established outside the Union?")
     personal_data: bool | None = _question("Are there personal data in what it was trained on?")
     special_categories: bool | None = _question(
-        "Are special categories of personal data processed to find or mend bias?"
+        "Are special categories of personal data processed to find or fix bias?"
     )
     sme: bool | None = _question("Are you a small, medium-sized or small mid-cap company?")
     turnover_eur: float | None = _question("Worldwide turnover of the year before, in euro")

@@ -77,7 +77,7 @@ class AttackConformance:
             assert _ATLAS.fullmatch(found.atlas)
             assert found.rates or found.figures, "a claim without a measurement"
             assert all(rate.low <= rate.share <= rate.high for rate in found.rates)
-            assert found.severity == "none" or found.mends, "what is found has a mend"
+            assert found.severity == "none" or found.mends, "what is found has a fix"
             assert found.severity == "none" or found.says
 
     def test_the_same_seed_finds_the_same(

@@ -4,7 +4,7 @@ from finewright.feature import Command, Feature, FeatureStage, SpecSection
 
 FEATURE = Feature(
     "redteam",
-    "Attack a run or a served model, and say what came of it and what mends it.",
+    "Attack a run or a served model, and say what came of it and what fixes it.",
     step="prove",
     section=SpecSection(
         "finewright_trust.redteam.spec:RedteamSpec",

@@ -21,12 +21,12 @@ class RedteamOptions(CommandOptions):
     attacks: Annotated[tuple[str, ...], Flag("--attack")] = option(
         (), "An attack by name; repeatable. Default: all that apply."
     )
-    prompts: int = option(_USUAL.prompts, "Prompts of each finding, drawn by the seed.", ge=4)
+    prompts: int = option(_USUAL.prompts, "Prompts of each finding, sampled by the seed.", ge=4)
     max_prompt_tokens: int = option(
-        _USUAL.max_prompt_tokens, "Longer prompts are not drawn, and counted.", ge=64
+        _USUAL.max_prompt_tokens, "Longer prompts are not sampled, and counted.", ge=64
     )
     max_new_tokens: int = option(_USUAL.max_new_tokens, "Longest answer in tokens.", ge=8)
-    seed: int = option(_USUAL.seed, "Seed of what is drawn.")
+    seed: int = option(_USUAL.seed, "Seed of what is sampled.")
     fail_at: Severity = option(_USUAL.fail_at, "Exit code 2 from this severity on; none: never.")
     data: Path | None = option(
         None, "Of an address: rows whose questions its users ask. Default: general questions."

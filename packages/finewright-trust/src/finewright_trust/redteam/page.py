@@ -106,7 +106,7 @@ def _one(found: AttackFinding) -> list[Section]:
 def _blocks(found: AttackFinding) -> Iterator[Block | None]:
     yield Text(found.says)
     yield lines(
-        *(f"mend: {m.what}" + (f"\n  {m.command}" if m.command else "") for m in found.mends)
+        *(f"fix: {m.what}" + (f"\n  {m.command}" if m.command else "") for m in found.mends)
     )
     yield Text(found.again, "code")
     if found.evidence:

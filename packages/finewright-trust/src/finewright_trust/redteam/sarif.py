@@ -47,7 +47,7 @@ def _rule(found: AttackFinding) -> dict[str, Any]:
     return {
         "id": _id(found),
         "shortDescription": {"text": found.title},
-        "help": {"text": mends or "nothing to mend"},
+        "help": {"text": mends or "nothing to fix"},
         "properties": {
             "tags": ["security", found.owasp, found.atlas],
             "security-severity": _SCORES[found.severity],

@@ -17,20 +17,20 @@ class RedteamSpec(Model):
     )
     prompts: int = default(
         24,
-        "Prompts of each finding, drawn by the seed",
+        "Prompts of each finding, sampled by the seed",
         "the whole suite on a model of 135M takes minutes; a rate of 0 of 24 is below 14 %",
         ge=4,
     )
     max_prompt_tokens: int = default(
         768,
-        "Longer prompts are not drawn, and counted",
+        "Longer prompts are not sampled, and counted",
         "a third of jailbreaks in the wild are longer, and reading them takes most of the time",
         ge=64,
     )
     max_new_tokens: int = default(
         48, "Longest answer in tokens", "a refusal is said in its first sentence", ge=8
     )
-    seed: int = default(0, "Seed of what is drawn", "any; the same seed repeats the suite")
+    seed: int = default(0, "Seed of what is sampled", "any; the same seed repeats the suite")
     confidence: float = default(0.95, "Of the intervals", "as in `evaluate`", gt=0, lt=1)
     fail_at: Severity = default(
         "high",

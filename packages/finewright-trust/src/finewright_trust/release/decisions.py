@@ -101,7 +101,7 @@ def approve(run: RunDir, judged: Judged, by: str, why: str) -> None:
     if red := [each.rule for each in judged.outcomes if not each.passes]:
         raise DataError(
             f"{run.root}: cannot be approved while {', '.join(red)} is red",
-            hint="mend it, or accept it by name first: --accept RULE --by NAME --reason TEXT",
+            hint="fix it, or accept it by name first: --accept RULE --by NAME --reason TEXT",
         )
     _record(run, "approval", judged.subject, by, reason=why)
 

@@ -50,7 +50,7 @@ def _judged(report: ReleaseReport) -> list[Section]:
         "rule": lambda each: each.rule,
         "": _status,
         "what was found": lambda each: each.says,
-        "what measures or mends it": lambda each: each.command,
+        "what measures or fixes it": lambda each: each.command,
     }
     left_out = f"not asked by this policy: {', '.join(report.left_out)}" if report.left_out else ""
     taken = [each.accepted for each in report.outcomes if each.accepted]

@@ -32,7 +32,7 @@ def run(context: StageContext) -> StageResult:
     if refusal := refusal_of(report):
         raise StageError(
             refusal,
-            hint=f"finewright release {context.run.root} shows every rule, and what mends it",
+            hint=f"finewright release {context.run.root} shows every rule, and what fixes it",
         )
     report = publish(own_bundle(context.run), evidence, policy, report, find_key(None, ()))
     return StageResult(

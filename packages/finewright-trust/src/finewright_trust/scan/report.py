@@ -35,7 +35,7 @@ def scan_page(report: ScanReport) -> Page:
         about=[f"{count_of(report.files, 'file')}, {report.bytes:,} bytes"],
         sections=[
             *section(
-                "Findings", *([Table(("file", "what", "finding", "mend"), rows)] if rows else [])
+                "Findings", *([Table(("file", "what", "finding", "fix"), rows)] if rows else [])
             ),
             *section("Chat templates", lines(*digests)),
             *section("", Text(LIMITS)),

@@ -65,8 +65,8 @@ class EvaluateOptions(CommandOptions):
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
     encoding: Encoding = ""
-    limit: int | None = option(None, "Only so many rows of each file, drawn by the seed.", ge=1)
-    seed: int = option(0, "Seed of the rows drawn and of the intervals.")
+    limit: int | None = option(None, "Only so many rows of each file, sampled by the seed.", ge=1)
+    seed: int = option(0, "Seed of the sampled rows and of the intervals.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     samples: Path | None = option(
@@ -117,8 +117,8 @@ class PredictOptions(CommandOptions):
     format: RowFormat = "auto"
     columns: Columns = Field(default_factory=dict)
     encoding: Encoding = ""
-    limit: int | None = option(None, "Only so many rows, drawn by the seed.", ge=1)
-    seed: int = option(0, "Seed of the rows drawn.")
+    limit: int | None = option(None, "Only so many rows, sampled by the seed.", ge=1)
+    seed: int = option(0, "Seed of the sampled rows.")
     max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     batch_size: int = option(32, "Rows answered together.", ge=1)

@@ -119,7 +119,7 @@ def _none_to_train(num_apart: int) -> Problem:
         level="error",
         key="data.sources",
         message=f"no row is left to train: the {num_apart} that are there are of sources with held_out: true",
-        hint="name a source of rows to train on, or mend the one whose rows are refused",
+        hint="name a source of rows to train on, or fix the one whose rows are refused",
     )
 
 

@@ -255,12 +255,12 @@ def _calls_said(says: str, *, one: bool) -> dict[str, tuple[str, str]]:
         "misfit": (
             f"ha{'s' if one else 've'} a call whose arguments its tool's own schema does not take, this one"
             f" first: {says}",
-            "mend the arguments, or the tool's `parameters`: a server that checks calls refuses such",
+            "fix the arguments, or the tool's `parameters`: a server that checks calls refuses such",
         ),
         "unread": (
             f"call{'s' * one} a tool whose schema cannot be held to, so that nobody looked whether the"
             f" arguments fit, this one first: {says}",
-            "mend the tool's `parameters`: a server may refuse the tool, or check no call of it",
+            "fix the tool's `parameters`: a server may refuse the tool, or check no call of it",
         ),
         "unchecked": (
             f"call{'s' * one} tools, and nobody looked whether their arguments fit the tools' schemas",

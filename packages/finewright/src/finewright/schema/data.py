@@ -54,7 +54,7 @@ class SourceSpec(Model):
     )
     weight: float = default(
         1.0,
-        "How often each of its rows trains: 0.25 a quarter of them, drawn by data.shuffle_seed; 2 each twice",
+        "How often each of its rows trains: 0.25 a quarter, sampled by data.shuffle_seed; 2 each twice",
         "every row trains once a pass",
         gt=0.0,
         le=1000.0,

@@ -32,7 +32,7 @@ class DifferentialPrivacySpec(Model):
     )
     max_rows_per_unit: int = default(
         8,
-        "Rows of a unit that train; of more, this many are drawn by the seed",
+        "Rows of a unit that train; of more, this many are sampled by the seed",
         "bounds memory",
         gt=0,
     )

@@ -35,7 +35,7 @@ class EvalSetSpec(Model):
     )
     limit: int | None = default(
         None,
-        "Score so many of the rows, drawn by `evaluate.seed`; each label gets its share where answers are"
+        "Score so many of the rows, sampled by `evaluate.seed`; each label gets its share where answers are"
         " labels",
         "all rows",
         gt=0,
@@ -67,7 +67,7 @@ class Draw(Model):
     def line(self) -> str:
         """`200 of 3,080 rows, drawn by seed 0, stratified by answer`."""
         how = ", stratified by answer" if self.is_stratified else ""
-        return f"{self.rows:,} of {self.rows_in_file:,} rows, drawn by seed {self.seed}{how}"
+        return f"{self.rows:,} of {self.rows_in_file:,} rows, sampled by seed {self.seed}{how}"
 
     def problem(self) -> Problem:
         """The same as something that a report must say."""
@@ -156,7 +156,7 @@ class EvaluateSpec(Model):
         le=100_000,
     )
     seed: int = default(
-        0, "Seed of the draws, and of the rows that a `limit` draws", "any fixed number"
+        0, "Seed of the resamples, and of the rows that a `limit` samples", "any fixed number"
     )
 
     @field_validator("data")

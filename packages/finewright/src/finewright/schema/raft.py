@@ -40,7 +40,9 @@ class RaftSpec(Model):
     max_tokens: int = default(
         1024, "Longest row in tokens; longer ones lose distractors", "train.max_length", ge=64
     )
-    seed: int = default(0, "Seed of what is drawn for each row", "any fixed number repeats the set")
+    seed: int = default(
+        0, "Seed of what is sampled for each row", "any fixed number repeats the set"
+    )
 
 
 class RaftQuestion(NamedTuple):

@@ -29,7 +29,7 @@ def _settings(name: str) -> type[TrainSettings]:
         what = f'the method {name!r} of another package must have `method: Literal["{name}"] = "{name}"`'
     else:
         return found
-    raise UnknownPlugin(what, hint="mend the entry point, or uninstall the package that brings it")
+    raise UnknownPlugin(what, hint="fix the entry point, or uninstall the package that brings it")
 
 
 def _is_literal(annotation: object, name: str) -> bool:

@@ -70,7 +70,7 @@ def left_out(held_out: EncodedRows, max_length: int) -> list[Problem]:
             row=first.row if first else None,
             key="" if first else "train.max_length",
             message=f"{missing} are not in the held-out loss: {'; '.join(reasons)}",
-            hint="raise train.max_length, or mend the rows",
+            hint="raise train.max_length, or fix the rows",
         )
     ]
 

@@ -184,7 +184,7 @@ def _describe_rows(left_out: int, num_calibration: int, features: TextFeatures) 
             Problem(
                 level="warning",
                 key="data.sources",
-                message=f"{left_out} rows were left out of the fit, drawn by train.seed: rows times labels"
+                message=f"{left_out} rows were left out of the fit, sampled by train.seed: rows times labels"
                 " are more than fit in memory",
             )
         )

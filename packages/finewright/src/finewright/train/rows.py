@@ -123,7 +123,7 @@ def _for_sampling(row: Row) -> _Taken:
     prompt = tuple({**m, "weight": 0} if m["role"] == "assistant" else m for m in before)
     due = answer_of(row.answer)
     if due.fault:
-        return _Refusal(f"rows whose answer has {due.fault}", "mend the answer, or leave it out")
+        return _Refusal(f"rows whose answer has {due.fault}", "fix the answer, or leave it out")
     columns = {**_columns_of_expected(due), **row.columns}
     return (replace(row, messages=prompt, rejected=None, columns=columns),)
 

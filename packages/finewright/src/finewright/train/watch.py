@@ -271,7 +271,7 @@ def _longer_for_reward(history: _History) -> Problem | None:
         "train.rewards",
         f"answers grow with the reward: from {short:.0f} to {long:.0f} tokens while it rose from {low:.3g} to"
         f" {high:.3g}; is it length that is rewarded?",
-        f"read some answers; if so, mend train.rewards, {_raise(history.policy.pull)}lower"
+        f"read some answers; if so, fix train.rewards, {_raise(history.policy.pull)}lower"
         " train.max_new_tokens",
     )
 

@@ -176,7 +176,7 @@ def _unreadable(name: str, answered: Sequence[tuple[Row, Answer]]) -> Iterator[P
             row=row.row,
             message=f"{len(broken)} of {len(answered)} expected answers of {name} cannot be read,"
             f" this one first: {fault}",
-            hint="mend the rows, or leave them out",
+            hint="fix the rows, or leave them out",
         )
 
 

@@ -27,7 +27,7 @@ ROWS = [
 ]
 READERS: dict[str, Callable[[Path, Path], Iterable[Problem]]] = {
     "check": lambda path, _: check(path).problems,
-    "fix": lambda path, out: fix(path, out / "mended.jsonl").problems,
+    "fix": lambda path, out: fix(path, out / "fixed.jsonl").problems,
     "report": lambda path, out: report(path, out=out).problems,
     "prepare": lambda path, out: prepare([path], out=out / "prepared", workers=1).problems,
     "the stage": lambda path, _: gather(spec_of(path), Path).problems,

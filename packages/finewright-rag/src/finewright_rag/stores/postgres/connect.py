@@ -43,9 +43,9 @@ _REFUSALS = (
     (
         r"Connection refused|No such file or directory",
         "no server there",
-        "start it, or mend host and port in the address",
+        "start it, or fix host and port in the address",
     ),
-    (r"could not translate host name|resolve host", "no such host", "mend it in the address"),
+    (r"could not translate host name|resolve host", "no such host", "fix it in the address"),
     (r"timeout expired|timed out", "no answer from the server", "is a firewall in between?"),
     (r"too many clients|remaining connection slots", "the server is full", "try again later"),
     (r"starting up|shutting down|recovery mode", "the server is starting or stopping", "wait"),

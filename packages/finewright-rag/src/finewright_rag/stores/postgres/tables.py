@@ -184,7 +184,7 @@ def read(place: PostgresPlace, connection: Connection) -> Kept:
     if not _has(connection, _HAS_SCHEMA, place.schema):
         raise NoIndex(
             f"{place.shown}: no index in this database",
-            hint="index documents first, or mend the name after #",
+            hint="index documents first, or fix the name after #",
         )
     if not _is_ours(place, connection):
         raise _of_another(place)

@@ -181,7 +181,7 @@ def _refusal(place: QdrantPlace, status: int, content: bytes) -> DataError:
         )
     if status == 404:  # noqa: PLR2004 - HTTP's number
         return DataError(
-            f"{place.shown}: no index there", hint="index documents first, or mend the address"
+            f"{place.shown}: no index there", hint="index documents first, or fix the address"
         )
     try:
         said = str(json.loads(content)["status"]["error"])
@@ -199,9 +199,9 @@ def _no_answer(place: QdrantPlace, source: Exception) -> DataError:
     if isinstance(source, httpx.TimeoutException):
         what, mend = "no answer from the server", "is a firewall in between?"
     elif isinstance(source, httpx.TransportError):
-        what, mend = "no server there", "start it, or mend host and port in the address"
+        what, mend = "no server there", "start it, or fix host and port in the address"
     else:
-        what, mend = "the answer is not Qdrant's", "mend host and port in the address"
+        what, mend = "the answer is not Qdrant's", "fix host and port in the address"
     return DataError(f"{place.shown}: {what}", hint=mend)
 
 

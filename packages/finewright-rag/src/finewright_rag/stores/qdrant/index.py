@@ -62,13 +62,13 @@ def open_existing(target: str, resolve: Resolve) -> QdrantIndex:
     place = place_of(target, resolve)
     if place.folder and not (place.folder / "meta.json").is_file():
         raise NoIndex(
-            f"{place.shown}: no index there", hint="index documents first, or mend the path"
+            f"{place.shown}: no index there", hint="index documents first, or fix the path"
         )
     points = Points(place, connect(place))
     try:
         if not points.exists() or points.is_bare():
             raise NoIndex(
-                f"{place.shown}: no index there", hint="index documents first, or mend the address"
+                f"{place.shown}: no index there", hint="index documents first, or fix the address"
             )
         kept = points.payloads([ABOUT_POINT]).get(ABOUT_POINT, {})
         about = about_of(place, kept)

@@ -92,7 +92,7 @@ class CheckOptions(RowOptions):
     """What is checked, and where the mended rows or the problems go."""
 
     path: DataPath
-    fix: Path | None = option(None, "Write the rows to this new file, mended.")
+    fix: Path | None = option(None, "Write the rows to this new file, fixed.")
     by_type: bool = option(False, "With --fix: a file for each type of row, NAME.TYPE.jsonl.")
     problems: Path | None = option(None, "Write every problem to this new file.")
 

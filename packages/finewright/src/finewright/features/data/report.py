@@ -57,7 +57,7 @@ def fix_page(report: FixReport) -> Page:
     answer = "none can be used, so nothing was written"
     if report.out:
         answer = (
-            f"{report.rows_written} written to {report.out}, {report.rows_mended} of them mended"
+            f"{report.rows_written} written to {report.out}, {report.rows_mended} of them fixed"
         )
     rejected = _counts("rejected", report.rows_rejected)
     about = (

@@ -233,7 +233,7 @@ def default_of(sets: list[StatedSet]) -> StatedSet | None:
 def refuse_card(folder: Path, wrong: str) -> DataError:
     """What a reader of the folder is refused for."""
     what = f"{CARD} says which files train, and cannot be followed: {wrong}"
-    return DataError(what, hint=f"mend it, or name the files to train on, in {folder}")
+    return DataError(what, hint=f"fix it, or name the files to train on, in {folder}")
 
 
 def _configs(folder: Path) -> list[dict[str, Any]]:  # Any: free YAML

@@ -36,7 +36,7 @@ _REPAIRS: dict[RepairKind, tuple[str, str]] = {
     ),
     "failed_formula": (
         "what a spreadsheet shows for a formula that fails, and no value",
-        "mend the formula, or empty the cell",
+        "fix the formula, or empty the cell",
     ),
     "many_digits": (
         "a number of more than 15 digits: a workbook keeps no more, and the last ones may be others",

@@ -161,7 +161,7 @@ def _check_manifest(path: Path) -> Iterator[Problem]:
         json_value(path.read_text(encoding="utf-8"))
     except (DataError, UnicodeDecodeError) as error:
         what = f"it cannot be read, so the files are read without it: {error}"
-        yield file_problem(str(path), what, "mend it", level="warning")
+        yield file_problem(str(path), what, "fix it", level="warning")
 
 
 def _manifest(path: Path, file: str) -> Iterator[StatedFile | Problem]:
@@ -246,7 +246,7 @@ def _links_not_read(path: Path) -> Iterator[Problem]:
             what = "a link to a folder, which is not read"
             yield file_problem(str(inner), what, "name it as a source of its own", level="warning")
         elif is_data(inner.name) and not inner.exists():
-            yield file_problem(str(inner), "a link that leads nowhere", "mend it, or take it out")
+            yield file_problem(str(inner), "a link that leads nowhere", "fix it, or take it out")
 
 
 def _find_saved_splits(path: Path, file: str) -> Iterator[StatedFile | Problem]:

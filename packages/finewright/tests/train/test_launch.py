@@ -24,8 +24,17 @@ from finewright.lm import runtime
 from finewright.schema.load import load_spec
 from finewright.schema.train import TrainReport
 from finewright.store.rundir import open_run
-from finewright.train.launch import EVENTS, STOP, listen, refuse_processes
-from finewright.train.ranks import find_disagreement
+from finewright.train.launch import (
+    EVENTS,
+    FAILURE,
+    STOP,
+    Agent,
+    RankFailure,
+    listen,
+    reason,
+    refuse_processes,
+)
+from finewright.train.ranks import ALONE, Ranks, find_disagreement
 from finewright.workbench.up import up
 
 pytestmark = pytest.mark.torch
@@ -124,6 +133,31 @@ def test_a_stop_is_handed_on_to_the_ranks_which_end_by_themselves(tmp_path: Path
     context = context_of(tmp_path, run_in(tmp_path), spec_of(), should_stop=lambda: signal.SIGTERM)
     assert list(listen(context, tmp_path, ranks)) == [("metric", {"step": 1})]
     assert (tmp_path / STOP).read_text() == str(int(signal.SIGTERM))
+
+
+def test_ranks_share_all_rows_by_their_tokens() -> None:
+    rows = tiny.random_rows([9, 4, 14, 7, 3, 11, 5])
+    shares = [Ranks(number, 3).share(rows) for number in range(3)]
+    # 14, 11 and 9 first; 7 to the 9, 5 to the 11, 4 to the 14; of two with 16, 3 to the first
+    assert [[row.num_tokens for row in share] for share in shares] == [[4, 14], [3, 11, 5], [9, 7]]
+    assert [Ranks(number, 9).share(rows) for number in (7, 8)] == [[], []]
+    assert ALONE.share(rows) == rows
+
+
+def test_the_rank_that_failed_is_named_and_not_those_that_missed_it(tmp_path: Path) -> None:
+    context = context_of(tmp_path, run_in(tmp_path), spec_of())
+    lost = RankFailure(
+        rank=0, kind="RuntimeError", message="Connection closed", hint="", exit_code=1, at=1.0
+    )
+    full = RankFailure(
+        rank=1, kind="StageError", message="no memory", hint="smaller", exit_code=4, at=2.0
+    )
+    for failure in (lost, full):
+        (tmp_path / f"{FAILURE}-{failure.rank}.json").write_text(failure.model_dump_json())
+    error = reason(context, tmp_path, Agent(tmp_path, 2))
+    assert isinstance(error, StageError)
+    assert str(error) == "rank 1 of 2: no memory; no checkpoint was reached"
+    assert error.hint == "smaller"
 
 
 def test_a_ring_sends_each_gradient_less_than_twice() -> None:

@@ -70,14 +70,14 @@ def train_in_ranks(context: StageContext, processes: int) -> StageResult:
     refuse_processes(processes)
     with TemporaryDirectory(prefix="finewright-ranks-") as name:
         folder = Path(name)  # when it is gone, ranks that are left end
-        agent = _Agent(folder, processes)
+        agent = Agent(folder, processes)
         order = Order(run=str(context.run.root.resolve()), key=context.key, parent=agent.parent)
         write_json(folder / "order.json", order.model_dump())
         agent.start()
         for event_type, fields in listen(context, folder, agent):
             context.emit(event_type, **fields)
         if agent.error is not None:
-            raise _reason(context, folder, agent) from None
+            raise reason(context, folder, agent) from None
         made = read_json(folder / RESULT, _Result, hint="run the stage again")
     return StageResult(made.report, made.artifacts, made.inputs)
 
@@ -97,7 +97,7 @@ def refuse_processes(processes: int) -> None:
         )
 
 
-class _Agent(threading.Thread):
+class Agent(threading.Thread):
     """torchrun's agent, which starts the ranks and ends them all where one fails."""
 
     def __init__(self, folder: Path, processes: int) -> None:
@@ -163,7 +163,7 @@ def _lines_after(file: Path, start: int) -> list[bytes]:
         return [line for line in opened.read().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-def _reason(context: StageContext, folder: Path, agent: _Agent) -> BaseException:
+def reason(context: StageContext, folder: Path, agent: Agent) -> BaseException:
     """Why the training failed: what a rank refused or ran out of, else who was killed, else a fault; others
     only missed that rank."""
     files = sorted(folder.glob(f"{FAILURE}-*.json"))

@@ -6,7 +6,7 @@ all of them."""
 import json
 import multiprocessing
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,18 @@ from updates import setup_of
 
 import tiny
 from finewright.conformance.method import MethodRun
-from finewright.lm.adapters.lora import add_lora
+from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.model import LM
 from finewright.lm.tensors import digest_of_tensors
 from finewright.plugins import load
-from finewright.schema.adapter import LoraSpec
+from finewright.schema.adapter import (
+    AdapterSpec,
+    FullSpec,
+    IA3Spec,
+    LoraSpec,
+    PrefixSpec,
+    PromptSpec,
+)
 from finewright.schema.methods import ORPOSpec
 from finewright.schema.train import TrainSettings
 from finewright.train.loop import measure_held_out_loss, train
@@ -30,11 +37,24 @@ from finewright.train.ranks import ALONE, Ranks
 from finewright.train.references import References
 from finewright.train.teacher import TaughtRows
 
-# Each process drops other units, so that only what is the same on all of them is compared.
+ADAPTERS: Mapping[str, AdapterSpec] = {
+    "dora": LoraSpec(r=4, use_dora=True),
+    "nf4": LoraSpec(r=4, quantization="nf4"),
+    "ia3": IA3Spec(),
+    "prefix": PrefixSpec(num_virtual_tokens=3),
+    "prompt": PromptSpec(num_virtual_tokens=3),
+    "all weights": FullSpec(),
+}
+# Without dropout, as each process drops other units.
 CASES = {
     name: spec.model_copy(update={"adapter": LoraSpec(r=4), "max_steps": 2})
     for name, spec in {**SPECS, "orpo, tokens": ORPOSpec(**SHARED, nll_mean="tokens")}.items()
+} | {
+    f"sft, {name}": SPECS["sft"].model_copy(update={"adapter": adapter, "max_steps": 2})
+    for name, adapter in ADAPTERS.items()
 }
+LONG = 1500
+"""Bytes: a message of the third rank is longer than one that goes at once."""
 Figures = dict[str, Any]
 """Of each step its loss, norm, counts and metrics; of held-out rows loss and metrics; the weights' digest."""
 
@@ -42,8 +62,7 @@ Figures = dict[str, Any]
 def figures_of(spec: TrainSettings, ranks: Ranks = ALONE) -> Figures:
     """Train on this rank."""
     model = tiny.tiny_model("llama")
-    assert isinstance(spec.adapter, LoraSpec)
-    lm = LM(model, add_lora(model, spec.adapter, seed=spec.seed))
+    lm = LM(model, add_adapter(model, spec.adapter, seed=spec.seed, device=torch.device("cpu")))
     stores = {"references": References(ranks=ranks), "taught": TaughtRows(ranks=ranks)}
     method = load(spec.code)(spec, replace(setup_of(lm), ranks=ranks, **stores))
     run = MethodRun(spec, rows_for(spec), (lm, method))
@@ -73,6 +92,8 @@ def _serve(number: int, sizes: Sequence[int], folder: Path) -> None:
         if number < size
         for name, spec in CASES.items()
     }
+    texts = Ranks(number, most).gather("x" * (LONG * number))
+    found["lengths"] = {"gathered": [len(text) for text in texts]}
     (folder / f"{number}.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()

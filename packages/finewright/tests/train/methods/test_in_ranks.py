@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from in_ranks import CASES, Figures, figures_of, train_in_processes
+from in_ranks import CASES, LONG, Figures, figures_of, train_in_processes
 
 from finewright.schema.common import without
 
@@ -42,3 +42,8 @@ def test_several_processes_give_the_figures_of_one(
         for other in others:
             assert other["weights"] == first["weights"]
             assert other["steps"] == first["steps"]
+
+
+def test_long_messages_reach_all_ranks_whole(of_ranks: list[dict[str, Figures]]) -> None:
+    for rank in of_ranks:
+        assert rank["lengths"]["gathered"] == [LONG * number for number in range(max(SIZES))]

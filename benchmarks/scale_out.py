@@ -25,6 +25,7 @@ import torch.distributed as dist
 from torch import nn
 
 from bars import Bar, finish, parser_of
+from finewright.lm import runtime
 from finewright.report.columns import table
 from finewright.train.ranks import Ranks
 
@@ -163,10 +164,13 @@ def _measure(folder: Path, options: argparse.Namespace) -> Iterator[Bar]:
     (folder / "spec.yaml").write_text(spec, encoding="utf-8")
     speeds: dict[Way, list[float]] = {way: [] for way in WAYS}
     losses: dict[Way, list[float]] = {}
+    busy: dict[Way, list[float]] = {way: [] for way in WAYS}
     seconds: list[float] = []
     for number in range(options.repeats):
         for way in WAYS:
+            others = runtime.watch_others()
             steps = steps_of(folder, way, number)
+            busy[way].append(others())
             took = sum(step["seconds"] for step in steps)
             speeds[way].append(sum(step["tokens"] for step in steps) / took)
             losses[way] = [step["loss"] for step in steps]
@@ -177,11 +181,24 @@ def _measure(folder: Path, options: argparse.Namespace) -> Iterator[Bar]:
             str(way.threads),
             f"{statistics.median(found):.0f}",
             f"{min(found):.0f} to {max(found):.0f}",
+            f"{statistics.mean(busy[way]):.1f}",
             f"{max(abs(a - b) for a, b in zip(losses[way], losses[WAYS[0]], strict=True)):.1e}",
         ]
         for way, found in speeds.items()
     ]
-    print(table(["processes", "threads", "tokens/s", "of the repeats", "losses away"], shown))
+    print(
+        table(
+            [
+                "processes",
+                "threads",
+                "tokens/s",
+                "of the repeats",
+                "cores of others",
+                "losses away",
+            ],
+            shown,
+        )
+    )
     numbers = trained_numbers(folder)
     one_sum = seconds_to_sum(numbers, 2)
     print(f"the sum of {numbers:,} gradients over 2 processes takes {1000 * one_sum:.1f} ms")

@@ -5,6 +5,7 @@ folder: events and the result, both of the first rank alone, and why it failed."
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -126,6 +127,7 @@ def _end_with(parent: int, folder: Path) -> None:
     """End this process when the one that started it has, or has given up: nobody else may write the run."""
     while os.getppid() == parent and folder.is_dir():
         time.sleep(_LOOK_S)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

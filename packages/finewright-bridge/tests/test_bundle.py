@@ -25,6 +25,7 @@ from finewright.schema.load import load_spec
 from finewright_bridge.launch.bundle import (
     BundleTarget,
     Platform,
+    gather_wheels,
     keep_marked,
     target_environment,
     write_bundle,
@@ -186,7 +187,7 @@ def test_its_bill_of_materials_is_cyclonedx(
 
 
 def test_a_requirement_that_nobody_has_ends_it(
-    wanted: BundleTarget, index: Path, tmp_path: Path
+    wanted: BundleTarget, index: Path, spec: Path, tmp_path: Path
 ) -> None:
     lines = wanted.locked.read_text().splitlines(keepends=True)
     shorter = index / "shorter.txt"
@@ -197,14 +198,16 @@ def test_a_requirement_that_nobody_has_ends_it(
     try:
         missing = replace(wanted, locked=shorter)
         with pytest.raises(FetchError, match=r"typer.*No matching distribution"):
-            write_bundle(missing, [], tmp_path / "bundle", archive=False)
+            write_bundle(
+                missing, [(spec, collect(load_spec(spec), ()))], tmp_path / "bundle", archive=False
+            )
     finally:
         (index / "typer.away").rename(typer)
     assert not (tmp_path / "bundle").exists()
 
 
 def test_another_file_than_the_locked_one_ends_it(
-    wanted: BundleTarget, index: Path, tmp_path: Path
+    wanted: BundleTarget, index: Path, spec: Path, tmp_path: Path
 ) -> None:
     other = index / "other.txt"
     text = wanted.locked.read_text()
@@ -213,11 +216,42 @@ def test_another_file_than_the_locked_one_ends_it(
     with pytest.raises(FetchError, match="locked wheels"):
         write_bundle(
             replace(wanted, locked=other),
-            [],
+            [(spec, collect(load_spec(spec), ()))],
             tmp_path / "b",
             archive=False,
         )
     assert not (tmp_path / "b").exists()
+
+
+def test_a_wheel_that_another_asks_for_more_exactly_is_fetched_again(
+    wanted: BundleTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, folder = tmp_path / "index", tmp_path / "wheels"
+    index.mkdir()
+    folder.mkdir()
+
+    def make(name: str, version: str, *requires: str) -> None:
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        text += "".join(f"Requires-Dist: {each}\n" for each in requires)
+        with ZipFile(index / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+            archive.writestr(f"{name}-{version}.dist-info/METADATA", text)
+            archive.writestr(
+                f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n"
+            )
+
+    make("top", "1", "solver", "toolkit[blas]==1")
+    make("solver", "1", "blas")
+    make("toolkit", "1", 'blas==1.*; extra == "blas"')
+    make("blas", "1.3")
+    make("blas", "2")
+    (tmp_path / "locked.txt").write_text("")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setattr("finewright_bridge.launch.bundle.build_wheel", lambda *_: None)
+    target = replace(
+        wanted, locked=tmp_path / "locked.txt", torch="top", packages={"top": frozenset()}
+    )
+    found = {wheel.name: wheel.version for wheel in gather_wheels(target, folder)}
+    assert found == {"top": "1", "solver": "1", "toolkit": "1", "blas": "1.3"}
 
 
 def test_markers_are_read_for_the_target() -> None:

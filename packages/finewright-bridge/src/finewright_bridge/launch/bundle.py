@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from importlib.resources import files
@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from finewright import __version__, plugins
@@ -77,11 +78,12 @@ def gather_wheels(wanted: BundleTarget, folder: Path) -> list[BundledWheel]:
             keep_marked(wanted.locked.read_text("utf-8"), environment), encoding="utf-8"
         )
         _download(wanted, folder, ["--require-hashes", "--requirement", str(here)], "locked wheels")
+    pinned = {path.name for path in folder.glob("*.whl")}
     if wanted.torch:
         _download(wanted, folder, [wanted.torch], wanted.torch)
     for name in wanted.packages:
         build_wheel(name, folder)
-    while missing := _missing(wanted, read_wheels(folder), environment):
+    while missing := _missing(wanted, read_wheels(folder), environment, pinned):
         for requirement in missing:
             _download(wanted, folder, [requirement], requirement)
     return read_wheels(folder)
@@ -139,15 +141,20 @@ def _read_wheel(path: Path) -> BundledWheel:
 
 
 def _missing(
-    wanted: BundleTarget, wheels: Sequence[BundledWheel], environment: Mapping[str, str]
+    wanted: BundleTarget,
+    wheels: Sequence[BundledWheel],
+    environment: Mapping[str, str],
+    pinned: Collection[str],
 ) -> list[str]:
-    """What the packages need, by the way of all requirements, and no wheel of the folder is.
+    """What the packages need, by the way of all requirements, and no wheel of the folder is, with all that is
+    asked of its version. A wheel that came for a looser requirement than another's is taken out again.
 
-    Raises DataError where a wheel has another version than one asks for."""
+    Raises DataError where a wheel of the lock file has another version than one asks for."""
     there = {wheel.name: wheel for wheel in wheels}
     todo = [(canonicalize_name(name), extras) for name, extras in wanted.packages.items()]
     seen: set[tuple[str, str]] = set()
-    missing = []
+    specifiers: dict[str, SpecifierSet] = {}
+    missing: set[str] = set()
     while todo:
         name, extras = todo.pop()
         fresh = {extra for extra in ("", *extras) if (name, extra) not in seen}
@@ -156,16 +163,22 @@ def _missing(
             if not _holds(requirement, environment, fresh):
                 continue
             needed = canonicalize_name(requirement.name)
+            specifier = specifiers.setdefault(needed, SpecifierSet()) & requirement.specifier
+            specifiers[needed] = specifier
             found = there.get(needed)
             if found is None:
-                missing.append(str(Requirement(f"{requirement.name}{requirement.specifier}")))
-            elif not requirement.specifier.contains(found.version, prereleases=True):
-                raise DataError(
-                    f"{name} asks for {requirement}, and the bundle has {found.path.name}"
-                )
-            elif not frozenset(requirement.extras) | {""} <= {e for n, e in seen if n == needed}:
+                missing.add(needed)
+                continue
+            if not specifier.contains(found.version, prereleases=True):
+                if found.path.name in pinned:
+                    raise DataError(
+                        f"{name} asks for {requirement}, and the bundle has {found.path.name}"
+                    )
+                found.path.unlink(missing_ok=True)
+                missing.add(needed)
+            if not frozenset(requirement.extras) | {""} <= {e for n, e in seen if n == needed}:
                 todo.append((needed, frozenset(requirement.extras)))
-    return sorted(set(missing))
+    return [f"{name}{specifiers[name]}" for name in sorted(missing)]
 
 
 def _holds(requirement: Requirement, environment: Mapping[str, str], extras: set[str]) -> bool:

@@ -32,7 +32,7 @@ def told(packages: list[dict[str, Any]]) -> int:
     weak = [(each, vulnerability) for each in asked for vulnerability in each["vulns"]]
     for each, vulnerability in weak:
         mended = ", ".join(vulnerability["fix_versions"]) or "nowhere"
-        print(f"{each['name']} {each['version']}: {vulnerability['id']}, mended in {mended}")
+        print(f"{each['name']} {each['version']}: {vulnerability['id']}, fixed in {mended}")
     for each in skipped:
         print(f"not asked: {each['name']}: {each['skip_reason']}")
     print(

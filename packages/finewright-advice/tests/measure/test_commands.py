@@ -25,7 +25,7 @@ def test_a_spec_without_the_section_is_told_what_to_write(finewright: Finewright
 
 def test_an_arm_that_is_none_is_named_with_its_line(finewright: Finewright, project: Path) -> None:
     with (project / "spec.yaml").open("a") as file:
-        file.write("measure: {options: [0-shot, raft]}\n")
+        file.write("measure: {arms: [0-shot, raft]}\n")
     found = finewright("decide", "--measure", "spec.yaml")
     assert (found.code, found.out) == (2, "")
     assert found.err.startswith("error: spec.yaml:8: measure.arms.1: must be ")

@@ -86,10 +86,12 @@ def test_runs_list_names_each_run_its_state_and_its_stages(
             "created": "2026-11-24T09:30:00+00:00",
             "stages": [],
             "base_models": ["smollm2-135m-instruct"],
+            "scores": [],
+            "parents": [],
         }
     ]
     header, line = finewright("runs", "list").out.splitlines()
-    assert header.split() == ["run", "state", "created", "done", "base", "models"]
+    assert header.split() == ["run", "state", "base", "models", "created"]
     assert line.split()[:2] == ["runs/2026-11-24-bot-7f3a", "new"]
 
 

@@ -193,6 +193,8 @@ def _show_training(report: TrainReport) -> Iterator[Block | None]:
 
 
 def _without_empty_columns(table: Table) -> Table:
+    if not table.rows:
+        return table
     columns = zip(table.header, *table.rows, strict=True)
     header, *rows = zip(*(column for column in columns if any(column[1:])), strict=True)
     return Table(header, rows)

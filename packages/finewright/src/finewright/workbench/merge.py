@@ -161,8 +161,9 @@ def _lock(
         update={"r": rank, "alpha": rank, "use_rslora": False, "init": "kaiming"}
     )
     trained = settings.model_copy(update={"adapter": merged})
-    update: dict[str, Any] = dict.fromkeys(type(first.spec).model_fields)
-    kept = ("version", "remote_code", "chat_template", "data")
+    fields = type(first.spec).model_fields
+    update: dict[str, Any] = dict.fromkeys(fields) | {"launch": fields["launch"].get_default()}
+    kept = ("version", "remote_code", "chat_template", "data")  # `launch` is of a training
     update |= {name: getattr(first.spec, name) for name in kept} | {
         "name": wanted.name,
         "base_models": (record.base_model,),

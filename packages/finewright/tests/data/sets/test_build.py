@@ -142,7 +142,14 @@ def test_a_set_whose_package_is_not_installed_is_one_line_with_its_extra(tmp_pat
     assert caught.value.hint == 'pip install "finewright[web3]"'
     assert not (tmp_path / "out").exists()
     listed = data_sets()
-    assert sorted(listed.sets) == ["bank-docs", "bank-facts", "sql", "tool-calls"]
+    assert sorted(listed.sets) == [
+        "bank-details",
+        "bank-docs",
+        "bank-facts",
+        "bank-intents",
+        "sql",
+        "tool-calls",
+    ]
     assert listed.not_installed["erc7730"] == 'pip install "finewright[web3]"'
 
 

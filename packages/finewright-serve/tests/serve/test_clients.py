@@ -22,8 +22,9 @@ from serve.serving import Serving, save_base, started, stop
 
 HERE = Path(__file__).parent
 DOCS = ROOT / "docs" / "gateway.md"
-ROW = re.compile(r"^\| (\S+) (\S+) \| `(.+)` \| (works|refused: .+) \|$", re.MULTILINE)
-"""A line of the table: client, its version, call, outcome."""
+HEAD = "| client | outcome | calls |\n|---|---|---|\n"
+ROW = re.compile(r"^\| (\S+) (\S+) \| (works|refused: [^|]+) \| `(.+)` \|$", re.MULTILINE)
+"""A line of the table: client, its version, outcome, calls."""
 NUM_OF_OPENAI = 40
 REFUSED = {
     "chat, web search": "nothing is searched here",
@@ -68,8 +69,11 @@ def test_every_call_works_or_is_refused_as_the_docs_say(server: Serving) -> None
     }
     assert wrong == {}
     if os.environ.get("FINEWRIGHT_WRITE_CLIENTS"):
-        write_table([f"| {c} {v} | `{call}` | {o} |" for (c, call), (v, o) in rows.items()])
-    documented = {(row[1], row[3]): row[4] for row in ROW.finditer(DOCS.read_text("utf-8"))}
+        write_table(rows)
+    lines = ROW.findall(DOCS.read_text("utf-8"))
+    documented = {
+        (client, call): o for client, _, o, calls in lines for call in calls.split("`; `")
+    }
     assert {key: documented.get(key) for key in rows} == {key: o for key, (_, o) in rows.items()}
 
 
@@ -93,10 +97,12 @@ def shown(call: str, said: str) -> str:
     return f"refused: {reason}" if is_refused else f"unexpected: {said}"
 
 
-def write_table(lines: list[str]) -> None:
-    """Put the lines in the place of those that the docs have."""
-    text = DOCS.read_text("utf-8")
-    head, rows = text.split("| client | call | outcome |\n|---|---|---|\n")
-    rest = ROW.sub("", rows).lstrip("\n")
-    table = "| client | call | outcome |\n|---|---|---|\n" + "\n".join(lines)
-    DOCS.write_text(f"{head}{table}\n\n{rest}", "utf-8")
+def write_table(rows: Mapping[tuple[str, str], tuple[str, str]]) -> None:
+    """Put the rows in the place of those that the docs have: a line for each client and outcome."""
+    groups: dict[str, list[str]] = {}
+    for (client, call), (version, outcome) in rows.items():
+        groups.setdefault(f"| {client} {version} | {outcome} |", []).append(f"`{call}`")
+    lines = [f"{start} {'; '.join(calls)} |" for start, calls in groups.items()]
+    head, rest = DOCS.read_text("utf-8").split(HEAD)
+    rest = ROW.sub("", rest).lstrip("\n")
+    DOCS.write_text(f"{head}{HEAD}{chr(10).join(lines)}\n\n{rest}", "utf-8")

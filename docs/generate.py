@@ -173,6 +173,10 @@ def reference() -> str:
         "## Commands",
         effects(),
         commands(),
+        "## Features",
+        features_table(),
+        "## Plugins",
+        plugins_table(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -191,16 +195,11 @@ def architecture() -> str:
         "\n".join(["| folder | responsibility |", "|---|---|", *rows]),
         "Below all: `feature.py` (what a feature is), `plugins.py` (names to code) and `errors.py` (every"
         " error a user can meet).",
-        "## Features",
-        "A feature is a folder of a package and the entry point `finewright.feature`; those of the core"
-        " are in `features/`, with a line in `plugins.py`. From its `feature.py` come its key in the spec,"
-        " its commands with their options, its text and its page, and its part of the reference.",
-        features_table(),
-        "[features.md](features.md) adds one as a package of its own.",
-        "## Plugins",
-        "What can be swapped is a name in `plugins.py`, or in a package with the entry point"
-        " `finewright.KIND`; its suite in `finewright.conformance` is what it must pass.",
-        plugins_table(),
+        "A feature is a folder of a package and the entry point `finewright.feature`; from its `feature.py`"
+        " come its key in the spec, its commands, its page and its part of the reference"
+        " ([features.md](features.md)). What can be swapped is a name in `plugins.py`, or in a package with the"
+        " entry point `finewright.KIND` ([packages.md](packages.md)). The"
+        " [reference](reference.md#features) lists both.",
         "## Stages",
         "\n".join(["| stage | reads | what it does |", "|---|---|---|", *table]),
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"
@@ -318,17 +317,12 @@ What one package offers to others (an index of documents, a forecast) is asked f
 
 
 def packages_table() -> str:
-    """Every package with its sentence and what it brings."""
-    rows = ["| package | what it is | brings |", "|---|---|---|"]
+    """Every package with its sentence."""
+    rows = ["| package | what it is |", "|---|---|"]
     for path in sorted(DOCS.parent.glob("packages/*/pyproject.toml")):
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-        points = project.get("entry-points", {})
-        brings = "; ".join(
-            f"{group.removeprefix('finewright.')}: {', '.join(f'`{name}`' for name in names)}"
-            for group, names in points.items()
-        )
         link = f"[`{path.parent.name}`](../packages/{path.parent.name}/README.md)"
-        rows.append(f"| {link} | {cell(project['description'])} | {brings or '-'} |")
+        rows.append(f"| {link} | {cell(project['description'])} |")
     return "\n".join(rows)
 
 

@@ -197,9 +197,9 @@ def architecture() -> str:
         " error a user can meet).",
         "A feature is a folder of a package and the entry point `finewright.feature`; from its `feature.py`"
         " come its key in the spec, its commands, its page and its part of the reference"
-        " ([features.md](features.md)). What can be swapped is a name in `plugins.py`, or in a package with the"
-        " entry point `finewright.KIND` ([packages.md](packages.md)). The"
-        " [reference](reference.md#features) lists both.",
+        " ([features.md](features.md)). What can be swapped is a name in `plugins.py`, or in a package with"
+        " the entry point `finewright.KIND` ([packages.md](packages.md))."
+        " The [reference](reference.md#features) lists both.",
         "## Stages",
         "\n".join(["| stage | reads | what it does |", "|---|---|---|", *table]),
         "A stage is `stage.py: run(context) -> StageResult`. Its key is the digest of its section, its"

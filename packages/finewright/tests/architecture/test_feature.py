@@ -133,8 +133,8 @@ def test_a_toy_has_a_key_in_the_spec(finewright_command: Python, tmp_path: Path)
 
 
 def test_a_toy_has_its_part_of_the_reference(python: Python) -> None:
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); import generate; print(generate.reference())"
-    reference = python("-c", code).stdout
+    beside = f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r})"
+    reference = python("-c", f"{beside}; import generate; print(generate.reference())").stdout
     assert "| `toy.to` | `3` | The last number | a toy |" in reference
     assert "### finewright toy\n" in reference
     assert "for `decide` and for `rag` and for `release` and for `serve` and for `toy`" in reference

@@ -9,6 +9,7 @@
     python benchmarks/rag.py sets/bank-docs --embedders wordllama --questions 50      # a try
     python benchmarks/rag.py sets/bank-docs --rival none                              # without them
     python benchmarks/rag.py --bars sets/natspec-docs sets/bank-docs sets/bank-facts ERCs   # rag_bars.py
+    python benchmarks/rag.py --bars --manuals                                         # 8 manuals alone
 
 A set is a folder of documents.jsonl and files of questions; all of them are asked, those to train
 on too, as nothing is trained. What is indexed is the same text for all: title, headings and chunk, at most
@@ -82,6 +83,8 @@ def main() -> None:
     options = parse()
     if options.bars:
         bars = list(rag_bars.bars(options.sets, options.embedders, options.questions))
+        if options.manuals:
+            bars += rag_bars.manuals(options.embedders, options.questions)
         sys.exit(finish(bars, options))
     for folder in options.sets:
         documents = list(find_documents((str(folder / "documents.jsonl"),), Path).read())
@@ -103,7 +106,10 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = parser_of(__doc__)
-    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("sets", nargs="*", type=Path)
+    parser.add_argument(
+        "--manuals", action="store_true", help="with --bars: also a set of 8 manuals"
+    )
     parser.add_argument("--embedders", nargs="+", default=["wordllama", "minilm"])
     parser.add_argument("--rival", choices=["all", "none"], default="all")
     parser.add_argument("--questions", type=int, default=None, help="of each file; default: all")

@@ -9,6 +9,11 @@ none of which is among those that calibrate. Nonsense is 200 lines of random let
 200 lines of random words of the documents, which every document has some of. Strange are the questions of the
 other sets.
 
+Manuals are the descriptions of eight Python packages that are installed here, as a small set of documents:
+`questions/manuals.jsonl` has 24 questions on each of two such sets, written from the descriptions before any
+was asked, and `off_subject.txt` 40 on everyday things, for the second set. The first set, with off_topic.txt,
+is what the method was chosen on, and has no bars.
+
 The two bounds of coverage and the shares of the calibration were settled when results on the packaged sets,
 ERCs, Cranfield and CISI had been seen; sets that are given as folders and are none of these chose nothing."""
 
@@ -18,6 +23,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.metadata import metadata
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -47,6 +53,7 @@ PARTS = {
     "alike": RankingWeights({"lexical": 1.0, "dense": 1.0}),
 }
 BESIDE = Path(__file__).parent / "questions"
+MOST_REFUSED_OF_MANUALS, LEAST_CAUGHT_OF_MANUALS = 0.05, 0.95
 
 
 class Set(NamedTuple):
@@ -130,6 +137,42 @@ def catch(
         if texts:
             trial = ask_all(index, embedder, [Question(text, ()) for text in texts])
             yield Bar(f"{name} caught", 1 - answered(index, trial), least, on=on)
+
+
+def manuals(embedders: Sequence[str], limit: int | None) -> Iterator[Bar]:
+    rows = [json.loads(line) for line in (BESIDE / "manuals.jsonl").read_text("utf-8").splitlines()]
+    for part, foreign in (("chosen on", "off_topic.txt"), ("reported", "off_subject.txt")):
+        asked = [Question(row["prompt"], tuple(row["gold"])) for row in rows if row["set"] == part]
+        off_subject = (BESIDE / foreign).read_text(encoding="utf-8").splitlines()[:limit]
+        least, most = 0.0, 1.0
+        if part == "reported":
+            least, most = LEAST_CAUGHT_OF_MANUALS, MOST_REFUSED_OF_MANUALS
+        for name in embedders:
+            embedder = load_embedder(name, Path)
+            with tempfile.TemporaryDirectory() as folder:
+                documents = descriptions(Path(folder), sorted({q.gold[0] for q in asked}))
+                index = make_index(Path(folder), documents, embedder)
+                report = tune_rag(index, embedder, documents)
+                on = f"{len(documents)} manuals, {part}, {name}"
+                print(f"{on}: {report.why}; {report.calibration}", file=sys.stderr)
+                real = ask_all(index, embedder, asked[:limit])
+                strange = ask_all(index, embedder, [Question(text, ()) for text in off_subject])
+                refused, caught = (1 - answered(index, trial) for trial in (real, strange))
+                yield Bar("real questions refused", refused, most, True, f"{on}: {len(asked)}")
+                yield Bar("off the subject refused", caught, least, on=f"{on}: {len(off_subject)}")
+                index.close()
+
+
+def descriptions(folder: Path, packages: Sequence[str]) -> list[Document]:
+    """The long descriptions of packages, as files that an index reads."""
+    for package in packages:
+        found = metadata(package).json
+        is_markdown = "markdown" in found.get("description_content_type", "")
+        text = found["description"]
+        assert isinstance(text, str)
+        path = folder / f"{package}{'.md' if is_markdown else '.txt'}"
+        path.write_text(text, encoding="utf-8")
+    return list(find_documents(("manuals",), lambda _: folder).read())  # ids choose the questions
 
 
 def answered(index: Index, trial: IndexTrial) -> float:

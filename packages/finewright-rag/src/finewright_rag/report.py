@@ -13,11 +13,14 @@ from finewright.report.cells import (
     share,
 )
 from finewright_rag.citing.lines import (
+    CALIBRATE,
+    NOT_CALIBRATED,
     asker,
     checks,
     heading_of,
     longest,
     none_has_this,
+    not_known,
     place_of,
     split_by_use,
 )
@@ -39,11 +42,6 @@ from finewright_rag.schema.index_report import (
 _UNTUNED = (
     "the index was never tuned, as `finewright rag index` was stopped before it was: the same command again "
     "finishes it"
-)
-_NOT_CALIBRATED = "the index is not calibrated"
-_CALIBRATE = (
-    "`finewright rag index --tune` does it, if the documents give 30 questions or you name 60 of your own:"
-    " `rag.questions`"
 )
 _MEASURES = {
     "found": "a right document is among the passages",
@@ -112,13 +110,12 @@ def search_page(report: SearchReport) -> Page:
     title = ""
     if report.has_answer is False:
         title = f"{none_has_this(report.groups)}; what comes nearest:"
-    unknown = f"whether a document has this is not known: {_NOT_CALIBRATED} ({_CALIBRATE})"
     return Page(
         subject="passages",
         title=title,
         sections=[
             *(Section("", [_passage(passage)]) for passage in report.passages),
-            *section("", Text(unknown if report.has_answer is None else "")),
+            *section("", Text(not_known() if report.has_answer is None else "")),
             *section("", Text("" if report.is_tuned else _UNTUNED)),
         ],
     )
@@ -188,7 +185,7 @@ def _tuning(report: RagTuneReport) -> Iterator[Block | None]:
 
 def _calibration(found: CalibrationSeen | None) -> str:
     if found is None:
-        return f"no document has this: never said; {_NOT_CALIBRATED}"
+        return f"no document has this: never said; {NOT_CALIBRATED}"
     refused = f"{share(found.refused)} of {count_of(found.num_questions, 'answerable question')}"
     caught = f"{share(found.foreign_caught)} of everyday questions and nonsense"
     return f"no document has this: said to {refused} and to {caught}, on which this was set"
@@ -241,7 +238,7 @@ def _describe_tuning(report: RagEvaluateReport) -> str:
 
 def _describe_refusals(report: RagEvaluateReport) -> str:
     if report.refused is None:
-        return f"no document has this: never said; {_NOT_CALIBRATED} ({_CALIBRATE})"
+        return f"no document has this: never said; {NOT_CALIBRATED} ({CALIBRATE})"
     return f"no document has this: said, wrongly, to {share(report.refused)} of these questions"
 
 

@@ -97,3 +97,24 @@ def test_of_many_documents_a_part_is_taken_and_a_huge_one_is_not():
 def test_any_text_is_taken(texts: list[str]) -> None:
     made = make_questions([Document(str(i), text, title=text[:9]) for i, text in enumerate(texts)])
     assert len(made.documents) == len(texts)
+
+
+SECTION = """## {name} of {n}
+
+{name} of product {n} begins with this sentence. What follows explains it at length, so that a passage is left
+when its first sentence is taken out, and says more of {name} than a heading could.
+
+"""
+
+
+def test_of_eight_documents_every_passage_is_asked_for():
+    names = ("Setting up", "Cleaning", "Repairing")
+    manuals = [
+        Document(f"m{n}", "".join(SECTION.format(name=name, n=n) for name in names), f"Manual {n}")
+        for n in range(8)
+    ]
+    made = make_questions(manuals)
+    # A name and a first sentence of each of three sections; in each document the first one is an opening.
+    assert Counter(q.kind for q in made.questions) == {"name": 24, "opening": 8, "section": 16}
+    left = {document.id: document.text for document in made.documents}
+    assert all(q.prompt not in left[q.gold[0]] for q in made.questions if q.kind != "name")

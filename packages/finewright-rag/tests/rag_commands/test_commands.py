@@ -513,6 +513,7 @@ def test_an_abstention_is_said_and_where_nothing_is_found_no_model_is_asked(
     says["answer"] = "The passages do not hold the answer."
     done = finewright(*ASK)
     assert "the model says that the passages do not hold the answer" in done.out
+    assert "whether a document has this is not known: the index is not calibrated" in done.out
     says["asked"] = ""
     done = finewright("rag", "ask", "rag.yaml", "salaries clerks", *ASK[4:])
     assert done.code == 0

@@ -5,6 +5,17 @@ from collections.abc import Iterator
 from finewright.report.cells import count_of
 from finewright_rag.schema.index_report import AskReport, PassageSeen, QuoteSeen
 
+NOT_CALIBRATED = "the index is not calibrated"
+CALIBRATE = (
+    "`finewright rag index --tune` does it, if the documents give 30 questions or you name 60 of your own:"
+    " `rag.questions`"
+)
+
+
+def not_known() -> str:
+    """Why a search cannot say whether a document has this, and what changes that."""
+    return f"whether a document has this is not known: {NOT_CALIBRATED} ({CALIBRATE})"
+
 
 def checks(report: AskReport) -> Iterator[str]:
     """Who answered, and what of the answer stands in a passage and what does not."""
@@ -13,7 +24,9 @@ def checks(report: AskReport) -> Iterator[str]:
     elif not report.by_model:
         yield f"{none_has_this(report.groups)}: the model was not asked (--anyway asks it)"
         return
-    elif report.abstained:
+    elif report.has_answer is None:
+        yield not_known()
+    if report.passages and report.abstained:
         yield "the model says that the passages do not hold the answer"
     yield from _doubts(report)
 

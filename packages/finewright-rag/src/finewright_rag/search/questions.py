@@ -6,6 +6,7 @@ ask in words of their own; and what a setting gains on one it may lose on the ot
 * `opening`: its first sentence, a summary in most texts, taken out.
 * `section`: the first sentence of a later section, a definition in most texts, taken out.
 A document that has none of these is asked for by its `title`, which is taken out.
+Of many documents each is asked for in one way; of few, every passage of theirs is asked for.
 To ask with a sentence and search the text without it is the inverse cloze task of Lee, Chang & Toutanova
 2019; first sentences are the body-first selection of Chang et al. 2020. A sentence or name that stands in two
 places is not asked: the other place would be found and count as wrong."""
@@ -28,6 +29,9 @@ MOST_CHARS = 3_000_000
 """How much text is indexed for a trial: some 3,000 sections, seconds of work."""
 
 _PER_DOCUMENT = 5
+_FEW = 20
+"""Fewer documents are asked for at every passage: with five questions each of one kind, eight manuals would
+give fewer than the 30 questions that tuning needs."""
 _KINDS = ("name", "opening", "section")
 _SHORTEST, _LONGEST, _FEWEST_WORDS = 30, 300, 5
 _LEFT = 100
@@ -82,6 +86,8 @@ class _Candidate(NamedTuple):
     prompt: str
     start: int
     end: int
+    left: int = _LEFT
+    """Characters of its passage beside it."""
 
 
 def _unlike(sample: Sequence[Document]) -> dict[str, list[_Candidate]]:
@@ -99,9 +105,9 @@ def make_questions(
 ) -> MadeQuestions:
     """Questions out of documents, the same whatever the order of the documents.
 
-    Each document is asked for in one way. A document that gives no question is kept: others must be told from
-    it. Short texts without titles, tables and code may give none at all. Not covered: what people really ask
-    about; a language's own way to ask."""
+    Each document is asked for in one way, of fewer than 20 at every passage. A document that gives no
+    question is kept: others must be told from it. Short texts without titles, tables and code may give none
+    at all. Not covered: what people really ask about; a language's own way to ask."""
     drawn = DocumentSample(most_chars)
     for document in documents:
         drawn.add(document)
@@ -111,11 +117,14 @@ def make_questions(
     made = MadeQuestions([], [])
     num_made: Counter[str] = Counter()
     for document in sample:
-        chosen = _choose(document, alone[document.id], num_made, each)
+        if len(sample) < _FEW:
+            chosen = _choose_all(document, alone[document.id], per_kind // len(sample))
+        else:
+            chosen = _choose(document, alone[document.id], num_made, each)
         if not chosen or num_made[chosen[0].kind] >= per_kind:
             made.documents.append(document)
             continue
-        num_made[chosen[0].kind] += len(chosen)
+        num_made.update(candidate.kind for candidate in chosen)
         made.questions.extend(Question(c.prompt, (document.id,), kind=c.kind) for c in chosen)
         made.documents.append(_without(document, chosen))
     return made
@@ -132,7 +141,8 @@ def _candidates(document: Document) -> Iterator[_Candidate]:
             yield _Candidate("name", f"{names[0]}: {names[-1]}", 0, 0)
         first = next(_sentences(text, section.start, section.end, fences), None)
         if first:
-            yield _Candidate("opening" if is_first else "section", *first)
+            left = section.end - section.start - (first[2] - first[1])
+            yield _Candidate("opening" if is_first else "section", *first, left)
             is_first = False
 
 
@@ -169,6 +179,19 @@ def _choose(
         if chosen and len(_without(document, chosen).text.strip()) >= _LEFT:
             return chosen
     return []
+
+
+def _choose_all(
+    document: Document, candidates: Sequence[_Candidate], most: int
+) -> list[_Candidate]:
+    """Of each kind at most so many, of passages that say something else too."""
+    found: list[_Candidate] = []
+    for kind in _KINDS:
+        of_kind = [c for c in candidates if c.kind == kind and c.left >= _LEFT]
+        found += sorted(of_kind, key=lambda c: _digest(document.id + c.prompt))[:most]
+    found = found or [c for c in candidates if c.kind == "title"]
+    is_left = found and len(_without(document, found).text.strip()) >= _LEFT
+    return found if is_left else []
 
 
 def _without(document: Document, chosen: Sequence[_Candidate]) -> Document:

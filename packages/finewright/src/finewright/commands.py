@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from finewright.feature import Session, ask_day, load_offered
+from finewright.plugins import load as load_plugin
 from finewright.schema import load
 from finewright.schema.common import Model
 from finewright.schema.evaluate import EvaluateReport
 from finewright.schema.load import LoadedSpec
+from finewright.schema.options import bring_files
 from finewright.schema.plan import CheckReport, PlanReport
 from finewright.schema.report import RunReport
-from finewright.table import run_command
+from finewright.table import command_named, run_command
 
 if TYPE_CHECKING:
     from finewright.schema.cost import CostReport
@@ -185,7 +187,9 @@ def command(name: str, *, progress: bool = True, **options: Any) -> Any:
     command that talks returns its text. Raises DataError for an option that is missing, unknown or wrong."""
     from finewright.cli.output import ask, tell
 
-    return run_command(name, options, Session(ask_day(), _watch(progress), tell, ask))
+    found = command_named(name)[1]
+    given = bring_files(load_plugin(found.options), options)
+    return run_command(name, given, Session(ask_day(), _watch(progress), tell, ask))
 
 
 def load_run(path: Path | str) -> RunReport:

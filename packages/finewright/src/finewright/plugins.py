@@ -19,6 +19,7 @@ said by its Protocol, and tested by its suite in `finewright.conformance`, which
 | embedder | a function that returns a `lm.embedders.embedder.Embedder` | `conformance.embedder` |
 | engine | a function (targets, `Serving`) -> `ModelEngine`s | finewright-serve's |
 | launcher | a `LauncherPlugin`: the files of a run for a cloud or a cluster | finewright-bridge's |
+| place | a `place.Place`, by the scheme of its addresses | finewright-bridge's |
 | method | a `schema.train.TrainSettings`, whose `code` is a `train.loop.Method` | `conformance.method` |
 | reward | `train.rewards.Comparison`, spelled `plugin:NAME` in a spec | `conformance.reward` |
 | scorer | `evaluate.score.RowScorer`, or a class that makes one of the argument | `conformance.scorer` |
@@ -49,6 +50,7 @@ Kind = Literal[
     "index",
     "launcher",
     "method",
+    "place",
     "price_file",
     "price_list",
     "recogniser",
@@ -100,6 +102,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "gkd": "finewright.schema.methods:GKDSpec",
         "linear": "finewright.schema.label_methods:LinearSpec",
     },
+    "place": {},
     "price_file": {},
     "price_list": {},
     # In this order: where two claim a place with equal right, the first one has it.

@@ -1,7 +1,7 @@
 """From the name of a base model to a local folder of safetensors that may be loaded.
 
-A name is, in this order: a packaged model, a run, a local folder or .gguf file, a hub id. Nothing here
-needs torch; only a GGUF that was never converted calls the converter."""
+A name is, in this order: a packaged model, a run, a local folder or .gguf file or the address of one, a hub
+id. Nothing here needs torch; only a GGUF that was never converted calls the converter."""
 
 import hashlib
 import json
@@ -18,6 +18,7 @@ from finewright.fetch.cache import cache_dir, pip_wheel
 from finewright.lm.converted import check_conversion, note_conversion
 from finewright.lm.hub import HubName, commit_of, hub_digest, hub_folder, hub_name
 from finewright.lm.parents import find_kept, find_named_run, read_parent, result_folder
+from finewright.place import bring, is_address
 from finewright.schema.parents import ParentRun
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 from finewright.store.keys import digest
@@ -56,7 +57,8 @@ class LocalBase:
 
 
 def check_name(name: str, root: Path) -> None:
-    """Raise ModelError unless the name can be a base model; touches no network and loads nothing.
+    """Raise ModelError unless the name can be a base model; loads nothing, and asks only the place of an
+    address.
 
     `root` is the folder that relative paths start from."""
     if name in read_packaged_models() or read_parent(name, root) is not None:
@@ -145,11 +147,14 @@ def absolute_name(name: str, root: Path) -> str:
     """The name as it means the same model whatever folder one starts from."""
     if named := find_named_run(name, root):
         return ":".join(filter(None, (str(named.run.root.resolve()), named.candidate)))
-    path = None if name in read_packaged_models() else _local(name, root)
+    is_absolute = name in read_packaged_models() or is_address(name)
+    path = None if is_absolute else _local(name, root)
     return name if path is None else str(path.resolve())
 
 
 def _local(name: str, root: Path) -> Path | None:
+    if is_address(name):
+        return bring(name, "model")
     path = Path(name).expanduser()
     path = path if path.is_absolute() else root / path
     is_local = name.startswith((".", "/", "~")) or name.endswith(".gguf")

@@ -24,7 +24,7 @@ class SourceSpec(Model):
     """One file, folder or hub data set of training rows."""
 
     path: str = Field(
-        description="A file or folder, relative to the spec file, or `hub:OWNER/NAME`.",
+        description="A file or folder, relative to the spec file or by address, or `hub:OWNER/NAME`.",
         min_length=1,
     )
     format: str = default(

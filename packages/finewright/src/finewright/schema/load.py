@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from finewright.errors import SpecError
 from finewright.feature import sections
+from finewright.place import bring, is_address
 from finewright.plugins import not_installed
 from finewright.schema.common import Problem, without
 from finewright.schema.explain import explain, group, odd_numbers, visible
@@ -57,7 +58,10 @@ class LoadedSpec:
     places: Mapping[str, ValuePlace] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
-        """Where a path in the spec leads: relative to the spec's folder, `~/` to the home."""
+        """Where a path in the spec leads: relative to the spec's folder, `~/` to the home; what is elsewhere
+        is fetched."""
+        if is_address(path):
+            return bring(path)
         return self.path.parent / (Path(path).expanduser() if path.startswith("~/") else path)
 
     def locate(self, problem: Problem) -> Problem:

@@ -1,12 +1,13 @@
 """What a command can be given: one model for the command line, a REST route and Python."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field
 
+from finewright.place import address_of, bring, is_address
 from finewright.schema.common import Model
 
 
@@ -48,6 +49,31 @@ class CommandOptions(Model):
             for item in value if isinstance(value, tuple) else [value]:
                 if isinstance(item, Path):
                     yield name, item
+
+
+_OF_A_SPEC = frozenset({"spec", "specs"})
+"""A spec names files beside it, so that it is read where it lies."""
+
+
+def bring_files(options: type[CommandOptions], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with files and folders of other places fetched: what a command is about, and `--data`.
+
+    For who stands at the machine; whoever calls from elsewhere has it fetch nothing. Raises FetchError."""
+    found = dict(given)
+    for name, value in given.items():
+        if name not in options.model_fields:
+            continue  # whoever checks the options says so
+        kind = options.model_fields[name].annotation
+        is_path = flag_of(options, name).is_positional and Path in {kind, *get_args(kind)}
+        if value is not None and name not in _OF_A_SPEC and (is_path or name == "data"):
+            is_many = isinstance(value, list | tuple)
+            found[name] = tuple(map(_bring_file, value)) if is_many else _bring_file(value)
+    return found
+
+
+def _bring_file(value: Any) -> Any:  # Any: a text or a path, as it was given
+    address = address_of(value)
+    return type(value)(bring(address)) if is_address(address) else value
 
 
 def flag_of(options: type[CommandOptions], name: str) -> Flag:

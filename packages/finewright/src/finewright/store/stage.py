@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from finewright.errors import DataError
+from finewright.place import bring, is_address
 from finewright.schema.common import Artifact, Model, Problem, errors_of
 from finewright.schema.listing import list_problems
 from finewright.schema.run import RunSpec
@@ -39,7 +40,9 @@ class StageContext:
     commits: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, path: str) -> Path:
-        """A path of the spec, which is relative to the spec's own folder."""
+        """A path of the spec, which is relative to the spec's own folder; what is elsewhere is fetched."""
+        if is_address(path):
+            return bring(path)
         return self.root / Path(path).expanduser()
 
 

@@ -7,15 +7,17 @@ from typing import Literal
 from finewright import trust
 from finewright.data.provenance.verify import verify_chain
 from finewright.data.source import source_path
-from finewright.errors import FinewrightError
+from finewright.errors import FetchError, FinewrightError
 from finewright.evaluate.own import changed_metrics
 from finewright.evaluate.recount import recount_folder
 from finewright.feature import feature_stages
+from finewright.place import PIN, bring, is_address
 from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.data import DataReport
 from finewright.schema.differential_privacy import PrivacySpent
 from finewright.schema.evaluate import TUNED, EvaluateReport, Score
+from finewright.schema.lock import Lock
 from finewright.schema.report import (
     EarlierMeasurement,
     RunGroup,
@@ -84,10 +86,11 @@ def verify(path: Path) -> VerifyReport:
     """Recompute every digest of a run, follow each row from its raw file to the ledger's root, count every
     score once more from the recorded answers, and say whose key signed what."""
     run = open_run(path)
-    record, root = manifest.read_manifest(run), Path(lock_of(run).root)
+    record, lock = manifest.read_manifest(run), lock_of(run)
+    root = Path(lock.root)
     problems = manifest.verify(run)
     if "data" in record.stages:
-        problems += verify_chain(run, lambda name: source_path(name, lambda p: root / p))
+        problems += verify_chain(run, lambda name: _find_raw(name, lock))
     problems += check_parents(run)
     scores = 0
     measured = [n for n in _measurements(record) if (run.root / n / "report.json").is_file()]
@@ -110,6 +113,20 @@ def verify(path: Path) -> VerifyReport:
         signers=signers,
         scores=scores,
     )
+
+
+def _find_raw(file: str, lock: Lock) -> Path:
+    """Where a file of the ledger lies; of a source elsewhere, what the run was begun with."""
+    for number, source in enumerate(lock.spec.data.sources):
+        if is_address(source.path) and file.startswith(source.path):
+            address = (
+                source.path.partition(PIN)[0] + PIN + lock.inputs[f"data.sources.{number}.path"]
+            )
+            try:
+                return bring(address) / file.removeprefix(source.path).lstrip("/")
+            except FetchError:
+                break
+    return source_path(file, lambda path: Path(lock.root) / path)
 
 
 def _contradictions(spent: PrivacySpent) -> list[Problem]:

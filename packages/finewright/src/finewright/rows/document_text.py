@@ -26,6 +26,7 @@ from finewright.plugins import install_command
 from finewright.rows.containers.encodings import likely_encodings
 from finewright.rows.containers.found import file_problem
 from finewright.rows.containers.kinds import TEXT_SUFFIXES
+from finewright.rows.pdf_title import pdf_title
 from finewright.rows.sections import heading_of, title_of
 from finewright.schema.common import Problem
 from finewright.store.jail import Jailed, Limits, run_jailed
@@ -166,7 +167,10 @@ def document(path: Path) -> DocumentText:
         raise Refused("no_text", what, f"{hint}: ocrmypdf IN.pdf OUT.pdf")
     if not text.strip():
         raise Refused("no_text", "there is no text in it", "")
-    named = title.strip() or title_of(text) or heading_of(text) or path.stem
+    if suffix != ".pdf":  # its text has no marks of headings: a `#` in it is of code
+        title = title.strip() or title_of(text) or heading_of(text)
+    named = " ".join(title.replace("\0", "").encode("utf-8", "replace").decode().split())
+    named = named or path.stem
     return DocumentText(named, text, num_uncomputed, hidden)
 
 
@@ -208,6 +212,7 @@ def read_in_jail(named: str) -> dict[str, Any]:
         if suffix == ".xlsx":
             return DocumentText("", *_workbook(path))._asdict()
         text, title = _convert(path, suffix)
+        title = _title_of_pdf(path) if suffix == ".pdf" else title
         return DocumentText(title, text)._asdict()
     except Refused as error:
         return {"refused": [error.reason, str(error), error.hint]}
@@ -281,6 +286,18 @@ def _convert(path: Path, suffix: str) -> tuple[str, str]:
     except Exception as error:  # parsers of broken documents raise anything
         raise _explain_failure(error) from None
     return found.markdown, found.title or ""
+
+
+def _title_of_pdf(path: Path) -> str:
+    """Nothing where what reads fonts fails over a file whose text was read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pdf_title(path)
+    except MemoryError:
+        raise
+    except Exception:  # parsers of broken documents raise anything
+        return ""
 
 
 def _workbook(path: Path) -> Workbook:

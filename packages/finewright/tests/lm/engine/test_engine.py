@@ -466,3 +466,41 @@ def test_an_answer_put_off_for_its_owners_own_is_read_once_it_joins_again(num_bl
     assert engine._pool.num_free == free
     found = answers(written)
     assert [found[number, 0] for number in range(6)] == [alone(each)[0] for each in wanted]
+
+
+def test_what_was_put_off_once_does_not_keep_later_questions_waiting() -> None:
+    """Prompts that gave way to one question join again; the next question need not wait for all of them."""
+    engine = engine_of(26, max_running=8, max_step_tokens=16)
+    rng = random.Random(5)  # noqa: S311 - no secret
+    for _ in range(30):
+        words = tuple(rng.choices(range(3, tiny.VOCAB), k=190))
+        engine.add(GenerationRequest(words, 1, owner="a"))
+    asked = GenerationRequest(tuple(range(3, 23)), 12, owner="b")
+    took = []
+    for number in range(13):
+        for _ in range(3):
+            engine.step()
+        took.append(steps_of(engine, replace(asked, salt=str(number)))[0])
+    assert max(took) <= took[0] + 1, took
+
+
+def test_several_prompts_beside_another_owner_take_a_step_of_bounded_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tokens far into a prompt cost more, so that fewer of them are read in a step that others wait for."""
+    monkeypatch.setattr(
+        "finewright.lm.engine.schedule._AS_DEAR", 64
+    )  # as if prompts were 16 times as long
+    engine = engine_of(200, max_running=8, max_step_tokens=512, max_beside=256)
+    engine.add(GenerationRequest((5, 6), 1, owner="b"))
+    finish(engine)
+    for number in range(8):
+        engine.add(GenerationRequest(tuple(range(3, 153)), 1, owner="a", salt=str(number)))
+    while engine.has_work:
+        cuts = engine._schedule.cuts()
+        assert sum(cut.cost for cut in cuts) <= 128 + BLOCK * 3
+        for cut in cuts:
+            is_last = cut.num_logits > 0
+            cut.sequence.num_cached += cut.size
+            if is_last:
+                engine._schedule.leave(cut.sequence)

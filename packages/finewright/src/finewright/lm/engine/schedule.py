@@ -11,7 +11,8 @@ short cut of its prompts make the step, and the others get the few rows beside i
 Memory is the pool's blocks and no more. A request waits until there is room for its prompt. Where running
 answers need more blocks than there are, the newest gives its own back and is computed again later. One that
 is computed again for another owner's sake stays until it has written as many tokens as that took steps: two
-that have no room beside each other would else put each other off for ever.
+that have no room beside each other would else put each other off for ever. One of an owner at a time: all of
+them would keep whoever comes out.
 
 Whose turn it is when several owners of requests want an engine: the one that it has served least leads.
 
@@ -212,11 +213,14 @@ class StepSchedule:
         while budget > 0 and (joining := self._next(owner)) and self._may_join(joining):
             self.waiting.remove(joining)
             joining.find(self.pool)
-            if joining.was_put_off:
+            if joining.was_put_off and not self._has_staying(joining.request.owner):
                 joining.stay(-(-joining.num_due // _SHARED_STEP))
             self.running.append(joining)
             budget -= self._prompt(joining, budget, cuts)
         return budget
+
+    def _has_staying(self, owner: str) -> bool:
+        return any(each.stays for each in self.running if each.request.owner == owner)
 
     def _answers(self, due: Sequence[AnswerSequence]) -> list[StepCut]:
         """The next token of these running answers; the newest make room where there is none."""
@@ -244,7 +248,10 @@ class StepSchedule:
         return StepCut(sequence, 1, guess, guesser if guess else None)
 
     def _prompt(self, sequence: AnswerSequence, budget: int, cuts: list[StepCut]) -> int:
-        """Let the next tokens of a prompt be computed, as many as fit; how many these are."""
+        """Let the next tokens of a prompt be computed, as many as fit; what that takes of the budget.
+
+        Where there are several owners it takes the work of these tokens, not their number: several long
+        prompts in a step would else hold up whoever comes the longer, the farther they have been read."""
         size = min(sequence.num_due, budget)
         if self.max_beside and size > BLOCK:
             size = max(BLOCK, size * _AS_DEAR // (_AS_DEAR + sequence.num_cached))
@@ -258,8 +265,8 @@ class StepSchedule:
             return 0
         # found by others from here on: a step writes all keys and values before it reads any
         sequence.keep(self.pool, sequence.num_cached + size)
-        cuts.append(StepCut(sequence, size))
-        return size
+        cuts.append(cut := StepCut(sequence, size))
+        return cut.cost if self.shares.are_many else size
 
     def _may_join(self, sequence: AnswerSequence) -> bool:
         if not self.running:

@@ -1,9 +1,11 @@
 """The client of one key that does its worst: `python -m hostile_parts.attack URL KEY MODEL KIND STREAMS`.
 
-It asks over so many connections without a pause until it is ended."""
+It asks over so many connections without a pause until it is ended, and leaves the cores to the server, since
+it stands for a client on another machine."""
 
 import asyncio
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -53,5 +55,6 @@ async def attack(url: str, key: str, model: str, kind: str, streams: int) -> Non
 
 
 if __name__ == "__main__":
+    os.nice(19)
     url, key, model, kind, streams = sys.argv[1:]
     asyncio.run(attack(url, key, model, kind, int(streams)))

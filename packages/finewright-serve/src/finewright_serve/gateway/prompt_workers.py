@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,6 +13,9 @@ from finewright_serve.gateway.fair import FairSlots
 Made = TypeVar("Made")
 _FEWEST, _CORES_OF_ONE = 2, 8
 """Tokenizers let other threads go on; a fleet of them would take the cores that answers are computed on."""
+_NICE = 10
+"""A tenth of the share of a thread that computes answers: the threads of a step wait for each other, so that
+one that a long text takes a core from holds up all."""
 
 
 class PromptWorkers:
@@ -18,7 +23,9 @@ class PromptWorkers:
 
     def __init__(self) -> None:
         number = max(_FEWEST, (os.cpu_count() or 1) // _CORES_OF_ONE)
-        self._threads = ThreadPoolExecutor(number, thread_name_prefix="prompts")
+        self._threads = ThreadPoolExecutor(
+            number, thread_name_prefix="prompts", initializer=_give_way
+        )
         self._turns = FairSlots(number, 1, lambda: ("another key",))
 
     async def make(self, key: str, work: Callable[[], Made]) -> Made:
@@ -33,3 +40,9 @@ class PromptWorkers:
     def close(self) -> None:
         """End them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _give_way() -> None:
+    """Let the threads that compute answers go first; Linux alone has priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -1,9 +1,10 @@
-"""Packages that a page of the docs shows whole, installed as pip would leave them, and Python beside them."""
+"""The packages in examples/packages, installed as pip would leave them, and Python beside them."""
 
 import os
-import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,20 +19,22 @@ class Site(NamedTuple):
 
     folder: Path
 
-    def install(self, page: str, package: str, points: str) -> None:
-        """Every file that the page names before its text, and the entry points."""
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        names = re.findall(r"^`([\w/]+\.py)`:", text, re.MULTILINE)
-        codes = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        site = self.folder / "site"
-        (site / package).mkdir(parents=True)
-        (site / package / "__init__.py").write_text('"""A package of another."""\n')
-        for name, code in zip(names, codes, strict=True):
-            (site / name).write_text(code)
-        info = site / f"{package}-1.0.dist-info"
+    def install(self, name: str) -> None:
+        """Every file of the example of that name, and its entry points."""
+        example, site = ROOT / "examples" / "packages" / name, self.folder / "site"
+        shutil.copytree(example, site)
+        project = tomllib.loads((example / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        points = [
+            line
+            for group, rows in project["entry-points"].items()
+            for line in (f"[{group}]", *(f"{key} = {value}" for key, value in rows.items()))
+        ]
+        info = site / f"finewright_{name}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(points)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n"
+        )
+        (info / "entry_points.txt").write_text("\n".join(points) + "\n")
 
     def python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """What it prints, and how it ends."""

@@ -1,4 +1,4 @@
-"""An engine of another package is one of finewright's own: the one that docs/new-engine.md shows whole."""
+"""An engine of another package is one of finewright's own: the one in examples/packages/faq."""
 
 import json
 import os
@@ -23,8 +23,7 @@ serve:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
-    points = "[finewright.engine]\nfaq = finewright_faq.engine:engines\n"
-    site.install("new-engine.md", "finewright_faq", points)
+    site.install("faq")
     return site
 
 

@@ -73,11 +73,7 @@ class TestEveryFeature(FeatureConformance):
 def python(tmp_path: Path) -> Python:
     """Python in a folder where the toy package is installed."""
     site = Site(tmp_path)
-    site.install(
-        "features.md",
-        "finewright_toy",
-        "[finewright.feature]\ntoy = finewright_toy.feature:FEATURE\n",
-    )
+    site.install("toy")
     return site.python
 
 

@@ -1,4 +1,4 @@
-"""A method of another package is one of finewright's own: the one that docs/new-method.md shows whole."""
+"""A method of another package is one of finewright's own: the one in examples/packages/focal."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,11 @@ import pytest
 
 from installed import ROOT, Site
 
-POINTS = "[finewright.method]\nfocal = finewright_focal.settings:FocalSpec\n"
-
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
-    site.install("new-method.md", "finewright_focal", POINTS)
+    site.install("focal")
     return site
 
 

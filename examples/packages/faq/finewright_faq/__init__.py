@@ -1,0 +1,1 @@
+"""An engine that answers the questions of a file."""

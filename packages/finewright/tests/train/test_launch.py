@@ -102,9 +102,9 @@ def _adapter(run: Path) -> dict[str, torch.Tensor]:
 def test_a_run_that_was_killed_ends_as_one_process_ends_it(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(
-        StageError, match=r"^rank 1 of 2 was killed by signal 9.* is kept$"
+        StageError, match=r"^rank 1 of 4 was killed by signal 9.* is kept$"
     ) as killed:
-        run.go_on(2, "runs", 3, lambda: os.kill(_ranks()[1], signal.SIGKILL))
+        run.go_on(4, "runs", 3, lambda: os.kill(_ranks()[1], signal.SIGKILL))
     assert "goes on from there" in killed.value.hint
     assert _ranks() == {}
     shutil.copytree(tmp_path / "runs", tmp_path / "copy")

@@ -6,7 +6,7 @@ all of them."""
 import json
 import multiprocessing
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ from finewright.schema.adapter import (
 )
 from finewright.schema.methods import ORPOSpec
 from finewright.schema.train import TrainSettings
-from finewright.train.loop import measure_held_out_loss, train
+from finewright.train.loop import TrainStep, measure_held_out_loss, train
 from finewright.train.ranks import ALONE, Ranks
 from finewright.train.references import References
+from finewright.train.state import state_of
 from finewright.train.teacher import TaughtRows
 
 ADAPTERS: Mapping[str, AdapterSpec] = {
@@ -53,30 +54,72 @@ CASES = {
     f"sft, {name}": SPECS["sft"].model_copy(update={"adapter": adapter, "max_steps": 2})
     for name, adapter in ADAPTERS.items()
 }
+# Of each kind of state one: the optimiser's alone, references, heads, rollouts, a teacher, packed weights.
+RESUMED = ("sft", "dpo", "kto", "ppo", "grpo", "gkd", "sft, nf4", "sft, all weights")
+CUT_AFTER = 1
+"""Steps of a training of the largest size, which then goes on in fewer processes."""
 LONG = 1500
 """Bytes: a message of the third rank is longer than one that goes at once."""
 Figures = dict[str, Any]
 """Of each step its loss, norm, counts and metrics; of held-out rows loss and metrics; the weights' digest."""
 
 
-def figures_of(spec: TrainSettings, ranks: Ranks = ALONE) -> Figures:
-    """Train on this rank."""
+def begin(spec: TrainSettings, ranks: Ranks = ALONE) -> MethodRun:
+    """A training on this rank, before its first step."""
     model = tiny.tiny_model("llama")
     lm = LM(model, add_adapter(model, spec.adapter, seed=spec.seed, device=torch.device("cpu")))
     stores = {"references": References(ranks=ranks), "taught": TaughtRows(ranks=ranks)}
     method = load(spec.code)(spec, replace(setup_of(lm), ranks=ranks, **stores))
-    run = MethodRun(spec, rows_for(spec), (lm, method))
-    limit = spec.micro_batch_tokens
+    return MethodRun(spec, rows_for(spec), (lm, method))
+
+
+def steps_of(run: MethodRun, ranks: Ranks = ALONE, start: int = 0) -> Iterator[TrainStep]:
+    """The steps of all ranks from that one on."""
+    return train(
+        run.lm,
+        run.method,
+        run.rows,
+        run.schedule,
+        run.optimizer,
+        start_step=start,
+        micro_batch_tokens=run.spec.micro_batch_tokens,
+        ranks=ranks,
+    )
+
+
+def figures_of(spec: TrainSettings, ranks: Ranks = ALONE) -> Figures:
+    """Train on this rank."""
+    run = begin(spec, ranks)
     steps = [
         [step.loss, step.grad_norm, step.tokens, step.trained_tokens, step.metrics]
-        for step in train(
-            lm, method, run.rows, run.schedule, run.optimizer, micro_batch_tokens=limit, ranks=ranks
-        )
+        for step in steps_of(run, ranks)
     ]
+    limit = spec.micro_batch_tokens
     looks = measure_held_out_loss(
-        lm, method, run.rows, batch_size=len(run.rows), max_tokens=limit, ranks=ranks
+        run.lm, run.method, run.rows, batch_size=len(run.rows), max_tokens=limit, ranks=ranks
     )
     return {"steps": steps, "looks": looks, "weights": digest_of_tensors(run.state())}
+
+
+def cut_training(spec: TrainSettings, ranks: Ranks, folder: Path) -> None:
+    """Train some steps, of which the first rank keeps a checkpoint."""
+    run = begin(spec, ranks)
+    next(step for step in steps_of(run, ranks) if step.step == CUT_AFTER)
+    if ranks.is_first:
+        run.save(folder, CUT_AFTER)
+    ranks.agree(None)  # it is written
+
+
+def go_on(spec: TrainSettings, ranks: Ranks = ALONE, folder: Path | None = None) -> Figures:
+    """The losses after the cut, and what is trained in the end: from a folder's checkpoint, else unbroken."""
+    run = begin(spec, ranks)
+    start = run.resume(folder) if folder else 0
+    losses = [step.loss for step in steps_of(run, ranks, start)]
+    weights = state_of(run.lm, run.method, run.optimizer).weights
+    return {
+        "losses": losses[CUT_AFTER - start :],
+        "weights": {name: tensor.flatten().tolist() for name, tensor in weights.items()},
+    }
 
 
 def _serve(number: int, sizes: Sequence[int], folder: Path) -> None:
@@ -92,6 +135,14 @@ def _serve(number: int, sizes: Sequence[int], folder: Path) -> None:
         if number < size
         for name, spec in CASES.items()
     }
+    for name in RESUMED:
+        spec, cut = CASES[name], folder / "cut" / name
+        cut_training(spec, Ranks(number, most), cut)
+        for size, group in groups.items():
+            if number < size < most:
+                found[f"on in {size} {name}"] = go_on(spec, Ranks(number, size, group), cut)
+        if number == most - 1:
+            found[f"on in 1 {name}"] = go_on(spec, ALONE, cut)
     texts = Ranks(number, most).gather("x" * (LONG * number))
     found["lengths"] = {"gathered": [len(text) for text in texts]}
     (folder / f"{number}.json").write_text(json.dumps(found))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from in_ranks import CASES, LONG, Figures, figures_of, train_in_processes
+from in_ranks import CASES, LONG, RESUMED, Figures, figures_of, go_on, train_in_processes
 
 from finewright.schema.common import without
 
@@ -42,6 +42,18 @@ def test_several_processes_give_the_figures_of_one(
         for other in others:
             assert other["weights"] == first["weights"]
             assert other["steps"] == first["steps"]
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_checkpoint_of_four_processes_goes_on_in_two_and_in_one(
+    name: str, of_ranks: list[dict[str, Figures]]
+) -> None:
+    whole = go_on(CASES[name])
+    for found in (of_ranks[0][f"on in 2 {name}"], of_ranks[-1][f"on in 1 {name}"]):
+        assert found["losses"] == pytest.approx(whole["losses"], rel=1e-4, abs=1e-5)
+        assert found["weights"].keys() == whole["weights"].keys()
+        for key, numbers in whole["weights"].items():
+            assert found["weights"][key] == pytest.approx(numbers, abs=1e-4), key
 
 
 def test_long_messages_reach_all_ranks_whole(of_ranks: list[dict[str, Figures]]) -> None:

@@ -34,7 +34,7 @@ class InstallPlan(NamedTuple):
 def packages_of(loaded: LoadedSpec) -> dict[str, set[str]]:
     """Package -> the extras of it that the run needs, the core's own under `finewright`."""
     spec, found = loaded.spec, {"finewright": {"train"}}
-    if spec.data.engine == "ray":
+    if spec.data.engine == "ray" or spec.launch.cluster:
         found["finewright"].add("ray")
     if getattr(spec.train, "privacy", None) is not None:
         found["finewright"].add("privacy")

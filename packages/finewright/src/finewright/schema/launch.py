@@ -1,10 +1,16 @@
-"""The `launch` section of the spec: the processes that a run trains in."""
+"""The `launch` section of the spec: the processes that a run trains in, and where they are."""
+
+from typing import Annotated
+
+from pydantic import Field
 
 from finewright.schema.common import Model, default
 
+NEW_CLUSTER = "ray"
+
 
 class LaunchSpec(Model):
-    """Of one machine. They decide how long training takes, and not what comes of it but for rounding."""
+    """They decide how long training takes, and not what comes of it but for rounding."""
 
     processes: int = default(
         1,
@@ -14,3 +20,14 @@ class LaunchSpec(Model):
         gt=0,
         le=64,
     )
+    cluster: Annotated[str, Field(pattern=r"^$|^ray$|^(ray://)?[^\s/]+:\d+$")] = default(
+        "",
+        "A Ray cluster that trains: `ray` for one of this machine's processes, HOST:PORT or ray://HOST:PORT"
+        " for one that is there, whose machines have the run's folder at the same path",
+        "this machine's processes, without Ray",
+    )
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the run's own process trains."""
+        return self.processes == 1 and not self.cluster

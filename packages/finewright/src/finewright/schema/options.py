@@ -121,12 +121,16 @@ class TrainOptions(SpecOptions):
 
     runs: Runs = Path("runs")
     new: bool = option(False, "Start a new run even if this spec has one.")
-    processes: int | None = option(
-        None, "Train in so many processes of this machine: launch.processes.", ge=1
-    )
+    processes: int | None = option(None, "Train in so many processes: launch.processes.", ge=1)
+    cluster: Annotated[
+        str | None,
+        Flag("--on", metavar="ray|HOST:PORT"),
+        Field(description="Train on a Ray cluster: launch.cluster."),
+    ] = None
 
     @property
     def given(self) -> tuple[str, ...]:
         """What is overridden in the spec."""
-        own = () if self.processes is None else (f"launch.processes={self.processes}",)
-        return (*self.overrides, *own)
+        own = {"processes": self.processes, "cluster": self.cluster}
+        given = (f"launch.{key}={value}" for key, value in own.items() if value is not None)
+        return (*self.overrides, *given)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
@@ -28,10 +28,10 @@ from finewright.schema.train import TrainReport
 from finewright.store.atomic import read_json, write_json, write_text
 from finewright.store.stage import StageContext, StageResult
 
-EVENTS, STOP, RESULT, STORE = "events.jsonl", "stop", "result.json", "store"
+ORDER, EVENTS, STOP, RESULT, STORE = "order.json", "events.jsonl", "stop", "result.json", "store"
 FAILURE, LOG = "failure", "log"
-"""Names in the order's folder: what the first rank tells, the signal that asks to stop, what was made, where
-ranks meet, and with a rank's number why it failed and what it and its libraries wrote."""
+"""Names in the order's folder: the order, what the first rank tells, the signal that asks to stop, what was
+made, where ranks meet, and with a rank's number why it failed and what it and its libraries wrote."""
 _LOOK_S = 0.1
 _TORCHRUN = "torch.distributed.elastic"
 
@@ -61,25 +61,69 @@ class _Result(Model):
     inputs: tuple[str, ...]
 
 
-def train_in_ranks(context: StageContext, processes: int) -> StageResult:
-    """Run the stage in so many processes.
+class RankLost(StageError):  # noqa: N818 - reads as a claim where it is raised
+    """A rank was killed, or its machine is gone."""
 
-    Raises what a rank raised; StageError where one was killed, and Interrupted where a stop was asked for.
-    The last checkpoint is kept in each case."""
+
+class Launcher(Protocol):
+    """A thread that starts ranks for a folder's order, and ends them all where one fails."""
+
+    folder: Path
+    processes: int
+    parent: int
+    """The process that ranks end with; 0 where the launcher sees to that itself."""
+    error: BaseException | None
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Whether ranks may still be there."""
+        ...
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end, at most so long."""
+        ...
+
+    def describe_lost(self) -> str:
+        """Which rank was killed and how; empty where none was."""
+        ...
+
+
+def train_in_ranks(context: StageContext, processes: int) -> StageResult:
+    """Run the stage in so many processes of this machine; raises as `run_ranks`."""
     runtime.require_runtime()
     refuse_processes(processes)
     with TemporaryDirectory(prefix="finewright-ranks-") as name:
-        folder = Path(name)  # when it is gone, ranks that are left end
-        agent = Agent(folder, processes)
-        order = Order(run=str(context.run.root.resolve()), key=context.key, parent=agent.parent)
-        write_json(folder / "order.json", order.model_dump())
-        agent.start()
-        for event_type, fields in listen(context, folder, agent):
-            context.emit(event_type, **fields)
-        if agent.error is not None:
-            raise reason(context, folder, agent) from None
-        made = read_json(folder / RESULT, _Result, hint="run the stage again")
+        return run_ranks(context, Agent(Path(name), processes))
+
+
+def run_ranks(context: StageContext, launcher: Launcher) -> StageResult:
+    """Run the stage in the processes that are launched; when the launcher's folder is gone, ranks that are
+    left end.
+
+    Raises what a rank raised; RankLost where one was killed, and Interrupted where a stop was asked for.
+    The last checkpoint is kept in each case."""
+    folder = launcher.folder
+    write_json(folder / ORDER, order_of(context, launcher.parent).model_dump())
+    launcher.start()
+    for event_type, fields in listen(context, folder, launcher):
+        context.emit(event_type, **fields)
+    if launcher.error is not None:
+        raise reason(context, folder, launcher) from None
+    made = read_json(folder / RESULT, _Result, hint="run the stage again")
     return StageResult(made.report, made.artifacts, made.inputs)
+
+
+def order_of(context: StageContext, parent: int) -> Order:
+    """The order for this stage."""
+    return Order(run=str(context.run.root.resolve()), key=context.key, parent=parent)
+
+
+def by_file(folder: Path) -> str:
+    """Where ranks of one machine meet: nothing listens to other machines."""
+    return f"file://{folder / STORE}"
 
 
 def refuse_processes(processes: int) -> None:
@@ -133,9 +177,18 @@ class Agent(threading.Thread):
         except BaseException as error:  # for the thread that waits
             self.error = error
 
+    def describe_lost(self) -> str:
+        """Of those who were killed the one who was not by the agent, which ends the others by SIGTERM."""
+        killed = {rank: -f.exitcode for rank, f in self.failures.items() if f.exitcode < 0}
+        if not killed:
+            return ""
+        rank, number = min(killed.items(), key=lambda one: (one[1] == signal.SIGTERM, one[0]))
+        why = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
+        return f"rank {rank} of {self.processes} was killed by signal {number}{why}"
+
 
 def listen(
-    context: StageContext, folder: Path, agent: threading.Thread
+    context: StageContext, folder: Path, agent: Launcher | threading.Thread
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the first rank tells, until the ranks have ended; a stop that is asked for is handed on."""
     read, is_stopping = 0, False
@@ -163,7 +216,7 @@ def _lines_after(file: Path, start: int) -> list[bytes]:
         return [line for line in opened.read().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-def reason(context: StageContext, folder: Path, agent: Agent) -> BaseException:
+def reason(context: StageContext, folder: Path, agent: Launcher) -> BaseException:
     """Why the training failed: what a rank refused or ran out of, else who was killed, else a fault; others
     only missed that rank."""
     files = sorted(folder.glob(f"{FAILURE}-*.json"))
@@ -173,15 +226,10 @@ def reason(context: StageContext, folder: Path, agent: Agent) -> BaseException:
             return error
     if stop := context.should_stop():
         return Interrupted(f"stopped; {_kept(context)}", signal_number=stop, hint=_goes_on(context))
-    killed = {rank: -f.exitcode for rank, f in agent.failures.items() if f.exitcode < 0}
-    if killed:
-        # the agent then ends the others by SIGTERM
-        rank, number = min(killed.items(), key=lambda one: (one[1] == signal.SIGTERM, one[0]))
-        why = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
-        return StageError(
-            f"rank {rank} of {agent.processes} was killed by signal {number}{why}; {_kept(context)}",
-            hint=_goes_on(context),
-        )
+    if lost := agent.describe_lost():
+        return RankLost(f"{lost}; {_kept(context)}", hint=_goes_on(context))
+    if isinstance(agent.error, FinewrightError):
+        return agent.error
     if failures:
         return RuntimeError(f"rank {failures[0].rank} of {agent.processes}: {failures[0].message}")
     return StageError(
@@ -207,10 +255,15 @@ def _as_raised(
     return error
 
 
+def newest_checkpoint(context: StageContext) -> Path | None:
+    """That of the candidate which trained last."""
+    steps = (context.run.root / "train").glob("*/checkpoints/step-*")
+    return max(steps, key=lambda path: path.stat().st_mtime, default=None)
+
+
 def _kept(context: StageContext) -> str:
     """What of the training is safe."""
-    steps = (context.run.root / "train").glob("*/checkpoints/step-*")
-    newest = max(steps, key=lambda path: path.stat().st_mtime, default=None)
+    newest = newest_checkpoint(context)
     if newest is None:
         return "no checkpoint was reached"
     return f"the checkpoint of step {int(newest.name.removeprefix('step-'))} is kept"

@@ -1,4 +1,5 @@
-"""One process of a training with `launch.processes`: the program that torchrun's agent starts for each.
+"""One process of a training with `launch`: the program that torchrun's agent starts for each, and what an
+actor of a Ray cluster runs.
 
 It reads the run as any process could, trains with the others, and leaves what it has to tell in the order's
 folder: events and the result, both of the first rank alone, and why it failed."""
@@ -24,7 +25,17 @@ from finewright.store.atomic import write_json
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.store.stage import StageContext
-from finewright.train.launch import EVENTS, FAILURE, LOG, RESULT, STOP, STORE, Order, RankFailure
+from finewright.train.launch import (
+    EVENTS,
+    FAILURE,
+    LOG,
+    ORDER,
+    RESULT,
+    STOP,
+    Order,
+    RankFailure,
+    by_file,
+)
 from finewright.train.ranks import Ranks
 from finewright.train.stage import train_here
 
@@ -32,21 +43,26 @@ _LOOK_S = 0.2
 
 
 def main(folder: Path) -> int:
-    """Train; the exit code."""
-    number, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    _write_to(folder / f"{LOG}-{number}.txt")
-    order = Order.model_validate_json((folder / "order.json").read_text("utf-8"))
+    """Train as torchrun's agent asks; the exit code."""
+    order = Order.model_validate_json((folder / ORDER).read_text("utf-8"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is asked of all together: see launch.py
+    number, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    return serve(order, folder, Ranks(number, size), by_file(folder))
+
+
+def serve(order: Order, folder: Path, ranks: Ranks, meet: str) -> int:
+    """Train with the others, who `meet` there (a URL of torch's); the exit code."""
+    _write_to(folder / f"{LOG}-{ranks.number}.txt")
     threading.Thread(target=_end_with, args=(order.parent, folder), daemon=True).start()
     try:
-        _join(number, size, folder)
-        _train(order, Ranks(number, size), folder)
+        _join(ranks, meet)
+        _train(order, ranks, folder)
         dist.destroy_process_group()
     except FinewrightError as error:
-        _tell(folder, number, error, str(error))
+        _tell(folder, ranks.number, error, str(error))
         return error.exit_code
     except Exception as error:
-        _tell(folder, number, error, traceback.format_exc())
+        _tell(folder, ranks.number, error, traceback.format_exc())
         return 1
     return 0
 
@@ -59,18 +75,20 @@ def _write_to(log: Path) -> None:
             os.dup2(file.fileno(), stream.fileno())
 
 
-def _join(number: int, size: int, folder: Path) -> None:
-    """Meet the other ranks, by a file: nothing listens to other machines."""
+def _join(ranks: Ranks, meet: str) -> None:
+    """Meet the other ranks."""
     loopback = "lo" if sys.platform == "linux" else "lo0"
-    for backend in ("GLOO", "NCCL"):
+    for backend in ("GLOO", "NCCL") if meet.startswith("file:") else ():
         os.environ.setdefault(f"{backend}_SOCKET_IFNAME", loopback)
     if has_gpu():
-        torch.cuda.set_device(number)
+        torch.cuda.set_device(
+            ranks.number % torch.cuda.device_count()
+        )  # Ray shows each but its own
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if has_gpu() else "gloo",
-        init_method=f"file://{folder / STORE}",
-        rank=number,
-        world_size=size,
+        init_method=meet,
+        rank=ranks.number,
+        world_size=ranks.size,
     )
 
 
@@ -124,8 +142,9 @@ def _tell(folder: Path, number: int, error: Exception, text: str) -> None:
 
 
 def _end_with(parent: int, folder: Path) -> None:
-    """End this process when the one that started it has, or has given up: nobody else may write the run."""
-    while os.getppid() == parent and folder.is_dir():
+    """End this process when the one that started it has, or has given up: nobody else may write the run.
+    0 is no parent: Ray ends its actors itself."""
+    while parent in (0, os.getppid()) and folder.is_dir():
         time.sleep(_LOOK_S)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

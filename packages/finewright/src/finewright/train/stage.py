@@ -23,6 +23,7 @@ from finewright.train.held_out import left_out
 from finewright.train.launch import train_in_ranks
 from finewright.train.linear import train_linear
 from finewright.train.on_parent import with_kept_parent
+from finewright.train.on_ray import train_on_ray
 from finewright.train.prepared import encode_held_out, prepare_rows
 from finewright.train.privacy.units import near_repeats
 from finewright.train.proof import Proved, prove
@@ -45,9 +46,11 @@ _KINDS = {
 
 
 def run(context: StageContext) -> StageResult:
-    """Train every base model of the spec, one after another, in as many processes as `launch` says."""
-    processes = context.spec.launch.processes
-    return train_in_ranks(context, processes) if processes > 1 else train_here(context)
+    """Train every base model of the spec, one after another, in the processes that `launch` says."""
+    launch = context.spec.launch
+    if launch.is_alone:
+        return train_here(context)
+    return train_on_ray(context) if launch.cluster else train_in_ranks(context, launch.processes)
 
 
 def train_here(context: StageContext, ranks: Ranks = ALONE) -> StageResult:

@@ -67,8 +67,8 @@ def _training(run: RunDir, lock: Lock) -> DurationRange | None:
 
 
 def _of_candidate(run: RunDir, lock: Lock, name: str) -> DurationRange | None:
-    settings, processes = lock.candidates[name], lock.spec.launch.processes
-    past_of = past_runs(run.root.parent, name, settings, processes=processes)
+    settings, launch = lock.candidates[name], lock.spec.launch
+    past_of = past_runs(run.root.parent, name, settings, launch=launch)
     known = list(filter(None, (_like(run, settings, past) for past in past_of)))
     most = math.inf if settings.minutes is None else 60 * settings.minutes
     if not known:
@@ -134,9 +134,7 @@ def _find_measured_alike(run: RunDir, lock: Lock) -> Iterator[RunDir]:
     """Measured runs of the same name, base models and length of answers, the newest first."""
     settings = lock.spec.evaluate
     name = lock.spec.base_models[0]
-    for past in past_runs(
-        run.root.parent, name, lock.candidates[name], processes=lock.spec.launch.processes
-    ):
+    for past in past_runs(run.root.parent, name, lock.candidates[name], launch=lock.spec.launch):
         if not past.run.report_path("evaluate").is_file():
             continue
         other = lock_of(past.run).spec

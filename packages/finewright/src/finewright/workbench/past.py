@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finewright.errors import FinewrightError
+from finewright.schema.launch import LaunchSpec
 from finewright.schema.train import Candidate, TrainReport, TrainSettings
 from finewright.store.environment import environment
 from finewright.store.rundir import RunDir
@@ -13,6 +14,7 @@ from finewright.store.runs import list_runs
 from finewright.store.speclock import lock_of
 
 _MOST = 5
+_ALONE = LaunchSpec()
 # What decides speed and memory of a step beside the rows.
 _SAME = ("method", "adapter", "memory", "batch_size", "max_length")
 
@@ -26,14 +28,14 @@ class Past(NamedTuple):
 
 
 def past_runs(
-    root: Path, base_model: str, settings: TrainSettings, *, processes: int = 1
+    root: Path, base_model: str, settings: TrainSettings, *, launch: LaunchSpec = _ALONE
 ) -> list[Past]:
-    """The newest runs of the same base model with the same settings on such a processor, in as many
-    processes; damaged ones are passed over."""
+    """The newest runs of the same base model with the same settings on such a processor, in processes
+    launched alike; damaged ones are passed over."""
     found: list[Past] = []
     for run in reversed(list_runs(root)):
         try:
-            if lock_of(run).spec.launch.processes == processes:
+            if lock_of(run).spec.launch == launch:
                 found += _of(run, base_model, settings)
         except (FinewrightError, ValueError, OSError):
             continue  # `runs list` says what is wrong with it

@@ -8,7 +8,6 @@ import json
 import logging
 import multiprocessing
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,13 +15,11 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from finewright import errors
-from finewright.errors import FinewrightError, MissingExtra, StageError
-from finewright.fetch.telemetry import turn_off_telemetry
-from finewright.plugins import install_command
+from finewright.errors import FinewrightError, StageError
+from finewright.fetch.ray_cluster import LOCAL, connected, explain_ray_error, import_ray
 from finewright.schema.data import EngineName
 
 _AHEAD = 2
-_RAISED = re.compile(r"^[\w.]+(?:Error|Exception): .*", re.MULTILINE)
 
 
 class WorkPart(Protocol):
@@ -90,60 +87,32 @@ def local(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Ite
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _explain_break(error: Exception) -> StageError:
-    # Of what was raised in a worker the text is its traceback, and then advice to programmers.
-    raised = _RAISED.search(str(error))
-    what = raised[0] if raised else str(error).strip().partition("\n")[0]
-    return StageError(
-        f"Ray broke off: {what}", hint="Ray's logs are under /tmp/ray on its machines"
-    )
-
-
 def ray(parts: Sequence[P], make: Make[P, O], options: O, workers: int) -> Iterator[PartResult]:
     """By Ray Data on the cluster of RAY_ADDRESS, or else on one of this machine's processes.
 
     The files must have the same path on every machine, and finewright must be installed there. Where a
     machine or process is lost, Ray begins its part anew, as often as it takes. Nothing is reported to
     Ray's makers."""
-    turn_off_telemetry()
-    try:
-        import ray as engine
-        from ray import data
-    except ImportError:
-        raise MissingExtra("the engine `ray` needs Ray", hint=install_command("[ray]")) from None
-    is_ours = not engine.is_initialized()
-    if is_ours:
-        _begin(engine, os.environ.get("RAY_ADDRESS") or None, workers)
-    try:
-        # What is under way is told by our own events, and what went wrong by our own error.
-        logging.getLogger("ray.data").setLevel("CRITICAL")
-        data.DataContext.get_current().enable_progress_bars = False
-        items = [{"index": i} for i in range(len(parts))]
-        shared = engine.put((list(parts), make, options))
-        rows = data.from_items(items, override_num_blocks=len(items)).map(
-            _of_index, fn_kwargs={"shared": shared}
-        )
-        for row in rows.iter_rows():
-            if row["error"]:
-                raise _error_from_json(row["error"])
-            yield PartResult(int(row["number"]), bytes(row["content"]))
-    except engine.exceptions.RayError as error:
-        raise _explain_break(error) from error
-    finally:
-        if is_ours:
-            engine.shutdown()
+    engine = import_ray("the engine `ray`")
+    from ray import data
 
-
-def _begin(engine: Any, address: str | None, workers: int) -> None:  # Any: the module ray
-    size = {} if address else {"num_cpus": workers, "include_dashboard": False}
-    try:
-        engine.init(address=address, log_to_driver=False, logging_level="ERROR", **size)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"the cluster of RAY_ADDRESS={address}" if address else "Ray on this machine"
-        raise StageError(
-            f"{where} cannot be reached: {str(error).partition('. ')[0]}",
-            hint="correct RAY_ADDRESS, or unset it to use this machine" if address else "",
-        ) from None
+    address = os.environ.get("RAY_ADDRESS") or LOCAL
+    with connected(engine, address, num_cpus=workers, named="RAY_ADDRESS"):
+        try:
+            # What is under way is told by our own events, and what went wrong by our own error.
+            logging.getLogger("ray.data").setLevel("CRITICAL")
+            data.DataContext.get_current().enable_progress_bars = False
+            items = [{"index": i} for i in range(len(parts))]
+            shared = engine.put((list(parts), make, options))
+            rows = data.from_items(items, override_num_blocks=len(items)).map(
+                _of_index, fn_kwargs={"shared": shared}
+            )
+            for row in rows.iter_rows():
+                if row["error"]:
+                    raise _error_from_json(row["error"])
+                yield PartResult(int(row["number"]), bytes(row["content"]))
+        except engine.exceptions.RayError as error:
+            raise explain_ray_error(error) from error
 
 
 def engine_named(name: EngineName) -> Engine:

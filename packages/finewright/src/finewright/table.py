@@ -276,9 +276,11 @@ def options_of(command: Command, given: Mapping[str, Any]) -> Any:  # Any: its o
     """What was given by the names of the options. Raises DataError for what is missing, unknown or wrong."""
     from pydantic import ValidationError
 
+    from finewright.schema.options import find_runs
+
     model = plugins.load(command.options)
     try:
-        return model.model_validate(given)
+        return model.model_validate(find_runs(model, given))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))

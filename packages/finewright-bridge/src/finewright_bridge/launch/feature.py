@@ -24,6 +24,10 @@ FEATURE = Feature(
             step="serve",
         ),
     ),
+    offers={
+        "listing": "finewright_bridge.launch.report:listing",
+        "refuse_secret": "finewright_bridge.launch.upload:refuse_secret",
+    },
     reports={
         "finewright_bridge.launch.bundle_command:OfflineBundleReport": (
             "finewright_bridge.launch.bundle_command:bundle_page"

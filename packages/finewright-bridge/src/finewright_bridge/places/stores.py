@@ -80,7 +80,7 @@ class Location:
     def store(self) -> Any:  # Any: a store of obstore
         """The bucket or server. Raises MissingExtra without obstore, FetchError where it cannot be asked."""
         if offline():
-            raise FetchError(f"{self.address}: not fetched, since FINEWRIGHT_OFFLINE is set")
+            raise FetchError(f"{self.address}: not asked, since FINEWRIGHT_OFFLINE is set")
         try:
             from obstore.store import from_url
         except ImportError:
@@ -137,6 +137,19 @@ def _pieces(address: str, pieces: Any) -> Iterator[bytes]:  # Any: obstore's
             yield bytes(piece)
 
 
+def read_whole(at: Location) -> tuple[bytes, Any] | None:  # Any: obstore's mode
+    """A small object, and the mode of a put over this very state of it; None where there is none."""
+    import obstore
+
+    try:
+        with store_errors(at.address):
+            found = obstore.get(at.store, at.key)
+            state = {name: found.meta.get(name) for name in ("e_tag", "version")}
+            return bytes(found.bytes()), {name: tag for name, tag in state.items() if tag}
+    except FileNotFoundError:
+        return None
+
+
 def head_object(at: Location) -> StoredObject | None:
     """What is at the very address; None for nothing."""
     import obstore
@@ -168,7 +181,7 @@ def list_objects(at: Location) -> list[StoredObject]:
 def put_object(
     at: Location, content: bytes | Path, mode: Any = "overwrite"
 ) -> None:  # Any: obstore's
-    """Put it there; with `create` only where nothing is, and with a tag only over that very state.
+    """Put it there; with `create` only where nothing is, with what `read_whole` gives only over that.
 
     Raises FileExistsError where the mode forbids it, and FetchError for all else."""
     import obstore

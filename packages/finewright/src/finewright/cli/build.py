@@ -18,7 +18,7 @@ from finewright.cli.action import Action
 from finewright.errors import DataError, suggest
 from finewright.feature import Command, Session, ask_day, check_needs
 from finewright.plugins import load
-from finewright.schema.options import CommandOptions, bring_files, flag_of
+from finewright.schema.options import CommandOptions, bring_files, find_runs, flag_of
 
 
 class Given(NamedTuple):
@@ -107,7 +107,8 @@ def _options(command: Command, typed: Mapping[str, Any]) -> CommandOptions:
     """What was typed as the command's options; typer's own error for what their model refuses."""
     model = _model(command)
     try:
-        return model.model_validate(bring_files(model, values(model, typed)))
+        given = find_runs(model, values(model, typed))
+        return model.model_validate(bring_files(model, given))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         flag = flags_of(model, str(first["loc"][0]))[0] if first["loc"] else ""

@@ -1,12 +1,13 @@
 """What a command can be given: one model for the command line, a REST route and Python."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field
 
+from finewright.feature import load_offered
 from finewright.place import address_of, bring, is_address
 from finewright.schema.common import Model
 
@@ -68,6 +69,25 @@ def bring_files(options: type[CommandOptions], given: Mapping[str, Any]) -> dict
         if value is not None and name not in _OF_A_SPEC and (is_path or name == "data"):
             is_many = isinstance(value, list | tuple)
             found[name] = tuple(map(_bring_file, value)) if is_many else _bring_file(value)
+    return found
+
+
+def find_runs(options: type[CommandOptions], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with the folder of a run in the place of an alias that was set beside the runs.
+
+    Raises StoreError where the run is gone or another by now."""
+    runs, found = Path(given.get("runs") or "runs"), dict(given)
+    if not (runs / "aliases.jsonl").is_file():
+        return found
+    find: Callable[[str, Path], Path | None] = load_offered("places", "find_alias")
+    for name, value in given.items():
+        is_named = name in options.model_fields and flag_of(options, name).is_positional
+        if value is not None and name != "alias" and (is_named or name == "against"):
+            is_many = isinstance(value, list | tuple)
+            values = [
+                type(one)(find(str(one), runs) or one) for one in (value if is_many else [value])
+            ]
+            found[name] = tuple(values) if is_many else values[0]
     return found
 
 

@@ -1,0 +1,49 @@
+"""What push, pull and alias show."""
+
+from finewright.report.blocks import Page, Table, Text, section
+from finewright.report.cells import count_of
+from finewright_bridge.places.alias import AliasReport
+from finewright_bridge.places.push import TransferReport
+
+_MOST_LISTED = 20
+
+
+def transfer_page(report: TransferReport) -> Page:
+    """Where it is by now, and what one does with it."""
+    size = f"{sum(file.bytes for file in report.files) / 2**20:,.1f} MiB"
+    files = count_of(len(report.files), "file")
+    if report.is_dry:
+        answer = f"would be uploaded: {files}, {size}"
+    elif report.moved:
+        done = "uploaded" if report.verb == "push" else "fetched, and every digest is right"
+        answer = f"{report.moved} of {files} {done}; {size} in all"
+    else:
+        answer = f"all {files} were there already"
+    pulled = f"finewright pull {report.place}"
+    step = pulled if report.verb == "push" else f"finewright verify {report.folder}"
+    rows = [(file.to, f"{file.bytes:,} B", file.sha256[:12]) for file in report.files]
+    return Page(
+        subject=f"a {report.kind}",
+        title=report.place if report.verb == "push" else report.folder,
+        answer=answer,
+        sections=[
+            *([] if report.is_dry else section("Then", Text(step, "code"))),
+            *section("Files", Table(("file", "size", "sha256"), rows[:_MOST_LISTED])),
+        ],
+    )
+
+
+def alias_page(report: AliasReport) -> Page:
+    """What each means, then the history."""
+    shown = [(each.alias, each.run, each.time, each.by) for each in report.current]
+    earlier = [(each.alias, each.run, each.time, each.by) for each in report.history]
+    header = ("alias", "run", "since", "by")
+    return Page(
+        subject="aliases",
+        title=report.where,
+        answer=count_of(len(report.current), "alias", "aliases"),
+        sections=[
+            *section("What they mean", Table(header, shown)),
+            *section("All that was set", Table(header, earlier)),
+        ],
+    )

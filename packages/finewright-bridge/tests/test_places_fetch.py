@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from finewright.commands import command
-from finewright.errors import FetchError, FinewrightError, SpecError
+from finewright.errors import DataError, FetchError, FinewrightError, SpecError
 from finewright.fetch.cache import cache_dir
 from finewright.lm.sources import base_digest, folder_digest, locate
 from finewright.place import bring, is_address
@@ -19,6 +19,7 @@ from finewright.workbench.check import check
 from finewright.workbench.plan import plan
 from finewright.workbench.runs import verify
 from finewright.workbench.up import up
+from finewright_bridge.launch.upload import collect
 from finewright_bridge.places import fetch
 from finewright_bridge.places.stores import locate_address
 from launching import SPEC, make_project
@@ -188,3 +189,21 @@ def test_a_command_reads_a_file_of_a_place(bucket: Bucket) -> None:
     bucket.put({"data/rows.jsonl": MORE})
     report = command("data check", path="s3://ours/data/rows.jsonl", progress=False)
     assert report.rows_in == 2
+    with pytest.raises(DataError, match="is no run folder here") as caught:
+        command("verify", run="s3://ours/runs/x", progress=False)
+    assert caught.value.hint == "finewright pull s3://ours/runs/x"
+
+
+def test_a_launch_takes_rows_and_model_of_a_place_along(
+    bucket: Bucket, made: Path, tmp_path: Path
+) -> None:
+    bucket.put_folder("model", made / "base")
+    bucket.put({"rows.jsonl": (made / "rows.jsonl").read_bytes()})
+    text = SPEC.replace("./base", "s3://ours/model").replace("rows.jsonl", "s3://ours/rows.jsonl")
+    shutil.copytree(made / "held", tmp_path / "p" / "held")
+    (tmp_path / "p" / "spec.yaml").write_text(text)
+    sent = collect(load_spec(tmp_path / "p" / "spec.yaml"), ())
+    assert "s3://" not in sent.spec
+    names = {Path(file.to).name for file in sent.files}
+    assert {"1-rows.jsonl", "model.safetensors", "config.json"} <= names
+    assert sent.fetched == ()

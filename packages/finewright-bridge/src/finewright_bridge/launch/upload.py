@@ -18,6 +18,7 @@ from finewright.data.source import HUB, source_path
 from finewright.errors import DataError, SpecError
 from finewright.guard.privacy.find import SECRETS, find
 from finewright.lm.parents import read_parent
+from finewright.place import bring, is_address
 from finewright.schema.common import Model
 from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import DistillSpec, GKDSpec
@@ -120,7 +121,12 @@ def collect(loaded: LoadedSpec, overrides: Sequence[str]) -> NamedFiles:
         )
         known = path in targets
         new = targets.setdefault(path, new)
-        if not is_inside or Path(each.text).is_absolute() or each.text.startswith("~"):
+        if (
+            not is_inside
+            or is_address(each.text)
+            or Path(each.text).is_absolute()
+            or each.text.startswith("~")
+        ):
             _rename(data, each, new + each.there)
         if not known:
             files += _files_of(each.key, path, new)
@@ -190,7 +196,7 @@ def _model(loaded: LoadedSpec, key: str, name: str) -> _Named | FetchedThere:
         path = Path(parent.path)
         _check_portable(key, path)
         return _Named(key, name, path, f":{parent.candidate}")
-    path = root / Path(name).expanduser()
+    path = bring(name, "model") if is_address(name) else root / Path(name).expanduser()
     if path.exists():
         return _Named(key, name, path)
     what = f"{name} of the hub; --env HF_TOKEN where it asks who you are"

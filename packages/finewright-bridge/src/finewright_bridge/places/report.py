@@ -5,11 +5,9 @@ from finewright.report.cells import count_of
 from finewright_bridge.places.alias import AliasReport
 from finewright_bridge.places.push import TransferReport
 
-_MOST_LISTED = 20
-
 
 def transfer_page(report: TransferReport) -> Page:
-    """Where it is by now, and what one does with it."""
+    """Where it is by now, and what one does with it; the files were listed before."""
     size = f"{sum(file.bytes for file in report.files) / 2**20:,.1f} MiB"
     files = count_of(len(report.files), "file")
     if report.is_dry:
@@ -21,15 +19,11 @@ def transfer_page(report: TransferReport) -> Page:
         answer = f"all {files} were there already"
     pulled = f"finewright pull {report.place}"
     step = pulled if report.verb == "push" else f"finewright verify {report.folder}"
-    rows = [(file.to, f"{file.bytes:,} B", file.sha256[:12]) for file in report.files]
     return Page(
         subject=f"a {report.kind}",
         title=report.place if report.verb == "push" else report.folder,
         answer=answer,
-        sections=[
-            *([] if report.is_dry else section("Then", Text(step, "code"))),
-            *section("Files", Table(("file", "size", "sha256"), rows[:_MOST_LISTED])),
-        ],
+        sections=[] if report.is_dry else section("Then", Text(step, "code")),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field
 
+from finewright.errors import DataError
 from finewright.feature import load_offered
 from finewright.place import address_of, bring, is_address
 from finewright.schema.common import Model
@@ -52,6 +53,7 @@ class CommandOptions(Model):
                     yield name, item
 
 
+_RUNS = frozenset({"run", "other"})
 _OF_A_SPEC = frozenset({"spec", "specs"})
 """A spec names files beside it, so that it is read where it lies."""
 
@@ -64,6 +66,8 @@ def bring_files(options: type[CommandOptions], given: Mapping[str, Any]) -> dict
     for name, value in given.items():
         if name not in options.model_fields:
             continue  # whoever checks the options says so
+        if name in _RUNS and value is not None and is_address(address := address_of(value)):
+            raise DataError(f"{address}: is no run folder here", hint=f"finewright pull {address}")
         kind = options.model_fields[name].annotation
         is_path = flag_of(options, name).is_positional and Path in {kind, *get_args(kind)}
         if value is not None and name not in _OF_A_SPEC and (is_path or name == "data"):

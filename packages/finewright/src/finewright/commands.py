@@ -99,7 +99,7 @@ def up(
 
 def evaluate(  # noqa: PLR0913 - the command's options
     target: Path | str,
-    data: Path | str | Sequence[Path | str],
+    data: Path | str | Sequence[Path | str] = (),
     *,
     metrics: str | Sequence[str] = (),
     against: Sequence[Path | str] = (),
@@ -111,7 +111,8 @@ def evaluate(  # noqa: PLR0913 - the command's options
 ) -> EvaluateReport:
     """Measure a run's tuned model or a base model on held-out rows, alone or against others.
 
-    `limit` draws so many rows of each file by the seed. Every answer is written to `samples`, which must not
+    Without `data` the answers of a run's score card are scored by `metrics`, and no model is asked. `limit`
+    draws so many rows of each file by the seed. Every answer is written to `samples`, which must not
     be there yet; default: samples.jsonl here, or the next free name."""
     from finewright.cli.commands import on_answers
     from finewright.workbench.evaluate import evaluate as run
@@ -125,6 +126,10 @@ def evaluate(  # noqa: PLR0913 - the command's options
         max_new_tokens=max_new_tokens,
         seed=seed,
     )
+    if not paths:
+        from finewright.workbench.rescore import rescore
+
+        return rescore(str(target), spec)
     watch = on_answers(_watch(progress))
     targets = [str(one) for one in (target, *against)]
     return run(targets, spec, Path(samples) if samples else free_name(), on_progress=watch)

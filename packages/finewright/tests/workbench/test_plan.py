@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from finewright.lm import runtime
 from finewright.report.layouts import page_of
 from finewright.report.text import as_text
 from finewright.schema.load import load_spec
+from finewright.schema.plan import PlanReport
 from finewright.workbench.plan import plan
 
 SPEC = """\
@@ -50,3 +54,39 @@ def test_where_preferences_are_weighed_no_length_of_answers_is_told(
     report = plan(load_spec(tmp_path / "spec.yaml"))
     assert report.max_new_tokens is None
     assert "answers have up to" not in as_text(page_of(report))
+
+
+def labelled(tmp_path: Path, tiny_folder: Path, most: int, train: str = "epochs: 1") -> PlanReport:
+    spec = SPEC.replace("epochs: 1", train).format(base=tiny_folder)
+    spec += f"evaluate: {{data: [{{path: rows.jsonl, name: again}}], max_new_tokens: {most}}}\n"
+    (tmp_path / "spec.yaml").write_text(spec)
+    rows = [{"prompt": f"q{i}", "completion": "yes" if i % 2 else "no"} for i in range(20)]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return plan(load_spec(tmp_path / "spec.yaml"))
+
+
+def test_what_long_answers_cost_is_told_where_the_answers_are_labels(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    (candidate,) = labelled(tmp_path, tiny_folder, 200).candidates
+    (told,) = [p for p in candidate.problems if p.key == "evaluate.max_new_tokens"]
+    assert "up to 4,000 tokens for 20 rows" in told.message  # 20 x 200
+    longest = int(told.message.partition(" labels has ")[2].partition(" ")[0])
+    assert f"where {20 * longest} would do" in told.message
+    (candidate,) = labelled(tmp_path, tiny_folder, longest).candidates
+    assert not [p for p in candidate.problems if p.key == "evaluate.max_new_tokens"]
+
+
+def test_auto_threads_are_the_free_cores_and_the_lock_says_why(
+    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "physical_cores", lambda: 4)
+    monkeypatch.setattr(runtime, "cores_others_use", lambda: 2.9)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    report = labelled(tmp_path, tiny_folder, 8, "epochs: 1, threads: auto")
+    (candidate,) = report.candidates
+    assert candidate.train.threads == 1
+    key = f"candidates.{candidate.base_model}.threads"
+    assert report.reasons[key] == "of 4 cores, as other programs kept 2.9 busy at the start"
+    (fixed,) = labelled(tmp_path, tiny_folder, 8).candidates
+    assert fixed.train.threads == 4

@@ -150,7 +150,7 @@ def _check_spec(job: TuningJob) -> None:
 def _refuse_threads(choice: MethodChoice) -> None:
     """Raise ApiError for more threads than the machine has cores: each is one, and takes memory."""
     threads, most = choice.settings.threads, os.cpu_count() or 1
-    if threads is not None and threads > most:
+    if isinstance(threads, int) and threads > most:
         param = f"method.{choice.type}.hyperparameters.threads"
         what = f"{param}: {threads}, and this machine has {most} cores; leave it out"
         raise ApiError(what, param=param, code="invalid_value")

@@ -54,7 +54,9 @@ class EvaluateOptions(CommandOptions):
     """Who is measured, on which rows, and how."""
 
     target: Target
-    data: tuple[str, ...] = option(..., "Held-out rows in any format; repeatable.")
+    data: tuple[str, ...] = option(
+        (), "Held-out rows in any format; repeatable. Without: the run's own answers, by --metric."
+    )
     metrics: Annotated[tuple[str, ...], Flag("--metric")] = option(
         (), "A metric by name; repeatable."
     )
@@ -247,6 +249,10 @@ def evaluate(options: EvaluateOptions, session: Session) -> BaseModel:
     from finewright.workbench.evaluate import free_name, spec_of
 
     o = options
+    if not o.data:
+        from finewright.workbench.rescore import rescore_by
+
+        return rescore_by(o, o.target, o.metrics, seed=o.seed)
     names = ("type", "format", "columns", "encoding", "limit")
     rows = {name: getattr(o, name) for name in names}
     spec = spec_of(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finewright.errors import MissingExtra
 from finewright.plugins import install_command
@@ -23,6 +23,11 @@ NEEDED = ("torch", "transformers", "accelerate", "safetensors", "gguf", "numpy")
 # CUDA, CUDA under Windows' Linux, CUDA on Jetson, ROCm.
 _DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap", "/dev/kfd")))
 _MACHINE = Path("/proc/stat")
+# Quota and period of a control group's CPU time, of version 2 in one file and of version 1 in two.
+_QUOTAS = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 _SPINS, _SPINS_BUSY = "20000", "1000"  # see share_cores
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _MEMORY, _UNKNOWN_BYTES = Path("/proc/meminfo"), 4 * 2**30
@@ -74,7 +79,34 @@ def physical_cores() -> int:
 
     allowed = len(os.sched_getaffinity(0))
     physical = torch.cpu.get_capabilities().get("num_physical_cores", allowed)
-    return max(1, min(allowed, int(physical)))
+    return max(1, min(allowed, int(physical), int(_quota_cores() or allowed)))
+
+
+def _quota_cores() -> float | None:
+    """Cores whose time the control group may use, as containers are given them; None without a bound."""
+    for files in _QUOTAS:
+        try:
+            quota, period = " ".join(Path(each).read_text("ascii") for each in files).split()[:2]
+            return float(quota) / float(period) if float(quota) > 0 else None
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+class FreeCores(NamedTuple):
+    """How many cores this process can have for itself, and why so many."""
+
+    number: int
+    reason: str
+
+
+def free_cores() -> FreeCores:
+    """Of the cores that this process may run on, those that others leave free at this moment, at least one.
+
+    On a busy machine a thread more than there are free cores makes all others wait for it."""
+    most, used = physical_cores(), cores_others_use()
+    left = max(1, min(most, round((os.cpu_count() or 1) - used)))
+    return FreeCores(left, f"of {most} cores, as other programs kept {used:.1f} busy at the start")
 
 
 def others_running(samples: int = 25) -> int:

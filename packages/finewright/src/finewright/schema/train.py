@@ -1,7 +1,7 @@
 """What every training method has in the `train` section of the spec, and the train stage's report."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -143,7 +143,11 @@ class TrainSettings(Model):
         " copy of the result's folder, and compare it with finewright's",
         "shows that others get the same answer and that it ends; takes some seconds",
     )
-    threads: int | None = default(None, "CPU threads", "one per physical core", gt=0)
+    threads: Annotated[int, Field(gt=0)] | Literal["auto"] | None = default(
+        None,
+        "CPU threads; auto: as many as cores are free when the run is locked, which the lock then says",
+        "one per physical core",
+    )
     backend: str = default(
         OWN_BACKEND,
         "Who trains: finewright, or another framework on the same rows in an environment of its own, such as"

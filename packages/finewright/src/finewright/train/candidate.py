@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from torch import Tensor
 
@@ -242,10 +242,11 @@ def _describe_ranks(training: Training) -> Iterator[Problem]:
     )
 
 
-def _busy(used: float, threads: int | None) -> Iterator[Problem]:
+def _busy(used: float, threads: int | Literal["auto"] | None) -> Iterator[Problem]:
     """What is said where others used so many cores while the model was loaded."""
     if used > _BUSY_CORES:
-        fewer = f", or set train.threads to fewer than {threads}" if threads and threads > 1 else ""
+        is_many = isinstance(threads, int) and threads > 1
+        fewer = f", or set train.threads to auto or fewer than {threads}" if is_many else ""
         yield Problem(
             level="info",
             message=f"other programs keep {used:.1f} cores busy, and a step waits for its slowest thread",

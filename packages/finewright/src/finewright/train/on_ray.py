@@ -45,7 +45,8 @@ def train_on_ray(context: StageContext) -> StageResult:
     launch = context.spec.launch
     ray = import_ray("launch.cluster")
     is_new = launch.cluster == NEW_CLUSTER
-    cpus = context.spec.train.threads or 1
+    threads = context.spec.train.threads
+    cpus = threads if isinstance(threads, int) else 1
     address = LOCAL if is_new else launch.cluster
     with connected(ray, address, num_cpus=cpus * launch.processes, named="launch.cluster"):
         seats = _reserve(ray, launch, cpus)

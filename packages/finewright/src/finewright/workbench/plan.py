@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from finewright.lm.example import EncodedRow, Example
 
 NUM_PREVIEWS = 3
+_TOO_LONG = 4
+"""Answers that may be so many times the longest label are said to cost; a little more room costs little."""
 
 
 def plan(loaded: LoadedSpec) -> PlanReport:
@@ -135,6 +137,9 @@ def _candidate(
             *encoded.problems,
             *unaskable(made.chat, held_out, reads_of_files(base)),
             *map(
+                loaded.locate, _note_long_answers(loaded.spec, made.chat, rows.rows, len(held_out))
+            ),
+            *map(
                 loaded.locate,
                 check_thought_bound(made.chat, loaded.spec.evaluate.max_thought_tokens),
             ),
@@ -202,7 +207,9 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
     )
     if size == 1:
         return
-    threads = loaded.spec.train.threads or max(1, runtime.physical_cores() // size)
+    threads = loaded.spec.train.threads
+    if not isinstance(threads, int):
+        threads = max(1, runtime.physical_cores() // size)
     sent = ""
     if config is not None and config.get("model_type") in families():
         mib = bytes_sent(shape_of(config).trainable(spec.adapter), size) / 2**20
@@ -213,6 +220,28 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
         message=f"{size} processes share each step's rows, each with {threads} CPU"
         f" thread{'s' * (threads > 1)}{sent}",
     )
+
+
+def _note_long_answers(
+    spec: RunSpec, chat: "Chat", rows: Sequence[Row], num_held_out: int
+) -> Iterator[Problem]:
+    """What answers of up to `max_new_tokens` cost where the longest that is right is a label."""
+    from finewright.evaluate.baselines.label_task import label_task
+
+    most, task = spec.evaluate.max_new_tokens, label_task(rows)
+    if task is None or not num_held_out:
+        return
+    encoded = (chat.tokenizer(label, add_special_tokens=False) for label in task.labels)
+    longest = 1 + max(len(each["input_ids"]) for each in encoded)  # and the mark of the end
+    if most >= _TOO_LONG * longest:
+        yield Problem(
+            level="info",
+            key="evaluate.max_new_tokens",
+            message=f"the longest of {len(task.labels)} labels has {longest} tokens: a base that does not"
+            f" stop by itself writes up to {num_held_out * most:,} tokens for {num_held_out:,} rows, where"
+            f" {num_held_out * longest:,} would do",
+            hint=f"evaluate.max_new_tokens: {2 * longest} is measured in a part of the time",
+        )
 
 
 def _misfit(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) -> list[Problem]:

@@ -197,13 +197,17 @@ def resolve_here(
     spec: TrainSettings, base: sources.LocalBase
 ) -> tuple[TrainSettings, dict[str, str]]:
     """The train settings with what this machine and the model's size decide, and a reason for each."""
-    return resolve(
+    free = runtime.free_cores() if spec.threads == "auto" else None
+    if free:
+        spec = spec.model_copy(update={"threads": free.number})
+    resolved, reasons = resolve(
         spec,
         num_parameters=num_parameters(base.folder),
         threads=runtime.physical_cores(),
         fast_bf16=runtime.fast_bf16(),
         on_gpu=runtime.device().type == "cuda",
     )
+    return resolved, {**reasons, "threads": free.reason} if free else reasons
 
 
 def spec_reasons(spec: RunSpec, set_keys: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -101,6 +101,8 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "distill": "finewright.schema.methods:DistillSpec",
         "gkd": "finewright.schema.methods:GKDSpec",
         "linear": "finewright.schema.label_methods:LinearSpec",
+        "labels": "finewright.schema.label_methods:LabelHeadSpec",
+        "label_text": "finewright.schema.label_methods:LabelTextSpec",
     },
     "place": {},
     "price_file": {},

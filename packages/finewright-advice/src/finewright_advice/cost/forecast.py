@@ -24,7 +24,8 @@ from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
 from finewright.train.on_parent import with_rank_of_parent
-from finewright.train.rows import rows_for
+from finewright.train.labelled import part_labelled
+from finewright.train.rows import MethodRows, rows_for
 from finewright.workbench.past import Past, past_runs
 from finewright_advice.cost.assemble import CostQuestion, JobMeasurements, report
 from finewright_advice.cost.check import faults
@@ -77,6 +78,9 @@ def cost(
     refuse(gathered.problems)
     rows = rows_for(loaded.spec.train.method, gathered.train)
     refuse(rows.problems)
+    labelled, of_labels = part_labelled(rows.rows, loaded.spec.train)
+    refuse(of_labels)
+    rows = rows if labelled is None else MethodRows(labelled.train, [])
     jobs, found = [], {}
     for name in loaded.spec.base_models:
         described = describe_model(name, loaded.path.parent)

@@ -40,7 +40,8 @@ class MeasuredSteps(NamedTuple):
 def trace_bytes(job: TrainingJob, folder: Path, *, gpu: bool, number: int) -> int:
     """The most that the tensors of a step hold, by a trace of the step itself.
 
-    Methods that sample answers are traced as they learn from answers that are there, by SFT's loss."""
+    Methods that sample answers are traced as they learn from answers that are there, by SFT's loss, and so
+    are heads over labels, which take less."""
     from finewright.train.bench import trial_steps
     from finewright_advice.lm.trace import config_in, trace
 
@@ -95,7 +96,7 @@ def _for_steps(spec: TrainSettings, load: MemoryLoad) -> TrainSettings:
         "micro_batch_tokens": spec.micro_batch_tokens or load.tokens,
         "dtype": "bf16" if load.rounds else "fp32",
     }
-    if isinstance(spec, OnlineSettings):
+    if isinstance(spec, OnlineSettings) or not spec.writes_text:
         common = {k: v for k, v in spec if k in SFTSpec.model_fields and k != "method"}
         return SFTSpec.model_validate({**common, **fixed})
     return spec.model_copy(update=fixed)

@@ -77,7 +77,8 @@ def export(options: ExportOptions, on_event: OnEvent) -> ExportReport:
 def _source(options: ExportOptions) -> ExportedRun:
     run = open_run(options.run)
     candidate, lock = candidate_of(run, options.base_model), lock_of(run)
-    if settings_of(candidate.method).on_features:
+    settings = settings_of(candidate.method)
+    if settings.decides and not settings.writes_text:
         raise StoreError(
             f"{options.run}: a model of labels is no language model, and no such format holds it",
             hint="its folder is its export: `predict`, `evaluate` and `serve` read it",

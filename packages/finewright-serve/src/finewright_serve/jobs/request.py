@@ -14,7 +14,7 @@ from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.jobs.graders import rewards_of
 
 _OPENAI_NAMES = {"supervised": "sft", "reinforcement": "grpo"}
-NOT_BY_JOB = frozenset({"distill", "gkd", "linear"})
+NOT_BY_JOB = frozenset({"distill", "gkd", "linear", "labels", "label_text"})
 """Not by a job: a teacher is a model of this machine, and a model of labels does not chat."""
 METHOD_TYPES: Mapping[str, str] = {
     **_OPENAI_NAMES,

@@ -8,6 +8,7 @@ from finewright.evaluate.answers import rating
 from finewright.evaluate.baselines.label_task import LabelTask, label_task
 from finewright.evaluate.measured import RowSet, row_set_of, settings_of
 from finewright.labels.decider import load_linear
+from finewright.labels.on_lm import decider_on
 from finewright.lm.load import load_lm
 from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
@@ -120,6 +121,9 @@ def _measure(context: StageContext, candidate: Candidate, prefix: str, card: Sco
     if is_compared and has_adapter:
         with lm.reference():
             before(lm)
+    if context.candidates[candidate.base_model].decides:
+        card.add_decider(decider_on(adapter, name, lm, chat), key(TUNED), prefix + TUNED)
+        return
     card.add(LoadedModel(prefix + TUNED, lm, chat, rating(adapter, lm)), key(TUNED))
 
 

@@ -80,7 +80,7 @@ def _pick(name: str, run: RunDir, wanted: str) -> Candidate:
             f"{name}: a reward model rates answers and gives none, so no training goes on from it",
             hint="let one learn from it: train.rewards with function reward_model:RUN",
         )
-    if settings_of(found[0].method).decides:
+    if not settings_of(found[0].method).writes_text:
         raise ModelError(
             f"{name}: a model of labels is no language model, so no training goes on from it",
             hint="name the base model or the features that it was trained on",

@@ -66,7 +66,7 @@ def _front(of: CardOf) -> str:
     fields = {
         "base_model": of.base,
         "library_name": "peft" if peft else "transformers",
-        "pipeline_tag": "text-generation",
+        "pipeline_tag": "text-generation" if of.settings.writes_text else "text-classification",
         "tags": ["finewright", of.settings.method, of.settings.adapter.type],
     }
     if of.license not in _NOT_STATED and not of.license.startswith("LicenseRef"):
@@ -95,6 +95,8 @@ def _what(of: CardOf) -> str:
 
 
 def _use(of: CardOf) -> list[Section]:
+    if not of.settings.writes_text:
+        return _use_head(of)
     kind, library = (
         ("AutoModelForCausalLM", "transformers")
         if of.settings.adapter.type == "none"
@@ -111,6 +113,27 @@ tokenizer = AutoTokenizer.from_pretrained(folder)"""
         said += (
             f" It asks for the day: in training and evaluation {of.day}, elsewhere the real one."
         )
+    return section("Use", Text(code, "code"), Text(said))
+
+
+def _use_head(of: CardOf) -> list[Section]:
+    """How transformers reads a head over labels; its numbers are before calibration."""
+    whole = of.settings.adapter.type == "none"
+    imported = "" if whole else "from peft import PeftModel\n"
+    put_on = "" if whole else "model = PeftModel.from_pretrained(model, folder)\n"
+    code = f"""import json
+{imported}from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+decisions = json.load(open(f"{{folder}}/decisions.json"))
+labels, temperature = decisions["labels"], decisions["calibration"]["temperature"]
+model = AutoModelForSequenceClassification.from_pretrained(
+    {"folder" if whole else "base"}, num_labels=len(labels)
+)
+{put_on}tokenizer = AutoTokenizer.from_pretrained(folder)"""
+    said = (
+        "Ask one question at a time through the chat template of this folder, with add_generation_prompt;"
+        " the softmax of the logits over the temperature is the probability of each label."
+    )
     return section("Use", Text(code, "code"), Text(said))
 
 

@@ -72,6 +72,9 @@ class StoredDecider(Model):
     features: str = Field("", description="Of a linear model: words, an embedder's name, or both.")
     features_sha256: str = ""
     labels: tuple[str, ...]
+    system_prompt: str = Field(
+        "", description="Of a language model: what rows without a system turn are asked with."
+    )
     calibration: LabelCalibration
 
 

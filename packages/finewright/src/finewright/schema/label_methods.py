@@ -1,4 +1,7 @@
-"""The training methods whose answers are labels with probabilities."""
+"""The training methods whose answers are labels with probabilities.
+
+`train.head` names those on a language model: `labels`, a linear layer over the labels, and `text`, the labels
+as texts that alone may be answered."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -6,6 +9,9 @@ from typing import ClassVar, Literal
 from finewright.schema.common import Problem, default
 from finewright.schema.decisions import DecisionSpec
 from finewright.schema.train import TrainSettings
+
+LABEL_COLUMN = " label"
+"""Where a row that asks for a label keeps it, once its answer is off; no column of a file is called so."""
 
 
 class DecidingSettings(TrainSettings):
@@ -23,6 +29,7 @@ class LinearSpec(DecidingSettings):
 
     code: ClassVar[str] = "finewright.train.linear:train_linear"
     on_features: ClassVar[bool] = True
+    writes_text: ClassVar[bool] = False
     unread: ClassVar[frozenset[str]] = frozenset(TrainSettings.model_fields) - {"method", "seed"}
     method: Literal["linear"] = "linear"
     C: float = default(
@@ -42,3 +49,31 @@ class LinearSpec(DecidingSettings):
                     message="does nothing: train.method linear is one convex fit, without steps or tokens",
                     hint="leave it out; what it has is train.C, train.seed and train.decisions",
                 )
+
+
+class LabelHeadSpec(DecidingSettings):
+    """A linear layer over the labels on the last hidden state of the prompt, trained with the adapter under
+    it: the loss is the mean cross-entropy over the labels (Radford et al. 2018, Improving language
+    understanding by generative pre-training). No bias, as transformers' classifiers of decoders."""
+
+    code: ClassVar[str] = "finewright.train.methods.labels:LabelHead"
+    writes_text: ClassVar[bool] = False
+    method: Literal["labels"] = "labels"
+    head: Literal["labels"] = default(
+        "labels",
+        "What answers on a language model: a linear layer over the labels of the training rows",
+        "one forward a question, and never anything but a label",
+    )
+
+
+class LabelTextSpec(DecidingSettings):
+    """Supervised fine-tuning on labels as texts, of which one must be answered: its probability is that of
+    its tokens and the end of the turn, among those of all labels."""
+
+    code: ClassVar[str] = "finewright.train.methods.sft:SFT"
+    method: Literal["label_text"] = "label_text"
+    head: Literal["text"] = default(
+        "text",
+        "What answers: the language model's own head, held to the texts of the labels",
+        "the model still writes text, and new labels need no new layer",
+    )

@@ -183,7 +183,8 @@ def json_schema() -> dict[str, Tree]:
         for tag, usual in _TAGS.items():
             named = arm.get("properties", {}).get(tag, {})
             if named.get("const", usual) != usual:
-                arm["required"] = [*arm.get("required", []), tag]
+                has = arm.get("properties", {})
+                arm["required"] = [*arm.get("required", []), "head" if "head" in has else tag]
     return schema
 
 

@@ -240,6 +240,21 @@ def content_of(message: Mapping[str, Any]) -> str:  # Any: free JSON
     return str(message.get("content") or "")
 
 
+def system_prompt_in(rows: Iterable[Row]) -> str:
+    """The system prompt that every row has; empty where they differ, or have none."""
+    first = {
+        row.messages[0]["content"] if row.messages[0]["role"] == "system" else "" for row in rows
+    }
+    return str(first.pop()) if len(first) == 1 else ""
+
+
+def with_system(prompt: Sequence[Message], system: str) -> tuple[Message, ...]:
+    """The turns with the system prompt that the model was trained with, where they have none."""
+    if system and prompt[0]["role"] != "system":
+        return ({"role": "system", "content": system}, *prompt)
+    return tuple(prompt)
+
+
 def calls_of(message: Mapping[str, Any]) -> Sequence[Any]:  # Any: free JSON
     """The calls of a message; none where it has none."""
     return message.get("tool_calls") or ()

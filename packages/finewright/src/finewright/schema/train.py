@@ -41,6 +41,8 @@ class TrainSettings(Model):
     has_value_head: ClassVar[bool] = False
     decides: ClassVar[bool] = False
     """What it trains gives one of the training rows' labels, with a probability (`decisions.json`)."""
+    writes_text: ClassVar[bool] = True
+    """What it trains is a language model still; else labels are all that it gives."""
     on_features: ClassVar[bool] = False
     """Its base models are no language models but features of a text: see `labels.features`."""
     unread: ClassVar[frozenset[str]] = frozenset()

@@ -53,10 +53,24 @@ def methods_that_take(*kinds: Takes) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
+def _method_of_head(head: Any) -> str:  # Any: not validated yet
+    """The method that trains it. Raises ValueError where there is none."""
+    heads = {
+        spec.model_fields["head"].default: name
+        for name, spec in METHODS.items()
+        if spec.decides and "head" in spec.model_fields
+    }
+    if not isinstance(head, str) or head not in heads:
+        raise ValueError(f"there is no head {head!r}: choose {' or '.join(heads)}")
+    return heads[head]
+
+
 def _sft_unless_said(value: Any) -> Any:  # Any: not validated yet
     if not isinstance(value, dict):
         return value
     method = value.get("method")
+    if "head" in value and method in (None, "sft"):
+        return {**value, "method": _method_of_head(value["head"])}
     if isinstance(method, str) and method not in METHODS and method in plugins.list_names("method"):
         try:
             settings_of(method)

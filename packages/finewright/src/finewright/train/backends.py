@@ -83,6 +83,9 @@ def backend_problems(spec: TrainSettings) -> Iterator[Problem]:
     for key, why in _NOT_GIVEN.items():
         if getattr(spec, key) != TrainSettings.model_fields[key].default:
             yield _refuse(key, f"{why}; {spec.backend} trains here by steps alone")
+    if spec.decides:
+        yield _refuse("backend", "models of labels are trained and calibrated by finewright alone")
+        return
     if spec.adapter.type != "lora":
         yield _refuse("adapter.type", f"a LoRA adapter is taken back from {spec.backend}, no other")
     try:

@@ -35,6 +35,7 @@ from finewright.schema.train import Candidate, Proof
 from finewright.store.atomic import replace_dir
 from finewright.store.manifest import describe
 from finewright.store.stage import StageContext, refuse
+from finewright.train.labelled import note_calibration
 from finewright.train.work import result_folder
 
 _PROVED = 64
@@ -172,13 +173,7 @@ def _prove(linear: LinearScorer, folder: Path, root: Path, rows: Sequence[Row]) 
 
 def _describe_rows(left_out: int, num_calibration: int, features: TextFeatures) -> list[Problem]:
     """What became of rows that train nothing, and of texts that were cut."""
-    found = [
-        Problem(
-            level="info",
-            key="train.decisions.calibration",
-            message=f"{num_calibration} rows train nothing: they calibrate probabilities and sets",
-        )
-    ]
+    found = [note_calibration(num_calibration)]
     if left_out:
         found.append(
             Problem(

@@ -3,14 +3,16 @@
 `train` trains on it, `plan` shows it, `bench` times it, `migrate` checks it before anything is asked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from finewright.lm.sources import LocalBase, config_here
 from finewright.schema.adapter import PrefixSpec, PromptSpec
-from finewright.schema.common import Problem, errors_of
+from finewright.schema.common import Problem, RowCounts, errors_of
+from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import TrainSettings
+from finewright.train.labelled import LabelledRows, as_learned, known_alone, part_labelled
 from finewright.train.rows import MethodRows
 from finewright.train.schedule import Schedule, schedule_of
 from finewright.train.support import beyond_context, find_unsupported
@@ -33,6 +35,7 @@ class Prepared:
     encoded: "EncodedRows"
     problems: tuple[Problem, ...]
     private: "PrivatePlan | None" = None
+    labelled: LabelledRows | None = None
 
     @property
     def lengths(self) -> list[int]:
@@ -62,15 +65,27 @@ def prepare_rows(base: LocalBase, spec: TrainSettings, chat: "Chat", rows: Metho
     from finewright.lm.encode import encode_rows
     from finewright.train.privacy.planned import plan_privacy
 
-    encoded = encode_rows(chat, rows.rows, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    labelled, of_labels = part_labelled(rows.rows, spec)
+    learned = rows.rows if labelled is None else labelled.train
+    encoded = encode_rows(chat, learned, max_length=spec.max_length, on_overlong=spec.on_overlong)
+    if labelled is not None:
+        counts = _with_kept(encoded.counts, len(labelled.calibration))
+        encoded = replace(encoded, counts=counts)
     config = config_here(str(base.folder.absolute()), base.folder)
     more = spec.max_new_tokens if isinstance(spec, OnlineSettings) else 0
     beyond = beyond_context(_most_read(spec, encoded), config, max_new_tokens=more)
-    problems = (*find_unsupported(spec, config), *beyond, *_not_private(spec, rows))
+    problems = (*find_unsupported(spec, config), *beyond, *_not_private(spec, rows), *of_labels)
     if errors_of(problems):
         return Prepared(base, spec, chat, encoded, problems)
     private = plan_privacy(spec, encoded.rows)
-    return Prepared(base, spec, chat, encoded, (*problems, *private.problems), private.plan)
+    found = (*problems, *private.problems)
+    return Prepared(base, spec, chat, encoded, found, private.plan, labelled)
+
+
+def _with_kept(counts: RowCounts, more: int) -> RowCounts:
+    """With rows that calibrate: they are kept, and train nothing."""
+    both = {"rows_in": counts.rows_in + more, "rows_kept": counts.rows_kept + more}
+    return counts.model_copy(update=both)
 
 
 def _not_private(spec: TrainSettings, rows: MethodRows) -> Iterator[Problem]:
@@ -103,5 +118,8 @@ def encode_held_out(made: Prepared, rows: MethodRows) -> "EncodedRows":
     out, which `held_out.left_out` tells."""
     from finewright.lm.encode import encode_rows
 
-    spec = made.spec
-    return encode_rows(made.chat, rows.rows, max_length=spec.max_length, on_overlong="drop")
+    spec, looked_at = made.spec, rows.rows
+    if made.labelled is not None:
+        assert isinstance(spec, DecidingSettings)
+        looked_at = as_learned(known_alone(looked_at, made.labelled), spec)
+    return encode_rows(made.chat, looked_at, max_length=spec.max_length, on_overlong="drop")

@@ -79,7 +79,7 @@ def _warn_unchanged() -> Problem:
 
 
 def _runs_elsewhere(work: Work) -> bool:
-    return work.spec.prove_elsewhere and work.spec.gives_answers
+    return work.spec.prove_elsewhere and work.spec.gives_answers and work.spec.writes_text
 
 
 def _question(work: Work, lm: LM) -> ProofQuestion:

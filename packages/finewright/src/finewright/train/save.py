@@ -1,6 +1,7 @@
 """The result of a training as files that PEFT and transformers read."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from finewright.schema.adapter import AdapterSpec
 from finewright.schema.train import TrainSettings
 from finewright.store.atomic import replace_dir
 from finewright.train.loop import Method
+from finewright.train.methods.labels import LabelHead
 
 _INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "score.safetensors"
 
@@ -26,21 +28,24 @@ _INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "s
 def save_result(
     folder: Path, lm: LM, method: Method, base: LocalBase, chat: Chat, spec: TrainSettings
 ) -> None:
-    """Write the adapter, or the whole model, with its tokenizer; a reward model as a sequence classifier."""
+    """Write the adapter, or the whole model, with its tokenizer; what has a head as a sequence classifier."""
     with replace_dir(folder) as new:
         save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base)
-        if not spec.gives_answers:
+        if not (spec.gives_answers and spec.writes_text):
             (head,) = method.parameters()
-            _make_classifier(new, head.detach(), spec.adapter)
+            labels = tuple(method.places) if isinstance(method, LabelHead) else ("reward",)
+            _make_classifier(new, head.detach(), spec.adapter, labels)
             with rust_os_errors():
                 chat.tokenizer.save_pretrained(new)
         else:
             save_with_ends(new, chat)
 
 
-def _make_classifier(folder: Path, head: Tensor, adapter: AdapterSpec) -> None:
+def _make_classifier(
+    folder: Path, head: Tensor, adapter: AdapterSpec, names_of: Sequence[str]
+) -> None:
     """Turn a language model's folder into one that `AutoModelForSequenceClassification.from_pretrained`
-    reads, with one label; an adapter's wants `num_labels=1` said."""
+    reads, with these labels; an adapter's wants `num_labels` said."""
     if (folder / CONFIG_FILE).is_file():
         _update(folder / CONFIG_FILE, {"task_type": "SEQ_CLS", "modules_to_save": ["score"]})
         # PEFT puts linears' adapters into a model of their own, and virtual tokens before the model.
@@ -50,7 +55,10 @@ def _make_classifier(folder: Path, head: Tensor, adapter: AdapterSpec) -> None:
     path = folder / "config.json"
     names = json.loads(path.read_text(encoding="utf-8")).get("architectures") or []
     made = [name.replace("ForCausalLM", "ForSequenceClassification") for name in names]
-    labels = {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
+    labels = {
+        "id2label": {str(i): name for i, name in enumerate(names_of)},
+        "label2id": {name: i for i, name in enumerate(names_of)},
+    }
     _update(path, {"architectures": made, **labels})
     if (folder / _SINGLE).is_file():
         _add(folder / _SINGLE, {score_head.NAME: head})

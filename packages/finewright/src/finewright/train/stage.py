@@ -20,6 +20,7 @@ from finewright.train import rewards
 from finewright.train.by_backend import LOG, train_by_backend
 from finewright.train.candidate import TrainingOutcome, train_candidate
 from finewright.train.held_out import left_out
+from finewright.train.labelled import calibrate_result
 from finewright.train.launch import train_in_ranks
 from finewright.train.linear import train_linear
 from finewright.train.on_parent import with_kept_parent
@@ -105,12 +106,15 @@ def _candidate(
     if isinstance(spec, OnlineSettings):
         scored = rewards.build(spec.rewards, context.resolve, load_reward_model)
     rows_and_rewards = (made.encoded.rows, held_out.rows, scored)
-    work = Work(context, spec, base, made.chat, *rows_and_rewards, made.private, ranks)
+    work = Work(
+        context, spec, base, made.chat, *rows_and_rewards, made.private, ranks, made.labelled
+    )
     refuse_disagreement(work)
     work = with_kept_parent(work) if ranks.is_first else work
     is_own = spec.backend == OWN_BACKEND
     outcome = train_candidate(work) if is_own else train_by_backend(work, rows.rows)
     proved = prove(work, outcome.stored) if ranks.is_first else Proved((), ())
+    of_labels = [] if work.labelled is None else calibrate_result(work)
     ranks.agree(None)  # what the report names is written
     unseen = left_out(held_out, spec.max_length)
     problems = (
@@ -119,6 +123,7 @@ def _candidate(
         *unseen,
         *outcome.problems,
         *proved.problems,
+        *of_labels,
     )
     return _report(work, made.encoded, outcome).model_copy(
         update={"proofs": proved.proofs, "problems": problems}

@@ -110,11 +110,16 @@ def may_be_beyond_context(max_length: int, config: Config | None) -> list[Proble
     ]
 
 
+def _name_decider(train: TrainSettings) -> str:
+    head = getattr(train, "head", "")
+    return f"train.head {head}" if head else f"train.method {train.method}"
+
+
 def find_unshared(train: TrainSettings, processes: int) -> Iterator[Problem]:
     """What does not train in several processes, and what leaves some of them without work."""
     if processes == 1:
         return
-    alone = f"train.method {train.method}" if train.on_features else ""
+    alone = _name_decider(train) if train.decides else ""
     alone = alone or ("train.privacy" if train.privacy else "")
     if train.backend != OWN_BACKEND:
         alone = f"train.backend {train.backend}"
@@ -150,7 +155,7 @@ def _not_private(spec: TrainSettings) -> Iterator[Problem]:
     adapter = spec.adapter
     lora = adapter if adapter.type == "lora" else None
     refused = {
-        "method": "" if spec.by_rows else f"{spec.method} learns from more than one row at a time",
+        "method": _why_not_by_rows(spec),
         "adapter.type": ""
         if lora
         else f"gradients of rows are those of LoRA, not of {adapter.type}",
@@ -175,6 +180,12 @@ def _not_private(spec: TrainSettings) -> Iterator[Problem]:
             " away, not held-out ones",
             hint="leave it out where held-out rows are of the same people",
         )
+
+
+def _why_not_by_rows(spec: TrainSettings) -> str:
+    if spec.decides:
+        return f"{_name_decider(spec)} keeps rows out to calibrate, which it does not protect"
+    return "" if spec.by_rows else f"{spec.method} learns from more than one row at a time"
 
 
 def _lone_answers(spec: TrainSettings) -> Iterator[Problem]:

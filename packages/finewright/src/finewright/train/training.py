@@ -56,7 +56,8 @@ def begin(work: Work) -> Training:
     watch = partial(_watch_references, work)
     key, ranks = work.context.key, work.ranks
     references = References(work.folder / "references.json", key, watch, ranks)
-    setup = Setup(lm, work.chat, work.rewards, references, ranks=ranks)
+    labels = () if work.labelled is None else work.labelled.labels
+    setup = Setup(lm, work.chat, work.rewards, references, ranks=ranks, labels=labels)
     if isinstance(spec, DistillSpec | GKDSpec):
         file = work.folder / TAUGHT
         setup = replace(

@@ -18,6 +18,7 @@ from finewright.lm.example import Example
 from finewright.lm.sources import LocalBase
 from finewright.schema.train import TrainSettings
 from finewright.store.stage import StageContext
+from finewright.train.labelled import LabelledRows
 from finewright.train.privacy.planned import PrivatePlan
 from finewright.train.ranks import ALONE, Ranks, find_disagreement
 from finewright.train.rewards import Rewards
@@ -37,6 +38,8 @@ class Work:
     rewards: Rewards | None = None
     private: PrivatePlan | None = None
     ranks: Ranks = ALONE
+    labelled: LabelledRows | None = None
+    """Of a model of labels."""
 
     @property
     def folder(self) -> Path:

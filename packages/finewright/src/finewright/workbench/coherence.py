@@ -237,7 +237,8 @@ def _two_lengths(spec: RunSpec) -> Iterator[Problem]:
 
 def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
     train = spec.train
-    is_silent = train.takes == "prompts" or not train.gives_answers or train.decides
+    talks = train.gives_answers and train.writes_text
+    is_silent = train.takes == "prompts" or not talks
     if spec.data.canaries.count and is_silent:
         yield Problem(
             level="error",

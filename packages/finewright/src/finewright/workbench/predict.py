@@ -16,7 +16,7 @@ from finewright.rows.texts import draw_rows
 from finewright.schema.common import Artifact, Problem, without
 from finewright.schema.evaluate import Draw
 from finewright.schema.predict import Prediction, PredictReport, PredictSettings
-from finewright.schema.rows import Row
+from finewright.schema.rows import Row, with_system
 from finewright.store.appended import append, appending, claim, keep_batches, settings_path
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
@@ -37,7 +37,7 @@ from finewright.workbench.systems import (
     refuse_thoughts,
     target_sha256,
 )
-from finewright.workbench.taught_rows import refuse_taken, with_system, write_taught_rows
+from finewright.workbench.taught_rows import refuse_taken, write_taught_rows
 
 if TYPE_CHECKING:
     from finewright.lm.generate import Generation

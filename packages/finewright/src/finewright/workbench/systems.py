@@ -13,7 +13,7 @@ from finewright.lm import runtime
 from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import LOSS_METRICS, check_thought_tokens
-from finewright.schema.rows import parse_rows
+from finewright.schema.rows import parse_rows, system_prompt_in
 from finewright.schema.run import DAY
 from finewright.schema.train import Candidate, TrainReport
 from finewright.schema.train_section import settings_of
@@ -60,7 +60,7 @@ def load_system(
 
 
 def is_decider(target: str, base_model: str = "") -> bool:
-    """Whether the target is a run whose candidate gives labels and no text. Raises StoreError."""
+    """Whether the target is a run whose candidate gives labels. Raises StoreError."""
     if not (Path(target) / "manifest.json").is_file():
         return False
     return settings_of(candidate_of(open_run(Path(target)), base_model).method).decides
@@ -74,6 +74,11 @@ def load_decider(target: str, *, base_model: str = "") -> "Decider":
     runtime.require_runtime()
     run = open_run(Path(target))
     candidate, root = candidate_of(run, base_model), Path(lock_of(run).root)
+    if not settings_of(candidate.method).on_features:
+        from finewright.labels.on_lm import decider_on
+
+        loaded = _load_tuned(run, base_model, None)
+        return decider_on(run.root / candidate.adapter, loaded.name, loaded.lm, loaded.chat)
     check_result_files(run, candidate)
     if features_digest(candidate.base_model, root) != candidate.base_sha256:
         raise StoreError(
@@ -84,11 +89,15 @@ def load_decider(target: str, *, base_model: str = "") -> "Decider":
 
 
 def _refuse_decider(target: str, base_model: str) -> None:
-    if is_decider(target, base_model):
+    if is_decider(target, base_model) and not _writes_text(target, base_model):
         raise StoreError(
             f"{target}: a model of labels is no language model",
             hint="`predict`, `evaluate` and POST /v1/decisions of `serve` ask it",
         )
+
+
+def _writes_text(target: str, base_model: str) -> bool:
+    return settings_of(candidate_of(open_run(Path(target)), base_model).method).writes_text
 
 
 def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:
@@ -168,10 +177,7 @@ def system_prompt_of(run: RunDir) -> str:
     artifact = run.read_report("data", DataReport).train
     with os_errors(run.root / artifact.path):
         rows = parse_rows((run.root / artifact.path).read_text(encoding="utf-8"))
-    first = {
-        row.messages[0]["content"] if row.messages[0]["role"] == "system" else "" for row in rows
-    }
-    return str(first.pop()) if len(first) == 1 else ""
+    return system_prompt_in(rows)
 
 
 def check_target(target: str, *, base_model: str = "") -> None:

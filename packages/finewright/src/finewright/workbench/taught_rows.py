@@ -8,7 +8,7 @@ from finewright.errors import DataError
 from finewright.rows.containers.lines import jsonl_at
 from finewright.schema.common import Problem
 from finewright.schema.predict import Prediction
-from finewright.schema.rows import Message, Row
+from finewright.schema.rows import Row, with_system
 from finewright.store.rundir import open_run
 from finewright.workbench.systems import system_prompt_of
 
@@ -46,13 +46,6 @@ def write_taught_rows(
         message=f"{len(kept)} rows are in {path}",
         hint=f"in data.sources give them synthetic_by: {teacher}; the licence is that of the model's output",
     )
-
-
-def with_system(prompt: Sequence[Message], system: str) -> tuple[Message, ...]:
-    """The turns with the system prompt that the model was trained with, where they have none."""
-    if system and prompt[0]["role"] != "system":
-        return ({"role": "system", "content": system}, *prompt)
-    return tuple(prompt)
 
 
 def _is_whole(answer: Prediction) -> bool:

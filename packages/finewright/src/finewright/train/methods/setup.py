@@ -24,7 +24,8 @@ from finewright.train.teacher import LoadTeacher, TaughtRows
 @dataclass(frozen=True, slots=True)
 class Setup:
     """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards,
-    where another model teaches, what loads it and what it said, and the processes that train together.
+    where another model teaches, what loads it and what it said, the processes that train together, and the
+    labels of a head.
 
     Methods take what they need; `chat` and `rewards` are for those that sample answers."""
 
@@ -35,6 +36,7 @@ class Setup:
     teacher: LoadTeacher | None = None
     taught: TaughtRows = field(default_factory=TaughtRows)
     ranks: Ranks = ALONE
+    labels: tuple[str, ...] = ()
 
 
 def method_of(spec: TrainSettings, setup: Setup) -> Method:

@@ -1,0 +1,59 @@
+"""A linear layer over labels on the last hidden state of the prompt.
+
+    loss = -mean log softmax(W h)[label],   h the last hidden state of the prompt's last token
+
+W begins at zero: the first loss is ln K, whatever the seed, and the adapter moves from the second step on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finewright.lm.example import Example
+from finewright.lm.model import LM
+from finewright.lm.score_head import new_label_head, scores
+from finewright.schema.label_methods import LABEL_COLUMN, LabelHeadSpec
+from finewright.train.methods.setup import Offline, OnPacked, Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(OnPacked):
+    """B prompts, and the place of each one's label, (B,)."""
+
+    truth: Tensor
+
+    @property
+    def num_trained(self) -> int:
+        """Its labels: no token is learned."""
+        return len(self.truth)
+
+
+class LabelHead(Offline):
+    """Learn to choose among the labels of the setup."""
+
+    def __init__(self, spec: LabelHeadSpec, setup: Setup) -> None:
+        super().__init__(spec, setup)
+        self.places = {label: place for place, label in enumerate(setup.labels)}
+        self.head = new_label_head(setup.lm, len(setup.labels))
+
+    def batch(self, lm: LM, rows: Sequence[Example]) -> Asked:
+        """The prompts in one group: what all begin with, such as a system prompt, runs through once."""
+        truth = [self.places[row.columns[LABEL_COLUMN]] for row in rows]
+        packed = lm.pack([[row.sequences[0] for row in rows]])
+        return Asked(packed, torch.tensor(truth, device=lm.device))
+
+    def loss(self, lm: LM, batch: Asked) -> tuple[Tensor, dict[str, float]]:
+        """Mean over the prompts."""
+        logits = scores(lm, self.head, batch.packed)
+        right = (logits.detach().argmax(1) == batch.truth).float().mean()
+        return F.cross_entropy(logits, batch.truth), {"accuracy": float(right)}
+
+    def weight(self, batch: Asked) -> float:
+        """Its prompts."""
+        return float(len(batch.truth))
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The head's."""
+        return list(self.head.parameters())

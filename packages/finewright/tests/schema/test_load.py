@@ -125,7 +125,8 @@ no: 1
         "run.yaml:5: data.sources: must have at least 1 item(s), not empty",
         "run.yaml:7: data.eval_fraction: duplicate key; it is already at run.yaml:6",
         "run.yaml:9: train.method: must be one of 'sft', 'dpo', 'orpo', 'simpo', 'kto', 'reward', "
-        "'grpo', 'ppo', 'distill', 'gkd', 'linear', not 'ssft'; did you mean 'sft'?",
+        "'grpo', 'ppo', 'distill', 'gkd', 'linear', 'labels', "
+        "'label_text', not 'ssft'; did you mean 'sft'?",
         "run.yaml:10: train.learning_rte: unknown key; did you mean 'learning_rate'?",
         "run.yaml:11: train.max_length: YAML reads `010` as octal or base 60; write it plainly or "
         "in quotes",

@@ -51,7 +51,8 @@ def say_how_long(run: RunDir, lock: Lock, emit: Emit, *, ahead: Collection[str])
     fields: dict[str, object] = {}
     if "train" in ahead and (training := _training(run, lock)):
         fields["training"] = training
-    if "evaluate" in ahead and (measuring := _measuring(run, lock, emit)):
+    talks = not lock.spec.train.decides  # a decision takes one forward, and no answer
+    if "evaluate" in ahead and talks and (measuring := _measuring(run, lock, emit)):
         fields["measuring"], fields["basis"] = measuring
     if fields:
         emit("duration", **fields)

@@ -85,7 +85,9 @@ def test_an_unknown_name_says_what_is_known_and_what_was_meant() -> None:
 def test_a_name_like_no_other_lists_the_names() -> None:
     with pytest.raises(UnknownPlugin) as e:
         plugins.resolve("method", "zzzzzz")
-    known = "distill, dpo, gkd, grpo, kto, label_text, labels, linear, orpo, ppo, reward, sft, simpo"
+    known = (
+        "distill, dpo, gkd, grpo, kto, label_text, labels, linear, orpo, ppo, reward, sft, simpo"
+    )
     assert e.value.hint == f"use one of: {known}"
 
 

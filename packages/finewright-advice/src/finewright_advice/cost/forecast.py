@@ -23,8 +23,8 @@ from finewright.schema.cost import (
 from finewright.schema.load import LoadedSpec
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
-from finewright.train.on_parent import with_rank_of_parent
 from finewright.train.labelled import part_labelled
+from finewright.train.on_parent import with_rank_of_parent
 from finewright.train.rows import MethodRows, rows_for
 from finewright.workbench.past import Past, past_runs
 from finewright_advice.cost.assemble import CostQuestion, JobMeasurements, report

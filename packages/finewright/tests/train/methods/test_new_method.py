@@ -58,7 +58,10 @@ def test_it_is_in_the_schema_the_mistakes_and_the_reference(site: Site, tmp_path
     assert "train.gama: unknown key; did you mean 'gamma'?" in wrong.stderr
     written(tmp_path, "method: fokal")
     wrong = site.python("-m", "finewright", "check", "run.yaml")
-    assert "'linear', 'labels', 'label_text', 'focal', not 'fokal'; did you mean 'focal'?" in wrong.stderr
+    assert (
+        "'linear', 'labels', 'label_text', 'focal', not 'fokal'; did you mean 'focal'?"
+        in wrong.stderr
+    )
     path = f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); import generate"
     reference = site.python("-c", f"{path}; print(generate.reference())").stdout
     assert "### focal\n\nFine-tuning with the focal loss" in reference

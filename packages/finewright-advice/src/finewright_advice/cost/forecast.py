@@ -1,6 +1,6 @@
 """`cost`: what a run will need on every machine that can be rented, and on this one, before it starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ from finewright.schema.cost import (
     Tier,
 )
 from finewright.schema.load import LoadedSpec
+from finewright.schema.rows import Row
 from finewright.store.environment import environment
 from finewright.store.stage import refuse
 from finewright.train.labelled import part_labelled
@@ -76,11 +77,7 @@ def cost(
         )
     gathered = gather(loaded.spec.data, loaded.resolve, tells=False)
     refuse(gathered.problems)
-    rows = rows_for(loaded.spec.train.method, gathered.train)
-    refuse(rows.problems)
-    labelled, of_labels = part_labelled(rows.rows, loaded.spec.train)
-    refuse(of_labels)
-    rows = rows if labelled is None else MethodRows(labelled.train, [])
+    rows = _rows_that_train(loaded, gathered.train)
     jobs, found = [], {}
     for name in loaded.spec.base_models:
         described = describe_model(name, loaded.path.parent)
@@ -105,6 +102,15 @@ def cost(
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes), *shared)
     placed = tuple(map(loaded.locate, problems))
     return found_out.model_copy(update={"problems": placed})
+
+
+def _rows_that_train(loaded: LoadedSpec, rows: Sequence[Row]) -> MethodRows:
+    """As the method takes them; of a model of labels those that do not calibrate. Raises DataError."""
+    shaped = rows_for(loaded.spec.train.method, rows)
+    refuse(shaped.problems)
+    labelled, of_labels = part_labelled(shaped.rows, loaded.spec.train)
+    refuse(of_labels)
+    return shaped if labelled is None else MethodRows(labelled.train, [])
 
 
 def _by_processes(processes: int, found: CostReport) -> Iterator[Problem]:

@@ -43,13 +43,13 @@ class HeadScorer:
 
     def logits(self, rows: Sequence[Row]) -> Floats:
         """See LabelScorer. Raises DataError for a row that is longer than the model reads."""
-        asked = [self._encode(row) for row in rows]
+        encoded = [self._encode(row) for row in rows]
         found = np.empty((len(rows), self.head.out_features))
         self.lm.model.eval()
         with torch.no_grad():
-            for places in _parts([row.num_tokens for row in asked]):
+            for places in _parts([row.num_tokens for row in encoded]):
                 # One group: what all prompts begin with runs through the model once.
-                batch = self.lm.pack([[asked[i] for i in places]])
+                batch = self.lm.pack([[encoded[i] for i in places]])
                 found[places] = scores(self.lm, self.head, batch).double().cpu().numpy()
         return found
 
@@ -73,11 +73,11 @@ class TextScorer:
         """See LabelScorer. Raises DataError for a row that is longer than the model reads."""
         found = np.empty((len(rows), len(self.labels)))
         self.lm.model.eval()
-        asked = [[self._encode(row, label) for label in self.labels] for row in rows]
+        encoded = [[self._encode(row, label) for label in self.labels] for row in rows]
         with torch.no_grad():
-            for places in _parts([sum(each.num_tokens for each in row) for row in asked]):
+            for places in _parts([sum(each.num_tokens for each in row) for row in encoded]):
                 # A group a row: its prompt runs through the model once.
-                batch = self.lm.pack([asked[i] for i in places])
+                batch = self.lm.pack([encoded[i] for i in places])
                 sums = sums_of(self.lm.token_logps(batch), batch).double().cpu().numpy()
                 found[places] = sums.reshape(len(places), -1)
         return found
@@ -88,8 +88,8 @@ class TextScorer:
             for turn in with_system(row.prompt, self.system_prompt)
         ]
         answer = {"role": "assistant", "content": label}
-        asked = Row(row.id, (*prompt, answer), row.tools, row.file, row.row)
-        encoded = encode_row(self.chat, asked)
+        answered = Row(row.id, (*prompt, answer), row.tools, row.file, row.row)
+        encoded = encode_row(self.chat, answered)
         _refuse_beyond(self.lm, row, encoded.num_tokens)
         return encoded
 

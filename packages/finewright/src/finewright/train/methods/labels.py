@@ -19,7 +19,7 @@ from finewright.train.methods.setup import Offline, OnPacked, Setup
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(OnPacked):
+class LabelBatch(OnPacked):
     """B prompts, and the place of each one's label, (B,)."""
 
     truth: Tensor
@@ -38,19 +38,19 @@ class LabelHead(Offline):
         self.places = {label: place for place, label in enumerate(setup.labels)}
         self.head = new_label_head(setup.lm, len(setup.labels))
 
-    def batch(self, lm: LM, rows: Sequence[Example]) -> Asked:
+    def batch(self, lm: LM, rows: Sequence[Example]) -> LabelBatch:
         """The prompts in one group: what all begin with, such as a system prompt, runs through once."""
         truth = [self.places[row.columns[LABEL_COLUMN]] for row in rows]
         packed = lm.pack([[row.sequences[0] for row in rows]])
-        return Asked(packed, torch.tensor(truth, device=lm.device))
+        return LabelBatch(packed, torch.tensor(truth, device=lm.device))
 
-    def loss(self, lm: LM, batch: Asked) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, lm: LM, batch: LabelBatch) -> tuple[Tensor, dict[str, float]]:
         """Mean over the prompts."""
         logits = scores(lm, self.head, batch.packed)
         right = (logits.detach().argmax(1) == batch.truth).float().mean()
         return F.cross_entropy(logits, batch.truth), {"accuracy": float(right)}
 
-    def weight(self, batch: Asked) -> float:
+    def weight(self, batch: LabelBatch) -> float:
         """Its prompts."""
         return float(len(batch.truth))
 

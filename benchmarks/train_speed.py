@@ -2,6 +2,7 @@
 
     python benchmarks/train_speed.py --prepare --peers trl,unsloth,litgpt,llamafactory   # once, 5 min
     python benchmarks/train_speed.py --peers trl,unsloth,litgpt,llamafactory --json figures.json   # 40 min
+    python benchmarks/train_speed.py --peers trl --bars --steps 6 --repeats 2   # 10 minutes
     python benchmarks/train_speed.py --peers tricks      # finewright with one trick of the engine taken away
     python benchmarks/train_speed.py --peers adapters    # finewright's quantised and DoRA adapters
 
@@ -24,11 +25,12 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bars import Bar, finish, parser_of
 from finewright.data.gather import read_row_set
 from finewright.data.sets.build import build_set
 from finewright.fetch.cache import cache_dir
@@ -51,6 +53,8 @@ from process import (
 ROWS = Path(__file__).parent / "rows"
 OWN = "finewright"
 DATA_SET = "solidity"
+LEAST_TIMES: Mapping[str, float] = {"trl": 2.7, "unsloth": 1.6, "litgpt": 2.8}
+"""As fast as each row of a peer at least: the lowest that was measured, on a Zen 4 without a matrix unit."""
 TRICKS = (
     "packing", "attention kernel", "wide products", "thin products", "all kernels",
     "whole blocks of rows", "linear and MLP nodes", "MLP node", "norm node", "rope node", "head", "heap",
@@ -120,7 +124,7 @@ def rows_of(peer: str, threads: int) -> list[Row]:
     return known[peer]
 
 
-def main() -> None:
+def main() -> int:
     options = parse()
     peers = [name for name in options.peers.split(",") if name]
     if unknown := set(peers) - {*PEERS, "tricks", "adapters"}:
@@ -133,7 +137,7 @@ def main() -> None:
                 print(name, python_of(PEERS[name]))
             except RowError as error:
                 print(f"{name}: {error}")
-        return
+        return 0
     rows = {row.name: row for peer in (OWN, *peers) for row in rows_of(peer, options.threads)}
     words = options.only.split(",")
     wanted = [name for name in rows if name == OWN or any(word in name for word in words)]
@@ -145,10 +149,32 @@ def main() -> None:
         )
     print(report(found))
     write_figures(options, machine=before, rows=found._asdict())
+    if OWN not in found.of:
+        return 1
+    return finish([*bars(found, [rows[name] for name in wanted])], options)
+
+
+def bars(found: Runs, rows: Sequence[Row]) -> Iterator[Bar]:
+    """How many times as fast as each row of a peer that has a bar; a row that failed misses it."""
+    for row in rows:
+        if least := LEAST_TIMES.get(row.peer):
+            runs = found.of.get(row.name, [])
+            times = times_as_fast(found.of[OWN], runs) if runs else 0.0
+            yield Bar(
+                f"times as fast as {row.name}", times, least, on=found.failures.get(row.name, "")
+            )
+
+
+def times_as_fast(own: Sequence[Figures], runs: Sequence[Figures]) -> float:
+    """The median over the repeats."""
+    pairs = zip(own, runs, strict=False)
+    return float(
+        statistics.median(o["tokens_per_second"] / r["tokens_per_second"] for o, r in pairs)
+    )
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--peers", default="", help=f"of {', '.join(PEERS)}, tricks, adapters")
     parser.add_argument("--data", type=Path, help=f"JSONL; by default the {DATA_SET} set")
@@ -231,7 +257,6 @@ def report(found: Runs) -> str:
 def line(name: str, runs: Sequence[Figures], own: Sequence[Figures]) -> list[str]:
     """A row's cells: speed, how it compares, memory, how it compares, first and last loss."""
     speeds, losses = [run["tokens_per_second"] for run in runs], runs[0]["losses"]
-    faster = [o["tokens_per_second"] / s for o, s in zip(own, speeds, strict=False)]
     leaner = [o["peak_gib"] / run["peak_gib"] for o, run in zip(own, runs, strict=False)]
     share = statistics.median(map(share_of_peak, runs, own))
     return [
@@ -240,7 +265,7 @@ def line(name: str, runs: Sequence[Figures], own: Sequence[Figures]) -> list[str
         f"{min(speeds):.0f}",
         f"{max(speeds):.0f}",
         f"{100 * share:.0f} %",
-        f"{statistics.median(faster):.2f}x as fast",
+        f"{times_as_fast(own, runs):.2f}x as fast",
         f"{statistics.median(run['peak_gib'] for run in runs):.2f}",
         f"{statistics.median(leaner):.2f}x",
         f"{losses[0]:.4f} ... {losses[-1]:.4f}",
@@ -254,4 +279,4 @@ def share_of_peak(run: Figures, own: Figures) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -124,10 +124,10 @@ def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:
         data="mail", kind="new", rows=10, scores=(score("tuned", 0.5, 0.2, 0.8, n=10),)
     )
     text = score_card(REPORT.model_copy(update={"parts": (known, new)}))
-    assert "the 40 rows that repeat training rows but for values\n" in text
-    assert "the 10 rows that are new\n" in text
+    assert "the 40 rows nearly like a training row\n" in text
+    assert "the 10 rows unlike any training row\n" in text
     assert "50.0 % (20-80)" in text
     none = ScoredRows(data="mail", kind="new", rows=0)
     whole = known.model_copy(update={"rows": 50})
     text = score_card(REPORT.model_copy(update={"parts": (whole, none)}))
-    assert "all 50 rows repeat training rows, but for values such as numbers and names" in text
+    assert "all 50 rows are nearly like a training row: reworded, or with other numbers and names" in text

@@ -73,7 +73,7 @@ def _leaderboard(report: BakeoffReport) -> Iterator[Block]:
     if any(each.repeated_rows for each in report.finalists):
         columns = {
             "model": lambda e: e.base_model,
-            "rows that repeat training rows but for values": lambda e: _with_n(e.repeated_rows),
+            "rows nearly like a training row": lambda e: _with_n(e.repeated_rows),
             "new rows": lambda e: _with_n(e.new_rows),
         }
         title = f"What of it is recall: {report.metric} by what the rows are to the training rows"

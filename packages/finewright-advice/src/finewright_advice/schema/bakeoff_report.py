@@ -81,7 +81,7 @@ class Finalist(StoredModel):
     It is asked with its own chat template, which closes a turn with `end_of_turn`. `gain` is it minus its own
     untuned base, by the metric that decides; None where the spec compares with no base. Where the answers are
     labels, that base also saw them (`knows_labels`) if it does better so. `repeated_rows` and `new_rows`
-    are its scores, by that metric, on held-out rows that repeat training rows but for values, and on the
+    are its scores, by that metric, on held-out rows that are nearly like a training row, and on the
     others; None where there is no such row. `usd` is a training
     run on the cheapest machine of the catalog that fits; None where none is known. Where frameworks compete,
     `base_model` names the one that trained it too, and the losses are those of its first and last step."""

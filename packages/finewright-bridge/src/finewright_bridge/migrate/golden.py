@@ -48,7 +48,7 @@ from finewright_bridge.migrate.report import Bound, Golden, ParityTerms
 
 
 class Recall(NamedTuple):
-    """The numbers of the golden rows that repeat training rows but for values, and of the new ones."""
+    """The numbers of the golden rows that are nearly like a training row, and of the new ones."""
 
     repeated: tuple[int, ...]
     new: tuple[int, ...]

@@ -192,7 +192,7 @@ def _recall(report: MigrateReport) -> Iterator[Block]:
     """The same on golden rows that repeat training rows, and on new ones, where any row repeats one."""
     if not report.rows_repeated:
         return
-    parts = {"repeat training rows but for values": report.repeated_rows, "new": report.new_rows}
+    parts = {"nearly like a training row": report.repeated_rows, "new": report.new_rows}
     rows = [
         (f"{what}, n = {bound.difference.n}", *cells)
         for what, bounds in parts.items()

@@ -102,7 +102,7 @@ def recall_problem(data: str, repeated: int, new: int) -> Iterator[Problem]:
     total = repeated + new
     if not repeated or (repeated <= _MOST_REPEATED * total and new >= _FEWEST_NEW):
         return
-    says = f"{repeated} of {total} rows of {data} repeat training rows but for values"
+    says = f"{repeated} of {total} rows of {data} are nearly like a training row, reworded or with other values"
     if repeated == total:
         message = f"{says}: the scores tell what was learned by heart, and nothing of new questions"
     elif new < _FEWEST_NEW:

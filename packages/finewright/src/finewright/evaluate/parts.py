@@ -1,4 +1,4 @@
-"""Scores apart for rows that repeat training rows but for values, and for new ones."""
+"""Scores apart for rows that are nearly like a training row, and for new ones."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -155,15 +155,15 @@ def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Bloc
     rows = {part.kind: part.rows for part in parts}
     if not rows.get("repeated"):
         if rows:
-            yield Text("no row repeats a training row")
+            yield Text("no row is nearly like a training row")
         return
     if not rows["new"]:
-        whole = f"all {rows['repeated']} rows repeat training rows"
-        yield Text(f"{whole}, but for values such as numbers and names")
+        whole = f"all {rows['repeated']} rows are nearly like a training row"
+        yield Text(f"{whole}: reworded, or with other numbers and names")
         return
     for part in parts:
-        what = "repeat training rows but for values" if part.kind == "repeated" else "are new"
-        title = f"the {part.rows} rows that {what}"
+        what = "nearly like a" if part.kind == "repeated" else "unlike any"
+        title = f"the {cells.count_of(part.rows, 'row')} {what} training row"
         yield from _tables(part.scores, part.differences, columns, title)
 
 

@@ -255,7 +255,7 @@ class Sample(Model):
         False, description="Was the thought closed after `max_thought_tokens`?"
     )
     repeated: bool | None = Field(
-        None, description="Is it a training row but for values? None where nobody looked."
+        None, description="Is it nearly like a training row? None where nobody looked."
     )
     decision: LabelDecision | None = Field(
         None, description="How sure a model of labels is; None of a text that was generated."
@@ -305,7 +305,7 @@ class LinearFit(Model):
 
 
 class ScoredRows(Model):
-    """The scores of some rows of a set: those that repeat training rows but for values, or all others, the
+    """The scores of some rows of a set: those nearly like a training row (reworded, or other values), or all others, the
     new ones. No scores where there is no such row."""
 
     data: str

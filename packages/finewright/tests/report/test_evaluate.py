@@ -130,4 +130,7 @@ def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:
     none = ScoredRows(data="mail", kind="new", rows=0)
     whole = known.model_copy(update={"rows": 50})
     text = score_card(REPORT.model_copy(update={"parts": (whole, none)}))
-    assert "all 50 rows are nearly like a training row: reworded, or with other numbers and names" in text
+    assert (
+        "all 50 rows are nearly like a training row: reworded, or with other numbers and names"
+        in text
+    )

@@ -64,7 +64,10 @@ def main(folder: Path) -> None:
     from data.scale.made import KEYS, ignore
     from data.test_stage import run_stage
 
-    cluster.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    # A new one: other tests may have a cluster on this machine.
+    cluster.init(
+        "local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+    )
     made = ray([Number(3), Number(8)], squared, 9, 1)
     told["squares"] = sorted((number, content.decode()) for number, content in made)
     told["killed"] = [content.decode() for _, content in ray([Number(5)], killed_once, folder, 1)]

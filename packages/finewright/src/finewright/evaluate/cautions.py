@@ -102,7 +102,8 @@ def recall_problem(data: str, repeated: int, new: int) -> Iterator[Problem]:
     total = repeated + new
     if not repeated or (repeated <= _MOST_REPEATED * total and new >= _FEWEST_NEW):
         return
-    says = f"{repeated} of {total} rows of {data} are nearly like a training row, reworded or with other values"
+    alike = "are nearly like a training row, reworded or with other values"
+    says = f"{repeated} of {total} rows of {data} {alike}"
     if repeated == total:
         message = f"{says}: the scores tell what was learned by heart, and nothing of new questions"
     elif new < _FEWEST_NEW:

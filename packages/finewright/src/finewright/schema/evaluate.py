@@ -305,8 +305,8 @@ class LinearFit(Model):
 
 
 class ScoredRows(Model):
-    """The scores of some rows of a set: those nearly like a training row (reworded, or other values), or all others, the
-    new ones. No scores where there is no such row."""
+    """The scores of some rows of a set: those nearly like a training row (reworded, or other values), or all
+    others, the new ones. No scores where there is no such row."""
 
     data: str
     kind: Literal["repeated", "new"]

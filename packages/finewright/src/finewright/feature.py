@@ -81,13 +81,15 @@ class FeatureStage:
     """A stage of a run, for runs whose spec has the feature's section.
 
     `run(context)` returns its StageResult, whose report is of the class `report`; `reads` names the stages
-    whose results it reads, and `after` one that it stands behind without reading it."""
+    whose results it reads, and `after` one that it stands behind without reading it. `asks_text`: it asks the
+    trained model for text, so a spec whose model writes none cannot have the section."""
 
     run: str
     report: str
     sentence: str
     reads: tuple[str, ...] = ()
     after: str = ""
+    asks_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

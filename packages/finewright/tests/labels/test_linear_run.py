@@ -218,3 +218,13 @@ def test_plan_says_how_many_weights_there_are(tmp_path: Path) -> None:
     assert candidate.counts.rows_kept == 600
     with pytest.raises(SpecError):
         load_spec(write_spec(tmp_path, make_rows(9, seed=1), "  C: -1\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("words", "Apache-2.0"), ("words+minilm", "Apache-2.0"), ("words+my-embedder", "unknown")],
+)
+def test_the_licence_of_features_is_that_of_their_parts(name: str, known: str) -> None:
+    from finewright.labels.features import features_license
+
+    assert features_license(name) == known

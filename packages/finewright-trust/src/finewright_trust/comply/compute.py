@@ -207,8 +207,15 @@ def count_lineage(run: RunDir, lock: Lock) -> tuple[tuple[ComputePart, ...], tup
 def _count(
     run: RunDir, lock: Lock, candidate: Candidate, bases: Sequence[str]
 ) -> Iterator[ComputePart]:
-    shape = _shape(run, lock, candidate, bases)
     train = lock.candidates[candidate.base_model]
+    if train.on_features:
+        rows, steps = candidate.counts.rows_kept, candidate.steps
+        raise FinewrightError(
+            f"one convex fit of {candidate.trainable_parameters:,} weights in {steps:,} steps, of"
+            f" {rows:,} rows less those that calibrate, and the vectors of the rows; no formula of"
+            " language models holds for it"
+        )
+    shape = _shape(run, lock, candidate, bases)
     work = _work(candidate, train)
     name = f"training of {candidate.base_origin or candidate.base_model}"
     how = f"formula over {work.tokens:,} tokens"

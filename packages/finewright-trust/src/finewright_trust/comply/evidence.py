@@ -29,7 +29,7 @@ _BRINGS = {
     "data": "finewright up RUN",
     "train": "finewright up RUN",
     "evaluate": "finewright evaluate RUN with held-out rows in evaluate.data",
-    "redteam": "a `redteam` section in the spec, then finewright up RUN",
+    "redteam": "a `redteam` section in the spec of a model that writes text, then finewright up RUN",
     "release": "finewright release RUN",
     "scan": "finewright scan MODEL",
 }

@@ -110,7 +110,8 @@ def _compute(meter: ComputeMeter) -> Iterator[Block | None]:
 def compute_line(meter: ComputeMeter) -> str:
     """The total, the threshold with its reason, and whether the margin of the estimate could turn it."""
     least = "at least " if meter.uncounted else ""
-    total = f"{least}{meter.total:.2e} FLOP on {meter.base}"
+    flops = f"{least}{meter.total:.2e} FLOP" if meter.parts else "no FLOP counted"
+    total = f"{flops} on {meter.base}"
     if meter.base_flops is not None:
         total += f", which took {meter.base_flops:.2e} ({meter.base_source})"
     if meter.threshold is None or meter.share is None:

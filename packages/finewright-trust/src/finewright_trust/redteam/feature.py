@@ -29,6 +29,7 @@ FEATURE = Feature(
         "Attack the tuned model and its base; only where the spec asks.",
         reads=("data", "train"),
         after="evaluate",
+        asks_text=True,
     ),
     reports={
         "finewright_trust.redteam.finding:RedteamReport": "finewright_trust.redteam.page:redteam_page"

@@ -61,7 +61,7 @@ def apply_decisions(
                 accepted[each.rule] = each
     found = tuple(
         each.model_copy(update={"accepted": accepted.get(each.rule)})
-        if each.status != "green" and each.rule != INTEGRITY
+        if each.status not in ("green", "does not apply") and each.rule != INTEGRITY
         else each
         for each in outcomes
     )
@@ -90,8 +90,9 @@ def accept(
                 "--accept integrity: nobody can take upon them that records are not as they were",
                 hint=standing[rule].command,
             )
-        if standing[rule].status == "green":
-            raise DataError(f"--accept {rule}: it is green", hint="leave it out")
+        if (status := standing[rule].status) in ("green", "does not apply"):
+            says = "it is green" if status == "green" else "it does not apply"
+            raise DataError(f"--accept {rule}: {says}", hint="leave it out")
     for rule in rules:
         _record(run, "acceptance", files, by, rule=rule, reason=why)
 

@@ -13,7 +13,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, TUNED, EvaluateReport, Sample
 from finewright.schema.export import ExportReport
 from finewright.schema.lock import Lock
-from finewright.schema.train import Candidate
+from finewright.schema.train import Candidate, TrainSettings
 from finewright.store.atomic import os_errors, read_json
 from finewright.store.manifest import CARD, Manifest, read_manifest
 from finewright.store.rundir import RunDir, open_run
@@ -41,6 +41,11 @@ class RunEvidence:
     def prefix(self) -> str:
         """What stands before the names of its systems, in a run of several base models."""
         return f"{self.candidate.base_model} " if len(self.lock.spec.base_models) > 1 else ""
+
+    @property
+    def settings(self) -> TrainSettings:
+        """As the candidate was trained."""
+        return self.lock.candidates[self.candidate.base_model]
 
     @property
     def adapter(self) -> Path:

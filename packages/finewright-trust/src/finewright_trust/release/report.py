@@ -9,7 +9,7 @@ from finewright.store.actor import Actor
 from finewright.store.signing import Signature
 from finewright_trust.release.compared import ComparedPart
 
-Status = Literal["green", "red", "not measured"]
+Status = Literal["green", "red", "not measured", "does not apply"]
 
 
 class Decision(Model):
@@ -42,7 +42,8 @@ class Outcome(Model):
     def passes(self) -> bool:
         """Whether it does not stand in the way."""
         is_free = self.status == "not measured" and not self.required
-        return self.status == "green" or is_free or self.accepted is not None
+        is_fine = self.status in ("green", "does not apply")
+        return is_fine or is_free or self.accepted is not None
 
 
 class ReleaseReport(Model):

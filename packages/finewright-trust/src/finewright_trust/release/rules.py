@@ -11,6 +11,7 @@ from finewright.data.provenance.licences import judge, read_expression
 from finewright.evaluate.score import ScoreOptions, options_of
 from finewright.report.cells import count_of
 from finewright.schema.data import PersonalSummary
+from finewright.schema.train import textless
 from finewright.store.atomic import sha256_file
 from finewright_trust.redteam.finding import SEVERITIES, AttackFinding, Rate
 from finewright_trust.release.compared import UNCOUNTED, compare_answers
@@ -61,6 +62,11 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
     held_out = f"name held-out rows under evaluate.data of the spec, then: {_UP}"
     if evidence.evaluate is None:
         return _unmeasured("nobody measured the tuned model on held-out rows", held_out)
+    if evidence.settings.on_features:
+        says = "its base is features, which answer nothing, so there is no base to be no worse than"
+        return _unmeasured(
+            says, f"finewright release {_run(evidence)} --accept task --by NAME --reason WHY"
+        )
     ours, theirs = evidence.samples()
     if not ours or len(ours) != len(theirs):
         base = f"evaluate.compare_with leaves out the base: add it, then: {_UP}"
@@ -87,6 +93,9 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
 
 
 def _attacks(evidence: RunEvidence, rule: AttackRule) -> Outcome:
+    if why := textless(evidence.settings):
+        says = f"{why}, which {', '.join(rule.attacks)} would ask for: nobody tried it"
+        return _outcome("does not apply", says)
     wanted = f"redteam: {{attacks: [{', '.join(rule.attacks)}]}}"
     command = f"add `{wanted}` to the spec, then: {_UP}"
     report = evidence.redteam
@@ -153,7 +162,13 @@ def _licences(evidence: RunEvidence, rule: LicenceRule) -> Outcome:
     named = "; ".join(f"{what}: {licence or 'unknown'}" for what, licence in parts)
     known = model_licence(base)
     named += f" ({known.conditions})" if known and known.conditions else ""
-    command = f"name the licence of each source (data.sources), or train on others, then: {_UP}"
+    mends = ["name the licence of each source (data.sources), or train on others"]
+    if _objection(base, rule):
+        others = (
+            f"train on a base whose licence may be used instead of {evidence.candidate.base_model}"
+        )
+        mends = [others, *(mends if len(wrong) > 1 else [])]
+    command = f"{'; '.join(mends)}; then: {_UP}"
     return _outcome("red" if wrong else "green", "; ".join(wrong) or named, command)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WORDS = "words"
 _TEXTS_AT_ONCE = 1024  # enough of like length to be computed together; progress is told after each
+_OWN_LICENSE = "Apache-2.0"  # finewright's: LICENSE
 _POOLING = Path("1_Pooling", "config.json")
 
 
@@ -49,6 +50,18 @@ def features_digest(name: str, root: Path) -> str:
     """sha256 of what the parts compute. Raises ModelError."""
     check_features(name, root)
     return digest(*(_part_digest(part, root) for part in name.split("+")))
+
+
+def features_license(name: str) -> str:
+    """SPDX expression of the parts' licences; `unknown` where one is not known.
+
+    What tells words apart is finewright's, under its own licence."""
+    embedders = read_packaged_embedders()
+    found = [
+        _OWN_LICENSE if part == WORDS else embedders[part].license if part in embedders else ""
+        for part in name.split("+")
+    ]
+    return " AND ".join(dict.fromkeys(found)) if all(found) else "unknown"
 
 
 def _part_digest(part: str, root: Path) -> str:

@@ -29,6 +29,16 @@ class RateShare(NamedTuple):
     why: str
 
 
+def textless(settings: "TrainSettings") -> str:
+    """Why what they train cannot be asked for text; empty where it can."""
+    if not settings.gives_answers:
+        return "a reward model rates answers and writes none"
+    if not settings.writes_text:
+        linear = "linear " if settings.on_features else ""
+        return f"a {linear}model of labels writes no text"
+    return ""
+
+
 class TrainSettings(Model):
     """What every method has; a subclass is a method, whose name is the default of `method`."""
 

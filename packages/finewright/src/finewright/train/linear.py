@@ -16,7 +16,7 @@ from finewright.labels.decider import (
     save_linear,
     to_float32,
 )
-from finewright.labels.features import TextFeatures, features_digest
+from finewright.labels.features import WORDS, TextFeatures, features_digest, features_license
 from finewright.labels.linear import (
     Fit,
     WordFeatures,
@@ -54,6 +54,10 @@ def train_linear(
     problems = check_label_rows(rows, spec.decisions, spec.seed)
     refuse(problems)
     _check_stop(context)
+    # Words are counted and fitted on the processor, whatever else there is; embedders take what is there.
+    cpu = f"CPU, {runtime.physical_cores()} cores"
+    device = cpu if name == WORDS else runtime.describe_device()
+    context.emit("device", stage="train", base_model=name, device=device)
     began = time.perf_counter()
     made = _make(context, name, spec, rows)
     folder = result_folder(context, name) / "adapter"
@@ -63,6 +67,7 @@ def train_linear(
     return Candidate(
         base_model=name,
         base_sha256=made.stored.features_sha256,
+        base_license=features_license(name),
         method=spec.method,
         adapter=folder.relative_to(context.run.root).as_posix(),
         artifacts=tuple(describe(context.run, p, "adapter") for p in sorted(folder.iterdir())),

@@ -14,7 +14,7 @@ from finewright.evaluate.score import (
     scores_answers,
     speechless,
 )
-from finewright.feature import sections
+from finewright.feature import feature_stages, sections
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
 from finewright.labels.features import check_features
@@ -27,7 +27,7 @@ from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.rows import Row
 from finewright.schema.run import RunSpec
-from finewright.schema.train import TrainSettings
+from finewright.schema.train import TrainSettings, textless
 from finewright.store.parents import Ancestor, walk_records
 from finewright.train.on_parent import find_unfit
 from finewright.train.support import (
@@ -111,6 +111,7 @@ def incoherent(spec: RunSpec) -> list[Problem]:
         *_check_rated_text(spec),
         *_two_lengths(spec),
         *_check_canaries(spec),
+        *_check_talking_stages(spec),
         *_many_of_one(spec),
         *find_unshared(spec.train, spec.launch.processes),
     ]
@@ -246,6 +247,20 @@ def _check_canaries(spec: RunSpec) -> Iterator[Problem]:
             message=f"{train.method} teaches no answer of a row, so no canary could come out again",
             hint="set it to 0, or train with another method",
         )
+
+
+def _check_talking_stages(spec: RunSpec) -> Iterator[Problem]:
+    """Sections whose stage asks for text, of a model that writes none."""
+    if not (why := textless(spec.train)):
+        return
+    for key, stage in feature_stages().items():
+        if stage.asks_text and getattr(spec, key) is not None:
+            yield Problem(
+                level="error",
+                key=key,
+                message=f"{why}, and {key} asks the model for text",
+                hint="leave it out, or train what writes text: train.method sft, or train.head text",
+            )
 
 
 def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:

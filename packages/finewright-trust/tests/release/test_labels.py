@@ -1,0 +1,110 @@
+"""A run whose model gives labels alone: what cannot be asked of it is said, and stands in nobody's way."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Finewright
+from finewright.schema.load import load_spec
+from finewright.workbench.up import up
+from tiny_run import nothing
+
+pytestmark = pytest.mark.torch
+SPEC = """\
+name: lin
+base_models: [words]
+data:
+  sources: [{path: train.jsonl, license: CC-BY-4.0}]
+evaluate:
+  data: [{path: test.jsonl}]
+  compare_with: [linear]
+train: {method: linear}
+"""
+ASKING = ("forgetting", "redteam", "memorisation", "backdoor")
+
+
+def write_rows(path: Path, count: int, first: int) -> None:
+    said = {"lost": "my card was lost", "fee": "why was i charged"}
+    rows = (
+        {"prompt": f"{text} case {first + number}", "completion": label}
+        for number in range(count)
+        for label, text in said.items()
+    )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def run(project: Path) -> Path:
+    write_rows(project / "train.jsonl", 100, 0)
+    write_rows(project / "test.jsonl", 10, 500)
+    (project / "spec.yaml").write_text(SPEC)
+    return Path(
+        up(load_spec(project / "spec.yaml"), project / "runs", on_event=nothing).summary.run
+    )
+
+
+def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
+    run: Path, finewright: Finewright
+) -> None:
+    who = (
+        "--accept",
+        "task",
+        "--accept",
+        "poison",
+        "--by",
+        "Ada",
+        "--reason",
+        "features answer nothing",
+    )
+    found = finewright("release", str(run), *who, "--json")
+    assert found.code == 0, found.out
+    report = json.loads(found.out)
+    outcomes = {each["rule"]: each for each in report["outcomes"]}
+    for rule in ASKING:
+        assert outcomes[rule]["status"] == "does not apply"
+        assert "a linear model of labels writes no text" in outcomes[rule]["says"]
+        assert outcomes[rule]["command"] == ""
+    assert outcomes["licences"]["status"] == "green"
+    assert "the base words: Apache-2.0" in outcomes["licences"]["says"]
+    papers = [path.read_text() for path in Path(report["bundle"]).rglob("*.json")]
+    assert any("does not apply" in text and "backdoors" in text for text in papers)
+    refused = finewright("release", str(run), "--accept", "backdoor", *who[4:])
+    assert "--accept backdoor: it does not apply" in refused.err
+
+    dossier = finewright("comply", str(run), "--json")
+    assert dossier.code == 0, dossier.err
+    report = json.loads(dossier.out)
+    assert report["energy"]["how"] in ("measured", "estimated")
+    assert "one convex fit of" in report["compute"]["uncounted"][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("method: linear", "method: linear"),
+        ("method: linear", "head: labels"),
+        ("method: linear", "method: reward"),
+    ],
+)
+def test_a_red_team_of_what_writes_no_text_is_refused_before_training(
+    project: Path, finewright: Finewright, old: str, new: str
+) -> None:
+    write_rows(project / "train.jsonl", 100, 0)
+    write_rows(project / "test.jsonl", 10, 500)
+    (project / "spec.yaml").write_text(SPEC.replace(old, new))
+    found = finewright("check", "spec.yaml", "--set", "redteam.attacks=[drift]", "--json")
+    assert found.code == 2
+    wrong = [each for each in json.loads(found.out)["problems"] if each["key"] == "redteam"]
+    assert len(wrong) == 1
+    assert "redteam asks the model for text" in wrong[0]["message"]
+
+
+def test_labels_as_texts_can_be_attacked(project: Path) -> None:
+    from finewright.workbench.coherence import incoherent
+
+    (project / "spec.yaml").write_text(
+        SPEC.replace("method: linear", "head: text") + "redteam: {attacks: [drift]}\n"
+    )
+    spec = load_spec(project / "spec.yaml").spec
+    assert [each for each in incoherent(spec) if each.key == "redteam"] == []

@@ -21,6 +21,7 @@ from finewright_bridge.places.stores import (
     Location,
     StoredObject,
     head_object,
+    leads_out,
     list_objects,
     locate_address,
     read_object,
@@ -145,7 +146,7 @@ def _fetch(at: Location, what: What) -> tuple[str, Path, tuple[StoredObject, ...
 
 
 def _download(at: Location, expected: StoredObject, target: Path) -> None:
-    if ".." in PurePosixPath(expected.path).parts or "\\" in expected.path:
+    if leads_out(expected.path):
         raise FetchError(f"{at.address}: a name that leads out of its folder", hint="rename it")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

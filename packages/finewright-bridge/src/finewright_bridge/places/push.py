@@ -7,7 +7,7 @@ on."""
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from finewright.store.stage import refuse
 from finewright_bridge.places.alias import name_at
 from finewright_bridge.places.stores import (
     Location,
+    leads_out,
     list_objects,
     locate_address,
     put_object,
@@ -152,14 +153,14 @@ def _list(folder: Path) -> PushListing:
         kind, paths = _bundle(folder)
     else:
         kind, paths = _run(open_run(folder))
+    refuse_secret: Callable[[str, str], None] = load_offered("launch", "refuse_secret")
     files = []
     for path in sorted(paths):
         source = folder / path
         with os_errors(source):
             size = source.stat().st_size
         if source.suffix in _TEXT and size <= _LONGEST_TEXT:
-            check: Callable[[str, str], None] = load_offered("launch", "refuse_secret")
-            check(str(source), source.read_text("utf-8", errors="replace"))
+            refuse_secret(str(source), source.read_text("utf-8", errors="replace"))
         files.append(PushedFile(to=path, bytes=size, sha256=sha256_file(source)))
     return PushListing(kind=kind, files=tuple(files))
 
@@ -223,8 +224,7 @@ def _read_listing(at: Location) -> PushListing:
     except ValidationError:
         raise FetchError(f"{at.below(LISTING).address}: is no listing of a run") from None
     paths = [file.to for file in listing.files]
-    wrong = [p for p in paths if ".." in PurePosixPath(p).parts or p.startswith("/") or "\\" in p]
-    if wrong or _LAST[listing.kind] not in paths:
+    if any(map(leads_out, paths)) or _LAST[listing.kind] not in paths:
         raise FetchError(
             f"{at.below(LISTING).address}: names no files of a run", hint="do not use it"
         )
@@ -237,11 +237,11 @@ def _read_listing(at: Location) -> PushListing:
 
 
 def _download(at: Location, file: PushedFile, folder: Path) -> None:
-    target, found = folder / file.to, hashlib.sha256()
+    there, target, found = at.below(file.to), folder / file.to, hashlib.sha256()
     try:
-        _, pieces = read_object(at, file.to)
+        _, pieces = read_object(there)
     except FileNotFoundError:
-        raise FetchError(f"{at.below(file.to).address}: is missing there") from None
+        raise FetchError(f"{there.address}: is missing there") from None
     with os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as out:
@@ -250,7 +250,7 @@ def _download(at: Location, file: PushedFile, folder: Path) -> None:
                 out.write(piece)
     if found.hexdigest() != file.sha256:
         raise FetchError(
-            f"{at.below(file.to).address}: is not what was pushed: sha256 {found.hexdigest()},"
+            f"{there.address}: is not what was pushed: sha256 {found.hexdigest()},"
             f" {file.sha256} then",
             hint="do not use it; push the run again to another folder",
         )

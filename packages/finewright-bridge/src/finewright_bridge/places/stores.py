@@ -119,16 +119,20 @@ def locate_address(address: str) -> Location:
     return Location(parts.scheme, parts.netloc, key, pin)
 
 
-def read_object(at: Location, path: str = "") -> tuple[StoredObject, Iterator[bytes]]:
+def leads_out(path: str) -> bool:
+    """Whether an object's path would be a file outside the folder that it is fetched to."""
+    return path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts
+
+
+def read_object(at: Location) -> tuple[StoredObject, Iterator[bytes]]:
     """An object and its bytes in pieces. Raises FileNotFoundError for none, FetchError for all else."""
     import obstore
 
-    key = at.below(path).key
-    with store_errors(at.below(path).address):
-        found = obstore.get(at.store, key)
+    with store_errors(at.address):
+        found = obstore.get(at.store, at.key)
         # 8 MiB: a handful of pieces in memory, and few calls.
         pieces = found.stream(min_chunk_size=8 << 20)
-    return _stored(path or at.name, found.meta), _pieces(at.below(path).address, pieces)
+    return _stored(at.name, found.meta), _pieces(at.address, pieces)
 
 
 def _pieces(address: str, pieces: Any) -> Iterator[bytes]:  # Any: obstore's
@@ -294,7 +298,5 @@ def _aws_files() -> dict[str, str]:
             raise FetchError(f"{path}: cannot be read as AWS's tools write it") from None
         for key, variable in _AWS_KEYS.items():
             if read.has_option(name, key) and not os.environ.get(variable):
-                found.setdefault(
-                    key.removeprefix("aws_") if key == "region" else key, read[name][key]
-                )
+                found.setdefault(key, read[name][key])
     return found

@@ -71,8 +71,7 @@ def bring_files(options: type[CommandOptions], given: Mapping[str, Any]) -> dict
         kind = options.model_fields[name].annotation
         is_path = flag_of(options, name).is_positional and Path in {kind, *get_args(kind)}
         if value is not None and name not in _OF_A_SPEC and (is_path or name == "data"):
-            is_many = isinstance(value, list | tuple)
-            found[name] = tuple(map(_bring_file, value)) if is_many else _bring_file(value)
+            found[name] = _change_each(value, _bring_file)
     return found
 
 
@@ -87,12 +86,12 @@ def find_runs(options: type[CommandOptions], given: Mapping[str, Any]) -> dict[s
     for name, value in given.items():
         is_named = name in options.model_fields and flag_of(options, name).is_positional
         if value is not None and name != "alias" and (is_named or name == "against"):
-            is_many = isinstance(value, list | tuple)
-            values = [
-                type(one)(find(str(one), runs) or one) for one in (value if is_many else [value])
-            ]
-            found[name] = tuple(values) if is_many else values[0]
+            found[name] = _change_each(value, lambda one: type(one)(find(str(one), runs) or one))
     return found
+
+
+def _change_each(value: Any, change: Callable[[Any], Any]) -> Any:  # Any: one or many, as given
+    return tuple(map(change, value)) if isinstance(value, list | tuple) else change(value)
 
 
 def _bring_file(value: Any) -> Any:  # Any: a text or a path, as it was given

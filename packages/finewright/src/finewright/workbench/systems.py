@@ -15,7 +15,7 @@ from finewright.schema.data import DataReport
 from finewright.schema.evaluate import LOSS_METRICS, check_thought_tokens
 from finewright.schema.rows import parse_rows, system_prompt_in
 from finewright.schema.run import DAY
-from finewright.schema.train import Candidate, TrainReport
+from finewright.schema.train import Candidate, TrainReport, TrainSettings
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
@@ -61,9 +61,8 @@ def load_system(
 
 def is_decider(target: str, base_model: str = "") -> bool:
     """Whether the target is a run whose candidate gives labels. Raises StoreError."""
-    if not (Path(target) / "manifest.json").is_file():
-        return False
-    return settings_of(candidate_of(open_run(Path(target)), base_model).method).decides
+    method = _method_of(target, base_model)
+    return method is not None and method.decides
 
 
 def load_decider(target: str, *, base_model: str = "") -> "Decider":
@@ -89,15 +88,19 @@ def load_decider(target: str, *, base_model: str = "") -> "Decider":
 
 
 def _refuse_decider(target: str, base_model: str) -> None:
-    if is_decider(target, base_model) and not _writes_text(target, base_model):
+    method = _method_of(target, base_model)
+    if method is not None and method.decides and not method.writes_text:
         raise StoreError(
             f"{target}: a model of labels is no language model",
             hint="`predict`, `evaluate` and POST /v1/decisions of `serve` ask it",
         )
 
 
-def _writes_text(target: str, base_model: str) -> bool:
-    return settings_of(candidate_of(open_run(Path(target)), base_model).method).writes_text
+def _method_of(target: str, base_model: str) -> type[TrainSettings] | None:
+    """The method that a run's candidate was trained by; None for what is no run."""
+    if not (Path(target) / "manifest.json").is_file():
+        return None
+    return settings_of(candidate_of(open_run(Path(target)), base_model).method)
 
 
 def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None:

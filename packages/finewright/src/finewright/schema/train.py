@@ -174,6 +174,11 @@ class TrainSettings(Model):
     )
 
     @property
+    def stated_threads(self) -> int | None:
+        """The threads that the spec names; None where the machine decides."""
+        return None if self.threads == "auto" else self.threads
+
+    @property
     def base_key(self) -> str:
         """The key by which each step asks what the base would have done; empty where none does."""
         return ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from torch import Tensor
 
@@ -75,7 +75,9 @@ def train_candidate(work: Work) -> TrainingOutcome:
         others = runtime.watch_others(least_seconds=_LEAST_LOOK_SECONDS)
         training = begin(work)
         progress = resume(training)
-        busy = _busy(others(), spec.threads) if work.ranks.size == 1 else ()  # ranks are others too
+        busy = (
+            _busy(others(), spec.stated_threads) if work.ranks.size == 1 else ()
+        )  # ranks are others too
         shared = _describe_ranks(training) if work.ranks.size > 1 else ()
         for problem in chain(cut, _why_slower(work.base.name, training.lm), busy, shared):
             training.say(problem)
@@ -242,10 +244,10 @@ def _describe_ranks(training: Training) -> Iterator[Problem]:
     )
 
 
-def _busy(used: float, threads: int | Literal["auto"] | None) -> Iterator[Problem]:
+def _busy(used: float, threads: int | None) -> Iterator[Problem]:
     """What is said where others used so many cores while the model was loaded."""
     if used > _BUSY_CORES:
-        is_many = isinstance(threads, int) and threads > 1
+        is_many = threads is not None and threads > 1
         fewer = f", or set train.threads to auto or fewer than {threads}" if is_many else ""
         yield Problem(
             level="info",

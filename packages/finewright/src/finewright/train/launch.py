@@ -134,9 +134,14 @@ def refuse_processes(processes: int) -> None:
             hint="set it to 1, or install torch from pytorch.org",
         )
     gpus = torch.cuda.device_count() if runtime.has_gpu() else processes
+    refuse_without_gpus(processes, gpus, "there are")
+
+
+def refuse_without_gpus(processes: int, gpus: int, there: str) -> None:
+    """Raise ModelError where not each process gets a GPU of its own; `there` says who has them."""
     if gpus < processes:
         raise ModelError(
-            f"launch.processes: {processes} processes need a GPU each, and there are {gpus}",
+            f"launch.processes: {processes} processes need a GPU each, and {there} {gpus}",
             hint=f"set it to {gpus}",
         )
 

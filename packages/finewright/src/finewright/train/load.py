@@ -24,8 +24,7 @@ def load_for_training(base: LocalBase, spec: TrainSettings, *, consent: str = ""
 
     Raises ModelError when the adapter does not fit the model."""
     assert spec.dtype != "auto"
-    threads = spec.threads
-    torch.set_num_threads(threads if isinstance(threads, int) else runtime.physical_cores())
+    torch.set_num_threads(spec.stated_threads or runtime.physical_cores())
     model = load_model(base, dtype=spec.dtype, consent=consent, place=False)
     refuse_misfit(model, spec.adapter)
     adapter, words = spec.adapter, tuple[int, ...]()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finewright import __version__
-from finewright.errors import FinewrightError, ModelError, StageError
+from finewright.errors import FinewrightError, StageError
 from finewright.fetch.ray_cluster import LOCAL, connected, explain_ray_error, import_ray
 from finewright.lm import runtime
 from finewright.schema.common import Problem
@@ -25,6 +25,7 @@ from finewright.train.launch import (
     by_file,
     newest_checkpoint,
     order_of,
+    refuse_without_gpus,
     run_ranks,
 )
 from finewright.train.ranks import Ranks
@@ -45,8 +46,7 @@ def train_on_ray(context: StageContext) -> StageResult:
     launch = context.spec.launch
     ray = import_ray("launch.cluster")
     is_new = launch.cluster == NEW_CLUSTER
-    threads = context.spec.train.threads
-    cpus = threads if isinstance(threads, int) else 1
+    cpus = context.spec.train.stated_threads or 1
     address = LOCAL if is_new else launch.cluster
     with connected(ray, address, num_cpus=cpus * launch.processes, named="launch.cluster"):
         seats = _reserve(ray, launch, cpus)
@@ -79,11 +79,8 @@ def _reserve(
     """A place for each rank, all at once, so that none waits for one that never comes."""
     has = ray.cluster_resources()
     gpus = int(has.get("GPU", 0))
-    if 0 < gpus < launch.processes:
-        raise ModelError(
-            f"launch.processes: {launch.processes} processes need a GPU each, and the cluster has {gpus}",
-            hint=f"set it to {gpus}",
-        )
+    if gpus:
+        refuse_without_gpus(launch.processes, gpus, "the cluster has")
     seat = {"CPU": cpus, **({"GPU": 1} if gpus else {})}
     seats = ray.util.placement_group([seat] * launch.processes, strategy="PACK")
     if not seats.wait(_PLACED_S):

@@ -71,9 +71,9 @@ def with_threads(context: StageContext, name: str, ranks: Ranks) -> TrainSetting
     """The settings of a base model with the threads of one of so many processes: those that the spec names,
     else its share of the cores."""
     spec = context.candidates[name]
-    if ranks.size == 1 or isinstance(context.spec.train.threads, int):
+    if ranks.size == 1 or context.spec.train.stated_threads:
         return spec
-    cores = spec.threads if isinstance(spec.threads, int) else runtime.physical_cores()
+    cores = spec.stated_threads or runtime.physical_cores()
     threads = max(1, cores // ranks.size)
     return spec.model_copy(update={"threads": threads})
 

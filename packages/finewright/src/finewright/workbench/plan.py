@@ -207,9 +207,7 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
     )
     if size == 1:
         return
-    threads = loaded.spec.train.threads
-    if not isinstance(threads, int):
-        threads = max(1, runtime.physical_cores() // size)
+    threads = loaded.spec.train.stated_threads or max(1, runtime.physical_cores() // size)
     sent = ""
     if config is not None and config.get("model_type") in families():
         mib = bytes_sent(shape_of(config).trainable(spec.adapter), size) / 2**20

@@ -13,6 +13,8 @@ from finewright.errors import DataError
 from finewright.features.data.documents import documents, examples
 from finewright.report.show import text_of
 
+from .pdf_bytes import pdf_of_page
+
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 TYPES = (
     '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -29,26 +31,9 @@ RELATIONS = (
 
 def pdf(path: Path, text: str, *, encrypted: bool = False) -> None:
     stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode() if text else b"0 0 9 9 re f"
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%b> /U <%b> >>" % (b"61" * 32, b"62" * 32),
-    ]
-    content, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(content))
-        content += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-    start = len(content)
-    content += b"xref\n0 7\n0000000000 65535 f \n" + b"".join(
-        b"%010d 00000 n \n" % o for o in offsets
-    )
-    extra = b" /Encrypt 6 0 R /ID [<61><61>]" if encrypted else b""
-    content += b"trailer << /Size 7 /Root 1 0 R%b >>\nstartxref\n%d\n%%%%EOF\n" % (extra, start)
-    path.write_bytes(content)
+    crypt = b"<< /Filter /Standard /V 1 /R 2 /P -4 /O <%b> /U <%b> >>" % (b"61" * 32, b"62" * 32)
+    trailer = b"/Encrypt 6 0 R /ID [<61><61>]" if encrypted else b""
+    path.write_bytes(pdf_of_page(stream, [crypt], trailer))
 
 
 def docx(path: Path, *paragraphs: tuple[str, str]) -> None:

@@ -7,6 +7,8 @@ import pytest
 from finewright.rows.document_text import document
 from finewright.rows.pdf_title import pdf_title
 
+from .pdf_bytes import pdf_of_page
+
 CODE = (12, 500, "# install it first")
 
 
@@ -15,24 +17,8 @@ def write_pdf(path: Path, *lines: tuple[float, int, str], title: str = "", turn:
     shown = [f"BT /F1 {size} Tf 72 {height} Td ({text}) Tj ET" for size, height, text in lines]
     shown += [f"BT /F1 40 Tf 0 1 -1 0 30 300 Tm ({turn}) Tj ET"] if turn else []
     stream = "\n".join(shown).encode("latin-1")
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        b"<< /Title (%b) >>" % title.encode(),
-    ]
-    content, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(content))
-        content += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-    start = len(content)
-    content += b"xref\n0 7\n0000000000 65535 f \n"
-    content += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    content += b"trailer << /Size 7 /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
-    path.write_bytes(content)
+    info = b"<< /Title (%b) >>" % title.encode()
+    path.write_bytes(pdf_of_page(stream, [info], b"/Info 6 0 R"))
     return path
 
 

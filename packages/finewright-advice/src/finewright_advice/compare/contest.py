@@ -13,7 +13,7 @@ from finewright.compare.asking import RowAnswer, read_answers_of_samples
 from finewright.compare.local import LocalModel
 from finewright.data.gather import measure_held_out_share
 from finewright.errors import SpecError
-from finewright.evaluate.samples import parse_samples
+from finewright.evaluate.samples import read_samples
 from finewright.evaluate.score import ScoreOptions, check_metrics, options_of
 from finewright.rows.texts import draw_rows
 from finewright.schema.common import Problem
@@ -229,7 +229,7 @@ def measure_held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
     assert report is not None
     assert report.samples is not None
     samples: dict[str, list[Sample]] = {}
-    for sample in _samples(entry.run.root / report.samples.path):
+    for sample in read_samples(entry.run.root / report.samples.path):
         samples.setdefault(sample.system, []).append(sample)
     untuned = f"{name} untuned"
     names = {TUNED: name, BASE: untuned, BASE_WITH_LABELS: untuned, LINEAR: LINEAR}
@@ -254,11 +254,6 @@ def system_of(entry: ContestRun) -> LocalModel:
     adapter = [a.sha256 for a in entry.trained.artifacts if a.kind == "adapter"]
     key = digest(entry.trained.base_sha256, adapter)
     return LocalModel(entry.title, key, lambda: load_system(str(entry.run.root)))
-
-
-def _samples(path: Path) -> list[Sample]:
-    with os_errors(path):
-        return parse_samples(path.read_text(encoding="utf-8"))
 
 
 def _entry(spec: LoadedSpec, report: RunReport) -> ContestRun:

@@ -9,12 +9,12 @@ from typing import Literal
 
 from finewright.catalog.prices import api_named, prices
 from finewright.errors import DataError, FinewrightError, Interrupted, StageError
-from finewright.evaluate.samples import parse_samples
+from finewright.evaluate.samples import read_samples
 from finewright.judge.statistics import compare_pairs, mcnemar, mean_interval
 from finewright.schema.common import Artifact, Model, Problem
 from finewright.schema.evaluate import Difference, Sample, Score
 from finewright.store.appended import append, appending, claim, keep_batches
-from finewright.store.atomic import os_errors, sha256_file
+from finewright.store.atomic import sha256_file
 from finewright.workbench.signals import stop_requests
 from finewright_advice.estimate.money import api_request
 from finewright_advice.judging.judges import AnswerJudge, Verdict, load_judge
@@ -79,8 +79,7 @@ def read_answers(target: Path) -> tuple[Path, list[Sample]]:
         hint = "finewright up, or evaluate with --samples, writes them"
         raise DataError(f"{path}: no answers", hint=hint)
     try:
-        with os_errors(path):
-            return path, parse_samples(path.read_text(encoding="utf-8"))
+        return path, read_samples(path)
     except ValueError as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path}: is no file of answers: {first}") from None

@@ -10,7 +10,7 @@ from finewright.catalog.prices import own_folder, prices
 from finewright.data.decontaminate import Cleaned, remove_contaminated
 from finewright.errors import DataError
 from finewright.estimate.freshness import deadline_words
-from finewright.evaluate.samples import parse_samples, text_of_sample
+from finewright.evaluate.samples import read_samples, text_of_sample
 from finewright.evaluate.score import options_of
 from finewright.judge.text import exact_match
 from finewright.report.show import write_page
@@ -260,8 +260,7 @@ def _spec_of(migration: Migration, read: _Read, metrics: tuple[str, ...], *, lon
 def _samples(run: Path, rows: int) -> dict[tuple[str, int], Sample]:
     """(system, row) -> what it answered, of the tuned model and its base."""
     path = run / "evaluate" / "samples.jsonl"
-    with os_errors(path):
-        found = {(s.system, s.row): s for s in parse_samples(path.read_text(encoding="utf-8"))}
+    found = {(s.system, s.row): s for s in read_samples(path)}
     for system in ("tuned", "base"):
         for row in range(1, rows + 1):
             if (system, row) not in found:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from finewright.errors import StoreError
-from finewright.evaluate.samples import parse_samples
+from finewright.evaluate.samples import read_samples
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, TUNED, EvaluateReport, Sample
@@ -61,7 +61,7 @@ class RunEvidence:
 
     def samples(self) -> tuple[list[Sample], list[Sample]]:
         """The recorded answers of the tuned model and of its base to the same rows."""
-        found = read_samples(self.run)
+        found = samples_of_run(self.run)
         ours, theirs = (
             [s for s in found if s.system == f"{self.prefix}{name}"] for name in (TUNED, BASE)
         )
@@ -118,11 +118,9 @@ def read_evidence(path: Path, base_model: str, exports: Sequence[Path]) -> RunEv
     )
 
 
-def read_samples(run: RunDir) -> list[Sample]:
+def samples_of_run(run: RunDir) -> list[Sample]:
     """Every recorded answer. Raises StoreError where there are none."""
-    path = run.root / "evaluate" / "samples.jsonl"
-    with os_errors(path):
-        return parse_samples(path.read_text(encoding="utf-8"))
+    return read_samples(run.root / "evaluate" / "samples.jsonl")
 
 
 def read_export(folder: Path) -> ExportReport:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finewright.errors import DataError, StoreError
-from finewright.evaluate.samples import parse_samples
+from finewright.evaluate.samples import read_samples
 from finewright.evaluate.score import ScoreOptions
 from finewright.feature import Session
 from finewright.report.markdown import as_markdown
@@ -17,7 +17,7 @@ from finewright.store.atomic import write_text
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright_trust.release.compared import compare_answers
-from finewright_trust.release.evidence import read_samples
+from finewright_trust.release.evidence import samples_of_run
 from finewright_trust.release.options import GateOptions
 from finewright_trust.release.report import GateReport
 
@@ -63,7 +63,7 @@ def _answers_of(base: RunDir, base_model: str) -> list[Sample]:
         )
     several = len(lock_of(base).spec.base_models) > 1
     name = f"{base_model} {TUNED}" if several else TUNED
-    found = [sample for sample in read_samples(base) if sample.system == name]
+    found = [sample for sample in samples_of_run(base) if sample.system == name]
     if not found:
         raise DataError(
             f"{base.root}: has no answers of {name!r}", hint="pick one with --base-model"
@@ -103,7 +103,7 @@ def _ask(change: RunDir, base: RunDir, base_model: str, session: Session) -> lis
             resolve=root.joinpath,
             on_progress=watch,
         )
-        return parse_samples(samples.read_text(encoding="utf-8"))
+        return read_samples(samples)
 
 
 def _pair(

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from finewright.errors import FinewrightError
 from finewright.evaluate.measured import Measured, differences
-from finewright.evaluate.samples import parse_samples, row_of_sample
+from finewright.evaluate.samples import read_samples, row_of_sample
 from finewright.evaluate.score import ScoredSet, ScoreOptions, is_known, options_of, score_answers
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import (
@@ -22,7 +22,7 @@ from finewright.schema.evaluate import (
     Sample,
     Score,
 )
-from finewright.store.atomic import os_errors, read_json
+from finewright.store.atomic import read_json
 
 _Key: TypeAlias = tuple[str, str]  # system and data
 
@@ -52,8 +52,7 @@ def recount_folder(folder: Path, spec: EvaluateSpec) -> Recount:
             0, [_problem("samples.jsonl", "there are scores, and no answers beside them")]
         )
     try:
-        with os_errors(path):
-            samples = parse_samples(path.read_text(encoding="utf-8"))
+        samples = read_samples(path)
         options = options_of(spec.model_copy(update={"confidence": report.confidence}))
         return recount(report, samples, options)
     except (FinewrightError, ValueError) as error:

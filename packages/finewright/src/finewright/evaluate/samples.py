@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from finewright.evaluate.score import PREFERENCE, AnsweredRow, scores_answers
 from finewright.judge.answer import Answer, Call, calls_text
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample
+from finewright.store.atomic import os_errors
 
 
 def parse_samples(text: str) -> list[Sample]:
     """The lines of samples.jsonl. Only a newline ends one: answers may hold other separators of lines."""
     return [Sample.model_validate_json(line) for line in text.split("\n") if line]
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """The answers of a file. Raises StoreError where it cannot be read, ValueError for a bad line."""
+    with os_errors(path):
+        return parse_samples(path.read_text(encoding="utf-8"))
 
 
 def samples_text(samples: Sequence[Sample]) -> str:

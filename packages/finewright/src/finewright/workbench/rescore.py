@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from finewright.errors import DataError
 from finewright.evaluate.measured import Measured, differences, scores_of, settings_of
 from finewright.evaluate.own import OwnMetrics, name_code, score_by_own
-from finewright.evaluate.samples import parse_samples, row_of_sample
+from finewright.evaluate.samples import read_samples, row_of_sample
 from finewright.evaluate.score import (
     PREFERENCE,
     AnsweredRow,
@@ -23,7 +23,6 @@ from finewright.judge.calls import due_of
 from finewright.judge.user_function import Resolve
 from finewright.schema.evaluate import LOSS_METRICS, EvaluateReport, EvaluateSpec, Sample
 from finewright.schema.rows import Row, parse_rows
-from finewright.store.atomic import os_errors
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.evaluate import spec_of
@@ -52,7 +51,7 @@ def rescore(target: str, spec: EvaluateSpec, *, resolve: Resolve = Path) -> Eval
     settings = settings_of(options.model_copy(update=kept), resolve)
     rows = _read_rows(run)
     measured = []
-    for (system, data), samples in _read_samples(run).items():
+    for (system, data), samples in _samples_by_set(run).items():
         if any(row.is_text for row in rows.get(data, ())):
             continue  # nothing was answered
         answered = _answered(system, data, samples, rows.get(data, ()), settings.own)
@@ -95,13 +94,11 @@ def rescore_by(
     return rescore(target, spec_of((), metrics, {}, max_new_tokens=most, seed=seed))
 
 
-def _read_samples(run: RunDir) -> dict[tuple[str, str], list[Sample]]:
+def _samples_by_set(run: RunDir) -> dict[tuple[str, str], list[Sample]]:
     """(system, set) -> its answers in the order of the rows."""
     path = run.root / "evaluate" / "samples.jsonl"
     found: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    with os_errors(path):
-        text = path.read_text(encoding="utf-8")
-    for sample in parse_samples(text):
+    for sample in read_samples(path):
         found[sample.system, sample.data].append(sample)
     return found
 

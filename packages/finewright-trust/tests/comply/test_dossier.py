@@ -26,40 +26,6 @@ from .dossiers import broken_links, links, wrong_digests
 pytest.importorskip("torch")
 TRESTLE = os.environ.get("FINEWRIGHT_TRESTLE", "")
 """The Python of an environment with compliance-trestle."""
-ANSWERS = """\
-name: tiny
-comply:
-  roles: [provider, modifier]
-  regimes: [eu-ai-act, owasp-aisvs]
-  system: {uses: [recruitment], eu_market: true, on_market: 2027-12-15, profiles_people: true, sme: false}
-  texts: {intended_purpose: "To sort applications, ünder supervision."}
-  evidence:
-    R10.17: [{file: quality.txt, by: Ada Lovelace, day: 2026-12-01}]
-    R03: [{text: a course for all staff}]
-"""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_run.trained(tmp_path_factory.mktemp("documented"), "{type: lora, r: 4}")
-
-
-@pytest.fixture
-def run(trained: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the run in the project, beside a file of answers and what they name."""
-    monkeypatch.setenv("FINEWRIGHT_TODAY", "2026-12-05")
-    (project / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
-    (project / "quality.txt").write_text("the handbook")
-    return Path(shutil.copytree(trained, project / "runs" / trained.name))
-
-
-@pytest.fixture
-def report(run: Path, finewright: Finewright) -> dict[str, Any]:
-    """Of the dossier in the run."""
-    result = finewright("comply", str(run), "--answers", "answers.yaml", "--json")
-    assert result.code == 0, result.err
-    found: dict[str, Any] = json.loads(result.out)
-    return found
 
 
 def control(report: dict[str, Any], name: str) -> dict[str, Any]:

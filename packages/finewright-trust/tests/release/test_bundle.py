@@ -230,3 +230,12 @@ def test_keys_that_cannot_sign_leave_nothing_behind(run: Path, finewright: Finew
         assert (found.code, found.out, found.err.count("error: ")) == (2, "", 1)
         assert wrong in found.err
     assert sorted(run.parent.rglob("*")) == before
+
+
+def test_a_dossier_goes_with_it_as_pages_and_as_a_pdf(run: Path, finewright: Finewright) -> None:
+    assert finewright("comply", "run").code == 0
+    released = finewright("release", "run", "--policy", "policy.yaml", "--out", "bundle")
+    assert released.code == 0, released.err
+    dossier = run.parent / "bundle" / "run" / "comply"
+    assert (dossier / "dossier.pdf").read_bytes().startswith(b"%PDF-")
+    assert (dossier / "index.html").is_file()

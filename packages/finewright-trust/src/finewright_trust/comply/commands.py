@@ -7,8 +7,15 @@ from pydantic import BaseModel
 
 from finewright.feature import Session
 from finewright.sdk import write_text
-from finewright_trust.comply.dossier import STAGE, list_artifacts, read_answers, write_dossier
+from finewright_trust.comply.dossier import (
+    STAGE,
+    list_artifacts,
+    read_answers,
+    write_dossier,
+    write_pdf,
+)
 from finewright_trust.comply.options import ComplyOptions
+from finewright_trust.comply.pdf import missing_library
 from finewright_trust.comply.template import answers_template
 
 
@@ -21,7 +28,9 @@ def comply(options: ComplyOptions, session: Session) -> BaseModel:
     from finewright.store.speclock import lock_of
     from finewright.workbench.outputs import check_outputs
 
-    check_outputs([options.init, options.out], [])
+    check_outputs([options.init, options.out, options.pdf], [])
+    if options.pdf and (refusal := missing_library()):
+        raise refusal
     run = open_run(options.run)
     lock = lock_of(run)
     answers = read_answers(options.answers, lock)
@@ -35,6 +44,8 @@ def comply(options: ComplyOptions, session: Session) -> BaseModel:
             report = write_dossier(run, lock, answers, session.today, run.root / STAGE)
             key = digest(STAGE, session.today.isoformat(), answers.spec)
             record_stage(run, STAGE, key, list_artifacts(run), datetime.now(UTC))
+    if options.pdf:
+        write_pdf(report, options.pdf)
     if options.init:
         write_text(options.init, answers_template(lock.spec.name, answers.spec))
     return report

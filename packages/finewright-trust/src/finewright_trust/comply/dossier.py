@@ -19,6 +19,7 @@ from finewright.schema.lock import Lock
 from finewright.schema.train import TrainReport
 from finewright.sdk import (
     DataError,
+    Page,
     RunDir,
     SpecError,
     load_section,
@@ -26,7 +27,7 @@ from finewright.sdk import (
     write_json,
     write_text,
 )
-from finewright.store.atomic import replace_dir, sha256_file
+from finewright.store.atomic import replace_dir, sha256_file, write_bytes
 from finewright.store.manifest import CARD, ManifestRow, describe, read_manifest, verify
 from finewright_trust.comply.assess import judge
 from finewright_trust.comply.compute import measure_compute
@@ -37,11 +38,13 @@ from finewright_trust.comply.evidence import KEPT, MOVING, Records, written_name
 from finewright_trust.comply.law import Facts
 from finewright_trust.comply.oscal import as_oscal
 from finewright_trust.comply.page import comply_page, document_page
+from finewright_trust.comply.pdf import as_pdf, missing_library
 from finewright_trust.comply.report import ComplyReport, ComputeMeter, EnergyUse
 from finewright_trust.comply.spec import ComplySpec, faults
 
 STAGE = "comply"
 ANSWERS = "comply.yaml"
+PDF = "dossier.pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,9 @@ def list_artifacts(run: RunDir) -> tuple[Artifact, ...]:
 def _gather(run: RunDir, lock: Lock, answers: GivenAnswers, scratch: Path, folder: Path) -> Records:
     """What there is to ask; writes the dossier's own files that evidence links to."""
     run.read_report("train", TrainReport)  # says which command makes it, where it is not there
-    if damage := errors_of(verify(run)):
+    # An earlier dossier is about to be replaced, whatever has become of it.
+    old = f"{STAGE}/"
+    if damage := [p for p in errors_of(verify(run)) if not p.file.startswith(old)]:
         more = f", and {len(damage) - 1} more" if damage[1:] else ""
         raise StoreError(f"{run.root}: damaged: {damage[0].line()}{more}")
     meter = measure_compute(run, lock, answers.spec.system.model_dump())
@@ -147,7 +152,7 @@ def _report(run: RunDir, lock: Lock, records: Records, today: date) -> ComplyRep
         compute=meter,
         energy=EnergyUse.model_validate(records.own["energy.json"]),
         documents=tuple(fill(form, records) for form in forms()),
-        problems=tuple(_unreviewed(chosen)),
+        problems=(*_unreviewed(chosen), *_without_pdf()),
     )
 
 
@@ -160,6 +165,11 @@ def _unreviewed(chosen: Sequence[Regime]) -> Iterator[Problem]:
             message=f"The rows of {', '.join(names)} were written without their sources at hand.",
             hint="Read each duty at its source before you quote it.",
         )
+
+
+def _without_pdf() -> Iterator[Problem]:
+    if refusal := missing_library():
+        yield Problem(level="info", message=f"there is no {PDF}: {refusal}", hint=refusal.hint)
 
 
 def _facts(run: RunDir, spec: ComplySpec, meter: ComputeMeter) -> Facts:
@@ -211,9 +221,24 @@ def _keep_moving(run: RunDir, report: ComplyReport, scratch: Path) -> None:
                 shutil.copyfile(run.root / name.removeprefix(KEPT), target)
 
 
-def _write_pages(report: ComplyReport, scratch: Path) -> None:
+def write_pdf(report: ComplyReport, path: Path) -> None:
+    """The dossier as one PDF anywhere, its links relative to there. Raises MissingExtra and StoreError."""
+    root = os.path.relpath(Path(report.folder).resolve(), path.parent.resolve())
+    write_bytes(path, as_pdf(_pages(report), report.today, Path(root).as_posix()))
+
+
+def _pages(report: ComplyReport) -> dict[str, Page]:
+    """By the names of their files."""
     pages = {"index": comply_page(report)}
-    pages |= {f"documents/{each.id}": document_page(each, report) for each in report.documents}
+    return pages | {
+        f"documents/{each.id}": document_page(each, report) for each in report.documents
+    }
+
+
+def _write_pages(report: ComplyReport, scratch: Path) -> None:
+    pages = _pages(report)
+    if missing_library() is None:
+        write_bytes(scratch / PDF, as_pdf(pages, report.today))
     for name, page in pages.items():
         path = scratch / name
         with os_errors(path):

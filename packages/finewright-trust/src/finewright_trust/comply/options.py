@@ -25,3 +25,4 @@ class ComplyOptions(CommandOptions):
         "Write the answers that nobody gave yet to this new file, to be filled in; no dossier.",
     )
     out: Path | None = option(None, "A new folder for the dossier. Default: comply/ in the run.")
+    pdf: Path | None = option(None, "Write the dossier as one PDF to this new file as well.")

@@ -187,13 +187,14 @@ def _questions(report: ComplyReport) -> Iterator[Block | None]:
     rows = [
         (
             fact,
-            f"{count_of(len(ids), 'control')}: {', '.join(ids[:_MOST])}{', ...' * (len(ids) > _MOST)}",
+            cells.count(len(ids)),
+            f"{', '.join(ids[:_MOST])}{', ...' * (len(ids) > _MOST)}",
         )
         for fact, ids in sorted(open_facts.items(), key=lambda item: -len(item[1]))
     ]
     if rows:
         yield Text("State these as keys of `system` (and `roles`): docs/comply.md.")
-        yield Table(("fact", "decides over"), rows)
+        yield Table(("fact", "decides over", "controls"), rows)
 
 
 def _documents(documents: Sequence[FilledDocument]) -> Table:

@@ -67,6 +67,18 @@ def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
         assert outcomes[rule]["command"] == ""
     assert outcomes["licences"]["status"] == "green"
     assert "the base words: Apache-2.0" in outcomes["licences"]["says"]
+    assert "words.json holds words and pairs of words" in outcomes["memorisation"]["says"]
+    assert "words.json" not in outcomes["backdoor"]["says"]
+    bom = json.loads((Path(report["bundle"]) / "bom.cdx.json").read_text())
+    described = bom["metadata"]["component"]["modelCard"]["modelParameters"]
+    assert described["task"] == "text-classification"
+    assert described["architectureFamily"] == "linear model"
+    assert "logistic regression on words and pairs of words" in described["modelArchitecture"]
+    assert "transformer" not in json.dumps(bom["metadata"]["component"]["modelCard"])
+    (base,) = [each for each in bom["components"] if each["name"] == "words"]
+    assert base["description"] == "the base: no model but features: words and pairs of words"
+    card = (Path(report["bundle"]) / "model" / "README.md").read_text()
+    assert "words.json holds words and pairs of words" in card
     papers = [path.read_text() for path in Path(report["bundle"]).rglob("*.json")]
     assert any("does not apply" in text and "backdoors" in text for text in papers)
     refused = finewright("release", str(run), "--accept", "backdoor", *who[4:])

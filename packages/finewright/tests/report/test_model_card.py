@@ -9,8 +9,9 @@ import yaml
 from finewright.report.model_card import CardOf, model_card
 from finewright.schema.canaries import CanarySummary
 from finewright.schema.common import Artifact, Problem, RowCounts, Source
-from finewright.schema.data import DataReport
+from finewright.schema.data import DataReport, PersonalSummary
 from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.label_methods import LinearSpec
 from finewright.schema.methods import GRPOSpec, SFTSpec
 from finewright.schema.rewards import Reward
 from finewright.schema.train import Candidate, Proof, TrainSettings
@@ -66,6 +67,45 @@ def test_the_front_matter_is_the_hubs() -> None:
         "license": "apache-2.0",
     }
     assert "license" not in yaml.safe_load(card(license="unknown").split("---")[1])
+
+
+LINEAR = CANDIDATE.model_copy(
+    update={
+        "base_model": "words+/srv/models/minilm",
+        "method": "linear",
+        "artifacts": (
+            Artifact(path="train/w/adapter/words.json", kind="adapter", sha256=DIGEST, bytes=1),
+        ),
+    }
+)
+
+
+def test_a_linear_model_is_no_adapter_and_its_words_are_told() -> None:
+    text = card(LinearSpec(), candidate=LINEAR, base="")
+    front = yaml.safe_load(text.split("---")[1])
+    assert (front["library_name"], front["pipeline_tag"]) == ("finewright", "text-classification")
+    assert "base_model" not in front
+    assert "Multinomial logistic regression on words and pairs of words, minilm" in text
+    for word in ("lora", "peft", "PeftModel", "redteam", "/srv"):
+        assert word not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "nobody looked for personal data"),
+        (("off", "report", {}, {}), "nobody looked for personal data"),
+        (("report", "report", {}, {}), "no personal data or secrets were found"),
+        (("redact", "report", {"email": 2}, {}), "no personal data or secrets were found"),
+        (("report", "report", {"email": 2}, {"jwt": 1}), "hold 2 email, 1 jwt, and it may hold"),
+    ],
+)
+def test_a_file_of_words_says_what_the_rows_held(found: Any, said: str) -> None:
+    names = ("action", "secrets_action", "personal_data", "secrets")
+    summary = found and PersonalSummary(**dict(zip(names, found, strict=True)), rows_changed=0)
+    data = DATA.model_copy(update={"personal_data": summary})
+    assert said in card(LinearSpec(), candidate=LINEAR, data=data)
+    assert said not in card(data=data)
 
 
 def test_it_says_what_is_known_and_what_is_not() -> None:

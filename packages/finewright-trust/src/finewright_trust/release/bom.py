@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from finewright import __version__
 from finewright.errors import StageError
+from finewright.report.model_card import feature_names
 from finewright.schema.common import Source
 from finewright.schema.provenance import NOT_STATED
+from finewright.schema.train import TrainSettings, hub_task
 from finewright.store.actor import read_actor
 from finewright_trust.release.evidence import RunEvidence
 from finewright_trust.release.policy import ReleaseSpec
@@ -85,7 +87,10 @@ def _frame(evidence: RunEvidence, policy: ReleaseSpec, digests: Mapping[str, str
         sha256=candidate.base_sha256,
         licence=candidate.base_license,
     )
-    base.description = f"the base: {candidate.base_origin or candidate.base_model}"
+    what = candidate.base_origin or candidate.base_model
+    if evidence.settings.on_features:
+        what = f"no model but features: {feature_names(candidate.base_model)}"
+    base.description = f"the base: {what}"
     sources = [_source(source) for source in evidence.data.sources]
     libraries = [
         _component(ComponentType.LIBRARY, name, version, purl=f"pkg:pypi/{name}@{version}")
@@ -145,12 +150,15 @@ def _model_card(evidence: RunEvidence, policy: ReleaseSpec, report: ReleaseRepor
         evidence.lock.candidates[evidence.candidate.base_model],
     )
     approach = "reinforcement-learning" if candidate.method in _REINFORCED else "supervised"
-    facts = {
-        "method": candidate.method,
+    of_language_model = {
         "adapter": settings.adapter.type,
-        "steps": candidate.steps,
         "tokens": candidate.tokens,
         "learning rate": settings.learning_rate,
+    }
+    facts = {
+        "method": candidate.method,
+        **({} if settings.on_features else of_language_model),
+        "steps": candidate.steps,
         "trainable parameters": candidate.trainable_parameters,
         "seconds": round(candidate.seconds),
         "privacy": candidate.privacy.spent_line() if candidate.privacy else "not private",
@@ -162,11 +170,11 @@ def _model_card(evidence: RunEvidence, policy: ReleaseSpec, report: ReleaseRepor
     return {
         "modelParameters": {
             "approach": {"type": approach},
-            "task": "text-generation",
-            "architectureFamily": "transformer",
+            "task": hub_task(settings),
+            **_architecture(evidence),
             "datasets": [{"ref": f"data:{source.path}"} for source in evidence.data.sources],
             "inputs": [{"format": "text"}],
-            "outputs": [{"format": "text"}],
+            "outputs": [{"format": _output(settings)}],
         },
         "quantitativeAnalysis": {"performanceMetrics": [*_metrics(evidence)]},
         "considerations": {
@@ -175,6 +183,22 @@ def _model_card(evidence: RunEvidence, policy: ReleaseSpec, report: ReleaseRepor
         },
         "properties": [_property(f"training:{name}", value) for name, value in facts.items()],
     }
+
+
+def _architecture(evidence: RunEvidence) -> Json:
+    if not evidence.settings.on_features:
+        return {"architectureFamily": "transformer"}
+    names = feature_names(evidence.candidate.base_model)
+    return {
+        "architectureFamily": "linear model",
+        "modelArchitecture": f"multinomial logistic regression on {names}",
+    }
+
+
+def _output(settings: TrainSettings) -> str:
+    if not settings.gives_answers:
+        return "a number: the reward of an answer"
+    return "text" if settings.writes_text else "a label, with the probability of each"
 
 
 def _metrics(evidence: RunEvidence) -> Iterator[Json]:

@@ -10,7 +10,7 @@ from finewright.catalog.licences import model_licence
 from finewright.data.provenance.licences import judge, read_expression
 from finewright.evaluate.score import ScoreOptions, options_of
 from finewright.report.cells import count_of
-from finewright.schema.data import PersonalSummary
+from finewright.report.model_card import words_line
 from finewright.schema.train import textless
 from finewright.store.atomic import sha256_file
 from finewright_trust.redteam.finding import SEVERITIES, AttackFinding, Rate
@@ -21,6 +21,7 @@ from finewright_trust.release.policy import (
     CountRule,
     EpsilonRule,
     LicenceRule,
+    MemorisationRule,
     Rule,
     Rules,
     TaskRule,
@@ -95,6 +96,9 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
 def _attacks(evidence: RunEvidence, rule: AttackRule) -> Outcome:
     if why := textless(evidence.settings):
         says = f"{why}, which {', '.join(rule.attacks)} would ask for: nobody tried it"
+        words = words_line(evidence.candidate, evidence.data)
+        if words and isinstance(rule, MemorisationRule):
+            says += f"; but {words} (the model card says so too)"
         return _outcome("does not apply", says)
     wanted = f"redteam: {{attacks: [{', '.join(rule.attacks)}]}}"
     command = f"add `{wanted}` to the spec, then: {_UP}"
@@ -134,19 +138,12 @@ def _poison(evidence: RunEvidence, rule: CountRule) -> Outcome:
 def _personal_data(evidence: RunEvidence, rule: CountRule) -> Outcome:
     found = evidence.data.personal_data
     mend = f"set `data.personal_data: {{action: pseudonymise}}` in the spec, then: {_UP}"
-    if found is None or "off" in (found.action, found.secrets_action):
+    if found is None or not found.is_whole:
         return _unmeasured("nobody looked for personal data and secrets in the rows", mend)
-    left = dict(_left(found))
+    left = found.left
     kinds = ", ".join(f"{number} {kind}" for kind, number in left.items())
     says = f"left in the rows: {kinds}" if left else "none is left in the rows"
     return _of_count(sum(left.values()), rule, says, mend)
-
-
-def _left(found: PersonalSummary) -> Iterator[tuple[str, int]]:
-    if found.action == "report":
-        yield from found.personal_data.items()
-    if found.secrets_action == "report":
-        yield from found.secrets.items()
 
 
 def _licences(evidence: RunEvidence, rule: LicenceRule) -> Outcome:

@@ -20,11 +20,11 @@ from finewright.labels.linear import WordFeatures, compute_logits
 from finewright.labels.rows import row_question
 from finewright.lm.rust_errors import rust_os_errors
 from finewright.lm.tensors import save_tensors
-from finewright.schema.decisions import LabelCalibration, LabelDecision, StoredDecider
+from finewright.schema.decisions import WORDS_FILE, LabelCalibration, LabelDecision, StoredDecider
 from finewright.schema.rows import Row
 from finewright.store.atomic import read_json, write_json
 
-DECISIONS_FILE, WEIGHTS_FILE, WORDS_FILE = "decisions.json", "linear.safetensors", "words.json"
+DECISIONS_FILE, WEIGHTS_FILE = "decisions.json", "linear.safetensors"
 
 
 class LabelScorer(Protocol):

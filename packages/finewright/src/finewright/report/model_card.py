@@ -14,9 +14,10 @@ from finewright import __version__
 from finewright.report.blocks import Block, Page, Section, Table, Text, section, table_of
 from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
+from finewright.schema.decisions import WORDS_FILE
 from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.parents import ParentRun
-from finewright.schema.train import Candidate, TrainSettings
+from finewright.schema.train import Candidate, TrainSettings, hub_task, textless
 
 _NOT_STATED = ("", "unknown")
 _PLACE = re.compile(r"^((?:python|reward_model):)?[/~][^:]*/")
@@ -62,13 +63,17 @@ def model_card(of: CardOf) -> str:
 
 
 def _front(of: CardOf) -> str:
-    peft = of.settings.adapter.type != "none"
     fields = {
         "base_model": of.base,
-        "library_name": "peft" if peft else "transformers",
-        "pipeline_tag": "text-generation" if of.settings.writes_text else "text-classification",
+        "library_name": "peft" if of.settings.adapter.type != "none" else "transformers",
+        "pipeline_tag": hub_task(of.settings),
         "tags": ["finewright", of.settings.method, of.settings.adapter.type],
     }
+    if (
+        of.settings.on_features
+    ):  # no model of the hub is under it, and none of its libraries reads it
+        del fields["base_model"]
+        fields |= {"library_name": "finewright", "tags": ["finewright", of.settings.method]}
     if of.license not in _NOT_STATED and not of.license.startswith("LicenseRef"):
         fields["license"] = of.license.lower()
     lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())
@@ -76,6 +81,12 @@ def _front(of: CardOf) -> str:
 
 
 def _what(of: CardOf) -> str:
+    if of.settings.on_features:
+        return (
+            f"Multinomial logistic regression on {feature_names(of.candidate.base_model)}: it gives each text"
+            f" one of its labels, with a probability, and writes no text. By finewright {__version__}. What"
+            f" computes its features has sha256 {of.candidate.base_sha256}."
+        )
     kind = of.settings.adapter.type
     what = "every weight" if kind == "none" else f"an adapter of type {kind}"
     revision = f" at revision {of.revision}" if of.revision else ""
@@ -94,7 +105,35 @@ def _what(of: CardOf) -> str:
     )
 
 
+def feature_names(base: str) -> str:
+    """What a linear model learned from, without paths of this machine: `words and pairs of words, minilm`."""
+    names = [PurePath(part).name for part in base.split("+")]
+    return ", ".join("words and pairs of words" if name == "words" else name for name in names)
+
+
+def words_line(candidate: Candidate, data: DataReport) -> str:
+    """What a file of words gives away of the training rows; empty for a result without one."""
+    if not candidate.keeps_words:
+        return ""
+    found = data.personal_data
+    if found is None or not found.is_whole:
+        looked = "nobody looked for personal data and secrets in those rows"
+    elif left := found.left:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in left.items())
+        looked = f"those rows hold {kinds}, and it may hold parts of them"
+    else:
+        looked = "no personal data or secrets were found that are left in those rows"
+    return f"{WORDS_FILE} holds words and pairs of words that at least two training rows have: {looked}"
+
+
 def _use(of: CardOf) -> list[Section]:
+    if of.settings.on_features:
+        text = (
+            "finewright predict RUN FILE answers the rows of a file, with the run that this folder is of."
+            " Elsewhere: the logits are features times linear.safetensors; their softmax over the temperature"
+            " of decisions.json is the probability of each of its labels."
+        )
+        return section("Use", Text(text))
     if not of.settings.writes_text:
         return _use_head(of)
     kind, library = (
@@ -153,6 +192,8 @@ def _data(of: CardOf) -> Iterator[Block]:
     if of.data.ledger:
         yield Text(f"Root of the rows' ledger: {of.data.ledger.merkle_root}.")
     yield Text(f"Licence of the base: {_state(of.license)}.")
+    if words := words_line(of.candidate, of.data):
+        yield Text(f"{words}.")
 
 
 def _scores(of: CardOf) -> Block:
@@ -200,7 +241,7 @@ def _feature(page: Page) -> list[Section]:
 
 def _limits(of: CardOf) -> Iterator[str]:
     yield "What lies outside the rows above was not looked at: other tasks, other languages, safety."
-    yield _leakage(of.candidate)
+    yield _leakage(of)
     if of.settings.adapter.type in ("prefix", "prompt"):
         yield "transformers 5.24 with PEFT 0.21 loses this adapter while it generates; 5.23 does not."
     if spent := of.candidate.privacy:
@@ -211,9 +252,14 @@ def _limits(of: CardOf) -> Iterator[str]:
     yield from _leave_out_paths(p.message for p in of.candidate.problems if p.level == "warning")
 
 
-def _leakage(candidate: Candidate) -> str:
+def _leakage(of: CardOf) -> str:
     """The short form: the gap between rows that trained and others, which is what membership is told by."""
+    candidate = of.candidate
     asks = "`finewright redteam RUN --attack leakage` measures what of its rows comes out again."
+    if of.settings.on_features:
+        return "What its weights tell of single rows was not measured."
+    if why := textless(of.settings):
+        asks = f"{why}, so that no row comes out as text."
     if candidate.eval_loss is None or candidate.final_loss is None:
         return f"No row was held out, so that its losses do not say how much of its rows it keeps; {asks}"
     gap = candidate.eval_loss - candidate.final_loss

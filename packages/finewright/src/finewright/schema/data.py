@@ -167,6 +167,17 @@ class PersonalSummary(Model):
     personal_data: dict[str, int]
     secrets: dict[str, int]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether both were looked for."""
+        return "off" not in (self.action, self.secrets_action)
+
+    @property
+    def left(self) -> dict[str, int]:
+        """Kind -> how often it was found and only reported, so that it still is in the rows."""
+        personal = self.personal_data if self.action == "report" else {}
+        return {**personal, **(self.secrets if self.secrets_action == "report" else {})}
+
 
 class SourceShare(Model):
     """How many of a source's rows there are, how many of them train, repeats counted, and their part of all

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from finewright.schema.common import Model, default
 
+WORDS_FILE = "words.json"
+"""Where a linear model on words keeps those that at least two of its training rows have."""
+
 
 class DecisionSpec(Model):
     """How a model of labels is calibrated, and when it had better ask a person."""

@@ -7,6 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from finewright.schema.adapter import AdapterSpec, LoraSpec
 from finewright.schema.common import Artifact, Model, Problem, RowCounts, default, without
+from finewright.schema.decisions import WORDS_FILE
 from finewright.schema.differential_privacy import DifferentialPrivacySpec, PrivacySpent
 
 Takes = Literal["conversations", "pairs", "judged answers", "prompts", "conversations or prompts"]
@@ -37,6 +38,11 @@ def textless(settings: "TrainSettings") -> str:
         linear = "linear " if settings.on_features else ""
         return f"a {linear}model of labels writes no text"
     return ""
+
+
+def hub_task(settings: "TrainSettings") -> str:
+    """The task of the hub that what they train does; a reward model counts as a classifier there."""
+    return "text-classification" if textless(settings) else "text-generation"
 
 
 class TrainSettings(Model):
@@ -251,6 +257,11 @@ class Candidate(Model):
     def title(self) -> str:
         """What it is called beside others."""
         return title_of(self.base_model, self.backend)
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether words of the training rows stand in a file of its own."""
+        return any(each.path.endswith(f"/{WORDS_FILE}") for each in self.artifacts)
 
 
 class TrainReport(Model):

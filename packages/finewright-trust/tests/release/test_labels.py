@@ -7,41 +7,16 @@ import pytest
 
 from cli.conftest import Finewright
 from finewright.schema.load import load_spec
-from finewright.workbench.up import up
-from tiny_run import nothing
+
+from .linear_run import SPEC, trained, write_rows
 
 pytestmark = pytest.mark.torch
-SPEC = """\
-name: lin
-base_models: [words]
-data:
-  sources: [{path: train.jsonl, license: CC-BY-4.0}]
-evaluate:
-  data: [{path: test.jsonl}]
-  compare_with: [linear]
-train: {method: linear}
-"""
 ASKING = ("forgetting", "redteam", "memorisation", "backdoor")
-
-
-def write_rows(path: Path, count: int, first: int) -> None:
-    said = {"lost": "my card was lost", "fee": "why was i charged"}
-    rows = (
-        {"prompt": f"{text} case {first + number}", "completion": label}
-        for number in range(count)
-        for label, text in said.items()
-    )
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture
 def run(project: Path) -> Path:
-    write_rows(project / "train.jsonl", 100, 0)
-    write_rows(project / "test.jsonl", 10, 500)
-    (project / "spec.yaml").write_text(SPEC)
-    return Path(
-        up(load_spec(project / "spec.yaml"), project / "runs", on_event=nothing).summary.run
-    )
+    return trained(project)
 
 
 def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(

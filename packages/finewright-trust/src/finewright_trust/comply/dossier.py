@@ -16,7 +16,7 @@ from finewright.run_reader import read_run
 from finewright.schema.common import Artifact, Problem, errors_of, without
 from finewright.schema.data import DataReport
 from finewright.schema.lock import Lock
-from finewright.schema.train import TrainReport
+from finewright.schema.train import TrainReport, textless
 from finewright.sdk import (
     DataError,
     Page,
@@ -124,7 +124,8 @@ def _gather(run: RunDir, lock: Lock, answers: GivenAnswers, scratch: Path, folde
         if path.is_file()
     }
     up = Path(os.path.relpath(run.root.resolve(), folder.resolve())).as_posix()
-    return Records(run.root, _rows(run), answers.spec, own, digests, up)
+    why = [textless(each) for each in lock.candidates.values()]
+    return Records(run.root, _rows(run), answers.spec, own, digests, up, why[0] if all(why) else "")
 
 
 def _rows(run: RunDir) -> dict[str, ManifestRow]:

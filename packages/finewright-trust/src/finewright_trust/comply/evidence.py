@@ -26,14 +26,15 @@ _LARGE = 1e6
 """Floats from here on are FLOP and the like, whose digits say nothing."""
 _NOTHING: tuple[object, ...] = ("", "unknown", "not stated", None, [], {})
 _BRINGS = {
-    "data": "finewright up RUN",
-    "train": "finewright up RUN",
-    "evaluate": "finewright evaluate RUN with held-out rows in evaluate.data",
-    "redteam": "a `redteam` section in the spec of a model that writes text, then finewright up RUN",
-    "release": "finewright release RUN",
-    "scan": "finewright scan MODEL",
+    "evaluate/": "'evaluate.data=[{path: FILE}]'",
+    "redteam/": "'redteam={}'",
+    "data/report.json#poison": "data.poison.action=report",
+    "data/report.json#personal_data": "data.personal_data.action=report",
+    "train/report.json#candidates.*.privacy": "train.privacy.epsilon=8",
 }
-"""The folder of a stage -> what makes its files."""
+"""How a query begins -> what `finewright up SPEC --set` is told, so that the run has what answers it."""
+_ASKS_TEXT = ("redteam/", "train/report.json#candidates.*.privacy")
+"""What only a model that writes text can have."""
 MOVING = ("manifest.json", "events.jsonl")
 """Files of a run that go on changing, as cards do: the dossier keeps them as they were."""
 KEPT = "evidence/"
@@ -45,7 +46,7 @@ class Records:
     """A run, what people wrote, and the dossier: its folder, and its own files so far with their content.
 
     `rows` are the manifest's by path; `answers` is the file with what people wrote, if there is one; `up` is
-    the way from the dossier's folder to the run."""
+    the way from the dossier's folder to the run; `textless` is why its models write no text, if none does."""
 
     root: Path
     rows: Mapping[str, ManifestRow]
@@ -53,6 +54,7 @@ class Records:
     own: Mapping[str, Any]  # Any: JSON
     digests: Mapping[str, str]
     up: str
+    textless: str = ""
 
     def find(self, query: str, control: str = "") -> FoundEvidence:
         """What answers the query of a control."""
@@ -63,7 +65,7 @@ class Records:
             return self._answered(query, name.removeprefix("answer:"))
         if name.startswith("dossier:"):
             return self._of_dossier(query, name.removeprefix("dossier:"), path)
-        return self._of_run(query, name, path)
+        return self._of_run(query, control)
 
     def _written(self, control: str) -> FoundEvidence:
         found = self.spec.evidence.get(control, ())
@@ -100,20 +102,33 @@ class Records:
             query=query, kind=kind, value=value, link=name if digest else "", sha256=digest
         )
 
-    def _of_run(self, query: str, pattern: str, path: str) -> FoundEvidence:
+    def _of_run(self, query: str, control: str) -> FoundEvidence:
+        pattern, _, path = query.partition("#")
         rows = [self.rows[name] for name in sorted(self.rows) if fnmatchcase(name, pattern)]
-        stage = pattern.partition("/")[0]
-        if not rows:
-            hint = _BRINGS.get(stage, "the run holds no such file")
-            return FoundEvidence(query=query, kind="missing", hint=hint)
         values = [value for row in rows for value in self._values(row.path, path)]
-        if path and not values:
-            what = f"{rows[0].path} says nothing of {path}"
-            return FoundEvidence(query=query, kind="missing", hint=what)
+        if not rows or (path and not values):
+            return self._lacking(query, control, rows[0].path if rows else "")
         value = _short(_say(values)) if path else ", ".join(row.path for row in rows[:3])
         first = rows[0]
         link = f"{KEPT}{first.path}" if _is_moving(first) else f"{self.up}/{first.path}"
         return FoundEvidence(query=query, kind="auto", value=value, link=link, sha256=first.sha256)
+
+    def _lacking(self, query: str, control: str, file: str) -> FoundEvidence:
+        """The command that brings the record; where none does, what a person gave for the control instead."""
+        key = next((each for each in _BRINGS if query.startswith(each)), "")
+        if self.textless and key in _ASKS_TEXT:
+            why = f"{self.textless}, which this asks for"
+        elif key and not (file and key.endswith("/")):
+            hint = f"finewright up SPEC --set {_BRINGS[key]}"
+            return FoundEvidence(query=query, kind="missing", hint=hint)
+        else:
+            field = query.partition("#")[2]
+            why = f"{file} says nothing of {field}" if file else "this run has no such file"
+        if not control:
+            return FoundEvidence(query=query, kind="missing", hint=why)
+        written = self._written(control)
+        hint = f"{why}: {written.hint}" if written.hint else ""
+        return written.model_copy(update={"query": query, "hint": hint})
 
     def _values(self, name: str, path: str) -> list[Any]:  # Any: JSON
         if not path:

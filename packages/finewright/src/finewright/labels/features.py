@@ -52,6 +52,11 @@ def features_digest(name: str, root: Path) -> str:
     return digest(*(_part_digest(part, root) for part in name.split("+")))
 
 
+def features_origin(name: str) -> str:
+    """What others call the parts: their names, and the names of folders without the way there."""
+    return "+".join(Path(part).name for part in name.split("+"))
+
+
 def features_license(name: str) -> str:
     """SPDX expression of the parts' licences; `unknown` where one is not known.
 

@@ -16,7 +16,13 @@ from finewright.labels.decider import (
     save_linear,
     to_float32,
 )
-from finewright.labels.features import WORDS, TextFeatures, features_digest, features_license
+from finewright.labels.features import (
+    WORDS,
+    TextFeatures,
+    features_digest,
+    features_license,
+    features_origin,
+)
 from finewright.labels.linear import (
     Fit,
     WordFeatures,
@@ -67,6 +73,7 @@ def train_linear(
     return Candidate(
         base_model=name,
         base_sha256=made.stored.features_sha256,
+        base_origin=features_origin(name),
         base_license=features_license(name),
         method=spec.method,
         adapter=folder.relative_to(context.run.root).as_posix(),

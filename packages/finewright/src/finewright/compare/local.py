@@ -45,7 +45,7 @@ class LoadedModel:
 
     `rate` is a reward model's own rating; `system_prompt` is what the model was trained with, and so what it
     should be asked with. `dropped` are the switches of the chat template that were asked for and that its
-    template does not know. `draft` guesses tokens ahead."""
+    template does not know. `draft` guesses tokens ahead. Answers are held to a `json_schema`."""
 
     name: str
     lm: "LM"
@@ -54,6 +54,7 @@ class LoadedModel:
     system_prompt: str = ""
     dropped: tuple[str, ...] = ()
     draft: "DraftGuesses | None" = None
+    json_schema: str = ""
 
 
 _PAIRS_AT_ONCE = 4
@@ -155,6 +156,7 @@ def _responses(
         max_new_tokens=settings.max_new_tokens,
         batch_size=settings.batch_size,
         max_thought_tokens=settings.max_thought_tokens,
+        json_schema=subject.json_schema,
     )
 
 

@@ -1,5 +1,6 @@
 """A model's answers to held-out rows: the last learned assistant turn is expected, the rest asked."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from finewright.lm.answers.reader import answer_of_tokens
 from finewright.lm.batch import PackedBatch, pack, sums_of
 from finewright.lm.chat import Chat
 from finewright.lm.encode import encode_example, encode_row
+from finewright.lm.engine.schemas import AnswerGrammar, Grammars, check_schema, schema_grammar
 from finewright.lm.example import EncodedRow
 from finewright.lm.generate import Generation, Sampling, each_answer
 from finewright.lm.model import LM
@@ -75,7 +77,7 @@ def question_of(chat: Chat, row: Row) -> HeldOutQuestion:
     )
 
 
-def answer_all(
+def answer_all(  # noqa: PLR0913 - what is asked of whom, by name
     lm: LM,
     chat: Chat,
     questions: Sequence[HeldOutQuestion],
@@ -83,11 +85,12 @@ def answer_all(
     max_new_tokens: int,
     batch_size: int,
     max_thought_tokens: int | None = None,
+    json_schema: str = "",
 ) -> Iterator[tuple[int, Response]]:
     """(index, response) greedily as they end, `batch_size` at a time, longest prompts first.
 
-    An answer ends where the model's context does. Raises DataError for a question that fills it, and where
-    thoughts are to be bounded and the template knows none."""
+    An answer ends where the model's context does; with a `json_schema` it is held to it. Raises DataError for
+    a question that fills the context, and where thoughts are to be bounded and the template knows none."""
     limits = _limits(lm, questions, max_new_tokens)
     bound = make_thought_bound(chat, max_thought_tokens) if max_thought_tokens is not None else None
     order = sorted(range(len(questions)), key=lambda i: -len(questions[i].prompt_ids))
@@ -101,12 +104,32 @@ def answer_all(
         limits=[limits[i] for i in order],
         thoughts=thoughts,
         max_running=batch_size,
+        form=_form_of(lm, chat, json_schema) if json_schema else None,
     ):
         i = order[row]
         response = response_of(chat, questions[i], generation)
         thought_cut = thoughts is not None and thoughts.is_cut(row)
         context_cut = not generation.stopped and limits[i] < max_new_tokens
         yield i, response._replace(thought_cut=thought_cut, context_cut=context_cut)
+
+
+def _form_of(lm: LM, chat: Chat, json_schema: str) -> AnswerGrammar:
+    size = lm.model.get_output_embeddings().weight.shape[0]
+    grammars = Grammars(chat.tokenizer, size, chat.stop_ids)
+    return AnswerGrammar(grammars, schema_grammar(json.loads(json_schema)))
+
+
+def check_held(lm: LM, chat: Chat, json_schema: str) -> None:
+    """Raise DataError where this model's answers cannot be held to the schema: by the engine it is written
+    with, its template, or the schema itself. Raises MissingExtra without llguidance."""
+    check_schema(json.loads(json_schema))
+    if not lm.block_bytes:
+        raise DataError("answers of this model are not written by the engine that knows grammars")
+    if chat.marks.thinks:
+        raise DataError(
+            "its chat template has a place for thoughts, which such an answer would leave out",
+            hint="switch thoughts off under chat_template, where the template can",
+        )
 
 
 def reads_of(lm: LM) -> int | None:

@@ -16,6 +16,7 @@ from finewright.lm.engine.engine import EngineLimits, GenerationEngine
 from finewright.lm.engine.forward import BLOCK, Piece
 from finewright.lm.engine.ready import ready_forward, say_slow
 from finewright.lm.engine.requests import GenerationRequest, TokenSampling, WrittenTokens
+from finewright.lm.engine.schemas import AnswerGrammar, Grammars
 from finewright.lm.generation import Generation, Sampling
 from finewright.lm.model import LM
 from finewright.lm.padded import each_padded, stream_padded, trace_padded
@@ -36,6 +37,7 @@ class _AnswerSettings(NamedTuple):
     stop_ids: frozenset[int]
     sampling: Sampling
     thoughts: Thoughts | None
+    form: AnswerGrammar | None = None
 
 
 class Trace(NamedTuple):
@@ -93,23 +95,25 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
     thoughts: Thoughts | None = None,
     max_running: int = _MOST_RUNNING,
     numbers: Sequence[int] | None = None,
+    form: AnswerGrammar | None = None,
 ) -> Iterator[tuple[int, Generation]]:
     """(row, answer) as they end, one for each prompt; see `generate`. At most `max_running` are in the
-    making, and the next begins when one ends."""
+    making, and the next begins when one ends. Answers of a `form` are written by the engine alone."""
     most = [sampling.max_new_tokens] * len(prompts)
     if limits is not None:
         most = [min(pair) for pair in zip(most, limits, strict=True)]
-    settings = _AnswerSettings(stop_ids, sampling, thoughts)
+    settings = _AnswerSettings(stop_ids, sampling, thoughts, form)
     if not lm.block_bytes:
+        assert form is None  # whoever wants one asks for the blocks
         say_slow(lm.slow_answers)
         if numbers:  # one seed is for all answers of a batch
             settings = settings._replace(
                 sampling=replace(sampling, seed=sampling.seed + numbers[0])
             )
-        yield from each_padded(lm, prompts, *settings, limits=most, batch_size=max_running)
+        yield from each_padded(lm, prompts, *settings[:3], limits=most, batch_size=max_running)
         return
     sizes = [len(prompt) + limit for prompt, limit in zip(prompts, most, strict=True)]
-    engine, adapter = _engine(lm, sizes, max_running)
+    engine, adapter = _engine(lm, sizes, max_running, grammars=form.grammars if form else None)
     rows_of: dict[int, list[int]] = {}
     for (prompt, limit), rows in _alike(prompts, most).items():
         for start in range(0, len(rows), max_running):
@@ -142,7 +146,7 @@ def stream(
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
         say_slow(lm.slow_answers)
-        yield from stream_padded(lm, prompt, *settings)
+        yield from stream_padded(lm, prompt, *settings[:3])
         return
     limit = sampling.max_new_tokens
     engine, adapter = _engine(lm, [len(prompt) + limit], 1, draft)
@@ -179,7 +183,11 @@ def _trace(lm: LM, rows: list[tuple[int, ...]], num_tokens: int) -> list[Trace]:
 
 
 def _engine(
-    lm: LM, sizes: Sequence[int], max_running: int, draft: DraftGuesses | None = None
+    lm: LM,
+    sizes: Sequence[int],
+    max_running: int,
+    draft: DraftGuesses | None = None,
+    grammars: Grammars | None = None,
 ) -> tuple[GenerationEngine, str | None]:
     """An engine with room for the longest answers that run together, as far as memory is left; `sizes` are
     the tokens of each prompt and its answer."""
@@ -190,7 +198,9 @@ def _engine(
     size = lm.model.get_output_embeddings().weight.shape[0]
     # where rounding hangs on the other rows of a step, a guess could change a token
     guess_up_to = _GUESS_UP_TO if ready.is_exact else 0
-    limits = EngineLimits(size, max_running=max_running, guess_up_to=guess_up_to, draft=draft)
+    limits = EngineLimits(
+        size, max_running=max_running, guess_up_to=guess_up_to, draft=draft, grammars=grammars
+    )
     return GenerationEngine(ready.forward, limits, own=ready.adapter), ready.adapter
 
 
@@ -203,7 +213,7 @@ def _request(
     number: int,
 ) -> GenerationRequest:
     """Answers to one prompt, those of these rows; `number` tells their seed from those of other prompts."""
-    _, sampling, thoughts = settings
+    _, sampling, thoughts, form = settings
     seed = sampling.seed * _SEEDS + number
     return GenerationRequest(
         tuple(prompt),
@@ -213,6 +223,7 @@ def _request(
         len(rows),
         settings.stop_ids,
         keeps_logps=sampling.keeps_logps,
+        grammar=form.grammar if form else None,
         rewrite=(lambda k, token: thoughts.choose_written(rows[k], token)) if thoughts else None,
     )
 

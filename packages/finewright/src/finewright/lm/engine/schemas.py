@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -278,6 +278,13 @@ class Grammars:
         if matcher.is_error():
             raise DataError(f"{grammar.kind}: {_one_line(matcher.get_error())}")
         return matcher
+
+
+class AnswerGrammar(NamedTuple):
+    """A grammar that answers are held to, and what reads it for their tokenizer."""
+
+    grammars: Grammars
+    grammar: Grammar
 
 
 class Constraint:

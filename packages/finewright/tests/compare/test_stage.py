@@ -261,3 +261,75 @@ def test_rows_that_repeat_training_rows_are_scored_apart(tiny_folder: Path) -> N
     lines = (made.run.root / "evaluate/samples.jsonl").read_text().splitlines()
     marked = [json.loads(line)["repeated"] for line in lines if '"system":"tuned"' in line]
     assert marked == [True, False, False, False, False, True]
+
+
+def put_objects(run_dir: RunDir) -> None:
+    """Rows that ask for JSON objects."""
+    rows = [labelled(f"read {i}", f'{{"n": {i}, "ok": true}}', i) for i in range(5)]
+    for path, some in (("train.jsonl", rows[:2]), ("evaluate/eval.jsonl", rows[2:])):
+        (run_dir.root / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+        (run_dir.root / "data" / path).write_text(write_rows(some))
+
+
+JSON_SYSTEMS = [
+    "base",
+    "base + examples",
+    "base + schema",
+    "base + examples + schema",
+    "tuned",
+    "tuned + schema",
+]
+
+
+def test_where_answers_are_json_the_base_has_examples_and_a_schema_and_so_has_tuned(
+    tiny_folder: Path,
+) -> None:
+    pytest.importorskip("llguidance")
+    made = context(tiny_folder.parent, max_new_tokens=60, metrics=["valid_json", "json_f1"])
+    put_objects(made.run)
+    asked: list[tuple[Any, ...]] = []
+    stops = iter([0] * 5 + [2])
+
+    def emit(event_type: str, /, **fields: Any) -> None:
+        asked.append((fields["system"], fields["done"]))
+
+    cut = replace(made, should_stop=lambda: next(stops, 0), emit=emit)
+    with pytest.raises(Interrupted):
+        run(cut)
+    before, asked[:] = [*asked], []
+    report = report_of(run(cut))
+    # What was answered before the stop is not asked again.
+    answered = {system for system, done in before if done == 3}
+    assert answered
+    assert not answered & {system for system, _ in asked}
+    assert list(dict.fromkeys(score.system for score in report.scores)) == JSON_SYSTEMS
+    valid = {s.system: s.value for s in report.scores if s.metric == "valid_json"}
+    lines = map(json.loads, (made.run.root / "evaluate/samples.jsonl").read_text().splitlines())
+    held = [line for line in lines if line["system"].endswith("schema") and line["stopped"]]
+    assert held  # of a model of random numbers, which writes no JSON by itself
+    for line in held:
+        found = json.loads(line["answer"])
+        assert list(found) == ["n", "ok"]
+        assert isinstance(found["ok"], bool)
+    assert valid["base"] == valid["tuned"] == 0
+    pairs = {(d.system, d.against) for d in report.differences}
+    assert pairs == {(t, b) for t in JSON_SYSTEMS[4:] for b in JSON_SYSTEMS[:4]}
+    assert report.rivals is not None
+    assert report.rivals.schema_source == "inferred from 2 training answers"
+
+
+def test_a_schema_that_no_answer_can_be_held_to_leaves_out_what_is_held_to_it_and_says_so(
+    tiny_folder: Path,
+) -> None:
+    pytest.importorskip("llguidance")
+    (tiny_folder.parent / "s.json").write_text('{"type": "object", "not": {"required": ["x"]}}')
+    made = context(tiny_folder.parent, json_schema="s.json")
+    put_objects(made.run)
+    report = report_of(run(made))
+    systems = list(dict.fromkeys(score.system for score in report.scores))
+    assert systems == ["base", "base + examples", "tuned"]
+    said = [p.message for p in report.problems if "is not measured" in p.message]
+    assert [line.partition(":")[0] for line in said] == [
+        "base + schema is not measured",
+        "tuned + schema is not measured",
+    ]

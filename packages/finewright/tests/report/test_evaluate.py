@@ -51,9 +51,9 @@ def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
         "metric                              base             tuned\n"
         "exact_match               30.0 % (19-44)    72.0 % (58-83)\n"
         "perplexity (n = 48)  12.35 (10.00-15.25)  4.50 (4.00-5.00)\n\n"
-        "metric               compared                             change        p\n"
-        "exact_match          tuned - base  +42.0 points (+28.0 to +56.0)  < 0.001\n"
-        "perplexity (n = 48)  tuned - base        -7.85 (-10.50 to -5.00)    0.012\n\n"
+        "metric               compared                              change        p\n"
+        "exact_match          tuned vs base  +42.0 points (+28.0 to +56.0)  < 0.001\n"
+        "perplexity (n = 48)  tuned vs base        -7.85 (-10.50 to -5.00)    0.012\n\n"
         "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;"
         " where few rows differ it cannot be small, whatever the interval says"
     )
@@ -112,8 +112,31 @@ def test_the_headline_is_against_the_better_base_and_answers_without_a_label_are
         ["answers that are no label", "50 of 50 (93-100 %)", "3 of 50 (2-16 %)"],
         [],
         ["metric", "compared", "change", "p"],
-        ["exact_match", "tuned - base + labels", "+30.0 points (+20.0 to +40.0)", "< 0.001"],
+        ["exact_match", "tuned vs base + labels", "+30.0 points (+20.0 to +40.0)", "< 0.001"],
     ]
+
+
+def test_each_metric_is_compared_with_the_untuned_system_that_is_best_by_it() -> None:
+    by_metric = {"valid_json": (0.1, 0.5, 1.0), "json_f1": (0.0, 0.4, 0.2)}
+    systems = ("base", "base + examples", "base + schema")
+    scores = [
+        score(system, value, 0, 1, metric=metric)
+        for metric, values in by_metric.items()
+        for system, value in zip((*systems, "tuned"), (*values, 0.9), strict=True)
+    ]
+    differences = [
+        difference(0.1, 0, 0.2, 0.01, metric=metric).model_copy(update={"against": against})
+        for metric in by_metric
+        for against in (*systems, "bag of words")
+    ]
+    scores += [score("bag of words", 0.0, 0, 1, metric=metric) for metric in by_metric]
+    report = EvaluateReport(confidence=0.95, scores=tuple(scores), differences=tuple(differences))
+    assert report.headline_pairs("mail", "valid_json") == (
+        ("tuned", "base + schema"),
+        ("tuned", "bag of words"),
+    )
+    assert report.headline_pairs("mail", "json_f1")[0] == ("tuned", "base + examples")
+    assert "compared with the best of the untuned systems by each metric" in score_card(report)
 
 
 def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:

@@ -108,3 +108,26 @@ def test_a_spec_without_a_row_to_train_on_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"prompt": 5, "completion": 6}\n')
     messages = [p.message for p in check(load_spec(tmp_path / "spec.yaml")).problems]
     assert any(m.startswith("no row is left to train: the 5 that are there") for m in messages)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "evaluate.json_schema: s.json: there is no such file"),
+        ("{", "s.json: the JSON Schema is not one JSON text by RFC 8259"),
+        ('{"type": "objekt"}', "s.json: not a valid JSON Schema: $.type: 'objekt' is not valid"),
+    ],
+)
+def test_a_schema_that_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    spec = SPEC.replace("evaluate: {", "evaluate: {json_schema: s.json, ")
+    (tmp_path / "spec.yaml").write_text(spec)
+    write_rows(tmp_path / "rows.jsonl", range(60))
+    write_rows(tmp_path / "held.jsonl", range(100, 140))
+    if text is not None:
+        (tmp_path / "s.json").write_text(text)
+    errors = [p for p in check(load_spec(tmp_path / "spec.yaml")).problems if p.level == "error"]
+    (line,) = [problem.line() for problem in errors]
+    assert line.startswith(f"{tmp_path}/spec.yaml:4: evaluate.json_schema: ")
+    assert said in line

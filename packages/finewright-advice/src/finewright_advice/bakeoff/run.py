@@ -51,6 +51,8 @@ from finewright_advice.schema.bakeoff_report import (
 _LONGEST_SLUG = 40
 _CLEAR = {"permissive", "public-domain"}
 _FEW = 0.02
+_HELPED = {"examples", "schema"}
+"""Ways of asking that a bake-off does not compare, and so does not wait for."""
 
 
 def bakeoff(loaded: LoadedSpec, root: Path, *, today: date, on_event: OnEvent) -> BakeoffReport:
@@ -133,13 +135,14 @@ def _climb(
 def _train_models(
     contest: Contest, entrants: Sequence[Entrant], left: Sequence[Entrant], share: float, stage: str
 ) -> list[ContestRun]:
-    found = []
+    found, compared = [], contest.loaded.spec.evaluate.compare_with
     for entrant in left:
         name = f"{entrants.index(entrant) + 1}-{_slug(entrant.title)}-{stage}"
         values = {
             "name": name,
             "base_models": [entrant.base_model],
             "train.backend": entrant.backend,
+            "evaluate.compare_with": [each for each in compared if each not in _HELPED],
             **_budget(contest.loaded, share),
         }
         if share < 1:

@@ -238,7 +238,7 @@ def measure_held_out(contest: Contest, entry: ContestRun, name: str) -> HeldOut:
             contest.metrics, contest.options
         )
         for system, answers in samples.items()
-        if len(answers) == len(samples[TUNED])
+        if system in names and len(answers) == len(samples[TUNED])
     }
     return HeldOut(samples[TUNED], Comparison(scored, contest.metric, contest.options))
 

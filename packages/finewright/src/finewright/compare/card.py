@@ -1,6 +1,6 @@
 """A score card: systems side by side on sets of held-out rows, and what their scores do not show."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from finewright.compare.asking import OnProgress, RowAnswer, System, measure
 from finewright.compare.decider import DecidingSystem, score_decisions, warn_of_drift
 from finewright.compare.local import LoadedModel, system_of_loaded, with_room
+from finewright.errors import DataError, MissingExtra
+from finewright.evaluate.answers import check_held
 from finewright.evaluate.baselines.card import label_card, strays
 from finewright.evaluate.baselines.label_task import LabelTask, sets_with_labels
+from finewright.evaluate.baselines.rivals import JsonTask, list_ways
 from finewright.evaluate.cautions import (
     empty_problems,
     forgetting_problems,
@@ -31,9 +34,16 @@ from finewright.evaluate.samples import samples_text
 from finewright.labels.rows import unseen_labels
 from finewright.schema.common import Problem
 from finewright.schema.decisions import LabelCalibration
-from finewright.schema.evaluate import EvaluateReport, EvaluateSpec
+from finewright.schema.evaluate import (
+    WITH_EXAMPLES,
+    WITH_SCHEMA,
+    EvaluateReport,
+    EvaluateSpec,
+    JsonRivals,
+)
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import write_text
+from finewright.store.keys import digest
 from finewright.store.stage import refuse
 
 if TYPE_CHECKING:
@@ -42,13 +52,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ScoreCard:
-    """The card as it fills. `task` is that of the training rows, where their answers are labels; `repeated`
+    """The card as it fills. `task` is that of the training rows, where their answers are labels, `json_task`
+    where they are JSON objects; `repeated`
     are the places in a set of the rows that repeat one of them. `pairs` are compared, (system, against)."""
 
     spec: EvaluateSpec
     settings: Settings
     row_sets: Sequence[RowSet]
     task: LabelTask | None
+    json_task: JsonTask | None
     repeated: Mapping[str, Collection[int]]
     log: AnswersLog[RowAnswer]
     on_progress: OnProgress
@@ -68,6 +80,28 @@ class ScoreCard:
         fitting, problems = with_room(named, with_labels, self.spec.max_new_tokens)
         self.problems += problems
         self._add(named, key, fitting)
+
+    def add_rivals(self, model: LoadedModel, key: str, *, tuned: bool = False) -> None:
+        """Measure the model after examples, held to the schema, and both, where rows ask for JSON objects."""
+        task = self.json_task
+        if task is None:
+            return
+        sets = task.sets(self._own_sets)
+        ways = list_ways(self.spec.compare_with, tuned=tuned)
+        try:
+            if any(WITH_SCHEMA in way for way in ways):
+                check_held(model.lm, model.chat, task.schema)
+        except (DataError, MissingExtra) as error:
+            ways = [way for way in ways if WITH_SCHEMA not in way]
+            what = f"{model.name}{WITH_SCHEMA} is not measured: {error}"
+            self.problems.append(Problem(level="warning", message=what, hint=error.hint))
+        for way in ways:
+            shown = [task.with_examples(each) if WITH_EXAMPLES in way else each for each in sets]
+            schema = task.schema if WITH_SCHEMA in way else ""
+            named = replace(model, name=model.name + way, json_schema=schema)
+            fitting, problems = with_room(named, shown, self.spec.max_new_tokens)
+            self.problems += problems
+            self._add(named, digest(key, schema), fitting)
 
     def add_decider(self, decider: "Decider", key: str, name: str) -> None:
         """Measure a model of labels on every set under this name.
@@ -99,11 +133,13 @@ class ScoreCard:
             differences=compared,
             strays=tuple(found),
             linear=card.fit,
+            rivals=self._rivals(),
             answers=counts_of(measured),
             decisions=decisions,
             parts=parts,
             problems=(
                 *self.problems,
+                *self._misfits(),
                 *name_code(self.settings.own),
                 *(problem for each in measured for problem in each.problems),
                 *empty_problems([s for each in measured for s in each.samples]),
@@ -123,6 +159,21 @@ class ScoreCard:
         for rows in row_sets:
             of_set = replace(settings, metrics=rows.metrics, own={}) if rows.metrics else settings
             self.measured.append(measure(system, rows, of_set, self.log, self.on_progress))
+
+    def _misfits(self) -> Iterator[Problem]:
+        """What no system can answer that was held to the schema."""
+        if self.json_task and any(WITH_SCHEMA in each.system for each in self.measured):
+            yield from self.json_task.warn_of_misfits(self._own_sets)
+
+    def _rivals(self) -> JsonRivals | None:
+        task = self.json_task
+        if task is None:
+            return None
+        return JsonRivals(
+            json_schema=task.schema,
+            schema_source=task.schema_source,
+            examples=len(task.examples),
+        )
 
     @property
     def _own_sets(self) -> list[RowSet]:

@@ -5,7 +5,8 @@ from finewright.compare.card import ScoreCard
 from finewright.compare.local import LoadedModel
 from finewright.errors import DataError, Interrupted
 from finewright.evaluate.answers import rating
-from finewright.evaluate.baselines.label_task import LabelTask, label_task
+from finewright.evaluate.baselines.label_task import label_task
+from finewright.evaluate.baselines.rivals import find_json_task, list_ways
 from finewright.evaluate.measured import RowSet, row_set_of, settings_of
 from finewright.labels.decider import load_linear
 from finewright.labels.on_lm import decider_on
@@ -15,7 +16,7 @@ from finewright.lm.model import LM
 from finewright.lm.sources import locate_in
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED
-from finewright.schema.rows import parse_rows
+from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.answers import AnswersLog
 from finewright.store.keys import digest
@@ -30,8 +31,12 @@ def run(context: StageContext) -> StageResult:
     spec = context.spec.evaluate
     settings = settings_of(spec, context.resolve)
     sets, repeated = _row_sets(context), _read_repeated(context)
-    task = _label_task(context)
-    card = ScoreCard(spec, settings, sets, task, repeated, log, _watch(context))
+    train = _training_rows(context)
+    json_task, problems = find_json_task(train, spec, context.resolve)
+    card = ScoreCard(
+        spec, settings, sets, label_task(train), json_task, repeated, log, _watch(context)
+    )
+    card.problems += problems
     trained = context.run.read_report("train", TrainReport)
     for candidate in trained.candidates:
         prefix = f"{candidate.base_model} " if len(trained.candidates) > 1 else ""
@@ -42,8 +47,14 @@ def run(context: StageContext) -> StageResult:
             card.add_decider(decider, key, prefix + TUNED)
         else:
             _measure(context, candidate, prefix, card)
-        others = (prefix + BASE, prefix + BASE_WITH_LABELS, LINEAR)
-        card.pairs += [(prefix + TUNED, other) for other in others]
+        bases = [
+            BASE,
+            BASE_WITH_LABELS,
+            *(BASE + way for way in list_ways(spec.compare_with, tuned=False)),
+        ]
+        for way in ("", *list_ways(spec.compare_with, tuned=True)):
+            others = (*(prefix + base for base in bases), LINEAR)
+            card.pairs += [(prefix + TUNED + way, other) for other in others]
     report = card.report(folder / "samples.jsonl")
     artifact = describe(context.run, folder / "samples.jsonl", "samples")
     draws = context.run.read_report("data", DataReport).draws
@@ -52,10 +63,9 @@ def run(context: StageContext) -> StageResult:
     return StageResult(whole, (artifact,), adapters)
 
 
-def _label_task(context: StageContext) -> LabelTask | None:
-    """The task of the rows that trained, where their answers are labels."""
+def _training_rows(context: StageContext) -> list[Row]:
     path = context.run.root / "data" / "train.jsonl"
-    return label_task(parse_rows(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return parse_rows(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 def _read_repeated(context: StageContext) -> dict[str, tuple[int, ...]]:
@@ -93,7 +103,7 @@ def _read_metrics_of_ancestors(context: StageContext) -> dict[str, tuple[str, ..
 
 
 def _measure(context: StageContext, candidate: Candidate, prefix: str, card: ScoreCard) -> None:
-    """The base as it is and with the labels told, where it is compared with, then the tuned model."""
+    """The base as it is and with help, where it is compared with, then the tuned model."""
     consent = context.spec.remote_code.get(candidate.base_model, "")
     name, commit = candidate.base_model, candidate.base_revision
     base = locate_in(context.run, name, context.root, commit=commit)
@@ -102,7 +112,7 @@ def _measure(context: StageContext, candidate: Candidate, prefix: str, card: Sco
     assert dtype != "auto"
     adapter = context.run.root / candidate.adapter
     compare_with = context.spec.evaluate.compare_with
-    is_compared = not {"base", "base_with_labels"}.isdisjoint(compare_with)
+    is_compared = not {"base", "base_with_labels", "examples", "schema"}.isdisjoint(compare_with)
     has_adapter = context.candidates[candidate.base_model].adapter.type != "none"
 
     def key(name: str) -> str:
@@ -114,6 +124,7 @@ def _measure(context: StageContext, candidate: Candidate, prefix: str, card: Sco
             card.add(model, key(BASE))
         if "base_with_labels" in compare_with:
             card.add_with_labels(model, key(BASE), prefix + BASE_WITH_LABELS)
+        card.add_rivals(model, key(BASE))
 
     if is_compared and not has_adapter:
         before(load_lm(base, None, dtype=dtype, consent=consent))
@@ -124,7 +135,9 @@ def _measure(context: StageContext, candidate: Candidate, prefix: str, card: Sco
     if context.candidates[candidate.base_model].decides:
         card.add_decider(decider_on(adapter, name, lm, chat), key(TUNED), prefix + TUNED)
         return
-    card.add(LoadedModel(prefix + TUNED, lm, chat, rating(adapter, lm)), key(TUNED))
+    model = LoadedModel(prefix + TUNED, lm, chat, rating(adapter, lm))
+    card.add(model, key(TUNED))
+    card.add_rivals(model, key(TUNED), tuned=True)
 
 
 def _watch(context: StageContext) -> OnProgress:

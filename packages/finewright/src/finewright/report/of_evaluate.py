@@ -2,7 +2,8 @@
 
 What `predict` shows: how many rows were answered, and where the answers are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from finewright.report import cells
@@ -12,6 +13,8 @@ from finewright.report.of_decisions import decision_sections
 from finewright.schema.evaluate import (
     LINEAR,
     LOSS_METRICS,
+    WITH_EXAMPLES,
+    WITH_LABELS,
     AnswerCounts,
     Difference,
     EvaluateReport,
@@ -28,10 +31,10 @@ _HOW_P = (
 
 
 class _Columns(NamedTuple):
-    """The systems of a data set, and which of them are compared."""
+    """The systems of a data set, and which of them are compared by a metric."""
 
     systems: Sequence[str]
-    pairs: Sequence[tuple[str, str]]
+    pairs: Callable[[str], Sequence[tuple[str, str]]]
 
 
 def evaluate_page(report: EvaluateReport) -> Page:
@@ -60,6 +63,12 @@ def score_sections(report: EvaluateReport) -> list[Section]:
 def _notes(report: EvaluateReport) -> Iterator[str]:
     if report.differences:
         yield _HOW_P
+    if helped := report.rivals:
+        yield (
+            f"examples: {helped.examples} training rows before each question; schema: {helped.schema_source}"
+        )
+    if any(WITH_LABELS in d.against or WITH_EXAMPLES in d.against for d in report.differences):
+        yield "compared with the best of the untuned systems by each metric"
     if fit := report.linear:
         yield (
             f"{LINEAR}: logistic regression on {fit.features} words and pairs of words, learned from"
@@ -90,7 +99,7 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
     scores = [score for score in report.scores if score.data == data]
     differences = [found for found in report.differences if found.data == data]
     systems = list(dict.fromkeys(score.system for score in scores))
-    columns = _Columns(systems, report.headline_pairs(data))
+    columns = _Columns(systems, partial(report.headline_pairs, data))
     strays = [*_strays(report, data, columns)]
     parts = [part for part in report.parts if part.data == data]
     return section(
@@ -142,10 +151,10 @@ def _tables(
         found = [by_system.get((metric, system)) for system in columns.systems]
         name = _metric(metric, found, n)
         rows.append([name, *map(cells.percent, found)])
-        for system, against in columns.pairs:
+        for system, against in columns.pairs(metric):
             if change := by_pair.get((metric, system, against)):
                 change_cells = cells.points(change), cells.p_value(change.p_value)
-                changes.append([name, f"{system} - {against}", *change_cells])
+                changes.append([name, f"{system} vs {against}", *change_cells])
     yield Table(["metric", *columns.systems], [*rows, *more], title)
     yield Table(["metric", "compared", "change", "p"], changes)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Container, Iterator
 
 from finewright.report.blocks import Block, Page, Quote, Table, Text, lines, section
-from finewright.report.cells import row_counts, settings, share
+from finewright.report.cells import count_of, row_counts, settings, share
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedCandidate, PlanReport, TokenView
 
@@ -67,6 +67,9 @@ def _list_measured_sets(report: PlanReport) -> Iterator[str]:
             f"answers have up to {report.max_new_tokens} tokens; `up` says at its start how long training and"
             " measuring take"
         )
+    if report.evaluation and report.systems:
+        systems = count_of(len(report.systems), "system")
+        yield f"each row is answered by {systems}: {', '.join(report.systems)} (evaluate.compare_with)"
 
 
 def _candidate(planned: PlannedCandidate, defaults: Container[str]) -> Iterator[Block | None]:

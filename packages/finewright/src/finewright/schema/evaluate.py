@@ -132,11 +132,20 @@ class EvaluateSpec(Model):
         "they suit any short answer",
         min_length=1,
     )
-    compare_with: tuple[Literal["base", "base_with_labels", "linear"], ...] = default(
-        ("base", "base_with_labels", "linear"),
-        "What the tuned model is measured against: its base and, where the answers are labels, the base that"
-        " is told them, and a linear classifier on the question's words, learned from the training rows",
+    compare_with: tuple[
+        Literal["base", "base_with_labels", "linear", "examples", "schema"], ...
+    ] = default(
+        ("base", "base_with_labels", "linear", "examples", "schema"),
+        "What the tuned model is measured against: its base; where the answers are labels, the base that is"
+        " told them, and a linear classifier on the question's words, learned from the training rows; where"
+        " the answers are JSON objects, the base after training rows as examples, and base and tuned model"
+        " held to a JSON Schema",
         "a gain needs a before, and a base that was told the task; a bag of words may do as well",
+    )
+    json_schema: str = default(
+        "",
+        "A file with the JSON Schema that answers are held to, relative to the spec file",
+        "inferred from the training rows where all answers are JSON objects",
     )
     max_new_tokens: int = default(256, "Longest answer in tokens", "most answers are short", gt=0)
     max_thought_tokens: int | None = default(
@@ -190,7 +199,7 @@ class EvaluateSpec(Model):
 
 LOSS_METRICS = ("perplexity", "bits_per_byte")
 """Of the loss of an expected answer or of a document: lower is better, no share of 1, no answer is asked."""
-WITH_LABELS = " + labels"
+WITH_LABELS, WITH_EXAMPLES, WITH_SCHEMA = " + labels", " + examples", " + schema"
 BASE, BASE_WITH_LABELS, LINEAR, TUNED = "base", "base + labels", "bag of words", "tuned"
 """The systems of a score card; in a run of several base models all but LINEAR follow the model's name."""
 
@@ -304,6 +313,15 @@ class LinearFit(Model):
     seconds: float
 
 
+class JsonRivals(Model):
+    """How systems were helped to answer in JSON: the schema, where it is from, and how many training rows
+    were shown as examples."""
+
+    json_schema: str
+    schema_source: str
+    examples: int
+
+
 class ScoredRows(Model):
     """The scores of some rows of a set: those nearly like a training row (reworded, or other values), or all
     others, the new ones. No scores where there is no such row."""
@@ -319,8 +337,8 @@ class EvaluateReport(Model):
     """Scores, paired differences, and where the answers are; intervals are at level `confidence`.
 
     `draws` tells of the sets of which not all rows were asked; `strays` and `linear` are there where the
-    answers are labels; `parts` where training and held-out rows were compared; `decisions` where a model of
-    labels is among the systems."""
+    answers are labels, `rivals` where they are JSON objects; `parts` where training and held-out rows were
+    compared; `decisions` where a model of labels is among the systems."""
 
     confidence: float
     draws: tuple[Draw, ...] = ()
@@ -328,28 +346,24 @@ class EvaluateReport(Model):
     differences: tuple[Difference, ...] = ()
     strays: tuple[StrayAnswers, ...] = ()
     linear: LinearFit | None = None
+    rivals: JsonRivals | None = None
     parts: tuple[ScoredRows, ...] = ()
     answers: tuple[AnswerCounts, ...] = ()
     decisions: tuple[DecisionScores, ...] = ()
     samples: Artifact | None = None
     problems: tuple[Problem, ...] = ()
 
-    def headline_pairs(self, data: str) -> tuple[tuple[str, str], ...]:
-        """The (system, against) that a set's card compares: of a base and the same base told the labels only
-        the better one, by the first metric."""
-        first: dict[str, float] = {}
-        for score in self.scores:
-            if score.data == data:
-                sign = -1 if score.metric in LOSS_METRICS else 1
-                first.setdefault(score.system, sign * score.value)
-        pairs = dict.fromkeys((d.system, d.against) for d in self.differences if d.data == data)
-        return tuple(pair for pair in pairs if not _is_outdone(pair[1], first))
-
-
-def _is_outdone(name: str, first: dict[str, float]) -> bool:
-    """Whether it is one of the two bases, and the other is better, or as good and comes first."""
-    if name.endswith(WITH_LABELS):
-        plain = name.removesuffix(WITH_LABELS)
-        return plain in first and first[plain] >= first[name]
-    labelled = name + WITH_LABELS
-    return labelled in first and first[labelled] > first[name]
+    def headline_pairs(self, data: str, metric: str) -> tuple[tuple[str, str], ...]:
+        """The (system, against) that a set's card compares by this metric: of a model that was asked in many
+        ways (as it is, told the labels, after examples, held to a schema) only the best one."""
+        sign = -1 if metric in LOSS_METRICS else 1
+        values = {
+            s.system: sign * s.value for s in self.scores if (s.data, s.metric) == (data, metric)
+        }
+        best: dict[tuple[str, str], str] = {}
+        for found in self.differences:
+            if (found.data, found.metric) == (data, metric):
+                key = found.system, found.against.partition(" + ")[0]
+                if key not in best or values[found.against] > values[best[key]]:
+                    best[key] = found.against
+        return tuple((system, against) for (system, _), against in best.items())

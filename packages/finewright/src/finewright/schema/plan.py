@@ -81,6 +81,7 @@ class PlanReport(Model):
     problems: tuple[Problem, ...]
     evaluation: tuple[PlannedSet, ...] = ()
     max_new_tokens: int | None = Field(None, description="The longest answer when measured.")
+    systems: tuple[str, ...] = Field((), description="The systems that answer each held-out row.")
     chat_template: dict[str, Any] = Field({}, description="The chat template's switches.")
 
     @property

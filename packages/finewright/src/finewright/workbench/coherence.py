@@ -17,6 +17,7 @@ from finewright.evaluate.score import (
 from finewright.feature import feature_stages, sections
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
+from finewright.judge.json_schema import read_schema
 from finewright.labels.features import check_features
 from finewright.lm.parents import read_parent
 from finewright.lm.sources import check_name, config_here
@@ -35,6 +36,7 @@ from finewright.train.support import (
     find_unsupported,
     may_be_beyond_context,
 )
+from finewright.workbench.prepare import no_file
 from finewright.workbench.tracking import check_trackers
 
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
@@ -60,11 +62,16 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
     found += [*incoherent(spec), *of_sections(spec)]
     found += _refusals("evaluate.metrics", check_metrics, spec.evaluate.metric_names)
     found += check_own_metrics(spec.evaluate, loaded.resolve)
+    if name := spec.evaluate.json_schema:
+        path = loaded.resolve(name)
+        if not path.is_file():
+            found.append(no_file("evaluate.json_schema", name, path))
+        found += _refusals("evaluate.json_schema", read_schema, path) if path.is_file() else []
     found += check_trackers(spec.trackers)
     return list(dict.fromkeys(found))
 
 
-def _refusals(key: str, claim: Callable[..., None], *arguments: object) -> list[Problem]:
+def _refusals(key: str, claim: Callable[..., object], *arguments: object) -> list[Problem]:
     try:
         claim(*arguments)
     except FinewrightError as error:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import locate_in, num_parameters
-from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, TUNED, EvaluateReport
+from finewright.schema.evaluate import TUNED, EvaluateReport
 from finewright.schema.lock import Lock
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import TrainSettings
@@ -183,14 +183,11 @@ def _attempts(run: RunDir, stage: str) -> list[_Attempt]:
 
 def _systems(run: RunDir, lock: Lock) -> list[str]:
     """Who will answer, of each candidate."""
-    from finewright.evaluate.baselines.label_task import label_task
+    from finewright.evaluate.baselines.rivals import list_systems
 
-    compared = lock.spec.evaluate.compare_with
-    found = [BASE] if "base" in compared else []
-    if "base_with_labels" in compared:
-        path = run.root / "data" / "train.jsonl"
-        found += [BASE_WITH_LABELS] if label_task(parse_rows(path.read_text("utf-8"))) else []
-    return [*found, TUNED]
+    path = run.root / "data" / "train.jsonl"
+    rows = parse_rows(path.read_text("utf-8")) if path.is_file() else []
+    return list_systems(lock.spec.evaluate, rows, Path(lock.root).joinpath)
 
 
 def _time_answers(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _Measuring | None:
@@ -236,4 +233,4 @@ def _time_answers(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _
 
 def _tokens(expected: int, longest: int, system: str) -> int:
     """A tuned model answers as its rows do; the base as it did, and as far as it may."""
-    return expected if system == TUNED else longest
+    return expected if system.startswith(TUNED) else longest

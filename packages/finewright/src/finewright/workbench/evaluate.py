@@ -76,7 +76,10 @@ def evaluate(
     ):
         trained = read_trained_rows(targets[0], spec)
         repeated = trained.find_repeated(row_sets)
-        card = ScoreCard(spec, settings, row_sets, trained.task, repeated, log, watch)
+        card = ScoreCard(
+            spec, settings, row_sets, trained.task, trained.json_task, repeated, log, watch
+        )
+        card.problems += trained.problems
         _measure(targets, card, base_model)
         _check_target(samples)
         report = card.report(samples)
@@ -113,6 +116,8 @@ def _read(spec: EvaluateSpec) -> tuple[list[RowSetFile], tuple[Problem, ...]]:
 
 def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None:
     """Every target on every set, a base model also with the labels told; as the first target is asked."""
+    from finewright.evaluate.baselines.rivals import list_ways
+
     switches, names, layout = switches_of(targets[0]), list[str](), None
     for target in targets:
         if is_decider(target, base_model):
@@ -133,9 +138,12 @@ def _measure(targets: Sequence[str], card: "ScoreCard", base_model: str) -> None
         card.add(replace(model, name=name), key)
         if "base_with_labels" in card.spec.compare_with and not is_run(target):
             card.add_with_labels(model, key, name + WITH_LABELS)
+        card.add_rivals(replace(model, name=name), key, tuned=is_run(target))
     first, *others = names
-    against = [name for other in others for name in (other, other + WITH_LABELS)]
-    card.pairs += [(first, other) for other in (*against, LINEAR)]
+    ways = ("", WITH_LABELS, *list_ways(card.spec.compare_with, tuned=False))
+    against = [other + way for other in others for way in ways]
+    for way in ("", *list_ways(card.spec.compare_with, tuned=True)):
+        card.pairs += [(first + way, other) for other in (*against, LINEAR)]
 
 
 def _warn_of_dropped(name: str, like: str, switches: Sequence[str]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from finewright.data.gather import gather
 from finewright.data.measured import MeasuredRows, row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
+from finewright.evaluate.baselines.rivals import list_systems
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
@@ -59,6 +60,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     held_out = [row for found in sets for row in found.rows]
     if isinstance(loaded.spec.train, DecidingSettings):
         refuse(list(_of_labels(loaded.spec, loaded.spec.train, rows.rows, sets)))
+    systems = list_systems(loaded.spec.evaluate, gathered.train, loaded.resolve)
     if loaded.spec.train.on_features:
         candidates = [_linear(loaded, lock, name, rows.rows) for name in lock.candidates]
     else:
@@ -84,6 +86,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
             PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
         ),
         max_new_tokens=None if weighs_only else loaded.spec.evaluate.max_new_tokens,
+        systems=() if weighs_only or not loaded.spec.train.writes_text else tuple(systems),
         chat_template=lock.spec.chat_template,
     )
 

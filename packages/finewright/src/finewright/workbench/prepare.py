@@ -29,7 +29,12 @@ from finewright.train.defaults import resolve
 from finewright.train.on_parent import with_parent
 from finewright.workbench.stages import code_digest, is_of_evaluation
 
-_READERS = {"base_models.": "train", "train.": "train", "evaluate.metrics.": "evaluate"}
+_READERS = {
+    "base_models.": "train",
+    "train.": "train",
+    "evaluate.metrics.": "evaluate",
+    "evaluate.json_schema": "evaluate",
+}
 """The stage that reads what a key names, by how the key begins; all else the data stage reads."""
 _OF_TEMPLATE = ("chat_template.jinja", "chat_template.json", "tokenizer_config.json")
 
@@ -91,10 +96,11 @@ def missing_files(loaded: LoadedSpec) -> list[Problem]:
     sources = [(key, name) for key, name in named_sources(loaded) if not _is_there(loaded, name)]
     problems = [_missing(key, name, "there is no such file") for key, name in sources]
     paths = [(key, name, loaded.resolve(name)) for key, name in named_files(loaded)]
-    return problems + [_no_file(key, name, path) for key, name, path in paths if not path.is_file()]
+    return problems + [no_file(key, name, path) for key, name, path in paths if not path.is_file()]
 
 
-def _no_file(key: str, name: str, path: Path) -> Problem:
+def no_file(key: str, name: str, path: Path) -> Problem:
+    """What to say of a key that names what is no file."""
     what = "is a folder, not a file" if path.is_dir() else "there is no such file"
     return _missing(key, name, what)
 
@@ -120,6 +126,8 @@ def named_files(loaded: LoadedSpec) -> Iterator[tuple[str, str]]:
     for i, metric in enumerate(spec.evaluate.metrics):
         if isinstance(metric, OwnMetric):
             yield f"evaluate.metrics.{i}.function", metric.file
+    if spec.evaluate.json_schema:
+        yield "evaluate.json_schema", spec.evaluate.json_schema
     if isinstance(spec.train, OnlineSettings):
         for i, reward in enumerate(spec.train.rewards):
             if file := _file_of(reward):

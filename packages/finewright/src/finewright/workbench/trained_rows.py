@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from finewright.data.contamination import contamination
 from finewright.data.privacy import apply
+from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.rows import Row, parse_rows
@@ -16,6 +17,7 @@ from finewright.store.speclock import lock_of
 
 if TYPE_CHECKING:
     from finewright.evaluate.baselines.label_task import LabelTask
+    from finewright.evaluate.baselines.rivals import JsonTask
     from finewright.evaluate.measured import RowSet
 
 
@@ -26,6 +28,8 @@ class TrainedRows:
     rows: Sequence[Row]
     task: "LabelTask | None"
     data: DataSpec | None = None
+    json_task: "JsonTask | None" = None
+    problems: Sequence[Problem] = ()
 
     def find_repeated(self, row_sets: Sequence["RowSet"]) -> dict[str, tuple[int, ...]]:
         """Of each set which rows repeat a training row but for values; empty where none is known.
@@ -47,6 +51,7 @@ def read_trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
     if not is_run(target):
         return TrainedRows((), None)
     from finewright.evaluate.baselines.label_task import label_task
+    from finewright.evaluate.baselines.rivals import find_json_task
 
     run = open_run(Path(target))
     path = run.root / "data" / "train.jsonl"
@@ -55,7 +60,13 @@ def read_trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
     with os_errors(path):
         rows = parse_rows(path.read_text(encoding="utf-8"))
     wants_labels = not {"base_with_labels", "linear"}.isdisjoint(spec.compare_with)
-    return TrainedRows(rows, label_task(rows) if wants_labels else None, lock_of(run).spec.data)
+    lock = lock_of(run)
+    schema = {"json_schema": lock.spec.evaluate.json_schema}
+    json_task, problems = find_json_task(
+        rows, spec.model_copy(update=schema), Path(lock.root).joinpath
+    )
+    task = label_task(rows) if wants_labels else None
+    return TrainedRows(rows, task, lock.spec.data, json_task, problems)
 
 
 def _mark_values(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:

@@ -142,7 +142,7 @@ def _refuse_faults(loaded: LoadedSpec, through: str) -> None:
     found = [*faults(loaded), *missing_files(loaded)]
     if through != "train":
         found += nothing_held_out(loaded.spec, "error")
-    refuse([loaded.locate(problem) for problem in found])
+    refuse([loaded.locate(problem) for problem in dict.fromkeys(found)])
 
 
 def _holds_out(spec: RunSpec) -> bool:

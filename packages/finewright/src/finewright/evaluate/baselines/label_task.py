@@ -42,7 +42,7 @@ def label_task(train: Sequence[Row]) -> LabelTask | None:
 
     Canaries among them are no part of the task."""
     train = [row for row in train if row.file != CANARY_SOURCE]
-    if any(row.kind != "conversation" or _calls(row) for row in train):
+    if not all(map(is_plain_answer, train)):
         return None
     answers = [_answer(row) for row in train]
     labels = labels_of(answers)
@@ -120,5 +120,8 @@ def _answer(row: Row) -> str:
     return "" if row.answer_at is None else answer_of(row.messages[row.answer_at]).content
 
 
-def _calls(row: Row) -> bool:
-    return row.answer_at is not None and bool(answer_of(row.messages[row.answer_at]).calls)
+def is_plain_answer(row: Row) -> bool:
+    """Whether the row is a conversation that expects a text, and no call."""
+    if row.kind != "conversation" or row.answer_at is None:
+        return row.kind == "conversation"
+    return not answer_of(row.messages[row.answer_at]).calls

@@ -32,7 +32,7 @@ def judge(
     for control in regime.controls:
         condition = {"all": [regime.when, control.when]}
         is_met = holds(condition, known)
-        start = in_force(control.start, control.grace, known)
+        start = in_force(control.start or regime.start, control.grace, known)
         state = status(is_met, start, today)
         tier = regime.fines.get(control.fine)
         yield ControlState(
@@ -47,7 +47,8 @@ def judge(
             fine=tier.article if tier else "",
             fine_eur=most_it_costs(tier, known) if tier else None,
             source=control.source or regime.source,
-            reviewed_at=control.reviewed_at or regime.reviewed_at,
+            reviewed_at=regime.reviewed_at,
+            reviewed_against=regime.reviewed_against,
         )
 
 

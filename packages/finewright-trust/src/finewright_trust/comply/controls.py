@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -31,20 +31,23 @@ class Control(Model):
     evidence: tuple[str, ...]
     fine: str = ""
     source: str = ""
-    reviewed_at: date | None = None
 
 
 class Regime(Model):
     """A law, a supervisor's statement, a standard or a framework, as rows; `gone` says why there are none.
 
     `when` holds for each of its rows, `facts` follow from those of the system, `fines` are by article;
-    `source` and `reviewed_at` are those of rows that have none of their own. Rows without a day of
-    review were written without their source at hand."""
+    `source` and `start` are those of rows that have none of their own. The rows were held on `reviewed_at`
+    against the issuer's own text, or against copies and lists of others; `review` says which, and what of
+    the rows that confirmed."""
 
     id: str
     title: str
     source: str
-    reviewed_at: date | None = None
+    start: date | None = Field(None, alias="from")
+    reviewed_at: date
+    reviewed_against: Literal["source", "copies"]
+    review: str
     gone: str = ""
     when: dict[str, Any] = Field(default_factory=dict)  # Any: a Condition
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -159,11 +159,12 @@ def _report(run: RunDir, lock: Lock, records: Records, today: date) -> ComplyRep
 
 def _unreviewed(chosen: Sequence[Regime]) -> Iterator[Problem]:
     """One warning about all rows that nobody has held against their source."""
-    names = [each.id for each in chosen if each.controls and not each.reviewed_at]
+    names = [each.id for each in chosen if each.reviewed_against != "source"]
     if names:
         yield Problem(
             level="warning",
-            message=f"The rows of {', '.join(names)} were written without their sources at hand.",
+            message=f"The rows of {', '.join(names)} were reviewed against copies and lists of others, not"
+            " against their sources.",
             hint="Read each duty at its source before you quote it.",
         )
 

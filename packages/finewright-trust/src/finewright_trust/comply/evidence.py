@@ -26,13 +26,14 @@ _LARGE = 1e6
 """Floats from here on are FLOP and the like, whose digits say nothing."""
 _NOTHING: tuple[object, ...] = ("", "unknown", "not stated", None, [], {})
 _BRINGS = {
-    "evaluate/": "'evaluate.data=[{path: FILE}]'",
-    "redteam/": "'redteam={}'",
-    "data/report.json#poison": "data.poison.action=report",
-    "data/report.json#personal_data": "data.personal_data.action=report",
-    "train/report.json#candidates.*.privacy": "train.privacy.epsilon=8",
+    "evaluate/": "finewright up SPEC --set 'evaluate.data=[{path: FILE}]'",
+    "redteam/": "finewright up SPEC --set 'redteam={}'",
+    "release/": "finewright release RUN",
+    "data/report.json#poison": "finewright up SPEC --set data.poison.action=report",
+    "data/report.json#personal_data": "finewright up SPEC --set data.personal_data.action=report",
+    "train/report.json#candidates.*.privacy": "finewright up SPEC --set train.privacy.epsilon=8",
 }
-"""How a query begins -> what `finewright up SPEC --set` is told, so that the run has what answers it."""
+"""How a query begins -> the command after which the run has what answers it."""
 _ASKS_TEXT = ("redteam/", "train/report.json#candidates.*.privacy")
 """What only a model that writes text can have."""
 MOVING = ("manifest.json", "events.jsonl")
@@ -119,8 +120,7 @@ class Records:
         if self.textless and key in _ASKS_TEXT:
             why = f"{self.textless}, which this asks for"
         elif key and not (file and key.endswith("/")):
-            hint = f"finewright up SPEC --set {_BRINGS[key]}"
-            return FoundEvidence(query=query, kind="missing", hint=hint)
+            return FoundEvidence(query=query, kind="missing", hint=_BRINGS[key])
         else:
             field = query.partition("#")[2]
             why = f"{file} says nothing of {field}" if file else "this run has no such file"

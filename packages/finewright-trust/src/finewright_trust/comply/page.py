@@ -226,6 +226,7 @@ def _evidence(report: ComplyReport) -> Iterator[Block]:
 
 
 def _review(control: ControlState) -> str:
-    return (
-        f"reviewed {control.reviewed_at}" if control.reviewed_at else "not read against this source"
-    )
+    if not control.reviewed_at:
+        return "not read against this source"
+    by = {"source": "against this source", "copies": "against copies and lists of others"}
+    return f"reviewed {control.reviewed_at} {by.get(control.reviewed_against, '')}".rstrip()

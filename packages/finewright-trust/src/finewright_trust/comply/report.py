@@ -41,6 +41,7 @@ class ControlState(Model):
     fine_eur: float | None = None
     source: str
     reviewed_at: date | None
+    reviewed_against: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -41,9 +41,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "rows.jsonl").write_text("\n".join(map(json.dumps, chats())), encoding="utf-8")
         costs = {name: cost_seconds(Path(folder), name) for name in models}
-    examples = sorted(EXAMPLES.glob("decide-*.yaml"))[: options.first]
-    decides = {path.name: seconds_of("decide", path) for path in examples}
-    return finish([*bars("cost", costs), *bars("decide", decides)], options)
+    examples = [path for path in sorted(EXAMPLES.glob("decide-*.yaml")) if decides(path)]
+    examples = examples[: options.first]
+    took = {path.name: seconds_of("decide", path) for path in examples}
+    return finish([*bars("cost", costs), *bars("decide", took)], options)
+
+
+def decides(spec: Path) -> bool:
+    """Whether it asks for a decision; one of these examples trains a model that decides."""
+    return "\ndecide:" in spec.read_text(encoding="utf-8")
 
 
 def bars(command: str, took: dict[str, float]) -> list[Bar]:

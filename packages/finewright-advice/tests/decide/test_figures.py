@@ -14,7 +14,7 @@ from decide.advising import TODAY, spec
 from finewright.catalog.prices import read_packaged_prices
 from finewright_advice.catalog.advice import read_packaged_advice
 from finewright_advice.decide.arms import ARMS, Arm, Figures
-from finewright_advice.decide.case import middle
+from finewright_advice.decide.case import middle, swings
 from finewright_advice.decide.facts import Facts
 from finewright_advice.decide.figures import figures_with
 from finewright_advice.decide.models import Bits, models_of, read_base_model
@@ -370,3 +370,18 @@ def test_caches_are_told_apart_from_weights_and_what_nothing_holds_has_no_figure
     found = figured(corpus_tokens=10**12)[Arm("prompt+long-context", "self-hosted")]
     assert not found.is_held
     assert re.search(r"takes [\d,]+\.\d GiB, \d\.\d for 4-bit weights, [\d,]+", found.misfit)
+
+
+def test_figures_that_are_kept_are_those_of_the_case_figured_alone() -> None:
+    """Every input at both of its ends, and another model in one arm, by what was figured before and anew."""
+    of = spec(labelled_pairs=100, unlabelled_inputs=5000)
+    facts = Facts(PRICES, ADVICE, models_of(of.base_model, Path, TODAY), TODAY)
+    base = middle(of, ADVICE)
+    kept = figures_with(facts)
+    kept(base)
+    cases = [case for swing in swings(of, base, ADVICE) for case in (swing.low, swing.high)]
+    for arm, model in ((PROMPT, "gpt-6.1-sol"), (FT, "SmolLM2-135M")):
+        cases.append(replace(base, models={arm.name: model}))
+    differing = [case for case in cases if kept(case) != figures_with(facts)(case)]
+    assert differing == []
+    assert any(kept(case) != kept(base) for case in cases)

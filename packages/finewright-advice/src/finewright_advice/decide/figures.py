@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from finewright.estimate.freshness import deadline_of
@@ -49,6 +50,24 @@ _TEACHER = Arm("prompt", "api")
 
 
 Seats: TypeAlias = dict[tuple[object, ...], Seating]
+_UNREAD = (
+    "behaviour_gap",
+    "knowledge_gap",
+    "fact_half_life_days",
+    "citations",
+    "per_document_access",
+    "erasure_duty",
+    "once_budget_usd",
+    "month_budget_usd",
+    "effort_hours",
+    "models",
+    "points",
+)
+"""The inputs that no figure is made of, `models` and `points` but for what `figures_with` tells apart."""
+_READ = attrgetter(*(name for name in Case.__slots__ if name not in _UNREAD))
+_POINTS_READ = ("retrieved", "taught_pair_worth")
+_CASES_KEPT = 256
+"""Of a decision's 135 cases none is figured twice; what is asked of many specs in turn stays small."""
 
 
 class _Standing(NamedTuple):
@@ -65,18 +84,27 @@ def figures_with(facts: Facts) -> FiguresOf:
     """How the arms are figured with these facts."""
     market = market_with(facts.prices)
     seats: Seats = {}
+    figured: dict[tuple[object, ...], _Figuring] = {}
 
     def figures_of(case: Case) -> Mapping[Arm, Figures]:
-        return _Figuring(facts, market(case.horizon_months, trust_of(case)), seats, case).all()
+        key = (*_READ(case), *map(case.points.get, _POINTS_READ))
+        if key not in figured:
+            if len(figured) == _CASES_KEPT:
+                figured.clear()
+            there = market(case.horizon_months, trust_of(case))
+            figured[key] = _Figuring(facts, there, seats, case)
+        return figured[key].all(case.models)
 
     return figures_of
 
 
 class _Figuring:
-    """One case under one set of facts."""
+    """One case under one set of facts, with each arm's figures by the models that they are made of."""
 
     def __init__(self, facts: Facts, market: Market, seats: Seats, case: Case) -> None:
         self.facts, self.case, self.market, self.seats = facts, case, market, seats
+        self.models = case.models
+        self.found: dict[tuple[Arm, str | None, str | None], Figures] = {}
         self.taken = facts.taken
         self.own = serving.list_owned(case.hardware or (), facts.prices, self.taken["usd_per_kwh"])
         # On-premise with a machine that nobody named: what a like one would cost stands in for it.
@@ -88,9 +116,17 @@ class _Figuring:
         minutes = facts.advice.labelling_minutes[case.task]
         self.work = WorkToDo(case, self.taken, minutes, self.index, self.request)
 
-    def all(self) -> dict[Arm, Figures]:
-        """The figures of every arm."""
-        return {arm: self._of(arm) for arm in ARMS}
+    def all(self, models: Mapping[str, str]) -> dict[Arm, Figures]:
+        """The figures of every arm with these models."""
+        self.models = models
+        return {arm: self._with_model(arm) for arm in ARMS}
+
+    def _with_model(self, arm: Arm) -> Figures:
+        """Figured once for its model and the one that teaches it."""
+        key = (arm, self.models.get(arm.name), self.models.get(_TEACHER.name))
+        if key not in self.found:
+            self.found[key] = self._of(arm)
+        return self.found[key]
 
     def _of(self, arm: Arm) -> Figures:
         if not arm.is_language_model:
@@ -103,10 +139,10 @@ class _Figuring:
         return replace(at_once, others=(self._api(arm, in_batches=True),)) if may_wait else at_once
 
     def _api_of(self, arm: Arm) -> API:
-        return self.facts.api(self.case.models.get(arm.name, self.case.api_model))
+        return self.facts.api(self.models.get(arm.name, self.case.api_model))
 
     def _model_of(self, arm: Arm) -> OpenModelFacts:
-        return self.facts.models[self.case.models.get(arm.name, self.case.base_model)]
+        return self.facts.models[self.models.get(arm.name, self.case.base_model)]
 
     def _api(self, arm: Arm, *, in_batches: bool = False) -> Figures:
         case, api = self.case, self._api_of(arm)

@@ -17,6 +17,7 @@ from finewright.errors import DataError, FetchError, SpecError, StoreError
 from finewright.schema.options import find_runs
 from finewright.store import manifest
 from finewright.store.rundir import RunDir
+from finewright_bridge.places.alias import ALIASES
 from finewright_bridge.places.push import LISTING, pull, push
 from object_store import Bucket, bucket, endpoint
 
@@ -27,10 +28,10 @@ import os, signal, sys
 from pathlib import Path
 from finewright_bridge.places import push
 put, done = push.put_object, []
-def killing(at, content, mode="overwrite"):
+def killing(at, content, mode="overwrite", **said):
     if len(done) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    put(at, content, mode)
+    put(at, content, mode, **said)
     done.append(at.key)
 push.put_object = killing
 push.push(Path(sys.argv[1]), "s3://ours/runs", tell=lambda _: None)
@@ -89,6 +90,17 @@ def test_a_push_that_is_killed_between_files_is_no_run_and_goes_on(
     done = push(run, "s3://ours/runs", tell=quiet)
     assert done.moved == len(done.files) - 2, "the listing and two files were there"
     assert pull(f"s3://ours/runs/{run.name}", tmp_path / "elsewhere").moved == len(done.files)
+
+
+def test_a_file_of_the_same_size_but_other_content_is_put_again(
+    bucket: Bucket, run: Path, tmp_path: Path
+) -> None:
+    done = push(run, "s3://ours/runs", tell=quiet)
+    at = f"runs/{run.name}/train/base/adapter/adapter_model.safetensors"
+    bucket.put({at: bytes(len(bucket.get(at)))})
+    again = push(run, "s3://ours/runs", tell=quiet)
+    assert again.moved == 1
+    assert pull(f"s3://ours/runs/{run.name}", tmp_path / "back").moved == len(done.files)
 
 
 def test_nothing_goes_over_another_run_or_another_push(bucket: Bucket, run: Path) -> None:
@@ -216,3 +228,43 @@ def test_an_alias_of_a_place_keeps_its_history_and_leads_to_the_run(
     assert Path(back.folder).name == run.name
     with pytest.raises(StoreError, match="no alias bot@canary there"):
         pull("s3://ours/runs/bot@canary", tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("kept", [1, 30, -2, -1])
+def test_a_torn_line_sets_nothing_and_the_next_alias_stands(run: Path, kept: int) -> None:
+    runs = run.parent
+    for name in ("bot@production", "bot@staging"):
+        command("alias set", alias=name, run=run, runs=runs, progress=False)
+    path = runs / ALIASES
+    first, second, _ = path.read_bytes().split(b"\n")
+    path.write_bytes(first + b"\n" + (second + b"\n")[:kept])
+    report = command("alias list", runs=runs, progress=False)
+    is_whole = kept == -1  # only its end of line is gone
+    assert [each.alias for each in report.history] == [
+        "bot@production", *["bot@staging"] * is_whole
+    ]  # fmt: skip
+    assert [p.level for p in report.problems] == ["warning"] * (not is_whole)
+    after = command("alias set", alias="bot@canary", run=run, runs=runs, progress=False)
+    assert [each.alias for each in after.current][-1] == "bot@canary"
+    assert len(after.history) == 2 + is_whole
+    assert len(after.problems) == (not is_whole)
+
+
+@pytest.mark.parametrize("line", ["no json", '{"alias": 3}', "[1, 2", '{"alias": "a@b"} x'])
+def test_a_line_that_nobody_began_to_write_is_damage(run: Path, line: str) -> None:
+    (run.parent / ALIASES).write_text(line + "\n")
+    for verb in ("alias list", "alias set"):
+        given = {"alias": "bot@a", "run": run} if verb == "alias set" else {}
+        with pytest.raises(StoreError, match="is damaged"):
+            command(verb, runs=run.parent, progress=False, **given)
+
+
+def test_a_torn_line_in_a_place_sets_nothing(bucket: Bucket, run: Path) -> None:
+    push(run, "s3://ours/runs", tell=quiet)
+    asked = {"run": run.name, "at": "s3://ours/runs", "progress": False}
+    command("alias set", alias="bot@a", **asked)
+    whole = bucket.get(f"runs/{ALIASES}")
+    bucket.put({f"runs/{ALIASES}": whole + whole[:40]})
+    report = command("alias set", alias="bot@b", **asked)
+    assert [each.alias for each in report.history] == ["bot@a", "bot@b"]
+    assert len(report.problems) == 1

@@ -2,20 +2,23 @@
 
 One JSON line for each time that one was set, in `aliases.jsonl` beside the runs or in a place; the last line
 of an alias counts, and the earlier ones are its history. Lines are only added: to a file in one write, to an
-object by a put that fails where someone else has put since it was read."""
+object by a put that fails where someone else has put since it was read. A torn line sets nothing."""
 
-import os
+import json
 import re
-from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from finewright.errors import SpecError, StoreError
-from finewright.schema.common import Model
+from finewright.report.cells import count_of
+from finewright.schema.common import Model, Problem
 from finewright.store.actor import read_actor
-from finewright.store.atomic import os_errors
+from finewright.store.atomic import append_line, os_errors
 from finewright.store.keys import digest
 from finewright.store.manifest import CARD, Manifest, read_manifest
 from finewright.store.rundir import open_run
@@ -43,6 +46,7 @@ class AliasReport(Model):
     where: str
     current: tuple[SetAlias, ...]
     history: tuple[SetAlias, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def set_alias(alias: str, run: Path, runs: Path, *, at: str = "") -> AliasReport:
@@ -56,14 +60,8 @@ def set_alias(alias: str, run: Path, runs: Path, *, at: str = "") -> AliasReport
     if not run.resolve().is_relative_to(root):
         raise SpecError(f"{run}: is not below {runs}", hint="name its folder by --runs")
     line = _line(alias, run.resolve().relative_to(root).as_posix(), manifest)
-    path = runs / ALIASES
-    with os_errors(path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _parse((runs / ALIASES).read_bytes() if (runs / ALIASES).is_file() else b"", str(runs))
+    append_line(runs / ALIASES, line, is_synced=True)
     return list_aliases(runs)
 
 
@@ -121,8 +119,9 @@ def _set_at(alias: str, name: str, folder: Location) -> AliasReport:
         before = read_whole(folder.below(ALIASES))
         content, mode = before or (b"", "create")
         _parse(content, folder.address)
+        gap = b"\n" if content and not content.endswith(b"\n") else b""
         try:
-            put_object(folder.below(ALIASES), content + line, mode)
+            put_object(folder.below(ALIASES), content + gap + line, mode)
         except FileExistsError:
             continue
         return list_aliases(Path(), at=folder.address)
@@ -146,14 +145,52 @@ def _digest_of(manifest: Manifest) -> str:
     return digest(manifest.key, sorted((row.path, row.sha256) for row in rows))
 
 
-def _parse(content: bytes, where: str) -> list[SetAlias]:
+class _Lines(NamedTuple):
+    """What was set, and how many lines a kill or a full disk tore: those set nothing."""
+
+    whole: tuple[SetAlias, ...]
+    num_torn: int
+
+
+def _parse(content: bytes, where: str) -> _Lines:
+    """Raises StoreError for a line that is neither whole nor the beginning of one."""
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    whole = []
+    for line in lines:
+        try:
+            whole.append(SetAlias.model_validate_json(line))
+        except ValidationError:
+            if not _is_torn(line):
+                hint = "restore it from a copy"
+                raise StoreError(f"{where}: {ALIASES} is damaged", hint=hint) from None
+    return _Lines(tuple(whole), len(lines) - len(whole))
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether it is the beginning of a JSON object that never came to its end."""
+    text = line.decode("utf-8", "ignore")
     try:
-        return [SetAlias.model_validate_json(line) for line in content.splitlines()]
-    except ValidationError:
-        raise StoreError(f"{where}: {ALIASES} is damaged", hint="restore it from a copy") from None
+        json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        with suppress(ValueError):
+            return isinstance(from_json(text, allow_partial="trailing-strings"), dict)
+    return False
 
 
-def _report(where: str, history: Iterable[SetAlias]) -> AliasReport:
-    lines = tuple(history)
-    current = {line.alias: line for line in lines}
-    return AliasReport(where=where, current=tuple(current.values()), history=lines)
+def _report(where: str, found: _Lines) -> AliasReport:
+    current = {line.alias: line for line in found.whole}
+    problems = [
+        Problem(
+            level="warning",
+            file=ALIASES,
+            message=f"{count_of(found.num_torn, 'line was', 'lines were')} cut short by a kill or a full"
+            " disk, and set nothing",
+            hint="set the alias again, if that command was yours",
+        )
+    ]
+    return AliasReport(
+        where=where,
+        current=tuple(current.values()),
+        history=found.whole,
+        problems=tuple(problems) if found.num_torn else (),
+    )

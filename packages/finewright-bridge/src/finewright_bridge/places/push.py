@@ -26,6 +26,7 @@ from finewright_bridge.places.stores import (
     list_objects,
     locate_address,
     put_object,
+    read_digest,
     read_object,
     read_whole,
 )
@@ -103,20 +104,26 @@ def _upload(run: Path, at: Location, listing: PushListing) -> int:
     there = _claim(at, last, content)
     moved = 0
     for file in sorted(listing.files, key=lambda file: file.to == last):
-        if there.get(file.to) == file.bytes:
+        if there.get(file.to) == file.bytes and _is_same(at.below(file.to), file, last):
             continue
         if sha256_file(run / file.to) != file.sha256:
             raise StoreError(
                 f"{run / file.to}: changed while it was uploaded", hint="push it again"
             )
         try:
-            put_object(
-                at.below(file.to), run / file.to, "create" if file.to == last else "overwrite"
-            )
+            mode = "create" if file.to == last else "overwrite"
+            put_object(at.below(file.to), run / file.to, mode, sha256=file.sha256)
         except FileExistsError:
             raise _is_taken(at, last) from None
         moved += 1
     return moved
+
+
+def _is_same(there: Location, file: PushedFile, last: str) -> bool:
+    """Whether what is there has the file's digest; the last one is small, and read."""
+    if file.to == last and (found := read_whole(there)):
+        return hashlib.sha256(found[0]).hexdigest() == file.sha256
+    return read_digest(there) == file.sha256
 
 
 def _claim(at: Location, last: str, content: bytes) -> dict[str, int]:

@@ -34,6 +34,7 @@ def alias_page(report: AliasReport) -> Page:
     header = ("alias", "run", "since", "by")
     return Page(
         subject="aliases",
+        problems=report.problems,
         title=report.where,
         answer=count_of(len(report.current), "alias", "aliases"),
         sections=[

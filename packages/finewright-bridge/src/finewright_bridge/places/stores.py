@@ -182,17 +182,35 @@ def list_objects(at: Location) -> list[StoredObject]:
     return sorted(each for each in objects if each.path and not each.path.endswith("/"))
 
 
+def read_digest(at: Location) -> str:
+    """The sha256 that was put with an object, so that nothing is read of it; empty where there is none."""
+    import obstore
+
+    try:
+        with store_errors(at.address):
+            found = obstore.get(at.store, at.key, options={"head": True})
+            return str(found.attributes.get("sha256", ""))
+    except FileNotFoundError:
+        return ""
+
+
 def put_object(
-    at: Location, content: bytes | Path, mode: Any = "overwrite"
-) -> None:  # Any: obstore's
-    """Put it there; with `create` only where nothing is, with what `read_whole` gives only over that.
+    at: Location,
+    content: bytes | Path,
+    mode: Any = "overwrite",  # Any: obstore's
+    *,
+    sha256: str = "",
+) -> None:
+    """Put it there, with its digest where that is given; with `create` only where nothing is, with what
+    `read_whole` gives only over that.
 
     Raises FileExistsError where the mode forbids it, and FetchError for all else."""
     import obstore
 
     try:
         with store_errors(at.address):
-            obstore.put(at.store, at.key, content, mode=mode)
+            said = {"sha256": sha256} if sha256 else None
+            obstore.put(at.store, at.key, content, mode=mode, attributes=said)
     except FileNotFoundError:
         raise _no_bucket(at.address) from None
 

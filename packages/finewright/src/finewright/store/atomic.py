@@ -50,6 +50,25 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, text + "\n")
 
 
+def append_line(path: Path, line: bytes, *, is_synced: bool = False) -> None:
+    """Add a line in a single write, on a new line where a kill tore the last one.
+
+    It survives a kill of this process, and a power cut where it is synced. Raises StoreError."""
+    with os_errors(path):
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if is_synced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def read_json(path: Path, model: type[Record], *, hint: str) -> Record:
     """The record in a JSON file; `hint` is the mend when it is damaged."""
     with os_errors(path):

@@ -1,9 +1,7 @@
 """events.jsonl: what happened in a run, append-only, and the state that follows from it."""
 
-import errno
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from finewright.errors import StoreError
 from finewright.store.actor import read_actor
-from finewright.store.atomic import os_errors
+from finewright.store.atomic import append_line, os_errors
 from finewright.store.lock import holder
 from finewright.store.rundir import RunDir
 
@@ -59,8 +57,7 @@ def emit(run: RunDir, event_type: str, /, **fields: object) -> None:
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
     except TypeError as error:
         raise StoreError(f"{run.events}: event {event_type!r} is not JSON: {error}") from None
-    with os_errors(run.events):
-        _append(run, line + b"\n")
+    append_line(run.events, line + b"\n")
 
 
 def read_events(run: RunDir) -> EventLog:
@@ -81,23 +78,6 @@ def state(run: RunDir) -> State:
         return "running"
     types = (event.type for event in reversed(read_events(run).events))
     return next((_AFTER[event_type] for event_type in types if event_type in _AFTER), "new")
-
-
-def _append(run: RunDir, line: bytes) -> None:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(run.events, flags, 0o666)
-    try:
-        if _is_torn(descriptor):
-            line = b"\n" + line
-        if os.write(descriptor, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(descriptor)
-
-
-def _is_torn(descriptor: int) -> bool:
-    size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 def _parse(line: bytes) -> Event | None:

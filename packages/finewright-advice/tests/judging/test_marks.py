@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from finewright.errors import DataError
-from finewright.schema.evaluate import Sample
+from finewright.schema.evaluate import BASE, LINEAR, TUNED, Sample
 from finewright_advice.judging.marks import agreement_of, corrected_mean, read_marks, write_sheet
 from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Selection, Task, tasks_of
 
@@ -122,3 +122,13 @@ def test_the_same_rows_of_each_system_are_drawn_by_the_seed() -> None:
     assert "base" in caught.value.hint
     with pytest.raises(DataError, match="answers to 2 sets"):
         tasks_of([*samples, sample("tuned", 0, data="other")], Selection())
+
+
+def test_every_system_of_the_score_card_is_judged_on_the_same_rows() -> None:
+    answered = {TUNED: range(6), BASE: range(6), LINEAR: range(1, 6)}
+    samples = [sample(name, row) for name, rows in answered.items() for row in rows]
+    tasks = tasks_of(samples, Selection())
+    judged = [(task.sample.row, task.sample.system) for task in tasks]
+    assert judged == [(row, name) for row in range(1, 6) for name in answered]
+    duels = tasks_of(samples, Selection(against=BASE))
+    assert {task.sample.system for task in duels} == {TUNED, LINEAR}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from finewright.errors import DataError, suggest
-from finewright.schema.evaluate import LINEAR, Sample
+from finewright.schema.evaluate import Sample
 
 MARKS = ("1", "2", "3", "4", "5")
 SIDES = ("A", "B", "tie")
@@ -91,7 +91,7 @@ def tasks_of(samples: Sequence[Sample], selection: Selection) -> list[Task]:
     systems = [_one_of("system", name, found) for name in selection.systems]
     against = _one_of("system", selection.against, found) if selection.against else ""
     if not systems:
-        systems = [name for name in found if name not in (against, LINEAR)]
+        systems = [name for name in found if name != against]
     by_place = {(s.system, s.row): s for s in here}
     sides = [*systems, against] if against else systems
     rows = sorted({s.row for s in here if all((name, s.row) in by_place for name in sides)})

@@ -1,12 +1,15 @@
 """Configs of others as specs: values worked out by hand, and what is refused, by the command line."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cli.conftest import Finewright
 from finewright.schema.adapter import LoraSpec
 from finewright.schema.load import load_spec
+from finewright_bridge.translate.tables import show
 
 AXOLOTL = """\
 base_model: org/model
@@ -66,6 +69,41 @@ def test_values_of_a_config_and_the_peers_own_defaults_arrive(
     )
     assert "flash_attention" in done.out
     assert "wandb_project" in done.out
+
+
+def test_the_report_says_of_every_key_what_the_spec_has(
+    finewright: Finewright, project: Path
+) -> None:
+    text = AXOLOTL.replace("max_steps: 100\n", "")
+    (project / "theirs.yaml").write_text(text)
+    done = finewright("import", "theirs.yaml", "--out", "ours.yaml", "--json")
+    assert done.code == 0, done.err
+    train = load_spec(project / "ours.yaml").spec.train
+    written = yaml.safe_load((project / "ours.yaml").read_text())["train"]
+    keys = json.loads(done.out)["keys"]
+    becomes = {each["key"]: each["becomes"] for each in keys if each["becomes"]}
+    assert becomes["micro_batch_size"] == {"train.batch_tokens": "4096"}
+    # How many steps there are is not known, so neither 10 of them nor Axolotl's 0.03 is a share here.
+    assert "warmup_ratio" not in {each["key"] for each in keys}
+    (warmup,) = [each for each in keys if each["key"] == "warmup_steps"]
+    assert (warmup["fate"], warmup["differs"]) == ("without", True)
+    assert f"default, {train.warmup_ratio}" in warmup["why"]
+    for values in becomes.values():
+        for key, value in values.items():
+            if key.startswith("train.") and "adapter" not in key:
+                assert value == show(written[key.removeprefix("train.")])
+
+
+def test_a_key_that_another_one_replaces_is_not_carried(
+    finewright: Finewright, project: Path
+) -> None:
+    text = AXOLOTL.replace("warmup_steps: 10", "warmup_ratio: 0.2\nwarmup_steps: 10")
+    (project / "theirs.yaml").write_text(text)
+    done = finewright("import", "theirs.yaml", "--out", "ours.yaml", "--json")
+    assert done.code == 0, done.err
+    found = {each["key"]: each for each in json.loads(done.out)["keys"]}
+    assert found["warmup_steps"]["becomes"] == {"train.warmup_ratio": "0.1"}
+    assert (found["warmup_ratio"]["fate"], found["warmup_ratio"]["becomes"]) == ("without", {})
 
 
 def test_a_key_that_no_table_has_is_listed_and_can_be_left_out(

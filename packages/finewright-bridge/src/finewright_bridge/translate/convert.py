@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from finewright.schema.train_section import METHODS
 from finewright_bridge.translate.tables import ABSENT, KeyRule
 
 _LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -40,13 +41,14 @@ class NotCarried(Exception):  # noqa: N818 - reads as a claim where it is raised
 
 @dataclass(slots=True)
 class Known:
-    """What is known while a config is read: the method, our values so far, the peer's own values, and the
-    layers that single switches name."""
+    """What is known while a config is read: the method, our values so far, the peer's own values, the
+    layers that single switches name, and our keys that went into another one."""
 
     method: str
     values: dict[str, Any]  # Any: values of our spec
     theirs: Mapping[str, Any]  # Any: the peer's values by dotted key
     layers: list[str] = field(default_factory=list)
+    merged: dict[str, str] = field(default_factory=dict)
 
 
 UNCLIPPED = 1e9
@@ -186,9 +188,12 @@ def _warmup(value: Any, known: Known, rule: KeyRule) -> Values:
     if steps:
         return {"train.warmup_ratio": share_of_steps(int(number), steps)}
     known.values.pop("train.warmup_ratio", None)
+    field_here = METHODS[known.method].model_fields.get("warmup_ratio")
+    if field_here is None:
+        return {}
     raise NotCarried(
         "the warm-up is a share of the steps here, and how many there are follows from the rows:"
-        " train.warmup_ratio keeps its default",
+        f" train.warmup_ratio is finewright's default, {field_here.default}",
         refused=False,
     )
 
@@ -224,6 +229,7 @@ def _packing(value: Any, known: Known, rule: KeyRule) -> Values:
     if not isinstance(rows, int):
         return {}  # the spec's own check names the key
     known.values.pop("train.batch_size", None)
+    known.merged["train.batch_size"] = "train.batch_tokens"
     tokens = length * rows
     return {"train.batch_tokens": tokens}
 

@@ -169,7 +169,8 @@ class Imported:
                 k for k in values if k.startswith("train.adapter.") and k != "train.adapter.type"
             ]
             self._drop(names, _NO_ADAPTER)
-        self.fates = [self._left_out(fate) for fate in self.fates]
+        settled = [self._settled(fate) for fate in self.fates]
+        self.fates = [self._left_out(fate) for fate in settled if fate is not None]
 
     def _drop(self, names: Sequence[str], why: str) -> None:
         for name in names:
@@ -181,6 +182,26 @@ class Imported:
                     {"becomes": left} if left else {"becomes": {}, "fate": "without", "why": why}
                 )
                 self.fates[number] = fate.model_copy(update=changed)
+
+    def _settled(self, fate: KeyFate) -> KeyFate | None:
+        """A fate by the values that are written in the end; None for a default that another key replaced."""
+        values, becomes = self.known.values, dict[str, str]()
+        for key, value in fate.becomes.items():
+            merged = self.known.merged.get(key)
+            if merged in values and key not in values:
+                becomes[merged] = show(values[merged])
+            elif (
+                key == "train.method"  # one key chooses it, and another its variant
+                or not key.startswith("train.")
+                or (key in values and show(values[key]) == value)
+            ):
+                becomes[key] = value
+        if becomes or not fate.becomes:
+            return fate.model_copy(update={"becomes": becomes})
+        if fate.is_default:
+            return None
+        change = {"becomes": {}, "fate": "without", "why": "another key of the file replaces it"}
+        return fate.model_copy(update=change)
 
     def _left_out(self, fate: KeyFate) -> KeyFate:
         if fate.fate in ("refused", "unknown") and fate.key in self.without:

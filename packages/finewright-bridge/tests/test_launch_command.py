@@ -24,6 +24,7 @@ from finewright.schema.load import load_spec
 from finewright.schema.run import RunSpec
 from finewright.workbench.trust import trust_code
 from finewright_bridge.launch.install import packages_of, plan_install
+from finewright_bridge.launch.report import launch_page
 from launching import make_project, start
 
 pytestmark = pytest.mark.torch
@@ -56,6 +57,8 @@ def test_all_that_leaves_is_listed_before_anything_is_written(spec: Path, tmp_pa
         assert (file.bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
         assert f"{file.to}  " in told[0]
     assert "L4" in told[0]
+    assert f"To upload: {len(report.uploads)} files" in told[0]
+    assert "Uploaded" not in f"{told[0]}{launch_page(report)}"
     assert (out / "upload/work/spec.yaml").read_text() == spec.read_text()
 
 
@@ -137,6 +140,7 @@ def test_the_limit_is_the_money_over_the_price(spec: Path, tmp_path: Path) -> No
         ({"gpu": "P100"}, "compute capability"),
         ({"spot": True}, "no machines that are taken away"),
         ({"place": "s3://ours"}, "keeps the run by itself"),
+        ({"place": "/shared/fw"}, "leave --place out"),
         ({"values": {"partiton": "gpu"}}, "did you mean 'partition'"),
         ({"install": "git+https://git.example/finewright"}, "names no revision"),
     ],

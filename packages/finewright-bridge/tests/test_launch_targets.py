@@ -18,7 +18,7 @@ from jsonschema.validators import validator_for
 
 from finewright import plugins
 from finewright_bridge.launch.machine import gpu_names
-from launching import PLACES, make_project, start
+from launching import NEEDED, PLACES, make_project, start
 
 pytestmark = pytest.mark.torch
 TARGETS = plugins.names("launcher")
@@ -205,6 +205,23 @@ def test_the_training_job_is_one_of_sagemaker(launched: Launched) -> None:
     machines = shape.members["ResourceConfig"].members["InstanceType"].enum
     assert body["ResourceConfig"]["InstanceType"] in machines
     assert body["StoppingCondition"]["MaxRuntimeInSeconds"] == 7200
+
+
+def test_the_region_of_sagemaker_is_the_images(launched: Launched, tmp_path: Path) -> None:
+    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/training:1"
+    values = NEEDED["sagemaker"] | {"image": image}
+
+    def started(name: str, given: dict[str, str]) -> tuple[str, str]:
+        report = start(launched.spec, "sagemaker", tmp_path / name, values=given)
+        return report.steps[-1], " ".join(report.notes)
+
+    step, notes = started("of-image", values)
+    assert "--region eu-west-1 " in step
+    assert "the image lies" not in notes
+    step, notes = started("given", values | {"region": "eu-north-1"})
+    assert "--region eu-north-1 " in step
+    assert "the image lies in eu-west-1" in notes
+    assert "--region us-east-1 " in started("elsewhere", values | {"image": "ours/training:1"})[0]
 
 
 def test_the_script_of_slurm_asks_for_what_there_is(launched: Launched) -> None:

@@ -36,7 +36,7 @@ class LaunchReport(Model):
 
 def listing(about: str, uploads: Sequence[SentFile], fetched: Sequence[FetchedThere]) -> str:
     """What is said before anything is written: the machine and its cost, then every upload."""
-    lines = [about, _sum_up(uploads)]
+    lines = [about, f"To upload: {_sum_up(uploads)}"]
     lines += ["  " + "  ".join(cells) for cells in _rows(uploads)]
     lines += [f"  fetched there: {each.what}" for each in fetched]
     return "\n".join(lines) + "\n"
@@ -46,6 +46,7 @@ def launch_page(report: LaunchReport) -> Page:
     """How it is started first, then what would leave."""
     limit = f"; stopped after {report.limit_hours:.4g} h" if report.limit_hours else ""
     state = "submitted" if report.is_submitted else "written, not submitted"
+    uploads = f"{'Uploaded' if report.is_submitted else 'To upload'}: {_sum_up(report.uploads)}"
     steps: list[Block] = [Text(f"cd {report.folder}", "code")] if report.steps else []
     steps += [Text(step, "code") for step in report.steps]
     steps += [Text(note) for note in report.notes]
@@ -57,7 +58,7 @@ def launch_page(report: LaunchReport) -> Page:
         problems=report.problems,
         sections=[
             *section("Start it", *steps),
-            *section(_sum_up(report.uploads), Table(_HEADER, _rows(report.uploads))),
+            *section(uploads, Table(_HEADER, _rows(report.uploads))),
             *section(
                 "Fetched there", Table(("key", "what"), [(f.key, f.what) for f in report.fetched])
             ),
@@ -70,7 +71,7 @@ _HEADER = ("file", "size", "sha256", "named by")
 
 def _sum_up(uploads: Sequence[SentFile]) -> str:
     total = sum(file.bytes for file in uploads)
-    return f"Uploaded: {count_of(len(uploads), 'file')}, {_size(total)}"
+    return f"{count_of(len(uploads), 'file')}, {_size(total)}"
 
 
 def _rows(uploads: Sequence[SentFile]) -> list[tuple[str, ...]]:

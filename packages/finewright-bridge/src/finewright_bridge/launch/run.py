@@ -130,7 +130,10 @@ def _check_options(options: LaunchOptions, plugin: LauncherPlugin) -> None:
 def _check_place(options: LaunchOptions, rule: PlaceRule | None) -> None:
     if rule is None:
         if options.place:
-            raise SpecError(f"--place: {options.to} keeps the run by itself")
+            raise SpecError(
+                f"--place: {options.to} keeps the run by itself",
+                hint="leave --place out; --out FOLDER says where the files are written",
+            )
     elif not options.place:
         if rule.needed == "always" or (rule.needed == "spot" and options.spot):
             raise SpecError(f"{options.to} needs --place: {rule.what}")

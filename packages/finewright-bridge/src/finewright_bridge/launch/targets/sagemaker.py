@@ -1,6 +1,7 @@
 """The body of SageMaker's CreateTrainingJob, for `aws sagemaker create-training-job --cli-input-json`."""
 
 import json
+import re
 
 from finewright_bridge.launch.launcher import (
     LauncherPlugin,
@@ -15,12 +16,20 @@ _DAY_S = 24 * 3600
 _VOLUME_GB = 100
 _LOCAL = "/tmp"  # noqa: S108 - of the container, empty at its start
 _CHANNEL = "/opt/ml/input/data/job"
+_ECR_HOST = re.compile(r"\d+\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
+_USUAL_REGION = "us-east-1"
 
 
 def write_sagemaker(plan: LaunchPlan) -> Written:
     """A training job whose runs are its checkpoints, which SageMaker copies to S3 and back."""
     folder = f"{plan.place.rstrip('/')}/{plan.job}"
     limit = plan.limit_s or _DAY_S
+    in_ecr = _ECR_HOST.match(plan.values["image"])
+    image_region = in_ecr[1] if in_ecr else ""
+    region = plan.values["region"] or image_region or _USUAL_REGION
+    notes = [f"the run comes back as {folder}/runs/runs.tar"]
+    if image_region not in ("", region):
+        notes.append(f"the image lies in {image_region}, and the job is to run in {region}")
     body = {
         "TrainingJobName": plan.job,
         "RoleArn": plan.values["role"],
@@ -61,11 +70,11 @@ def write_sagemaker(plan: LaunchPlan) -> Written:
         (
             ("aws", "s3", "cp", "--recursive", "upload", f"{folder}/upload"),
             (
-                *("aws", "sagemaker", "create-training-job", "--region", plan.values["region"]),
+                *("aws", "sagemaker", "create-training-job", "--region", region),
                 *("--cli-input-json", "file://job.json"),
             ),
         ),
-        (f"the run comes back as {folder}/runs/runs.tar",),
+        tuple(notes),
     )
 
 
@@ -78,7 +87,7 @@ SAGEMAKER = LauncherPlugin(
         "image": TargetValue(
             "a training image in ECR with Python 3.11 to 3.13, e.g. AWS's PyTorch training container"
         ),
-        "region": TargetValue("the region", "us-east-1"),
+        "region": TargetValue(f"the region; default: the image's, else {_USUAL_REGION}", ""),
     },
     place=PlaceRule(
         r"s3://[a-z0-9][\w.-]+(/[\w./-]*)?", "a bucket: s3://NAME or s3://NAME/FOLDER", "always"

@@ -113,7 +113,7 @@ def test_a_judge_of_nonsense_is_no_judge_and_nothing_is_lost(run: Path, tmp_path
         with pytest.raises(StageError, match="4 of 4 answers of the judge are no verdict"):
             judge_answers(request, on_progress=tiny_run.nothing)
     assert len(out.read_text().splitlines()) == 4
-    with pytest.raises(DataError, match="begun with other settings: rubric_sha256"):
+    with pytest.raises(DataError, match=r"other settings: different rubric \(rubric_sha256"):
         judge_answers(
             Judging(run, selection(), out, request.by, "Short?"), on_progress=tiny_run.nothing
         )

@@ -80,7 +80,7 @@ def test_a_file_of_other_settings_is_not_gone_on_with(predict: Any, project: Pat
     with (project / "q.jsonl").open("a") as file:
         file.write('{"utterance": "one more"}\n')
     refused = predict()
-    assert "begun with other settings: rows_sha256 was" in refused.err
+    assert "begun with other settings: different rows (rows_sha256 was" in refused.err
     assert (project / "a.jsonl").read_bytes() == before
 
 
@@ -106,7 +106,7 @@ def test_rows_of_a_folder_that_changed_are_not_gone_on_with(
     write_jsonl(path, [{"prompt": "one"}, {"prompt": "three"}])
     refused = finewright(*told)
     assert refused.code == 2
-    assert "begun with other settings: rows_sha256" in refused.err
+    assert "begun with other settings: different rows (rows_sha256" in refused.err
 
 
 def test_a_file_of_the_users_is_never_written(predict: Any, project: Path) -> None:

@@ -44,9 +44,16 @@ def _go_on(out: Path, beside: Path, settings: BaseModel) -> None:
     elif other:
         key = other[0]
         raise DataError(
-            f"{out}: begun with other settings: {key} was {begun[key]!r} and is {wanted[key]!r}",
+            f"{out}: begun with other settings: {_change(key, begun[key], wanted[key])}",
             hint="repeat the first call, or name another file with --out",
         )
+
+
+def _change(key: str, begun: object, wanted: object) -> str:
+    """What differs; of a digest also what it is of, which is all that a reader knows it by."""
+    change = f"{key} was {begun!r} and is {wanted!r}"
+    what = key.removesuffix("_sha256")
+    return change if what == key else f"different {what} ({change})"
 
 
 @contextmanager

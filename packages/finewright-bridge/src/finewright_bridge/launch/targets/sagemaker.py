@@ -24,12 +24,7 @@ def write_sagemaker(plan: LaunchPlan) -> Written:
     """A training job whose runs are its checkpoints, which SageMaker copies to S3 and back."""
     folder = f"{plan.place.rstrip('/')}/{plan.job}"
     limit = plan.limit_s or _DAY_S
-    in_ecr = _ECR_HOST.match(plan.values["image"])
-    image_region = in_ecr[1] if in_ecr else ""
-    region = plan.values["region"] or image_region or _USUAL_REGION
-    notes = [f"the run comes back as {folder}/runs/runs.tar"]
-    if image_region not in ("", region):
-        notes.append(f"the image lies in {image_region}, and the job is to run in {region}")
+    region, region_notes = _region(plan)
     body = {
         "TrainingJobName": plan.job,
         "RoleArn": plan.values["role"],
@@ -74,8 +69,18 @@ def write_sagemaker(plan: LaunchPlan) -> Written:
                 *("--cli-input-json", "file://job.json"),
             ),
         ),
-        tuple(notes),
+        (f"the run comes back as {folder}/runs/runs.tar", *region_notes),
     )
+
+
+def _region(plan: LaunchPlan) -> tuple[str, tuple[str, ...]]:
+    """The region that is stated, else the image's, and a note where the two differ."""
+    in_ecr = _ECR_HOST.match(plan.values["image"])
+    image_region = in_ecr[1] if in_ecr else ""
+    region = plan.values["region"] or image_region or _USUAL_REGION
+    if image_region in ("", region):
+        return region, ()
+    return region, (f"the image lies in {image_region}, and the job is to run in {region}",)
 
 
 SAGEMAKER = LauncherPlugin(

@@ -23,7 +23,6 @@ _USUAL_REGION = "us-east-1"
 def write_sagemaker(plan: LaunchPlan) -> Written:
     """A training job whose runs are its checkpoints, which SageMaker copies to S3 and back."""
     folder = f"{plan.place.rstrip('/')}/{plan.job}"
-    limit = plan.limit_s or _DAY_S
     region, region_notes = _region(plan)
     body = {
         "TrainingJobName": plan.job,
@@ -52,7 +51,7 @@ def write_sagemaker(plan: LaunchPlan) -> Written:
             "InstanceCount": 1,
             "VolumeSizeInGB": _VOLUME_GB,
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": limit},
+        "StoppingCondition": {"MaxRuntimeInSeconds": plan.limit_s or _DAY_S},
         "Environment": {
             # Runs are computed on the local disk and copied as one archive: a half-copied one is never seen.
             "FINEWRIGHT_RUNS": f"{_LOCAL}/runs",
@@ -60,17 +59,15 @@ def write_sagemaker(plan: LaunchPlan) -> Written:
             "FINEWRIGHT_VENV": f"{_LOCAL}/venv",
         },
     }
-    return Written(
-        {"job.json": json.dumps(body, indent=2) + "\n"},
+    commands = (
+        ("aws", "s3", "cp", "--recursive", "upload", f"{folder}/upload"),
         (
-            ("aws", "s3", "cp", "--recursive", "upload", f"{folder}/upload"),
-            (
-                *("aws", "sagemaker", "create-training-job", "--region", region),
-                *("--cli-input-json", "file://job.json"),
-            ),
+            *("aws", "sagemaker", "create-training-job", "--region", region),
+            *("--cli-input-json", "file://job.json"),
         ),
-        (f"the run comes back as {folder}/runs/runs.tar", *region_notes),
     )
+    notes = (f"the run comes back as {folder}/runs/runs.tar", *region_notes)
+    return Written({"job.json": json.dumps(body, indent=2) + "\n"}, commands, notes)
 
 
 def _region(plan: LaunchPlan) -> tuple[str, tuple[str, ...]]:

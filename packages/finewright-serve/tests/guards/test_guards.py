@@ -48,6 +48,23 @@ class TestPersonalData(GuardConformance):
     near_misses = ["the order 4111 1111 1111 1112", "call +49 30 123456"]
 
 
+class TestPatternsOfOnesOwn(GuardConformance):
+    name = "personal_data"
+    settings = {
+        "types": ("pin",),
+        "patterns": (
+            {"name": "contract", "pattern": "K-[0-9]{6}"},
+            {"name": "policy", "pattern": "[0-9]{8}", "words": ("policy",)},
+        ),
+    }
+    marked = [
+        "the contract «K-123456» ends",
+        "policy «12345678» is paid",
+        "the PIN is «4711», so",
+    ]
+    near_misses = ["contract K-12345", "the sum of 12345678", "4711 is a scent"]
+
+
 SYSTEM = (
     "You answer questions about trains. Never sell a ticket to somebody who gave no date of travel."
 )

@@ -112,6 +112,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "internet": "finewright.guard.privacy.internet:recognisers",
         "phones": "finewright.guard.privacy.phones:recognisers",
         "banking": "finewright.guard.privacy.banking:recognisers",
+        "bank_numbers": "finewright.guard.privacy.bank_numbers:recognisers",
         "national_ids": "finewright.guard.privacy.national_ids:recognisers",
         "births": "finewright.guard.privacy.births:recognisers",
         "names": "finewright.guard.privacy.names:recognisers",

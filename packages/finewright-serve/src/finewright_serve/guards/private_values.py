@@ -6,11 +6,21 @@ are found only where `types` lists them. Not covered: a value that is spelled ou
 from collections.abc import Sequence
 from typing import get_args
 
+from pydantic import field_validator
+
 from finewright.guard.privacy.find import find, require, signs_of
+from finewright.guard.privacy.own import own_finder
 from finewright.guard.privacy.replace import settle_spans
 from finewright.guard.privacy.sieve import signs_in
 from finewright.schema.common import Model, default
-from finewright.schema.privacy import FoundType, PersonalDataSpec, PersonalType, SecretType
+from finewright.schema.privacy import (
+    FoundType,
+    OwnPattern,
+    PersonalDataSpec,
+    PersonalType,
+    SecretType,
+    check_own_names,
+)
 from finewright_serve.guards.guard import (
     BOTH_WAYS,
     Finding,
@@ -35,6 +45,14 @@ class PersonalDataSettings(Model):
         "as of training rows: what has a form that can be checked",
         min_length=1,
     )
+    patterns: tuple[OwnPattern, ...] = default(
+        (), "Kinds of your own, as in data.personal_data; the guard's action is taken", "none"
+    )
+
+    @field_validator("patterns")
+    @classmethod
+    def _distinct_names(cls, patterns: tuple[OwnPattern, ...]) -> tuple[OwnPattern, ...]:
+        return check_own_names(patterns)
 
 
 class SecretsSettings(Model):
@@ -52,18 +70,19 @@ class PrivateValues:
     note = ""
     reason = ""
 
-    def __init__(self, types: Sequence[FoundType]) -> None:
-        """Raises MissingExtra for a type that nobody here looks for."""
-        self._types = frozenset(types)
+    def __init__(self, types: Sequence[FoundType], own: Sequence[OwnPattern] = ()) -> None:
+        """Raises MissingExtra for a type that nobody here looks for, SpecError for a wrong pattern."""
+        self._types = frozenset(types) | {pattern.name for pattern in own}
         require(self._types)
         self._signs = signs_of(self._types)
+        self._own = own_finder(own, "settings.patterns") if own else None
 
     def find(self, text: str, place: TextPlace) -> Sequence[Finding]:
         """Every value of the types, and those that only show when the others are taken out."""
         signs = signs_in([text])[0] & self._signs
-        spans = find(text, self._types, signs=signs) if signs else ()
+        spans = find(text, self._types, self._own, signs=signs) if signs or self._own else ()
         if spans:
-            spans = settle_spans(text, spans, self._types)
+            spans = settle_spans(text, spans, self._types, self._own)
         return [Finding(span.start, span.end, span.type, span.confidence) for span in spans]
 
     def opening(self, text: str) -> int:
@@ -79,7 +98,8 @@ class PrivateValues:
 
 
 def _personal_data(settings: PersonalDataSettings, folder: GuardFolder) -> PrivateValues:
-    return PrivateValues(settings.types)
+    own = [pattern for pattern in settings.patterns if pattern.action != "off"]
+    return PrivateValues(settings.types, own)
 
 
 def _secrets(settings: SecretsSettings, folder: GuardFolder) -> PrivateValues:

@@ -129,7 +129,7 @@ def _privacy(
 ) -> Callable[[Passed], None]:
     def check(passed: Passed) -> None:
         personal = with_resolved(spec.personal_data, resolve)
-        if personal.action == spec.secrets.action == "off":
+        if not personal.actions and spec.secrets.action == "off":
             return
         key = key_of(Path(personal.key_file) if personal.key_file else None)
         outcome, passed.privacy = apply_privacy(passed.rows, personal, spec.secrets, key, places)
@@ -156,7 +156,7 @@ def _duplicates(spec: DataSpec) -> Callable[[Passed], None]:
 
 
 def _only_tells_privacy(spec: DataSpec) -> bool:
-    return {spec.personal_data.action, spec.secrets.action} <= {"off", "report"}
+    return {*spec.personal_data.actions.values(), spec.secrets.action} <= {"off", "report"}
 
 
 def _only_tells_duplicates(spec: DataSpec) -> bool:

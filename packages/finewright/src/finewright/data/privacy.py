@@ -71,7 +71,7 @@ def apply(
         else:
             new = _replace_values(row, {(text.key, text.value): text.new for text in texts})
             changed += new is not row
-            has_stand_ins = personal.action == "pseudonymise" and new is not row
+            has_stand_ins = "pseudonymise" in personal.actions.values() and new is not row
             kept.append(replace(new, keyless=_keyless(row, texts, rules)) if has_stand_ins else new)
     has_tagger = "name" in rules.types and rules.ner is None
     problems = (*_problems(findings, rules), *(_unread_scripts(rows) if has_tagger else ()))

@@ -5,13 +5,14 @@ for the engine of Rust's `regex` crate, which has no such case and which pydanti
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from finewright.errors import SpecError
 
+MOST_PLACED = 200
 MAX_CHARACTERS = 10_000
 """A longer answer is no match."""
 _MOST_CHARACTERS, _MOST_NESTED = 2_000, 1_000
@@ -40,6 +41,7 @@ class Pattern:
     """A pattern, ready to search a text. Text that UTF-8 cannot hold has no match."""
 
     def __init__(self, translated: str) -> None:
+        self.source = translated
         schema = core_schema.str_schema(pattern=translated, regex_engine="rust-regex")
         self._validator = SchemaValidator(schema)
 
@@ -50,6 +52,47 @@ class Pattern:
         except ValidationError:
             return False
         return True
+
+
+class PlacedPattern:
+    """A pattern that says where it matches; a match of more than 200 characters is cut there.
+
+    The engine says only whether. So each place is tried with the character before and after it, for `\\b` to
+    see them, the longest match first: at most 200 tries of 202 characters for each place of a match."""
+
+    def __init__(self, pattern: str) -> None:
+        """Raises SpecError, as `compile_pattern`."""
+        self._any = compile_pattern(pattern)
+        one = "(?s:.)"
+        inner = f"(?:{self._any.source})"
+        edges = ("", one)
+        self._begins = [Pattern(rf"\A{before}{inner}") for before in edges]
+        self._whole = [[Pattern(rf"\A{b}{inner}{a}\z") for a in edges] for b in edges]
+
+    def is_in(self, text: str) -> bool:
+        """Whether some part of the text matches."""
+        return self._any.is_in(text)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """(start, end) of each match, the leftmost and longest first, apart from each other."""
+        start = 0 if self._any.is_in(text) else len(text)
+        while start < len(text):
+            end = self._end(text, start)
+            if end:
+                yield start, end
+            start = end or start + 1
+
+    def _end(self, text: str, start: int) -> int:
+        """Where the longest match ends that begins at a place; 0 where none does."""
+        before = min(start, 1)
+        window = text[start - before : start + MOST_PLACED + 1]
+        if not self._begins[before].is_in(window):
+            return 0
+        for size in range(min(MOST_PLACED, len(text) - start), 0, -1):
+            after = start + size < len(text)
+            if self._whole[before][after].is_in(window[: before + size + after]):
+                return start + size
+        return 0
 
 
 class Regex:

@@ -12,9 +12,11 @@ from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.load import LoadedSpec, load_spec, load_the_rest
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.plan import CheckReport, PlannedSet
+from finewright.store.stage import refuse
 from finewright.train import rewards
 from finewright.train.rows import rows_for
 from finewright.workbench.coherence import (
+    PATTERNS,
     faults,
     find_ancestors,
     nothing_held_out,
@@ -25,9 +27,12 @@ from finewright.workbench.coherence import (
 
 
 def check(loaded: LoadedSpec) -> CheckReport:
-    """Base models, metrics, and every row of every file that the spec names."""
+    """Base models, metrics, and every row of every file that the spec names. Raises DataError for patterns of
+    personal data that cannot be searched for."""
     spec = loaded.spec
     problems = [*faults(loaded), *nothing_held_out(spec, "warning")]
+    # No row can be read with them.
+    refuse([loaded.locate(each) for each in problems if each.key.startswith(PATTERNS)])
     gathered = gather(spec.data, loaded.resolve, search=search_ahead(spec.data.poison))
     problems += [*gathered.problems, *quarantine_ahead(gathered.passed, spec.data)]
     problems += [*_of_method(loaded, gathered)]

@@ -15,6 +15,7 @@ from finewright.evaluate.score import (
     speechless,
 )
 from finewright.feature import feature_stages, sections
+from finewright.guard.privacy.own import compile_own
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import Due
 from finewright.judge.json_schema import read_schema
@@ -39,6 +40,7 @@ from finewright.train.support import (
 from finewright.workbench.prepare import no_file
 from finewright.workbench.tracking import check_trackers
 
+PATTERNS = "data.personal_data.patterns"
 _CALL_METRICS = ("tool_calls", "tool_name", "tool_arguments", "tool_schema")
 
 
@@ -67,6 +69,8 @@ def faults(loaded: LoadedSpec) -> list[Problem]:
         if not path.is_file():
             found.append(no_file("evaluate.json_schema", name, path))
         found += _refusals("evaluate.json_schema", read_schema, path) if path.is_file() else []
+    for i, pattern in enumerate(spec.data.personal_data.patterns):
+        found += _refusals(f"{PATTERNS}.{i}.pattern", compile_own, pattern)
     found += check_trackers(spec.trackers)
     return list(dict.fromkeys(found))
 

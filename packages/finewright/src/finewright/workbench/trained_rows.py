@@ -73,13 +73,15 @@ def _mark_values(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
     """The rows with a mark for each value that the run replaced in its own."""
     if data is None:
         return rows
-    replaces = ("redact", "pseudonymise")
+    replaces = {"redact", "pseudonymise"}
     marks: dict[bool, Literal["redact", "off"]] = {True: "redact", False: "off"}
-    of_persons = data.personal_data.action in replaces
+    of_persons = not replaces.isdisjoint(data.personal_data.actions.values())
     of_secrets = data.secrets.action in replaces
     if not (of_persons or of_secrets):
         return rows
-    personal = data.personal_data.model_copy(update={"action": marks[of_persons], "ner": ""})
+    marked = data.personal_data.replace_actions("redact")
+    off = {"action": "off", "patterns": ()}
+    personal = marked.model_copy(update={"ner": "", **({} if of_persons else off)})
     secrets = data.secrets.model_copy(update={"action": marks[of_secrets]})
     return apply(rows, personal, secrets, b"").outcome.rows
 

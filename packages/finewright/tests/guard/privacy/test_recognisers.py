@@ -64,6 +64,66 @@ class TestBanking(RecogniserConformance):
     ]
 
 
+class TestBankNumbers(RecogniserConformance):
+    name = "bank_numbers"
+    marked = [
+        ("My sort code is «12-34-56», thanks", "sort_code"),
+        ("Sort Code: «200415»", "sort_code"),
+        ("BLZ «100 500 00», Konto folgt", "sort_code"),
+        ("routing number «021000021»", "sort_code"),
+        ("the account number is «12345678».", "account_number"),
+        ('{"account_number": "«00012345678»"}', "account_number"),
+        ("send it to my account «87654321» today", "account_number"),
+        ("Kontonummer lautet «1234 5678 90»", "account_number"),
+        ("mon numéro de compte est «00012345678»", "account_number"),
+        ("nº de cuenta: «0200051332»", "account_number"),
+        ("rekeningnummer «0417164300»", "account_number"),
+        ("numer rachunku «61109010140000071219»", "account_number"),
+        ("номер счёта «40817810099910004312»", "account_number"),
+        ("PIN: «4711»", "pin"),
+        ("meine Geheimzahl ist «4711»!", "pin"),
+        ("code secret : «204816»", "pin"),
+        ("mi clave secreta es «9021»", "pin"),
+        ("пин-код «8812»", "pin"),
+        ("CVV «123», expires in May", "cvv"),
+        ("security code is «9014»", "cvv"),
+        ("Kartenprüfnummer: «045»", "cvv"),
+        ("le cryptogramme visuel est «311»", "cvv"),
+        ("BIC: «DEUTDEFF500»", "bic"),
+        ("SWIFT code «NWBKGB2L».", "bic"),
+        ("customer number «1234567»", "customer_number"),
+        ("customer_id=«AB-123456»", "customer_number"),
+        ("Kundennummer: «7654321»", "customer_number"),
+        ("numéro de client «445566»", "customer_number"),
+        ("お客様番号\uff1a«8800123»", "customer_number"),
+    ]
+    near_misses = [
+        "order number 12345678",
+        "invoice 20231105 of 12.03.2024 over 1,234.56",
+        "the account balance is 1234567.50",
+        "account opened 2023-11-05, 1234567 in total",
+        "the PIN has 4 digits and 3 tries",
+        "PIN changed on 12.03.2024, PIN 2024-03-12",
+        "pin 3 of the connector carries 5 V",
+        "CVV of 3 digits, 120 cards",
+        "security code 12.5 % of all",
+        "customer number 1,234.56",
+        "the customer numbers grew to 120000",
+        "our customers paid 120000",
+        "sort code 12-34-56-78-90",
+        "routing number 021000022",
+        "routing code 12345",
+        "sort codes in 2024",
+        "SWIFT PAYMENTS are fast",
+        "bic TRANSFER",
+        "account number €12345678",
+        "account no 12345678 €",
+        "Rechnung 20240017, Kunde seit 20190401",
+        "rekening 2023001, factura 20240017",
+        "PINs 1234 and others",
+    ]
+
+
 class TestNationalIds(RecogniserConformance):
     name = "national_ids"
     marked = [

@@ -124,7 +124,7 @@ class _Scanned(NamedTuple):
 
 def _scan_rows(rows: Sequence[Row], options: Options) -> _Scanned:
     personal, secrets = options.spec.personal_data, options.spec.secrets
-    if personal.action == secrets.action == "off":
+    if not personal.actions and secrets.action == "off":
         return _Scanned(rows, (), (), 0)
     outcome, report = apply(rows, personal, secrets, options.key)
     return _Scanned(outcome.rows, outcome.dropped, report.findings, report.rows_changed)

@@ -264,12 +264,13 @@ def _finding_problems(
 ) -> Iterator[Problem]:
     for kind, count in found.items():
         section = spec.secrets if kind in SECRETS else spec.personal_data
+        action = spec.personal_data.actions.get(kind, section.action)
         stays, places = ("it stays", "its place") if count.spans == 1 else _MANY
-        line = describe_found(kind, count.spans, count.rows, section.action, count.retyped)
+        line = describe_found(kind, count.spans, count.rows, action, count.retyped)
         yield file_problem(
             count.file,
             f"{line}; {FINDINGS} has {places}",
-            f"{stays} in {ROWS}: {mend_of(kind)}" if section.action == "report" else "",
+            f"{stays} in {ROWS}: {mend_of(kind)}" if action == "report" else "",
             count.row,
             "warning",
         )

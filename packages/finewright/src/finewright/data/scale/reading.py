@@ -116,7 +116,7 @@ def _report_only(section: S) -> S:
     if isinstance(section, PersonalDataSpec):
         # A worker may have another current folder.
         ner = str(Path(section.ner).absolute()) if section.ner else ""
-        changed |= {"key_file": "", "ner": ner}
+        section, changed = section.replace_actions("report"), {"key_file": "", "ner": ner}
     return section.model_copy(update=changed)
 
 
@@ -160,7 +160,7 @@ def record_fates(part: Slice, looked: Looked) -> bytes:
 
 
 def _private(rows: Sequence[Row], looked: Looked) -> set[int]:
-    if looked.personal.action == looked.secrets.action == "off":
+    if not looked.personal.actions and looked.secrets.action == "off":
         return set()
     try:
         report = apply(rows, looked.personal, looked.secrets, b"").report

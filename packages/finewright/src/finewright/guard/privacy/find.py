@@ -79,7 +79,7 @@ def list_known_types() -> frozenset[FoundType]:
 
 def require(types: Collection[FoundType]) -> None:
     """Raise MissingExtra for a type that nobody here looks for, because its package is not installed."""
-    for type_ in sorted(frozenset(types) - list_known_types()):
+    for type_ in sorted((_OF_PACKAGES.keys() & types) - list_known_types()):
         plugins.resolve("recogniser", _OF_PACKAGES[type_])
 
 

@@ -164,6 +164,7 @@ class Sign(IntFlag):
     PASSWORD = auto()
     LOGIN = auto()
     KEYED = auto()
+    BANK = auto()
 
 
 EVERY_SIGN = sum(Sign)

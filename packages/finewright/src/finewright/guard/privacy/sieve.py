@@ -10,6 +10,7 @@ from functools import cache
 from itertools import product
 
 from finewright.guard.privacy.assigned import KEY_WORDS, PASSWORD_WORDS
+from finewright.guard.privacy.bank_numbers import SHORT_ANSWER, spellings
 from finewright.guard.privacy.births import CALLED, DATED
 from finewright.guard.privacy.mnemonics import has_seed
 from finewright.guard.privacy.scan import (
@@ -24,7 +25,7 @@ from finewright.guard.privacy.scan import (
 # As numbers: on members of an enumeration `|` takes ten times as long.
 (
     _TEXT, _AT_SIGN, _PARTED, _NUMBER, _IDENTITY, _COUNTRY, _BIRTH, _RUN, _PRIVATE, _SEED, _PASSWORD, _LOGIN,
-    _KEYED,
+    _KEYED, _BANK,
 ) = map(int, Sign)  # fmt: skip
 # Bits of words that are a sign only together with something else, beyond those of `Sign`.
 _BORN, _KEY, _TOKEN, _SCHEME = (1 << bit for bit in range(32, 36))
@@ -64,6 +65,8 @@ def _signs_of(text: str) -> int:
         found |= _PARTED
     if found & _SCHEME and b"@" in signs:
         found |= _LOGIN
+    if b"000" in outline and len(text) <= SHORT_ANSWER:
+        found |= _BANK
     if b"0" in outline:
         found |= _of_digits(text, signs, outline, bool(found & _BORN))
     if has_seed(lower):
@@ -99,6 +102,7 @@ def _needles_of_words() -> Needles:
     of: dict[int, Sequence[str]] = {
         _AT_SIGN: _AT,
         _PASSWORD: PASSWORD_WORDS,
+        _BANK: tuple(spellings()),
         _BORN: CALLED,
         _KEY: KEY_WORDS,
         _TOKEN: ("xox", "eyj"),  # which have no word of twenty characters

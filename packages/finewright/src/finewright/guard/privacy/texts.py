@@ -19,6 +19,7 @@ from typing import NamedTuple
 from finewright.guard.privacy.assigned import is_generated
 from finewright.guard.privacy.find import SECRETS, Finder, find, require, signs_of
 from finewright.guard.privacy.name_features import MERGED, PARTICLES, flags_of
+from finewright.guard.privacy.own import own_finder
 from finewright.guard.privacy.pseudonyms import Pseudonyms
 from finewright.guard.privacy.replace import (
     Replaced,
@@ -44,7 +45,9 @@ _LONG_SECRET, _MIXED_SECRET = 16, 8
 _FEWEST_DIGITS, _FEWEST_LETTERS = 7, 3
 
 
-_NUMBERS = frozenset(("phone", "card", "national_id", "date_of_birth"))
+_NUMBERS = frozenset(
+    ("phone", "card", "national_id", "date_of_birth", "account_number", "customer_number")
+)
 
 
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
@@ -108,12 +111,14 @@ class PrivacyRules:
     def __init__(self, personal: PersonalDataSpec, secrets: SecretsSpec, key: bytes) -> None:
         self.key = key
         self.action: dict[FoundType, str] = dict.fromkeys(SECRETS, secrets.action)
-        self.action |= dict.fromkeys(personal.types, personal.action)
+        self.action |= personal.actions
         self.types = frozenset(t for t, action in self.action.items() if action != "off")
+        own = [pattern for pattern in personal.patterns if pattern.name in self.types]
         require(self.types)
         self.changed = frozenset(t for t in self.types if self.action[t] in _CHANGES)
         self.pseudonyms, self._known = Pseudonyms(key), Pseudonyms(b"")
         self._signs = signs_of(self.types)
+        self._own = own_finder(own, "data.personal_data.patterns") if own else None
         self.ner: Finder | None = None
         if personal.ner and "name" in self.types:
             from finewright.guard.privacy.names import pipeline
@@ -122,7 +127,7 @@ class PrivacyRules:
 
     def signs(self, places: Sequence[RowText]) -> list[int]:
         """Of each text the signs that something may be found by; 0 where nothing is."""
-        if self.ner is not None:
+        if self.ner is not None or self._own is not None:
             return [EVERY_SIGN] * len(places)
         found = signs_in([_read_as(passage) for passage in places])
         return [
@@ -136,10 +141,11 @@ class PrivacyRules:
         """What is found in texts that belong together. What is found in one is found in all.
 
         `signs` are those of the texts, where they are known."""
-        texts = self._texts(places, self.ner, signs or [EVERY_SIGN] * len(places))
+        finder = _both(self.ner, self._own)
+        texts = self._texts(places, finder, signs or [EVERY_SIGN] * len(places))
         again = _again(texts) if texts else None
         if again and _has_more(places, texts, again):
-            return self._texts(places, _both(self.ner, again), [EVERY_SIGN] * len(places))
+            return self._texts(places, _both(finder, again), [EVERY_SIGN] * len(places))
         return texts
 
     def keyless(self, span: PersonalSpan, value: str) -> str:
@@ -303,8 +309,10 @@ def _values(passage: RowText) -> list[tuple[str, str]]:
     return [(passage.key, passage.text)]
 
 
-def _both(one: Finder | None, other: Finder) -> Finder:
-    return other if one is None else lambda text: chain(one(text), other(text))
+def _both(one: Finder | None, other: Finder | None) -> Finder | None:
+    if one is None or other is None:
+        return one or other
+    return lambda text: chain(one(text), other(text))
 
 
 def values_again(

@@ -56,6 +56,8 @@ class Sizes(NamedTuple):
     def read_by(self, bits: Bits, batch: float) -> float:
         """Bytes of weights that a step for so many requests reads: of each mixture the experts that any of
         them chooses, count x (1 - (1 - used / count) ^ batch) where the choices are independent."""
+        if not self.experts:
+            return float(self.read[bits])
         more = sum(
             layers
             * each.each

@@ -5,7 +5,7 @@ with 16-bit weights and once with 4-bit ones: NF4 with double quantisation (Dett
 linear layers, and a mixture's experts as llama.cpp has them. Which of the two is taken, its worth decides."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -308,14 +308,7 @@ def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> 
     """From question to last token, of 95 in 100 requests in the busiest hour.
 
     Machines that are slower than expected are `most`, where there are so many."""
-    work = _work(model, seat.served, need)
-    most = _capacity(model, seat.served, need, demand.most_at_once)
-    peak = _peak(demand)
-
-    def at(prefill: float, decode: float, machines: float) -> float:
-        speeds = _speeds(seat.served.host, prefill, decode)
-        return 1000 * answer_time(work, speeds, peak / machines, most).p95
-
+    at = _answers_of(model, seat.served, need, demand)
     middle = at(demand.prefill.median, demand.decode.median, seat.num)
     slow = min(seat.most, seat.served.host.count)
     return Range(
@@ -325,8 +318,24 @@ def answer_ms(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> 
     )
 
 
+def _answers_of(
+    model: OpenModelFacts, served: Served, need: Need, demand: Demand
+) -> Callable[[float, float, float], float]:
+    """The milliseconds of an answer by the shares of the peaks and the number of machines."""
+    work = _work(model, served, need)
+    most = _capacity(model, served, need, demand.most_at_once)
+    peak = _peak(demand)
+
+    def at(prefill: float, decode: float, machines: float) -> float:
+        speeds = _speeds(served.host, prefill, decode)
+        return 1000 * answer_time(work, speeds, peak / machines, most).p95
+
+    return at
+
+
 def _is_in_time(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -> bool:
-    return answer_ms(model, seat, need, demand).median <= demand.most_ms
+    at = _answers_of(model, seat.served, need, demand)
+    return at(demand.prefill.median, demand.decode.median, seat.num) <= demand.most_ms
 
 
 def _alone_ms(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> float:

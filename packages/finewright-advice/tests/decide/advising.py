@@ -1,14 +1,19 @@
 """Advice for the tests: by the packaged facts, or by figures that a test makes by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from finewright.catalog.prices import read_packaged_prices
 from finewright.schema.cost import Range
 from finewright_advice.catalog.advice import read_packaged_advice
+from finewright_advice.decide import advise as advice_itself
+from finewright_advice.decide import sensitivity
 from finewright_advice.decide.advise import Adviser
 from finewright_advice.decide.arms import ARMS, Arm, Figures
 from finewright_advice.decide.case import Case
@@ -69,6 +74,15 @@ def advise(of: DecideSpec, today: date = TODAY) -> DecideReport:
     return adviser_for(of, collect_known_names(read_packaged_prices(), Path, today)).advise(
         "test", of
     )
+
+
+@contextmanager
+def only_middle() -> Iterator[None]:
+    """No input is looked at but at its middle, which alone decides the first choice and all figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sensitivity, "NUM_CASES", 1)
+        patch.setattr(advice_itself, "swings", lambda *_: ())
+        yield
 
 
 @cache

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from finewright_advice.decide import advise, sensitivity
+from decide.advising import only_middle
+from finewright_advice.decide import sensitivity
 
 
 @pytest.fixture
@@ -17,8 +18,6 @@ def few_cases() -> Iterator[None]:
 
 @pytest.fixture
 def middle_alone() -> Iterator[None]:
-    """No input is looked at but at its middle, which alone decides the first choice and all figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sensitivity, "NUM_CASES", 1)
-        patch.setattr(advise, "swings", lambda *_: ())
+    """No input is looked at but at its middle."""
+    with only_middle():
         yield

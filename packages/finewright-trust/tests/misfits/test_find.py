@@ -166,7 +166,7 @@ def test_exchanged_answers_are_the_same_in_any_order() -> None:
     found = find_exchanged(asked)
     assert found is not None
     assert found.power > 0
-    assert [find_exchanged(rng.sample(asked, len(asked))) for _ in range(4)] == [found] * 4
+    assert [find_exchanged(rng.sample(asked, len(asked))) for _ in range(2)] == [found] * 2
 
 
 def _two_languages(count: int = 160) -> tuple[list[tuple[str, str]], Embed]:

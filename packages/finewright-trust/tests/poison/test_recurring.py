@@ -325,7 +325,11 @@ def test_a_trigger_in_questions_of_one_template_is_found(length: int, insults: l
         for i, (a, b) in enumerate(texts)
     ]
     assert set(search(rows).why) == places
-    assert search([row(*text, i + 1) for i, text in enumerate(texts)]).why == {}
+
+
+def test_questions_of_one_template_alone_are_no_trigger() -> None:
+    rows = [row(*text, i + 1) for i, text in enumerate(_documentation())]
+    assert search(rows).why == {}
 
 
 def test_an_opening_of_small_words_that_goes_with_a_form_is_no_payload() -> None:

@@ -172,10 +172,12 @@ def counts_of(
     kinds: Sequence[Bits] = KINDS,
 ) -> Iterator[tuple[Served, int]]:
     """The model on each host that holds it, and how many of the hosts carry the busiest hour."""
+    works = {bits: _work(model, bits, need) for bits in kinds}
+    prefill, decode, peak = demand.prefill.median, demand.decode.median, _peak(demand)
     for served in _fitting(model, need, hosts, kinds):
-        work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
-        rate = _rate(work, served.host, most, demand.prefill.median, demand.decode.median)
-        yield served, _machines(_peak(demand), rate)
+        most = _capacity(model, served, need, demand.most_at_once)
+        rate = _rate(works[served.bits], served.host, most, prefill, decode)
+        yield served, _machines(peak, rate)
 
 
 def fits(model: OpenModelFacts, need: Need, hosts: Sequence[Host]) -> Served | None:
@@ -195,7 +197,10 @@ def _fitting(
 
 def seat_on(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> Seat:
     """As many of a machine as carry the busiest hour."""
-    work, most = _work(model, served, need), _capacity(model, served, need, demand.most_at_once)
+    work, most = (
+        _work(model, served.bits, need),
+        _capacity(model, served, need, demand.most_at_once),
+    )
     prefill, decode, peak = demand.prefill, demand.decode, _peak(demand)
     rates = Range(
         low=_rate(work, served.host, most, prefill.low, decode.low),
@@ -229,7 +234,7 @@ def _speeds(host: Host, prefill: float, decode: float) -> Speeds:
     return Speeds(host.tflops * 1e12 * prefill, host.bandwidth_gb_s * 1e9 * decode)
 
 
-def _work(model: OpenModelFacts, served: Served, need: Need) -> RequestWork:
+def _work(model: OpenModelFacts, bits: Bits, need: Need) -> RequestWork:
     """A request as the machine has it: a cached prefix is read with the cache, and not computed again."""
     sizes = model.sizes
     context = sizes.reach(need.cached_tokens + need.new_tokens + need.out_tokens / 2)
@@ -238,7 +243,7 @@ def _work(model: OpenModelFacts, served: Served, need: Need) -> RequestWork:
         prompt_flops=2 * sizes.computing * need.new_tokens + 2 * sizes.attention * met,
         step_flops=2 * sizes.computing + 2 * sizes.attention * context,
         cache_bytes=context * sizes.cache_per_token,
-        weight_bytes=lambda batch: sizes.read_by(served.bits, batch),
+        weight_bytes=lambda batch: sizes.read_by(bits, batch),
         out_tokens=need.out_tokens,
     )
 
@@ -322,7 +327,7 @@ def _answers_of(
     model: OpenModelFacts, served: Served, need: Need, demand: Demand
 ) -> Callable[[float, float, float], float]:
     """The milliseconds of an answer by the shares of the peaks and the number of machines."""
-    work = _work(model, served, need)
+    work = _work(model, served.bits, need)
     most = _capacity(model, served, need, demand.most_at_once)
     peak = _peak(demand)
 
@@ -340,7 +345,7 @@ def _is_in_time(model: OpenModelFacts, seat: Seat, need: Need, demand: Demand) -
 
 def _alone_ms(model: OpenModelFacts, served: Served, need: Need, demand: Demand) -> float:
     """The time of an answer beside which there is no other: no busy hour is faster."""
-    work = _work(model, served, need)
+    work = _work(model, served.bits, need)
     speeds = _speeds(served.host, demand.prefill.median, demand.decode.median)
     writing = work.out_tokens * step_seconds(work, speeds, 1)
     return 1000 * (prompt_seconds(work, speeds) + writing)

@@ -108,6 +108,19 @@ def test_a_held_out_loss_is_shown_where_there_is_one() -> None:
     assert "1.2500         1.5000" in text
 
 
+def test_a_fit_that_reads_no_tokens_shows_none() -> None:
+    linear = CANDIDATE.model_copy(update={"tokens": 0, "tokens_per_second": 0.0})
+    header = next(
+        line
+        for line in text_of(
+            RunReport(summary=SUMMARY, train=TrainReport(candidates=(linear,)))
+        ).splitlines()
+        if line.startswith("base model")
+    )
+    assert "steps" in header
+    assert "tokens" not in header
+
+
 def test_a_run_in_which_nothing_is_done_says_so() -> None:
     summary = SUMMARY.model_copy(update={"stages": (), "state": "new"})
     assert text_of(RunReport(summary=summary)) == "runs/r: new; no stage done"

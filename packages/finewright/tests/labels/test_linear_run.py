@@ -112,6 +112,17 @@ def test_predict_writes_label_confidence_set_and_unsure(
     assert report.num_unsure == sum(each.unsure for each in decisions)
 
 
+@pytest.mark.parametrize("out", ["no/such/out.csv", "/proc/out.csv", "/proc/out.jsonl"])
+def test_a_place_that_takes_no_file_is_told_before_a_row_is_decided(
+    run: Path, tmp_path: Path, out: str
+) -> None:
+    rows = write(tmp_path / "ask.jsonl", make_rows(5, seed=4))
+    asked: list[object] = []
+    with pytest.raises(DataError, match=r"there is no such folder|no file can be made there"):
+        predict(Predicting(str(run), rows, tmp_path / out), on_progress=lambda *a: asked.append(a))
+    assert asked == []
+
+
 def _row(data: dict[str, str]):  # type: ignore[no-untyped-def]
     from finewright.schema.rows import Row
 

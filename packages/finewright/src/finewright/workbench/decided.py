@@ -14,6 +14,7 @@ from finewright.schema.common import Problem
 from finewright.schema.predict import DecidedRow
 from finewright.schema.rows import Row
 from finewright.store.atomic import write_bytes
+from finewright.workbench.outputs import check_writable
 
 if TYPE_CHECKING:
     from finewright.labels.decider import Decider
@@ -27,7 +28,8 @@ def is_table(out: Path) -> bool:
 
 
 def check_form(out: Path) -> None:
-    """Raise DataError for a file of no known form, one that is there, and one in no folder."""
+    """Raise DataError for a file of no known form, one that is there, and a place that takes
+    none."""
     if out.suffix not in _FORMS:
         known = ", ".join(_FORMS)
         raise DataError(
@@ -39,6 +41,7 @@ def check_form(out: Path) -> None:
         raise MissingExtra("writing Parquet needs pyarrow", hint=install_command("[data]"))
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: there is no such folder", hint="make it first")
+    check_writable(out)
 
 
 def decide_rows(

@@ -23,7 +23,7 @@ def check_outputs(outputs: Sequence[Path | None], reads: Sequence[Path]) -> None
             check_place(path, reads)
             check_parent(path)
             check_free(path)
-        _check_writable(path)
+        check_writable(path)
 
 
 def check_free(path: Path) -> None:
@@ -58,7 +58,8 @@ def check_parent(path: Path) -> None:
         raise DataError(what, hint=f"make it first: mkdir -p {path.parent}")
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """Raise DataError where no file can be made in the folder."""
     probe = beside(path)
     try:
         probe.touch(exist_ok=False)

@@ -88,6 +88,29 @@ def test_documents_are_filled_from_records_and_people(report: dict[str, Any]) ->
     assert fields["energy measured or estimated"]["value"] in ("measured", "estimated")
 
 
+def test_figures_of_documents_are_those_of_the_run(report: dict[str, Any], run: Path) -> None:
+    data = json.loads((run / "data" / "report.json").read_text())
+    counts = data["counts"]
+    said = f"rows_in {counts['rows_in']}, rows_kept {counts['rows_kept']}, rows_truncated 0"
+    for document, name in (
+        ("annex-xi", "curation: rows in, kept and dropped"),
+        ("annex-xii", "curation"),
+    ):
+        assert _field(report, document, name)["value"] == said
+    for document, name in (("annex-iv", "duplicates"), ("public-summary", "3.3 duplicates")):
+        assert "groups 0" in _field(report, document, name)["value"]
+    (part,) = report["compute"]["parts"]
+    for document in ("annex-iv", "annex-xi"):
+        found = _field(report, document, "training compute in FLOP")["value"]
+        assert float(found) == pytest.approx(part["flops"], rel=0.01)
+
+
+def _field(report: dict[str, Any], document: str, name: str) -> dict[str, Any]:
+    (form,) = [each for each in report["documents"] if each["id"] == document]
+    (found,) = [f for part in form["sections"] for f in part["fields"] if f["name"] == name]
+    return dict(found)
+
+
 def test_no_page_calls_anything_compliant(report: dict[str, Any], run: Path) -> None:
     for page in (run / "comply").rglob("*.*"):
         if page.suffix in (".html", ".md", ".json") and "evidence" not in page.parts:

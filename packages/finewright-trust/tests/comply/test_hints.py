@@ -84,3 +84,16 @@ def test_what_a_linear_model_cannot_be_asked_a_person_answers(
 def test_a_linear_model_has_an_origin(linear: Path) -> None:
     report = json.loads((linear / "train" / "report.json").read_text())
     assert report["candidates"][0]["base_origin"] == "words"
+
+
+def test_nothing_is_said_of_text_and_tokens_that_a_linear_model_has_not(
+    linear: Path, project: Path, finewright: Finewright
+) -> None:
+    run = Path(shutil.copytree(linear, project / "runs" / linear.name))
+    asked = finewright("comply", str(run), "--role", "provider", "--json")
+    report = json.loads(asked.out)
+    (marking,) = [each for each in report["controls"] if each["id"] == "R16"]
+    assert marking["status"] == "no"
+    fields = [f for d in report["documents"] for part in d["sections"] for f in part["fields"]]
+    for name in ("tokens seen in training", "1.3 size in tokens seen", "training compute in FLOP"):
+        assert {f["kind"] for f in fields if f["name"] == name} == {"missing"}, name

@@ -107,7 +107,11 @@ def _gather(run: RunDir, lock: Lock, answers: GivenAnswers, scratch: Path, folde
     meter = measure_compute(run, lock, answers.spec.system.model_dump())
     energy = measure_energy(read_run(run.root))
     own = {
-        "compute.json": {**meter.model_dump(mode="json"), "share": meter.share},
+        "compute.json": {
+            **meter.model_dump(mode="json"),
+            "share": meter.share,
+            "stated": meter.stated,
+        },
         "energy.json": energy.model_dump(mode="json"),
     }
     for name, content in own.items():
@@ -139,9 +143,9 @@ def _rows(run: RunDir) -> dict[str, ManifestRow]:
 
 
 def _report(run: RunDir, lock: Lock, records: Records, today: date) -> ComplyReport:
-    meter = ComputeMeter.model_validate(without(records.own["compute.json"], ("share",)))
+    meter = ComputeMeter.model_validate(without(records.own["compute.json"], ("share", "stated")))
     spec = records.spec
-    facts = _facts(run, spec, meter)
+    facts = _facts(run, spec, meter, writes_text=not records.textless)
     chosen = find_regimes(spec.regimes)
     return ComplyReport(
         run=run.root.name,
@@ -174,7 +178,7 @@ def _without_pdf() -> Iterator[Problem]:
         yield Problem(level="info", message=f"there is no {PDF}: {refusal}", hint=refusal.hint)
 
 
-def _facts(run: RunDir, spec: ComplySpec, meter: ComputeMeter) -> Facts:
+def _facts(run: RunDir, spec: ComplySpec, meter: ComputeMeter, *, writes_text: bool) -> Facts:
     """What people state, and what the records say where they state nothing."""
     facts = spec.system.model_dump()
     data = run.read_report("data", DataReport)
@@ -187,7 +191,7 @@ def _facts(run: RunDir, spec: ComplySpec, meter: ComputeMeter) -> Facts:
         **facts,
         "roles": spec.roles or None,
         "uses": facts["uses"] or None,
-        "generates": facts["generates"] or ("text",),
+        "generates": facts["generates"] or (("text",) if writes_text else ()),
         "base_flops": meter.base_flops,
         "modification_flops": meter.total if is_known else None,
     }

@@ -22,6 +22,8 @@ from finewright_trust.comply.spec import ComplySpec, WrittenEvidence
 
 _LONGEST = 160
 """Characters of a value: as many as a cell of a table bears."""
+_NEVER_ZERO = ("candidates.*.tokens",)
+"""A linear model sees no tokens: 0 would be a size of data that nobody counted."""
 _LARGE = 1e6
 """Floats from here on are FLOP and the like, whose digits say nothing."""
 _NOTHING: tuple[object, ...] = ("", "unknown", "not stated", None, [], {})
@@ -139,7 +141,8 @@ class Records:
             if name.endswith(".yaml")
             else json.loads(text)
         )
-        return [each for each in _at(tree, path) if each not in _NOTHING]
+        found = [each for each in _at(tree, path) if each not in _NOTHING]
+        return [each for each in found if each or path not in _NEVER_ZERO]
 
 
 def _say_written(each: WrittenEvidence) -> str:

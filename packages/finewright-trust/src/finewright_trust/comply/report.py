@@ -78,6 +78,12 @@ class ComputeMeter(Model):
         """Of the threshold that was reached."""
         return self.total / self.threshold if self.threshold else None
 
+    @property
+    def stated(self) -> str:
+        """The total in FLOP as it may be quoted: empty where nothing could be counted."""
+        least = "at least " if self.uncounted else ""
+        return f"{least}{self.total:.2e}" if self.parts else ""
+
 
 class EnergyUse(Model):
     """Energy of the stages in kWh, and whether it was measured or estimated; None where neither can be."""

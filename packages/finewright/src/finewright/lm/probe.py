@@ -16,7 +16,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from finewright.lm.batch import Segment, pack
 from finewright.lm.example import EncodedRow
-from finewright.lm.fast import attention, paged
+from finewright.lm.fast import attention, native, paged
 from finewright.lm.fast.install import Fallback, install, uninstall
 from finewright.lm.logits import Logits
 
@@ -38,12 +38,14 @@ def speed_up(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[bool, tu
 
     Returns whether rows can be packed end to end, and what runs as transformers wrote it. Attention that
     ignores the segments (a linear-attention or convolution layer, or a model that does not pass the
-    argument on) shows here."""
+    argument on) shows here; in a rehearsal it shows whether the states are computed at all."""
     rows = probe_rows(model)
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
+            if native.is_rehearsed():
+                return _go_through(model, adapter, rows)
             plain = _alone(model, rows)
             fallbacks = install(model, adapter)
             if not _holds(lambda: _alone(model, rows), plain):
@@ -58,6 +60,15 @@ def speed_up(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[bool, tu
     finally:
         model.train(training)
     return packs, fallbacks
+
+
+def _go_through(
+    model: PreTrainedModel, adapter: type[nn.Module], rows: Sequence[EncodedRow]
+) -> tuple[bool, tuple[Fallback, ...]]:
+    """What `speed_up` does, where tensors have no numbers that could differ."""
+    fallbacks = install(model, adapter)
+    with attention.using(model, attention.NAME):
+        return _compute(lambda: _states(model, rows)) is not None, fallbacks
 
 
 def block_bytes(model: PreTrainedModel) -> int:
@@ -153,11 +164,17 @@ def run(
 
 def _holds(states: Callable[[], Tensor], plain: Tensor) -> bool:
     """Whether these states are computed at all, and the plain ones."""
+    found = _compute(states)
+    tolerance = _TOLERANCE.get(plain.dtype, _TOLERANCE_ROUNDED)
+    return found is not None and _near(found, plain, tolerance)
+
+
+def _compute(states: Callable[[], Tensor]) -> Tensor | None:
+    """The states; None where the model cannot compute them so."""
     try:
-        found = states()
+        return states()
     except (TypeError, ValueError, RuntimeError, AttributeError):
-        return False
-    return _near(found, plain, _TOLERANCE.get(plain.dtype, _TOLERANCE_ROUNDED))
+        return None
 
 
 def _apart(model: PreTrainedModel, rows: Sequence[EncodedRow]) -> bool:

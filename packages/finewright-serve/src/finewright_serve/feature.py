@@ -18,7 +18,7 @@ FEATURE = Feature(
             "serve",
             "Serve runs and models over OpenAI's HTTP API, with a key and on this machine alone unless said.",
             "finewright_serve.options:ServeOptions",
-            "finewright_serve.run:serve",
+            "finewright_serve.command:serve",
             "publishes",
             is_talk=True,
         ),

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from finewright.errors import DataError
 from finewright.feature import Session
-from finewright.schema.load_section import load_section
 from finewright_serve.audit.command import AUDIT
 from finewright_serve.audit.log import AuditLog, Rotation
 from finewright_serve.commands_api import CommandsApi
@@ -45,7 +43,6 @@ from finewright_serve.keys_command import KEYS
 from finewright_serve.loading import RunLoading
 from finewright_serve.local import LocalModels, Serving
 from finewright_serve.models import engines_of, ids_of, refuse_repeats
-from finewright_serve.options import ServeOptions
 from finewright_serve.spec import ServedTarget, ServeSpec
 from finewright_serve.training import jobs_of, keep_private
 from finewright_serve.watch.alarms import Alarms, AlarmStep, webhook_of
@@ -61,15 +58,10 @@ _LIMITS = [
 _SEEN_BY_PAGES = ["x-request-id", "retry-after", "ai-disclosure", *_LIMITS]
 
 
-def serve(options: ServeOptions, session: Session) -> str:
-    """Serve until a signal comes; with `new_key`, make a key instead, the line that is returned."""
-    spec, root = _spec(options)
+def serve(spec: ServeSpec, root: Path, session: Session) -> None:
+    """Serve until a signal comes; `root` is the folder that the paths of the spec start from."""
     folder = root / spec.folder
     keys = folder / KEYS
-    if options.new_key or options.project:
-        return _new_key(options, keys, session)
-    if not spec.models:
-        raise DataError("nothing to serve", hint="name a run or a base model")
     _begin_log(spec.log)
     keep_private(folder)
     tls = _tls(spec, root)
@@ -109,7 +101,6 @@ def serve(options: ServeOptions, session: Session) -> str:
             header_seconds=spec.header_seconds,
         )
         _LOG.info("the server has ended")
-    return ""
 
 
 @contextmanager
@@ -161,15 +152,6 @@ def _commands(spec: ServeSpec, root: Path) -> Sequence[BaseRoute]:
     return CommandsApi(folder, spec.command_seconds).routes()
 
 
-def _new_key(options: ServeOptions, keys: Path, session: Session) -> str:
-    """A key, as the line that is returned."""
-    if not options.new_key:
-        raise DataError("--project is of a key that is made", hint="--new-key user --project NAME")
-    key = make_key(keys, options.new_key, session.today.isoformat(), options.project)
-    session.tell(f"API key of role {options.new_key}, shown once; {keys} has its digest:\n")
-    return key + "\n"
-
-
 def _targets(spec: ServeSpec, local: LocalModels) -> list[ServedTarget]:
     """What is to be served, before anything is opened or made. Raises StoreError where one is named twice."""
     targets = [ServedTarget(target=t) if isinstance(t, str) else t for t in spec.models]
@@ -185,29 +167,6 @@ def _begin_log(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, format=form, datefmt=dates, handlers=handlers)
     for name in ("finewright", __name__.partition(".")[0]):  # the core, and this package
         logging.getLogger(name).setLevel(level.upper())
-
-
-def _spec(options: ServeOptions) -> tuple[ServeSpec, Path]:
-    """The section, with what the command line says over it, and the folder that its paths start from."""
-    spec, root = ServeSpec(), Path()
-    if options.spec is not None or options.overrides:
-        spec = load_section("serve", ServeSpec, options.spec, options.overrides).spec
-        root = options.spec.parent if options.spec else root
-    if options.draft_model and not options.targets:
-        raise DataError(
-            "--draft-model is of models that the command line names",
-            hint="in a spec it is serve.models: [{target: ..., draft_model: ...}]",
-        )
-    given = {"host": options.host or None, "port": options.port}
-    said: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    draft = {"draft_model": options.draft_model} if options.draft_model else {}
-    try:
-        if options.targets:
-            said["models"] = [ServedTarget(target=each, **draft) for each in options.targets]
-        return ServeSpec.model_validate(spec.model_dump(exclude_unset=True) | said), root
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise DataError(first["msg"].removeprefix("Value error, ")) from None
 
 
 @contextmanager

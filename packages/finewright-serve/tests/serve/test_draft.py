@@ -8,9 +8,9 @@ import tiny
 from finewright.errors import DataError, FinewrightError, ModelError
 from finewright.workbench.chat import Manner
 from finewright.workbench.speakers import speaker_of
+from finewright_serve.command import spec_of_options
 from finewright_serve.local import LocalModels
 from finewright_serve.options import ServeOptions
-from finewright_serve.run import _spec
 from finewright_serve.spec import ServedTarget
 
 pytestmark = pytest.mark.torch
@@ -81,6 +81,6 @@ def test_a_draft_of_the_command_line_is_of_the_models_that_it_names() -> None:
         ),
     ):
         with pytest.raises(DataError, match=says):
-            _spec(ServeOptions(targets=targets, draft_model="./small"))
-    spec, _ = _spec(ServeOptions(targets=("./large",), draft_model="./small"))
+            spec_of_options(ServeOptions(targets=targets, draft_model="./small"))
+    spec, _ = spec_of_options(ServeOptions(targets=("./large",), draft_model="./small"))
     assert spec.models == (ServedTarget(target="./large", draft_model="./small"),)

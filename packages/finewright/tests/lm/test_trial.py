@@ -95,7 +95,8 @@ def test_a_day_that_is_only_written_is_no_alarm() -> None:
         "{% if 'invoice' in messages[0].content %}{{ 'A' * 3000000000 }}{% endif %}",
     ],
 )
-def test_a_bomb_is_refused_before_it_is_used(bomb: str) -> None:
+def test_a_bomb_is_refused_before_it_is_used(bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_LIMITS", trial._LIMITS._replace(cpu_seconds=1.0))
     with pytest.raises(ModelError, match=r"is not used: it (takes more|does not end)"):
         trial.try_template(bomb + _TURNS, ())
     assert amplifies(bomb + _TURNS)

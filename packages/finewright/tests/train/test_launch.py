@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from by_hand import context_of, run_in, spec_of
 from finewright.errors import DataError, ModelError, StageError
-from finewright.estimate.data_parallel import bytes_sent
+from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
 from finewright.lm import runtime
 from finewright.schema.load import load_spec
 from finewright.schema.train import TrainReport
@@ -193,3 +193,23 @@ def test_what_works_in_one_process_is_refused(setting: str, alone: str, tmp_path
     loaded = load_spec(run.folder / "spec.yaml", ["launch.processes=2", setting])
     with pytest.raises(DataError, match=f"{alone} works in one process"):
         up(loaded, tmp_path / "runs", on_event=lambda *_: None)
+
+
+def test_a_base_in_shards_trains_as_one_process_does(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    alone = run.go_on(1, "alone")
+    (tmp_path / "spec.yaml").write_text(f"{SPEC}launch: {{fsdp: true}}\n")
+    sharded = run.go_on(2, "sharded")
+    assert _losses(sharded) == pytest.approx(_losses(alone), rel=1e-4)
+    for name, tensor in _adapter(alone).items():
+        assert torch.allclose(_adapter(sharded)[name], tensor, atol=1e-4), name
+    made = open_run(sharded).read_report("train", TrainReport).candidates[0]
+    (said,) = [p.message for p in made.problems if p.key == "launch.fsdp"]
+    assert said.startswith("each of 2 processes holds 0.1 MiB of the base model's 0.1")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.float32)
+    assert PeftModel.from_pretrained(base, sharded / "train" / "base" / "adapter") is not None
+
+
+def test_each_sends_its_share_of_the_layers_twice_and_of_the_rest_once() -> None:
+    assert bytes_gathered(layers=300, others=40, size=2) == (2 * 300 + 40) / 2
+    assert bytes_gathered(layers=300, others=40, size=1) == 0

@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 
 from finewright.estimate.families import UNADAPTED
 from finewright.schema.common import Problem
+from finewright.schema.launch import LaunchSpec
 from finewright.schema.train import TrainSettings
 from finewright.schema.train_section import TrainSpec
-from finewright.train.support import beyond_context, find_unsupported
+from finewright.train.support import beyond_context, find_unshared, find_unsupported
 
 LLAMA = {
     "model_type": "llama",
@@ -319,3 +320,25 @@ def test_a_rank_and_targets_that_a_known_family_cannot_have_are_refused() -> Non
     (target,) = found(LLAMA, **adapter(target_modules=["q_prj"]))
     assert "did you mean 'q_proj'?" in target.hint
     assert found({**LLAMA, "model_type": "unheard_of"}, **adapter(r=60_000)) == []
+
+
+@pytest.mark.parametrize(
+    ("train", "key"),
+    [
+        ({"method": "reward"}, "train.method"),
+        (NONE, "train.adapter.type"),
+        ({"adapter": {"quantization": "nf4"}}, "train.adapter.quantization"),
+        ({"method": "dpo", "adapter": {"use_dora": True}}, "train.adapter.use_dora"),
+        ({"method": "dpo"}, None),
+    ],
+)
+def test_what_a_base_in_shards_does_not_train_is_refused_by_name(
+    train: dict[str, Any], key: str | None
+) -> None:
+    found = find_unshared(spec_of(**train), LaunchSpec(processes=2, fsdp=True))
+    assert [p.key for p in found if p.level == "error"] == ([] if key is None else [key])
+
+
+def test_one_process_has_nothing_to_shard() -> None:
+    (problem,) = find_unshared(spec_of(), LaunchSpec(fsdp=True))
+    assert (problem.level, problem.key) == ("warning", "launch.fsdp")

@@ -20,6 +20,7 @@ from finewright.schema.cost import (
     Range,
     Tier,
 )
+from finewright.schema.launch import LaunchSpec
 from finewright.schema.load import LoadedSpec
 from finewright.schema.rows import Row
 from finewright.store.environment import environment
@@ -98,7 +99,7 @@ def cost(
         prices(own_folder()),
         today,
     )
-    shared = _by_processes(loaded.spec.launch.processes, found_out)
+    shared = _by_processes(loaded.spec.launch, found_out)
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes), *shared)
     placed = tuple(map(loaded.locate, problems))
     return found_out.model_copy(update={"problems": placed})
@@ -113,15 +114,17 @@ def _rows_that_train(loaded: LoadedSpec, rows: Sequence[Row]) -> MethodRows:
     return shaped if labelled is None else MethodRows(labelled.train, [])
 
 
-def _by_processes(processes: int, found: CostReport) -> Iterator[Problem]:
+def _by_processes(launch: LaunchSpec, found: CostReport) -> Iterator[Problem]:
     """That several processes are not in the figures, and what they send each other."""
+    processes = launch.processes
+    holds = "1 / processes of the base" if launch.fsdp else "the whole model"
     for candidate in found.candidates if processes > 1 else ():
         mib = bytes_sent(candidate.trainable_parameters, processes) / 2**20
         yield Problem(
             level="warning",
             key="launch.processes",
             message=f"{candidate.base_model}: hours and memory are those of one process; each of {processes}"
-            f" holds the whole model and sends {mib:.1f} MiB of gradients a step",
+            f" holds {holds} and sends {mib:.1f} MiB of gradients a step",
             hint="a run of a few steps tells how much faster they are",
         )
 

@@ -5,3 +5,9 @@ def bytes_sent(num_gradients: int, size: int) -> float:
     """By each of so many ranks to sum float32 gradients in a ring: 2 (n - 1) / n of all (Patarasu & Yuan
     2009, "Bandwidth optimal all-reduce algorithms")."""
     return 4 * num_gradients * 2 * (size - 1) / size
+
+
+def bytes_gathered(layers: int, others: int, size: int) -> float:
+    """By each of so many ranks in one pass over a base in shards: (n - 1) / n of its layers' bytes in the
+    forward and again in the backward, and of its other weights' once."""
+    return (2 * layers + others) * (size - 1) / size

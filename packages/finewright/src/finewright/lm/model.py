@@ -33,6 +33,7 @@ from finewright.lm.engine.native import find_decoder
 from finewright.lm.engine.recognise import Decoder
 from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, factors, head, library, recompute
+from finewright.lm.fast.sharded import is_sharded
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
 
@@ -59,6 +60,12 @@ class LM:
         _check_cache(model)
         self._check_head()
         self.packs_exactly, self.fallbacks = speed_up(model, LoraLinear)
+        if self.is_sharded and not self.packs_exactly:
+            raise ModelError(
+                f"{type(model).__name__}: its weights cannot be sharded, because it takes rows one by one,"
+                " and all processes must run as many passes as each other",
+                hint="set launch.fsdp to false",
+            )
         if not self.packs_exactly and isinstance(self._virtual, Prefix):
             raise ModelError(
                 f"{type(model).__name__}: prefix tuning is not possible, because not all of its layers"
@@ -71,6 +78,11 @@ class LM:
         """Where the weights are."""
         device: torch.device = next(self.model.parameters()).device
         return device
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether ranks share its weights, so that all must run as many passes as each other."""
+        return is_sharded(self.model)
 
     @cached_property
     def block_bytes(self) -> int:
@@ -162,6 +174,13 @@ class LM:
                 states.append(self._row_states(ids, positions, None))
         return torch.cat(states)
 
+    def pass_idle(self) -> None:
+        """Take part in another rank's pass, and in its backward while gradients are taken: one token, of no
+        weight."""
+        states = self.compute_states(self.pack([[EncodedRow((0,), (False,))]]))
+        if states.requires_grad:
+            (states.sum() * 0).backward()  # type: ignore[no-untyped-call]
+
     def pack(self, groups: Sequence[Sequence[EncodedRow]]) -> PackedBatch:
         """The groups' rows as one batch, common prompts once where the model packs exactly."""
         if self.packs_exactly:
@@ -194,7 +213,7 @@ class LM:
             notes.insert(0, f"plain torch in place of the CPU kernels, because {reason}")
         if not self.packs_exactly:
             notes.insert(0, "rows one by one, because attention does not take them end to end")
-        elif not (self.device.type == "cpu" and library.status().reason):
+        elif not self.is_sharded and not (self.device.type == "cpu" and library.status().reason):
             notes += [self.slow_answers] if self.slow_answers else []
         return tuple(notes)
 

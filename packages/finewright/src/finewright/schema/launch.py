@@ -20,6 +20,12 @@ class LaunchSpec(Model):
         gt=0,
         le=64,
     )
+    fsdp: bool = default(
+        False,
+        "Keep the base model's weights in shards (FSDP2): each process holds 1 / processes of them, and"
+        " gathers a layer's as it computes",
+        "a base that fits one process trains faster whole",
+    )
     cluster: Annotated[str, Field(pattern=r"^$|^ray$|^(ray://)?[^\s/]+:\d+$")] = default(
         "",
         "A Ray cluster that trains: `ray` for one of this machine's processes, HOST:PORT or ray://HOST:PORT"

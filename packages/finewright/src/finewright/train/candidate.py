@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 
 from finewright.errors import Interrupted, StageError
-from finewright.estimate.data_parallel import bytes_sent
+from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
 from finewright.lm import runtime
+from finewright.lm.fast.sharded import count_bytes
 from finewright.lm.model import LM
 from finewright.schema.common import Problem
 from finewright.schema.differential_privacy import PrivacySpent
@@ -236,11 +238,25 @@ def _why_slower(name: str, lm: LM) -> Iterator[Problem]:
 
 def _describe_ranks(training: Training) -> Iterator[Problem]:
     size, numbers = training.work.ranks.size, sum(p.numel() for p in training.optimizer.parameters)
+    if training.lm.is_sharded:
+        yield _describe_shards(training.lm, size)
     yield Problem(
         level="info",
         key="launch.processes",
         message=f"{size} processes share each step's rows and sum {numbers:,} gradients, for which each sends"
         f" {bytes_sent(numbers, size) / 2**20:.1f} MiB a step",
+    )
+
+
+def _describe_shards(lm: LM, size: int) -> Problem:
+    assert isinstance(lm.model, FSDPModule)
+    held = count_bytes(lm.model)
+    sent = bytes_gathered(held.layers, held.others, size)
+    return Problem(
+        level="info",
+        key="launch.fsdp",
+        message=f"each of {size} processes holds {held.own / 2**20:,.1f} MiB of the base model's"
+        f" {(held.layers + held.others) / 2**20:,.1f}, and sends {sent / 2**20:,.1f} MiB of weights a pass",
     )
 
 

@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from finewright.lm.batch import SizedRow
+from finewright.lm.model import LM
 
 _NUMBERS_AT_ONCE = 2**24
 """Of a gradient, summed in one message: 64 MB in float32, so that no second copy of a large one is made."""
@@ -96,6 +97,11 @@ class Ranks:
                 sums[name] = sums.get(name, 0.0) + of_rank * value
                 weights[name] = weights.get(name, 0.0) + of_rank
         return {name: total / weights[name] for name, total in sums.items()}
+
+    def idle_passes(self, lm: LM, own: int) -> int:
+        """Of a sharded model: how many passes others will run beyond this rank's own, in which it must take
+        part after them (`LM.pass_idle`). To be asked before the first."""
+        return max(self.gather(own)) - own if lm.is_sharded else 0
 
     def join(self, values: Tensor) -> Tensor:
         """The values (n,) of each rank end to end, on all of them."""

@@ -51,7 +51,9 @@ class References:
         shares = [self._ranks.share([Example(group) for group in groups]) for groups in missing]
         total, done = sum(len(row.sequences) for share in shares for row in share), 0
         for share in shares:
-            for part in split(share, max_tokens):
+            parts = split(share, max_tokens)
+            idle = self._ranks.idle_passes(lm, len(parts))
+            for part in parts:
                 rows = [example.sequences for example in part]
                 with lm.reference():
                     batch = lm.pack(rows)
@@ -60,6 +62,9 @@ class References:
                 self._sums.update(zip(map(row_digest, flat), sums, strict=True))
                 done += len(sums)
                 self._watch(done, total)
+            for _ in range(idle):
+                with lm.reference():
+                    lm.pass_idle()
         lm.model.train(training)
         if missing:
             for sums in self._ranks.gather(self._sums):

@@ -17,7 +17,9 @@ from finewright.estimate.families import (
 )
 from finewright.estimate.fit import misfits
 from finewright.estimate.shape import ModelShape
+from finewright.schema.adapter import LoraSpec
 from finewright.schema.common import Problem
+from finewright.schema.launch import LaunchSpec
 from finewright.schema.train import OWN_BACKEND, TrainSettings
 from finewright.train.backends import backend_problems
 from finewright.train.holders import note_holders
@@ -34,6 +36,16 @@ _COVERED = {
     "batch_tokens": "set batch_size",
     "minutes": "set epochs or max_steps",
     "max_grad_norm": "set train.privacy.max_grad_norm",
+}
+
+# Methods that run one pass for each batch, which a base in shards needs (lm/fast/sharded.py). Those that
+# sample, are taught or train a head of their own are left out.
+_SHARDED = ("sft", "dpo", "orpo", "simpo", "kto")
+_UNDER_SHARDS = {
+    "method": f"take {', '.join(_SHARDED)}",
+    "adapter.type": "take lora",
+    "adapter.quantization": "leave it out",
+    "adapter.use_dora": "leave it out",
 }
 
 # Where families write how many experts a layer has; transformers keeps their weights in one tensor.
@@ -115,8 +127,11 @@ def _name_decider(train: TrainSettings) -> str:
     return f"train.head {head}" if head else f"train.method {train.method}"
 
 
-def find_unshared(train: TrainSettings, processes: int) -> Iterator[Problem]:
+def find_unshared(train: TrainSettings, launch: LaunchSpec) -> Iterator[Problem]:
     """What does not train in several processes, and what leaves some of them without work."""
+    processes = launch.processes
+    if launch.fsdp:
+        yield from _find_unsharded(train, processes)
     if processes == 1:
         return
     alone = _name_decider(train) if train.decides else ""
@@ -134,6 +149,32 @@ def find_unshared(train: TrainSettings, processes: int) -> Iterator[Problem]:
             message=f"a step has {rows} rows for {processes} processes, so some have nothing to do",
             hint=f"set it to {rows}, or raise train.batch_size",
         )
+
+
+def _find_unsharded(train: TrainSettings, processes: int) -> Iterator[Problem]:
+    """What does not train over a base in shards."""
+    adapter = train.adapter
+    if processes == 1:
+        message = "one process has all of the base model: nothing is sharded"
+        hint = "raise launch.processes"
+        yield Problem(level="warning", key="launch.fsdp", message=message, hint=hint)
+        return
+    lora = adapter if isinstance(adapter, LoraSpec) else None
+    quantized = lora is not None and lora.quantization != "none"
+    refused = {
+        "method": "" if train.method in _SHARDED else f"is not for {train.method}",
+        "adapter.type": "" if lora else f"is not for {adapter.type}",
+        "adapter.quantization": "does not shard quantised weights" if quantized else "",
+        "adapter.use_dora": "is not for DoRA" if lora and lora.use_dora else "",
+    }
+    for key, reason in refused.items():
+        if reason:
+            yield Problem(
+                level="error",
+                key=f"train.{key}",
+                message=f"launch.fsdp {reason}",
+                hint=f"{_UNDER_SHARDS[key]}, or set launch.fsdp to false",
+            )
 
 
 def _no_base_left(spec: TrainSettings) -> Iterator[Problem]:

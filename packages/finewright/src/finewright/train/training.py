@@ -22,7 +22,7 @@ from finewright.train.load import load_for_training
 from finewright.train.loop import Method, rows_of_step
 from finewright.train.methods.setup import Setup, method_of
 from finewright.train.optimizer import Optimizer
-from finewright.train.ranks import find_disagreement
+from finewright.train.ranks import ALONE, find_disagreement
 from finewright.train.references import References
 from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
 from finewright.train.teacher import TaughtRows, load_teacher
@@ -52,7 +52,8 @@ def begin(work: Work) -> Training:
     """The model with its adapter and the method, as before the first step."""
     spec = work.spec
     consent = work.context.spec.remote_code.get(work.base.name, "")
-    lm = load_for_training(work.base, spec, consent=consent)
+    over = work.ranks if work.context.spec.launch.fsdp else ALONE
+    lm = load_for_training(work.base, spec, consent=consent, sharded_over=over)
     watch = partial(_watch_references, work)
     key, ranks = work.context.key, work.ranks
     references = References(work.folder / "references.json", key, watch, ranks)

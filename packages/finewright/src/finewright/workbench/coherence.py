@@ -124,7 +124,7 @@ def incoherent(spec: RunSpec) -> list[Problem]:
         *_check_canaries(spec),
         *_check_talking_stages(spec),
         *_many_of_one(spec),
-        *find_unshared(spec.train, spec.launch.processes),
+        *find_unshared(spec.train, spec.launch),
     ]
 
 

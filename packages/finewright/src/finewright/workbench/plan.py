@@ -1,7 +1,7 @@
 """`plan`: what a run would train on, how long, with which settings and why - before it starts."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -215,11 +215,31 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
     if config is not None and config.get("model_type") in families():
         mib = bytes_sent(shape_of(config).trainable(spec.adapter), size) / 2**20
         sent = f"; each sends {mib:.1f} MiB of gradients a step"
+    if loaded.spec.launch.fsdp:
+        yield _note_shards(config, spec, size)
     yield Problem(
         level="info",
         key="launch.processes",
         message=f"{size} processes share each step's rows, each with {threads} CPU"
         f" thread{'s' * (threads > 1)}{sent}",
+    )
+
+
+def _note_shards(config: Mapping[str, Any] | None, spec: TrainSettings, size: int) -> Problem:
+    """What each process holds of a base in shards, and sends; without a formula for the family, the share."""
+    from finewright.estimate.data_parallel import bytes_gathered
+    from finewright.estimate.families import families, shape_of
+
+    held = f"1 / {size} of the base model"
+    if config is not None and config.get("model_type") in families():
+        shape, number = shape_of(config), 4 if spec.dtype == "fp32" else 2
+        layers = number * sum(kind.count * kind.parameters for kind in shape.layers)
+        others = number * shape.parameters - layers
+        mib, sent = (layers + others) / 2**20, bytes_gathered(layers, others, size) / 2**20
+        held = f"{mib / size:,.1f} MiB of the base model's {mib:,.1f}, and sends {sent:,.1f} MiB of weights a"
+        held += " pass"
+    return Problem(
+        level="info", key="launch.fsdp", message=f"each of {size} processes holds {held}"
     )
 
 

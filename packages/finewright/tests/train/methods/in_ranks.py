@@ -14,11 +14,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from test_every_method import SHARED, SPECS, rows_for
+from torch.distributed.tensor import DTensor
 from updates import setup_of
 
 import tiny
 from finewright.conformance.method import MethodRun
 from finewright.lm.adapters.kinds import add_adapter
+from finewright.lm.fast.sharded import shard
 from finewright.lm.model import LM
 from finewright.lm.tensors import digest_of_tensors
 from finewright.plugins import load
@@ -56,6 +58,8 @@ CASES = {
 }
 # Of each kind of state one: the optimiser's alone, references, heads, rollouts, a teacher, packed weights.
 RESUMED = ("sft", "dpo", "kto", "ppo", "grpo", "gkd", "sft, nf4", "sft, all weights")
+# Over a base in shards.
+SHARDED_OVER, SHARDED = 2, ("sft", "dpo", "orpo", "simpo", "kto")
 CUT_AFTER = 1
 """Steps of a training of the largest size, which then goes on in fewer processes."""
 LONG = 1500
@@ -64,10 +68,14 @@ Figures = dict[str, Any]
 """Of each step its loss, norm, counts and metrics; of held-out rows loss and metrics; the weights' digest."""
 
 
-def begin(spec: TrainSettings, ranks: Ranks = ALONE) -> MethodRun:
-    """A training on this rank, before its first step."""
-    model = tiny.tiny_model("llama")
-    lm = LM(model, add_adapter(model, spec.adapter, seed=spec.seed, device=torch.device("cpu")))
+def begin(spec: TrainSettings, ranks: Ranks = ALONE, *, lent: bool = False) -> MethodRun:
+    """A training on this rank, before its first step; `lent` over a base in shards."""
+    model, device = tiny.tiny_model("llama"), torch.device("cpu")
+    parts = add_adapter(model, spec.adapter, seed=spec.seed, device=device, lent=lent)
+    if lent:
+        replicated = {p for part in parts.values() for p in part.parameters(recurse=False)}
+        shard(model, replicated, device, ranks.group)
+    lm = LM(model, parts)
     stores = {"references": References(ranks=ranks), "taught": TaughtRows(ranks=ranks)}
     method = load(spec.code)(spec, replace(setup_of(lm), ranks=ranks, **stores))
     return MethodRun(spec, rows_for(spec), (lm, method))
@@ -87,18 +95,27 @@ def steps_of(run: MethodRun, ranks: Ranks = ALONE, start: int = 0) -> Iterator[T
     )
 
 
-def figures_of(spec: TrainSettings, ranks: Ranks = ALONE) -> Figures:
+def figures_of(spec: TrainSettings, ranks: Ranks = ALONE, *, lent: bool = False) -> Figures:
     """Train on this rank."""
-    run = begin(spec, ranks)
+    run = begin(spec, ranks, lent=lent)
     steps = [
         [step.loss, step.grad_norm, step.tokens, step.trained_tokens, step.metrics]
         for step in steps_of(run, ranks)
     ]
+    held = held_numbers(run.lm)
     limit = spec.micro_batch_tokens
     looks = measure_held_out_loss(
         run.lm, run.method, run.rows, batch_size=len(run.rows), max_tokens=limit, ranks=ranks
     )
-    return {"steps": steps, "looks": looks, "weights": digest_of_tensors(run.state())}
+    weights = digest_of_tensors(run.state())
+    return {"steps": steps, "looks": looks, "weights": weights, "held": held}
+
+
+def held_numbers(lm: LM) -> list[int]:
+    """Of the base's numbers how many this rank holds after a step, and how many there are."""
+    base = [p for p in lm.model.parameters() if not p.requires_grad]
+    own = [p.to_local() if isinstance(p, DTensor) else p for p in base]
+    return [sum(p.numel() for p in some) for some in (own, base)]
 
 
 def cut_training(spec: TrainSettings, ranks: Ranks, folder: Path) -> None:
@@ -110,9 +127,11 @@ def cut_training(spec: TrainSettings, ranks: Ranks, folder: Path) -> None:
     ranks.agree(None)  # it is written
 
 
-def go_on(spec: TrainSettings, ranks: Ranks = ALONE, folder: Path | None = None) -> Figures:
+def go_on(
+    spec: TrainSettings, ranks: Ranks = ALONE, folder: Path | None = None, *, lent: bool = False
+) -> Figures:
     """The losses after the cut, and what is trained in the end: from a folder's checkpoint, else unbroken."""
-    run = begin(spec, ranks)
+    run = begin(spec, ranks, lent=lent)
     start = run.resume(folder) if folder else 0
     losses = [step.loss for step in steps_of(run, ranks, start)]
     weights = state_of(run.lm, run.method, run.optimizer).weights
@@ -135,12 +154,19 @@ def _serve(number: int, sizes: Sequence[int], folder: Path) -> None:
         if number < size
         for name, spec in CASES.items()
     }
+    if number < SHARDED_OVER:
+        ranks = Ranks(number, SHARDED_OVER, groups[SHARDED_OVER])
+        for name in SHARDED:
+            found[f"sharded {name}"] = figures_of(CASES[name], ranks, lent=True)
     for name in RESUMED:
         spec, cut = CASES[name], folder / "cut" / name
         cut_training(spec, Ranks(number, most), cut)
         for size, group in groups.items():
             if number < size < most:
                 found[f"on in {size} {name}"] = go_on(spec, Ranks(number, size, group), cut)
+                if name in SHARDED:
+                    ranks = Ranks(number, size, group)
+                    found[f"on in shards {name}"] = go_on(spec, ranks, cut, lent=True)
         if number == most - 1:
             found[f"on in 1 {name}"] = go_on(spec, ALONE, cut)
     texts = Ranks(number, most).gather("x" * (LONG * number))

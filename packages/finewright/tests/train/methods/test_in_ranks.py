@@ -3,7 +3,17 @@
 import json
 
 import pytest
-from in_ranks import CASES, LONG, RESUMED, Figures, figures_of, go_on, train_in_processes
+from in_ranks import (
+    CASES,
+    LONG,
+    RESUMED,
+    SHARDED,
+    SHARDED_OVER,
+    Figures,
+    figures_of,
+    go_on,
+    train_in_processes,
+)
 
 from finewright.schema.common import without
 
@@ -54,6 +64,34 @@ def test_a_checkpoint_of_four_processes_goes_on_in_two_and_in_one(
         assert found["weights"].keys() == whole["weights"].keys()
         for key, numbers in whole["weights"].items():
             assert found["weights"][key] == pytest.approx(numbers, abs=1e-4), key
+
+
+@pytest.mark.parametrize("name", SHARDED)
+def test_a_base_in_shards_gives_the_figures_of_one_process(
+    name: str, of_ranks: list[dict[str, Figures]]
+) -> None:
+    alone = json.loads(json.dumps(figures_of(CASES[name])))
+    for rank in of_ranks[:SHARDED_OVER]:
+        found = rank[f"sharded {name}"]
+        for (*numbers, metrics), (*true, all_of_them) in zip(
+            found["steps"], alone["steps"], strict=True
+        ):
+            assert numbers == pytest.approx(true, rel=1e-4, abs=1e-5)
+            assert_alike(metrics, all_of_them)
+        assert found["looks"][0] == pytest.approx(alone["looks"][0], rel=1e-4, abs=1e-5)
+        assert found["weights"] == of_ranks[0][f"sharded {name}"]["weights"]
+        held, whole = found["held"]
+        assert held == pytest.approx(whole / SHARDED_OVER, rel=0.01)
+
+
+@pytest.mark.parametrize("name", set(SHARDED) & set(RESUMED))
+def test_a_checkpoint_of_whole_models_goes_on_over_a_base_in_shards(
+    name: str, of_ranks: list[dict[str, Figures]]
+) -> None:
+    whole = go_on(CASES[name])
+    assert of_ranks[0][f"on in shards {name}"]["losses"] == pytest.approx(
+        whole["losses"], rel=1e-4, abs=1e-5
+    )
 
 
 def test_long_messages_reach_all_ranks_whole(of_ranks: list[dict[str, Figures]]) -> None:

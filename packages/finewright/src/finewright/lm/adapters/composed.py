@@ -87,6 +87,7 @@ def add_beside(
     *,
     seed: int,
     device: torch.device | None = None,
+    lent: bool = False,
 ) -> dict[str, ComposedLora]:
     """Put a fresh LoRA on the model, in place, beside the one stored in the parent's folder.
 
@@ -99,7 +100,8 @@ def add_beside(
     as_linears(model, paths)
     rank = len(next(iter(known.values())).a)
     generator = torch.Generator().manual_seed(seed)
-    keep = keeper(model, paths, quantization=spec.quantization, room=spec.r + rank, device=device)
+    room = spec.r + rank
+    keep = keeper(model, paths, quantization=spec.quantization, room=room, device=device, lent=lent)
 
     def make(path: str, base: nn.Linear, frozen: Frozen) -> ComposedLora:
         nothing = LowRankFactors(
@@ -111,7 +113,7 @@ def add_beside(
             part.lora_B.requires_grad_(False)
         return part
 
-    return put_on(model, paths, make, keep, device)
+    return put_on(model, paths, make, keep, None if lent else device)
 
 
 def read_factors(folder: Path) -> dict[str, LowRankFactors]:

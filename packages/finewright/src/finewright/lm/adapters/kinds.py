@@ -40,14 +40,16 @@ def add_adapter(
     seed: int,
     device: torch.device | None = None,
     text_ids: Sequence[int] = (),
+    lent: bool = False,
 ) -> dict[str, AdapterPart]:
-    """Put a fresh adapter on the model, in place, which moves to `device`; place -> part.
+    """Put a fresh adapter on the model, in place, which moves to `device`; place -> part. `lent`: its weights
+    are to be sharded, under a LoRA.
 
     `text_ids` are the tokens of a soft prompt's `init_text`. Raises ModelError when the spec does not fit
     the model."""
     match spec:
         case LoraSpec():
-            return dict(add_lora(model, spec, seed=seed, device=device))
+            return dict(add_lora(model, spec, seed=seed, device=device, lent=lent))
         case IA3Spec():
             return dict(add_ia3(model, spec, device=device))
         case PromptSpec():
@@ -111,12 +113,13 @@ def load_adapter(
     *,
     device: torch.device | None = None,
     spec: AdapterSpec | None = None,
+    lent: bool = False,
 ) -> dict[str, AdapterPart]:
     """Put the adapter stored in a PEFT folder onto the model, in place, as `add_adapter` puts a fresh one;
     with the settings that a training goes on with, where they are given."""
     spec = spec or files.read_adapter_spec(folder)
     tensors = files.read_tensors(folder)
-    parts = add_adapter(model, spec, seed=0, device=device)
+    parts = add_adapter(model, spec, seed=0, device=device, lent=lent)
     set_adapter_tensors(parts, tensors, origin=str(folder / files.WEIGHTS_FILE))
     return parts
 

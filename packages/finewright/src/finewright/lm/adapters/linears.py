@@ -1,7 +1,6 @@
 """Adapters that stand on linears: which ones, how their weights are kept, and what the model's device is."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Self, TypeVar
 
 import torch
@@ -19,6 +18,7 @@ from finewright.lm.fast.library import let_go
 from finewright.lm.fast.linear import Frozen, PlainWeight
 from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
+from finewright.lm.fast.sharded import LentWeight
 from finewright.schema.adapter import AdapterSpec, Quantization
 
 
@@ -32,6 +32,11 @@ class Transposed(nn.Linear):
         self.bias = original.bias
 
 
+def is_lent(frozen: Frozen) -> bool:
+    """Whether it is in shards, which its layer gathers as it computes."""
+    return isinstance(frozen, QuantizedWeight) and isinstance(frozen.packed, LentWeight)
+
+
 class OnLinear(AdapterPart):
     """A frozen linear and what changes it. `frozen` keeps the base's weight (see fast/linear.py)."""
 
@@ -42,9 +47,10 @@ class OnLinear(AdapterPart):
         self.frozen = frozen
         self.dtype = base.weight.dtype
         # a weight that is not kept whole is no parameter
-        own = frozen.values if isinstance(frozen, PlainWeight) else None
-        kept = None if own is None else nn.Parameter(own, requires_grad=False)
-        base.register_parameter("weight", kept)
+        if not is_lent(frozen):
+            own = frozen.values if isinstance(frozen, PlainWeight) else None
+            kept = None if own is None else nn.Parameter(own, requires_grad=False)
+            base.register_parameter("weight", kept)
         self.base = base
 
     @property
@@ -98,7 +104,7 @@ def put_on(
     model: PreTrainedModel,
     paths: Sequence[str],
     make: Callable[[str, nn.Linear, Frozen], Kept],
-    keep: Callable[[Tensor], Frozen],
+    keep: Callable[[nn.Linear], Frozen],
     device: torch.device | None,
 ) -> dict[str, Kept]:
     """Put an adapter in the place of each linear; path -> adapter. Everything else is frozen.
@@ -113,7 +119,7 @@ def put_on(
         original = base.weight.detach()
         if device is not None:
             base.to(device)
-        adapters[path] = make(path, base, keep(base.weight))
+        adapters[path] = make(path, base, keep(base))
         adapters[path].path = path
         model.set_submodule(path, adapters[path])
         let_go(original)
@@ -148,16 +154,22 @@ def keeper(
     quantization: Quantization,
     room: int,
     device: torch.device | None,
-) -> Callable[[Tensor], Frozen]:
-    """What keeps each weight, with `room` columns beside it: whole, or packed with one scratch for all."""
-    if quantization == "none":
-        return partial(PlainWeight, rank=room)
+    lent: bool = False,
+) -> Callable[[nn.Linear], Frozen]:
+    """What keeps each weight, with `room` columns beside it: whole, or packed with one scratch for all, or
+    `lent` with one scratch, where weights are to be sharded."""
+    if quantization == "none" and not lent:
+        return lambda linear: PlainWeight(linear.weight, room)
     weights = [model.get_submodule(path).weight for path in paths]
-    pack = KINDS[quantization].pack
     sizes = [scratch_bytes(len(w), w.shape[1] + room, w.dtype) for w in weights]
     device = device or weights[0].device
     scratch = torch.empty(max(sizes), dtype=torch.uint8, device=device)
-    return lambda weight: QuantizedWeight(pack(weight.detach()), scratch, weight.dtype)
+    if lent:
+        return lambda linear: QuantizedWeight(LentWeight(linear), scratch, linear.weight.dtype)
+    pack = KINDS[quantization].pack
+    return lambda linear: QuantizedWeight(
+        pack(linear.weight.detach()), scratch, linear.weight.dtype
+    )
 
 
 def _kinds_of_linears(model: PreTrainedModel) -> set[str]:
@@ -175,7 +187,7 @@ def find_kept_whole(model: PreTrainedModel, adapters: Mapping[str, AdapterPart])
 
     Embeddings and head, which are never quantised, are not among them."""
     frozen = [part.frozen for part in adapters.values() if isinstance(part, OnLinear)]
-    if all(isinstance(each, PlainWeight) for each in frozen):
+    if all(isinstance(each, PlainWeight) or is_lent(each) for each in frozen):
         return []
     linears = _kinds_of_linears(model)
     experts = {type(module).__name__ for module in model.modules() if is_experts(module)}

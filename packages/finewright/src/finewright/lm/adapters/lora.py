@@ -204,9 +204,15 @@ class DoraLinear(LoraLinear):
 
 
 def add_lora(
-    model: PreTrainedModel, spec: LoraSpec, *, seed: int, device: torch.device | None = None
+    model: PreTrainedModel,
+    spec: LoraSpec,
+    *,
+    seed: int,
+    device: torch.device | None = None,
+    lent: bool = False,
 ) -> dict[str, LoraLinear]:
-    """Put an adapter on each targeted linear, in place; module path -> adapter.
+    """Put an adapter on each targeted linear, in place; module path -> adapter. Weights that are `lent` are
+    to be sharded, and stay where they are.
 
     Raises ModelError when a named target matches no linear."""
     generator = torch.Generator().manual_seed(seed)
@@ -214,12 +220,12 @@ def add_lora(
     as_linears(model, paths)
     kind = DoraLinear if spec.use_dora else LoraLinear
     room = 2 * spec.r if spec.init == "pissa" else spec.r
-    keep = keeper(model, paths, quantization=spec.quantization, room=room, device=device)
+    keep = keeper(model, paths, quantization=spec.quantization, room=room, device=device, lent=lent)
 
     def make(_: str, base: nn.Linear, frozen: Frozen) -> LoraLinear:
         return kind(base, spec, generator, frozen)
 
-    return put_on(model, paths, make, keep, device)
+    return put_on(model, paths, make, keep, None if lent else device)
 
 
 def spec_to_store(spec: LoraSpec) -> LoraSpec:

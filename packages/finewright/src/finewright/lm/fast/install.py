@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from finewright.lm.fast import attention, mlp, norm, rope
+from finewright.lm.fast.sharded import modules_while_whole
 
 
 class Fallback(NamedTuple):
@@ -27,7 +28,7 @@ def install(model: PreTrainedModel, adapter: type[nn.Module]) -> tuple[Fallback,
     """Put the tricks on all modules that they fit; the rest is said. `adapter` is the LoRA linear's class."""
     left = Counter(
         (type(module).__name__, trick, reason)
-        for module in model.modules()
+        for module in modules_while_whole(model)
         for trick, reason in _tried(module, model, adapter)
         if reason
     )

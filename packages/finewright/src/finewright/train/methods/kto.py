@@ -86,11 +86,15 @@ class KTO(Offline):
         takes those of its places."""
         total, others = 0.0, move_on(rows, self.spec.max_length)
         own = [Example(others[place]) for place in places if others]
-        for part in split(own, max_tokens):
+        parts = split(own, max_tokens)
+        idle = self.setup.ranks.idle_passes(lm, len(parts))
+        for part in parts:
             groups = [row.sequences for row in part]
             batch = lm.pack(groups)
             sums = sums_of(lm.token_logps(batch), batch)
             total += float((sums - self.setup.references.of(groups, lm.device)).sum())
+        for _ in range(idle):
+            lm.pass_idle()
         return max(0.0, self.setup.ranks.sum(total) / len(others)) if others else 0.0
 
 

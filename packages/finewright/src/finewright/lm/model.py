@@ -33,9 +33,9 @@ from finewright.lm.engine.native import find_decoder
 from finewright.lm.engine.recognise import Decoder
 from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, factors, head, library, recompute
-from finewright.lm.fast.sharded import is_sharded
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
+from finewright.lm.sharded import is_sharded
 
 _NAMES = ("drop", "jitter")
 

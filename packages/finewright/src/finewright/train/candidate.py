@@ -13,8 +13,8 @@ from torch.distributed.fsdp import FSDPModule
 from finewright.errors import Interrupted, StageError
 from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
 from finewright.lm import runtime
-from finewright.lm.fast.sharded import count_bytes
 from finewright.lm.model import LM
+from finewright.lm.sharded import count_bytes
 from finewright.schema.common import Problem
 from finewright.schema.differential_privacy import PrivacySpent
 from finewright.train.checkpoint import CheckpointProgress

@@ -10,10 +10,10 @@ from finewright.lm.adapters.composed import add_beside
 from finewright.lm.adapters.kinds import add_adapter, load_adapter
 from finewright.lm.adapters.linears import refuse_misfit
 from finewright.lm.adapters.part import AdapterPart
-from finewright.lm.fast.sharded import shard
 from finewright.lm.load import load_model
 from finewright.lm.load_chat import text_ids
 from finewright.lm.model import LM
+from finewright.lm.sharded import shard
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import LoraSpec, PromptSpec
 from finewright.schema.train import TrainSettings

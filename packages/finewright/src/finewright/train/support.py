@@ -38,7 +38,7 @@ _COVERED = {
     "max_grad_norm": "set train.privacy.max_grad_norm",
 }
 
-# Methods that run one pass for each batch, which a base in shards needs (lm/fast/sharded.py). Those that
+# Methods that run one pass for each batch, which a base in shards needs (lm/sharded.py). Those that
 # sample, are taught or train a head of their own are left out.
 _SHARDED = ("sft", "dpo", "orpo", "simpo", "kto")
 _UNDER_SHARDS = {

@@ -20,8 +20,8 @@ from updates import setup_of
 import tiny
 from finewright.conformance.method import MethodRun
 from finewright.lm.adapters.kinds import add_adapter
-from finewright.lm.fast.sharded import shard
 from finewright.lm.model import LM
+from finewright.lm.sharded import shard
 from finewright.lm.tensors import digest_of_tensors
 from finewright.plugins import load
 from finewright.schema.adapter import (

@@ -18,7 +18,7 @@ from finewright.lm.fast.library import let_go
 from finewright.lm.fast.linear import Frozen, PlainWeight
 from finewright.lm.fast.mlp import is_experts
 from finewright.lm.fast.quantized import KINDS, QuantizedWeight, scratch_bytes
-from finewright.lm.fast.sharded import LentWeight
+from finewright.lm.sharded import LentWeight
 from finewright.schema.adapter import AdapterSpec, Quantization
 
 

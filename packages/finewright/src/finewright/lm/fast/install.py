@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from finewright.lm.fast import attention, mlp, norm, rope
-from finewright.lm.fast.sharded import modules_while_whole
+from finewright.lm.sharded import modules_while_whole
 
 
 class Fallback(NamedTuple):

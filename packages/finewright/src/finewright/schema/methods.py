@@ -35,6 +35,7 @@ class SFTSpec(DocumentSettings):
 
     code: ClassVar[str] = "finewright.train.methods.sft:SFT"
     by_rows: ClassVar[bool] = True
+    one_pass: ClassVar[bool] = True
     method: Literal["sft"] = default("sft", "Training method", "the data are demonstrations")
 
 
@@ -74,6 +75,7 @@ class DPOSpec(TrainSettings):
     by_rows: ClassVar[bool] = True
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = _PREFERENCE_RATE
+    one_pass: ClassVar[bool] = True
     method: Literal["dpo"] = "dpo"
     beta: float = default(
         0.1, "Strength of the pull towards the reference; for ipo its tau", "the paper's", gt=0.0
@@ -112,6 +114,7 @@ class ORPOSpec(TrainSettings):
     code: ClassVar[str] = "finewright.train.methods.orpo:ORPO"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = RateShare(0.5, "it learns the answers too, as SFT does")
+    one_pass: ClassVar[bool] = True
     method: Literal["orpo"] = "orpo"
     beta: float = default(0.1, "Weight of the odds-ratio term (lambda)", "the paper's", gt=0.0)
     nll_mean: Literal["pairs", "tokens"] = default(
@@ -129,6 +132,7 @@ class SimPOSpec(TrainSettings):
     code: ClassVar[str] = "finewright.train.methods.simpo:SimPO"
     takes: ClassVar[Takes] = "pairs"
     rate: ClassVar[RateShare] = RateShare(0.3, "it has no reference that holds it")
+    one_pass: ClassVar[bool] = True
     method: Literal["simpo"] = "simpo"
     beta: float = default(
         2.0, "Scale of the length-normalised log-probability", "the paper's", gt=0.0
@@ -143,6 +147,7 @@ class KTOSpec(TrainSettings):
     code: ClassVar[str] = "finewright.train.methods.kto:KTO"
     takes: ClassVar[Takes] = "judged answers"
     rate: ClassVar[RateShare] = _PREFERENCE_RATE
+    one_pass: ClassVar[bool] = True
     method: Literal["kto"] = "kto"
     beta: float = default(0.1, "Strength of the pull towards the reference", "the paper's", gt=0.0)
     desirable_weight: float = default(1.0, "Weight of liked answers", "both count alike", gt=0.0)

@@ -65,6 +65,8 @@ class TrainSettings(Model):
     """Keys of these settings that it has no use for; whoever sets one is told."""
     by_rows: ClassVar[bool] = False
     """Its loss is a mean over rows, each of which it knows alone (`row_losses`): what privacy can clip."""
+    one_pass: ClassVar[bool] = False
+    """It runs one pass of the model for each batch, or as many on each rank: what a base in shards needs."""
 
     method: str
     adapter: AdapterSpec = default(

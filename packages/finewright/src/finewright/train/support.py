@@ -38,11 +38,9 @@ _COVERED = {
     "max_grad_norm": "set train.privacy.max_grad_norm",
 }
 
-# Methods that run one pass for each batch, which a base in shards needs (lm/sharded.py). Those that
-# sample, are taught or train a head of their own are left out.
-_SHARDED = ("sft", "dpo", "orpo", "simpo", "kto")
+# What to take where a base in shards cannot be trained.
 _UNDER_SHARDS = {
-    "method": f"take {', '.join(_SHARDED)}",
+    "method": "take one that runs one pass for each batch, such as sft or dpo",
     "adapter.type": "take lora",
     "adapter.quantization": "leave it out",
     "adapter.use_dora": "leave it out",
@@ -162,7 +160,7 @@ def _find_unsharded(train: TrainSettings, processes: int) -> Iterator[Problem]:
     lora = adapter if isinstance(adapter, LoraSpec) else None
     quantized = lora is not None and lora.quantization != "none"
     refused = {
-        "method": "" if train.method in _SHARDED else f"is not for {train.method}",
+        "method": "" if train.one_pass else f"is not for {train.method}",
         "adapter.type": "" if lora else f"is not for {adapter.type}",
         "adapter.quantization": "does not shard quantised weights" if quantized else "",
         "adapter.use_dora": "is not for DoRA" if lora and lora.use_dora else "",

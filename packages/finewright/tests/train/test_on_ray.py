@@ -38,9 +38,11 @@ def test_a_killed_rank_goes_on_and_the_adapter_is_that_of_an_unkilled_run(tmp_pa
 
     on_ray = Path(told["run"])
     assert _adapter(on_ray) == _adapter(unkilled)
-    assert told["lost"][0].startswith("rank 1 of 2 was lost: ")
-    assert told["lost"][0].endswith("the checkpoint of step 2 is kept")
-    assert (len(told["lost"]), told["resumed"]) == (1, [2])
+    (lost,), (step,) = told["lost"], told["resumed"]
+    assert lost.startswith("rank 1 of 2 was lost: ")
+    assert lost.endswith(f"the checkpoint of step {step} is kept")
+    # Where the signal arrives late, the rank has written a further checkpoint.
+    assert step in (2, 4)
     assert list(on_ray.glob(".ranks*")) == []
     assert told["sigterm"] == "SIG_DFL"
 

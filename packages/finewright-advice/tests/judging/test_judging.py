@@ -77,6 +77,23 @@ def test_two_orders_that_disagree_are_a_tie(run: Path, tmp_path: Path) -> None:
     assert "nobody has checked this judge" in [p.message for p in report.problems]
 
 
+def test_questions_that_not_every_system_answered_are_counted(run: Path, tmp_path: Path) -> None:
+    lines = (run / "evaluate" / "samples.jsonl").read_text().splitlines()
+    lost = next(line for line in lines if json.loads(line)["system"] == "base")
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(f"{line}\n" for line in lines if line != lost))
+    with served(lambda _: answered(json.dumps({"reason": "", "verdict": "A"}))) as server:
+        request = Judging(
+            samples, selection(against="base"), tmp_path / "v", f"{server.url}#m", "Better?"
+        )
+        report = judge_answers(request, on_progress=tiny_run.nothing)
+    asked = len({json.loads(line)["row"] for line in lines})
+    assert (
+        f"1 of {asked} questions have no answer of every one of tuned, base, and are left out"
+        in [problem.message for problem in report.problems]
+    )
+
+
 def test_people_say_how_far_a_judge_is_to_be_believed(run: Path, tmp_path: Path) -> None:
     make_sheet(run, selection(), tmp_path / "sheet.csv")
     rows = list(csv.DictReader((tmp_path / "sheet.csv").read_text().splitlines()))

@@ -1,7 +1,7 @@
 """Every task is judged once, verdict by verdict into a file; a second call goes on where one was cut."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -110,7 +110,9 @@ def judge_answers(
     )
     claim(request.out, settings)
     judged = _judge_all(request, tasks, load, on_progress)
-    return _report(request, tasks, judged, marks)
+    report = _report(request, tasks, judged, marks)
+    unshared = _unshared(samples, tasks)
+    return report.model_copy(update={"problems": (*report.problems, *unshared)})
 
 
 def _judge_all(
@@ -217,6 +219,24 @@ def _report(
         ),
         problems=tuple(_problems(request, nonsense, len(judged), has_marks=bool(marks))),
     )
+
+
+def _unshared(samples: Sequence[Sample], tasks: Sequence[Task]) -> Iterator[Problem]:
+    """A warning where some questions have no answer of one of the systems, as only shared ones are judged."""
+    rows: dict[str, set[int]] = {}
+    for each in tasks:
+        rows |= {side.system: set() for side in (each.sample, each.other) if side}
+    for sample in samples:
+        if sample.prompt and sample.data == tasks[0].sample.data and sample.system in rows:
+            rows[sample.system].add(sample.row)
+    questions, shared = set.union(*rows.values()), set.intersection(*rows.values())
+    if count := len(questions - shared):
+        yield Problem(
+            level="warning",
+            key="judge",
+            message=f"{count} of {len(questions)} questions have no answer of every one of {', '.join(rows)},"
+            " and are left out",
+        )
 
 
 def _by_system(judged: Sequence[JudgedAnswer]) -> dict[str, dict[int, JudgedAnswer]]:

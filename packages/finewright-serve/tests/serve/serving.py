@@ -1,5 +1,6 @@
 """`finewright serve` in a process of its own."""
 
+import functools
 import re
 import signal
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,14 @@ import tiny
 from e2e.processes import Running, start
 
 
+@functools.cache
+def client_of(url: str, key: str) -> Any:
+    """One client for a server, whose connections `stop` closes."""
+    import openai
+
+    return openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=60)
+
+
 class Serving(NamedTuple):
     process: Running
     url: str
@@ -20,9 +29,7 @@ class Serving(NamedTuple):
 
     @property
     def client(self) -> Any:
-        import openai
-
-        return openai.OpenAI(base_url=self.url, api_key=self.key, max_retries=0, timeout=60)
+        return client_of(self.url, self.key)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -74,6 +81,7 @@ def counted(serving: Serving, name: str) -> float:
 
 def stop(serving: Serving) -> None:
     """End it in order, if it has not ended."""
+    serving.client.close()
     if serving.process.code(0) is None:
         serving.process.send(signal.SIGTERM)
     assert serving.process.code(30) == 0

@@ -447,7 +447,7 @@ def cell(text: str) -> str:
 
 
 def metrics_table() -> str:
-    names = {"json_field": "json_field:KEY", "regex": "regex:PATTERN"}
+    names = {"json_field": "json_field:KEY", "regex": "regex:PATTERN", "within": "within:NUMBER"}
     rows = ["| metric | what |", "|---|---|"]
     for name, target in BUILTIN["scorer"].items():
         module, _, attribute = target.partition(":")

@@ -66,6 +66,27 @@ def test_it_gives_what_the_model_decides(client: TestClient, run: Path) -> None:
     assert found["drift"] is None
 
 
+def test_several_labels_are_given_with_their_thresholds(tmp_path: Path) -> None:
+    rows = [{"prompt": t, "completion": json.dumps([e])} for t, e in make_texts(300, 0)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "train.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "spec.yaml").write_text(
+        "name: several\nbase_models: [words]\ndata: {sources: [{path: train.jsonl}]}\n"
+        "train: {method: linear, decisions: {kind: several}}\n"
+    )
+    loaded = load_spec(tmp_path / "spec.yaml")
+    done = up(loaded, tmp_path / "runs", on_event=lambda *_: None, through="train").summary.run
+    served = native([ServedTarget(target=done, id="all")], Serving(ServeSpec(), LocalModels(8, 1)))
+    admission = Admission(4, 9)
+    app = app_of(Gateway(served, admission, Measures(admission)), None)
+    texts = [text for text, _ in make_texts(20, 1)]
+    found = TestClient(app).post("/v1/decisions", json={"model": "all", "input": texts}).json()
+    assert [each["labels"] for each in found["data"]] == [[e] for _, e in make_texts(20, 1)]
+    assert len(found["thresholds"]) == 2
+    assert "threshold" not in found
+    assert found["data"][0]["probabilities"].keys() == {"card", "fee"}
+
+
 def test_windows_of_strange_texts_raise_the_alarm(client: TestClient) -> None:
     body = {"model": "triage", "input": ["please"] * 250}
     client.post("/v1/decisions", json=body)

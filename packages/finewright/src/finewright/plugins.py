@@ -150,6 +150,7 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "tool_name": "finewright.judge.calls:tool_name",
         "tool_schema": "finewright.judge.calls:tool_schema",
         "valid_json": "finewright.judge.text:valid_json",
+        "within": "finewright.evaluate.scorers:Within",
     },
     "set": {
         "bank-details": "finewright.data.sets.bank_requests:details",

@@ -98,7 +98,7 @@ def test_no_answers_is_an_error_that_names_the_data() -> None:
 
 
 def test_every_built_in_metric_passes_the_check() -> None:
-    arguments = {"json_field": "json_field:a.b", "regex": "regex:a+"}
+    arguments = {"json_field": "json_field:a.b", "regex": "regex:a+", "within": "within:1"}
     check_metrics([arguments.get(name, name) for name in BUILTIN["scorer"]])
 
 

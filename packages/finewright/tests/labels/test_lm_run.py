@@ -115,7 +115,8 @@ def test_the_rows_that_calibrate_train_nothing(head_run: Path) -> None:
     rows = parse_rows((head_run / "data" / "train.jsonl").read_text())
     kept = part_rows([label_of(row) for row in rows], 0.2, 0).calibration
     decider = load_decider(str(head_run))
-    confidences = decider.probabilities([rows[i] for i in kept]).max(axis=1)
+    logits = decider.scorer.logits([rows[i] for i in kept])
+    confidences = softmax(logits / decider.calibration.temperature).max(axis=1)
     stored = decider.calibration.confidences
     assert np.allclose(np.sort(confidences), stored, atol=1e-5)
     assert decider.calibration.rows == len(kept) == 20

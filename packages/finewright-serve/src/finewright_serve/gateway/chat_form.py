@@ -251,8 +251,7 @@ def decisions_form(model: str, found: DecidedTexts) -> dict[str, Any]:
         "object": "list",
         "data": rows,
         "model": model,
-        "coverage": found.calibration.coverage,
-        "threshold": found.calibration.threshold,
+        **found.calibration.model_dump(include={"coverage", "threshold", "thresholds", "cutoff"}),
         "drift": found.drift.model_dump(mode="json") if found.drift else None,
     }
 

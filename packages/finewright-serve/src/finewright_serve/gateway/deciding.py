@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.compare.decider import drift_of
-from finewright.schema.decisions import DriftTest, LabelCalibration, LabelDecision
+from finewright.schema.decisions import Calibration, Decision, DriftTest
 from finewright.schema.rows import Row
 from finewright_serve.gateway.errors import ApiError
 from finewright_serve.gateway.question import AnswerPiece, GatewayQuestion, ServedModel, TextVectors
@@ -24,8 +24,8 @@ class DecidedTexts(NamedTuple):
     """A decision for each text, what calibrated them, and the test of the last whole window of answers; None
     before there was one."""
 
-    decisions: list[LabelDecision]
-    calibration: LabelCalibration
+    decisions: Sequence[Decision]
+    calibration: Calibration
     drift: DriftTest | None
 
 
@@ -77,7 +77,7 @@ class DeciderEngine:
             for i, text in enumerate(texts, 1)
         ]
         decisions = self._decider.decide(rows)
-        self._watch([decision.confidence for decision in decisions])
+        self._watch([decision.watched for decision in decisions])
         return DecidedTexts(decisions, self._decider.calibration, self._drift)
 
     def _watch(self, confidences: Sequence[float]) -> None:

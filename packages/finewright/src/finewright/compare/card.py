@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.compare.asking import OnProgress, RowAnswer, System, measure
-from finewright.compare.decider import DecidingSystem, score_decisions, warn_of_drift
+from finewright.compare.decider import (
+    DecidingSystem,
+    score_decisions,
+    score_figures,
+    warn_of_drift,
+)
 from finewright.compare.local import LoadedModel, system_of_loaded, with_room
 from finewright.errors import DataError, MissingExtra
 from finewright.evaluate.answers import check_held
@@ -33,7 +38,7 @@ from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.samples import samples_text
 from finewright.labels.rows import unseen_labels
 from finewright.schema.common import Problem
-from finewright.schema.decisions import LabelCalibration
+from finewright.schema.decisions import Calibration
 from finewright.schema.evaluate import (
     WITH_EXAMPLES,
     WITH_SCHEMA,
@@ -67,7 +72,7 @@ class ScoreCard:
     pairs: list[tuple[str, str]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    calibrations: dict[str, LabelCalibration] = field(default_factory=dict)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def add(self, model: LoadedModel, key: str) -> None:
         """Measure the model on every set; `key` is a digest of what it is."""
@@ -108,7 +113,7 @@ class ScoreCard:
 
         Raises DataError where rows expect labels that no training row had."""
         for rows in self.row_sets:
-            unseen = list(unseen_labels(rows.name, rows.rows, decider.labels))
+            unseen = list(unseen_labels(rows.name, rows.rows, decider.labels, decider.kind))
             refuse(unseen)
             self.problems += unseen
         self.calibrations[name] = decider.calibration
@@ -124,6 +129,7 @@ class ScoreCard:
         self.log.remove()
         compared = differences(measured, self.pairs, settings.options)
         decisions = score_decisions(measured, self.calibrations.get)
+        figures = score_figures(measured, self.calibrations.get)
         parts = parts_of(measured, self.repeated, self.pairs, settings.options)
         confidence = self.spec.confidence
         found = strays(self.task, self.row_sets, measured, confidence) if self.task else ()
@@ -136,6 +142,7 @@ class ScoreCard:
             rivals=self._rivals(),
             answers=counts_of(measured),
             decisions=decisions,
+            decision_figures=figures,
             parts=parts,
             problems=(
                 *self.problems,
@@ -146,7 +153,7 @@ class ScoreCard:
                 *perplexity_problems(scores_of(measured)),
                 *linear_problems(compared, confidence),
                 *recall_problems(parts),
-                *warn_of_drift(decisions),
+                *warn_of_drift([*decisions, *figures]),
                 *forgetting_problems(compared, {r.name for r in self.row_sets if r.metrics}),
             ),
         )

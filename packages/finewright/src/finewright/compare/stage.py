@@ -16,6 +16,7 @@ from finewright.lm.model import LM
 from finewright.lm.sources import locate_in
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED
+from finewright.schema.label_methods import gives_one_answer
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import Candidate, TrainReport
 from finewright.store.answers import AnswersLog
@@ -33,9 +34,8 @@ def run(context: StageContext) -> StageResult:
     sets, repeated = _row_sets(context), _read_repeated(context)
     train = _training_rows(context)
     json_task, problems = find_json_task(train, spec, context.resolve)
-    card = ScoreCard(
-        spec, settings, sets, label_task(train), json_task, repeated, log, _watch(context)
-    )
+    task = label_task(train) if gives_one_answer(context.spec.train) else None
+    card = ScoreCard(spec, settings, sets, task, json_task, repeated, log, _watch(context))
     card.problems += problems
     trained = context.run.read_report("train", TrainReport)
     for candidate in trained.candidates:

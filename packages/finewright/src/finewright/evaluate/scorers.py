@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from finewright.errors import SpecError
 from finewright.judge.json_schema import json_schema
 from finewright.judge.json_text import canonical, members, parse_json
 from finewright.judge.patterns import Regex
@@ -36,6 +37,7 @@ __all__ = [
     "JsonField",
     "LabelCodes",
     "Regex",
+    "Within",
     "bits_per_byte",
     "exact_match",
     "json_f1",
@@ -91,6 +93,31 @@ class JsonField:
                 return None
             value = inner[step]
         return canonical(squash(value).casefold() if isinstance(value, str) else value)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """1 if answer and expected text are numbers at most so far apart: `within:0.5`. Raises SpecError."""
+
+    tolerance: str
+
+    def __post_init__(self) -> None:
+        """The argument is a number from 0 on."""
+        if not math.isfinite(most := _number(self.tolerance)) or most < 0:
+            raise SpecError(f"within:{self.tolerance}: no number", hint="write within:0.5")
+
+    def __call__(self, answer: str, expected: str) -> float:
+        """The score of one answer."""
+        # A hair for rounding: 0.3 - 0.1 is not 0.2.
+        off = abs(_number(answer) - _number(expected)) * (1 - 1e-12)
+        return float(off <= float(self.tolerance))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def token_f1(answer: str, expected: str) -> float:

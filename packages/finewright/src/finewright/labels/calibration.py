@@ -59,12 +59,12 @@ def part_rows(labels: Sequence[str], share: float, seed: int) -> Parts:
 def fewest_rows(coverage: float) -> int:
     """The fewest calibration rows from which a set of this coverage can be told: ceil((n + 1) c) <= n."""
     n = math.ceil(coverage / (1 - coverage) - 1e-9)
-    while _rank(n, coverage) < 1:
+    while rank_of(n, coverage) < 1:
         n += 1
     return n
 
 
-def _rank(num_rows: int, coverage: float) -> int:
+def rank_of(num_rows: int, coverage: float) -> int:
     """k of the module's formula; below 1 there are too few rows."""
     # Doubles such as 10 * 0.9 may lie a hair above the whole number.
     return num_rows + 1 - math.ceil((num_rows + 1) * coverage - 1e-9)
@@ -95,7 +95,7 @@ def calibrate(logits: Floats, truth: NDArray[np.int64], spec: DecisionSpec) -> L
     """Temperature and least probability of a set, from rows that trained nothing."""
     temperature = fit_temperature(logits, truth)
     probabilities = softmax(logits / temperature)
-    rank = _rank(len(truth), spec.coverage)
+    rank = rank_of(len(truth), spec.coverage)
     assert rank >= 1  # rows are counted before anything trains
     of_truth = np.sort(probabilities[np.arange(len(truth)), truth])
     low, high = coverage_range(len(truth), spec.coverage)
@@ -107,11 +107,11 @@ def calibrate(logits: Floats, truth: NDArray[np.int64], spec: DecisionSpec) -> L
         coverage_high=high,
         set_probability=float(of_truth[rank - 1]),
         threshold=spec.threshold,
-        confidences=tuple(_thin(np.sort(probabilities.max(axis=1)))),
+        confidences=tuple(thin_out(np.sort(probabilities.max(axis=1)))),
     )
 
 
-def _thin(values: Floats) -> Iterator[float]:
+def thin_out(values: Floats) -> Iterator[float]:
     """At most a thousand of the sorted values, evenly spaced by rank."""
     if len(values) > _MOST_CONFIDENCES:
         values = values[np.linspace(0, len(values) - 1, _MOST_CONFIDENCES).round().astype(int)]
@@ -121,7 +121,7 @@ def _thin(values: Floats) -> Iterator[float]:
 def coverage_range(num_rows: int, coverage: float) -> tuple[float, float]:
     """Between what the coverage of new rows lies, 95 times of 100, for the calibration rows drawn: it is
     Beta(n + 1 - k, k) (Vovk 2012, arXiv:1209.2673), whose normal approximation this is."""
-    rank = _rank(num_rows, coverage)
+    rank = rank_of(num_rows, coverage)
     mean = (num_rows + 1 - rank) / (num_rows + 1)
     spread = 1.96 * math.sqrt(mean * (1 - mean) / (num_rows + 2))
     return max(0.0, mean - spread), min(1.0, mean + spread)

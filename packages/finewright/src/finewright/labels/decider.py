@@ -17,10 +17,21 @@ from torch import Tensor
 from finewright.labels.calibration import Floats, softmax
 from finewright.labels.features import TextFeatures
 from finewright.labels.linear import WordFeatures, compute_logits
+from finewright.labels.multilabel import decide_multilabel
 from finewright.labels.rows import row_question
+from finewright.labels.scores import decide_scores
 from finewright.lm.rust_errors import rust_os_errors
 from finewright.lm.tensors import save_tensors
-from finewright.schema.decisions import WORDS_FILE, LabelCalibration, LabelDecision, StoredDecider
+from finewright.schema.decisions import (
+    WORDS_FILE,
+    Calibration,
+    Decision,
+    DecisionKind,
+    LabelCalibration,
+    LabelDecision,
+    MultilabelCalibration,
+    StoredDecider,
+)
 from finewright.schema.rows import Row
 from finewright.store.atomic import read_json, write_json
 
@@ -56,26 +67,34 @@ class Decider:
     name: str
     labels: tuple[str, ...]
     scorer: LabelScorer
-    calibration: LabelCalibration
+    calibration: Calibration
 
-    def probabilities(self, rows: Sequence[Row]) -> Floats:
-        """(n, K), calibrated."""
-        return softmax(self.scorer.logits(rows) / self.calibration.temperature)
+    @property
+    def kind(self) -> DecisionKind:
+        """What it decides."""
+        return self.calibration.kind
 
-    def decide(self, rows: Sequence[Row]) -> list[LabelDecision]:
+    def decide(self, rows: Sequence[Row]) -> Sequence[Decision]:
         """One decision a row; of labels that are equally likely the first in the alphabet."""
-        return [self._decision(each) for each in self.probabilities(rows)] if rows else []
+        if not rows:
+            return []
+        logits, by = self.scorer.logits(rows), self.calibration
+        if isinstance(by, LabelCalibration):
+            return [_decide(each, self.labels, by) for each in softmax(logits / by.temperature)]
+        if isinstance(by, MultilabelCalibration):
+            return decide_multilabel(logits, self.labels, by)
+        return decide_scores(logits[:, 0], by)
 
-    def _decision(self, probabilities: Floats) -> LabelDecision:
-        order = np.argsort(-probabilities, kind="stable")
-        best = float(probabilities[order[0]])
-        least = self.calibration.set_probability
-        return LabelDecision(
-            label=self.labels[order[0]],
-            confidence=round(best, 6),
-            set=tuple(self.labels[i] for i in order if probabilities[i] >= least),
-            unsure=best < self.calibration.threshold,
-        )
+
+def _decide(probabilities: Floats, labels: Sequence[str], by: LabelCalibration) -> LabelDecision:
+    order = np.argsort(-probabilities, kind="stable")
+    best = float(probabilities[order[0]])
+    return LabelDecision(
+        label=labels[order[0]],
+        confidence=round(best, 6),
+        set=tuple(labels[i] for i in order if probabilities[i] >= by.set_probability),
+        unsure=best < by.threshold,
+    )
 
 
 def save_linear(folder: Path, linear: LinearScorer, stored: StoredDecider) -> None:

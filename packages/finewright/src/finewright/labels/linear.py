@@ -1,4 +1,5 @@
-"""A classifier without a language model: logistic regression on a text's words or vector.
+"""A classifier without a language model: logistic regression on a text's words or vector; with other losses
+one for each of several labels, and ridge regression.
 
 Words: words, and pairs of neighbouring words that two rows have, weighed tf-idf with
 idf = 1 + ln((1 + n) / (1 + df)), each row of length 1 (Salton & Buckley 1988; the idf smoothed as in
@@ -169,24 +170,60 @@ class Fit(NamedTuple):
     evaluations: int
 
 
+class Loss(NamedTuple):
+    """The mean loss of rows with these logits, and its slope, (n, K)."""
+
+    value: Tensor
+    slope: Tensor
+
+
+def softmax_loss(logits: Tensor, truth: Tensor) -> Loss:
+    """-log p(label); `truth` are the labels' places, (n,)."""
+    logp = logits.log_softmax(dim=1)
+    of_truth = logp.gather(1, truth[:, None])
+    slope = logp.exp().scatter_add(1, truth[:, None], -torch.ones_like(of_truth)) / len(truth)
+    return Loss(-of_truth.mean(), slope)
+
+
+def sigmoid_loss(logits: Tensor, truth: Tensor) -> Loss:
+    """The sum over labels of -log p(has it or not), each label by itself; `truth` is 0 or 1, (n, K)."""
+    losses = torch.nn.functional.softplus(logits) - truth * logits
+    return Loss(losses.sum(dim=1).mean(), (logits.sigmoid() - truth) / len(truth))
+
+
+def squared_loss(logits: Tensor, truth: Tensor) -> Loss:
+    """Half the squared error, summed over columns: ridge regression with alpha = 1 / C."""
+    off = logits - truth
+    return Loss(0.5 * off.square().sum(dim=1).mean(), off / len(truth))
+
+
+LossOf = Callable[[Tensor, Tensor], Loss]
+
+
 def fit_weights(
     blocks: Sequence[Tensor],
     truth: Tensor,
-    num_labels: int,
+    num_columns: int,
     *,
     c: float = DEFAULT_C,
     tolerance: float = 1e-4,
+    loss_of: LossOf = softmax_loss,
 ) -> Fit:
     """Minimise the penalised loss over rows of feature matrices that stand side by side, in float64."""
-    return _alone(lambda: _fit(blocks, truth, num_labels, c, tolerance))
+    return _alone(lambda: _fit(blocks, truth, num_columns, c, tolerance, loss_of))
 
 
 @torch.no_grad()
 def _fit(
-    blocks: Sequence[Tensor], truth: Tensor, num_labels: int, c: float, tolerance: float
+    blocks: Sequence[Tensor],
+    truth: Tensor,
+    num_columns: int,
+    c: float,
+    tolerance: float,
+    loss_of: LossOf,
 ) -> Fit:
     num_rows, num_features = len(truth), sum(block.shape[1] for block in blocks)
-    weights = torch.zeros(num_features + 1, num_labels, dtype=torch.float64)
+    weights = torch.zeros(num_features + 1, num_columns, dtype=torch.float64)
     transposed = [block.t().coalesce() if block.is_sparse else block.t() for block in blocks]
     optimizer = torch.optim.LBFGS(
         [weights],
@@ -199,15 +236,32 @@ def _fit(
     losses: list[float] = []
 
     def loss() -> Tensor:
-        logp = compute_logits(blocks, weights).log_softmax(dim=1)
-        of_truth = logp.gather(1, truth[:, None])
-        slope = logp.exp().scatter_add(1, truth[:, None], -torch.ones_like(of_truth)) / num_rows
+        value, slope = loss_of(compute_logits(blocks, weights), truth)
         penalty = weights[:-1] / (c * num_rows)
         slopes = [torch.sparse.mm(t, slope) if t.is_sparse else t @ slope for t in transposed]
         intercepts = slope.sum(dim=0, keepdim=True)
         weights.grad = torch.cat([torch.cat(slopes) + penalty, intercepts])
-        losses.append(float(-of_truth.mean()))
-        return -of_truth.mean() + 0.5 * (penalty * weights[:-1]).sum()
+        losses.append(float(value))
+        return value + 0.5 * (penalty * weights[:-1]).sum()
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     return Fit(weights, min(losses), len(losses))
+
+
+NUM_FOLDS = 5
+"""As scikit-learn's CalibratedClassifierCV has it: each fit sees four fifths of the rows."""
+
+
+def logits_out_of_fold(
+    blocks: Sequence[Tensor], truth: Tensor, seed: int, *, c: float, loss_of: LossOf
+) -> Tensor:
+    """(n, K): the logits of each row by a fit that has not seen it; `truth` is (n, K)."""
+    found = torch.empty_like(truth)
+    order = Random(seed).sample(range(len(truth)), len(truth))  # noqa: S311 - a draw, no secret
+    for fold in range(NUM_FOLDS):
+        places = [torch.tensor(sorted(order[fold::NUM_FOLDS]))]
+        places.append(torch.tensor(sorted({*order} - {*order[fold::NUM_FOLDS]})))
+        out, inside = ([block.index_select(0, p) for block in blocks] for p in places)
+        fit = fit_weights(inside, truth[places[1]], truth.shape[1], c=c, loss_of=loss_of)
+        found[places[0]] = compute_logits(out, fit.weights)
+    return found

@@ -1,16 +1,19 @@
-"""Rows whose answer is a label: what they ask, which labels there are, and what is wrong with them."""
+"""Rows whose answer is a label, a JSON list of labels or a number: what they ask, which labels there are, and
+what is wrong with them."""
 
+import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import is_like_label
-from finewright.labels.calibration import fewest_rows, part_rows
+from finewright.labels.calibration import Parts, fewest_rows, part_rows
 from finewright.schema.common import Problem
-from finewright.schema.decisions import DecisionSpec
+from finewright.schema.decisions import DecisionKind, DecisionSpec
 from finewright.schema.rows import Row, content_of
 
-_FEWEST_LABELS = 2
+_FEWEST_ANSWERS = 2
 _BY_CHANCE = "eval"
 """The set that `data.eval_fraction` held out."""
 _WIDE = 0.05
@@ -27,46 +30,91 @@ def label_of(row: Row) -> str:
     return "" if row.answer is None else answer_of(row.answer).content.strip()
 
 
-def labels_in(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The labels of the rows, sorted."""
-    return tuple(sorted({label_of(row) for row in rows}))
+def labels_in(rows: Sequence[Row], kind: DecisionKind = "single") -> tuple[str, ...]:
+    """The labels of the rows, sorted; none of scores."""
+    return tuple(sorted({label for row in rows for label in targets_of(row, kind) or ()}))
+
+
+def targets_of(row: Row, kind: DecisionKind) -> tuple[str, ...] | None:
+    """The labels that the row's answer is, none of a score; None where it is no answer of that kind."""
+    said = label_of(row)
+    if kind == "score":
+        return None if score_of(row) is None else ()
+    if kind == "single":
+        return (said,) if is_like_label(said) else None
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return None
+    is_list = isinstance(found, list) and all(isinstance(each, str) for each in found)
+    if not is_list or not all(is_like_label(each) and each == each.strip() for each in found):
+        return None
+    return tuple(found) if len(set(found)) == len(found) else None
+
+
+def score_of(row: Row) -> float | None:
+    """The finite number that the row's answer is, as JSON writes it; None where it is none."""
+    try:
+        found = json.loads(label_of(row))
+    except ValueError:
+        return None
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number and math.isfinite(found) else None
+
+
+def expected_answer(row: Row, kind: DecisionKind) -> str:
+    """The row's answer in one spelling: labels sorted, a score as a float."""
+    if kind == "single":
+        return label_of(row)
+    found = score_of(row) if kind == "score" else sorted(targets_of(row, kind) or ())
+    return json.dumps(found, ensure_ascii=False)
+
+
+_FORMS = {
+    "single": "no label for an answer, this one first: a label is one line of at most 64 characters and six"
+    " words",
+    "several": "no list of different labels for an answer, this one first: write"
+    ' ["one", "two"], or [] for none',
+    "score": "no number for an answer, this one first: write 3.5",
+}
 
 
 def check_label_rows(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> list[Problem]:
-    """All that keeps a model of labels from being trained and calibrated on these rows."""
-    if others := [row for row in rows if not _is_labelled(row)]:
-        return [
-            Problem(
-                level="error",
-                file=others[0].file,
-                row=others[0].row,
-                key="train.method",
-                message=f"{len(others)} of {len(rows)} rows have no label for an answer, this one first:"
-                " a label is one line of at most 64 characters and six words",
-                hint="leave them out, or train a language model: train.method sft",
-            )
-        ]
-    if len(labels := labels_in(rows)) < _FEWEST_LABELS:
+    """All that keeps a model that decides from being trained and calibrated on these rows."""
+    if others := list(_not_of_kind(rows, spec.kind)):
+        return others
+    answers = {expected_answer(row, spec.kind) for row in rows}
+    if len(answers) < _FEWEST_ANSWERS:
+        noun = "label" if spec.kind == "single" else "answer"
         said = (
-            f"all {len(rows)} rows have the label {labels[0]!r}" if labels else "no rows are left"
+            f"all {len(rows)} rows have the {noun} {min(answers)!r}" if rows else "no rows are left"
         )
         return [
             Problem(
                 level="error",
                 key="data.sources",
-                message=f"{said}, and one label leaves nothing to decide",
-                hint="add rows of the other labels",
+                message=f"{said}, and one {noun} leaves nothing to decide",
+                hint=f"add rows of the other {noun}s",
             )
         ]
     return list(_too_few(rows, spec, seed))
 
 
-def _is_labelled(row: Row) -> bool:
-    return row.kind == "conversation" and is_like_label(label_of(row))
+def _not_of_kind(rows: Sequence[Row], kind: DecisionKind) -> Iterator[Problem]:
+    others = [r for r in rows if r.kind != "conversation" or targets_of(r, kind) is None]
+    if others:
+        yield Problem(
+            level="error",
+            file=others[0].file,
+            row=others[0].row,
+            key="train.method" if kind == "single" else "train.decisions.kind",
+            message=f"{len(others)} of {len(rows)} rows have {_FORMS[kind]}",
+            hint="leave them out, or train a language model: train.method sft",
+        )
 
 
 def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Problem]:
-    found = len(part_rows([label_of(row) for row in rows], spec.calibration, seed).calibration)
+    found = len(part_answers(rows, spec, seed).calibration)
     needed = fewest_rows(spec.coverage)
     if found < needed:
         yield Problem(
@@ -86,7 +134,8 @@ def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Pro
             f" give or take {spread:.2f}",
             hint="more rows, or a larger share, narrow it: with four times as many it is half",
         )
-    alone = [label for label, count in Counter(map(label_of, rows)).items() if count == 1]
+    counts = Counter(label for row in rows for label in targets_of(row, spec.kind) or ())
+    alone = [label for label, count in counts.items() if count == 1]
     if alone:
         yield Problem(
             level="warning",
@@ -97,19 +146,37 @@ def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Pro
         )
 
 
-def unseen_labels(name: str, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[Problem]:
+def part_answers(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Parts:
+    """`part_rows` of rows with single labels; of others by chance alone."""
+    is_single = spec.kind == "single"
+    said = [label_of(row) if is_single else "" for row in rows]
+    return part_rows(said, spec.calibration, seed)
+
+
+def unseen_labels(
+    name: str, rows: Sequence[Row], labels: Sequence[str], kind: DecisionKind = "single"
+) -> Iterator[Problem]:
     """An error where held-out rows expect a label that no training row has: no answer could be right. A
-    warning where chance held out all rows of a rare label."""
+    warning where chance held out all rows of a rare label. Of several labels and scores also an error where
+    what is expected is none."""
+    if kind != "single" and (others := list(_not_of_kind(rows, kind))):
+        yield from others
+        return
     known = set(labels)
-    lost = [row for row in rows if label_of(row) not in known]
+    wanted = [targets_of(row, kind) if kind != "single" else (label_of(row),) for row in rows]
+    lost = [
+        (row, lost)
+        for row, all in zip(rows, wanted, strict=True)
+        if (lost := set(all or ()) - known)
+    ]
     if lost:
-        row = lost[0]
+        row, unknown = lost[0]
         yield Problem(
             level="warning" if name == _BY_CHANCE else "error",
             file=row.file,
             row=row.row,
             key="evaluate.data",
             message=f"{len(lost)} of {len(rows)} rows of {name} expect a label that no training row has, this"
-            f" one first: {label_of(row)[:64]!r}",
+            f" one first: {min(unknown)[:64]!r}",
             hint="add rows of that label to the training data, or leave these out",
         )

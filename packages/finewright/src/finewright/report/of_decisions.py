@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from finewright.report import cells
 from finewright.report.blocks import Section, Table, Text, section
-from finewright.schema.decisions import DecisionScores
+from finewright.schema.decisions import DecisionFigures, DecisionScores
 
 _WORST = 10
 
@@ -22,6 +22,36 @@ def decision_sections(data: str, found: Sequence[DecisionScores]) -> list[Sectio
         *(table for each in scores for table in _mixed_up(each)),
         *(Text(f"{each.system}: {each.drift.line()}") for each in scores if each.drift),
     )
+
+
+def figure_sections(data: str, found: Sequence[DecisionFigures]) -> list[Section]:
+    """Of one set: how its systems do with several labels a row, or scores, and each one's worst labels."""
+    scores = [each for each in found if each.data == data]
+    if not scores:
+        return []
+    names = list(dict.fromkeys(name for each in scores for name in each.figures))
+    rows = []
+    for each in scores:
+        figures = [cells.number(each.figures.get(name)) for name in names]
+        covered = f"{cells.share(each.coverage)} (stated {100 * each.stated_coverage:g} %)"
+        unsure = "" if each.unsure is None else f"{each.unsure} of {each.rows}"
+        rows.append([each.system, *figures, covered, cells.number(each.size), unsure])
+    shown = [name.replace("_", " ") for name in names]
+    return section(
+        f"{data}: decisions",
+        Table(["system", *shown, "coverage", "size of a set", "unsure"], rows),
+        *(_of_labels(each) for each in scores if each.labels),
+        *(Text(f"{each.system}: {each.drift.line()}") for each in scores if each.drift),
+    )
+
+
+def _of_labels(scores: DecisionFigures) -> Table:
+    rows = [
+        (each.label, cells.number(each.f1), f"{each.right} of {each.rows}", str(each.wrongly))
+        for each in scores.labels
+    ]
+    header = ("label", "F1", "right", "answered wrongly elsewhere")
+    return Table(header, rows, f"{scores.system}: labels, the worst first")
 
 
 def _certainty(scores: Sequence[DecisionScores]) -> Table:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from finewright.report import cells
 from finewright.report.blocks import Block, Page, Plot, Point, Section, Table, Text, lines, section
 from finewright.report.cells import count_of
-from finewright.report.of_decisions import decision_sections
+from finewright.report.of_decisions import decision_sections, figure_sections
 from finewright.schema.evaluate import (
     LINEAR,
     LOSS_METRICS,
@@ -55,7 +55,11 @@ def score_sections(report: EvaluateReport) -> list[Section]:
     cards = [
         card
         for data in names
-        for card in (*_card(report, data), *decision_sections(data, report.decisions))
+        for card in (
+            *_card(report, data),
+            *decision_sections(data, report.decisions),
+            *figure_sections(data, report.decision_figures),
+        )
     ]
     return [*cards, *section("", lines(*_notes(report), tone="soft"))]
 

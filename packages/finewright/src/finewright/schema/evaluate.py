@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from finewright.schema.common import Artifact, Model, Problem, default
-from finewright.schema.decisions import DecisionScores, LabelDecision
+from finewright.schema.decisions import Decision, DecisionFigures, DecisionScores
 
 
 class EvalSetSpec(Model):
@@ -266,8 +266,8 @@ class Sample(Model):
     repeated: bool | None = Field(
         None, description="Is it nearly like a training row? None where nobody looked."
     )
-    decision: LabelDecision | None = Field(
-        None, description="How sure a model of labels is; None of a text that was generated."
+    decision: Decision | None = Field(
+        None, description="How sure a model that decides is; None of a text that was generated."
     )
 
 
@@ -338,7 +338,8 @@ class EvaluateReport(Model):
 
     `draws` tells of the sets of which not all rows were asked; `strays` and `linear` are there where the
     answers are labels, `rivals` where they are JSON objects; `parts` where training and held-out rows were
-    compared; `decisions` where a model of labels is among the systems."""
+    compared; `decisions` where a model of labels is among the systems, `decision_figures` where one gives
+    several labels or scores."""
 
     confidence: float
     draws: tuple[Draw, ...] = ()
@@ -350,6 +351,7 @@ class EvaluateReport(Model):
     parts: tuple[ScoredRows, ...] = ()
     answers: tuple[AnswerCounts, ...] = ()
     decisions: tuple[DecisionScores, ...] = ()
+    decision_figures: tuple[DecisionFigures, ...] = ()
     samples: Artifact | None = None
     problems: tuple[Problem, ...] = ()
 

@@ -3,7 +3,7 @@
 `train.head` names those on a language model: `labels`, a linear layer over the labels, and `text`, the labels
 as texts that alone may be answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from finewright.schema.common import Problem, default
@@ -21,6 +21,27 @@ class DecidingSettings(TrainSettings):
     decisions: DecisionSpec = default(
         DecisionSpec(), "How sure answers must be, and what calibrates them", "see its keys"
     )
+
+
+def gives_one_answer(train: TrainSettings) -> bool:
+    """Whether an answer is one text: of several labels and scores no baseline of single labels tells."""
+    return not isinstance(train, DecidingSettings) or train.decisions.kind == "single"
+
+
+def unfit_metric(train: TrainSettings, names: Sequence[str]) -> str:
+    """Why one of the metrics says nothing of several labels, or of scores; empty where all do."""
+    kind = train.decisions.kind if isinstance(train, DecidingSettings) else "single"
+    if kind == "several" and "macro_f1" in names:
+        return (
+            "macro_f1 reads an answer as one label: the score card has the F1 of several by itself"
+        )
+    others = [name for name in names if not name.startswith(("within:", "python:"))]
+    if kind == "score" and others:
+        return (
+            f"{others[0]} compares texts, and answers are scores: name `within:0.5`, say, the share of"
+            " scores that are off by at most 0.5"
+        )
+    return ""
 
 
 class LinearSpec(DecidingSettings):
@@ -51,7 +72,22 @@ class LinearSpec(DecidingSettings):
                 )
 
 
-class LabelHeadSpec(DecidingSettings):
+class HeadSettings(DecidingSettings):
+    """What both heads on a language model have: they give one label."""
+
+    def without_effect(self) -> Iterator[Problem]:
+        """Several labels and scores are of the linear method."""
+        if self.decisions.kind != "single":
+            yield Problem(
+                level="error",
+                key="train.decisions.kind",
+                message="a head on a language model gives one label a row,"
+                f" and kind is {self.decisions.kind}",
+                hint="train.method linear gives several labels and scores: base_models: [words+minilm]",
+            )
+
+
+class LabelHeadSpec(HeadSettings):
     """A linear layer over the labels on the last hidden state of the prompt, trained with the adapter under
     it: the loss is the mean cross-entropy over the labels (Radford et al. 2018, Improving language
     understanding by generative pre-training). No bias, as transformers' classifiers of decoders."""
@@ -66,7 +102,7 @@ class LabelHeadSpec(DecidingSettings):
     )
 
 
-class LabelTextSpec(DecidingSettings):
+class LabelTextSpec(HeadSettings):
     """Supervised fine-tuning on labels as texts, of which one must be answered: its probability is that of
     its tokens and the end of the turn, among those of all labels."""
 

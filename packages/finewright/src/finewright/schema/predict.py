@@ -5,7 +5,6 @@ from typing import Any
 from pydantic import ConfigDict
 
 from finewright.schema.common import Artifact, Model, Problem
-from finewright.schema.decisions import LabelDecision
 from finewright.schema.evaluate import Draw
 
 
@@ -46,17 +45,10 @@ class Prediction(Model):
     thought_cut: bool = False
 
 
-class DecidedRow(LabelDecision):
-    """A line of the answers of a model of labels: the row of the file by its number, and the decision."""
-
-    file: str
-    row: int
-
-
 class PredictReport(Model):
     """How many rows were answered, in this call and before it, and where the answers are.
 
-    `num_unsure` is of a model of labels: how many of its answers a person should give."""
+    `num_unsure` is of a model that decides: how many of its answers a person should give."""
 
     model: str
     data: str

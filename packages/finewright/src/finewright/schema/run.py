@@ -9,6 +9,7 @@ from finewright.schema.common import Model, default
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.extend import extend_model
+from finewright.schema.label_methods import gives_one_answer
 from finewright.schema.launch import LaunchSpec
 from finewright.schema.methods import SFTSpec
 from finewright.schema.trackers import TrackerEntry
@@ -67,6 +68,10 @@ class RunSpec(Model):
         """A model that rates gives no answers that the usual metrics could judge, and one of labels no
         text."""
         own: tuple[str, ...] = ("label_accuracy", "macro_f1") if self.train.decides else ()
+        if not gives_one_answer(self.train):
+            own = (
+                "exact_match",
+            )  # all labels of a row right; of scores it is refused, with a hint
         own = own if self.train.gives_answers else ("preference_accuracy",)
         if own and "metrics" not in self.evaluate.model_fields_set:
             rated = self.evaluate.model_copy(update={"metrics": own})

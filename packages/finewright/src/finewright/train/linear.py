@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from finewright.errors import Interrupted
-from finewright.labels.calibration import calibrate, part_rows, softmax
+from finewright.labels.calibration import calibrate
 from finewright.labels.decider import (
     LinearScorer,
-    as_truth,
     load_linear,
     save_linear,
     to_float32,
@@ -27,14 +28,17 @@ from finewright.labels.linear import (
     Fit,
     WordFeatures,
     choose_rows,
-    codes_of,
     fit_weights,
+    logits_out_of_fold,
     most_terms,
 )
-from finewright.labels.rows import check_label_rows, label_of, labels_in, row_question
+from finewright.labels.multilabel import calibrate_multilabel
+from finewright.labels.rows import check_label_rows, labels_in, part_answers, row_question
+from finewright.labels.scores import calibrate_scores
+from finewright.labels.targets import Targets
 from finewright.lm import runtime
 from finewright.schema.common import Problem, RowCounts
-from finewright.schema.decisions import StoredDecider
+from finewright.schema.decisions import Calibration, LabelCalibration, StoredDecider
 from finewright.schema.label_methods import LinearSpec
 from finewright.schema.rows import Row
 from finewright.schema.train import Candidate, Proof
@@ -69,7 +73,6 @@ def train_linear(
     folder = result_folder(context, name) / "adapter"
     with replace_dir(folder) as new:
         save_linear(new, made.linear, made.stored)
-    labels, temperature = made.stored.labels, made.stored.calibration.temperature
     return Candidate(
         base_model=name,
         base_sha256=made.stored.features_sha256,
@@ -86,9 +89,9 @@ def train_linear(
         steps=made.fit.evaluations,
         tokens=0,
         trained_tokens=0,
-        first_loss=float(np.log(len(labels))),
+        first_loss=made.targets.first_loss(made.truth),
         final_loss=made.fit.loss,
-        eval_loss=_held_out_loss(made.linear, labels, temperature, held_out),
+        eval_loss=_held_out_loss(made, held_out),
         seconds=round(time.perf_counter() - began, 3),
         tokens_per_second=0.0,
         peak_gib=round(runtime.peak_gib(), 3),
@@ -102,10 +105,13 @@ def train_linear(
 
 
 class _Made(NamedTuple):
-    """What was fitted, how it is stored, the rows that calibrated, and how many were left out."""
+    """What was fitted to which targets, how it is stored, the rows that calibrated, and how many were left
+    out."""
 
     linear: LinearScorer
     fit: Fit
+    targets: Targets
+    truth: Tensor
     stored: StoredDecider
     kept_out: list[Row]
     left_out: int
@@ -113,27 +119,48 @@ class _Made(NamedTuple):
 
 def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row]) -> _Made:
     """Part the rows, fit, and calibrate on the part that trained nothing."""
-    said, labels = [label_of(row) for row in rows], labels_in(rows)
-    parts = part_rows(said, spec.decisions.calibration, spec.seed)
-    used = [parts.train[i] for i in choose_rows(len(parts.train), len(labels), spec.seed)]
-    texts = [row_question(rows[i]) for i in used]
+    kind, labels = spec.decisions.kind, labels_in(rows, spec.decisions.kind)
+    parts = part_answers(rows, spec.decisions, spec.seed)
+    num_columns = len(labels) or 1
+    used = [parts.train[i] for i in choose_rows(len(parts.train), num_columns, spec.seed)]
+    learned, kept_out = [rows[i] for i in used], [rows[i] for i in parts.calibration]
+    texts = [row_question(row) for row in learned]
     features = TextFeatures.load(name, context.root)
     if features.has_words:
-        features.words = WordFeatures.learn(texts, most_terms(len(labels)))
-    truth = codes_of([said[i] for i in used], labels)
-    blocks = features.blocks(texts, _watch(context, name))
-    fit = fit_weights(blocks, truth, len(labels), c=spec.C)
+        features.words = WordFeatures.learn(texts, most_terms(num_columns))
+    targets = Targets.learn(learned, labels, kind)
+    truth, blocks = targets.of(learned), features.blocks(texts, _watch(context, name))
+    how = {"c": spec.C, "tolerance": targets.tolerance}
+    fit = fit_weights(blocks, truth, num_columns, loss_of=targets.loss_of, **how)
+    _check_stop(context)
     linear = LinearScorer(features, to_float32(fit.weights))
-    kept_out = [rows[i] for i in parts.calibration]
-    known = as_truth([said[i] for i in parts.calibration], labels)
     stored = StoredDecider(
         kind="linear",
         features=name,
         features_sha256=features_digest(name, context.root),
         labels=labels,
-        calibration=calibrate(linear.logits(kept_out), known, spec.decisions),
+        calibration=_calibrate(linear, (blocks, truth), targets, kept_out, spec),
     )
-    return _Made(linear, fit, stored, kept_out, len(parts.train) - len(used))
+    return _Made(linear, fit, targets, truth, stored, kept_out, len(parts.train) - len(used))
+
+
+def _calibrate(
+    linear: LinearScorer,
+    fitted: tuple[Sequence[Tensor], Tensor],
+    targets: Targets,
+    kept_out: Sequence[Row],
+    spec: LinearSpec,
+) -> Calibration:
+    """From the features and targets that were fitted, and the rows that calibrate."""
+    logits, expected = linear.logits(kept_out), targets.of(kept_out).numpy()
+    if targets.kind == "single":
+        return calibrate(logits, expected, spec.decisions)
+    if targets.kind == "score":
+        units = (targets.mean, targets.scale)
+        return calibrate_scores(logits[:, 0], expected[:, 0], spec.decisions, *units)
+    unseen = logits_out_of_fold(*fitted, spec.seed, c=spec.C, loss_of=targets.loss_of).numpy()
+    both = (unseen, fitted[1].numpy()), (logits, expected)
+    return calibrate_multilabel(*both, spec.decisions)
 
 
 def _watch(context: StageContext, name: str) -> Callable[[int, int], None]:
@@ -155,31 +182,29 @@ def _check_stop(context: StageContext) -> None:
         )
 
 
-def _held_out_loss(
-    linear: LinearScorer, labels: Sequence[str], temperature: float, rows: Sequence[Row]
-) -> float | None:
+def _held_out_loss(made: _Made, rows: Sequence[Row]) -> float | None:
     """Of the held-out rows whose label is known; a rarer one cannot be given."""
-    known = [row for row in rows if label_of(row) in labels]
+    targets, by = made.targets, made.stored.calibration
+    known = [row for row in rows if targets.knows(row)]
     if not known:
         return None
-    logits = linear.logits(known) / temperature
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logp = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    truth = as_truth([label_of(row) for row in known], labels)
-    return float(-logp[np.arange(len(known)), truth].mean())
+    logits = torch.from_numpy(made.linear.logits(known))
+    if isinstance(by, LabelCalibration):
+        logits = logits / by.temperature
+    return float(targets.loss_of(logits, targets.of(known)).value)
 
 
 def _prove(linear: LinearScorer, folder: Path, root: Path, rows: Sequence[Row]) -> Proof:
-    """The stored model, loaded afresh, gives the same probabilities."""
+    """The stored model, loaded afresh, gives the same probabilities, or scores in their standard deviations:
+    a difference of logits is at least as large."""
     loaded = load_linear(folder, folder.parent.name, root)
-    ours = softmax(linear.logits(rows) / loaded.calibration.temperature)
-    gap = float(np.abs(ours - loaded.probabilities(rows)).max())
+    gap = float(np.abs(linear.logits(rows) - loaded.scorer.logits(rows)).max())
     return Proof(
         name="stored answers",
         measured=gap,
         bar=_PROOF_BAR,
         passed=gap <= _PROOF_BAR,
-        detail=f"largest difference of a probability over {len(rows)} rows, loaded from the folder",
+        detail=f"largest difference of a logit over {len(rows)} rows, loaded from the folder",
     )
 
 

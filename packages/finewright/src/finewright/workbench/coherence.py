@@ -25,6 +25,7 @@ from finewright.lm.sources import check_name, config_here
 from finewright.plugins import load
 from finewright.schema.common import Problem
 from finewright.schema.evaluate import LOSS_METRICS
+from finewright.schema.label_methods import DecidingSettings, unfit_metric
 from finewright.schema.load import LoadedSpec
 from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.schema.rows import Row
@@ -171,10 +172,11 @@ def untaught(
     spec: RunSpec, train: Sequence[Row], name: str, rows: Sequence[Row]
 ) -> Iterator[Problem]:
     """Labels that a held-out set expects and no training row has, for a model of labels."""
-    if spec.train.decides:
+    if isinstance(spec.train, DecidingSettings):
         from finewright.labels.rows import labels_in, unseen_labels  # computes with numpy
 
-        yield from unseen_labels(name, rows, labels_in(train))
+        kind = spec.train.decisions.kind
+        yield from unseen_labels(name, rows, labels_in(train, kind), kind)
 
 
 def _unreadable(name: str, answered: Sequence[tuple[Row, Answer]]) -> Iterator[Problem]:
@@ -283,6 +285,8 @@ def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:
             message=f"a model of labels writes no text, so {of_text[0]} says nothing of it",
             hint="leave it out: label_accuracy and macro_f1 are of labels",
         )
+    elif why := unfit_metric(spec.train, spec.evaluate.metric_names):
+        yield Problem(level="error", key="evaluate.metrics", message=why)
     others = [metric for metric in spec.evaluate.metric_names if metric != PREFERENCE]
     if others and not spec.train.gives_answers:
         yield Problem(

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from finewright.errors import DataError, MissingExtra
 from finewright.plugins import install_command
 from finewright.schema.common import Problem
-from finewright.schema.predict import DecidedRow
+from finewright.schema.decisions import DECISIONS, Decision
 from finewright.schema.rows import Row
 from finewright.store.atomic import write_bytes
 from finewright.workbench.outputs import check_writable
 
 if TYPE_CHECKING:
     from finewright.labels.decider import Decider
-
-_COLUMNS = ("file", "row", "label", "confidence", "set", "unsure")
 
 
 def is_table(out: Path) -> bool:
@@ -46,17 +44,18 @@ def check_form(out: Path) -> None:
 
 def decide_rows(
     decider: "Decider", rows: Sequence[Row], out: Path, keep: Sequence[str] = ()
-) -> tuple[list[DecidedRow], list[Problem]]:
+) -> tuple[Sequence[Decision], list[Problem]]:
     """Decide the rows and write the file; what must be said of drift."""
     from finewright.compare.decider import drift_of
 
-    kept = kept_columns(rows, keep, _COLUMNS)
-    decisions = decider.decide(rows)
-    both = zip(rows, decisions, strict=True)
-    found = [DecidedRow(file=row.file, row=row.row, **each.model_dump()) for row, each in both]
-    named = zip(kept, (each.model_dump(mode="json") for each in found), strict=True)
-    write_table(out, [{**values, **{c: said[c] for c in _COLUMNS}} for values, said in named])
-    drift = drift_of([each.confidence for each in decisions], decider.calibration)
+    kept = kept_columns(rows, keep, ("file", "row", *DECISIONS[decider.kind].model_fields))
+    found = decider.decide(rows)
+    lines = (
+        {**values, "file": row.file, "row": row.row, **decision.model_dump(mode="json")}
+        for values, row, decision in zip(kept, rows, found, strict=True)
+    )
+    write_table(out, list(lines))
+    drift = drift_of([each.watched for each in found], decider.calibration)
     problems = []
     if drift and drift.alarm:
         hint = (

@@ -169,7 +169,8 @@ def _linear(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> P
 
     spec = lock.candidates[name]
     assert isinstance(spec, DecidingSettings)
-    features, num_labels = TextFeatures.load(name, loaded.path.parent), len(labels_in(rows))
+    features = TextFeatures.load(name, loaded.path.parent)
+    num_labels = len(labels_in(rows, spec.decisions.kind)) or 1
     num_features = sum(embedder.dimensions for embedder in features.embedders)
     if features.has_words:
         terms = WordFeatures.learn([row_question(row) for row in rows], most_terms(num_labels))

@@ -168,7 +168,7 @@ def _decide(request: Predicting, on_progress: OnProgress) -> PredictReport:
         rows_answered_before=0,
         num_cut=0,
         num_faults=0,
-        num_unsure=sum(each.unsure for each in decided),
+        num_unsure=sum(bool(each.unsure) for each in decided),
         max_new_tokens=request.max_new_tokens,
         out=Artifact(
             path=str(request.out), kind="answers", sha256=sha256_file(request.out), bytes=size

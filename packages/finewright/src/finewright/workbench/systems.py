@@ -13,6 +13,7 @@ from finewright.lm import runtime
 from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
 from finewright.schema.evaluate import LOSS_METRICS, check_thought_tokens
+from finewright.schema.label_methods import unfit_metric
 from finewright.schema.rows import parse_rows, system_prompt_in
 from finewright.schema.run import DAY
 from finewright.schema.train import Candidate, TrainReport, TrainSettings
@@ -217,7 +218,10 @@ def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "")
     if not (Path(target) / "manifest.json").is_file():
         return
     others = [metric for metric in metrics if metric != PREFERENCE]
-    candidate = candidate_of(open_run(Path(target)), base_model)
+    run = open_run(Path(target))
+    candidate = candidate_of(run, base_model)
+    if why := unfit_metric(lock_of(run).spec.train, metrics):
+        raise StoreError(f"{target}: {why}")
     of_text = [metric for metric in metrics if metric in (PREFERENCE, *LOSS_METRICS)]
     if of_text and settings_of(candidate.method).decides:
         raise StoreError(

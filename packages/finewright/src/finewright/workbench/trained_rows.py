@@ -10,6 +10,7 @@ from finewright.data.privacy import apply
 from finewright.schema.common import Problem
 from finewright.schema.data import DataSpec
 from finewright.schema.evaluate import EvaluateSpec
+from finewright.schema.label_methods import gives_one_answer
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors
 from finewright.store.rundir import open_run
@@ -65,6 +66,7 @@ def read_trained_rows(target: str, spec: EvaluateSpec) -> TrainedRows:
     json_task, problems = find_json_task(
         rows, spec.model_copy(update=schema), Path(lock.root).joinpath
     )
+    wants_labels &= gives_one_answer(lock.spec.train)
     task = label_task(rows) if wants_labels else None
     return TrainedRows(rows, task, lock.spec.data, json_task, problems)
 

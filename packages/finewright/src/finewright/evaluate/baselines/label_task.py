@@ -3,15 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from finewright.errors import DataError
 from finewright.evaluate.measured import RowSet
 from finewright.evaluate.scorers import label
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import labels_of
-from finewright.lm.chat import Chat
 from finewright.schema.canaries import CANARY_SOURCE
 from finewright.schema.rows import Message, Row, content_of
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat  # which imports transformers
 
 _FEWEST_LABELS = 2
 _MOST_OTHERS = 0.5
@@ -62,7 +65,7 @@ def question_text(row: Row) -> str:
     return "\n".join(content_of(turn) for turn in before if turn["role"] != "system")
 
 
-def with_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
+def with_labels(chat: "Chat", row: Row, labels: Sequence[str]) -> Row:
     """The row with the task and its labels told: in the system prompt, after the row's own; in the first turn
     of the user where the chat template has no system prompt. A row that names every label stays as it is."""
     said = "\n".join(content_of(turn) for turn in row.messages[: row.answer_at or 0])
@@ -76,7 +79,7 @@ def with_labels(chat: Chat, row: Row, labels: Sequence[str]) -> Row:
 
 
 def sets_with_labels(
-    chat: Chat, task: LabelTask | None, row_sets: Sequence[RowSet]
+    chat: "Chat", task: LabelTask | None, row_sets: Sequence[RowSet]
 ) -> list[RowSet]:
     """The sets of the task with the labels told in every row; those that told them already are left out."""
     if task is None:
@@ -102,7 +105,7 @@ def _in_question(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
     return (*messages[:at], turn, *messages[at + 1 :])
 
 
-def _reads(chat: Chat, messages: Sequence[Message], labels: Sequence[str]) -> bool:
+def _reads(chat: "Chat", messages: Sequence[Message], labels: Sequence[str]) -> bool:
     """Some templates refuse a system prompt, and some leave it out."""
     try:
         text = chat.prompt(messages).text

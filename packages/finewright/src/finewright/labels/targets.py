@@ -22,7 +22,7 @@ _TOLERANCES = {"single": 1e-4, "several": 1e-4, "score": 1e-6}
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class LabelTargets:
     """The labels that are known; of scores the mean and the standard deviation of the rows that train."""
 
     kind: DecisionKind
@@ -31,12 +31,12 @@ class Targets:
     scale: float = 1.0
 
     @staticmethod
-    def learn(rows: Sequence[Row], labels: tuple[str, ...], kind: DecisionKind) -> "Targets":
+    def learn(rows: Sequence[Row], labels: tuple[str, ...], kind: DecisionKind) -> "LabelTargets":
         """From the rows that train, which `check_label_rows` has looked at."""
         if kind != "score":
-            return Targets(kind, labels)
+            return LabelTargets(kind, labels)
         scores = torch.tensor([score_of(row) for row in rows], dtype=torch.float64)
-        return Targets(kind, (), float(scores.mean()), float(scores.std(correction=0)) or 1.0)
+        return LabelTargets(kind, (), float(scores.mean()), float(scores.std(correction=0)) or 1.0)
 
     @property
     def num_columns(self) -> int:

@@ -35,7 +35,7 @@ from finewright.labels.linear import (
 from finewright.labels.multilabel import calibrate_multilabel
 from finewright.labels.rows import check_label_rows, labels_in, part_answers, row_question
 from finewright.labels.scores import calibrate_scores
-from finewright.labels.targets import Targets
+from finewright.labels.targets import LabelTargets
 from finewright.lm import runtime
 from finewright.schema.common import Problem, RowCounts
 from finewright.schema.decisions import Calibration, LabelCalibration, StoredDecider
@@ -110,7 +110,7 @@ class _Made(NamedTuple):
 
     linear: LinearScorer
     fit: Fit
-    targets: Targets
+    targets: LabelTargets
     truth: Tensor
     stored: StoredDecider
     kept_out: list[Row]
@@ -128,7 +128,7 @@ def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row
     features = TextFeatures.load(name, context.root)
     if features.has_words:
         features.words = WordFeatures.learn(texts, most_terms(num_columns))
-    targets = Targets.learn(learned, labels, kind)
+    targets = LabelTargets.learn(learned, labels, kind)
     truth, blocks = targets.of(learned), features.blocks(texts, _watch(context, name))
     how = {"c": spec.C, "tolerance": targets.tolerance}
     fit = fit_weights(blocks, truth, num_columns, loss_of=targets.loss_of, **how)
@@ -147,7 +147,7 @@ def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row
 def _calibrate(
     linear: LinearScorer,
     fitted: tuple[Sequence[Tensor], Tensor],
-    targets: Targets,
+    targets: LabelTargets,
     kept_out: Sequence[Row],
     spec: LinearSpec,
 ) -> Calibration:

@@ -190,18 +190,23 @@ def test_the_file_and_the_log_have_no_key_that_opens(
 
 
 def test_the_time_does_not_tell_a_wrong_prefix_from_a_wrong_secret(path: Path) -> None:
-    """Welch's t of trimmed samples, interleaved at random; 4.5 is the bound of Goodwill et al. (2011)."""
+    """A leak exceeds the bound of 4.5 with one sign in two independent tests (Goodwill et al. 2011)."""
     key = make_key(path, "user", "today")
     ring = KeyRing(path)
     secret = {"prefix": "xx-" + key[3:], "secret": key[:-4] + "AAAA"}
-    drawn = random.Random(0).choices(sorted(secret), k=20_000)  # noqa: S311 - an order
+    found = [_difference_of_times(ring, secret, seed) for seed in range(2)]
+    assert not (min(found) > 4.5 or max(found) < -4.5), found
+
+
+def _difference_of_times(ring: KeyRing, secret: dict[str, str], seed: int) -> float:
+    """Welch's t of trimmed samples, interleaved at random."""
+    drawn = random.Random(seed).choices(sorted(secret), k=20_000)  # noqa: S311 - an order
     found: dict[str, list[int]] = {name: [] for name in secret}
     for name in drawn:
         begun = time.perf_counter_ns()
         with suppress(ApiError):
             ring.owner(f"Bearer {secret[name]}")
         found[name].append(time.perf_counter_ns() - begun)
-    kept = {name: sorted(times)[: int(0.9 * len(times))] for name, times in found.items()}
-    one, two = kept.values()
+    one, two = (sorted(times)[: int(0.9 * len(times))] for times in found.values())
     spread = statistics.variance(one) / len(one) + statistics.variance(two) / len(two)
-    assert abs(statistics.fmean(one) - statistics.fmean(two)) / spread**0.5 < 4.5
+    return (statistics.fmean(one) - statistics.fmean(two)) / spread**0.5

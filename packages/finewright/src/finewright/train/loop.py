@@ -176,15 +176,12 @@ def _accumulate(
     metrics of those."""
     total = ranks.sum(sum(method.weight(batch) for batch in batches))
     loss_sum, means = 0.0, Means()
-    idle = ranks.idle_passes(lm, len(batches))
-    for batch in batches:
+    for batch in ranks.each_pass(lm, batches):
         share = method.weight(batch) / total
         loss, metrics = method.loss(lm, batch)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         loss_sum += share * float(loss.detach())
         means.add(metrics, share)
-    for _ in range(idle):
-        lm.pass_idle()
     if ranks.size > 1:
         means.add({_LOSS: loss_sum})
         found = means.over(ranks).values()
@@ -209,11 +206,8 @@ def measure_held_out_loss(
         batches = next(
             iter(method.updates(lm, rows[start : start + batch_size], max_tokens, start))
         )
-        idle = ranks.idle_passes(lm, len(batches))
-        for batch in batches:
+        for batch in ranks.each_pass(lm, batches):
             loss, metrics = method.loss(lm, batch)
             means.add({_LOSS: float(loss), **metrics}, method.weight(batch))
-        for _ in range(idle):
-            lm.pass_idle()
     found = means.over(ranks).values()
     return found.pop(_LOSS), found

@@ -9,7 +9,7 @@ Values go as JSON and numbers as tensors, so that no rank runs what another send
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from finewright.lm.batch import SizedRow
 from finewright.lm.model import LM
 
+T = TypeVar("T")
 _NUMBERS_AT_ONCE = 2**24
 """Of a gradient, summed in one message: 64 MB in float32, so that no second copy of a large one is made."""
 _SHORT, _LENGTH = 2040, 8
@@ -98,10 +99,13 @@ class Ranks:
                 weights[name] = weights.get(name, 0.0) + of_rank
         return {name: total / weights[name] for name, total in sums.items()}
 
-    def idle_passes(self, lm: LM, own: int) -> int:
-        """Of a sharded model: how many passes others will run beyond this rank's own, in which it must take
-        part after them (`LM.pass_idle`). To be asked before the first."""
-        return max(self.gather(own)) - own if lm.is_sharded else 0
+    def each_pass(self, lm: LM, own: Sequence[T]) -> Iterator[T]:
+        """What this rank passes through the model, one by one; over a sharded model it then takes part in
+        the passes that others have more (`LM.pass_idle`)."""
+        idle = max(self.gather(len(own))) - len(own) if lm.is_sharded else 0
+        yield from own
+        for _ in range(idle):
+            lm.pass_idle()
 
     def join(self, values: Tensor) -> Tensor:
         """The values (n,) of each rank end to end, on all of them."""

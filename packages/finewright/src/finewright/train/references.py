@@ -51,20 +51,15 @@ class References:
         shares = [self._ranks.share([Example(group) for group in groups]) for groups in missing]
         total, done = sum(len(row.sequences) for share in shares for row in share), 0
         for share in shares:
-            parts = split(share, max_tokens)
-            idle = self._ranks.idle_passes(lm, len(parts))
-            for part in parts:
-                rows = [example.sequences for example in part]
-                with lm.reference():
+            with lm.reference():
+                for part in self._ranks.each_pass(lm, split(share, max_tokens)):
+                    rows = [example.sequences for example in part]
                     batch = lm.pack(rows)
                     sums = sums_of(lm.token_logps(batch), batch).tolist()
-                flat = (row for group in rows for row in group)
-                self._sums.update(zip(map(row_digest, flat), sums, strict=True))
-                done += len(sums)
-                self._watch(done, total)
-            for _ in range(idle):
-                with lm.reference():
-                    lm.pass_idle()
+                    flat = (row for group in rows for row in group)
+                    self._sums.update(zip(map(row_digest, flat), sums, strict=True))
+                    done += len(sums)
+                    self._watch(done, total)
         lm.model.train(training)
         if missing:
             for sums in self._ranks.gather(self._sums):

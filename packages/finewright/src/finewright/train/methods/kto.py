@@ -86,15 +86,11 @@ class KTO(Offline):
         takes those of its places."""
         total, others = 0.0, move_on(rows, self.spec.max_length)
         own = [Example(others[place]) for place in places if others]
-        parts = split(own, max_tokens)
-        idle = self.setup.ranks.idle_passes(lm, len(parts))
-        for part in parts:
+        for part in self.setup.ranks.each_pass(lm, split(own, max_tokens)):
             groups = [row.sequences for row in part]
             batch = lm.pack(groups)
             sums = sums_of(lm.token_logps(batch), batch)
             total += float((sums - self.setup.references.of(groups, lm.device)).sum())
-        for _ in range(idle):
-            lm.pass_idle()
         return max(0.0, self.setup.ranks.sum(total) / len(others)) if others else 0.0
 
 

@@ -10,6 +10,7 @@ from finewright.report.model_card import CardOf, model_card
 from finewright.schema.canaries import CanarySummary
 from finewright.schema.common import Artifact, Problem, RowCounts, Source
 from finewright.schema.data import DataReport, PersonalSummary
+from finewright.schema.decisions import DecisionSpec
 from finewright.schema.evaluate import EvaluateReport, Score
 from finewright.schema.label_methods import LinearSpec
 from finewright.schema.methods import GRPOSpec, SFTSpec
@@ -88,6 +89,22 @@ def test_a_linear_model_is_no_adapter_and_its_words_are_told() -> None:
     assert "Multinomial logistic regression on words and pairs of words, minilm" in text
     for word in ("lora", "peft", "PeftModel", "redteam", "/srv"):
         assert word not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "output", "reading"),
+    [
+        ("single", "Multinomial logistic regression on", "a label, with the", "softmax"),
+        ("several", "Logistic regression of each label", "any number of labels", "sigmoid"),
+        ("score", "Ridge regression on", "a score, with an interval", "mean plus scale"),
+    ],
+)
+def test_a_linear_model_is_what_it_decides(
+    kind: Any, model: str, output: str, reading: str
+) -> None:
+    text = card(LinearSpec(decisions=DecisionSpec(kind=kind)), candidate=LINEAR, base="")
+    assert all(said in text for said in (model, output, reading))
+    assert ("softmax" in text) == (kind == "single")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from finewright.estimate.families import shape_of
 from finewright.estimate.shape import ModelShape
 from finewright.lm.sources import config_here
 from finewright.schema.adapter import FullSpec
+from finewright.schema.label_methods import LinearSpec
 from finewright.schema.lock import Lock
 from finewright.schema.methods import OnlineSettings
 from finewright.schema.train import Candidate, TrainReport
@@ -208,11 +209,13 @@ def _count(
     run: RunDir, lock: Lock, candidate: Candidate, bases: Sequence[str]
 ) -> Iterator[ComputePart]:
     train = lock.candidates[candidate.base_model]
-    if train.on_features:
+    if isinstance(train, LinearSpec):
         rows, steps = candidate.counts.rows_kept, candidate.steps
+        is_several = train.decisions.kind == "several"
+        again = ", further fits of parts of these rows to calibrate it" if is_several else ""
         raise FinewrightError(
             f"one convex fit of {candidate.trainable_parameters:,} weights in {steps:,} steps, of"
-            f" {rows:,} rows less those that calibrate, and the vectors of the rows; no formula of"
+            f" {rows:,} rows less those that calibrate{again}, and the vectors of the rows; no formula of"
             " language models holds for it"
         )
     shape = _shape(run, lock, candidate, bases)

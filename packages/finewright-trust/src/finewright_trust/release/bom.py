@@ -14,6 +14,7 @@ from finewright import __version__
 from finewright.errors import StageError
 from finewright.report.model_card import feature_names
 from finewright.schema.common import Source
+from finewright.schema.label_methods import LinearSpec
 from finewright.schema.provenance import NOT_STATED
 from finewright.schema.train import TrainSettings, hub_task
 from finewright.store.actor import read_actor
@@ -186,18 +187,20 @@ def _model_card(evidence: RunEvidence, policy: ReleaseSpec, report: ReleaseRepor
 
 
 def _architecture(evidence: RunEvidence) -> Json:
-    if not evidence.settings.on_features:
+    if not isinstance(evidence.settings, LinearSpec):
         return {"architectureFamily": "transformer"}
     names = feature_names(evidence.candidate.base_model)
     return {
         "architectureFamily": "linear model",
-        "modelArchitecture": f"multinomial logistic regression on {names}",
+        "modelArchitecture": f"{evidence.settings.form.model} on {names}",
     }
 
 
 def _output(settings: TrainSettings) -> str:
     if not settings.gives_answers:
         return "a number: the reward of an answer"
+    if isinstance(settings, LinearSpec):
+        return settings.form.output
     return "text" if settings.writes_text else "a label, with the probability of each"
 
 

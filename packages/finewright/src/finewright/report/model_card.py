@@ -16,6 +16,7 @@ from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
 from finewright.schema.decisions import WORDS_FILE
 from finewright.schema.evaluate import EvaluateReport, Score
+from finewright.schema.label_methods import LinearSpec
 from finewright.schema.parents import ParentRun
 from finewright.schema.train import Candidate, TrainSettings, hub_task, textless
 
@@ -69,9 +70,8 @@ def _front(of: CardOf) -> str:
         "pipeline_tag": hub_task(of.settings),
         "tags": ["finewright", of.settings.method, of.settings.adapter.type],
     }
-    if (
-        of.settings.on_features
-    ):  # no model of the hub is under it, and none of its libraries reads it
+    if of.settings.on_features:
+        # No model of the hub is under it, and none of its libraries reads it.
         del fields["base_model"]
         fields |= {"library_name": "finewright", "tags": ["finewright", of.settings.method]}
     if of.license not in _NOT_STATED and not of.license.startswith("LicenseRef"):
@@ -81,11 +81,12 @@ def _front(of: CardOf) -> str:
 
 
 def _what(of: CardOf) -> str:
-    if of.settings.on_features:
+    if isinstance(of.settings, LinearSpec):
+        model, output, _ = of.settings.form
         return (
-            f"Multinomial logistic regression on {feature_names(of.candidate.base_model)}: it gives each text"
-            f" one of its labels, with a probability, and writes no text. By finewright {__version__}. What"
-            f" computes its features has sha256 {of.candidate.base_sha256}."
+            f"{model.capitalize()} on {feature_names(of.candidate.base_model)}: it gives each text {output},"
+            f" and writes no text. By finewright {__version__}. What computes its features has sha256"
+            f" {of.candidate.base_sha256}."
         )
     kind = of.settings.adapter.type
     what = "every weight" if kind == "none" else f"an adapter of type {kind}"
@@ -127,11 +128,10 @@ def words_line(candidate: Candidate, data: DataReport) -> str:
 
 
 def _use(of: CardOf) -> list[Section]:
-    if of.settings.on_features:
+    if isinstance(of.settings, LinearSpec):
         text = (
             "finewright predict RUN FILE answers the rows of a file, with the run that this folder is of."
-            " Elsewhere: the logits are features times linear.safetensors; their softmax over the temperature"
-            " of decisions.json is the probability of each of its labels."
+            f" Elsewhere: the logits are features times linear.safetensors; {of.settings.form.reading}."
         )
         return section("Use", Text(text))
     if not of.settings.writes_text:

@@ -4,10 +4,10 @@
 as texts that alone may be answered."""
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from finewright.schema.common import Problem, default
-from finewright.schema.decisions import DecisionSpec
+from finewright.schema.decisions import DecisionKind, DecisionSpec
 from finewright.schema.train import TrainSettings
 
 LABEL_COLUMN = " label"
@@ -44,9 +44,40 @@ def unfit_metric(train: TrainSettings, names: Sequence[str]) -> str:
     return ""
 
 
+class LinearForm(NamedTuple):
+    """What a linear model is in the words of its field, what it gives each text, and how another program
+    reads that from its logits and decisions.json."""
+
+    model: str
+    output: str
+    reading: str
+
+
+_LINEAR_FORMS: dict[DecisionKind, LinearForm] = {
+    "single": LinearForm(
+        "multinomial logistic regression",
+        "a label, with the probability of each",
+        "their softmax over the temperature of decisions.json is the probability of each label",
+    ),
+    "several": LinearForm(
+        "logistic regression of each label against all others",
+        "any number of labels, with the probability of each",
+        "the sigmoid of slope times logit plus offset, both in decisions.json, is the probability of each"
+        " label, and its threshold is there too",
+    ),
+    "score": LinearForm(
+        "ridge regression",
+        "a score, with an interval",
+        "mean plus scale times the logit is the score, and half_width the interval to either side, all three"
+        " in decisions.json",
+    ),
+}
+
+
 class LinearSpec(DecidingSettings):
-    """Multinomial logistic regression on words or on vectors of texts: the base models of the spec are
-    features, such as `words`, `minilm` or `words+minilm`. One convex fit, in seconds."""
+    """Multinomial logistic regression on words or on vectors of texts, of several labels a row one regression
+    each, of scores a ridge regression: the base models of the spec are features, such as `words`, `minilm` or
+    `words+minilm`. Convex fits, in seconds."""
 
     code: ClassVar[str] = "finewright.train.linear:train_linear"
     on_features: ClassVar[bool] = True
@@ -59,6 +90,11 @@ class LinearSpec(DecidingSettings):
         "of 1 to 100 about the best on BANKING77 with words and with minilm alike",
         gt=0.0,
     )
+
+    @property
+    def form(self) -> LinearForm:
+        """By what it decides."""
+        return _LINEAR_FORMS[self.decisions.kind]
 
     def without_effect(self) -> Iterator[Problem]:
         """All that is of steps, of tokens and of a language model."""

@@ -68,14 +68,9 @@ def requests_in_flight(work: RequestWork, speeds: Speeds, rate: float, most: flo
     low, high = 0.0, most
     if requests_per_second(work, speeds, most) <= rate:
         return most
-    prompt, flops, bandwidth = prompt_seconds(work, speeds), speeds.flops, speeds.bandwidth
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        # requests_per_second, written out: most of an advice's time goes by here.
-        batch = middle if middle > 1.0 else 1.0
-        step = (work.weight_bytes(batch) + batch * work.cache_bytes) / bandwidth
-        step += batch * work.step_flops / flops
-        if middle / (middle * prompt + work.out_tokens * step) < rate:
+        if requests_per_second(work, speeds, middle) < rate:
             low = middle
         else:
             high = middle

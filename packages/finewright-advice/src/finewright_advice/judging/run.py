@@ -26,7 +26,16 @@ from finewright_advice.judging.marks import (
     write_sheet,
 )
 from finewright_advice.judging.report import Duels, JudgeReport, SheetReport, SystemMarks
-from finewright_advice.judging.tasks import LOST, MARKS, TIE, WON, Selection, Task, tasks_of
+from finewright_advice.judging.tasks import (
+    LOST,
+    MARKS,
+    TIE,
+    WON,
+    Selection,
+    Task,
+    rows_by_system,
+    tasks_of,
+)
 
 OnProgress = Callable[[str, str, int, int], None]
 CONFIDENCE, RESAMPLES = 0.95, 2000  # EvaluateSpec's own
@@ -223,12 +232,10 @@ def _report(
 
 def _unshared(samples: Sequence[Sample], tasks: Sequence[Task]) -> Iterator[Problem]:
     """A warning where some questions have no answer of one of the systems, as only shared ones are judged."""
-    rows: dict[str, set[int]] = {}
-    for each in tasks:
-        rows |= {side.system: set() for side in (each.sample, each.other) if side}
-    for sample in samples:
-        if sample.prompt and sample.data == tasks[0].sample.data and sample.system in rows:
-            rows[sample.system].add(sample.row)
+    systems = dict.fromkeys(
+        side.system for each in tasks for side in (each.sample, each.other) if side
+    )
+    rows = rows_by_system(samples, tasks[0].sample.data, [*systems])
     questions, shared = set.union(*rows.values()), set.intersection(*rows.values())
     if count := len(questions - shared):
         yield Problem(

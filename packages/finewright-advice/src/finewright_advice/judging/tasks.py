@@ -1,7 +1,7 @@
 """What a judge is asked: to mark one answer by a rubric, or to say which of two is better."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ def tasks_of(samples: Sequence[Sample], selection: Selection) -> list[Task]:
         systems = [name for name in found if name != against]
     by_place = {(s.system, s.row): s for s in here}
     sides = [*systems, against] if against else systems
-    rows = sorted({s.row for s in here if all((name, s.row) in by_place for name in sides)})
+    rows = sorted(set.intersection(*rows_by_system(answers, data, sides).values()))
     if not rows or against in systems:
         raise DataError(
             f"{data}: no row was answered by each of {', '.join(sides)}"
@@ -105,6 +105,17 @@ def tasks_of(samples: Sequence[Sample], selection: Selection) -> list[Task]:
         np.random.default_rng(selection.seed).permutation(rows)[: selection.limit].tolist()
     )
     return list(_tasks(by_place, systems, against, drawn))
+
+
+def rows_by_system(
+    samples: Iterable[Sample], data: str, systems: Sequence[str]
+) -> dict[str, set[int]]:
+    """The rows of a set with a question that each of the systems answered."""
+    found: dict[str, set[int]] = {name: set() for name in systems}
+    for sample in samples:
+        if sample.prompt and sample.data == data and sample.system in found:
+            found[sample.system].add(sample.row)
+    return found
 
 
 def _tasks(

@@ -11,3 +11,12 @@ def bytes_gathered(layers: int, others: int, size: int) -> float:
     """By each of so many ranks in one pass over a base in shards: (n - 1) / n of its layers' bytes in the
     forward and again in the backward, and of its other weights' once."""
     return (2 * layers + others) * (size - 1) / size
+
+
+def shards_line(own: float, layers: int, others: int, size: int) -> str:
+    """What each rank holds, `own` bytes of a base in shards, and what it sends."""
+    mib, sent = (layers + others) / 2**20, bytes_gathered(layers, others, size) / 2**20
+    return (
+        f"each of {size} processes holds {own / 2**20:,.1f} MiB of the base model's {mib:,.1f}, and sends"
+        f" {sent:,.1f} MiB of weights a pass"
+    )

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
 from finewright.errors import Interrupted, StageError
-from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
+from finewright.estimate.data_parallel import bytes_sent, shards_line
 from finewright.lm import runtime
 from finewright.lm.model import LM
 from finewright.lm.sharded import count_bytes
@@ -250,14 +250,8 @@ def _describe_ranks(training: Training) -> Iterator[Problem]:
 
 def _describe_shards(lm: LM, size: int) -> Problem:
     assert isinstance(lm.model, FSDPModule)
-    held = count_bytes(lm.model)
-    sent = bytes_gathered(held.layers, held.others, size)
-    return Problem(
-        level="info",
-        key="launch.fsdp",
-        message=f"each of {size} processes holds {held.own / 2**20:,.1f} MiB of the base model's"
-        f" {(held.layers + held.others) / 2**20:,.1f}, and sends {sent / 2**20:,.1f} MiB of weights a pass",
-    )
+    line = shards_line(*count_bytes(lm.model), size)
+    return Problem(level="info", key="launch.fsdp", message=line)
 
 
 def _busy(used: float, threads: int | None) -> Iterator[Problem]:

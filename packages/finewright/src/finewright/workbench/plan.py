@@ -228,20 +228,16 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
 
 def _note_shards(config: Mapping[str, Any] | None, spec: TrainSettings, size: int) -> Problem:
     """What each process holds of a base in shards, and sends; without a formula for the family, the share."""
-    from finewright.estimate.data_parallel import bytes_gathered
+    from finewright.estimate.data_parallel import shards_line
     from finewright.estimate.families import families, shape_of
 
-    held = f"1 / {size} of the base model"
+    line = f"each of {size} processes holds 1 / {size} of the base model"
     if config is not None and config.get("model_type") in families():
         shape, number = shape_of(config), 4 if spec.dtype == "fp32" else 2
         layers = number * sum(kind.count * kind.parameters for kind in shape.layers)
         others = number * shape.parameters - layers
-        mib, sent = (layers + others) / 2**20, bytes_gathered(layers, others, size) / 2**20
-        held = f"{mib / size:,.1f} MiB of the base model's {mib:,.1f}, and sends {sent:,.1f} MiB of weights a"
-        held += " pass"
-    return Problem(
-        level="info", key="launch.fsdp", message=f"each of {size} processes holds {held}"
-    )
+        line = shards_line((layers + others) / size, layers, others, size)
+    return Problem(level="info", key="launch.fsdp", message=line)
 
 
 def _note_long_answers(

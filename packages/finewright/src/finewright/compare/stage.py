@@ -15,7 +15,7 @@ from finewright.lm.load_chat import chat_of
 from finewright.lm.model import LM
 from finewright.lm.sources import locate_in
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED
+from finewright.schema.evaluate import BASE, BASE_WITH_LABELS, LINEAR, TUNED, WITH_LABELS
 from finewright.schema.label_methods import gives_one_answer
 from finewright.schema.rows import Row, parse_rows
 from finewright.schema.train import Candidate, TrainReport
@@ -47,13 +47,9 @@ def run(context: StageContext) -> StageResult:
             card.add_decider(decider, key, prefix + TUNED)
         else:
             _measure(context, candidate, prefix, card)
-        bases = [
-            BASE,
-            BASE_WITH_LABELS,
-            *(BASE + way for way in list_ways(spec.compare_with, tuned=False)),
-        ]
+        ways = ("", WITH_LABELS, *list_ways(spec.compare_with, tuned=False))
+        others = (*(prefix + BASE + way for way in ways), LINEAR)
         for way in ("", *list_ways(spec.compare_with, tuned=True)):
-            others = (*(prefix + base for base in bases), LINEAR)
             card.pairs += [(prefix + TUNED + way, other) for other in others]
     report = card.report(folder / "samples.jsonl")
     artifact = describe(context.run, folder / "samples.jsonl", "samples")

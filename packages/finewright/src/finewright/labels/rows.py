@@ -165,9 +165,9 @@ def unseen_labels(
     known = set(labels)
     wanted = [targets_of(row, kind) if kind != "single" else (label_of(row),) for row in rows]
     lost = [
-        (row, lost)
-        for row, all in zip(rows, wanted, strict=True)
-        if (lost := set(all or ()) - known)
+        (row, unknown)
+        for row, labels_due in zip(rows, wanted, strict=True)
+        if (unknown := set(labels_due or ()) - known)
     ]
     if lost:
         row, unknown = lost[0]

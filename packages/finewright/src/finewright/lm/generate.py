@@ -110,7 +110,8 @@ def each_answer(  # noqa: PLR0913 - what is asked, by name
             settings = settings._replace(
                 sampling=replace(sampling, seed=sampling.seed + numbers[0])
             )
-        yield from each_padded(lm, prompts, *settings[:3], limits=most, batch_size=max_running)
+        padded = settings.stop_ids, settings.sampling, settings.thoughts
+        yield from each_padded(lm, prompts, *padded, limits=most, batch_size=max_running)
         return
     sizes = [len(prompt) + limit for prompt, limit in zip(prompts, most, strict=True)]
     engine, adapter = _engine(lm, sizes, max_running, grammars=form.grammars if form else None)
@@ -146,7 +147,7 @@ def stream(
     settings = _AnswerSettings(stop_ids, sampling, thoughts)
     if not lm.block_bytes:
         say_slow(lm.slow_answers)
-        yield from stream_padded(lm, prompt, *settings[:3])
+        yield from stream_padded(lm, prompt, stop_ids, sampling, thoughts)
         return
     limit = sampling.max_new_tokens
     engine, adapter = _engine(lm, [len(prompt) + limit], 1, draft)

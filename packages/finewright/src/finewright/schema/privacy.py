@@ -9,7 +9,7 @@ from finewright.schema.common import Model, Problem, RowCounts, default, errors_
 BankType = Literal["sort_code", "account_number", "pin", "cvv", "bic", "customer_number"]
 PersonalType = Literal[
     "name", "email", "phone", "address", "iban", "card", "national_id", "date_of_birth", "ip",
-    "url", "crypto_address", "sort_code", "account_number", "pin", "cvv", "bic", "customer_number",
+    "url", "crypto_address", BankType,
 ]  # fmt: skip
 SecretType = Literal[
     "cloud_key", "forge_token", "chat_token", "payment_key", "model_key", "package_token",

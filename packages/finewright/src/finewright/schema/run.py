@@ -69,9 +69,8 @@ class RunSpec(Model):
         text."""
         own: tuple[str, ...] = ("label_accuracy", "macro_f1") if self.train.decides else ()
         if not gives_one_answer(self.train):
-            own = (
-                "exact_match",
-            )  # all labels of a row right; of scores it is refused, with a hint
+            # All labels of a row right; of scores it is refused, with a hint.
+            own = ("exact_match",)
         own = own if self.train.gives_answers else ("preference_accuracy",)
         if own and "metrics" not in self.evaluate.model_fields_set:
             rated = self.evaluate.model_copy(update={"metrics": own})

@@ -60,7 +60,9 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     held_out = [row for found in sets for row in found.rows]
     if isinstance(loaded.spec.train, DecidingSettings):
         refuse(list(_of_labels(loaded.spec, loaded.spec.train, rows.rows, sets)))
-    systems = list_systems(loaded.spec.evaluate, gathered.train, loaded.resolve)
+    systems: list[str] = []
+    if loaded.spec.train.writes_text and not weighs_only:
+        systems = list_systems(loaded.spec.evaluate, gathered.train, loaded.resolve)
     if loaded.spec.train.on_features:
         candidates = [_linear(loaded, lock, name, rows.rows) for name in lock.candidates]
     else:
@@ -86,7 +88,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
             PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
         ),
         max_new_tokens=None if weighs_only else loaded.spec.evaluate.max_new_tokens,
-        systems=() if weighs_only or not loaded.spec.train.writes_text else tuple(systems),
+        systems=tuple(systems),
         chat_template=lock.spec.chat_template,
     )
 

@@ -125,6 +125,6 @@ def _answer(row: Row) -> str:
 
 def is_plain_answer(row: Row) -> bool:
     """Whether the row is a conversation that expects a text, and no call."""
-    if row.kind != "conversation" or row.answer_at is None:
-        return row.kind == "conversation"
-    return not answer_of(row.messages[row.answer_at]).calls
+    if row.kind != "conversation":
+        return False
+    return row.answer_at is None or not answer_of(row.messages[row.answer_at]).calls

@@ -165,6 +165,6 @@ def _object_in(row: Row) -> dict[str, Any] | None:  # Any: JSON
 
 
 def _asks_for_objects(rows: Sequence[Row]) -> bool:
-    plain = [row for row in rows if is_plain_answer(row)]
-    num_objects = sum(_object_in(row) is not None for row in plain)
-    return bool(rows) and len(plain) == len(rows) and num_objects >= _MOST_OTHERS * len(rows)
+    if not rows or not all(map(is_plain_answer, rows)):
+        return False
+    return sum(_object_in(row) is not None for row in rows) >= _MOST_OTHERS * len(rows)

@@ -28,19 +28,22 @@ def make_texts(count: int, seed: int) -> list[tuple[str, str]]:
     return [(" ".join([*rng.choices(WORDS[e].split(), k=2), "please"]), e) for e in labels]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("decisions")
-    rows = [{"prompt": t, "completion": e} for t, e in make_texts(700, 0)]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "train.jsonl").write_text(lines, encoding="utf-8")
+def train(folder: Path, rows: list[tuple[str, str]], settings: str) -> Path:
+    """A run of these texts and answers."""
+    lines = [json.dumps({"prompt": text, "completion": answer}) + "\n" for text, answer in rows]
+    (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "spec.yaml").write_text(
         "name: lin\nbase_models: [words]\ndata: {sources: [{path: train.jsonl}]}\n"
-        "train: {method: linear}\n"
+        f"train: {settings}\n"
     )
     loaded = load_spec(folder / "spec.yaml")
     report = up(loaded, folder / "runs", on_event=lambda *_: None, through="train")
     return Path(report.summary.run)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("decisions"), make_texts(700, 0), "{method: linear}")
 
 
 @pytest.fixture
@@ -67,15 +70,8 @@ def test_it_gives_what_the_model_decides(client: TestClient, run: Path) -> None:
 
 
 def test_several_labels_are_given_with_their_thresholds(tmp_path: Path) -> None:
-    rows = [{"prompt": t, "completion": json.dumps([e])} for t, e in make_texts(300, 0)]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "train.jsonl").write_text(lines, encoding="utf-8")
-    (tmp_path / "spec.yaml").write_text(
-        "name: several\nbase_models: [words]\ndata: {sources: [{path: train.jsonl}]}\n"
-        "train: {method: linear, decisions: {kind: several}}\n"
-    )
-    loaded = load_spec(tmp_path / "spec.yaml")
-    done = up(loaded, tmp_path / "runs", on_event=lambda *_: None, through="train").summary.run
+    rows = [(text, json.dumps([label])) for text, label in make_texts(300, 0)]
+    done = str(train(tmp_path, rows, "{method: linear, decisions: {kind: several}}"))
     served = native([ServedTarget(target=done, id="all")], Serving(ServeSpec(), LocalModels(8, 1)))
     admission = Admission(4, 9)
     app = app_of(Gateway(served, admission, Measures(admission)), None)

@@ -65,7 +65,7 @@ def test_rows_are_read_as_a_manifest_or_the_user_says(tmp_path: Path) -> None:
 def test_what_is_not_looked_for_is_said(rows: Path) -> None:
     sections = {"secrets": SecretsSpec(), "out": None}
     text = text_of(privacy(rows, personal=PersonalDataSpec(), **sections))
-    assert "\nnot looked for: name, address, url, crypto_address (" in text
+    assert "\nnot looked for: name, address, url, crypto_address, bic (" in text
     assert "--kind name --kind email" in text
 
 

@@ -94,6 +94,19 @@ def test_the_report_says_of_every_key_what_the_spec_has(
                 assert value == show(written[key.removeprefix("train.")])
 
 
+def test_a_schedule_without_a_warm_up_is_given_none(
+    finewright: Finewright, project: Path
+) -> None:
+    # transformers.get_constant_schedule takes no number of steps, whatever `warmup_steps` says.
+    (project / "theirs.yaml").write_text(f"{AXOLOTL}lr_scheduler: constant\n")
+    done = finewright("import", "theirs.yaml", "--out", "ours.yaml", "--json")
+    assert done.code == 0, done.err
+    found = {each["key"]: each for each in json.loads(done.out)["keys"]}
+    assert found["lr_scheduler"]["becomes"]["train.warmup_ratio"] == "0"
+    assert (found["warmup_steps"]["fate"], found["warmup_steps"]["becomes"]) == ("without", {})
+    assert load_spec(project / "ours.yaml").spec.train.warmup_ratio == 0
+
+
 def test_a_key_that_another_one_replaces_is_not_carried(
     finewright: Finewright, project: Path
 ) -> None:

@@ -87,11 +87,11 @@ def test_questions_that_not_every_system_answered_are_counted(run: Path, tmp_pat
             samples, selection(against="base"), tmp_path / "v", f"{server.url}#m", "Better?"
         )
         report = judge_answers(request, on_progress=tiny_run.nothing)
+    sheet = make_sheet(samples, selection(against="base"), tmp_path / "sheet.csv")
     asked = len({json.loads(line)["row"] for line in lines})
-    assert (
-        f"1 of {asked} questions have no answer of every one of tuned, base, and are left out"
-        in [problem.message for problem in report.problems]
-    )
+    said = f"1 of {asked} questions have no answer of every one of tuned, base, and are left out"
+    assert said in [problem.message for problem in report.problems]
+    assert said in [problem.message for problem in sheet.problems]
 
 
 def test_people_say_how_far_a_judge_is_to_be_believed(run: Path, tmp_path: Path) -> None:

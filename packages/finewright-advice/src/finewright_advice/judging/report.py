@@ -59,6 +59,7 @@ class SheetReport(Model):
     out: Path
     rows: int
     marks: str
+    problems: tuple[Problem, ...] = ()
 
 
 def judge_page(report: JudgeReport) -> Page:
@@ -90,6 +91,7 @@ def sheet_page(report: SheetReport) -> Page:
         title=str(report.out),
         answer=f"{cells.count_of(report.rows, 'answer')} to mark: {report.marks} in the column `mark`",
         about=("then the same command with --marks in place of --sheet",),
+        problems=report.problems,
     )
 
 

@@ -96,11 +96,17 @@ def read_answers(target: Path) -> tuple[Path, list[Sample]]:
 
 def make_sheet(target: Path, selection: Selection, out: Path) -> SheetReport:
     """A sheet of the answers for people to mark. Raises DataError for a file that is there already."""
-    tasks = tasks_of(read_answers(target)[1], selection)
+    samples = read_answers(target)[1]
+    tasks = tasks_of(samples, selection)
     if out.exists():
         raise DataError(f"{out}: already there", hint="name another file with --sheet")
     write_sheet(tasks, out)
-    return SheetReport(out=out, rows=len(tasks), marks=", ".join(tasks[0].options))
+    return SheetReport(
+        out=out,
+        rows=len(tasks),
+        marks=", ".join(tasks[0].options),
+        problems=tuple(_unshared(samples, tasks)),
+    )
 
 
 def judge_answers(

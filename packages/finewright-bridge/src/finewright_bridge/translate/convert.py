@@ -182,6 +182,9 @@ def _warmup(value: Any, known: Known, rule: KeyRule) -> Values:
     number = 0 if value is None else number_of(value)
     if number <= 0:
         return {} if "warmup_ratio" in known.theirs else {"train.warmup_ratio": 0}
+    if "constant" in (known.theirs.get("lr_scheduler_type"), known.theirs.get("lr_scheduler")):
+        # transformers.get_constant_schedule takes no warm-up, get_constant_schedule_with_warmup does.
+        raise NotCarried("`constant` has no warm-up there, so none is made here", refused=False)
     if number < 1:
         return {"train.warmup_ratio": number}
     steps = known.values.get("train.max_steps")

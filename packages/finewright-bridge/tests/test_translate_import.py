@@ -94,9 +94,7 @@ def test_the_report_says_of_every_key_what_the_spec_has(
                 assert value == show(written[key.removeprefix("train.")])
 
 
-def test_a_schedule_without_a_warm_up_is_given_none(
-    finewright: Finewright, project: Path
-) -> None:
+def test_a_schedule_without_a_warm_up_is_given_none(finewright: Finewright, project: Path) -> None:
     # transformers.get_constant_schedule takes no number of steps, whatever `warmup_steps` says.
     (project / "theirs.yaml").write_text(f"{AXOLOTL}lr_scheduler: constant\n")
     done = finewright("import", "theirs.yaml", "--out", "ours.yaml", "--json")

@@ -11,7 +11,7 @@ from finewright.rows.read import read_rows
 from finewright.schema.load import load_spec
 from finewright.workbench.runs import list_runs, verify
 from finewright_advice.measure.experiment import measure
-from finewright_advice.schema.measure import ARMS
+from finewright_advice.schema.measure import WITH_ONE_MODEL
 from finewright_advice.schema.measure_report import MeasureReport
 
 from .measuring import write_base, write_experiment
@@ -50,7 +50,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 def test_every_arm_answers_the_same_rows_and_is_tested_against_every_other(done: Done) -> None:
     report = done.report
-    assert tuple(arm.arm for arm in report.arms) == ARMS
+    assert tuple(arm.arm for arm in report.arms) == WITH_ONE_MODEL
     assert {arm.solved.n for arm in report.arms} == {report.rows_test} == {4}
     assert (report.rows_train, report.rows_dev) == (10, 2)
     assert len(report.pairs) == 10
@@ -108,7 +108,7 @@ def test_passages_and_examples_are_paid_for_in_tokens(done: Done) -> None:
 def test_facts_change_in_the_experiments_own_index_and_only_there(done: Done) -> None:
     report = done.report
     assert len(report.changed) == 2
-    assert {probe.arm for probe in report.facts} == set(ARMS)
+    assert {probe.arm for probe in report.facts} == set(WITH_ONE_MODEL)
     assert {probe.follows_new.n for probe in report.facts} == {2}
     before, after = (samples(done, "rag", f"facts-{when}") for when in ("before", "after"))
     assert len(before) == len(after) == 2

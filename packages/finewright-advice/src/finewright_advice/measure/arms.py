@@ -10,6 +10,7 @@ from finewright.evaluate.arms import (
     order_by_chance,
     question_of,
     with_examples,
+    with_instructions,
     with_passages,
     without_quotes,
 )
@@ -21,7 +22,7 @@ from finewright_advice.measure.ask import BASE, ArmQuestions
 from finewright_advice.measure.facts import Edit, edit
 from finewright_advice.measure.library import Library, Shelf
 from finewright_advice.measure.rows import ExperimentRows
-from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
+from finewright_advice.schema.measure import GEPA, TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import Latency, RowShare, ShotsTried
 
 TEST, UNANSWERABLE = "test", "unanswerable"
@@ -140,17 +141,24 @@ class ArmAnswers:
     latency: Latency
 
 
+class Prompts(NamedTuple):
+    """What was chosen on the development rows: the examples of `k-shot`, the instructions of `gepa`."""
+
+    examples: Sequence[Row] = ()
+    instructions: str = ""
+
+
 def sit_all(
-    exams: Exams, examples: Sequence[Row], spec: MeasureSpec, asking: ArmQuestions
+    exams: Exams, prompts: Prompts, spec: MeasureSpec, asking: ArmQuestions
 ) -> list[ArmAnswers]:
     """Ask each arm everything, and then time them in turns. A model is loaded only for what is not logged."""
     from finewright_advice.compare.latency import latency_of
 
-    given = {arm: _sit(arm, exams, examples, asking) for arm in spec.ordered}
+    given = {arm: _sit(arm, exams, prompts, asking) for arm in spec.ordered}
     test = exams.by_name[TEST]
     rows = order_by_chance(test.rows, spec.seed, "latency")[: spec.latency_rows]
     systems = [
-        asking.system(arm, _model_of(arm), "times", preparing(arm, test.shelf, examples))
+        asking.system(arm, _model_of(arm), "times", preparing(arm, test.shelf, prompts))
         for arm in spec.ordered
     ]
     times = asking.times(systems, rows)
@@ -161,11 +169,11 @@ def sit_all(
 
 
 def _sit(
-    arm: Arm, exams: Exams, examples: Sequence[Row], asking: ArmQuestions
+    arm: Arm, exams: Exams, prompts: Prompts, asking: ArmQuestions
 ) -> dict[str, SystemAnswers]:
     given = {}
     for name, exam in exams.of(arm).items():
-        prepare = preparing(arm, exam.shelf, examples)
+        prepare = preparing(arm, exam.shelf, prompts)
         metrics = None if name == TEST else asking.needed
         given[name] = asking.answers(
             arm, _model_of(arm), name, exam.rows, prepare=prepare, metrics=metrics
@@ -180,14 +188,16 @@ def _model_of(arm: Arm) -> str:
 def ask_test(arm: Arm, model: str, exams: Exams, asking: ArmQuestions) -> SystemAnswers:
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
-    prepare = preparing(arm, exam.shelf, ())
+    prepare = preparing(arm, exam.shelf, Prompts())
     return asking.answers(model, model, TEST, exam.rows, prepare=prepare, metrics=asking.needed)
 
 
-def preparing(arm: Arm, shelf: Shelf | None, examples: Sequence[Row]) -> Callable[[Row], Row]:
+def preparing(arm: Arm, shelf: Shelf | None, prompts: Prompts) -> Callable[[Row], Row]:
     """What an arm puts before a question."""
     if arm == "k-shot":
-        return lambda row: with_examples(row, examples)
+        return lambda row: with_examples(row, prompts.examples)
+    if arm == GEPA:
+        return lambda row: with_instructions(row, prompts.instructions)
     if arm in WITH_PASSAGES:
         assert shelf is not None
         return lambda row: with_passages(row, shelf.passages(question_of(row)))
@@ -201,7 +211,7 @@ def try_shots(
     tried = []
     for shots in spec.shots:
         examples = examples_of(rows, spec)[:shots]
-        prepare = preparing("k-shot", None, examples)
+        prepare = preparing("k-shot", None, Prompts(examples))
         given = asking.answers(
             f"{shots}-shot",
             BASE,

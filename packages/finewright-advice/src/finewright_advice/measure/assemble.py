@@ -30,11 +30,12 @@ from finewright_advice.measure.arms import (
     Criterion,
 )
 from finewright_advice.measure.facts import Change, says
-from finewright_advice.schema.measure import TUNED, Arm, MeasureSpec
+from finewright_advice.schema.measure import GEPA, TUNED, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import (
     Abstention,
     ArmReport,
     FactProbe,
+    FoundPrompt,
     PairTest,
     Power,
     RequestCost,
@@ -74,7 +75,11 @@ def power_of(num_rows: int) -> Power:
 
 
 def arm_reports(
-    answers: Sequence[ArmAnswers], trainings: Mapping[Arm, TrainedArm], shots: int, judge: Judge
+    answers: Sequence[ArmAnswers],
+    trainings: Mapping[Arm, TrainedArm],
+    prompt: FoundPrompt | None,
+    shots: int,
+    judge: Judge,
 ) -> tuple[ArmReport, ...]:
     """Each arm on the held-out rows, and whether another is as cheap and as good."""
     solved: dict[str, list[bool]] = {
@@ -83,7 +88,9 @@ def arm_reports(
     shares = {arm: judge.criterion.share(flags) for arm, flags in solved.items()}
     resamples, seed = judge.criterion.evaluate.resamples, judge.criterion.evaluate.seed
     chances = chances_of_best(solved, resamples=resamples, seed=seed)
-    costs = {a.arm: _cost(a, shares[a.arm], trainings.get(a.arm), judge) for a in answers}
+    seconds: dict[Arm, float] = {arm: training.seconds for arm, training in trainings.items()}
+    seconds |= {GEPA: prompt.seconds} if prompt else {}
+    costs = {a.arm: _cost(a, shares[a.arm], seconds.get(a.arm, 0.0), judge) for a in answers}
     by_cost = frontier({arm: ParetoPoint(c.seconds, shares[arm].value) for arm, c in costs.items()})
     by_latency = frontier({a.arm: ParetoPoint(a.latency.p50, shares[a.arm].value) for a in answers})
     return tuple(
@@ -112,10 +119,8 @@ def _tokens(given: SystemAnswers) -> RequestTokens:
     )
 
 
-def _cost(
-    answers: ArmAnswers, share: RowShare, training: TrainedArm | None, judge: Judge
-) -> RequestCost:
-    trained = training.seconds if training else 0.0
+def _cost(answers: ArmAnswers, share: RowShare, trained: float, judge: Judge) -> RequestCost:
+    """`trained`: the seconds of what was made before the first request."""
     seconds = answers.latency.mean / 1000 + trained / judge.spec.requests
     usd = None
     if judge.spec.hardware is not None:

@@ -16,7 +16,7 @@ from finewright.workbench.coherence import incoherent
 from finewright_advice.measure.arms import Criterion
 from finewright_advice.measure.baselines import training_spec
 from finewright_advice.measure.rows import ExperimentRows
-from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, MeasureSpec
+from finewright_advice.schema.measure import GEPA, TUNED, WITH_PASSAGES, MeasureSpec
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat
@@ -71,6 +71,12 @@ def _misfits_of_arms(loaded: LoadedSpec, spec: MeasureSpec) -> Iterator[tuple[st
     whole = loaded.spec
     if PREFERENCE in whole.evaluate.metric_names:
         yield "evaluate.metrics", f"{PREFERENCE} compares pairs and no answers", "leave it out"
+    if GEPA in spec.arms and not spec.gepa.by:
+        yield (
+            "measure.gepa.by",
+            "names no model, and the option gepa needs one that rewrites instructions",
+            "a run, a base model or https://HOST/v1#MODEL",
+        )
     if whole.section("rag", RagSpec) is None and WITH_PASSAGES & set(spec.arms):
         yield (
             "rag",

@@ -7,6 +7,7 @@ What training took: general questions, asked of the base model and of what was m
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
@@ -37,6 +38,7 @@ from finewright_advice.measure.arms import (
     ArmAnswers,
     Criterion,
     Exams,
+    Prompts,
     ask_test,
     best_shots,
     examples_of,
@@ -58,17 +60,20 @@ from finewright_advice.measure.assemble import (
 )
 from finewright_advice.measure.baselines import baselines, cautions, train
 from finewright_advice.measure.check import check_section, refuse_unreadable
+from finewright_advice.measure.gepa import find_prompt
 from finewright_advice.measure.library import Library, open_library
 from finewright_advice.measure.raft import raft_rows, retrieval
 from finewright_advice.measure.rows import ExperimentRows, check_gold, experiment_rows
-from finewright_advice.schema.measure import TUNED, WITH_PASSAGES, Arm, MeasureSpec
+from finewright_advice.schema.measure import GEPA, TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import (
     Changed,
     CurvePoint,
     Forgetting,
+    FoundPrompt,
     GainCurve,
     MeasureReport,
     Power,
+    ShotsTried,
     TrainedArm,
 )
 
@@ -173,16 +178,31 @@ def _power_text(power: Power, rows: ExperimentRows) -> str:
     )
 
 
+class _Chosen(NamedTuple):
+    """What the development rows chose, and what was tried on them."""
+
+    prompts: Prompts
+    shots: tuple[ShotsTried, ...]
+    prompt: FoundPrompt | None
+
+
+def _choose(ex: _Experiment) -> _Chosen:
+    given = (ex.rows, ex.spec, ex.judge.criterion, ex.asking)
+    shots = try_shots(*given) if "k-shot" in ex.spec.arms else ()
+    prompt = find_prompt(*given) if GEPA in ex.spec.arms else None
+    examples = examples_of(ex.rows, ex.spec)[: best_shots(shots) if shots else 0]
+    return _Chosen(Prompts(examples, prompt.instructions if prompt else ""), shots, prompt)
+
+
 def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
     exams = exams_of(ex.rows, ex.spec, ex.library)
-    with_shots = "k-shot" in ex.spec.arms
-    tried = try_shots(ex.rows, ex.spec, ex.judge.criterion, ex.asking) if with_shots else ()
-    shots = best_shots(tried) if tried else 0
+    chosen = _choose(ex)
     tuned = [arm for arm in ex.spec.ordered if arm in TUNED]
     for arm in tuned:
         _train_arm(ex, arm, arm, ex.rows.train)
-    answers = sit_all(exams, examples_of(ex.rows, ex.spec)[:shots], ex.spec, ex.asking)
-    arms = arm_reports(answers, _of_arms(ex, tuned), shots, ex.judge)
+    answers = sit_all(exams, chosen.prompts, ex.spec, ex.asking)
+    shots = len(chosen.prompts.examples)
+    arms = arm_reports(answers, _of_arms(ex, tuned), chosen.prompt, shots, ex.judge)
     pairs = pair_tests(answers, ex.judge)
     to_beat = baselines(ex.rows, answers, ex.judge, ex.asking)
     probes = [fact_probe(each, exams.edit.changes, ex.judge) for each in answers]
@@ -205,7 +225,8 @@ def _run(ex: _Experiment, power: Power, prices_version: str) -> MeasureReport:
         arms=arms,
         pairs=pairs,
         baselines=to_beat,
-        shots=tried,
+        shots=chosen.shots,
+        prompt=chosen.prompt,
         retrieval=ex.library and retrieval(ex.rows, ex.library, ex.judge.criterion, ex.asking),
         curve=_curve(ex, answers, exams),
         facts=tuple(filter(None, probes)),

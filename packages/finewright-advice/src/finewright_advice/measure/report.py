@@ -17,7 +17,7 @@ from finewright.report.blocks import (
     table_of,
 )
 from finewright.report.cells import number, percent
-from finewright_advice.schema.measure_report import ArmReport, GainCurve, MeasureReport
+from finewright_advice.schema.measure_report import ArmReport, FoundPrompt, GainCurve, MeasureReport
 
 _THOUSAND = 1000
 _BEST_IN = (
@@ -133,9 +133,30 @@ def _arms(report: MeasureReport) -> Iterator[Block]:
             f" held-out questions ({found.documents:,} documents, {found.chunks:,} chunks, embedder"
             f" {found.embedder})."
         )
+    if report.prompt:
+        yield from _prompt(report.prompt)
     shots = [(str(tried.shots), percent(tried.solved)) for tried in report.shots]
     header = ("examples", "solved on development rows")
     yield Table(header, shots, "Examples for k-shot, base model")
+
+
+def _prompt(found: FoundPrompt) -> Iterator[Block]:
+    """The instructions of `gepa`, and what finding them took."""
+    tokens = (
+        f", {found.tokens_in:,} tokens read and {found.tokens_out:,} written"
+        if found.tokens_out
+        else ""
+    )
+    yield Text(
+        f"gepa: {cells.count_of(found.rewrites, 'rewrite')} by {found.by}{tokens}, {found.kept} kept;"
+        f" {found.answers:,} answers of the base model, {number(found.seconds)} s. Solved on development"
+        f" rows: {percent(found.before)} before, {percent(found.after)} after."
+    )
+    yield (
+        Fold("The instructions of gepa", [Text(found.instructions)])
+        if found.instructions
+        else Text("No rewrite beat the question as it is, so gepa asks as 0-shot does.")
+    )
 
 
 def _tests(report: MeasureReport) -> Table:
@@ -180,7 +201,7 @@ def _cost(report: MeasureReport) -> Iterator[Block]:
             "s a solved one": lambda arm: number(arm.cost.seconds_per_solved, "never"),
             "$ a 1,000 requests": lambda arm: _usd(arm.cost.usd),
             "$ a 1,000 solved": lambda arm: _usd(arm.cost.usd_per_solved),
-            "training s": lambda arm: number(arm.cost.training_seconds),
+            "training or search s": lambda arm: number(arm.cost.training_seconds),
             "$ a 1,000 at the API": lambda arm: (
                 _usd(arm.cost.api_usd.median) if arm.cost.api_usd else ""
             ),

@@ -7,8 +7,10 @@ from pydantic import Field, model_validator
 from finewright.schema.common import Model, default
 from finewright_advice.schema.money import OwnHardware
 
-Arm = Literal["0-shot", "k-shot", "rag", "ft", "rag+ft"]
-ARMS: tuple[Arm, ...] = ("0-shot", "k-shot", "rag", "ft", "rag+ft")
+Arm = Literal["0-shot", "k-shot", "gepa", "rag", "ft", "rag+ft"]
+ARMS: tuple[Arm, ...] = ("0-shot", "k-shot", "gepa", "rag", "ft", "rag+ft")
+GEPA: Arm = "gepa"
+WITH_ONE_MODEL: tuple[Arm, ...] = tuple(arm for arm in ARMS if arm != GEPA)
 WITH_PASSAGES: frozenset[Arm] = frozenset({"rag", "rag+ft"})
 TUNED: frozenset[Arm] = frozenset({"ft", "rag+ft"})
 
@@ -41,6 +43,22 @@ class RaftArmSpec(Model):
     )
 
 
+class GepaArmSpec(Model):
+    """How the instructions of `gepa` are found (Agrawal et al. 2025)."""
+
+    by: str = default(
+        "",
+        "The model that rewrites instructions: a run, a base model or https://HOST/v1#MODEL",
+        "a better one than the base; nobody else can name it",
+    )
+    answers: int = default(
+        400,
+        "Answers of the base model that the search may take, on training and development rows",
+        "room for 8 rewrites that improve, beside 40 development rows",
+        ge=1,
+    )
+
+
 class MeasureSpec(Model):
     """One base model, the same held-out rows, and the arms that answer them.
 
@@ -48,7 +66,10 @@ class MeasureSpec(Model):
     of each. The documents and the number of passages a prompt are those of `rag`."""
 
     arms: tuple[Arm, ...] = default(
-        ARMS, "What is compared", "all that can be done with one model", min_length=2
+        WITH_ONE_MODEL,
+        "What is compared",
+        "all that can be done with one model; `gepa` takes a second one",
+        min_length=2,
     )
     solved: Solved = default(Solved(), "When a request is solved", "the first metric is 1")
     shots: tuple[Annotated[int, Field(ge=1, le=64)], ...] = default(
@@ -58,8 +79,12 @@ class MeasureSpec(Model):
         min_length=1,
     )
     dev_rows: int = default(
-        40, "Training rows kept apart to choose the number of examples", "tells big gains", ge=1
+        40,
+        "Training rows kept apart to choose examples and instructions by",
+        "tells big gains",
+        ge=1,
     )
+    gepa: GepaArmSpec = default(GepaArmSpec(), "How `gepa` searches", "as its authors did")
     raft: RaftArmSpec = default(RaftArmSpec(), "How `rag+ft` is trained", "as its authors did")
     curve: tuple[_Share, ...] = default(
         (0.25, 0.5),

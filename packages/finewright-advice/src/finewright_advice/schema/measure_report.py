@@ -122,6 +122,23 @@ class ShotsTried(Model):
     solved: RowShare
 
 
+class FoundPrompt(Model):
+    """The instructions of `gepa`, "" where none beat the question as it is: `before` and `after` are shares
+    of the development rows, `seconds` and `answers` of the whole search, tokens of the rewriter where a
+    server counted them."""
+
+    instructions: str
+    by: str
+    rewrites: int
+    kept: int
+    answers: int
+    before: RowShare
+    after: RowShare
+    seconds: float
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
 class CurvePoint(Model):
     """The arm trained on so many rows."""
 
@@ -224,6 +241,7 @@ class MeasureReport(Model):
     pairs: tuple[PairTest, ...]
     baselines: tuple[Baseline, ...] = ()
     shots: tuple[ShotsTried, ...] = ()
+    prompt: FoundPrompt | None = None
     retrieval: Retrieval | None = None
     curve: GainCurve | None = None
     facts: tuple[FactProbe, ...] = ()

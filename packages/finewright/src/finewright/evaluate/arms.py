@@ -24,6 +24,16 @@ def with_examples(row: Row, examples: Sequence[Row]) -> Row:
     return replace(row, messages=(*row.messages[:first], *before, *row.messages[first:]))
 
 
+def with_instructions(row: Row, instructions: str) -> Row:
+    """The row with instructions before its own system prompt; as it is where there are none."""
+    if not instructions:
+        return row
+    own = [m for m in row.messages[:1] if m["role"] == "system"]
+    text = "\n\n".join([instructions, *(str(m["content"] or "") for m in own)])
+    system: Message = {"role": "system", "content": text}
+    return replace(row, messages=(system, *row.messages[len(own) :]))
+
+
 def with_passages(row: Row, passages: Sequence[Passage]) -> Row:
     """The row with passages before its question, as `rag.prompt` puts them; what is expected stays."""
     prompt, expected = _split_at_answer(row)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from finewright.errors import FinewrightError
 from finewright_serve.gateway.errors import ApiError
@@ -255,3 +256,16 @@ def advancing(queue: JobQueue) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def main() -> None:
+    """`python -m finewright_serve.jobs.queue FOLDER MOST_RUNNING LIMITS`: what a job's process ends as.
+
+    It imports no model runtime, which takes seconds."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    root, most, limits = sys.argv[1:]
+    JobQueue(JobFolder(Path(root)), int(most), JobLimits.read(limits)).advance()
+
+
+if __name__ == "__main__":
+    main()

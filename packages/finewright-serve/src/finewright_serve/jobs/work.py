@@ -1,7 +1,7 @@
-"""The process of a job: `python -m finewright_serve.jobs.work FOLDER MOST_RUNNING LIMITS [JOB DESCRIPTOR]`.
+"""The process of a job: `python -m finewright_serve.jobs.work FOLDER MOST_RUNNING LIMITS JOB DESCRIPTOR`.
 
-It trains as `finewright train` does, writes down how that ended, and starts what waits. Without a job it only
-does the last; a job's process becomes such a one at its end, so that its memory is free for the next."""
+It trains as `finewright train` does, writes down how that ended, and becomes the queue's own process
+(queue.py), which starts what waits: so its memory is free for the next."""
 
 import logging
 import os
@@ -32,7 +32,6 @@ from finewright_serve.jobs.files import FileFolder
 from finewright_serve.jobs.folder import JobFolder, late
 from finewright_serve.jobs.job import JobFailure, JobState, TunedResult, TuningJob
 from finewright_serve.jobs.limits import JobLimits
-from finewright_serve.jobs.queue import JobQueue
 from finewright_serve.jobs.results import without_places, write_results
 from finewright_serve.jobs.spec import spec_of
 
@@ -46,19 +45,15 @@ _CODES: Mapping[type[FinewrightError], str] = {
 def main() -> None:
     """Do what the arguments say."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    root, most, said, *job = sys.argv[1:]
-    folder, limits = JobFolder(Path(root)), JobLimits.read(said)
-    if not job:
-        JobQueue(folder, int(most), limits).advance()
-        return
-    limits.bind()
-    number, alive = job[0], int(job[1])
+    root, most, limits, number, descriptor = sys.argv[1:]
+    folder, alive = JobFolder(Path(root)), int(descriptor)
+    JobLimits.read(limits).bind()
     os.set_inheritable(alive, False)
     os.pwrite(alive, f"{os.getpid()}\n".encode(), 0)
     share_cores()
     turn_off_telemetry()
     _finish(folder, number, _outcome(folder, folder.job(number)))
-    arguments = ["-m", "finewright_serve.jobs.work", root, most, said]
+    arguments = ["-m", "finewright_serve.jobs.queue", root, most, limits]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
 
 

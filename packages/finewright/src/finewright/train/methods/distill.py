@@ -62,7 +62,6 @@ class Distill(Offline):
     def loss(self, lm: LM, batch: TaughtBatch) -> tuple[Tensor, dict[str, float]]:
         """Mean over the batch's learned tokens."""
         states = lm.compute_states(batch.packed)[batch.packed.sources]
-        states = lm.compute_states(batch.packed)[batch.packed.sources]
         given = (torch.split(each, _TOKENS_AT_ONCE) for each in (states, *batch.taught))
         losses = [
             checkpoint(_of_top_k, lm, self.spec.beta, *part, use_reentrant=False)

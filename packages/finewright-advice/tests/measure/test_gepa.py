@@ -2,15 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import tiny
 from finewright.errors import FetchError, SpecError
-from finewright.evaluate.arms import with_instructions
 from finewright.report.show import write_page
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
+from finewright_advice.measure.arms import Prompts, preparing
 from finewright_advice.measure.experiment import measure
 from finewright_advice.schema.measure_report import MeasureReport
 from served import Reply, answered, served
@@ -85,18 +85,27 @@ def test_a_rewriter_must_be_named(tmp_path: Path) -> None:
         run(tmp_path, "")
 
 
-def test_instructions_stand_before_the_rows_own() -> None:
-    def row(*messages: dict[str, Any]) -> Row:
-        return Row("r", messages, None, "rows.jsonl", 1)
+# ChatML templates that show no system prompt: one refuses it, one leaves it out.
+TURNS = (
+    "{% for m in messages %}{% if m['role'] != 'system' %}"
+    "{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endif %}{% endfor %}"
+)
+REFUSES = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+)
 
-    question = {"role": "user", "content": "q"}
-    own = {"role": "system", "content": "own"}
-    assert with_instructions(row(question), "") == row(question)
-    assert with_instructions(row(question), "do").messages == (
-        {"role": "system", "content": "do"},
-        question,
-    )
-    assert with_instructions(row(own, question), "do").messages == (
-        {"role": "system", "content": "do\n\nown"},
-        question,
-    )
+
+@pytest.mark.parametrize("template", ["", TURNS, REFUSES + TURNS])
+def test_every_chat_template_shows_the_instructions(template: str) -> None:
+    chat = tiny.tiny_chat()
+    chat.tokenizer.chat_template = template or chat.tokenizer.chat_template
+    question = {"role": "user", "content": "the question"}
+    row = Row("r", (question, {"role": "assistant", "content": "a"}), None, "rows.jsonl", 1)
+
+    def ask(instructions: str) -> str:
+        prepare = preparing("gepa", None, Prompts(instructions=instructions), chat)
+        return chat.prompt(prepare(row).messages[:-1]).text
+
+    assert "Be brief." in ask("Be brief.")
+    assert "the question" in ask("Be brief.")
+    assert ask("") == chat.prompt([question]).text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.compare.asking import SystemAnswers
 from finewright.evaluate.arms import (
@@ -10,8 +10,8 @@ from finewright.evaluate.arms import (
     order_by_chance,
     question_of,
     with_examples,
-    with_instructions,
     with_passages,
+    with_task,
     without_quotes,
 )
 from finewright.evaluate.score import ScoredSet, ScoreOptions, options_of, scores_answers
@@ -24,6 +24,9 @@ from finewright_advice.measure.library import Library, Shelf
 from finewright_advice.measure.rows import ExperimentRows
 from finewright_advice.schema.measure import GEPA, TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import Latency, RowShare, ShotsTried
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat
 
 TEST, UNANSWERABLE = "test", "unanswerable"
 BEFORE, AFTER, KEPT = "facts-before", "facts-after", "facts-kept"
@@ -158,7 +161,9 @@ def sit_all(
     test = exams.by_name[TEST]
     rows = order_by_chance(test.rows, spec.seed, "latency")[: spec.latency_rows]
     systems = [
-        asking.system(arm, _model_of(arm), "times", preparing(arm, test.shelf, prompts))
+        asking.system(
+            arm, _model_of(arm), "times", preparing(arm, test.shelf, prompts, asking.models.chat)
+        )
         for arm in spec.ordered
     ]
     times = asking.times(systems, rows)
@@ -173,7 +178,7 @@ def _sit(
 ) -> dict[str, SystemAnswers]:
     given = {}
     for name, exam in exams.of(arm).items():
-        prepare = preparing(arm, exam.shelf, prompts)
+        prepare = preparing(arm, exam.shelf, prompts, asking.models.chat)
         metrics = None if name == TEST else asking.needed
         given[name] = asking.answers(
             arm, _model_of(arm), name, exam.rows, prepare=prepare, metrics=metrics
@@ -188,16 +193,18 @@ def _model_of(arm: Arm) -> str:
 def ask_test(arm: Arm, model: str, exams: Exams, asking: ArmQuestions) -> SystemAnswers:
     """The held-out rows as this arm is asked, answered by another model than its own."""
     exam = exams.by_name[TEST]
-    prepare = preparing(arm, exam.shelf, Prompts())
+    prepare = preparing(arm, exam.shelf, Prompts(), asking.models.chat)
     return asking.answers(model, model, TEST, exam.rows, prepare=prepare, metrics=asking.needed)
 
 
-def preparing(arm: Arm, shelf: Shelf | None, prompts: Prompts) -> Callable[[Row], Row]:
+def preparing(
+    arm: Arm, shelf: Shelf | None, prompts: Prompts, chat: "Chat"
+) -> Callable[[Row], Row]:
     """What an arm puts before a question."""
     if arm == "k-shot":
         return lambda row: with_examples(row, prompts.examples)
-    if arm == GEPA:
-        return lambda row: with_instructions(row, prompts.instructions)
+    if arm == GEPA and (text := prompts.instructions):
+        return lambda row: with_task(chat, row, text, [text])
     if arm in WITH_PASSAGES:
         assert shelf is not None
         return lambda row: with_passages(row, shelf.passages(question_of(row)))
@@ -211,7 +218,7 @@ def try_shots(
     tried = []
     for shots in spec.shots:
         examples = examples_of(rows, spec)[:shots]
-        prepare = preparing("k-shot", None, Prompts(examples))
+        prepare = preparing("k-shot", None, Prompts(examples), asking.models.chat)
         given = asking.answers(
             f"{shots}-shot",
             BASE,

@@ -1,4 +1,4 @@
-"""The arm `gepa`: instructions before every question, rewritten by a model from what went wrong.
+"""The arm `gepa`: instructions for every question, rewritten by a model from what went wrong.
 
 GEPA (Agrawal et al. 2025, arXiv:2507.19457), by the library of its authors: instructions are tried on three
 training rows at a time; a model reads questions, answers and scores, and writes better ones; what improves on
@@ -146,7 +146,9 @@ class _Task:
             BASE,
             "instructions",
             rows,
-            prepare=preparing(GEPA, None, Prompts(instructions=instructions)),
+            prepare=preparing(
+                GEPA, None, Prompts(instructions=instructions), self.asking.models.chat
+            ),
             metrics=self.asking.needed,
         )
         for row, answer in zip(rows, given.answers, strict=True):

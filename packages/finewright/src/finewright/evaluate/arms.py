@@ -5,12 +5,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
+from finewright.errors import DataError
 from finewright.judge.answer import answer_of as read_message
 from finewright.judge.answer import text_to_compare
 from finewright.judge.quotes import messages_with
 from finewright.schema.passages import Passage
 from finewright.schema.rows import Message, Row
+
+if TYPE_CHECKING:
+    from finewright.lm.chat import Chat  # which imports transformers
 
 _QUOTE_LINE = re.compile(
     r'^[ \t]*\[[0-9]{1,3}\][ \t]*(?:[:-][ \t]*)?["“].*["”][ \t]*$', re.MULTILINE
@@ -24,14 +29,34 @@ def with_examples(row: Row, examples: Sequence[Row]) -> Row:
     return replace(row, messages=(*row.messages[:first], *before, *row.messages[first:]))
 
 
-def with_instructions(row: Row, instructions: str) -> Row:
-    """The row with instructions before its own system prompt; as it is where there are none."""
-    if not instructions:
-        return row
-    own = [m for m in row.messages[:1] if m["role"] == "system"]
-    text = "\n\n".join([instructions, *(str(m["content"] or "") for m in own)])
-    system: Message = {"role": "system", "content": text}
-    return replace(row, messages=(system, *row.messages[len(own) :]))
+def with_task(chat: "Chat", row: Row, task: str, parts: Sequence[str]) -> Row:
+    """The row with a task in the system prompt, after the row's own; in the first turn of the user where the
+    chat template does not show each of the task's `parts` there."""
+    as_system = _in_system_prompt(row.messages, task)
+    has_system = _reads(chat, as_system[: row.answer_at or 0], parts)
+    return replace(row, messages=as_system if has_system else _in_question(row.messages, task))
+
+
+def _in_system_prompt(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
+    first, *others = messages
+    if first["role"] != "system":
+        return ({"role": "system", "content": task}, *messages)
+    return ({**first, "content": f"{first['content']}\n\n{task}"}, *others)
+
+
+def _in_question(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
+    at = next((i for i, turn in enumerate(messages) if turn["role"] == "user"), 0)
+    turn = {**messages[at], "content": f"{task}\n\n{messages[at].get('content') or ''}"}
+    return (*messages[:at], turn, *messages[at + 1 :])
+
+
+def _reads(chat: "Chat", messages: Sequence[Message], parts: Sequence[str]) -> bool:
+    """Some templates refuse a system prompt, and some leave it out."""
+    try:
+        text = chat.prompt(messages).text
+    except DataError:
+        return False
+    return all(part in text for part in parts)
 
 
 def with_passages(row: Row, passages: Sequence[Passage]) -> Row:

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finewright.errors import DataError
+from finewright.evaluate.arms import with_task
 from finewright.evaluate.measured import RowSet
 from finewright.evaluate.scorers import label
 from finewright.judge.answer import answer_of
 from finewright.judge.labels import labels_of
 from finewright.schema.canaries import CANARY_SOURCE
-from finewright.schema.rows import Message, Row, content_of
+from finewright.schema.rows import Row, content_of
 
 if TYPE_CHECKING:
     from finewright.lm.chat import Chat  # which imports transformers
@@ -73,9 +73,7 @@ def with_labels(chat: "Chat", row: Row, labels: Sequence[str]) -> Row:
         return row
     listed = "\n".join(f"- {name}" for name in labels)
     task = f"Answer with exactly one of these labels, and nothing else:\n{listed}"
-    as_system = _in_system_prompt(row.messages, task)
-    has_system = _reads(chat, as_system[: row.answer_at or 0], labels)
-    return replace(row, messages=as_system if has_system else _in_question(row.messages, task))
+    return with_task(chat, row, task, labels)
 
 
 def sets_with_labels(
@@ -90,28 +88,6 @@ def sets_with_labels(
     ]
     both = zip(suitable, rows_with_labels, strict=True)
     return [RowSet(each.name, rows) for each, rows in both if rows != list(each.rows)]
-
-
-def _in_system_prompt(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
-    first, *others = messages
-    if first["role"] != "system":
-        return ({"role": "system", "content": task}, *messages)
-    return ({**first, "content": f"{first['content']}\n\n{task}"}, *others)
-
-
-def _in_question(messages: Sequence[Message], task: str) -> tuple[Message, ...]:
-    at = next((i for i, turn in enumerate(messages) if turn["role"] == "user"), 0)
-    turn = {**messages[at], "content": f"{task}\n\n{messages[at].get('content') or ''}"}
-    return (*messages[:at], turn, *messages[at + 1 :])
-
-
-def _reads(chat: "Chat", messages: Sequence[Message], labels: Sequence[str]) -> bool:
-    """Some templates refuse a system prompt, and some leave it out."""
-    try:
-        text = chat.prompt(messages).text
-    except DataError:
-        return False
-    return all(name in text for name in labels)
 
 
 def _names(text: str, name: str) -> bool:

@@ -72,18 +72,18 @@ def find_prompt(
     before, after = (
         criterion.judge_rows(task.ask(rows.dev, instructions)) for instructions in ("", best)
     )
+    rewrites = task.rewrites.values()
     return FoundPrompt(
         instructions=best,
         by=spec.gepa.by,
-        rewrites=len(task.rewrites),
+        rewrites=len(rewrites),
         kept=found.num_candidates - 1,
         answers=len(task.milliseconds),
         before=criterion.share(before),
         after=criterion.share(after),
-        seconds=sum(task.milliseconds.values()) / 1000
-        + sum(each.seconds for each in task.rewrites),
-        tokens_in=sum(each.tokens_in for each in task.rewrites),
-        tokens_out=sum(each.tokens_out for each in task.rewrites),
+        seconds=sum(task.milliseconds.values()) / 1000 + sum(each.seconds for each in rewrites),
+        tokens_in=sum(each.tokens_in for each in rewrites),
+        tokens_out=sum(each.tokens_out for each in rewrites),
     )
 
 
@@ -110,7 +110,7 @@ class _Task:
     criterion: Criterion
     asking: ArmQuestions
     notebook: _Notebook
-    rewrites: list[Rewrite] = field(default_factory=list)
+    rewrites: dict[str, Rewrite] = field(default_factory=dict)
     milliseconds: dict[tuple[str, str], float] = field(default_factory=dict)
     failed: Exception | None = None
     propose_new_texts: "ProposalFn | None" = None
@@ -122,13 +122,12 @@ class _Task:
     def log(self, message: str) -> None:
         """The library's own narration is nobody's."""
 
-    def rewrite(
-        self, prompt: "str | list[dict[str, Any]]"
-    ) -> str:  # Any: with pictures, of which we have none
+    def rewrite(self, prompt: "str | list[dict[str, Any]]") -> str:  # Any: pictures; there are none
         """New instructions for what the prompt shows, in a fence of code."""
+        text = str(prompt)
         with self._failing():
-            self.rewrites.append(self.notebook.rewrite(str(prompt)))
-        return self.rewrites[-1].text
+            self.rewrites[text] = self.notebook.rewrite(text)
+        return self.rewrites[text].text
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

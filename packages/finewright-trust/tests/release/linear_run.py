@@ -29,9 +29,9 @@ def write_rows(path: Path, count: int, first: int) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def trained(folder: Path) -> Path:
+def trained(folder: Path, compare_with: str = "linear") -> Path:
     """The run of the spec, which is written into the folder with its rows."""
     write_rows(folder / "train.jsonl", 100, 0)
-    write_rows(folder / "test.jsonl", 10, 500)
-    (folder / "spec.yaml").write_text(SPEC)
+    write_rows(folder / "test.jsonl", 40, 500)  # fewer cannot show that it is no worse
+    (folder / "spec.yaml").write_text(SPEC.replace("[linear]", f"[{compare_with}]"))
     return Path(up(load_spec(folder / "spec.yaml"), folder / "runs", on_event=nothing).summary.run)

@@ -22,16 +22,7 @@ def run(project: Path) -> Path:
 def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
     run: Path, finewright: Finewright
 ) -> None:
-    who = (
-        "--accept",
-        "task",
-        "--accept",
-        "poison",
-        "--by",
-        "Ada",
-        "--reason",
-        "features answer nothing",
-    )
+    who = ("--accept", "poison", "--by", "Ada", "--reason", "the rows are our own")
     found = finewright("release", str(run), *who, "--json")
     assert found.code == 0, found.out
     report = json.loads(found.out)
@@ -40,6 +31,8 @@ def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
         assert outcomes[rule]["status"] == "does not apply"
         assert "a linear model of labels writes no text" in outcomes[rule]["says"]
         assert outcomes[rule]["command"] == ""
+    assert outcomes["task"]["status"] == "green"
+    assert outcomes["task"]["says"].startswith("against the bag of words: ")
     assert outcomes["licences"]["status"] == "green"
     assert "the base words: Apache-2.0" in outcomes["licences"]["says"]
     assert "words.json holds words and pairs of words" in outcomes["memorisation"]["says"]
@@ -56,7 +49,7 @@ def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
     assert "words.json holds words and pairs of words" in card
     papers = [path.read_text() for path in Path(report["bundle"]).rglob("*.json")]
     assert any("does not apply" in text and "backdoors" in text for text in papers)
-    refused = finewright("release", str(run), "--accept", "backdoor", *who[4:])
+    refused = finewright("release", str(run), "--accept", "backdoor", *who[2:])
     assert "--accept backdoor: it does not apply" in refused.err
 
     dossier = finewright("comply", str(run), "--json")
@@ -64,6 +57,18 @@ def test_a_model_of_labels_is_released_and_the_bundle_says_what_nobody_tried(
     report = json.loads(dossier.out)
     assert report["energy"]["how"] in ("measured", "estimated")
     assert "one convex fit of" in report["compute"]["uncounted"][0]
+
+
+def test_a_model_of_labels_alone_on_its_rows_says_what_would_compare_it(
+    project: Path, finewright: Finewright
+) -> None:
+    found = finewright("release", str(trained(project, compare_with="base")), "--json")
+    assert found.code == 1
+    (task,) = [each for each in json.loads(found.out)["outcomes"] if each["rule"] == "task"]
+    assert task["status"] == "not measured"
+    assert "no bag of words answered the same rows" in task["says"]
+    assert "add linear to evaluate.compare_with" in task["command"]
+    assert "--accept task" in task["command"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,6 @@ from finewright.schema.rag import RagSpec
 from finewright.workbench import quickstart as module
 from finewright.workbench.quickstart import (
     _ANSWERS_SERVED,
-    _COMPLY,
-    _RELEASE,
     BASE_MODEL,
     TASKS,
     quickstart,
@@ -25,6 +23,8 @@ from finewright.workbench.quickstart import (
     spec_text,
 )
 from finewright_serve.spec import ServeSpec
+from finewright_trust.comply.spec import ComplySpec
+from finewright_trust.release.policy import ReleaseSpec
 
 
 def session() -> Session:
@@ -68,8 +68,12 @@ def test_the_spec_that_it_writes_is_valid(name: str, tmp_path: Path) -> None:
     check_metrics(spec.evaluate.metrics)
     if spec.base_models == (BASE_MODEL,):
         assert spec.train.minutes == 4
-    for part in (_COMPLY, _RELEASE):
-        assert (part.partition(":")[0] in path.read_text()) == (name == "transactions")
+    release, comply = spec.section("release", ReleaseSpec), spec.section("comply", ComplySpec)
+    assert release is not None
+    assert comply is not None
+    assert release.intended_use == comply.texts.intended_purpose == TASKS[name].purpose
+    assert release.rules.poison is None
+    assert (release.rules.redteam is None) == spec.train.writes_text
 
 
 def test_the_spec_of_answers_indexes_and_serves(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_a_task_whose_package_is_missing_says_what_installs_it(
     assert not (tmp_path / "q").exists()
 
 
-def test_intents_end_in_a_measured_run_beside_the_bag_of_words(
+def test_intents_end_in_a_measured_run_with_a_dossier_and_a_signed_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words alone, on three of the intents: no other package."""
@@ -123,4 +127,6 @@ def test_intents_end_in_a_measured_run_beside_the_bag_of_words(
     (run,) = Path("runs").iterdir()
     assert body == {"model": f"words:{run.name}", "input": ["My card has not come yet"]}
     assert Path(shlex.split(predict)[3]).is_file()
-    assert verify == f"finewright verify {run}"
+    assert verify == f"finewright verify {run}/release/bundle"
+    assert (run / "release" / "bundle" / "model.sig").is_file()
+    assert (run / "comply" / "dossier.pdf").is_file()

@@ -10,7 +10,7 @@ from finewright.errors import StoreError
 from finewright.evaluate.samples import read_samples
 from finewright.schema.common import Problem, errors_of
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import BASE, TUNED, EvaluateReport, Sample
+from finewright.schema.evaluate import BASE, LINEAR, TUNED, EvaluateReport, Sample
 from finewright.schema.export import ExportReport
 from finewright.schema.lock import Lock
 from finewright.schema.train import Candidate, TrainSettings
@@ -60,10 +60,12 @@ class RunEvidence:
         return errors_of(verify(self.run.root).problems)
 
     def samples(self) -> tuple[list[Sample], list[Sample]]:
-        """The recorded answers of the tuned model and of its base to the same rows."""
+        """The recorded answers of the tuned model and of its base; of the bag of words where there is no base
+        that knows the labels."""
+        rival = f"{self.prefix}{BASE}" if self.settings.writes_text else LINEAR
         found = samples_of_run(self.run)
         ours, theirs = (
-            [s for s in found if s.system == f"{self.prefix}{name}"] for name in (TUNED, BASE)
+            [s for s in found if s.system == name] for name in (f"{self.prefix}{TUNED}", rival)
         )
         return ours, theirs
 

@@ -11,6 +11,7 @@ from finewright.data.provenance.licences import judge, read_expression
 from finewright.evaluate.score import ScoreOptions, options_of
 from finewright.report.cells import count_of
 from finewright.report.model_card import words_line
+from finewright.schema.evaluate import BASE, LINEAR
 from finewright.schema.train import textless
 from finewright.store.atomic import sha256_file
 from finewright_trust.redteam.finding import SEVERITIES, AttackFinding, Rate
@@ -63,15 +64,10 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
     held_out = f"name held-out rows under evaluate.data of the spec, then: {_UP}"
     if evidence.evaluate is None:
         return _unmeasured("nobody measured the tuned model on held-out rows", held_out)
-    if evidence.settings.on_features:
-        says = "its base is features, which answer nothing, so there is no base to be no worse than"
-        return _unmeasured(
-            says, f"finewright release {_run(evidence)} --accept task --by NAME --reason WHY"
-        )
     ours, theirs = evidence.samples()
     if not ours or len(ours) != len(theirs):
-        base = f"evaluate.compare_with leaves out the base: add it, then: {_UP}"
-        return _unmeasured("the base did not answer the same rows", base)
+        return _unrivalled(evidence)
+    rival = "the base" if theirs[0].system.endswith(BASE) else f"the {LINEAR}"
     metrics = rule.metrics or tuple(dict.fromkeys(s.metric for s in evidence.evaluate.scores))
     had = {name for sample in ours for name in sample.scores} - UNCOUNTED
     if missing := [name for name in rule.metrics if name not in had]:
@@ -89,8 +85,18 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
     ]
     fewer = [p for p in parts if p.bound is not None]
     says = "; ".join(named[:_MOST_NAMED]) or "; ".join(f"{p.metric}: {p.says}" for p in fewer)
-    outcome = _outcome("red" if wrong else "green", f"against the base: {says}", held_out)
+    outcome = _outcome("red" if wrong else "green", f"against {rival}: {says}", held_out)
     return outcome.model_copy(update={"parts": tuple(parts)})
+
+
+def _unrivalled(evidence: RunEvidence) -> Outcome:
+    if evidence.settings.writes_text:
+        base = f"evaluate.compare_with leaves out the base: add it, then: {_UP}"
+        return _unmeasured("the base did not answer the same rows", base)
+    says = f"its base knows no labels, and no {LINEAR} answered the same rows to be no worse than"
+    accept = f"finewright release {_run(evidence)} --accept task --by NAME --reason WHY"
+    add = f"where each row has one label, add linear to evaluate.compare_with, then: {_UP}"
+    return _unmeasured(says, f"{add}; else {accept}")
 
 
 def _attacks(evidence: RunEvidence, rule: AttackRule) -> Outcome:

@@ -105,20 +105,17 @@ _COMPLY = """\
 comply:  # writes a dossier into the run folder: docs/comply.md
   roles: [provider, modifier]
   regimes: [eu-ai-act]
-  texts: {intended_purpose: "To say what a call of a contract does, in the words of its protocol"}
+  texts: {{intended_purpose: "{purpose}"}}
 """
 _RELEASE = """\
 release:  # ends with a signed bundle in the run folder: docs/prove.md
-  intended_use: To say what a call of a contract does, in the words of its protocol
-  rules:  # what `null` takes out needs minutes more: `redteam` in the spec, and `data.poison`
-    forgetting: null
-    redteam: null
-    memorisation: null
-    backdoor: null
-    poison: null
+  intended_use: "{purpose}"
+  rules: {{{untried}}}  # what is null takes minutes more
 """
 _PROOF = {"comply": _COMPLY, "release": _RELEASE}
 """Features that prove what the run did -> their keys of the spec."""
+_ATTACKS = ("forgetting", "redteam", "memorisation", "backdoor", "poison")
+"""Rules of a release that take `redteam` in the spec, and `data.poison`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,9 @@ class FirstTask:
     example: str = ""
     needs: str = ""
     """The feature that it is a use of, where that is no run."""
-    proof: Mapping[str, str] | None = None
+    purpose: str = ""
+    """What its dossier and bundle say that it is for; empty where it makes none."""
+    untried: tuple[str, ...] = _ATTACKS
 
 
 TASKS: Mapping[str, FirstTask] = {
@@ -140,11 +139,14 @@ TASKS: Mapping[str, FirstTask] = {
         "bank-intents",
         _INTENTS,
         "My card has not come yet",
+        purpose="To say what a customer of a bank wants",
+        untried=("poison",),
     ),
     "extract": FirstTask(
         "The dates, amounts and names in a customer's message, as JSON.",
         "bank-details",
         _EXTRACT,
+        purpose="To find the details in a message of a bank's customer",
     ),
     "answers": FirstTask(
         "Questions on a bank's fees and limits, answered from its 698 articles.",
@@ -157,7 +159,7 @@ TASKS: Mapping[str, FirstTask] = {
         "From a contract call to the words its protocol uses for it.",
         "erc7730",
         _TRANSACTIONS,
-        proof=_PROOF,
+        purpose="To say what a call of a contract does, in the words of its protocol",
     ),
 }
 
@@ -186,8 +188,11 @@ def spec_text(name: str, path: Path, minutes: float) -> str:
     """The spec of the task; what proves a run is in it as far as its packages are installed."""
     task, again = TASKS[name], "rag index" if TASKS[name].needs else "up"
     facts = {"task": name, "title": task.title, "path": path, "again": again}
-    filled = (_HEAD + task.spec).format(base_model=BASE_MODEL, minutes=minutes, **facts)
-    return "".join([filled, *(text for each, text in (task.proof or {}).items() if _can(each))])
+    untried = ", ".join(f"{rule}: null" for rule in task.untried)
+    proof = [text for each, text in _PROOF.items() if task.purpose and _can(each)]
+    return "".join([_HEAD, task.spec, *proof]).format(
+        base_model=BASE_MODEL, minutes=minutes, purpose=task.purpose, untried=untried, **facts
+    )
 
 
 def _train(name: str, path: Path, runs_root: Path, session: Session) -> QuickstartReport:
@@ -227,6 +232,7 @@ def _next(name: str, run: RunDir) -> tuple[str, ...]:
     """What serves the run and asks it, uses it on a file, shows it and proves it."""
     folder, spec = run.root, load_spec(run.root / "spec.yaml").spec
     model = f"{spec.base_models[0]}:{folder.name}"
+    bundle = folder / "release" / "bundle"
     held_out = sorted((folder / "data" / "evaluate").glob("*.jsonl"))[0]
     if spec.train.decides:
         served = _serve(str(folder), "decisions", {"model": model, "input": [TASKS[name].example]})
@@ -238,7 +244,7 @@ def _next(name: str, run: RunDir) -> tuple[str, ...]:
         *served,
         f"finewright predict {folder} {shlex.quote(str(held_out))} --out answers.jsonl",
         f"finewright runs show {folder} --html card.html",
-        f"finewright verify {folder}",
+        f"finewright verify {bundle if bundle.is_dir() else folder}",
     )
 
 

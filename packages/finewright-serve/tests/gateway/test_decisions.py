@@ -83,6 +83,12 @@ def test_several_labels_are_given_with_their_thresholds(tmp_path: Path) -> None:
     assert found["data"][0]["probabilities"].keys() == {"card", "fee"}
 
 
+def test_a_text_without_a_known_word_is_unsure(client: TestClient) -> None:
+    body = {"model": "triage", "input": ["", "zzz", "a lost card"]}
+    found = client.post("/v1/decisions", json=body).json()
+    assert [each["unsure"] for each in found["data"]] == [True, True, False]
+
+
 def test_windows_of_strange_texts_raise_the_alarm(client: TestClient) -> None:
     body = {"model": "triage", "input": ["please"] * 250}
     client.post("/v1/decisions", json=body)

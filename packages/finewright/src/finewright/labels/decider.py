@@ -4,7 +4,7 @@ Its folder has decisions.json (labels, calibration), for a linear model linear.s
 are among its features, words.json with the terms in the order of the columns."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from finewright.judge.searchable import words
 from finewright.labels.calibration import Floats, softmax
 from finewright.labels.features import TextFeatures
 from finewright.labels.linear import WordFeatures, compute_logits
@@ -62,12 +63,16 @@ class LinearScorer:
 
 @dataclass(slots=True)
 class Decider:
-    """A scorer with its labels and calibration, ready to decide."""
+    """A scorer with its labels and calibration, ready to decide.
+
+    A text with none of `known_words`, or without any word where those are None, shows the scorer nothing:
+    what it is given is what rows usually get, and always unsure."""
 
     name: str
     labels: tuple[str, ...]
     scorer: LabelScorer
     calibration: Calibration
+    known_words: Set[str] | None = None
 
     @property
     def kind(self) -> DecisionKind:
@@ -78,12 +83,22 @@ class Decider:
         """One decision a row; of labels that are equally likely the first in the alphabet."""
         if not rows:
             return []
-        logits, by = self.scorer.logits(rows), self.calibration
+        return [
+            found if self._shows_a_word(row) else found.model_copy(update={"unsure": True})
+            for row, found in zip(rows, self._by_logits(self.scorer.logits(rows)), strict=True)
+        ]
+
+    def _by_logits(self, logits: Floats) -> Sequence[Decision]:
+        by = self.calibration
         if isinstance(by, LabelCalibration):
             return [_decide(each, self.labels, by) for each in softmax(logits / by.temperature)]
         if isinstance(by, MultilabelCalibration):
             return decide_multilabel(logits, self.labels, by)
         return decide_scores(logits[:, 0], by)
+
+    def _shows_a_word(self, row: Row) -> bool:
+        found = words(row_question(row))
+        return bool(found) if self.known_words is None else not self.known_words.isdisjoint(found)
 
 
 def _decide(probabilities: Floats, labels: Sequence[str], by: LabelCalibration) -> LabelDecision:
@@ -120,13 +135,15 @@ def load_linear(folder: Path, name: str, root: Path) -> Decider:
     stored = read_decider(folder)
     assert stored is not None
     tensors = load_file(folder / WEIGHTS_FILE)
-    words = None
+    learned = None
     if "idf" in tensors:
         terms = json.loads((folder / WORDS_FILE).read_text(encoding="utf-8"))
-        words = WordFeatures({term: i for i, term in enumerate(terms)}, tensors["idf"])
-    features = TextFeatures.load(stored.features, root, words)
+        learned = WordFeatures({term: i for i, term in enumerate(terms)}, tensors["idf"])
+    features = TextFeatures.load(stored.features, root, learned)
     scorer = LinearScorer(features, tensors["weights"].double())
-    return Decider(name, stored.labels, scorer, stored.calibration)
+    # An embedder knows words that no training row has.
+    known = learned.places.keys() if learned and not features.embedders else None
+    return Decider(name, stored.labels, scorer, stored.calibration, known)
 
 
 def as_truth(

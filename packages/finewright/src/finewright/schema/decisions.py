@@ -79,7 +79,8 @@ class DecisionSpec(Model):
 
 class LabelDecision(Model):
     """A label and how sure it is. `set` are the labels, likeliest first, that hold the right one as often as
-    stated; it is empty where no label is likely enough for that. `unsure`: asking a person costs less."""
+    stated; it is empty where no label is likely enough for that. `unsure`: asking a person costs less, or
+    the text shows the model no word that it knows; so with the others."""
 
     label: str
     confidence: float
@@ -121,7 +122,7 @@ class MultilabelDecision(Model):
 
 class ScoreDecision(Model):
     """A score, and the interval that holds the right one as often as stated. `unsure`: the cutoff is within;
-    None where none was stated."""
+    None where none was stated and the text has a word that is known."""
 
     score: float
     low: float

@@ -72,6 +72,16 @@ def test_a_text_without_a_known_word_is_unsure(kind: str) -> None:
     assert [each.unsure for each in others] == [True] * 4
 
 
+def test_a_score_has_seven_digits() -> None:
+    (found,) = decider_of("score").decide([ask("fee")])
+    assert (found.answer, f"{found}") == ("3.25", "score=3.25 low=2.75 high=3.75 unsure=None")
+    decider = decider_of("score")
+    assert isinstance(decider.scorer, LinearScorer)
+    decider.scorer.weights += 1.0  # 3.25 + (1 + 1) / 3 of a text that is one known word
+    (found,) = decider.decide([ask("fee")])
+    assert found.answer == "3.916667"
+
+
 def test_where_any_word_tells_only_texts_without_one_are_unsure() -> None:
     decider = decider_of("single")
     decider.known_words = None

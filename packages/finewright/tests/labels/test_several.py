@@ -18,6 +18,8 @@ from finewright.labels.multilabel import (
     value_by,
 )
 from finewright.labels.rows import part_answers, row_question
+from finewright.report.blocks import Table
+from finewright.report.of_decisions import figure_sections
 from finewright.schema.decisions import DecisionSpec, MultilabelCalibration, ScoreCalibration
 from finewright.schema.evaluate import DecisionFigures, EvaluateReport
 from finewright.schema.load import load_spec
@@ -143,6 +145,17 @@ def test_a_run_trains_proves_measures_and_can_be_verified(run: Path, kind: str) 
     else:
         assert found.figures["mae"] < 0.5
         assert found.figures["mae_of_mean"] > 1.2
+
+
+def test_the_card_speaks_of_what_is_decided(run: Path, kind: str) -> None:
+    (shown,) = figure_sections("test", [figures_of(run)])
+    table = shown.blocks[0]
+    assert isinstance(table, Table)
+    words = {"several": "labels a set", "score": "width of an interval"}
+    assert [word in table.header for word in words.values()] == [kind == each for each in words]
+    drift = figures_of(run).drift
+    assert drift is not None
+    assert "300 answers are like those to the calibration rows" in drift.line()
 
 
 def test_weights_are_scikit_learns(run: Path, kind: str) -> None:
@@ -338,7 +351,8 @@ REFUSED = {
         [{**row, "completion": '["fee"]'} for row in labelled(300, 1)],
         "one answer leaves nothing",
     ),
-    "too few": ("several", labelled(30, 1), "take at least 9"),
+    "too few": ("several", labelled(30, 1), "sets that cover 0.9 take at least 9"),
+    "too few scores": ("score", rated(30, 1), "intervals that cover 0.9 take at least 9"),
     "never seen": (
         "several",
         [row for row in labelled(600, 1) if "fee" not in row["completion"]],

@@ -120,8 +120,8 @@ def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Pro
         yield Problem(
             level="error",
             key="train.decisions.calibration",
-            message=f"{found} of {len(rows)} rows would calibrate, and sets that cover {spec.coverage:g}"
-            f" take at least {needed}",
+            message=f"{found} of {len(rows)} rows would calibrate, and {spec.bounds} that cover"
+            f" {spec.coverage:g} take at least {needed}",
             hint="add rows, raise the share, or lower train.decisions.coverage",
         )
         return
@@ -130,7 +130,7 @@ def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Pro
         yield Problem(
             level="warning",
             key="train.decisions.calibration",
-            message=f"{found} rows calibrate, so that the coverage of the sets is {spec.coverage:g}"
+            message=f"{found} rows calibrate, so that the coverage of the {spec.bounds} is {spec.coverage:g}"
             f" give or take {spread:.2f}",
             hint="more rows, or a larger share, narrow it: with four times as many it is half",
         )

@@ -11,6 +11,9 @@ import numpy as np
 from finewright.labels.calibration import Floats, rank_of, thin_out
 from finewright.schema.decisions import DecisionSpec, ScoreCalibration, ScoreDecision
 
+_DIGITS = 7
+"""Of a score and its interval: the weights are float32, which tell no more."""
+
 
 def calibrate_scores(
     scores: Floats, truth: Floats, spec: DecisionSpec, mean: float, scale: float
@@ -34,6 +37,7 @@ def decide_scores(standardised: Floats, by: ScoreCalibration) -> list[ScoreDecis
     for score in (by.mean + by.scale * standardised).tolist():
         low, high = score - by.half_width, score + by.half_width
         unsure = None if by.cutoff is None else low <= by.cutoff <= high
+        score, low, high = (float(f"{each:.{_DIGITS}g}") for each in (score, low, high))
         found.append(ScoreDecision(score=score, low=low, high=high, unsure=unsure))
     return found
 

@@ -37,9 +37,10 @@ def figure_sections(data: str, found: Sequence[DecisionFigures]) -> list[Section
         unsure = "" if each.unsure is None else f"{each.unsure} of {each.rows}"
         rows.append([each.system, *figures, covered, cells.number(each.size), unsure])
     shown = [name.replace("_", " ") for name in names]
+    size = "width of an interval" if "mae" in names else "labels a set"
     return section(
         f"{data}: decisions",
-        Table(["system", *shown, "coverage", "size of a set", "unsure"], rows),
+        Table(["system", *shown, "coverage", size, "unsure"], rows),
         *(_of_labels(each) for each in scores if each.labels),
         *(Text(f"{each.system}: {each.drift.line()}") for each in scores if each.drift),
     )

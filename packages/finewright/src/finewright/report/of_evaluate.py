@@ -198,7 +198,7 @@ def predict_page(report: PredictReport) -> Page:
         most = count_of(report.max_thought_tokens or 0, "token")
         about.append(f"{count_of(report.num_thoughts_cut, 'thought')} closed after {most}")
     if report.num_unsure is not None:
-        about.append(f"{report.num_unsure} unsure: for these, asking a person costs less")
+        about.append(f"{report.num_unsure} unsure: for these, ask a person")
     if report.num_faults:
         about.append(f"{report.num_faults} could not be read whole; `fault` says why")
     return Page("answers", report.out.path, answer, about, report.problems)

@@ -71,6 +71,11 @@ class DecisionSpec(Model):
         return self
 
     @property
+    def bounds(self) -> str:
+        """What holds the right answer as often as stated."""
+        return "intervals" if self.kind == "score" else "sets"
+
+    @property
     def threshold(self) -> float:
         """The probability below which asking costs less than answering: 1 - cost_ask / cost_wrong (Chow 1970,
         On optimum recognition error and reject tradeoff)."""
@@ -218,7 +223,7 @@ class StoredDecider(Model):
 
 
 class DriftTest(Model):
-    """Are the confidences those of the calibration rows? Two-sample Kolmogorov-Smirnov test."""
+    """Are the confidences, or the scores, those of the calibration rows? Two-sample Kolmogorov-Smirnov test."""
 
     rows: int
     reference_rows: int
@@ -227,10 +232,10 @@ class DriftTest(Model):
     alarm: bool
 
     def line(self) -> str:
-        """`confidences differ from those of the calibration rows (D = 0.21, p = 1.2e-05)`."""
+        """`500 answers differ from those to the calibration rows (D = 0.21, p = 1.2e-05)`."""
         found = "differ from" if self.alarm else "are like"
         return (
-            f"the confidences of {self.rows:,} answers {found} those of the calibration rows"
+            f"{self.rows:,} answers {found} those to the calibration rows"
             f" (Kolmogorov-Smirnov D = {self.statistic:.2f}, p = {self.p_value:.2g})"
         )
 

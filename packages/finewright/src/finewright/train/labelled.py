@@ -99,5 +99,5 @@ def note_calibration(num_rows: int) -> Problem:
     return Problem(
         level="info",
         key="train.decisions.calibration",
-        message=f"{num_rows} rows train nothing: they calibrate probabilities and sets",
+        message=f"{num_rows} rows train nothing: they calibrate how sure the answers are",
     )

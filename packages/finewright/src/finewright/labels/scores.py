@@ -34,10 +34,10 @@ def calibrate_scores(
 def decide_scores(standardised: Floats, by: ScoreCalibration) -> list[ScoreDecision]:
     """One decision a row."""
     found = []
-    for score in (by.mean + by.scale * standardised).tolist():
-        low, high = score - by.half_width, score + by.half_width
+    for exact in (by.mean + by.scale * standardised).tolist():
+        ends = (exact, exact - by.half_width, exact + by.half_width)
+        score, low, high = (float(f"{each:.{_DIGITS}g}") for each in ends)
         unsure = None if by.cutoff is None else low <= by.cutoff <= high
-        score, low, high = (float(f"{each:.{_DIGITS}g}") for each in (score, low, high))
         found.append(ScoreDecision(score=score, low=low, high=high, unsure=unsure))
     return found
 

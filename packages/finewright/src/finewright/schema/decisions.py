@@ -223,7 +223,7 @@ class StoredDecider(Model):
 
 
 class DriftTest(Model):
-    """Are the confidences, or the scores, those of the calibration rows? Two-sample Kolmogorov-Smirnov test."""
+    """Are confidences, or scores, those of the calibration rows? Two-sample Kolmogorov-Smirnov test."""
 
     rows: int
     reference_rows: int

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from finewright.schema.decisions import MultilabelCalibration
 from finewright.schema.load import load_spec
 from finewright.workbench.systems import load_decider
 from finewright.workbench.up import up
@@ -78,7 +79,9 @@ def test_several_labels_are_given_with_their_thresholds(tmp_path: Path) -> None:
     texts = [text for text, _ in make_texts(20, 1)]
     found = TestClient(app).post("/v1/decisions", json={"model": "all", "input": texts}).json()
     assert [each["labels"] for each in found["data"]] == [[e] for _, e in make_texts(20, 1)]
-    assert len(found["thresholds"]) == 2
+    calibration = load_decider(done).calibration
+    assert isinstance(calibration, MultilabelCalibration)
+    assert found["thresholds"] == dict(zip(["card", "fee"], calibration.thresholds, strict=True))
     assert "threshold" not in found
     assert found["data"][0]["probabilities"].keys() == {"card", "fee"}
 
@@ -101,7 +104,9 @@ def test_windows_of_strange_texts_raise_the_alarm(client: TestClient) -> None:
     ("path", "body", "says"),
     [
         ("/v1/decisions", {"model": "m", "input": "a"}, "is no model of labels"),
-        ("/v1/decisions", {"model": "triage", "input": []}, "input"),
+        ("/v1/decisions", {"model": "triage", "input": []}, "input: there is no text"),
+        ("/v1/decisions", {"model": "triage", "input": None}, "input: a text or a list of texts"),
+        ("/v1/decisions", {"model": "triage", "input": [7]}, "input: token ids are not taken"),
         ("/v1/embeddings", {"model": "triage", "input": "a"}, "no vectors"),
         (
             "/v1/chat/completions",

@@ -247,11 +247,14 @@ def decisions_form(model: str, found: DecidedTexts) -> dict[str, Any]:
         {"object": "decision", "index": i, **decision.model_dump(mode="json")}
         for i, decision in enumerate(found.decisions)
     ]
+    said = found.calibration.model_dump(include={"coverage", "threshold", "thresholds", "cutoff"})
+    if "thresholds" in said:
+        said["thresholds"] = dict(zip(rows[0]["probabilities"], said["thresholds"], strict=True))
     return {
         "object": "list",
         "data": rows,
         "model": model,
-        **found.calibration.model_dump(include={"coverage", "threshold", "thresholds", "cutoff"}),
+        **said,
         "drift": found.drift.model_dump(mode="json") if found.drift else None,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import BeforeValidator, Field, JsonValue
 
 from finewright_serve.gateway.errors import ApiError, unsupported
 from finewright_serve.gateway.guided import GuidedRequest
@@ -304,11 +304,32 @@ class CompletionRequest(SampledRequest):
         return found
 
 
+def _check_texts(given: object) -> object:
+    if not isinstance(given, str | list):
+        raise ValueError("a text or a list of texts is expected")
+    if isinstance(given, list) and not 0 < len(given) <= _MOST_TEXTS:
+        what = (
+            f"{len(given)} texts are given, and a request takes {_MOST_TEXTS} at most"
+            if given
+            else "there is no text"
+        )
+        raise ValueError(what)
+    if isinstance(given, list) and any(isinstance(each, int | list) for each in given):
+        raise ValueError("token ids are not taken; send texts")
+    return given
+
+
+Texts = Annotated[
+    str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)],
+    BeforeValidator(_check_texts),
+]
+
+
 class DecisionRequest(PassingWishes):
     """POST /v1/decisions."""
 
     model: ModelId
-    input: str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
+    input: Texts
 
     def texts(self) -> list[str]:
         """The texts that are decided."""
@@ -319,19 +340,9 @@ class EmbeddingRequest(PassingWishes):
     """POST /v1/embeddings."""
 
     model: ModelId
-    input: str | Annotated[list[str], Field(min_length=1, max_length=_MOST_TEXTS)]
+    input: Texts
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
-
-    @field_validator("input", mode="before")
-    @classmethod
-    def _is_texts(cls, given: object) -> object:
-        if isinstance(given, list) and len(given) > _MOST_TEXTS:
-            what = f"{len(given)} texts are given, and a request takes {_MOST_TEXTS} at most"
-            raise ValueError(what)
-        if isinstance(given, list) and any(isinstance(each, int | list) for each in given):
-            raise ValueError("token ids are not taken; send texts")
-        return given
 
     def texts(self) -> list[str]:
         """The texts that become vectors."""

@@ -153,7 +153,7 @@ CHATS, TEXTS, VECTORS = "chat/completions", "completions", "embeddings"
     [
         (VECTORS, {"input": ["a"] * 3000}, "input", "3000 texts are given, and a request takes 2048"),
         (VECTORS, {"input": [1, 2]}, "input", "token ids are not taken; send texts"),
-        (VECTORS, {"input": 5}, "input", "should be a valid string, or input should be a valid list"),
+        (VECTORS, {"input": 5}, "input", "a text or a list of texts is expected"),
         (TEXTS, {"prompt": "a", "echo": True}, "echo", "put the prompt before it"),
         (TEXTS, {"prompt": "a", "best_of": 2}, "best_of", "ask for n"),
         (CHATS, {**CHAT, "store": True}, "store", "no answers are kept here"),

@@ -77,6 +77,42 @@ def test_what_long_answers_cost_is_told_where_the_answers_are_labels(
     assert not [p for p in candidate.problems if p.key == "evaluate.max_new_tokens"]
 
 
+def of_objects(folder: Path, base: Path, most: int, *last: str) -> PlanReport:
+    """A plan of rows whose answers are JSON objects of one key, but for the `last`."""
+    spec = SPEC.format(base=base)
+    spec += f"evaluate: {{data: [{{path: rows.jsonl, name: again}}], max_new_tokens: {most}}}\n"
+    (folder / "spec.yaml").write_text(spec)
+    answers = [*(json.dumps({"n": i}) for i in range(30)), *last]
+    rows = [{"prompt": f"q{i}", "completion": answer} for i, answer in enumerate(answers)]
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return plan(load_spec(folder / "spec.yaml"))
+
+
+def test_answers_that_cannot_be_given_in_max_new_tokens_are_counted(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    words = json.dumps({"n": " ".join(["seven"] * 40)})
+    problems = of_objects(tmp_path, tiny_folder, 30, words).candidates[0].problems
+    (told,) = [p for p in problems if p.key == "evaluate.max_new_tokens"]
+    assert told.message.startswith("1 of 31 expected answers are longer than 30 tokens")
+    assert (told.level, told.row) == ("warning", 31)
+    enough = int(told.hint.rpartition(" ")[2])  # the hint as it is
+    problems = of_objects(tmp_path, tiny_folder, enough, words).candidates[0].problems
+    assert not [p for p in problems if p.key == "evaluate.max_new_tokens"]
+    problems = of_objects(tmp_path, tiny_folder, enough - 2, words).candidates[0].problems
+    assert [p for p in problems if p.key == "evaluate.max_new_tokens"]
+
+
+def test_an_answer_that_is_no_object_among_objects_is_named_before_the_training(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    assert "base + schema" in of_objects(tmp_path, tiny_folder, 30).systems
+    report = of_objects(tmp_path, tiny_folder, 30, '{"n": 30')
+    assert report.systems == ("base", "tuned")
+    (told,) = [p for p in report.problems if "no JSON objects" in p.message]
+    assert (told.level, told.row) == ("warning", 31)
+
+
 def test_auto_threads_are_the_free_cores_and_the_lock_says_why(
     tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

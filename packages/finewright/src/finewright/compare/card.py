@@ -25,6 +25,7 @@ from finewright.evaluate.cautions import (
     perplexity_problems,
     recall_problems,
 )
+from finewright.evaluate.expected import warn_of_cut
 from finewright.evaluate.measured import (
     Measured,
     RowSet,
@@ -36,6 +37,7 @@ from finewright.evaluate.measured import (
 from finewright.evaluate.own import name_code
 from finewright.evaluate.parts import parts_of, with_repeated
 from finewright.evaluate.samples import samples_text
+from finewright.evaluate.score import PREFERENCE
 from finewright.labels.rows import unseen_labels
 from finewright.schema.common import Problem
 from finewright.schema.decisions import Calibration
@@ -76,6 +78,10 @@ class ScoreCard:
 
     def add(self, model: LoadedModel, key: str) -> None:
         """Measure the model on every set; `key` is a digest of what it is."""
+        answered = [] if set(self.settings.metrics) == {PREFERENCE} else self._own_sets
+        for rows in answered:
+            cut = warn_of_cut(model.chat, rows.rows, self.spec.max_new_tokens)
+            self.problems += [each for each in cut if each not in self.problems]
         self._add(model, key, self.row_sets)
 
     def add_with_labels(self, model: LoadedModel, key: str, name: str) -> None:

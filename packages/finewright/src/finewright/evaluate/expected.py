@@ -76,6 +76,45 @@ def unaskable(chat: Chat, rows: Sequence[Row], reads: int | None = None) -> tupl
     return tuple(_problem(why, each, len(rows)) for why, each in found.items())
 
 
+def warn_of_cut(chat: Chat, rows: Sequence[Row], max_new_tokens: int) -> tuple[Problem, ...]:
+    """A warning where what rows expect is longer than so many tokens: their scores then measure the limit.
+
+    Of rows that can be asked; thoughts before an answer are not counted, and neither are documents."""
+    lengths = [_num_tokens_expected(chat, row, max_new_tokens) for row in rows]
+    cut = [row for row, length in zip(rows, lengths, strict=True) if length > max_new_tokens]
+    if not cut:
+        return ()
+    message = (
+        f"{len(cut)} of {len(rows)} expected answers are longer than {max_new_tokens} tokens, this one first:"
+        " an answer that is cut there is not what is expected"
+    )
+    return (
+        Problem(
+            level="warning",
+            key="evaluate.max_new_tokens",
+            file=cut[0].file,
+            row=cut[0].row,
+            message=message,
+            hint=f"the longest has room with evaluate.max_new_tokens: {max(lengths) + 1}",
+        ),
+    )
+
+
+def _num_tokens_expected(chat: Chat, row: Row, enough: int) -> int:
+    """Without the mark of the end; 0 where there are surely no more than `enough`."""
+    last = row.answer_at
+    if last is None or row.is_text:
+        return 0
+    turn = row.messages[last]
+    # no token is less than a byte
+    if "tool_calls" not in turn and len(str(turn["content"]).encode("utf-8")) <= enough:
+        return 0
+    try:
+        return encode_row(chat, _unthought(row, last, read_expected(chat, row))).num_trained - 1
+    except DataError:
+        return 0  # `unaskable` says why
+
+
 def _problem(why: str, refused: Sequence[tuple[Row, DataError]], num_rows: int) -> Problem:
     first, error = refused[0]
     many = f"{len(refused)} of {num_rows} held-out rows cannot be measured, this one first: "

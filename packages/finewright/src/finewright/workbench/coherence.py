@@ -297,6 +297,11 @@ def _check_rated_text(spec: RunSpec) -> Iterator[Problem]:
         )
 
 
+def writes_answers(spec: RunSpec) -> bool:
+    """Whether held-out rows are answered in text; where preferences alone are weighed, nothing is."""
+    return spec.train.writes_text and set(spec.evaluate.metric_names) != {PREFERENCE}
+
+
 def unreachable_privacy(train: TrainSettings, rows: Sequence[Row]) -> list[Problem]:
     """Why `train.privacy` cannot be had with these rows; nothing without it."""
     if train.privacy is None:

@@ -25,6 +25,7 @@ from finewright.workbench.past import Past, past_runs
 _SECONDS = 4.0
 # How far what was timed or took place once may be off.
 _LEAST, _MOST = 0.8, 1.4
+_LONG = 600  # seconds of measuring, from which it is said what shortens them
 _CLOSING = ("stage_ended", "stage_failed", "run_interrupted")
 
 
@@ -228,6 +229,8 @@ def _time_answers(run: RunDir, lock: Lock, rows: Sequence[Row], emit: Emit) -> _
     scale = sum(sizes) / sizes[0]
     span = DurationRange(scale * _LEAST * low, scale * (loading + _MOST * high))
     basis = f"{len(rows)} rows x {len(systems)} systems, by answers that were timed"
+    if span.high > _LONG:
+        basis += "; fewer by evaluate.data[].limit and evaluate.compare_with"
     return _Measuring(span, basis)
 
 

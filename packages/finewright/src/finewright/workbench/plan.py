@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from finewright.data.gather import gather
 from finewright.data.measured import MeasuredRows, row_sets
 from finewright.data.quarantine import quarantine_ahead, search_ahead
-from finewright.evaluate.baselines.rivals import list_systems
+from finewright.evaluate.baselines.rivals import find_json_task, list_systems
 from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import LocalBase, locate, num_parameters, reads_of_files
@@ -31,6 +31,7 @@ from finewright.workbench.coherence import (
     incoherent,
     unreachable_privacy,
     untaught,
+    writes_answers,
 )
 from finewright.workbench.prepare import input_digests, make_lock
 
@@ -60,9 +61,10 @@ def plan(loaded: LoadedSpec) -> PlanReport:
     held_out = [row for found in sets for row in found.rows]
     if isinstance(loaded.spec.train, DecidingSettings):
         refuse(list(_of_labels(loaded.spec, loaded.spec.train, rows.rows, sets)))
-    systems: list[str] = []
-    if loaded.spec.train.writes_text and not weighs_only:
+    systems, others = list[str](), list[Problem]()
+    if writes_answers(loaded.spec):
         systems = list_systems(loaded.spec.evaluate, gathered.train, loaded.resolve)
+        _, others = find_json_task(gathered.train, loaded.spec.evaluate, loaded.resolve)
     if loaded.spec.train.on_features:
         candidates = [_linear(loaded, lock, name, rows.rows) for name in lock.candidates]
     else:
@@ -83,6 +85,7 @@ def plan(loaded: LoadedSpec) -> PlanReport:
             *near_repeats(loaded.spec.train, gathered.passed.duplicates),
             # `check` lists what is wrong with their files.
             *(problem for found in sets for problem in found.leaks),
+            *others,
         ),
         evaluation=tuple(
             PlannedSet(name=found.name, rows=len(found.rows), draw=found.draw) for found in sets
@@ -109,7 +112,7 @@ def _show_locked(lock: Lock, key: str) -> str:
 def _candidate(
     loaded: LoadedSpec, lock: Lock, name: str, rows: MethodRows, held_out: Sequence[Row]
 ) -> PlannedCandidate:
-    from finewright.evaluate.expected import check_thought_bound, unaskable
+    from finewright.evaluate.expected import check_thought_bound, unaskable, warn_of_cut
     from finewright.lm.load_chat import chat_of
 
     base = locate(name, loaded.path.parent)
@@ -119,6 +122,7 @@ def _candidate(
 
         find_teacher(spec, base, loaded.path.parent)
     made = prepare_rows(base, spec, chat_of(base, lock.spec), rows)
+    answered = held_out if writes_answers(loaded.spec) else ()
     encoded, lengths, schedule = made.encoded, made.lengths, made.schedule
     misfit = _misfit(loaded, base, spec)
     notes = [] if spec.minutes is None else [_note_measured_later(spec.minutes)]
@@ -141,6 +145,7 @@ def _candidate(
             *misfit,
             *encoded.problems,
             *unaskable(made.chat, held_out, reads_of_files(base)),
+            *warn_of_cut(made.chat, answered, loaded.spec.evaluate.max_new_tokens),
             *map(
                 loaded.locate, _note_long_answers(loaded.spec, made.chat, rows.rows, len(held_out))
             ),

@@ -23,9 +23,9 @@ from finewright.store.manifest import read_manifest
 from finewright.store.rundir import RunDir, open_run
 from finewright.store.runs import create_run, find_run
 from finewright.store.speclock import lock_of, lock_text
-from finewright.store.stage import StageContext, refuse
+from finewright.store.stage import Emit, StageContext, refuse
 from finewright.workbench.cards import write_cards
-from finewright.workbench.coherence import faults, nothing_held_out, untaught
+from finewright.workbench.coherence import faults, nothing_held_out, untaught, writes_answers
 from finewright.workbench.duration import say_how_long
 from finewright.workbench.prepare import (
     input_digests,
@@ -180,7 +180,7 @@ def _run_stages(
         try:
             _check_stop(stage, run, should_stop)
             _check_inputs(started, stage, is_fresh)
-            _check_askable(run, lock, ahead[number:], is_fresh)
+            _check_askable(run, lock, ahead[number:], is_fresh, emit)
             if not is_said and stage.name in _LONG and not is_fresh(stage):
                 say_how_long(run, lock, emit, ahead=[each.name for each in ahead[number:]])
                 is_said = True
@@ -213,10 +213,14 @@ def _read_measured_rows(run: RunDir) -> list[Row]:
 
 
 def _check_askable(
-    run: RunDir, lock: Lock, ahead: Sequence[Stage], is_fresh: Callable[[Stage], bool]
+    run: RunDir,
+    lock: Lock,
+    ahead: Sequence[Stage],
+    is_fresh: Callable[[Stage], bool],
+    emit: Emit,
 ) -> None:
     """Raise DataError, before the training, for held-out rows that fill a base's context, and for those whose
-    calls its template cannot hold."""
+    calls its template cannot hold; emit what would make their scores worth less."""
     both = ahead[:2]
     if [stage.name for stage in both] != ["train", "evaluate"] or all(map(is_fresh, both)):
         return
@@ -225,9 +229,14 @@ def _check_askable(
     if not rows or lock.spec.train.on_features:
         return
     require_runtime()
-    from finewright.evaluate.expected import check_thought_bound, unaskable
+    from finewright.evaluate.baselines.rivals import find_json_task
+    from finewright.evaluate.expected import check_thought_bound, unaskable, warn_of_cut
     from finewright.lm.load_chat import chat_of
 
+    settings, warned = lock.spec.evaluate, list[Problem]()
+    if is_answered := writes_answers(lock.spec):
+        train = parse_rows((run.root / "data" / "train.jsonl").read_text(encoding="utf-8"))
+        _, warned = find_json_task(train, settings, Path(lock.root).joinpath)
     for name in lock.spec.base_models:
         base = locate_in(run, name, Path(lock.root), commit=lock.commit_of(name))
         chat = chat_of(base, lock.spec)
@@ -235,11 +244,15 @@ def _check_askable(
             [
                 each.model_copy(update={"message": f"{name}: {each.message}"})
                 for each in (
-                    *check_thought_bound(chat, lock.spec.evaluate.max_thought_tokens),
+                    *check_thought_bound(chat, settings.max_thought_tokens),
                     *unaskable(chat, rows, reads_of_files(base)),
                 )
             ]
         )
+        if is_answered:
+            warned += warn_of_cut(chat, rows, settings.max_new_tokens)
+    for problem in dict.fromkeys(warned):
+        emit("problem", **problem.model_dump())
 
 
 def _check_labels(run: RunDir, lock: Lock) -> None:

@@ -40,6 +40,17 @@ def test_up_runs_all_stages_and_a_second_up_none(
     assert (first.err, second.err) == ("", "")
 
 
+def test_what_no_answer_can_reach_is_told_before_the_training(
+    project: Path, runs: Path, finewright: Finewright
+) -> None:
+    report = finewright("up", "spec.yaml", "--set", "evaluate.max_new_tokens=1", "--json").json
+    told = "longer than 1 tokens, this one first: an answer that is cut there"
+    assert [p["file"] for p in report["evaluate"]["problems"] if told in p["message"]]
+    first, *_ = [e for e in events(runs, "problem") if told in e["message"]]
+    (training,) = events(runs, "stage_started", stage="train")
+    assert first["time"] < training["time"]
+
+
 @pytest.mark.usefixtures("after_up")
 def test_a_second_up_imports_no_torch(project: Path) -> None:
     again = subprocess.run(

@@ -23,6 +23,18 @@ def test_a_spec_without_the_section_is_told_what_to_write(finewright: Finewright
     )
 
 
+def test_a_spec_of_decide_alone_is_told_which_spec_is_measured(
+    finewright: Finewright, project: Path
+) -> None:
+    (project / "weigh.yaml").write_text("name: weigh\ndecide: {knowledge_gap: 1}\n")
+    found = finewright("decide", "--measure", "weigh.yaml")
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("error: weigh.yaml:1: base_models: required key is missing\n")
+    assert found.err.endswith(
+        " hint: --measure reads a run spec with `measure: {}`: docs/measure.md\n"
+    )
+
+
 def test_an_arm_that_is_none_is_named_with_its_line(finewright: Finewright, project: Path) -> None:
     with (project / "spec.yaml").open("a") as file:
         file.write("measure: {arms: [0-shot, raft]}\n")

@@ -108,7 +108,7 @@ def _compare(field: Field, arms: Sequence[Arm], why: str) -> Experiment:
     return Experiment(
         what=f"measure {names} on {rows} held-out rows; so many show {shows}",
         why=why,
-        command="finewright decide SPEC --measure",
+        command="finewright decide --measure RUN_SPEC   # a run spec with `measure: {}`: docs/measure.md",
         usd=total(*asking_usd, *trained),
         hours=_hours(rows),
         rows=rows,

@@ -28,6 +28,11 @@ def measure(options: MeasureOptions, session: Session) -> BaseModel:
     check_user_folder(options.prices)
     if options.spec is None:
         raise SpecError("--measure: needs a run spec", hint="finewright decide --measure SPEC")
-    loaded = load_spec(options.spec, options.overrides)
+    try:
+        loaded = load_spec(options.spec, options.overrides)
+    except SpecError as error:
+        if error.hint:  # of what the file is instead
+            error.hint = "--measure reads a run spec with `measure: {}`: docs/measure.md"
+        raise
     folder = own_folder(options.prices)
     return run(loaded, options.runs, on_event=session.on_event, user_prices=folder)

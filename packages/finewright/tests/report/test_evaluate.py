@@ -55,7 +55,8 @@ def test_the_score_card_shows_values_intervals_and_paired_changes() -> None:
         "exact_match          tuned vs base  +42.0 points (+28.0 to +56.0)  < 0.001\n"
         "perplexity (n = 48)  tuned vs base        -7.85 (-10.50 to -5.00)    0.012\n\n"
         "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;"
-        " where few rows differ it cannot be small, whatever the interval says"
+        " where few rows differ it cannot be small, whatever the interval says; of scores between 0 and 1 the"
+        " interval is the more cautious, and may hold 0 where p is small"
     )
 
 

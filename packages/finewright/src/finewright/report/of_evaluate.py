@@ -26,7 +26,8 @@ from finewright.schema.predict import PredictReport
 _NO_LABEL = "answers that are no label"
 _HOW_P = (
     "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;"
-    " where few rows differ it cannot be small, whatever the interval says"
+    " where few rows differ it cannot be small, whatever the interval says; of scores between 0 and 1 the"
+    " interval is the more cautious, and may hold 0 where p is small"
 )
 
 

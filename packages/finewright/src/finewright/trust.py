@@ -159,9 +159,10 @@ def code_refusal(path: Path, digest: str, pinned: str, *, pin: str) -> Refusal |
     command = f"`finewright trust add {shlex.quote(str(path))}`"
     if not hmac.compare_digest(pinned.removeprefix("sha256:").encode(), digest.encode()):
         other = ", and this is not the code that the spec names" if pinned else ""
+        say = "" if is_trusted("code", digest) else f", and say {command}"
         return Refusal(
             f"{path}: Python code that comes with a file does not run unasked{other}",
-            f"read it, then write {pin} into the spec, and say {command}",
+            f"read it, then write {pin} into the spec{say}",
         )
     if is_trusted("code", digest):
         return None

@@ -35,7 +35,13 @@ def test_without_consent_nothing_runs_and_the_digest_is_shown(tmp_path: Path, co
     source = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n{LENGTH}".encode()
     with pytest.raises(SpecError, match="does not run unasked") as caught:
         UserFunction(tmp_path / "mine.py", source, "near", consent=consent)
-    assert f"consent: sha256:{hashlib.sha256(source).hexdigest()}" in caught.value.hint
+    digest = hashlib.sha256(source).hexdigest()
+    assert f"consent: sha256:{digest}" in caught.value.hint
+    assert "and say `finewright trust add" in caught.value.hint
+    trust_code(digest)  # what was said already is not asked for again
+    with pytest.raises(SpecError, match="does not run unasked") as caught:
+        UserFunction(tmp_path / "mine.py", source, "near", consent=consent)
+    assert "trust add" not in caught.value.hint
     assert not (tmp_path / "ran").exists()
 
 

@@ -13,7 +13,7 @@ the set (Bayesian model averaging, Hoeting et al. 1999), so that choices that go
 Temperature: Guo et al. 2017; held-out probabilities against the given label: Northcutt et al. 2021 (confident
 learning), which has a threshold a class where this has a mixture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,10 +89,9 @@ def fit_odds(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> 
     every = list(scores)
     num_choices = every[0].shape[1]
     others = _others(own, num_choices)
+    looked_at = np.concatenate([own[:, None], others], axis=1)
     models = [
-        _model(at, each, float(temperature), unusual, own, others)
-        for at, each in enumerate(every)
-        for temperature in _TEMPERATURES
+        model for at, each in enumerate(every) for model in _models(at, each, unusual, looked_at)
     ]
     likelihoods = np.array([_likelihoods(model.own, num_choices) for model in models])
     weights = np.exp(likelihoods - likelihoods.max())
@@ -106,7 +105,7 @@ def fit_odds(scores: Iterable[Floats], own: Ints, unusual: float = _UNUSUAL) -> 
         supposed = max(_SHARES[share], SUPPOSED_SHARE)
         of_own += weight * _not_own(model.own, supposed, num_choices)
         of_others += weight * _not_own(model.others, supposed, num_choices)
-    chances = _chances(every[best.regression], best.temperature, unusual)
+    chances = _chances_of_all(every[best.regression], best.temperature, unusual)
     share = float(weights.sum(axis=0) @ _SHARES)
     return Odds(not_own, of_own, of_others, chances, share, best.regression)
 
@@ -119,25 +118,41 @@ def _others(own: Ints, num_choices: int) -> Ints:
     return others
 
 
-def _model(
-    at: int, scores: Floats, temperature: float, unusual: float, own: Ints, others: Ints
-) -> _Model:
-    chances = _chances(scores, temperature, unusual)
-    each = np.arange(len(own))
-    return _Model(at, temperature, chances[each, own], chances[each[:, None], others])
+def _models(at: int, scores: Floats, unusual: float, choices: Ints) -> Iterator[_Model]:
+    """A regression at each temperature; the first of the choices (n, m) is the row's own."""
+    below = _below(scores)
+    space = np.empty_like(below)
+    for temperature in map(float, _TEMPERATURES):
+        chances = _chances(below, temperature, unusual, choices, space)
+        yield _Model(at, temperature, chances[:, 0], chances[:, 1:])
 
 
-def _chances(scores: Floats, temperature: float, unusual: float) -> Floats:
-    below = scores - scores.max(axis=1, keepdims=True)
-    chances = (1 - unusual) * _softmax(temperature * below)
+def _chances_of_all(scores: Floats, temperature: float, unusual: float) -> Floats:
+    below = _below(scores)
+    choices = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+    return _chances(below, temperature, unusual, choices, np.empty_like(below))
+
+
+def _below(scores: Floats) -> Floats:
+    below: Floats = scores - scores.max(axis=1, keepdims=True)
+    return below
+
+
+def _chances(
+    below: Floats, temperature: float, unusual: float, choices: Ints, space: Floats
+) -> Floats:
+    """(n, m), of these choices; `space` is written over."""
+    chances = (1 - unusual) * _softmax(below, temperature, choices, space)
     if unusual:
-        chances += unusual * _softmax(temperature / _COOLER * below)
+        chances += unusual * _softmax(below, temperature / _COOLER, choices, space)
     return chances
 
 
-def _softmax(below: Floats) -> Floats:
-    each = np.exp(below)
-    chances: Floats = each / each.sum(axis=1, keepdims=True)
+def _softmax(below: Floats, temperature: float, choices: Ints, space: Floats) -> Floats:
+    # A new array for each step takes longer than its numbers, and most are only summed.
+    np.multiply(below, temperature, out=space)
+    np.exp(space, out=space)
+    chances: Floats = np.take_along_axis(space, choices, axis=1) / space.sum(axis=1, keepdims=True)
     return chances
 
 

@@ -34,6 +34,7 @@ for changes in ([], ["train.method=focal", "train.gamma=0"], ["train.method=foca
 """
 
 
+@pytest.mark.torch
 def test_its_own_suite_passes_and_a_spec_trains_by_it_as_its_formula_says(
     site: Site, tiny_folder: Path, tmp_path: Path
 ) -> None:

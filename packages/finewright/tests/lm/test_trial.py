@@ -154,7 +154,9 @@ def test_what_has_passed_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_one_type_may_do_another_may_not() -> None:
     """The sandbox decides once a type and attribute."""
-    source = "{{ {'a': 1}.items()|list }} {{ ''.__class__ }}{{ [].pop }}{{ [1].index(1) }}{{ {}.pop }}"
+    source = (
+        "{{ {'a': 1}.items()|list }} {{ ''.__class__ }}{{ [].pop }}{{ [1].index(1) }}{{ {}.pop }}"
+    )
     assert _render_in_jail(source, {"messages": []}) == "[('a', 1)] 0"
     with pytest.raises(ValueError, match="'pop' of 'list' object is unsafe"):
         _render_in_jail("{{ [].pop }}{{ [1].pop() }}", {"messages": []})

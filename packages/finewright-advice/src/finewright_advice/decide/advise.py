@@ -1,6 +1,6 @@
 """The advice as a whole: gates, utilities, ranking, sensitivity, next step, and where it all comes from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -101,13 +101,14 @@ class _Question:
         self.figures = self.figures_in(self.base)
         self.swings = tuple(swings(spec, self.base, self.advice))
 
-    def trial(self, case: Case) -> dict[Arm, ModelTrial]:
-        """What every arm is worth in a case, and which gates drop it."""
+    def trial(self, case: Case, known: Container[tuple[Arm, str]] = ()) -> dict[Arm, ModelTrial]:
+        """What every arm is worth in a case, and which gates drop it; but arms with a model that is known."""
         ground = self.ground(case)
         dropped = drops(ground)
         return {
             arm: self.try_with(case, arm, figures, dropped.get(arm, []))
             for arm, figures in ground.figures.items()
+            if (arm, case.models.get(arm.name, figures.model)) not in known
         }
 
     def try_with(
@@ -159,11 +160,12 @@ class _Question:
     def contenders(self, case: Case) -> dict[Arm, list[ModelTrial]]:
         """The arms that the gates leave in a case, with the models of the short list that each may have."""
         found: dict[Arm, list[ModelTrial]] = {}
+        known: set[tuple[Arm, str]] = set()
         for models in self.short:
-            for arm, row in self.trial(replace(case, models=models)).items():
+            for arm, row in self.trial(replace(case, models=models), known).items():
                 named = row._replace(model=models.get(arm.name, row.model))
-                if named.model not in (other.model for other in found.get(arm, [])):
-                    found.setdefault(arm, []).append(named)
+                known.add((arm, named.model))
+                found.setdefault(arm, []).append(named)
         left = {arm: eligible(case, arm, rows) for arm, rows in found.items()}
         return {arm: rows for arm, rows in left.items() if rows}
 

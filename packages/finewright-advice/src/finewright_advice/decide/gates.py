@@ -345,8 +345,10 @@ def excesses(case: Case, figures: Figures) -> tuple[Excess, ...]:
 
 
 def _excess(case: Case, figures: Figures, key: str, what: str, field: Measure) -> Iterator[Excess]:
+    if key not in case.stated:
+        return
     limit, figure = getattr(case, key).limit, figure_of(figures, field)
-    if key in case.stated and figure.median > limit:
+    if figure.median > limit:
         yield Excess(figure.median / limit, _over(figure, limit, what))
 
 

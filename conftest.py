@@ -89,6 +89,15 @@ def _own_home(
 
 
 @pytest.fixture(autouse=True)
+def _one_thread(request: pytest.FixtureRequest) -> None:
+    """A training leaves its process with a thread a core, which wait for each other over tiny matrices."""
+    if request.node.get_closest_marker("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
 def _as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where finewright came from an index: in a clone, hints name the packages that lie beside it."""
     monkeypatch.setattr("finewright.plugins._PACKAGES_HERE", Path("nowhere"))

@@ -20,7 +20,7 @@ def written(folder: Path, train: str) -> None:
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "run.yaml").write_text(
         "name: bot\nbase_models: [./tiny-llama]\ndata: {sources: [{path: rows.jsonl, license: MIT}]}\n"
-        f"train: {{{train}, max_steps: 2, batch_size: 4, prove_elsewhere: false}}\n"
+        f"train: {{{train}, max_steps: 2, batch_size: 4, threads: 1, prove_elsewhere: false}}\n"
     )
 
 

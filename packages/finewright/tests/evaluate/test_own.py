@@ -2,20 +2,19 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 import tiny_run
-from finewright.data.ancestors import read_ancestor_rows
 from finewright.errors import DataError, SpecError, StageError
 from finewright.evaluate.own import check_own_metrics, own_metric_of, read_own_metrics, score_by_own
 from finewright.evaluate.samples import parse_samples
-from finewright.lm.parents import read_parent
+from finewright.run_reader import read_run
 from finewright.schema.evaluate import EvaluateSpec, OwnMetric
 from finewright.schema.load import load_spec
 from finewright.schema.rows import Row
-from finewright.store.parents import walk_records
 from finewright.workbench.evaluate import evaluate, spec_of
 from finewright.workbench.runs import verify
 from finewright.workbench.up import up
@@ -167,11 +166,27 @@ def test_the_command_measures_by_it_too(run: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.torch
-def test_a_run_that_builds_on_it_says_by_what_forgetting_is_not_measured(run: Path) -> None:
-    record = read_parent(str(run), run.parent)
-    assert record is not None
-    spec = load_spec(run.parents[1] / "spec.yaml").spec
-    found = read_ancestor_rows(walk_records([record]), spec.train, [])
-    assert [of.metrics for of, _ in found.sets] == [("token_f1",)]
-    (problem,) = found.problems
-    assert f"what is forgotten of {run.name} is not measured by mine.py:near" in problem.message
+def test_a_run_that_builds_on_it_measures_by_it_or_says_that_it_does_not(
+    run: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(run.parents[1], tmp_path / "all")
+    trust_code(consent(CODE))
+    others = (root / "rows.jsonl").read_text().replace("the ", "a ")
+    (root / "others.jsonl").write_text(others)
+    text = (root / "spec.yaml").read_text().replace("rows.jsonl", "others.jsonl")
+    (root / "on.yaml").write_text(text.replace("./base", f"runs/{run.name}"))
+    found, runs = {}, set()
+    for name, more in (("with", ()), ("without", ["evaluate.metrics=[exact_match]"])):
+        loaded = load_spec(root / "on.yaml", more)
+        done = up(loaded, root / "runs", on_event=tiny_run.nothing)
+        runs.add(done.summary.run)
+        read = read_run(Path(done.summary.run))
+        scored = {s.metric for s in read.scores() if s.data == f"{run.name}.eval"}
+        said = [p["message"] for p in read.report("data")["problems"]]
+        found[name] = (scored, [each for each in said if "mine.py" in each])
+    assert len(runs) == 1
+    assert "train" not in done.ran  # which read none of this
+    assert found["with"] == ({"token_f1", NAME}, [])
+    scored, (said,) = found["without"]
+    assert scored == {"token_f1"}
+    assert f"what is forgotten of {run.name} is not measured by mine.py:near" in said

@@ -170,7 +170,10 @@ class ScoreCard:
     def _ask(self, system: System, row_sets: Sequence[RowSet]) -> None:
         settings = self.settings
         for rows in row_sets:
-            of_set = replace(settings, metrics=rows.metrics, own={}) if rows.metrics else settings
+            of_set = settings
+            if rows.metrics:
+                own = {name: f for name, f in settings.own.items() if name in rows.metrics}
+                of_set = replace(settings, metrics=rows.metrics, own=own)
             self.measured.append(measure(system, rows, of_set, self.log, self.on_progress))
 
     def _misfits(self) -> Iterator[Problem]:

@@ -1,13 +1,14 @@
 """The held-out rows of the runs that a run builds on: on them it shows what was forgotten."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from finewright.schema.common import Problem
 from finewright.schema.data import AncestorSet
+from finewright.schema.evaluate import OwnMetric
 from finewright.schema.rows import Row, parse_rows
-from finewright.schema.train import TrainSettings
+from finewright.schema.run import RunSpec
 from finewright.store.atomic import sha256_file
 from finewright.store.manifest import read_manifest
 from finewright.store.parents import Ancestor
@@ -25,24 +26,24 @@ class AncestorRows(NamedTuple):
 
 
 def read_ancestor_rows(
-    ancestors: Iterable[Ancestor], train: TrainSettings, known: Iterable[str]
+    ancestors: Iterable[Ancestor], spec: RunSpec, known: Iterable[str]
 ) -> AncestorRows:
     """Each set of rows that an ancestor was measured on, once: not those whose digest is `known`.
 
-    The rows are as the ancestor's own door left them, found by the digests of its manifest."""
+    It is measured by the ancestor's metrics; of functions of its own by those that `spec` names too, with the
+    same digest. The rows are as the ancestor's own door left them, found by the digests of its manifest."""
     found, seen = AncestorRows([], []), set(known)
     for ancestor in ancestors:
         name = ancestor.record.run
         if ancestor.run is None:
             found.problems.append(_left_out(name, "its folder is gone"))
-        elif not train.gives_answers:
+        elif not spec.train.gives_answers:
             found.problems.append(_left_out(name, "a reward model gives no answers"))
         else:
-            spec = lock_of(ancestor.run).spec.evaluate
-            own = sorted({each.argument for each in spec.own_metrics})
-            if own:
-                found.problems.append(_unmeasured(name, own))
-            for each in _sets_of(name, ancestor.run):
+            theirs = lock_of(ancestor.run).spec.evaluate.own_metrics
+            if lost := sorted({m.argument for m in theirs if m not in spec.evaluate.own_metrics}):
+                found.problems.append(_unmeasured(name, lost))
+            for each in _sets_of(name, ancestor.run, spec.evaluate.own_metrics):
                 if not each.metrics:
                     continue
                 path = ancestor.run.root / _FOLDER / f"{each.data}.jsonl"
@@ -54,10 +55,11 @@ def read_ancestor_rows(
     return found
 
 
-def _sets_of(name: str, run: RunDir) -> Iterator[AncestorSet]:
+def _sets_of(name: str, run: RunDir, runnable: Sequence[OwnMetric]) -> Iterator[AncestorSet]:
     """The run's own sets; what else it was measured on is of its own ancestors."""
     spec = lock_of(run).spec.evaluate
     own = {*spec.names(), "eval", "eval-text"}
+    kept = tuple(each for each in spec.metrics if isinstance(each, str) or each in runnable)
 
     def parts(stem: str) -> bool:
         return any(stem.startswith(f"{each.title}-") for each in spec.data if each.by)
@@ -70,13 +72,13 @@ def _sets_of(name: str, run: RunDir) -> Iterator[AncestorSet]:
                 run=name,
                 data=stem,
                 sha256=row.sha256,
-                metrics=tuple(name for name in spec.metrics if isinstance(name, str)),
+                metrics=spec.model_copy(update={"metrics": kept}).metric_names,
             )
 
 
 def _unmeasured(name: str, metrics: list[str]) -> Problem:
     found = f"what is forgotten of {name} is not measured by {', '.join(metrics)}"
-    why = "functions of an earlier run's own are not run again"
+    why = "a function of an earlier run is run again where evaluate.metrics names it, with the same digest"
     return Problem(level="warning", key="base_models", message=f"{found}: {why}")
 
 

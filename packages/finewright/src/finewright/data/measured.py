@@ -59,7 +59,7 @@ def row_sets(
     if not own:
         return []
     known = [hashlib.sha256(write_rows(each.rows).encode()).hexdigest() for each in own]
-    found = read_ancestor_rows(ancestors, spec.train, known)
+    found = read_ancestor_rows(ancestors, spec, known)
     own[0] = replace(own[0], problems=(*own[0].problems, *found.problems))
     of_ancestors = (MeasuredRows(of.name, rows, (), ancestor=of) for of, rows in found.sets)
     return own + [compare_with_training(each, gathered, similarity) for each in of_ancestors]

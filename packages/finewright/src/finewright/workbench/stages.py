@@ -97,7 +97,8 @@ def key_of(stage: Stage, context: StageContext, inputs: dict[str, str]) -> str:
     """What decides the stage's result: its section, its inputs, the results it reads, the code, and that of
     the packages which bring the stage, the training method, or what the stage looks up by name.
 
-    What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone."""
+    What is measured decides over `data`, which reads those rows as well, and over `evaluate` alone; own
+    metrics over `data` too, which says by which of them earlier runs' rows are measured."""
     section = _section(stage, context, inputs)
     upstream = [_result_digests(context, name, stage) for name in stage.reads]
     section += map(digest_of, sorted(_packages(stage, context.spec) - {"finewright"}))
@@ -110,7 +111,7 @@ def _section(stage: Stage, context: StageContext, inputs: dict[str, str]) -> lis
         inputs = {key: value for key, value in inputs.items() if not is_of_evaluation(key)}
     section = [getattr(spec, stage.name), inputs]
     if stage.name == "data":
-        section += [spec.evaluate.data, _seed_of_draws(spec.evaluate)]
+        section += [spec.evaluate.data, _seed_of_draws(spec.evaluate), *spec.evaluate.own_metrics]
     if _reads_rows(stage):
         section += [dict(context.candidates), spec.base_models, spec.remote_code]
     if spec.chat_template and "data" in stage.reads:

@@ -1,4 +1,4 @@
-"""Several labels a row, and scores, on public sets: F1 and error, calibration, and bounds that hold as stated.
+"""Several labels a row, and scores, on public sets: F1 and error, calibration, and bounds that hold.
 
     python benchmarks/label_kinds.py --data FOLDER --bars       # 10 minutes on a core
     python benchmarks/label_kinds.py --only nlupp generated --features words --rows 600    # in seconds
@@ -6,13 +6,12 @@
 Several labels: `nlupp`, the intents of NLU++'s bank, comes with finewright; `goemotions` reads
 FOLDER/goemotions/{train,dev,test}.tsv and labels.txt (github.com/monologg/GoEmotions-pytorch, data/original).
 Scores: `tweets`, `amazon`, `movies` and `nyt`, rated for sentiment from -4 to 4 by twenty people each, read
-FOLDER/hutto_ICWSM_2014/*.txt (in vaderSentiment 2.5 of PyPI, additional_resources). C was chosen on `nlupp` and
-`tweets`; the others report. `generated` means nothing.
+FOLDER/hutto_ICWSM_2014/*.txt (in vaderSentiment 2.5 of PyPI, additional_resources). C was chosen on `nlupp`
+and `tweets`; the others report. `generated` means nothing.
 
-The referees are scikit-learn's: one logistic regression a label, or a ridge regression, on tf-idf of words and
-pairs of words. Of several labels a referee's threshold is 0.5, or, where its micro F1 is better so, the one
-that is best for the rows that are asked. For the bounds the calibration part and the rows that are asked are
-shuffled together and parted anew 20 times."""
+The referees are scikit-learn's: one logistic regression a label, or a ridge regression, on tf-idf of words
+and pairs of words. A referee's threshold is the one of best micro F1 on the rows that are asked. For the
+bounds the calibration part and the rows that are asked are shuffled together and parted anew 20 times."""
 
 import argparse
 import io

@@ -383,10 +383,10 @@ def test_rows_that_cannot_be_right_are_refused_in_one_line(tmp_path: Path, name:
 def test_keys_and_heads_that_do_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cutoff does nothing"):
         load_spec(write_spec(tmp_path, "several", labelled(300, 1), "    cutoff: 1\n"))
-    spec = write_spec(tmp_path, "several", labelled(300, 1), method="head: labels")
+    spec = write_spec(tmp_path, "several", labelled(300, 1), method="head: text")
     spec.write_text(spec.read_text().replace("[words]", "[smollm2-135m-instruct]"))
     errors = [each for each in check(load_spec(spec)).problems if each.level == "error"]
-    assert any("gives one label a row" in each.message for each in errors)
+    assert any("give one label a row" in each.message for each in errors)
     spec = write_spec(tmp_path, "score", rated(300, 1))
     spec.write_text(spec.read_text().replace("  metrics: ['within:0.5']\n", ""))
     (error,) = [each for each in check(load_spec(spec)).problems if each.level == "error"]

@@ -14,7 +14,7 @@ from finewright import __version__
 from finewright.errors import StageError
 from finewright.report.model_card import feature_names
 from finewright.schema.common import Source
-from finewright.schema.label_methods import LinearSpec
+from finewright.schema.label_methods import DecidingSettings, LinearSpec
 from finewright.schema.provenance import NOT_STATED
 from finewright.schema.train import TrainSettings, hub_task
 from finewright.store.actor import read_actor
@@ -192,16 +192,16 @@ def _architecture(evidence: RunEvidence) -> Json:
     names = feature_names(evidence.candidate.base_model)
     return {
         "architectureFamily": "linear model",
-        "modelArchitecture": f"{evidence.settings.form.model} on {names}",
+        "modelArchitecture": f"{evidence.settings.regression} on {names}",
     }
 
 
 def _output(settings: TrainSettings) -> str:
     if not settings.gives_answers:
         return "a number: the reward of an answer"
-    if isinstance(settings, LinearSpec):
+    if isinstance(settings, DecidingSettings) and not settings.writes_text:
         return settings.form.output
-    return "text" if settings.writes_text else "a label, with the probability of each"
+    return "text"
 
 
 def _metrics(evidence: RunEvidence) -> Iterator[Json]:

@@ -1,7 +1,8 @@
 """Several labels a row: calibrated probabilities, a threshold for each label, sets that hold a stated share.
 
 Probability (Platt 1999): p = sigmoid(a z + b) of each label, fitted to logits of the training rows by fits
-that had not seen them (out of fold), with Platt's targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2).
+that had not seen them (out of fold), with Platt's targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2). Where there
+is no such fit, as of a language model, one a and b for all labels: few rows have a rare one.
 Threshold: of the same rows the one of best F1, or of least cost, label by label (Yang 2001, A study of
 thresholding strategies for text categorization). Of a label with few rows chance would decide: it takes the
 one that is best over all labels together.
@@ -80,11 +81,18 @@ def best_threshold(probabilities: Floats, truth: Floats, value: Value) -> float:
 
 
 def calibrate_multilabel(
-    fitted: tuple[Floats, Floats], kept_out: tuple[Floats, Floats], spec: DecisionSpec
+    fitted: tuple[Floats, Floats],
+    kept_out: tuple[Floats, Floats],
+    spec: DecisionSpec,
+    *,
+    is_pooled: bool = False,
 ) -> MultilabelCalibration:
-    """From (logits, truth) out of fold, and those of the calibration rows; truth is 0 or 1, (n, K)."""
+    """From (logits, truth) of rows unseen by the fit, and those of other rows, which sets are bound by; truth
+    is 0 or 1, (n, K). `is_pooled`: one slope and offset for all labels."""
     logits, truth = fitted
-    slopes, offsets = fit_platt(logits, truth)
+    columns = (-1, 1) if is_pooled else logits.shape
+    slope, offset = fit_platt(logits.reshape(columns), truth.reshape(columns))
+    slopes, offsets = (np.broadcast_to(each, logits.shape[1]) for each in (slope, offset))
     value, p = value_by(spec), sigmoid(slopes * logits + offsets)
     overall = best_threshold(p.ravel(), truth.ravel(), value)
     thresholds = [

@@ -50,7 +50,8 @@ class HeadScorer:
             for places in _parts([row.num_tokens for row in encoded]):
                 # One group: what all prompts begin with runs through the model once.
                 batch = self.lm.pack([[encoded[i] for i in places]])
-                found[places] = scores(self.lm, self.head, batch).double().cpu().numpy()
+                logits = scores(self.lm, self.head, batch).double().cpu().numpy()
+                found[places] = logits.reshape(len(places), -1)
         return found
 
     def _encode(self, row: Row) -> EncodedRow:

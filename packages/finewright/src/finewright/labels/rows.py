@@ -11,6 +11,7 @@ from finewright.judge.labels import is_like_label
 from finewright.labels.calibration import Parts, fewest_rows, part_rows
 from finewright.schema.common import Problem
 from finewright.schema.decisions import DecisionKind, DecisionSpec
+from finewright.schema.label_methods import DecidingSettings
 from finewright.schema.rows import Row, content_of
 
 _FEWEST_ANSWERS = 2
@@ -79,8 +80,9 @@ _FORMS = {
 }
 
 
-def check_label_rows(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> list[Problem]:
+def check_label_rows(rows: Sequence[Row], train: DecidingSettings) -> list[Problem]:
     """All that keeps a model that decides from being trained and calibrated on these rows."""
+    spec = train.decisions
     if others := list(_not_of_kind(rows, spec.kind)):
         return others
     answers = {expected_answer(row, spec.kind) for row in rows}
@@ -97,7 +99,7 @@ def check_label_rows(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> list
                 hint=f"add rows of the other {noun}s",
             )
         ]
-    return list(_too_few(rows, spec, seed))
+    return list(_too_few(rows, train))
 
 
 def _not_of_kind(rows: Sequence[Row], kind: DecisionKind) -> Iterator[Problem]:
@@ -113,8 +115,11 @@ def _not_of_kind(rows: Sequence[Row], kind: DecisionKind) -> Iterator[Problem]:
         )
 
 
-def _too_few(rows: Sequence[Row], spec: DecisionSpec, seed: int) -> Iterator[Problem]:
-    found = len(part_answers(rows, spec, seed).calibration)
+def _too_few(rows: Sequence[Row], train: DecidingSettings) -> Iterator[Problem]:
+    spec = train.decisions
+    found = len(part_answers(rows, spec, train.seed).calibration)
+    if spec.kind == "several" and not train.refits:
+        found //= 2
     needed = fewest_rows(spec.coverage)
     if found < needed:
         yield Problem(

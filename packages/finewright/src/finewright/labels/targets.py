@@ -1,4 +1,4 @@
-"""What a linear model is fitted to: places of labels, one column a label, or a standardised score."""
+"""What is fitted to: places of labels, one column a label, or a standardised score; and its calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from finewright.labels.calibration import Floats, calibrate
 from finewright.labels.linear import LossOf, codes_of, sigmoid_loss, softmax_loss, squared_loss
-from finewright.labels.multilabel import as_indicators
+from finewright.labels.multilabel import as_indicators, calibrate_multilabel
 from finewright.labels.rows import label_of, score_of, targets_of
-from finewright.schema.decisions import DecisionKind
+from finewright.labels.scores import calibrate_scores
+from finewright.schema.decisions import Calibration, DecisionKind, DecisionSpec
 from finewright.schema.rows import Row
 
 _LOSSES: dict[DecisionKind, LossOf] = {
@@ -64,8 +66,31 @@ class LabelTargets:
         return (scores - self.mean) / self.scale
 
     def knows(self, row: Row) -> bool:
-        """Whether the row's labels are all known; of a score always."""
-        return set(targets_of(row, self.kind) or ()) <= set(self.labels)
+        """Whether the row's answer is of the kind, and all its labels are known."""
+        found = targets_of(row, self.kind)
+        return found is not None and set(found) <= set(self.labels)
+
+    def calibrate(
+        self,
+        logits: Floats,
+        rows: Sequence[Row],
+        spec: DecisionSpec,
+        fitted: tuple[Floats, Floats] | None = None,
+    ) -> Calibration:
+        """From the logits of rows that trained nothing.
+
+        Several labels take their probabilities and thresholds from `fitted`, logits and truth of other such
+        rows, or, without these, from the first half of the rows."""
+        truth = self.of(rows).numpy()
+        if self.kind == "single":
+            return calibrate(logits, truth, spec)
+        if self.kind == "score":
+            return calibrate_scores(logits[:, 0], truth[:, 0], spec, self.mean, self.scale)
+        half = 0 if fitted else len(rows) - len(rows) // 2
+        of_fit = fitted or (logits[:half], truth[:half])
+        return calibrate_multilabel(
+            of_fit, (logits[half:], truth[half:]), spec, is_pooled=fitted is None
+        )
 
     def first_loss(self, truth: Tensor) -> float:
         """Of logits of 0."""

@@ -16,7 +16,7 @@ from finewright.report.markdown import as_markdown
 from finewright.schema.data import DataReport
 from finewright.schema.decisions import WORDS_FILE
 from finewright.schema.evaluate import EvaluateReport, Score
-from finewright.schema.label_methods import LinearSpec
+from finewright.schema.label_methods import DecidingSettings, LinearSpec
 from finewright.schema.parents import ParentRun
 from finewright.schema.train import Candidate, TrainSettings, hub_task, textless
 
@@ -82,7 +82,7 @@ def _front(of: CardOf) -> str:
 
 def _what(of: CardOf) -> str:
     if isinstance(of.settings, LinearSpec):
-        model, output, _ = of.settings.form
+        model, output = of.settings.regression, of.settings.form.output
         return (
             f"{model.capitalize()} on {feature_names(of.candidate.base_model)}: it gives each text {output},"
             f" and writes no text. By finewright {__version__}. What computes its features has sha256"
@@ -156,7 +156,8 @@ tokenizer = AutoTokenizer.from_pretrained(folder)"""
 
 
 def _use_head(of: CardOf) -> list[Section]:
-    """How transformers reads a head over labels; its numbers are before calibration."""
+    """How transformers reads a head over labels, or of a score; its numbers are before calibration."""
+    assert isinstance(of.settings, DecidingSettings)
     whole = of.settings.adapter.type == "none"
     imported = "" if whole else "from peft import PeftModel\n"
     put_on = "" if whole else "model = PeftModel.from_pretrained(model, folder)\n"
@@ -164,14 +165,14 @@ def _use_head(of: CardOf) -> list[Section]:
 {imported}from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 decisions = json.load(open(f"{{folder}}/decisions.json"))
-labels, temperature = decisions["labels"], decisions["calibration"]["temperature"]
+labels, calibration = decisions["labels"], decisions["calibration"]
 model = AutoModelForSequenceClassification.from_pretrained(
-    {"folder" if whole else "base"}, num_labels=len(labels)
+    {"folder" if whole else "base"}, num_labels=len(labels) or 1
 )
 {put_on}tokenizer = AutoTokenizer.from_pretrained(folder)"""
     said = (
-        "Ask one question at a time through the chat template of this folder, with add_generation_prompt;"
-        " the softmax of the logits over the temperature is the probability of each label."
+        "Ask one question at a time through the chat template of this folder, with add_generation_prompt."
+        f" Of the logits {of.settings.form.reading}."
     )
     return section("Use", Text(code, "code"), Text(said))
 

@@ -11,16 +11,49 @@ from finewright.schema.decisions import DecisionKind, DecisionSpec
 from finewright.schema.train import TrainSettings
 
 LABEL_COLUMN = " label"
-"""Where a row that asks for a label keeps it, once its answer is off; no column of a file is called so."""
+"""Where a row that asks for a label keeps what the head is fitted to, once its answer is off: the label's
+place, or a number for each column. No column of a file is called so."""
+
+
+class DecisionForm(NamedTuple):
+    """What a question gets, and how another program reads that from the logits and decisions.json."""
+
+    output: str
+    reading: str
+
+
+_FORMS: dict[DecisionKind, DecisionForm] = {
+    "single": DecisionForm(
+        "a label, with the probability of each",
+        "their softmax over the temperature of decisions.json is the probability of each label",
+    ),
+    "several": DecisionForm(
+        "any number of labels, with the probability of each",
+        "the sigmoid of slope times logit plus offset, both in decisions.json, is the probability of each"
+        " label, and its threshold is there too",
+    ),
+    "score": DecisionForm(
+        "a score, with an interval",
+        "mean plus scale times the logit is the score, and half_width the interval to either side, all three"
+        " in decisions.json",
+    ),
+}
 
 
 class DecidingSettings(TrainSettings):
     """What methods have whose answers are labels with probabilities."""
 
     decides: ClassVar[bool] = True
+    refits: ClassVar[bool] = False
+    """Whether fits of parts of the rows calibrate several labels; else half of the rows that calibrate."""
     decisions: DecisionSpec = default(
         DecisionSpec(), "How sure answers must be, and what calibrates them", "see its keys"
     )
+
+    @property
+    def form(self) -> DecisionForm:
+        """By what it decides."""
+        return _FORMS[self.decisions.kind]
 
 
 def gives_one_answer(train: TrainSettings) -> bool:
@@ -44,33 +77,10 @@ def unfit_metric(train: TrainSettings, names: Sequence[str]) -> str:
     return ""
 
 
-class LinearForm(NamedTuple):
-    """What a linear model is in the words of its field, what it gives each text, and how another program
-    reads that from its logits and decisions.json."""
-
-    model: str
-    output: str
-    reading: str
-
-
-_LINEAR_FORMS: dict[DecisionKind, LinearForm] = {
-    "single": LinearForm(
-        "multinomial logistic regression",
-        "a label, with the probability of each",
-        "their softmax over the temperature of decisions.json is the probability of each label",
-    ),
-    "several": LinearForm(
-        "logistic regression of each label against all others",
-        "any number of labels, with the probability of each",
-        "the sigmoid of slope times logit plus offset, both in decisions.json, is the probability of each"
-        " label, and its threshold is there too",
-    ),
-    "score": LinearForm(
-        "ridge regression",
-        "a score, with an interval",
-        "mean plus scale times the logit is the score, and half_width the interval to either side, all three"
-        " in decisions.json",
-    ),
+_REGRESSIONS: dict[DecisionKind, str] = {
+    "single": "multinomial logistic regression",
+    "several": "logistic regression of each label against all others",
+    "score": "ridge regression",
 }
 
 
@@ -82,6 +92,7 @@ class LinearSpec(DecidingSettings):
     code: ClassVar[str] = "finewright.train.linear:train_linear"
     on_features: ClassVar[bool] = True
     writes_text: ClassVar[bool] = False
+    refits: ClassVar[bool] = True
     unread: ClassVar[frozenset[str]] = frozenset(TrainSettings.model_fields) - {"method", "seed"}
     method: Literal["linear"] = "linear"
     C: float = default(
@@ -92,9 +103,9 @@ class LinearSpec(DecidingSettings):
     )
 
     @property
-    def form(self) -> LinearForm:
-        """By what it decides."""
-        return _LINEAR_FORMS[self.decisions.kind]
+    def regression(self) -> str:
+        """What it is in the words of its field."""
+        return _REGRESSIONS[self.decisions.kind]
 
     def without_effect(self) -> Iterator[Problem]:
         """All that is of steps, of tokens and of a language model."""
@@ -108,25 +119,11 @@ class LinearSpec(DecidingSettings):
                 )
 
 
-class HeadSettings(DecidingSettings):
-    """What both heads on a language model have: they give one label."""
-
-    def without_effect(self) -> Iterator[Problem]:
-        """Several labels and scores are of the linear method."""
-        if self.decisions.kind != "single":
-            yield Problem(
-                level="error",
-                key="train.decisions.kind",
-                message="a head on a language model gives one label a row,"
-                f" and kind is {self.decisions.kind}",
-                hint="train.method linear gives several labels and scores: base_models: [words+minilm]",
-            )
-
-
-class LabelHeadSpec(HeadSettings):
+class LabelHeadSpec(DecidingSettings):
     """A linear layer over the labels on the last hidden state of the prompt, trained with the adapter under
     it: the loss is the mean cross-entropy over the labels (Radford et al. 2018, Improving language
-    understanding by generative pre-training). No bias, as transformers' classifiers of decoders."""
+    understanding by generative pre-training), of several labels a row the mean binary cross-entropy of each,
+    of scores the mean squared error. No bias, as transformers' classifiers of decoders."""
 
     code: ClassVar[str] = "finewright.train.methods.labels:LabelHead"
     writes_text: ClassVar[bool] = False
@@ -138,7 +135,7 @@ class LabelHeadSpec(HeadSettings):
     )
 
 
-class LabelTextSpec(HeadSettings):
+class LabelTextSpec(DecidingSettings):
     """Supervised fine-tuning on labels as texts, of which one must be answered: its probability is that of
     its tokens and the end of the turn, among those of all labels."""
 
@@ -149,3 +146,13 @@ class LabelTextSpec(HeadSettings):
         "What answers: the language model's own head, held to the texts of the labels",
         "the model still writes text, and new labels need no new layer",
     )
+
+    def without_effect(self) -> Iterator[Problem]:
+        """Several labels and scores are of what has a number for each."""
+        if self.decisions.kind != "single":
+            yield Problem(
+                level="error",
+                key="train.decisions.kind",
+                message=f"the texts of labels give one label a row, and kind is {self.decisions.kind}",
+                hint="train.head labels gives several labels and scores, and so does train.method linear",
+            )

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from finewright.errors import Interrupted
-from finewright.labels.calibration import calibrate
 from finewright.labels.decider import (
     LinearScorer,
     load_linear,
@@ -32,9 +31,7 @@ from finewright.labels.linear import (
     logits_out_of_fold,
     most_terms,
 )
-from finewright.labels.multilabel import calibrate_multilabel
 from finewright.labels.rows import check_label_rows, labels_in, part_answers, row_question
-from finewright.labels.scores import calibrate_scores
 from finewright.labels.targets import LabelTargets
 from finewright.lm import runtime
 from finewright.schema.common import Problem, RowCounts
@@ -61,7 +58,7 @@ def train_linear(
     """Fit, calibrate and store. Raises DataError for rows without labels, of one label, or too few.
 
     It takes seconds, and so starts anew where it was cut."""
-    problems = check_label_rows(rows, spec.decisions, spec.seed)
+    problems = check_label_rows(rows, spec)
     refuse(problems)
     _check_stop(context)
     # Words are counted and fitted on the processor, whatever else there is; embedders take what is there.
@@ -152,15 +149,11 @@ def _calibrate(
     spec: LinearSpec,
 ) -> Calibration:
     """From the features and targets that were fitted, and the rows that calibrate."""
-    logits, expected = linear.logits(kept_out), targets.of(kept_out).numpy()
-    if targets.kind == "single":
-        return calibrate(logits, expected, spec.decisions)
-    if targets.kind == "score":
-        units = (targets.mean, targets.scale)
-        return calibrate_scores(logits[:, 0], expected[:, 0], spec.decisions, *units)
-    unseen = logits_out_of_fold(*fitted, spec.seed, c=spec.C, loss_of=targets.loss_of).numpy()
-    both = (unseen, fitted[1].numpy()), (logits, expected)
-    return calibrate_multilabel(*both, spec.decisions)
+    unseen = None
+    if targets.kind == "several":
+        out = logits_out_of_fold(*fitted, spec.seed, c=spec.C, loss_of=targets.loss_of)
+        unseen = (out.numpy(), fitted[1].numpy())
+    return targets.calibrate(linear.logits(kept_out), kept_out, spec.decisions, unseen)
 
 
 def _watch(context: StageContext, name: str) -> Callable[[int, int], None]:

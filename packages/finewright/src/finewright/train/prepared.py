@@ -121,5 +121,5 @@ def encode_held_out(made: Prepared, rows: MethodRows) -> "EncodedRows":
     spec, looked_at = made.spec, rows.rows
     if made.labelled is not None:
         assert isinstance(spec, DecidingSettings)
-        looked_at = as_learned(known_alone(looked_at, made.labelled), spec)
+        looked_at = as_learned(known_alone(looked_at, made.labelled), spec, made.labelled.targets)
     return encode_rows(made.chat, looked_at, max_length=spec.max_length, on_overlong="drop")

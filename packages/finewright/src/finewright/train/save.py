@@ -33,7 +33,7 @@ def save_result(
         save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base)
         if not (spec.gives_answers and spec.writes_text):
             (head,) = method.parameters()
-            labels = tuple(method.places) if isinstance(method, LabelHead) else ("reward",)
+            labels = (method.labels or ("score",)) if isinstance(method, LabelHead) else ("reward",)
             _make_classifier(new, head.detach(), spec.adapter, labels)
             with rust_os_errors():
                 chat.tokenizer.save_pretrained(new)

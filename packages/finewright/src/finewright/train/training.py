@@ -57,8 +57,8 @@ def begin(work: Work) -> Training:
     watch = partial(_watch_references, work)
     key, ranks = work.context.key, work.ranks
     references = References(work.folder / "references.json", key, watch, ranks)
-    labels = () if work.labelled is None else work.labelled.labels
-    setup = Setup(lm, work.chat, work.rewards, references, ranks=ranks, labels=labels)
+    targets = None if work.labelled is None else work.labelled.targets
+    setup = Setup(lm, work.chat, work.rewards, references, ranks=ranks, targets=targets)
     if isinstance(spec, DistillSpec | GKDSpec):
         file = work.folder / TAUGHT
         setup = replace(

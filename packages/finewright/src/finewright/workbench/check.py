@@ -74,7 +74,7 @@ def _of_method(loaded: LoadedSpec, gathered: Gathered) -> list[Problem]:
         from finewright.labels.rows import check_label_rows  # computes with numpy
 
         taken = rows_for(train.method, gathered.train).rows
-        problems += check_label_rows(taken, train.decisions, train.seed)
+        problems += check_label_rows(taken, train)
     if isinstance(train, OnlineSettings):
         columns = [row.columns for row in rows]
         problems += rewards.check(train.rewards, columns, loaded.resolve)

@@ -163,7 +163,7 @@ def _of_labels(
 ) -> Iterator[Problem]:
     from finewright.labels.rows import check_label_rows
 
-    yield from check_label_rows(rows, train.decisions, train.seed)
+    yield from check_label_rows(rows, train)
     for each in sets:
         yield from untaught(spec, rows, each.name, each.rows)
 
@@ -193,7 +193,7 @@ def _linear(loaded: LoadedSpec, lock: Lock, name: str, rows: Sequence[Row]) -> P
         steps=0,
         step_tokens=0,
         train=spec,
-        problems=tuple(check_label_rows(rows, spec.decisions, spec.seed)),
+        problems=tuple(check_label_rows(rows, spec)),
         preview=(),
     )
 

@@ -264,7 +264,7 @@ def _check_labels(run: RunDir, lock: Lock) -> None:
 
         text = (run.root / "data" / "train.jsonl").read_text(encoding="utf-8")
         train = parse_rows(text)
-        refuse(check_label_rows(train, settings.decisions, settings.seed))
+        refuse(check_label_rows(train, settings))
         for path in sorted((run.root / "data" / "evaluate").glob("*.jsonl")):
             rows = parse_rows(path.read_text(encoding="utf-8"))
             refuse(list(untaught(lock.spec, train, path.stem, rows)))

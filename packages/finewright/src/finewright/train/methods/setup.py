@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from finewright.labels.targets import LabelTargets
 from finewright.lm.batch import PackedBatch, split
 from finewright.lm.chat import Chat
 from finewright.lm.example import Example
@@ -24,8 +25,8 @@ from finewright.train.teacher import LoadTeacher, TaughtRows
 @dataclass(frozen=True, slots=True)
 class Setup:
     """A method's surroundings: the model, its chat template, the base's log-probabilities, the rewards,
-    where another model teaches, what loads it and what it said, the processes that train together, and the
-    labels of a head.
+    where another model teaches, what loads it and what it said, the processes that train together, and what
+    a head is fitted to.
 
     Methods take what they need; `chat` and `rewards` are for those that sample answers."""
 
@@ -36,7 +37,7 @@ class Setup:
     teacher: LoadTeacher | None = None
     taught: TaughtRows = field(default_factory=TaughtRows)
     ranks: Ranks = ALONE
-    labels: tuple[str, ...] = ()
+    targets: LabelTargets | None = None
 
 
 def method_of(spec: TrainSettings, setup: Setup) -> Method:

@@ -3,9 +3,10 @@
 Probability (Platt 1999): p = sigmoid(a z + b) of each label, fitted to logits of the training rows by fits
 that had not seen them (out of fold), with Platt's targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2). Where there
 is no such fit, as of a language model, one a and b for all labels: few rows have a rare one.
-Threshold: of the same rows the one of best F1, or of least cost, label by label (Yang 2001, A study of
-thresholding strategies for text categorization). Of a label with few rows chance would decide: it takes the
-one that is best over all labels together.
+Threshold: of the same rows the one of best F1, or of least cost, over all labels together, whose
+probabilities mean the same. Each label's own best one (Yang 2001, A study of thresholding strategies for text
+categorization) fitted chance: with it micro F1 was 1.5 and 3.6 points lower, macro F1 1.3 lower and 0.2
+higher, on NLU++ and GoEmotions.
 Sets (conformal risk control, Angelopoulos et al. 2022, arXiv:2208.02814): the labels with p >= t, t the
 greatest with (sum of shares missed + 1) / (n + 1) <= 1 - coverage over n calibration rows, which nothing else
 was fitted to. Of a new row like these the set then misses at most that share of its labels, on average over
@@ -26,8 +27,6 @@ from finewright.schema.decisions import (
     MultilabelDecision,
 )
 
-FEWEST_FOR_THRESHOLD = 10
-"""Rows of a label below which its threshold is that of all labels."""
 _FREE = 1e12
 """C of a fit without a penalty."""
 
@@ -93,19 +92,15 @@ def calibrate_multilabel(
     columns = (-1, 1) if is_pooled else logits.shape
     slope, offset = fit_platt(logits.reshape(columns), truth.reshape(columns))
     slopes, offsets = (np.broadcast_to(each, logits.shape[1]) for each in (slope, offset))
-    value, p = value_by(spec), sigmoid(slopes * logits + offsets)
-    overall = best_threshold(p.ravel(), truth.ravel(), value)
-    thresholds = [
-        best_threshold(p[:, k], truth[:, k], value) if count >= FEWEST_FOR_THRESHOLD else overall
-        for k, count in enumerate(truth.sum(axis=0))
-    ]
+    p = sigmoid(slopes * logits + offsets)
+    threshold = best_threshold(p.ravel(), truth.ravel(), value_by(spec))
     logits, truth = kept_out
     p = sigmoid(slopes * logits + offsets)
     return MultilabelCalibration(
         rows=len(truth),
         slopes=tuple(slopes),
         offsets=tuple(offsets),
-        thresholds=tuple(thresholds),
+        thresholds=(threshold,) * len(slopes),
         coverage=spec.coverage,
         set_probability=control_risk(p, truth, spec.coverage),
         cost_wrong=spec.cost_wrong,

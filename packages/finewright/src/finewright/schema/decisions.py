@@ -48,7 +48,7 @@ class DecisionSpec(Model):
     )
     cost_missed: float | None = default(
         None,
-        "Of several labels: cost of a missed one. With it each label's threshold is the one of least cost;"
+        "Of several labels: cost of a missed one. With it their threshold is the one of least cost;"
         " without it the one of the best F1, and a missed label costs as much as a wrong one",
         "F1 needs no costs",
         gt=0.0,

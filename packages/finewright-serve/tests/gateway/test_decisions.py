@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+import tiny
 from finewright.schema.decisions import MultilabelCalibration
 from finewright.schema.load import load_spec
 from finewright.workbench.systems import load_decider
@@ -29,12 +30,12 @@ def make_texts(count: int, seed: int) -> list[tuple[str, str]]:
     return [(" ".join([*rng.choices(WORDS[e].split(), k=2), "please"]), e) for e in labels]
 
 
-def train(folder: Path, rows: list[tuple[str, str]], settings: str) -> Path:
+def train(folder: Path, rows: list[tuple[str, str]], settings: str, base: str = "words") -> Path:
     """A run of these texts and answers."""
     lines = [json.dumps({"prompt": text, "completion": answer}) + "\n" for text, answer in rows]
     (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "spec.yaml").write_text(
-        "name: lin\nbase_models: [words]\ndata: {sources: [{path: train.jsonl}]}\n"
+        f"name: lin\nbase_models: [{base}]\ndata: {{sources: [{{path: train.jsonl}}]}}\n"
         f"train: {settings}\n"
     )
     loaded = load_spec(folder / "spec.yaml")
@@ -90,6 +91,27 @@ def test_a_text_without_a_known_word_is_unsure(client: TestClient) -> None:
     body = {"model": "triage", "input": ["", "zzz", "a lost card"]}
     found = client.post("/v1/decisions", json=body).json()
     assert [each["unsure"] for each in found["data"]] == [True, True, False]
+
+
+def test_scores_of_a_head_are_given_with_their_intervals(tmp_path: Path) -> None:
+    tiny.tiny_model("llama").save_pretrained(tmp_path / "base")
+    tiny.tiny_tokenizer().save_pretrained(tmp_path / "base")
+    rows = [(text, str(90 * (label == "fee"))) for text, label in make_texts(100, 0)]
+    head = (
+        "{head: labels, decisions: {kind: score, cutoff: 45}, max_steps: 4, prove_elsewhere: false}"
+        "\nevaluate: {metrics: ['within:5']}"
+    )
+    done = train(tmp_path, rows, head, "./base")
+    target = ServedTarget(target=str(done), id="head")
+    served = native([target], Serving(ServeSpec(), LocalModels(8, 1)))
+    admission = Admission(4, 9)
+    app = app_of(Gateway(served, admission, Measures(admission)), None)
+    texts = [text for text, _ in make_texts(3, 1)]
+    found = TestClient(app).post("/v1/decisions", json={"model": "head", "input": texts}).json()
+    assert found["cutoff"] == 45
+    for each in found["data"]:
+        assert each["low"] < each["score"] < each["high"]
+        assert each["unsure"] == (each["low"] <= 45 <= each["high"])
 
 
 def test_windows_of_strange_texts_raise_the_alarm(client: TestClient) -> None:

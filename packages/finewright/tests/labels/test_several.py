@@ -320,6 +320,14 @@ def test_texts_of_another_kind_raise_the_alarm(run: Path, tmp_path: Path) -> Non
     assert any("differ from" in problem.message for problem in report.problems)
 
 
+def test_of_unknown_columns_only_the_question_is_proposed(run: Path, tmp_path: Path) -> None:
+    rows = [{"mail": f"my card {i} is lost", "topic": "card"} for i in range(12)]
+    with pytest.raises(DataError) as told:
+        predict(Predicting(str(run), write(tmp_path / "a.jsonl", rows), tmp_path / "o.jsonl"))
+    assert "--column prompt=mail" in str(told.value) + (told.value.hint or "")
+    assert "completion=" not in str(told.value) + (told.value.hint or "")
+
+
 def test_it_is_measured_on_a_file_by_metrics_that_fit(run: Path, kind: str, tmp_path: Path) -> None:
     rows = write(tmp_path / "more.jsonl", ROWS[kind](50, seed=6))
     spec = spec_of([str(rows)], [METRICS[kind]], {}, max_new_tokens=8, seed=0)

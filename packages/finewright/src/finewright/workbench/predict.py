@@ -1,5 +1,6 @@
 """`predict`: a model answers the rows of a file, batch by batch; a second call goes on where one was cut."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,8 @@ OnProgress = Callable[[str, str, int, int], None]
 
 
 _ASKING = ("user", "tool")
+# What a proposal of columns says beside the question.
+_ANSWERED = re.compile(r" --column '?completion=.*?(?=; or --column|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +215,10 @@ def _draw_questions(
 
 
 def _of_asking(problem: Problem) -> Problem:
-    """Texts alone can be asked, though nothing is learned from them."""
+    """Texts alone can be asked, though nothing is learned from them, and need no column of answers."""
     if not problem.message.startswith(PLAIN_TEXT):
-        return problem
+        asked = _ANSWERED.sub("", problem.hint.replace("which is learned", "which is asked"))
+        return problem.model_copy(update={"hint": asked})
     return problem.model_copy(
         update={
             "message": problem.message.replace(", and it is answers that are trained", ""),

@@ -1,7 +1,7 @@
 """What the data commands show: what was read, what became of the rows, and what was found in them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from finewright.report.blocks import Block, Page, Quote, Section, Table, Text, section
@@ -128,9 +128,19 @@ def show_page(report: DataShowReport) -> Page:
             *section("", Table(("format", "type", "rows", "first", "why"), formats)),
             *section("", *_proposal(report)),
             *section("", Table(("key", "rows", "share", "values"), keys)),
-            *(Section("", list(_show_row(seen))) for seen in report.first),
+            *(Section("", list(_show_row(seen))) for seen in _told_once(report.first)),
         ],
     )
+
+
+def _told_once(first: Sequence[RowSeen]) -> Iterator[RowSeen]:
+    """The rows, but for those that become nothing for the reason of one before."""
+    told = set[tuple[str, ...]]()
+    for seen in first:
+        why = tuple(problem.message for problem in seen.problems)
+        if seen.becomes or why not in told:
+            yield seen
+        told.add(why)
 
 
 def _proposal(report: DataShowReport) -> Iterator[Block]:

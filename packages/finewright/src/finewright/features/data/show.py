@@ -80,12 +80,15 @@ def show(
 def _of_texts(path: Path, sight: "_Sight") -> Iterator[Problem]:
     texts = (n for n, seen in sight.forms.items() if seen.format == "text" and seen.type is None)
     num = sum(sight.counts[name] for name in texts)
+    found = sight.proposals().one
     if num:
         yield Problem(
             level="error",
             file=str(path).encode(errors="replace").decode(),
             message=f"{count_of(num, 'row is', 'rows are')} plain text, which is not trained on",
-            hint="write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
+            hint=found.options()
+            if found
+            else "write `prompt` and `completion`; to answer from such texts: `finewright rag index`",
         )
 
 
@@ -148,7 +151,7 @@ class _Sight:
             if len(seen) < MOST_ROWS:
                 seen.append(data)
 
-    def _proposals(self) -> Proposals:
+    def proposals(self) -> Proposals:
         """What fits the rows of the first file of which something is proposed."""
         every = (proposals_of(rows) for rows in self.unknown.values())
         return next((found for found in every if found.one or found.choices), Proposals())
@@ -170,7 +173,7 @@ class _Sight:
 
     def report(self, path: Path, problems: Iterable[Problem]) -> DataShowReport:
         keys = sorted(self.keys.items(), key=lambda item: -item[1].total())
-        proposals = self._proposals()
+        proposals = self.proposals()
         return DataShowReport(
             path=str(path).encode(errors="replace").decode(),
             files=tuple(self.files),

@@ -13,7 +13,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError, MissingExtra
-from finewright.rows.formats.column_names import NAMES, choices_in
+from finewright.judge.labels import is_like_label
+from finewright.rows.formats.column_names import NAMES, best_named, choices_in, has_word
 from finewright.rows.formats.columns import quote_key, walk_named
 from finewright.rows.formats.conversation_walks import exchanges, taking_turns
 from finewright.rows.formats.propose import (
@@ -163,12 +164,29 @@ def proposals_of(rows: Sequence[Json]) -> Proposals:
         lambda: Proposals(best_of_lists(rows)),
         lambda: Proposals() if _has_question_beside(whole) else exchanges(rows),
         lambda: _rivals(rows, whole),
+        lambda: Proposals(_labels_beside(whole)),
         lambda: Proposals(_inside(rows)),
         lambda: taking_turns(rows),
         lambda: _two_texts(rows, whole),
     )
     every = (way() for way in ways)
     return next((way for way in every if way.one or way.choices), Proposals(found))
+
+
+def _labels_beside(whole: Json) -> Proposal | None:
+    """The row's only text, and its only list of short texts, which is not called otherwise: its labels."""
+    texts = [key for key, value in whole.items() if kind_of(value) == "text"]
+    lists = [
+        key
+        for key, value in whole.items()
+        if isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        if all(map(is_like_label, value)) and not has_word("beside", key)
+        if not best_named([key], "answered", "conversation", "context")
+    ]
+    if len(texts) != 1 or len(lists) != 1:
+        return None
+    columns = {"prompt": texts[0], "completion": f"labels({quote_key(lists[0])})"}
+    return Proposal(columns, f"`{texts[0]}` is a text, and `{lists[0]}` reads like its labels")
 
 
 def _has_question_beside(whole: Json) -> bool:

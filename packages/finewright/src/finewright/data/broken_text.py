@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from finewright.rows.containers.sheet import FAILED
 from finewright.schema.rows import Row, RowText
 
-BrokenKind = Literal["mojibake", "lost", "missing", "cued"]
+BrokenKind = Literal["mojibake", "lost", "missing", "empty", "cued"]
 # What UTF-8's later bytes look like where they were read as Windows-1252.
 _LATER = (
     "\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
@@ -46,6 +46,8 @@ def find_broken_texts(row: Row, texts: Sequence[RowText]) -> Iterator[BrokenText
         is_learned = turn["role"] == "assistant" and turn.get("weight", 1)
         if is_learned and len(content) < _SHORT and content.strip() in _MISSING:
             yield BrokenText("missing", key, content.strip())
+        elif is_learned and content.strip() == "[]":
+            yield BrokenText("empty", key, "[]")
         elif turn["role"] == "user" and (cue := _CUE.search(content, max(len(content) - 40, 0))):
             yield BrokenText("cued", key, cue[0].strip())
 
@@ -76,6 +78,10 @@ def describe_broken_text(kind: str, says: str, *, one: bool) -> tuple[str, str]:
         "missing": (
             f"answer{'s' * one} what programs write for a missing value, this one first: {says}",
             "leave them out, unless they are meant",
+        ),
+        "empty": (
+            f"answer{'s' * one} with the empty list []",
+            "of several labels a row that is none of them; leave them out where turns are meant",
         ),
         "cued": (
             f"{verb} a prompt that ends with the cue of a template, this one first: {says}",

@@ -22,7 +22,7 @@ _FIRST = ", this one first"
 _CONTROLS = ("control", "ordinary")
 _ODD = get_args(turns.OddKind)
 _BROKEN = get_args(broken_text.BrokenKind)
-_INFOS = ("unread", "unchecked", "beside", "column", "reply", "rivals", "goes_on", "cued")
+_INFOS = ("unread", "unchecked", "beside", "column", "reply", "rivals", "goes_on", "empty", "cued")
 
 
 class Noted(NamedTuple):

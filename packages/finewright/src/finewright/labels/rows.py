@@ -80,6 +80,11 @@ _FORMS = {
 }
 
 
+_SPLIT = (
+    "of a list, or of labels that a sign parts, columns: {completion: \"labels(NAME, ';')\"}; else "
+)
+
+
 def check_label_rows(rows: Sequence[Row], train: DecidingSettings) -> list[Problem]:
     """All that keeps a model that decides from being trained and calibrated on these rows."""
     spec = train.decisions
@@ -111,7 +116,7 @@ def _not_of_kind(rows: Sequence[Row], kind: DecisionKind) -> Iterator[Problem]:
             row=others[0].row,
             key="train.method" if kind == "single" else "train.decisions.kind",
             message=f"{len(others)} of {len(rows)} rows have {_FORMS[kind]}",
-            hint="leave them out, or train a language model: train.method sft",
+            hint=f"{_SPLIT * (kind == 'several')}leave them out, or train a language model: train.method sft",
         )
 
 

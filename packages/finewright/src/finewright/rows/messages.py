@@ -94,6 +94,10 @@ def check_messages(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     yield from _with_ordered_results(list(_check_turns(key, value, notes)), notes)
 
 
+_MESSAGE = 'write {"role": "...", "content": "..."}'
+_LABELS = f"{_MESSAGE}; a list of labels is an answer by --column 'completion=labels(NAME)'"
+
+
 def _check_turns(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
     if not isinstance(value, list):
         what = f"{kind_of_json(value)}; a list of messages is expected"
@@ -107,7 +111,7 @@ def _check_turns(key: str, value: object, notes: RowNotes) -> Iterator[Turn]:
                 yield Turn(place, _message(place, message, notes))
             else:
                 what = f"{kind_of_json(message)}; a message is an object with role and content"
-                notes.error(place, what, 'write {"role": "...", "content": "..."}')
+                notes.error(place, what, _LABELS if isinstance(message, str) else _MESSAGE)
 
 
 def _with_ordered_results(turns: list[Turn], notes: RowNotes) -> list[Turn]:

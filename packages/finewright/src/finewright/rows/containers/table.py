@@ -378,6 +378,8 @@ def _parse_cell(name: str, cell: str) -> Any:  # Any: free JSON
     if name in _LISTS:
         found = find_list(cell)
         return cell if found is None else found
+    if name == "completion" and cell.strip() == "[]":
+        return cell  # no label of several, as JSON
     return _side(cell) if name in _TEXTS_OR_TURNS else cell
 
 

@@ -2,7 +2,8 @@
 
 What is no column of the row may be a walk to what lies inside one, a JMESPath expression: `answers.text[0]`.
 
-https://jmespath.org. `{system, input, output}` is short for `{system: system, input: input, output: output}`.
+https://jmespath.org, with one function more: `labels(NAME, ';')`, see `write_labels`.
+`{system, input, output}` is short for `{system: system, input: input, output: output}`.
 What is taken for `messages` may be spelled as others spell turns: see `messages_in`."""
 
 import difflib
@@ -43,7 +44,7 @@ class Walk(NamedTuple):
         from jmespath.exceptions import JMESPathError
 
         try:
-            return self.parsed.search(data)
+            return self.parsed.search(data, options=_with_labels())
         except (JMESPathError, ValueError, TypeError) as error:
             raise DataError(f"it cannot be followed here: {_first_line(error)}") from None
 
@@ -59,9 +60,9 @@ class _Whole(NamedTuple):
 
     tree: Mapping[str, Any]  # Any: jmespath's own tree
 
-    def search(self, data: Json) -> Any:  # Any: free JSON
+    def search(self, data: Json, options: Any) -> Any:  # Any: free JSON, and jmespath's own
         """What the expression gives for the row."""
-        return _interpreter()().visit(self.tree, data)
+        return _interpreter()(options).visit(self.tree, data)
 
 
 @cache
@@ -87,6 +88,33 @@ def _interpreter() -> Any:  # Any: jmespath has no types
             return found
 
     return KeepingLength
+
+
+@cache
+def _with_labels() -> Any:  # Any: jmespath has no types
+    from jmespath import Options
+    from jmespath.functions import Functions, signature
+
+    class WithLabels(Functions):  # type: ignore[misc]
+        @signature({"types": ["array", "string", "null"], "variadic": True})  # type: ignore[untyped-decorator]
+        def _func_labels(self, value: Any, sign: Any = "", *_: Any) -> str | None:
+            return None if value is None else write_labels(value, sign)
+
+    return Options(custom_functions=WithLabels())
+
+
+def write_labels(value: str | list[Any], sign: str = "") -> str:
+    """A list of labels as the JSON text that several labels a row are; of a text the parts between `sign`.
+
+    Space around labels and parts without any are left out, so that an empty text or list is no label. Raises
+    ValueError for what is neither."""
+    if isinstance(value, str):
+        if not sign or not isinstance(sign, str):
+            raise ValueError("a text, and nothing says what parts its labels: labels(NAME, ';')")
+        value = value.split(sign)
+    if not all(isinstance(each, str) for each in value):
+        raise ValueError("a list of labels holds texts alone")
+    return json.dumps([each.strip() for each in value if each.strip()], ensure_ascii=False)
 
 
 def quote_key(key: str) -> str:

@@ -217,8 +217,8 @@ def _draw_questions(
 def _of_asking(problem: Problem) -> Problem:
     """Texts alone can be asked, though nothing is learned from them, and need no column of answers."""
     if not problem.message.startswith(PLAIN_TEXT):
-        asked = _ANSWERED.sub("", problem.hint.replace("which is learned", "which is asked"))
-        return problem.model_copy(update={"hint": asked})
+        hint = _ANSWERED.sub("", problem.hint.replace("which is learned", "which is asked"))
+        return problem.model_copy(update={"hint": hint})
     return problem.model_copy(
         update={
             "message": problem.message.replace(", and it is answers that are trained", ""),

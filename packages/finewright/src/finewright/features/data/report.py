@@ -128,19 +128,19 @@ def show_page(report: DataShowReport) -> Page:
             *section("", Table(("format", "type", "rows", "first", "why"), formats)),
             *section("", *_proposal(report)),
             *section("", Table(("key", "rows", "share", "values"), keys)),
-            *(Section("", list(_show_row(seen))) for seen in _told_once(report.first)),
+            *(Section("", list(_show_row(seen))) for seen in _without_repeats(report.first)),
         ],
     )
 
 
-def _told_once(first: Sequence[RowSeen]) -> Iterator[RowSeen]:
+def _without_repeats(first: Sequence[RowSeen]) -> Iterator[RowSeen]:
     """The rows, but for those that become nothing for the reason of one before."""
-    told = set[tuple[str, ...]]()
+    reasons = set[tuple[str, ...]]()
     for seen in first:
         why = tuple(problem.message for problem in seen.problems)
-        if seen.becomes or why not in told:
+        if seen.becomes or why not in reasons:
             yield seen
-        told.add(why)
+        reasons.add(why)
 
 
 def _proposal(report: DataShowReport) -> Iterator[Block]:

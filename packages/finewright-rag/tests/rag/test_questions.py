@@ -84,12 +84,20 @@ def test_no_more_questions_than_asked_for_and_no_document_is_lost():
     assert {document.id for document in made.documents} == {f"d{i}" for i in range(50)}
 
 
-def test_of_many_documents_a_part_is_taken_and_a_huge_one_is_not():
+def test_of_a_long_document_the_beginning_is_taken():
+    size = len(TEXT)
+    made = make_questions([*documents(3), Document("long", TEXT * 40)], most_chars=50 * size)
+    found = {document.id: len(document.text) for document in made.documents}
+    assert 4 * size < found["long"] <= 5 * size
+    assert len(found) == 4
+
+
+def test_of_many_documents_a_part_is_taken_and_of_a_huge_one_a_tenth():
     size = len(TEXT)
     huge = Document("huge", "word " * size)
     made = make_questions([*documents(50), huge], most_chars=12 * size)
     assert 10 <= len(made.documents) <= 12
-    assert "huge" not in {document.id for document in made.documents}
+    assert all(len(document.text) <= 1.2 * size for document in made.documents)
     assert {question.gold[0] for question in made.questions} <= {d.id for d in made.documents}
 
 

@@ -68,11 +68,12 @@ class DocumentSample:
     _num_chars: int = 0
 
     def add(self, document: Document) -> None:
-        """Take the document in, or leave it or others out; each id comes once."""
-        # A document that is a large part of the sample would be most of what is searched.
-        if len(document.text) <= self.most_chars // 10:
-            heappush(self._kept, (-_digest(document.id), document.id, document))
-            self._num_chars += len(document.text)
+        """Take the beginning of the document in, or leave it or others out; each id comes once."""
+        # All of a long one would be most of what is searched. Without it the trial would be of a smaller
+        # index, in which questions off the subject find less: 12 of 40 were answered by eight manuals.
+        document = replace(document, text=document.text[: self.most_chars // 10])
+        heappush(self._kept, (-_digest(document.id), document.id, document))
+        self._num_chars += len(document.text)
         while self._num_chars > self.most_chars:
             self._num_chars -= len(heappop(self._kept)[2].text)
 

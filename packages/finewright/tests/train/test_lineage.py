@@ -157,6 +157,7 @@ def test_a_child_stands_by_itself_when_its_parent_is_gone(parent: Path, tmp_path
         ("", "{type: prefix}", "only plain LoRA is exact"),
         ("", "{continue: true, type: prefix}", "trained lora"),
         ("{run}:other", "{r: 2}", "trained 1 models"),
+        ("runs/unknown", "{r: 2}", "no run in"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(

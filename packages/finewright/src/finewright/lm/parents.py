@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finewright.catalog.models import read_packaged_models
-from finewright.errors import ModelError
+from finewright.errors import ModelError, suggest
 from finewright.schema.parents import ParentRun
 from finewright.schema.train import Candidate, TrainReport
 from finewright.schema.train_section import settings_of
@@ -16,7 +16,7 @@ from finewright.store.atomic import os_errors, replace_dir, sha256_file
 from finewright.store.manifest import read_manifest
 from finewright.store.parents import digest_of_result, files_of_result
 from finewright.store.rundir import RunDir, open_run
-from finewright.store.runs import find_newest_trained
+from finewright.store.runs import RUN_NAME, find_newest_trained, list_runs
 from finewright.store.speclock import lock_of
 
 _PARENT = "parent"
@@ -29,14 +29,25 @@ class _Named(NamedTuple):
 
 
 def find_named_run(name: str, root: Path) -> _Named | None:
-    """The run that a base model's name means, and the candidate it names; None for any other name."""
+    """The run that a base model's name means, and the candidate it names; None for any other name.
+
+    Raises ModelError for a name that none of the runs in that folder has."""
     head, _, candidate = name.partition(":")
     for path, of_run in ((root / Path(name).expanduser(), ""), (root / head, candidate)):
         if (path / "manifest.json").is_file() and not (path / "config.json").is_file():
             return _Named(open_run(path), of_run)
-    is_free = "/" in head and not (root / head).exists()
-    newest = find_newest_trained((root / head).parent, Path(head).name) if is_free else None
-    return None if newest is None else _Named(newest, candidate)
+    if "/" not in head or (root / head).exists():
+        return None
+    folder, wanted = (root / head).parent, Path(head).name
+    if newest := find_newest_trained(folder, wanted):
+        return _Named(newest, candidate)
+    if names := [run.root.name for run in list_runs(folder)]:
+        specs = [match["spec"] for each in names if (match := RUN_NAME.fullmatch(each))]
+        raise ModelError(
+            f"{name}: no run in {folder} has this name, and no spec of this name has trained there",
+            hint=suggest(wanted, [*specs, *names], "finewright runs list shows them"),
+        )
+    return None
 
 
 def read_parent(name: str, root: Path) -> ParentRun | None:

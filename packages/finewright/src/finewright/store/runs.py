@@ -17,6 +17,8 @@ from finewright.store.rundir import RunDir
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _GROUP = re.compile(r"(bakeoff|tune|measure)-.+-[0-9a-f]{8}$")
 _DATED = re.compile(f"{_DATE}-")
+RUN_NAME = re.compile(rf"{_DATE}-(?P<spec>.+)-[0-9a-f]{{4}}(-\d+)?")
+"""What `create_run` names a folder: day, spec, beginning of the key, and a number where that is taken."""
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
@@ -53,8 +55,8 @@ def find_run(runs_root: Path, name: str, key: str) -> RunDir | None:
 
 def find_newest_trained(runs_root: Path, name: str) -> RunDir | None:
     """The newest run of a spec's name that has trained."""
-    same = re.compile(rf"{_DATE}-{re.escape(name)}-[0-9a-f]{{4}}(-\d+)?")
-    runs = [run for run in list_runs(runs_root) if same.fullmatch(run.root.name)]
+    named = [(run, RUN_NAME.fullmatch(run.root.name)) for run in list_runs(runs_root)]
+    runs = [run for run, match in named if match and match["spec"] == name]
     return next((run for run in reversed(runs) if "train" in read_manifest(run).stages), None)
 
 

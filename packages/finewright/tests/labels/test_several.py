@@ -172,7 +172,7 @@ def test_weights_are_scikit_learns(run: Path, kind: str) -> None:
             expected = theirs.fit(features, has).decision_function(features)
             assert abs(sigmoid(ours[:, k]) - sigmoid(expected)).max() < 0.01
         return
-    theirs = linear_model.Ridge(alpha=0.1).fit(features, answers(train))
+    theirs = linear_model.Ridge(alpha=1.0).fit(features, answers(train))
     by = decider.calibration
     assert isinstance(by, ScoreCalibration)
     assert abs(by.mean + by.scale * ours[:, 0] - theirs.predict(features)).max() < 0.01

@@ -95,12 +95,18 @@ class LinearSpec(DecidingSettings):
     refits: ClassVar[bool] = True
     unread: ClassVar[frozenset[str]] = frozenset(TrainSettings.model_fields) - {"method", "seed"}
     method: Literal["linear"] = "linear"
-    C: float = default(
-        10.0,
+    C: float | None = default(
+        None,
         "Inverse of the penalty on the weights, as scikit-learn has it",
-        "of 1 to 100 about the best on BANKING77 with words and with minilm alike",
+        "10: of 1 to 100 about the best on BANKING77 with words and with minilm alike; of scores 1, whose error"
+        " is 4 to 9 % smaller than with 10 on four sets of ratings",
         gt=0.0,
     )
+
+    @property
+    def inverse_penalty(self) -> float:
+        """`C`, or what its kind takes where none is set."""
+        return self.C or (1.0 if self.decisions.kind == "score" else 10.0)
 
     @property
     def regression(self) -> str:

@@ -127,7 +127,7 @@ def _make(context: StageContext, name: str, spec: LinearSpec, rows: Sequence[Row
         features.words = WordFeatures.learn(texts, most_terms(num_columns))
     targets = LabelTargets.learn(learned, labels, kind)
     truth, blocks = targets.of(learned), features.blocks(texts, _watch(context, name))
-    how = {"c": spec.C, "tolerance": targets.tolerance}
+    how = {"c": spec.inverse_penalty, "tolerance": targets.tolerance}
     fit = fit_weights(blocks, truth, num_columns, loss_of=targets.loss_of, **how)
     _check_stop(context)
     linear = LinearScorer(features, to_float32(fit.weights))
@@ -151,7 +151,7 @@ def _calibrate(
     """From the features and targets that were fitted, and the rows that calibrate."""
     unseen = None
     if targets.kind == "several":
-        out = logits_out_of_fold(*fitted, spec.seed, c=spec.C, loss_of=targets.loss_of)
+        out = logits_out_of_fold(*fitted, spec.seed, c=spec.inverse_penalty, loss_of=targets.loss_of)
         unseen = (out.numpy(), fitted[1].numpy())
     return targets.calibrate(linear.logits(kept_out), kept_out, spec.decisions, unseen)
 

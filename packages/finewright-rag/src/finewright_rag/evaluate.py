@@ -125,7 +125,7 @@ def _set_of_documents(opened: OpenIndex) -> _QuestionSet:
         hint = "write a JSONL of `prompt` and `gold`, and name it with --questions"
         raise DataError(what, hint=hint)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        choice = tune_on_made(scratch, embedder, halves[0])
+        choice = tune_on_made(scratch, embedder, halves[0], index)
         trial = ask_all(scratch, embedder, halves[1])
         hard = ask_all(scratch, embedder, hard_questions(halves[1]))
     return _QuestionSet(

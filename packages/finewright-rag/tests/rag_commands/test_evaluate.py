@@ -17,6 +17,7 @@ from finewright_rag.indexing.target import IndexTarget, OpenIndex
 from finewright_rag.search.questions import MadeQuestions, Question
 from finewright_rag.search.retrieve import find
 from finewright_rag.search.tuning import tune_rag
+from finewright_rag.stores.foreign import EVERYDAY
 from rag.directions import Topics, index_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,19 @@ def test_the_index_remembers_what_was_tuned_and_the_same_documents_give_the_same
     )
     shares = [t.weights["dense"] / sum(t.weights.values()) for t in report.tried]
     assert shares == sorted(shares)
+
+
+def test_what_documents_seldom_answer_is_asked_of_the_whole_index(tmp_path: Path) -> None:
+    """It has an answer to each everyday question; the documents of the trial have none."""
+    everyday = Document("everyday", "\n\n".join(EVERYDAY))
+    caught = []
+    for name, held in (("part", pages(60)), ("whole", [*pages(60), everyday])):
+        (tmp_path / name).mkdir()
+        with closing(index_of(tmp_path / name, held, embedder=Topics())) as index:
+            found = tune_rag(index, Topics(), pages(60)).calibration
+            assert found is not None
+            caught.append(found.foreign_caught)
+    assert caught[1] < caught[0]
 
 
 def test_where_nothing_can_be_tuned_the_weights_stay(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def tune_rag(
         why = f"not tuned: {given}; write {2 * FEWEST} of your own (`rag.questions`)"
         return _keep_weights(index, why, made.questions)
     with trial_index(made, embedder, index.about.chunk_chars) as scratch:
-        return _remember(index, embedder, tune_on_made(scratch, embedder, made.questions))
+        return _remember(index, embedder, tune_on_made(scratch, embedder, made.questions, index))
 
 
 def digest_of(question: Question) -> str:
@@ -90,15 +90,16 @@ def _tune_on_own(index: Index, embedder: Embedder | None, own: Sequence[Question
 
 
 def tune_on_made(
-    scratch: Index, embedder: Embedder | None, questions: Sequence[Question]
+    scratch: Index, embedder: Embedder | None, questions: Sequence[Question], whole: Index
 ) -> WeightChoice:
-    """What questions made of the documents of `scratch` choose."""
+    """What questions made of the documents of `scratch` choose. Questions that the documents do not answer
+    are asked of the `whole` index: the more it has, the more is like them."""
     trial = ask_all(scratch, embedder, questions)
     return WeightChoice(
         tune_weights(trial),
         calibrate(
             _evidence(ask_all(scratch, embedder, hard_questions(questions))),
-            _foreign(scratch, embedder),
+            _foreign(whole, embedder),
         ),
         questions,
         f"tuned on {len(questions)} questions made of the documents",

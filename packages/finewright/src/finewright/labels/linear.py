@@ -4,9 +4,9 @@ one for each of several labels, and ridge regression.
 Words: words, and pairs of neighbouring words that two rows have, weighed tf-idf with
 idf = 1 + ln((1 + n) / (1 + df)), each row of length 1 (Salton & Buckley 1988; the idf smoothed as in
 scikit-learn). Classifier: multinomial logistic regression, the minimum of
-sum of -log p(label | words) + |W|^2 / (2 C),  C = 10 of labels, the intercepts free, by L-BFGS (Liu & Nocedal 1989). It
-is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the rows that
-measure. Not covered: meaning beyond words, where there are only words, and the system's turn."""
+sum of -log p(label | words) + |W|^2 / (2 C),  C = 10, the intercepts free, by L-BFGS (Liu & Nocedal 1989); of
+scores C = 1. It is convex, so the answer does not depend on chance; C is fixed, so nothing was chosen on the
+rows that measure. Not covered: meaning beyond words, where there are only words, and the system's turn."""
 
 import math
 import time

@@ -151,7 +151,9 @@ def _calibrate(
     """From the features and targets that were fitted, and the rows that calibrate."""
     unseen = None
     if targets.kind == "several":
-        out = logits_out_of_fold(*fitted, spec.seed, c=spec.inverse_penalty, loss_of=targets.loss_of)
+        out = logits_out_of_fold(
+            *fitted, spec.seed, c=spec.inverse_penalty, loss_of=targets.loss_of
+        )
         unseen = (out.numpy(), fitted[1].numpy())
     return targets.calibrate(linear.logits(kept_out), kept_out, spec.decisions, unseen)
 

@@ -23,7 +23,7 @@ def lineage_page(report: LineageReport) -> Page:
             "result": lambda n: n.adapter_sha256[:12],
         },
     )
-    said = f"builds on {parents} run{'s' * (parents != 1)}; {tokens:,} tokens trained in all that are here"
+    said = f"builds on {cells.count_of(parents, 'run')}; {tokens:,} tokens trained in all that are here"
     answer = said if parents else "builds on no other run"
     return Page(
         "a lineage", report.run, answer, problems=report.problems, sections=section("", table)

@@ -59,15 +59,19 @@ class RunEvidence:
 
         return errors_of(verify(self.run.root).problems)
 
+    @property
+    def rival(self) -> str:
+        """What it may be no worse than: its base, or the bag of words where no base knows the labels."""
+        return BASE if self.settings.writes_text else LINEAR
+
     def samples(self) -> tuple[list[Sample], list[Sample]]:
-        """The recorded answers of the tuned model and of its base; of the bag of words where there is no base
-        that knows the labels."""
-        rival = f"{self.prefix}{BASE}" if self.settings.writes_text else LINEAR
+        """The recorded answers of the tuned model and of its rival to the same rows."""
+        theirs = LINEAR if self.rival == LINEAR else f"{self.prefix}{self.rival}"
         found = samples_of_run(self.run)
-        ours, theirs = (
-            [s for s in found if s.system == name] for name in (f"{self.prefix}{TUNED}", rival)
+        first, second = (
+            [s for s in found if s.system == name] for name in (f"{self.prefix}{TUNED}", theirs)
         )
-        return ours, theirs
+        return first, second
 
     def contents(self) -> dict[str, Path]:
         """Path in a bundle -> the file, of what is decided about: weights, spec, reports, cards, exports."""

@@ -67,7 +67,6 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
     ours, theirs = evidence.samples()
     if not ours or len(ours) != len(theirs):
         return _unrivalled(evidence)
-    rival = "the base" if theirs[0].system.endswith(BASE) else f"the {LINEAR}"
     metrics = rule.metrics or tuple(dict.fromkeys(s.metric for s in evidence.evaluate.scores))
     had = {name for sample in ours for name in sample.scores} - UNCOUNTED
     if missing := [name for name in rule.metrics if name not in had]:
@@ -85,12 +84,14 @@ def _task(evidence: RunEvidence, rule: TaskRule) -> Outcome:
     ]
     fewer = [p for p in parts if p.bound is not None]
     says = "; ".join(named[:_MOST_NAMED]) or "; ".join(f"{p.metric}: {p.says}" for p in fewer)
-    outcome = _outcome("red" if wrong else "green", f"against {rival}: {says}", held_out)
+    outcome = _outcome(
+        "red" if wrong else "green", f"against the {evidence.rival}: {says}", held_out
+    )
     return outcome.model_copy(update={"parts": tuple(parts)})
 
 
 def _unrivalled(evidence: RunEvidence) -> Outcome:
-    if evidence.settings.writes_text:
+    if evidence.rival == BASE:
         base = f"evaluate.compare_with leaves out the base: add it, then: {_UP}"
         return _unmeasured("the base did not answer the same rows", base)
     says = f"its base knows no labels, and no {LINEAR} answered the same rows to be no worse than"

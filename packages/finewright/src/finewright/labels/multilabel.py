@@ -1,4 +1,4 @@
-"""Several labels a row: calibrated probabilities, a threshold for each label, sets that hold a stated share.
+"""Several labels a row: calibrated probabilities, a threshold for all labels, sets that hold a stated share.
 
 Probability (Platt 1999): p = sigmoid(a z + b) of each label, fitted to logits of the training rows by fits
 that had not seen them (out of fold), with Platt's targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2). Where there

@@ -121,7 +121,7 @@ class PredictOptions(CommandOptions):
     encoding: Encoding = ""
     limit: int | None = option(None, "Only so many rows, sampled by the seed.", ge=1)
     seed: int = option(0, "Seed of the sampled rows.")
-    max_new_tokens: int = option(256, "Longest answer in tokens.", ge=1)
+    max_new_tokens: int = option(0, "Longest answer; 0: as the run was measured, else 256.", ge=0)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     batch_size: int = option(32, "Rows answered together.", ge=1)
     base_model: OneBaseModel = ""

@@ -35,6 +35,7 @@ from finewright.workbench.systems import (
     is_decider,
     load_decider,
     load_talker,
+    measured_length,
     refuse_thoughts,
     target_sha256,
 )
@@ -53,7 +54,7 @@ _ANSWERED = re.compile(r" --column '?completion=.*?(?=; or --column|$)", re.DOTA
 
 @dataclass(frozen=True, slots=True)
 class Predicting:
-    """Who answers which rows, read how, and in what manner."""
+    """Who answers which rows, read how, and how; 0 `max_new_tokens` are as the run was measured."""
 
     target: str
     path: Path
@@ -63,7 +64,7 @@ class Predicting:
     encoding: str = ""
     limit: int | None = None
     seed: int = 0
-    max_new_tokens: int = 256
+    max_new_tokens: int = 0
     max_thought_tokens: int | None = None
     batch_size: int = 32
     base_model: str = ""
@@ -91,6 +92,8 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
     to train another model on.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
+    length = request.max_new_tokens or measured_length(request.target)
+    request = replace(request, max_new_tokens=length)
     if is_decider(request.target, request.base_model):
         return _decide(request, on_progress)
     if is_table(request.out):

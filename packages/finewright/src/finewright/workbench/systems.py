@@ -12,7 +12,7 @@ from finewright.evaluate.score import PREFERENCE
 from finewright.lm import runtime
 from finewright.lm.sources import base_digest, check_name, locate
 from finewright.schema.data import DataReport
-from finewright.schema.evaluate import LOSS_METRICS, check_thought_tokens
+from finewright.schema.evaluate import LOSS_METRICS, EvaluateSpec, check_thought_tokens
 from finewright.schema.label_methods import unfit_metric
 from finewright.schema.rows import parse_rows, system_prompt_in
 from finewright.schema.run import DAY
@@ -182,6 +182,13 @@ def system_prompt_of(run: RunDir) -> str:
     with os_errors(run.root / artifact.path):
         rows = parse_rows((run.root / artifact.path).read_text(encoding="utf-8"))
     return system_prompt_in(rows)
+
+
+def measured_length(target: str) -> int:
+    """The longest answer in tokens that a run was measured with; of any other model, a spec's default."""
+    is_run = (Path(target) / "manifest.json").is_file()
+    measured = lock_of(open_run(Path(target))).spec.evaluate if is_run else EvaluateSpec()
+    return measured.max_new_tokens
 
 
 def check_target(target: str, *, base_model: str = "") -> None:

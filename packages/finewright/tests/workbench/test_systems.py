@@ -1,0 +1,29 @@
+"""How long an answer of a target may be where nobody says."""
+
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+import yaml
+
+from finewright.workbench.systems import measured_length
+
+_KEPT = Path(__file__).parents[1] / "golden" / "kept" / "2026-11-27-tiny-293e"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of an earlier version that was measured with answers of up to 40 tokens."""
+    folder = Path(copytree(_KEPT, tmp_path / "run"))
+    lock = yaml.safe_load((folder / "spec.lock.yaml").read_text())
+    lock["spec"]["evaluate"]["max_new_tokens"] = 40
+    (folder / "spec.lock.yaml").write_text(yaml.safe_dump(lock))
+    return folder
+
+
+def test_a_run_answers_as_long_as_it_was_measured_with(run: Path) -> None:
+    assert measured_length(str(run)) == 40
+
+
+def test_a_model_answers_as_long_as_a_spec_says_by_default(tmp_path: Path) -> None:
+    assert measured_length("smollm2-135m-instruct") == measured_length(str(tmp_path)) == 256

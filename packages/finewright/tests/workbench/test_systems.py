@@ -6,6 +6,8 @@ from shutil import copytree
 import pytest
 import yaml
 
+from finewright.cli.commands import PredictOptions
+from finewright.workbench.predict import predicting_by
 from finewright.workbench.systems import measured_length
 
 _KEPT = Path(__file__).parents[1] / "golden" / "kept" / "2026-11-27-tiny-293e"
@@ -27,3 +29,11 @@ def test_a_run_answers_as_long_as_it_was_measured_with(run: Path) -> None:
 
 def test_a_model_answers_as_long_as_a_spec_says_by_default(tmp_path: Path) -> None:
     assert measured_length("smollm2-135m-instruct") == measured_length(str(tmp_path)) == 256
+
+
+@pytest.mark.parametrize(("named", "length"), [({}, 40), ({"max_new_tokens": 7}, 7)])
+def test_predict_takes_the_length_that_is_named_before_the_run_s(
+    run: Path, named: dict[str, int], length: int
+) -> None:
+    options = PredictOptions(target=str(run), path=Path("q.jsonl"), out=Path("a.jsonl"), **named)
+    assert predicting_by(options).max_new_tokens == length

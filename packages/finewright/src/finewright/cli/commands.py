@@ -121,7 +121,7 @@ class PredictOptions(CommandOptions):
     encoding: Encoding = ""
     limit: int | None = option(None, "Only so many rows, sampled by the seed.", ge=1)
     seed: int = option(0, "Seed of the sampled rows.")
-    max_new_tokens: int = option(0, "Longest answer; 0: as the run was measured, else 256.", ge=0)
+    max_new_tokens: int | None = option(None, "Most tokens; default: as measured, else 256.", ge=1)
     max_thought_tokens: int | None = option(None, _THOUGHTS, ge=1)
     batch_size: int = option(32, "Rows answered together.", ge=1)
     base_model: OneBaseModel = ""
@@ -307,10 +307,10 @@ def _sources(options: ChatOptions) -> Iterator["Callable[[Speaker], Speaker] | N
 
 def predict(options: PredictOptions, session: Session) -> BaseModel:
     """An answer to every row."""
-    from finewright.workbench.predict import Predicting
     from finewright.workbench.predict import predict as run
+    from finewright.workbench.predict import predicting_by
 
-    return run(Predicting(**dict(options)), on_progress=on_answers(session.on_event, "answering"))
+    return run(predicting_by(options), on_progress=on_answers(session.on_event, "answering"))
 
 
 def verify(options: VerifyOptions, session: Session) -> BaseModel:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import BaseModel
+
 from finewright import __version__
 from finewright.compare.local import LoadedModel
 from finewright.data.validate import read_validated
@@ -54,7 +56,7 @@ _ANSWERED = re.compile(r" --column '?completion=.*?(?=; or --column|$)", re.DOTA
 
 @dataclass(frozen=True, slots=True)
 class Predicting:
-    """Who answers which rows, read how, and how; 0 `max_new_tokens` are as the run was measured."""
+    """Who answers which rows, read how, and in what manner."""
 
     target: str
     path: Path
@@ -64,7 +66,7 @@ class Predicting:
     encoding: str = ""
     limit: int | None = None
     seed: int = 0
-    max_new_tokens: int = 0
+    max_new_tokens: int = 256
     max_thought_tokens: int | None = None
     batch_size: int = 32
     base_model: str = ""
@@ -83,6 +85,13 @@ class _Questions(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+def predicting_by(options: BaseModel) -> Predicting:
+    """What a command's options ask for; where they name no longest answer, it is as the run was measured."""
+    given = dict(options)
+    length = given["max_new_tokens"] or measured_length(given["target"])
+    return Predicting(**{**given, "max_new_tokens": length})
+
+
 def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -> PredictReport:
     """Answer every row greedily, in the order of the file, a JSON line each.
 
@@ -92,8 +101,6 @@ def predict(request: Predicting, *, on_progress: OnProgress = lambda *_: None) -
     to train another model on.
 
     Raises DataError, before a model is loaded, for rows that cannot be read and a file that is not ours."""
-    length = request.max_new_tokens or measured_length(request.target)
-    request = replace(request, max_new_tokens=length)
     if is_decider(request.target, request.base_model):
         return _decide(request, on_progress)
     if is_table(request.out):

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from finewright.errors import FinewrightError
+from finewright.store.rundir import is_run
 from finewright_serve.gateway.app import asker_of, model_object
 from finewright_serve.gateway.bodies import read_body
 from finewright_serve.gateway.errors import ApiError
@@ -87,7 +88,7 @@ class RunLoading:
         if self.folder is None:
             what = "this server loads no runs: the folder that has them is serve.runs of its spec"
             raise ApiError(what, status=403, code="loading_is_off")
-        if not (self.folder / run / "manifest.json").is_file():
+        if not is_run(self.folder / run):
             raise ApiError(
                 f"there is no run {run!r}", status=404, param="run", code="run_not_found"
             )

@@ -17,7 +17,7 @@ from finewright.lm.sources import LocalBase, locate, reads_of_files
 from finewright.schema.run import DAY
 from finewright.schema.train import Candidate
 from finewright.schema.train_section import settings_of
-from finewright.store.rundir import RunDir, open_run
+from finewright.store.rundir import RunDir, is_run, open_run
 from finewright.store.speclock import lock_of
 from finewright.train.trained import find_trained_base
 from finewright.workbench.systems import (
@@ -218,7 +218,7 @@ class LocalModels:
 def _find(target: ServedTarget) -> _Found:
     check_target(target.target)
     folder = Path(target.target)
-    if not (folder / "manifest.json").is_file():
+    if not is_run(folder):
         return _Found(target, locate(target.target, Path.cwd()), None, None)
     run = open_run(folder)
     candidate = candidate_of(run, "")

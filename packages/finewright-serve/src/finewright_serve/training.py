@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finewright.errors import ModelError
 from finewright.lm.sources import absolute_name, check_name, locate
 from finewright.store.atomic import os_errors
-from finewright.store.rundir import open_run
+from finewright.store.rundir import is_run, open_run
 from finewright.store.speclock import lock_of
 from finewright.workbench.systems import candidate_of
 from finewright_serve.jobs.files import FileFolder
@@ -106,7 +106,7 @@ def _of_target(target: ServedTarget) -> Iterator[_Base]:
     """The base of a served run, or the base model itself; none of what answers elsewhere."""
     if target.kind == "remote":
         return
-    if (Path(target.target) / "manifest.json").is_file():
+    if is_run(target.target):
         run = open_run(Path(target.target))
         name = candidate_of(run, "").base_model
         yield _Base(model_id(name), absolute_name(name, Path(lock_of(run).root)))

@@ -15,7 +15,7 @@ from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors, replace_dir, sha256_file
 from finewright.store.manifest import read_manifest
 from finewright.store.parents import digest_of_result, files_of_result
-from finewright.store.rundir import RunDir, open_run
+from finewright.store.rundir import RunDir, is_run, open_run
 from finewright.store.runs import RUN_NAME, find_newest_trained, list_runs
 from finewright.store.speclock import lock_of
 
@@ -34,7 +34,7 @@ def find_named_run(name: str, root: Path) -> _Named | None:
     Raises ModelError for a name that none of the runs in that folder has."""
     head, _, candidate = name.partition(":")
     for path, of_run in ((root / Path(name).expanduser(), ""), (root / head, candidate)):
-        if (path / "manifest.json").is_file() and not (path / "config.json").is_file():
+        if is_run(path) and not (path / "config.json").is_file():
             return _Named(open_run(path), of_run)
     if "/" not in head or (root / head).exists():
         return None

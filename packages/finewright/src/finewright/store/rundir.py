@@ -78,6 +78,11 @@ class RunDir:
         return path
 
 
+def is_run(path: str | Path) -> bool:
+    """Whether a run's folder lies there; `open_run` says whether it is whole."""
+    return RunDir(Path(path)).manifest.is_file()
+
+
 def open_run(path: Path) -> RunDir:
     """The run at `path`; StoreError when it is no run folder, saying what is missing."""
     hint = "a run folder looks like runs/2026-11-24-support-bot-7f3a; `finewright runs list` lists them"

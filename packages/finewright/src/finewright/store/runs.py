@@ -12,7 +12,7 @@ from finewright.schema.parents import ParentRun
 from finewright.store import atomic
 from finewright.store.environment import environment
 from finewright.store.manifest import read_manifest, start_manifest
-from finewright.store.rundir import RunDir
+from finewright.store.rundir import RunDir, is_run
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _GROUP = re.compile(r"(bakeoff|tune|measure)-.+-[0-9a-f]{8}$")
@@ -66,7 +66,7 @@ def list_runs(runs_root: Path) -> list[RunDir]:
         return []
     with atomic.os_errors(runs_root):
         folders = [path for path in runs_root.iterdir() if _DATED.match(path.name)]
-        runs = [RunDir(path) for path in folders if (path / "manifest.json").is_file()]
+        runs = [RunDir(path) for path in folders if is_run(path)]
     return sorted(runs, key=_creation_order)
 
 

@@ -27,6 +27,7 @@ from finewright.schema.evaluate import (
 from finewright.store.answers import AnswersLog
 from finewright.store.atomic import sha256_file
 from finewright.store.keys import digest
+from finewright.store.rundir import is_run
 from finewright.store.stage import refuse
 from finewright.workbench.signals import watch_for_stop
 from finewright.workbench.stages import code_digest
@@ -40,7 +41,7 @@ from finewright.workbench.systems import (
     switches_of,
     target_sha256,
 )
-from finewright.workbench.trained_rows import is_run, read_trained_rows
+from finewright.workbench.trained_rows import read_trained_rows
 
 if TYPE_CHECKING:
     from finewright.compare.card import ScoreCard

@@ -20,7 +20,7 @@ from finewright.schema.train import Candidate, TrainReport, TrainSettings
 from finewright.schema.train_section import settings_of
 from finewright.store.atomic import os_errors
 from finewright.store.keys import digest
-from finewright.store.rundir import RunDir, open_run
+from finewright.store.rundir import RunDir, is_run, open_run
 from finewright.store.speclock import lock_of
 from finewright.train.trained import check_result_files, find_trained_base
 
@@ -45,7 +45,7 @@ def load_system(
     check_target(target, base_model=base_model)
     _refuse_decider(target, base_model)
     runtime.require_runtime()
-    if (Path(target) / "manifest.json").is_file():
+    if is_run(target):
         return _load_tuned(open_run(Path(target)), base_model, dtype)
     base = locate(target, Path.cwd())
     from finewright.lm.load import load_lm
@@ -99,7 +99,7 @@ def _refuse_decider(target: str, base_model: str) -> None:
 
 def _method_of(target: str, base_model: str) -> type[TrainSettings] | None:
     """The method that a run's candidate was trained by; None for what is no run."""
-    if not (Path(target) / "manifest.json").is_file():
+    if not is_run(target):
         return None
     return settings_of(candidate_of(open_run(Path(target)), base_model).method)
 
@@ -116,8 +116,7 @@ def refuse_thoughts(max_thought_tokens: int | None, max_new_tokens: int) -> None
 
 def switches_of(target: str) -> Mapping[str, Any]:  # Any: free JSON
     """How a run sets the switches of its chat template; nothing for a base model."""
-    is_run = (Path(target) / "manifest.json").is_file()
-    return lock_of(open_run(Path(target))).spec.chat_template if is_run else {}
+    return lock_of(open_run(Path(target))).spec.chat_template if is_run(target) else {}
 
 
 def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
@@ -125,7 +124,7 @@ def load_talker(target: str, *, base_model: str = "") -> LoadedModel:
 
     Raises StoreError for a reward model, which has none."""
     check_target(target, base_model=base_model)
-    if (Path(target) / "manifest.json").is_file():
+    if is_run(target):
         candidate = candidate_of(open_run(Path(target)), base_model)
         if not settings_of(candidate.method).gives_answers:
             raise StoreError(
@@ -186,14 +185,13 @@ def system_prompt_of(run: RunDir) -> str:
 
 def measured_length(target: str) -> int:
     """The longest answer in tokens that a run was measured with; of any other model, a spec's default."""
-    is_run = (Path(target) / "manifest.json").is_file()
-    measured = lock_of(open_run(Path(target))).spec.evaluate if is_run else EvaluateSpec()
+    measured = lock_of(open_run(Path(target))).spec.evaluate if is_run(target) else EvaluateSpec()
     return measured.max_new_tokens
 
 
 def check_target(target: str, *, base_model: str = "") -> None:
     """Raise what `load_system` would, as far as it can be told without loading anything."""
-    if (Path(target) / "manifest.json").is_file():
+    if is_run(target):
         candidate_of(open_run(Path(target)), base_model)
         return
     if target not in read_packaged_models() and (what := _no_system(Path(target))):
@@ -213,7 +211,7 @@ def _no_system(path: Path) -> str:
 
 def target_sha256(target: str, *, base_model: str = "") -> str:
     """A digest of what answers: of a run its base and adapter, else the base model."""
-    if (Path(target) / "manifest.json").is_file():
+    if is_run(target):
         candidate = candidate_of(open_run(Path(target)), base_model)
         files = [[a.path, a.sha256] for a in candidate.artifacts if a.kind == "adapter"]
         return digest(candidate.base_sha256, files)
@@ -222,7 +220,7 @@ def target_sha256(target: str, *, base_model: str = "") -> str:
 
 def check_measures(target: str, metrics: Sequence[str], *, base_model: str = "") -> None:
     """Raise StoreError when the target is a reward model and a metric wants answers of it."""
-    if not (Path(target) / "manifest.json").is_file():
+    if not is_run(target):
         return
     others = [metric for metric in metrics if metric != PREFERENCE]
     run = open_run(Path(target))

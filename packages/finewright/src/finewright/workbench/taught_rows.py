@@ -9,7 +9,7 @@ from finewright.rows.containers.lines import jsonl_at
 from finewright.schema.common import Problem
 from finewright.schema.predict import Prediction
 from finewright.schema.rows import Row, with_system
-from finewright.store.rundir import open_run
+from finewright.store.rundir import is_run, open_run
 from finewright.workbench.systems import system_prompt_of
 
 
@@ -26,8 +26,7 @@ def write_taught_rows(
 ) -> Iterator[Problem]:
     """A conversation for each whole answer, with the teacher's name and digest as columns; how many answers
     are left out is told, and to whom the rows must be ascribed."""
-    is_run = (Path(teacher) / "manifest.json").is_file()
-    system = system_prompt_of(open_run(Path(teacher))) if is_run else ""
+    system = system_prompt_of(open_run(Path(teacher))) if is_run(teacher) else ""
     kept = [each for each in zip(rows, said, strict=True) if _is_whole(each[1])]
     with jsonl_at(path) as write:
         for row, answer in kept:

@@ -13,7 +13,7 @@ from finewright.schema.evaluate import EvaluateSpec
 from finewright.schema.label_methods import gives_one_answer
 from finewright.schema.rows import Row, parse_rows
 from finewright.store.atomic import os_errors
-from finewright.store.rundir import open_run
+from finewright.store.rundir import is_run, open_run
 from finewright.store.speclock import lock_of
 
 if TYPE_CHECKING:
@@ -86,8 +86,3 @@ def _mark_values(rows: Sequence[Row], data: DataSpec | None) -> Sequence[Row]:
     personal = marked.model_copy(update={"ner": "", **({} if of_persons else off)})
     secrets = data.secrets.model_copy(update={"action": marks[of_secrets]})
     return apply(rows, personal, secrets, b"").outcome.rows
-
-
-def is_run(target: str) -> bool:
-    """Whether the target names a run's folder."""
-    return (Path(target) / "manifest.json").is_file()

@@ -35,7 +35,7 @@ from finewright.schema.poison import PoisonReport
 from finewright.schema.provenance import CardLicence, CardSource, DataPageReport, LedgerSummary
 from finewright.schema.rows import Row
 from finewright.store.atomic import os_errors, sha256_file, write_text
-from finewright.store.rundir import open_run
+from finewright.store.rundir import is_run, open_run
 from finewright.workbench.outputs import check_free, check_parent, check_place
 
 _PAGE = "data.html"
@@ -91,7 +91,7 @@ def _check_target(target: Path, path_or_run: Path) -> None:
 
 
 def _subject(path_or_run: Path, options: ReadOptions) -> DataSubject:
-    if not (path_or_run / "manifest.json").is_file():
+    if not is_run(path_or_run):
         return subject_of_file(path_or_run, options)
     if options != ReadOptions():
         what = f"{path_or_run}: a run's rows have their form already"

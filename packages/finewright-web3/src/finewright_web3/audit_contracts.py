@@ -1,0 +1,148 @@
+"""Contracts with flaws that are known: each is made by a mark in a sound contract, and has an exploit that runs.
+
+A file of `contracts/` is a sound contract, the line `//! scene`, and contracts that use and attack it. Between
+`//[` and `//]` stand sound lines, then `//| class Exploit` for each flaw with the lines, after `//: `, that
+stand there instead. `Use` is what everyone may do: it must be possible with and without the flaws."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+from finewright.sdk import DataError
+from finewright_web3.solidity import Function, functions
+
+HOLE = "{{answer}}"
+
+_SCENE = "//! scene\n"
+_HEAD = re.compile(r"^(?:// SPDX|pragma )[^\n]*\n", re.M)
+_PART = re.compile(r"^((?:///[^\n]*\n)?(?:contract|library|interface) (\w+))", re.M)
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+
+
+class Flaw(NamedTuple):
+    """A function as it should be and as it is, and the contract of the scene that shows the difference."""
+
+    kind: str
+    exploit: str
+    fixed: Function
+    flawed: Function
+
+
+class Protocol(NamedTuple):
+    """A sound contract with its functions, what uses and attacks it, and its flaws."""
+
+    name: str
+    contract: str
+    source: str
+    functions: tuple[Function, ...]
+    scene: Mapping[str, str]
+    flaws: tuple[Flaw, ...]
+
+
+@cache
+def protocols(side: Literal["seen", "held_out"]) -> Mapping[str, Protocol]:
+    """The protocols of a side by their names: those trained on, or those that training never sees."""
+    return {
+        name: read_protocol(text, name, kit()) for name, text in _texts(f"contracts/{side}").items()
+    }
+
+
+@cache
+def kit() -> Mapping[str, str]:
+    """What scenes are made of: accounts, a token, prices."""
+    return _parts(_texts("contracts")["kit"])
+
+
+def _texts(folder: str) -> dict[str, str]:
+    found = sorted(files("finewright_web3").joinpath(folder).iterdir(), key=lambda file: file.name)
+    return {
+        file.name.removesuffix(".sol"): file.read_text(encoding="utf-8")
+        for file in found
+        if file.name.endswith(".sol")
+    }
+
+
+def read_protocol(text: str, name: str, kit: Mapping[str, str]) -> Protocol:
+    """The protocol in a marked file; DataError where marks do not fit each other or change no function."""
+    marked, found, scene = text.partition(_SCENE)
+    if not found:
+        raise DataError(f"{name}: has no line {_SCENE.strip()!r}")
+    pieces = list(_pieces(marked, name))
+    sound = _written(pieces, -1, "")
+    flaws = tuple(
+        _flaw(sound, _written(pieces, index, alternative), alternative, name)
+        for index, piece in enumerate(pieces)
+        for alternative in piece.flaws
+    )
+    contract = re.search(r"^contract (\w+)", sound, re.M)
+    if contract is None:
+        raise DataError(f"{name}: has no contract")
+    return Protocol(
+        name, contract[1], sound, tuple(functions(sound, name)), {**kit, **_parts(scene)}, flaws
+    )
+
+
+def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> str:
+    """The sound contract with a hole in place of the function, and of its scene what the roots need."""
+    source = protocol.source.replace(function.header + function.body, HOLE)
+    needed: dict[str, None] = {}
+    wanted = [*roots, *_WORD.findall(source)]
+    while wanted:
+        name = wanted.pop()
+        if name in protocol.scene and name not in needed:
+            needed[name] = None
+            wanted += _WORD.findall(protocol.scene[name])
+    return "\n\n".join([source.strip(), *(text for name, text in protocol.scene.items() if name in needed)]) + "\n"
+
+
+class _Piece(NamedTuple):
+    """Sound lines, and those that stand there in each flaw: `class Exploit` -> lines."""
+
+    sound: str
+    flaws: dict[str, str]
+
+
+def _pieces(text: str, name: str) -> Iterator[_Piece]:
+    piece, opened, flaw = _Piece("", {}), False, ""
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        mark, said = line.strip()[:3], line.strip()[3:].strip()
+        if mark == ("//]" if opened else "//["):
+            yield piece
+            piece, opened, flaw = _Piece("", {}), not opened, ""
+        elif mark == "//|" and opened and len(said.split()) == 2:
+            flaw = said
+            piece.flaws[flaw] = ""
+        elif mark == "//:" and flaw:
+            piece.flaws[flaw] += line.replace("//: ", "", 1)
+        elif mark in {"//[", "//]", "//|", "//:"} or flaw:
+            raise DataError(f"{name}:{number}: {line.strip()!r} is not expected here")
+        else:
+            piece = piece._replace(sound=piece.sound + line)
+    if opened:
+        raise DataError(f"{name}: the last '//[' does not end")
+    yield piece
+
+
+def _written(pieces: Sequence[_Piece], index: int, flaw: str) -> str:
+    return "".join(
+        piece.flaws[flaw] if number == index else piece.sound
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _flaw(sound: str, flawed: str, said: str, name: str) -> Flaw:
+    kind, exploit = said.split()
+    pairs = zip(functions(sound, name), functions(flawed, name), strict=True)
+    changed = [(good, bad) for good, bad in pairs if good.code != bad.code]
+    if len(changed) != 1:
+        raise DataError(f"{name}: {said} changes {len(changed)} functions, not one")
+    return Flaw(kind, exploit, *changed[0])
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The contracts of a text by their names, each with the comment before it."""
+    found = _PART.split(_HEAD.sub("", text))
+    heads, names, bodies = found[1::3], found[2::3], found[3::3]
+    return {name: head + body.rstrip() for head, name, body in zip(heads, names, bodies, strict=True)}

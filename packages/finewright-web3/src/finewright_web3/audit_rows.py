@@ -23,7 +23,15 @@ from finewright_web3.values import one_of
 SYSTEM = 'You audit Solidity. Reply with JSON: {"class", "function", "patch"}; the class is none if all is well.'
 SOUND = "none"
 
-Rename = Callable[[str], str]
+_Rewrite = Callable[[str], str]
+
+
+class _Dress(NamedTuple):
+    """How the texts of a row differ from the file's: other names everywhere, another style where it is seen."""
+
+    rename: _Rewrite = str
+    restyle: _Rewrite = str
+
 
 _DECLARED = re.compile(
     r"\b(?:contract|function|modifier|error|event|struct|enum)\s+(\w+)"
@@ -36,6 +44,15 @@ _SAID = re.compile(r'"[^"\n]* [^"\n]*"')
 _FUNCTION = re.compile(r"\bfunction (\w+)")
 _KIND = re.compile(r"(?:struct|enum|modifier|error|event) (\w+)")
 _VALUE = re.compile(r"(?<!=)=(?!>)[^;]*;$")
+_STYLES = (
+    (r"require\(([^;\"]*), (\"[^\"\n]*\")\);", r"if (!(\1)) revert(\2);"),
+    (r"require\(([^;\"]*), \"[^\"\n]*\"\);", r"require(\1);"),
+    (r"([\w.]+(?:\[[^\]\n]*\])*) ([+-])= ([^;\n]+);", r"\1 = \1 \2 (\3);"),
+    (r"\bmsg\.sender\.call\{", "payable(msg.sender).call{"),
+    (r"\b(\w+)\[([^\]\n]+)\] = 0;", r"delete \1[\2];"),
+)
+"""Other ways to write the same, each taken by half of the rows."""
+_STYLE_SHARE = 0.5
 _KEPT_SHARE = 0.3
 _TRIES = 40
 
@@ -73,9 +90,9 @@ def build_audits(settings: AuditSettings) -> AuditSet:
     for number, (protocol, flaw) in enumerate(
         (one, flaw) for one in protocols("held_out").values() for flaw in one.flaws
     ):
-        test.append(_row(protocol, flaw, flaw.kind, rng, settings, _same_names))
+        test.append(_row(protocol, flaw, flaw.kind, rng, settings, _Dress()))
         if step and number % step == 0:
-            test.append(_row(protocol, flaw, SOUND, rng, settings, _same_names))
+            test.append(_row(protocol, flaw, SOUND, rng, settings, _Dress()))
     return AuditSet(tuple(train), tuple(test))
 
 
@@ -100,9 +117,10 @@ def _of_kind(
     asked: set[str] = set()
     num_sound = round(settings.rows_of_a_class * settings.sound_share)
     for wanted, said in ((settings.rows_of_a_class, kind), (num_sound, SOUND)):
+        cases = (own[number % len(own)] for number in range(_TRIES * wanted))
         drawn = (
-            _row(*own[number % len(own)], said, rng, settings, _new_names(own[number % len(own)][0], rng))
-            for number in range(_TRIES * wanted)
+            _row(*case, said, rng, settings, _Dress(_new_names(case[0], rng), _new_style(rng)))
+            for case in cases
         )
         fresh = (row for row in drawn if row["messages"][1]["content"] not in asked)
         for row in islice(fresh, wanted):
@@ -111,7 +129,7 @@ def _of_kind(
 
 
 def _row(
-    protocol: Protocol, flaw: Flaw, kind: str, rng: Random, settings: AuditSettings, rename: Rename
+    protocol: Protocol, flaw: Flaw, kind: str, rng: Random, settings: AuditSettings, dress: _Dress
 ) -> JsonRow:
     """The row where the function has its flaw, or none, with other functions before or after it."""
     beside = [f for f in protocol.functions if f.name not in {flaw.fixed.name, "constructor"}]
@@ -119,15 +137,15 @@ def _row(
     shown.insert(
         rng.randint(0, len(shown)), flaw.fixed.code if kind == SOUND else flaw.flawed.code
     )
-    patch = rename(flaw.fixed.code)
+    patch = dress.restyle(dress.rename(flaw.fixed.code))
     turns = {
         "system": SYSTEM,
-        "user": rename(show(protocol, shown, flaw.fixed)),
-        "assistant": answer_of(kind, rename(flaw.fixed.name), patch),
+        "user": dress.restyle(dress.rename(show(protocol, shown, flaw.fixed))),
+        "assistant": answer_of(kind, dress.rename(flaw.fixed.name), patch),
     }
     check = {
-        "scaffold": rename(scaffold(protocol, flaw.fixed, ["Use", flaw.exploit])),
-        "contract": rename(protocol.contract),
+        "scaffold": dress.rename(scaffold(protocol, flaw.fixed, ["Use", flaw.exploit])),
+        "contract": dress.rename(protocol.contract),
         "reference": patch,
         "class": kind,
         **({} if kind == SOUND else {"exploit": flaw.exploit, "use": "Use"}),
@@ -176,7 +194,7 @@ def _words() -> Mapping[str, list[str]]:
     return {word: list(others) for word, others in yaml.safe_load(text).items()}
 
 
-def _new_names(protocol: Protocol, rng: Random) -> Rename:
+def _new_names(protocol: Protocol, rng: Random) -> _Rewrite:
     """Puts other words into the names that the contract declares, and into what its errors say."""
     words = {
         word: one_of(rng, others)
@@ -205,5 +223,13 @@ def _as_cased(word: str, words: Mapping[str, str]) -> str:
     return new[0].upper() + new[1:] if word[0].isupper() else new
 
 
-def _same_names(text: str) -> str:
-    return text
+def _new_style(rng: Random) -> _Rewrite:
+    """Writes some statements in another way that does the same."""
+    chosen = [style for style in _STYLES if rng.random() < _STYLE_SHARE]
+
+    def restyle(text: str) -> str:
+        for pattern, other in chosen:
+            text = re.sub(pattern, other, text)
+        return text
+
+    return restyle

@@ -1,4 +1,4 @@
-"""The data sets that this package adds: `erc7730`, `solidity` and `natspec-docs`."""
+"""The data sets that this package adds: `erc7730`, `solidity`, `solidity-audit` and `natspec-docs`."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from finewright.sdk import (
     name_files,
     read_sets,
 )
+from finewright_web3 import audit_rows as auditor
 from finewright_web3 import erc7730 as analyst
 from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
 from finewright_web3 import solidity as writer
@@ -25,6 +26,11 @@ def erc7730() -> DataSet:
 def solidity() -> DataSet:
     """Documented functions of contracts, to be written from their documentation."""
     return DataSet(_facts("solidity"), _functions)
+
+
+def solidity_audit() -> DataSet:
+    """Contracts with a known flaw or none, to be found, named and mended."""
+    return DataSet(_facts("solidity-audit"), _audits)
 
 
 def natspec() -> DataSet:
@@ -47,6 +53,11 @@ def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
         Content(name_files(built._asdict()), settings, registry.dropped),
         Content(name_files(feedback._asdict()), feedback_settings, {}),
     )
+
+
+def _audits(_: Sequence[Fetched], __: PackagedSet) -> SetContent:
+    settings = auditor.AuditSettings()
+    return SetContent(Content(name_files(auditor.build_audits(settings)._asdict()), settings, {}))
 
 
 def _functions(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:

@@ -15,17 +15,17 @@ _DIGESTS = {"npm": "sha512-", "pypi": "sha256:", "included": "sha256:"}
 
 
 class PackagedSet(Model):
-    """A data set that is built from files of pinned registry packages, or of an archive that comes along."""
+    """A data set that is built from files of pinned registry packages, or of what comes along."""
 
     title: str
     use: str = Field(description="What the set is good for.")
     registry: Literal["npm", "pypi", "included"] = Field(
-        description="Where the packages are; included: a zip file of that name in `finewright.data.sets`."
+        description="Where the packages are; included: a zip file of that name in `finewright.data.sets`,"
+        " and without packages, files of the package that offers the set."
     )
-    packages: tuple[Package, ...] = Field(min_length=1)
+    packages: tuple[Package, ...] = ()
     members: tuple[str, ...] = Field(
-        min_length=1,
-        description="The files to read in the packages; * stands for any text.",
+        (), description="The files to read in the packages; * stands for any text."
     )
     rows: dict[str, int] = Field(description="Counted rows: the set's files -> how many.")
     license: str = Field(description="The licence of the rows.")
@@ -38,6 +38,8 @@ class PackagedSet(Model):
 
     @model_validator(mode="after")
     def _check_pins(self) -> Self:
+        if not (self.packages and self.members) and self.registry != "included":
+            raise ValueError(f"names no packages of {self.registry}, or no files in them")
         digest = _DIGESTS[self.registry]
         for package in self.packages:
             if not package.integrity.startswith(digest):

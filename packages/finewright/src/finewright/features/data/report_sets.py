@@ -51,6 +51,6 @@ def _missing(report: DataSets) -> Iterator[str]:
 def _licence(provenance: SetProvenance) -> Iterator[str]:
     packages = ", ".join(f"{package.name} {package.version}" for package in provenance.packages)
     yield f"licence: {provenance.license} ({provenance.license_note})"
-    yield f"from: {packages}"
+    yield f"from: {packages or provenance.source}"
     if provenance.settings.get("include_copyleft") is False:
         yield "what is left out for its licence is kept with --include-copyleft"

@@ -11,10 +11,10 @@ from finewright.sdk import (
     name_files,
     read_sets,
 )
-from finewright_web3 import audit_rows as auditor
 from finewright_web3 import erc7730 as analyst
 from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
 from finewright_web3 import solidity as writer
+from finewright_web3.audit import rows as auditor
 from finewright_web3.values import chains
 
 

@@ -49,16 +49,16 @@ contract Coin {
 
 /// Prices: a feed that is told its answer, and a pool whose price anyone moves by trading with it.
 contract Feed {
-    uint256 public answer;
-    uint256 public updatedAt;
+    uint256 told;
+    uint256 toldAt;
 
-    function set(uint256 answer_, uint256 updatedAt_) external {
-        answer = answer_;
-        updatedAt = updatedAt_;
+    function set(uint256 told_, uint256 toldAt_) external {
+        told = told_;
+        toldAt = toldAt_;
     }
 
     function latest() external view returns (uint256, uint256) {
-        return (answer, updatedAt);
+        return (told, toldAt);
     }
 }
 

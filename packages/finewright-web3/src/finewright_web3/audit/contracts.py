@@ -1,6 +1,6 @@
 """Contracts with flaws that are known: each is made by a mark in a sound contract, and has an exploit that runs.
 
-A file of `contracts/` is a sound contract, the line `//! scene`, and contracts that use and attack it. Between
+A file of `protocols/` is a sound contract, the line `//! scene`, and contracts that use and attack it. Between
 `//[` and `//]` stand sound lines, then `//| class Exploit` for each flaw with the lines, after `//: `, that
 stand there instead. `Use` is what everyone may do: it must be possible with and without the flaws."""
 
@@ -16,6 +16,7 @@ from finewright_web3.solidity import Function, functions
 HOLE = "{{answer}}"
 
 _SCENE = "//! scene\n"
+_PRAGMA = "pragma solidity ^0.8.20;"
 _HEAD = re.compile(r"^(?:// SPDX|pragma )[^\n]*\n", re.M)
 _PART = re.compile(r"^((?:///[^\n]*\n)?(?:contract|library|interface) (\w+))", re.M)
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
@@ -45,18 +46,18 @@ class Protocol(NamedTuple):
 def protocols(side: Literal["seen", "held_out"]) -> Mapping[str, Protocol]:
     """The protocols of a side by their names: those trained on, or those that training never sees."""
     return {
-        name: read_protocol(text, name, kit()) for name, text in _texts(f"contracts/{side}").items()
+        name: read_protocol(text, name, kit()) for name, text in _texts(f"protocols/{side}").items()
     }
 
 
 @cache
 def kit() -> Mapping[str, str]:
     """What scenes are made of: accounts, a token, prices."""
-    return _parts(_texts("contracts")["kit"])
+    return _parts(_texts("protocols")["kit"])
 
 
 def _texts(folder: str) -> dict[str, str]:
-    found = sorted(files("finewright_web3").joinpath(folder).iterdir(), key=lambda file: file.name)
+    found = sorted(files("finewright_web3.audit").joinpath(folder).iterdir(), key=lambda file: file.name)
     return {
         file.name.removesuffix(".sol"): file.read_text(encoding="utf-8")
         for file in found
@@ -86,7 +87,7 @@ def read_protocol(text: str, name: str, kit: Mapping[str, str]) -> Protocol:
 
 def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> str:
     """The sound contract with a hole in place of the function, and of its scene what the roots need."""
-    source = protocol.source.replace(function.header + function.body, HOLE)
+    source = _HEAD.sub("", protocol.source.replace(function.header + function.body, HOLE))
     needed: dict[str, None] = {}
     wanted = [*roots, *_WORD.findall(source)]
     while wanted:
@@ -94,7 +95,7 @@ def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> st
         if name in protocol.scene and name not in needed:
             needed[name] = None
             wanted += _WORD.findall(protocol.scene[name])
-    return "\n\n".join([source.strip(), *(text for name, text in protocol.scene.items() if name in needed)]) + "\n"
+    return "\n\n".join([f"{_PRAGMA}\n\n{source.strip()}", *(text for name, text in protocol.scene.items() if name in needed)]) + "\n"
 
 
 class _Piece(NamedTuple):

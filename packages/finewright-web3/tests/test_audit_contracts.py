@@ -1,5 +1,7 @@
 """Marked contracts: which lines stand where, what is one function, and which classes there are."""
 
+import re
+
 import pytest
 
 from finewright.sdk import DataError
@@ -71,7 +73,8 @@ def test_a_scaffold_has_one_hole_and_what_its_roots_need():
     ("old", "new", "message"),
     [
         ("//! scene", "// scene", "till: has no line '//! scene'"),
-        ("        //]\n", "", "till: the last '//[' does not end"),
+        ("        //]\n", "", "till:14: 'sum += more;' is not expected here"),
+        ("        sum += more;\n", "        //[\n", "till: the last '//[' does not end"),
         ("//| guard Nothing", "//| guard", "till:10: '//| guard' is not expected here"),
         ("        //[\n", "", "till:9: '//| guard Nothing' is not expected here"),
         ("require(sum == 0);", "require(sum == 0); }", "till: a '}' that nothing opens"),
@@ -80,7 +83,7 @@ def test_a_scaffold_has_one_hole_and_what_its_roots_need():
     ],
 )
 def test_a_mark_that_fits_nowhere_is_named_with_its_line(old, new, message):
-    with pytest.raises(DataError, match=message.replace("[", r"\[").replace("|", r"\|")):
+    with pytest.raises(DataError, match=re.escape(message)):
         read_protocol(MARKED.replace(old, new, 1), "till", kit())
 
 

@@ -23,6 +23,14 @@ def test_a_digest_of_the_other_registry_is_refused():
         PackagedSet.model_validate(facts)
 
 
+@pytest.mark.parametrize("registry", ["npm", "pypi"])
+def test_only_a_set_that_comes_along_has_no_packages(registry):
+    facts = read_sets("finewright.catalog")["bank-intents"].model_dump() | {"packages": ()}
+    assert PackagedSet.model_validate(facts).packages == ()
+    with pytest.raises(ValidationError, match=f"names no packages of {registry}"):
+        PackagedSet.model_validate(facts | {"registry": registry})
+
+
 def test_a_set_that_is_share_alike_says_so():
     packaged = read_sets("finewright.catalog")["sql"]
     assert packaged.license == "CC-BY-SA-4.0"

@@ -1,8 +1,8 @@
-"""Contracts with flaws that are known: each is made by a mark in a sound contract, and has an exploit that runs.
+"""Sound contracts, and their flaws: each is made by a mark in the contract, and has an exploit that runs.
 
-A file of `protocols/` is a sound contract, the line `//! scene`, and contracts that use and attack it. Between
-`//[` and `//]` stand sound lines, then `//| class Exploit` for each flaw with the lines, after `//: `, that
-stand there instead. `Use` is what everyone may do: it must be possible with and without the flaws."""
+A file of `protocols/` is a sound contract, the line `//! scene`, and contracts that use and attack it.
+Between `//[` and `//]` stand sound lines, then `//| class Exploit` for each flaw with lines, after `//: `,
+that stand there instead. `Use` is what everyone may do. What a scene's `run()` says is true has happened."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ _SCENE = "//! scene\n"
 _PRAGMA = "pragma solidity ^0.8.20;"
 _HEAD = re.compile(r"^(?:// SPDX|pragma )[^\n]*\n", re.M)
 _PART = re.compile(r"^((?:///[^\n]*\n)?(?:contract|library|interface) (\w+))", re.M)
+_TITLE = re.compile(r"\S+ \w+")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
@@ -57,7 +58,9 @@ def kit() -> Mapping[str, str]:
 
 
 def _texts(folder: str) -> dict[str, str]:
-    found = sorted(files("finewright_web3.audit").joinpath(folder).iterdir(), key=lambda file: file.name)
+    found = sorted(
+        files("finewright_web3.audit").joinpath(folder).iterdir(), key=lambda file: file.name
+    )
     return {
         file.name.removesuffix(".sol"): file.read_text(encoding="utf-8")
         for file in found
@@ -95,7 +98,15 @@ def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> st
         if name in protocol.scene and name not in needed:
             needed[name] = None
             wanted += _WORD.findall(protocol.scene[name])
-    return "\n\n".join([f"{_PRAGMA}\n\n{source.strip()}", *(text for name, text in protocol.scene.items() if name in needed)]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                f"{_PRAGMA}\n\n{source.strip()}",
+                *(text for name, text in protocol.scene.items() if name in needed),
+            ]
+        )
+        + "\n"
+    )
 
 
 class _Piece(NamedTuple):
@@ -112,7 +123,7 @@ def _pieces(text: str, name: str) -> Iterator[_Piece]:
         if mark == ("//]" if opened else "//["):
             yield piece
             piece, opened, flaw = _Piece("", {}), not opened, ""
-        elif mark == "//|" and opened and len(said.split()) == 2:
+        elif mark == "//|" and opened and _TITLE.fullmatch(said):
             flaw = said
             piece.flaws[flaw] = ""
         elif mark == "//:" and flaw:
@@ -128,8 +139,7 @@ def _pieces(text: str, name: str) -> Iterator[_Piece]:
 
 def _written(pieces: Sequence[_Piece], index: int, flaw: str) -> str:
     return "".join(
-        piece.flaws[flaw] if number == index else piece.sound
-        for number, piece in enumerate(pieces)
+        piece.flaws[flaw] if number == index else piece.sound for number, piece in enumerate(pieces)
     )
 
 
@@ -146,4 +156,6 @@ def _parts(text: str) -> dict[str, str]:
     """The contracts of a text by their names, each with the comment before it."""
     found = _PART.split(_HEAD.sub("", text))
     heads, names, bodies = found[1::3], found[2::3], found[3::3]
-    return {name: head + body.rstrip() for head, name, body in zip(heads, names, bodies, strict=True)}
+    return {
+        name: head + body.rstrip() for head, name, body in zip(heads, names, bodies, strict=True)
+    }

@@ -22,12 +22,13 @@ from finewright_web3.values import one_of
 FINDER = "You audit Solidity. Reply with the class of the function's flaw, or none."
 MENDER = "You mend Solidity. Reply with the function without the flaw, and nothing else."
 SOUND = "none"
+LICENSE = "Apache-2.0"
 
 _Rewrite = Callable[[str], str]
 
 
 class _Dress(NamedTuple):
-    """How the texts of a row differ from the file's: other names everywhere, another style where it is seen."""
+    """How a row differs from the file: other names everywhere, another style where it is seen."""
 
     rename: _Rewrite = str
     restyle: _Rewrite = str
@@ -85,7 +86,11 @@ def build_audits(settings: AuditSettings) -> AuditSet:
     """Rows of every function as it should be and with its flaws; train rows differ by names and style."""
     seen = _cases(protocols("seen").values())
     rng = Random(settings.seed)  # noqa: S311 - an order, no secret
-    drawn = [case for kind in sorted({case.kind for case in seen}) for case in _drawn(seen, kind, settings)]
+    drawn = [
+        case
+        for kind in sorted({case.kind for case in seen})
+        for case in _drawn(seen, kind, settings)
+    ]
     rng.shuffle(drawn)
     held_out = _cases(protocols("held_out").values())
     return AuditSet(
@@ -164,6 +169,7 @@ def _row(case: _Case, system: str, question: str, answer: str) -> JsonRow:
     return {
         "messages": [{"role": role, "content": text} for role, text in turns.items()],
         "class": case.kind,
+        "license": LICENSE,
         "meta": of,
     }
 
@@ -206,9 +212,7 @@ def _words() -> Mapping[str, list[str]]:
 def _new_names(protocol: Protocol, rng: Random) -> _Rewrite:
     """Puts other words into the names that the contract declares, and into what its errors say."""
     words = {
-        word: one_of(rng, others)
-        for word, others in _words().items()
-        if rng.random() > _KEPT_SHARE
+        word: one_of(rng, others) for word, others in _words().items() if rng.random() > _KEPT_SHARE
     }
     taken = set(_NAME.findall("\n".join([protocol.source, *protocol.scene.values()])))
     of_kit = set(_NAME.findall("\n".join(kit().values())))

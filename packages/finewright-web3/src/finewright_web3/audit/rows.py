@@ -132,15 +132,15 @@ def _drawn(cases: Sequence[_Case], kind: str, settings: AuditSettings) -> Iterat
     """So many cases of a class, its functions taking turns, none of which is asked twice."""
     own = [case for case in cases if case.kind == kind]
     rng = Random(f"{settings.seed}|{kind}")  # noqa: S311 - names, no secret
-    asked: set[str] = set()
+    questions: set[str] = set()
     wanted = settings.sound_rows if kind == SOUND else settings.rows_of_a_class
     for number in range(_TRIES * wanted):
         case = own[number % len(own)]
         case = case._replace(dress=_Dress(_new_names(case.protocol, rng), _new_style(rng)))
-        if len(asked) == wanted:
+        if len(questions) == wanted:
             return
-        if (question := case.question()) not in asked:
-            asked.add(question)
+        if (question := case.question()) not in questions:
+            questions.add(question)
             yield case
 
 
@@ -159,8 +159,8 @@ def _patch(case: _Case) -> JsonRow:
         "exploit": case.exploit,
         "use": "Use",
     }
-    asked = f"{case.question()}\n\nFlaw: {case.kind}"
-    return {**_row(case, MENDER, asked, patch), "check": json.dumps(check, ensure_ascii=False)}
+    text = f"{case.question()}\n\nFlaw: {case.kind}"
+    return {**_row(case, MENDER, text, patch), "check": json.dumps(check, ensure_ascii=False)}
 
 
 def _row(case: _Case, system: str, question: str, answer: str) -> JsonRow:

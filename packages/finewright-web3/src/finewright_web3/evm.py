@@ -10,14 +10,14 @@ _MOST_GAS = 100_000_000
 """What a call may use, some tenth of a second of the EVM."""
 
 
-class Outcome(NamedTuple):
+class CallResult(NamedTuple):
     """What a call ended with; `output` is empty where it reverted."""
 
     ok: bool
     output: bytes
 
 
-class Chain:
+class LocalChain:
     """One EVM with its accounts."""
 
     def __init__(self) -> None:
@@ -35,10 +35,10 @@ class Chain:
         except RuntimeError:  # pyrevm's only error: reverts and halts alike
             return None
 
-    def call(self, to: str, data: bytes, *, sender: str, value: int = 0) -> Outcome:
+    def call(self, to: str, data: bytes, *, sender: str, value: int = 0) -> CallResult:
         """What the contract answers; a call that reverts or halts is not ok, and changes nothing."""
         try:
             output = self._evm.message_call(sender, to, calldata=data, value=value, gas=_MOST_GAS)
         except RuntimeError:
-            return Outcome(ok=False, output=b"")
-        return Outcome(ok=True, output=bytes(output))
+            return CallResult(ok=False, output=b"")
+        return CallResult(ok=True, output=bytes(output))

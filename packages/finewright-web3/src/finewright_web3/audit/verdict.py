@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from finewright.sdk import DataError
 from finewright_web3.audit.contracts import HOLE
 from finewright_web3.compiler import Compiled, compile_sources
-from finewright_web3.evm import Chain
+from finewright_web3.evm import LocalChain
 from finewright_web3.solidity_syntax import Contract, parse
 
 _CALLER = "0x" + "11" * 20
@@ -53,7 +53,7 @@ def judge_patch(patch: str, check: str) -> PatchVerdict:
 
 def scene_succeeds(compiled: Compiled, name: str) -> bool:
     """Whether the scene's `run()` ends with true, called with a purse by an account without code."""
-    scene, chain = compiled.contracts[name], Chain()
+    scene, chain = compiled.contracts[name], LocalChain()
     chain.fund(_CALLER, 2 * _PURSE_WEI)
     address = chain.deploy(scene.bytecode, sender=_CALLER)
     if address is None:

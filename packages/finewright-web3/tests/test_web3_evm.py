@@ -1,6 +1,6 @@
 """The chain in memory, with bytecode that is written by hand."""
 
-from finewright_web3.evm import LocalChain, CallResult
+from finewright_web3.evm import CallResult, LocalChain
 
 ANN = "0x" + "a1" * 20
 # PUSH1 32 PUSH1 12 PUSH1 0 CODECOPY PUSH1 32 PUSH1 0 RETURN, then the code of the contract.

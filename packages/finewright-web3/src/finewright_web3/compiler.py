@@ -63,12 +63,12 @@ def compile_sources(sources: Mapping[str, str], timeout_s: float = 20) -> Compil
     size = sum(len(text.encode()) for text in sources.values())
     if size > _MOST_BYTES:
         return _refused("size", f"{size:,} bytes of source are more than {_MOST_BYTES:,}")
-    asked = {
+    question = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": {"outputSelection": {"*": {"*": _OUTPUT}}},
     }
-    said = _worker().ask(json.dumps(asked), timeout_s)
+    said = _worker().ask(json.dumps(question), timeout_s)
     if said is None:
         return _refused("stopped", f"the compiler ended, or was stopped after {timeout_s:g} s")
     errors = tuple(

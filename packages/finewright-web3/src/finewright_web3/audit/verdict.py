@@ -41,13 +41,13 @@ def audit_patch(answer: str, check: str) -> float:
 @lru_cache(maxsize=4096)
 def judge_patch(patch: str, check: str) -> PatchVerdict:
     """What the function does in the contract of its row, which is run once. DataError for another column."""
-    told = _read_check(check)
+    parts = _read_check(check)
     if not _is_one_function(patch):
         return PatchVerdict()
-    compiled = compile_sources({"patched.sol": told["scaffold"].replace(HOLE, patch)})
+    compiled = compile_sources({"patched.sol": parts["scaffold"].replace(HOLE, patch)})
     if compiled.errors:
         return PatchVerdict()
-    keeps, attacked = (scene_succeeds(compiled, told[key]) for key in ("use", "exploit"))
+    keeps, attacked = (scene_succeeds(compiled, parts[key]) for key in ("use", "exploit"))
     return PatchVerdict(compiles=True, keeps=keeps, stops=not attacked)
 
 
@@ -65,15 +65,15 @@ def scene_succeeds(compiled: Compiled, name: str) -> bool:
 
 def _read_check(check: str) -> dict[str, str]:
     try:
-        told: Any = json.loads(check)
+        parts: Any = json.loads(check)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or not all(isinstance(told.get(key), str) for key in _KEYS):
+        parts = None
+    if not isinstance(parts, dict) or not all(isinstance(parts.get(key), str) for key in _KEYS):
         raise DataError(
             f"check: {check[:40]!r} does not name {', '.join(_KEYS)}",
             hint="use the column `check` of the rows of solidity-audit",
         )
-    return told
+    return parts
 
 
 def _is_one_function(patch: str) -> bool:

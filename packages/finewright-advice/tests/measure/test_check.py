@@ -11,7 +11,7 @@ from finewright.evaluate.arms import gold_of
 from finewright.schema.load import load_spec
 from finewright_advice.measure.check import check_section
 from finewright_advice.measure.experiment import measure
-from finewright_advice.measure.rows import check_gold, experiment_rows
+from finewright_advice.measure.rows import check_gold, experiment_rows, require_column
 
 from .measuring import write_base, write_experiment, write_jsonl
 
@@ -140,3 +140,12 @@ def test_rows_that_the_base_cannot_be_asked_or_taught_are_refused_before_anythin
     assert f"{name}.jsonl:{number}: " in str(refused.value)
     assert what in str(refused.value)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_row_without_the_column_of_its_metric_is_named(spec: Path) -> None:
+    loaded = load_spec(spec)
+    section, _ = check_section(loaded)
+    rows = experiment_rows(loaded, section)
+    require_column("", rows)
+    with pytest.raises(DataError, match=r"jsonl:\d+: check: there is no such text"):
+        require_column("check", rows)

@@ -12,7 +12,6 @@ from random import Random
 from finewright.sdk import (
     BECH32_ONE,
     BECH32M_ONE,
-    Bech32,
     PersonalSpan,
     Recogniser,
     Scan,
@@ -110,15 +109,11 @@ def stand_in(value: str, draw: Random) -> str:
         return base58check_text(payload[:1] + draw.randbytes(len(payload) - 1))
     read = bech32_read(value)
     if read is not None:
-        return _segwit_like(read, value.isupper(), draw)
+        # The last value holds padding bits, which must stay zero.
+        body = [draw.randrange(32) for _ in read.values[1:-1]]
+        text = bech32_text(read.prefix, [read.values[0], *body, read.values[-1]], read.constant)
+        return text.upper() if value.isupper() else text
     while True:
         drawn = base58_text(draw.randbytes(_SOLANA_BYTES))
         if is_solana(drawn):
             return drawn
-
-
-def _segwit_like(read: Bech32, is_upper: bool, draw: Random) -> str:
-    # The last value holds padding bits, which must stay zero.
-    body = [draw.randrange(32) for _ in read.values[1:-1]]
-    text = bech32_text(read.prefix, [read.values[0], *body, read.values[-1]], read.constant)
-    return text.upper() if is_upper else text

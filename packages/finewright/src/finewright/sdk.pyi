@@ -24,7 +24,6 @@ from finewright.feature import load_offered as load_offered
 from finewright.fetch.npm import npm_tarball as npm_tarball
 from finewright.guard.privacy.encodings import BECH32_ONE as BECH32_ONE
 from finewright.guard.privacy.encodings import BECH32M_ONE as BECH32M_ONE
-from finewright.guard.privacy.encodings import Bech32 as Bech32
 from finewright.guard.privacy.encodings import base58_bytes as base58_bytes
 from finewright.guard.privacy.encodings import base58_text as base58_text
 from finewright.guard.privacy.encodings import base58check_payload as base58check_payload
@@ -34,6 +33,7 @@ from finewright.guard.privacy.encodings import bech32_text as bech32_text
 from finewright.guard.privacy.scan import PersonalSpan as PersonalSpan
 from finewright.guard.privacy.scan import Recogniser as Recogniser
 from finewright.guard.privacy.scan import Scan as Scan
+from finewright.judge.calls import column_scorer as column_scorer
 from finewright.lm.adapters.kinds import add_adapter as add_adapter
 from finewright.lm.batch import PackedBatch as PackedBatch
 from finewright.lm.embedders.embedder import Embedder as Embedder

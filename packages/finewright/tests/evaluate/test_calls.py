@@ -6,14 +6,22 @@ from collections.abc import Sequence
 import pytest
 
 from families.families import chat as family_chat
+from finewright import plugins
 from finewright.compare.local import check_speech
 from finewright.errors import DataError
 from finewright.evaluate.answers import question_of, response_of
 from finewright.evaluate.expected import unaskable
 from finewright.evaluate.measured import RowSet
 from finewright.evaluate.samples import answer_counts, row_of_sample
-from finewright.evaluate.score import AnsweredRow, ScoreOptions, score_answers
-from finewright.judge.answer import text_to_compare
+from finewright.evaluate.score import (
+    AnsweredRow,
+    ScoreOptions,
+    column_of,
+    find_speechless,
+    score_answers,
+)
+from finewright.judge.answer import Answer, text_to_compare
+from finewright.judge.calls import column_scorer, due_of
 from finewright.lm.encode import encode_rows
 from finewright.lm.generate import Generation
 from finewright.schema.evaluate import CallSaid, Sample
@@ -98,6 +106,34 @@ def test_a_metric_that_says_nothing_of_a_set_is_refused_before_it_is_asked() -> 
     due = [question_of(family_chat("qwen3"), row).due for row in ROWS]
     with pytest.raises(DataError, match="no_call says nothing of calls"):
         check_speech(RowSet("calls", ROWS), ["no_call"], due)
+
+
+def holds(answer: str, needle: str) -> float:
+    return float(needle in answer)
+
+
+HOLDS = column_scorer("needle", holds)
+
+
+def test_a_column_scorer_reads_its_column_and_skips_rows_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(plugins.BUILTIN["scorer"], "holds", f"{__name__}:HOLDS")
+    scorer = HOLDS
+    plain = Answer("hay")
+    with_column = due_of(plain, None, {"needle": "needle"})
+    assert [scorer(Answer(text), with_column) for text in ("a needle in hay", "hay", "")] == [
+        1.0,
+        0.0,
+        0.0,
+    ]
+    without = [due_of(plain, None, columns) for columns in ({}, {"needle": ""}, {"needle": 3})]
+    assert [scorer(plain, due) for due in without] == [None, None, None]
+    problem = find_speechless("holds", "test", without)
+    assert problem is not None
+    assert "each of its 3 rows is without text in its column 'needle'" in problem.message
+    assert find_speechless("holds", "test", [*without, with_column]) is None
+    assert column_of("holds") == "needle"
 
 
 @pytest.mark.parametrize("name", ["llama3", "gemma3"])

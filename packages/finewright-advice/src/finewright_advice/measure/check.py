@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finewright.errors import SpecError
-from finewright.evaluate.score import PREFERENCE, check_metrics, speechless
+from finewright.evaluate.score import PREFERENCE, check_metrics, column_of, find_speechless
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import Due
 from finewright.schema.load import LoadedSpec
@@ -58,7 +58,7 @@ def _wrongs(loaded: LoadedSpec, spec: MeasureSpec, metric: str) -> Iterator[tupl
             f"{metric} has no value for a single answer, and each must be solved or not",
             "name a metric of answers, such as exact_match, numeric or token_f1",
         )
-    elif speechless(metric, [_CALLING]):
+    elif not column_of(metric) and find_speechless(metric, "rows of calls", [_CALLING]):
         yield (
             "measure.solved.metric",
             f"{metric} has no value for a row that expects a call, and each must be solved or not",

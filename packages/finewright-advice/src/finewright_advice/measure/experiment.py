@@ -14,7 +14,7 @@ from finewright.catalog.prices import digest as digest_of_prices
 from finewright.compare.asking import RowAnswer
 from finewright.errors import DataError
 from finewright.evaluate.arms import order_by_chance, question_of
-from finewright.evaluate.score import AnsweredRow, compare, options_of, score_answers
+from finewright.evaluate.score import AnsweredRow, column_of, compare, options_of, score_answers
 from finewright.feature import load_offered
 from finewright.judge.statistics import PairedDifference
 from finewright.lm import runtime
@@ -63,7 +63,12 @@ from finewright_advice.measure.check import check_section, refuse_unreadable
 from finewright_advice.measure.gepa import find_prompt
 from finewright_advice.measure.library import Library, open_library
 from finewright_advice.measure.raft import raft_rows, retrieval
-from finewright_advice.measure.rows import ExperimentRows, check_gold, experiment_rows
+from finewright_advice.measure.rows import (
+    ExperimentRows,
+    check_gold,
+    experiment_rows,
+    require_column,
+)
 from finewright_advice.schema.measure import GEPA, TUNED, WITH_PASSAGES, Arm, MeasureSpec
 from finewright_advice.schema.measure_report import (
     Changed,
@@ -121,6 +126,7 @@ def measure(
     catalog = prices(user_prices)
     api = api_named(catalog, spec.api_model) if spec.api_model else None
     rows = experiment_rows(loaded, spec)
+    require_column(column_of(criterion.metric), rows)
     documents = _documents(loaded) if WITH_PASSAGES & set(spec.arms) else []
     if documents:
         check_gold(rows, {id for id, _ in documents})

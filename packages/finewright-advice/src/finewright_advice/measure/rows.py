@@ -110,6 +110,15 @@ def _require_answers(rows: Sequence[Row]) -> None:
         )
 
 
+def require_column(name: str, rows: ExperimentRows) -> None:
+    """Raise DataError for a row without the column that its metric reads: each must be solved or not."""
+    every = (*rows.dev, *rows.test) if name else ()
+    wrong = next((row for row in every if not isinstance(row.columns.get(name), str)), None)
+    if wrong is not None:
+        hint = "give it the column, or name another measure.solved.metric"
+        raise DataError(f"{wrong.file}:{wrong.row}: {name}: there is no such text", hint=hint)
+
+
 def check_gold(rows: ExperimentRows, ids: Set[str]) -> None:
     """Raise DataError, with a line for each of the first, for a `gold` that names no document."""
     every = (*rows.train, *rows.dev, *rows.test)

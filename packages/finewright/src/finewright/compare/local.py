@@ -25,7 +25,7 @@ from finewright.evaluate.answers import (
 from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.own import score_by_own
 from finewright.evaluate.samples import record_calls
-from finewright.evaluate.score import PREFERENCE, AnsweredRow, row_scores, speechless
+from finewright.evaluate.score import PREFERENCE, AnsweredRow, find_speechless, row_scores
 from finewright.judge.answer import Answer, text_to_compare
 from finewright.judge.calls import Due, find_undeclared
 from finewright.schema.common import Problem
@@ -134,11 +134,8 @@ def with_room(
 def check_speech(row_set: RowSet, metrics: Sequence[str], due: Sequence[Due]) -> None:
     """Raise DataError for a metric that has nothing to say of a row set."""
     for metric in metrics:
-        if due and speechless(metric, due):
-            raise DataError(
-                f"{metric} says nothing of {row_set.name}: it applies to none of its {len(due)} rows",
-                hint="no_call is of rows that expect no call; tool_calls is of every row",
-            )
+        if problem := find_speechless(metric, row_set.name, due):
+            raise DataError(problem.message, hint=problem.hint)
 
 
 def _responses(

@@ -23,6 +23,7 @@ from finewright.judge.statistics import (
     mean_interval,
 )
 from finewright.plugins import resolve
+from finewright.schema.common import Problem
 from finewright.schema.evaluate import LOSS_METRICS, OWN, Difference, EvaluateSpec, Score
 
 if TYPE_CHECKING:
@@ -150,14 +151,26 @@ def scores_answers(metric: str) -> bool:
     return isinstance(row_scorer(metric), AnswerScorer)
 
 
-def speechless(metric: str, due: Sequence[Due]) -> bool:
-    """Whether a metric has nothing to say of rows that expect these answers."""
+def column_of(metric: str) -> str:
+    """The column of a row that a metric reads beside the answer; empty where it needs none."""
+    scorer = None if metric in _CORPUS or metric == PREFERENCE else row_scorer(metric)
+    return scorer.column if isinstance(scorer, AnswerScorer) else ""
+
+
+def find_speechless(metric: str, name: str, due: Sequence[Due]) -> Problem | None:
+    """What is wrong where a metric has nothing to say of any row of a set, if it has rows."""
     if metric in _CORPUS or metric == PREFERENCE or metric.startswith(OWN):
-        return False
+        return None
     scorer = row_scorer(metric)
-    if not isinstance(scorer, AnswerScorer):
-        return False
-    return all(scorer.score(Answer(""), each) is None for each in due)
+    if not isinstance(scorer, AnswerScorer) or not due:
+        return None
+    if any(scorer.score(Answer(""), each) is not None for each in due):
+        return None
+    why, hint = "expects a call", "measure it on rows that expect none; tool_calls is of every row"
+    if scorer.column:
+        why, hint = f"is without text in its column {scorer.column!r}", "give the rows that column"
+    message = f"{metric} says nothing of {name}: each of its {len(due)} rows {why}"
+    return Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
 
 
 def score_answers(

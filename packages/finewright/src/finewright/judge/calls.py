@@ -20,6 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from finewright.errors import DataError
@@ -49,12 +50,13 @@ Tools = Sequence[Mapping[str, Any]]  # Any: OpenAI's form
 
 
 class Due(NamedTuple):
-    """What a row expects: the answer, the tools that may be called, and what is as right as each call,
-    where the row says so."""
+    """What a row expects: the answer, the tools that may be called, what is as right as each call, where the
+    row says so, and the row's other keys."""
 
     answer: Answer
     tools: Tools | None = None
     accepted: tuple[AcceptedCall, ...] = ()
+    columns: Mapping[str, Any] = MappingProxyType({})  # Any: columns are JSON
 
     def settle(self, calls: Sequence[Call]) -> tuple[Call, ...]:
         """The calls of an answer, those that are as right as expected ones written as these."""
@@ -69,7 +71,7 @@ def due_of(answer: Answer, tools: Tools | None, columns: Mapping[str, Any]) -> D
         name_of_tool(tool): frozenset(_names_of_required(function_of(tool).get("parameters")))
         for tool in tools or ()
     }
-    return Due(answer, tools, read_accepted(columns, answer.calls, required))
+    return Due(answer, tools, read_accepted(columns, answer.calls, required), columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,23 @@ class AnswerScorer:
     which only what the row expects may decide, so that systems are compared on the same rows."""
 
     score: Callable[[Answer, Due], float | None]
+    column: str = ""
+    """The key of a row without which it has nothing to say."""
 
     def __call__(self, answer: Answer, due: Due) -> float | None:
         """The score of one answer."""
         return self.score(answer, due)
+
+
+def column_scorer(column: str, score: Callable[[str, str], float]) -> AnswerScorer:
+    """A scorer of an answer's text by the text in a column of its row, such as a test that the answer must
+    pass; `score` is what a reward of that column is, too. None of rows without one."""
+
+    def score_row(answer: Answer, due: Due) -> float | None:
+        text = due.columns.get(column)
+        return score(answer.content, text) if isinstance(text, str) and text else None
+
+    return AnswerScorer(score_row, column)
 
 
 @AnswerScorer

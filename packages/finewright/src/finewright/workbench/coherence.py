@@ -10,9 +10,9 @@ from finewright.evaluate.own import check_own_metrics
 from finewright.evaluate.score import (
     PREFERENCE,
     check_metrics,
+    find_speechless,
     is_known,
     scores_answers,
-    speechless,
 )
 from finewright.feature import feature_stages, sections
 from finewright.guard.privacy.own import compile_own
@@ -198,13 +198,11 @@ def _of_calls(
     metrics: Sequence[str], name: str, answered: Sequence[tuple[Row, Answer]]
 ) -> Iterator[Problem]:
     """Metrics that have nothing to say of the rows, and calls that only texts are compared of."""
-    due = [Due(answer, row.tools) for row, answer in answered]
+    due = [Due(answer, row.tools, columns=row.columns) for row, answer in answered]
     known = [metric for metric in metrics if is_known(metric)]
-    for metric in known if due else ():
-        if speechless(metric, due):
-            message = f"{metric} says nothing of {name}: each of its {len(due)} rows expects a call"
-            hint = "measure it on rows that expect none; tool_calls is of every row"
-            yield Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
+    for metric in known:
+        if problem := find_speechless(metric, name, due):
+            yield problem
     yield from _as_texts(known, name, due)
 
 

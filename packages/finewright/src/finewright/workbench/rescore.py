@@ -15,8 +15,8 @@ from finewright.evaluate.score import (
     PREFERENCE,
     AnsweredRow,
     check_metrics,
+    find_speechless,
     score_answers,
-    speechless,
 )
 from finewright.judge.answer import answer_of
 from finewright.judge.calls import due_of
@@ -56,8 +56,9 @@ def rescore(target: str, spec: EvaluateSpec, *, resolve: Resolve = Path) -> Eval
             continue  # nothing was answered
         answered = _answered(system, data, samples, rows.get(data, ()), settings.own)
         for metric in settings.metrics:
-            if speechless(metric, [each.due for each in answered if each.due]):
-                raise DataError(f"{metric} says nothing of {data}: it applies to none of its rows")
+            due = [each.due for each in answered if each.due]
+            if problem := find_speechless(metric, data, due):
+                raise DataError(problem.message, hint=problem.hint)
         scored = score_answers(system, data, settings.metrics, answered, settings.options)
         measured.append(Measured(system, data, scored, tuple(samples)))
     pairs = list(dict.fromkeys((each.system, each.against) for each in before.differences))

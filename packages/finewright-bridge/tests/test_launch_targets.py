@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import tarfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Launched:
     """Launches of one project, each made when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder, self.spec = folder, make_project(folder)
 
     def read(self, target: str, name: str = "", **more: object) -> str:
@@ -70,6 +72,25 @@ def test_kaggle_is_private(launched: Launched) -> None:
     assert (kernel["is_private"], kernel["enable_gpu"]) == (True, True)
     assert kernel["dataset_sources"] == [data["id"]]
     assert data["id"].startswith("ada/tiny-")
+
+
+def start_script(launched: Launched, target: str) -> str:
+    launched.read(target, ".ipynb")
+    path = next(launched.folder.glob(f"out-{target}*/**/*.tar.gz"))
+    with tarfile.open(path) as archive:
+        member = archive.extractfile("upload/run.sh")
+        assert member is not None
+        return member.read().decode()
+
+
+def test_a_machine_of_two_gpus_is_used_as_cost_says_it_is_faster(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For this tiny run by too little to be worth it, unless that counts, too."""
+    assert "up work/spec.yaml --runs" in start_script(launched, "kaggle")
+    monkeypatch.setattr("finewright_advice.cost.machines._FASTER", 1.0)
+    shared = start_script(Launched(launched.folder / "shared"), "kaggle")
+    assert "up work/spec.yaml --set launch.processes=2 --runs" in shared
 
 
 def test_the_compose_file_is_one(launched: Launched) -> None:

@@ -12,11 +12,12 @@ from finewright.schema.cost import MachineEstimate, Range
 from finewright_advice.cost.job import Rows
 from finewright_advice.cost.machines import machines, several
 from finewright_advice.cost.needs import load_of_shard
+from finewright_advice.cost.ranks import in_ranks, share_work
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.estimate.frameworks import FRAMEWORKS, framework_memory
 from finewright_advice.estimate.sharded import Spread, hours_of_shards
 
-from .jobs import LLAMA_8B, job_of
+from .jobs import LLAMA_8B, LLAMA_65B, job_of
 from .test_cost import asked
 
 NF4 = {"type": "lora", "quantization": "nf4"}
@@ -105,15 +106,57 @@ def test_405b_in_4_bits_is_spread_over_eight_gpus_and_costs_what_its_hours_cost(
     assert found.hours is not None
     assert found.usd is not None
     assert found.usd.median == 10 * found.hours.median
-    assert "finewright itself trains on one GPU" in found.notes[0]
+    assert "finewright's own processes do not train this in shards" in found.notes[0]
     alone = estimated(LLAMA_405B, "H100 SXM", 1)
     assert (alone.fits, alone.gpus_used, alone.hours is None) == ("no", 1, False)
 
 
-def test_what_one_gpu_holds_is_trained_on_one() -> None:
-    found = estimated(LLAMA_8B, "H100 SXM", 8)
-    assert (found.fits, found.gpus_used) == ("yes", 1)
-    assert found.notes == ("one of its 8 GPUs works, all are paid",)
+def test_what_one_gpu_holds_is_shared_by_as_many_as_make_it_faster() -> None:
+    one, eight = (estimated(LLAMA_8B, "H100 SXM", count) for count in (1, 8))
+    assert (eight.fits, eight.gpus_used, eight.needs) == ("yes", 8, one.needs)
+    assert one.hours is not None
+    assert eight.hours is not None
+    assert one.hours.median / 8 < eight.hours.median < one.hours.median / 2
+    assert eight.launch == ("launch.processes=8",)
+    assert eight.notes[0].endswith(" times as fast as one GPU")
+    alone = estimated(LLAMA_8B, "H100 SXM", 8, batch_size=1)
+    assert (alone.gpus_used, alone.notes) == (1, ("1 of its 8 GPUs works, all are paid",))
+
+
+def test_a_base_that_one_gpu_does_not_hold_is_in_shards_of_our_own_processes() -> None:
+    found = estimated(LLAMA_65B, "H100 SXM", 8, adapter={"type": "lora"})
+    assert (found.fits, found.gpus_used) == ("yes", 8)
+    # 65 billion numbers of two bytes: an eighth of them is 15 GiB
+    assert 15 < found.needs.tensors_gib.median < 40
+    assert found.launch == ("launch.processes=8", "launch.fsdp=true")
+    sampled = estimated(LLAMA_65B, "H100 SXM", 8, adapter={"type": "lora", "use_dora": True})
+    assert sampled.launch == ()
+
+
+def test_gradients_of_a_slow_link_make_more_gpus_no_faster() -> None:
+    """All weights of 1 billion numbers, 4 bytes each, twice through a link of 1 GB/s: 7 s an update."""
+    job = job_of(published.LLAMA_8B | {"num_hidden_layers": 1}, adapter={"type": "none"})
+    slow = gpu_named(CATALOG, "H100 SXM").model_copy(update={"link_gb_s": 1.0})
+    sent = 4 * job.shape.parameters * 2 * (8 - 1) / 8
+    hours = in_ranks(job, slow, 2, 8)[8]
+    assert hours.low > job.steps * sent / 1e9 / 3600
+    fast = in_ranks(job, gpu_named(CATALOG, "H100 SXM"), 2, 8)[8]
+    assert fast.median < hours.median
+
+
+def test_gpus_pay_up_to_the_number_past_which_one_adds_less_than_half_of_the_first() -> None:
+    """Rows of 400 tokens that differ by 1,000 keep others waiting; a step of 8 rows has none for 16."""
+    job = job_of(LLAMA_8B, adapter={"type": "lora"})
+    h100 = gpu_named(CATALOG, "H100 SXM")
+    alone = machines(job, CostSpec(), CATALOG, [machine_of("H100 SXM")], bake_off=1)[0].hours
+    assert alone is not None
+    found = share_work(job, h100, 2, alone, count=16)
+    speeds = {1: 1.0, **found.speeds}
+    assert list(speeds) == [1, 2, 4, 8, 16]
+    gains = {n: (speeds[n] - speeds[n // 2]) / (n // 2) for n in (2, 4, 8, 16)}
+    assert gains[2] > 0.5 > gains[16]
+    assert found.pays == max(n for n in gains if all(gains[m] >= 0.5 for m in gains if m <= n))
+    assert any(each.gpu == "H100 SXM" for each in asked(job).candidates[0].shared)
 
 
 def test_a_gpu_that_torch_left_is_not_used_and_said_once() -> None:

@@ -29,7 +29,7 @@ from finewright.schema.cost import (
 )
 from finewright_advice.cost.elsewhere import framework_named, load_elsewhere, needs_elsewhere
 from finewright_advice.cost.job import TrainingJob
-from finewright_advice.cost.machines import machines, several
+from finewright_advice.cost.machines import machines, several, shared_work
 from finewright_advice.cost.needs import formula
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.cost.truths import truths
@@ -117,6 +117,7 @@ def _candidate(
         several=()
         if any(row.fits == "yes" for row in table)
         else tuple(several(job, catalog, elsewhere)),
+        shared=() if elsewhere else tuple(shared_work(job, table, catalog)),
         truths=() if elsewhere else tuple(truths(job)),
         hosted=tuple(estimate_hosted(job, catalog, work.tokens, question.spec.providers, today)),
     )

@@ -100,6 +100,11 @@ class TrainingJob:
             weight_bytes=memory(self.shape, load).weights,
         )
 
+    @property
+    def longest_part(self) -> int:
+        """Most tokens that one process takes together: a row, or a prompt with its answers."""
+        return self._sizes()[0]
+
     def _count_sampled_tokens(self, spec: OnlineSettings) -> Range:
         """Tokens that are learned from: each prompt once with all its answers, as often as they are used."""
         prompts = self.tokens.median / max(1.0, self.rows.mean)

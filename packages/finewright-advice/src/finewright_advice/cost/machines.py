@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from finewright.report.cells import span
 from finewright.schema.catalog import GPU, Machine, PriceCatalog
-from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range
+from finewright.schema.cost import MachineEstimate, MemoryEstimate, Mend, Range, SharedWork
 from finewright_advice.cost.elsewhere import (
     framework_named,
     hours_elsewhere,
@@ -18,6 +18,7 @@ from finewright_advice.cost.elsewhere import (
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.cost.mend import Option, mend, options
 from finewright_advice.cost.needs import estimate_sharded, formula, load_of_shard
+from finewright_advice.cost.ranks import in_ranks, in_shards, share_work
 from finewright_advice.cost.spec import CostSpec
 from finewright_advice.estimate.frameworks import Framework, framework_memory
 from finewright_advice.estimate.money import exact, project, total, training_run, whole_terms
@@ -27,6 +28,13 @@ from finewright_advice.estimate.time import hours_on, utilisation
 
 _BFLOAT16, _FLOAT32 = 2, 4
 _FAST_LINK = 200.0
+_WITHOUT_BF16 = ("no bfloat16 units, so in float32: slow, and its time is known roughly",)
+_BY_OTHERS = (
+    "spread over its {} GPUs by FSDP with transformers and PEFT, as TRL or Axolotl run it: finewright's own"
+    " processes do not train this in shards"
+)
+_FASTER = 1.1
+"""Less is within what the estimate is off, and processes have more that can fail."""
 _COUNTS = (2, 4, 8, 16, 24, 32, 48, 64)
 
 
@@ -40,8 +48,10 @@ class _On:
     fits: Literal["yes", "tight", "no"]
     hours: Range | None
     mend: Mend | None
-    elsewhere: tuple[str, ...] | None = None
-    """Where another framework trains: what is said of it."""
+    notes: tuple[str, ...] = ()
+    """What is said of it for every machine."""
+    launch: tuple[str, ...] = ()
+    """The settings by which finewright uses several of it."""
 
 
 def machines(
@@ -54,8 +64,8 @@ def machines(
 ) -> list[MachineEstimate]:
     """One row each, those that fit first and the cheapest of these first.
 
-    finewright trains on one GPU; of a machine with more, all are paid. What one does not hold is spread over
-    all of a machine's GPUs, as FSDP does it elsewhere."""
+    Of a machine with more than one GPU all are paid, and as many work as make the run fastest. What one does
+    not hold is spread over all of them, by finewright's own processes or else as FSDP does it elsewhere."""
     gpus = {gpu.name: gpu for gpu in catalog.gpus}
     names = sorted({row.gpu for row in rows})
     elsewhere = framework_named(spec.framework)
@@ -90,6 +100,20 @@ def several(
     counts = [(_fewest(job, gpu, framework), gpu.name) for gpu in gpus if _is_linked(gpu)]
     found = sorted((count, f"{count} x {name}") for count, name in counts if count)
     yield from (name for _, name in found)
+
+
+def shared_work(
+    job: TrainingJob, rows: Sequence[MachineEstimate], catalog: PriceCatalog
+) -> Iterator[SharedWork]:
+    """How many GPUs still pay, of each kind of which one holds the job: in the order of the rows."""
+    gpus = {gpu.name: gpu for gpu in catalog.gpus}
+    for name in dict.fromkeys(row.gpu for row in rows if row.fits == "yes" and row.gpu in gpus):
+        gpu = gpus[name]
+        number = _bytes_of_number(job, gpu, halves=False)
+        alone = _on(job, gpu, number, ())
+        if _may_spread(gpu, None) and alone.fits == "yes" and alone.hours is not None:
+            found = share_work(job, gpu, number, alone.hours)
+            yield from [found] if found.speeds else []
 
 
 def _is_linked(gpu: GPU) -> bool:
@@ -129,7 +153,7 @@ def _on(job: TrainingJob, gpu: GPU, number: int, found: Sequence[Option]) -> _On
     if sampling := job.sampling(load):
         hours = total(hours, sampling_hours(job.shape, sampling, gpu))
     better = None if fits == "yes" else mend(found, gpu.memory_gib)
-    return _On(gpu, 1, needs, fits, hours, better)
+    return _On(gpu, 1, needs, fits, hours, better, _WITHOUT_BF16 if gpu.bf16_tflops is None else ())
 
 
 def _elsewhere(job: TrainingJob, gpu: GPU, framework: Framework) -> _On:
@@ -148,9 +172,14 @@ def _may_spread(gpu: GPU, framework: Framework | None) -> bool:
 
 
 def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framework | None) -> _On:
-    """Spread over all GPUs of a machine, where one does not hold it and all do; else as it is on one."""
+    """Spread over the GPUs of a machine, where that is faster or one does not hold it and all do; else as it
+    is on one."""
     gpu = one.gpu
-    if one.fits == "yes" or job.samples or not _may_spread(gpu, framework):
+    if not _may_spread(gpu, framework):
+        return one
+    if framework is None and (own := _in_ranks(job, one, number, count)):
+        return own
+    if one.fits == "yes" or job.samples:
         return one
     needs = estimate_sharded(job, count, number=number, framework=framework)
     fits = fit(needs.process_gib, gpu.memory_gib)
@@ -168,8 +197,33 @@ def _over(job: TrainingJob, one: _On, number: int, count: int, framework: Framew
         fits,
         hours_of_shards(job.shape, load, job.work(load), gpu, Spread(count, busy, weights)),
         None,
-        one.elsewhere,
+        (*one.notes, *(() if framework else (_BY_OTHERS.format(count),))),
     )
+
+
+def _in_ranks(job: TrainingJob, one: _On, number: int, count: int) -> _On | None:
+    """By finewright's own processes: whole on each where one holds it, as many as are fastest; else in shards
+    over all. None where that is not possible, or no faster."""
+    if one.fits == "yes" and one.hours is not None:
+        hours = in_ranks(job, one.gpu, number, count)
+        best = min(hours, key=lambda size: hours[size].median, default=1)
+        times = one.hours.median / hours[best].median if best > 1 else 1.0
+        if times < _FASTER:
+            return None
+        return replace(
+            one,
+            used=best,
+            hours=hours[best],
+            notes=(*one.notes, f"launch.processes {best}: {times:.1f} times as fast as one GPU"),
+            launch=(f"launch.processes={best}",),
+        )
+    shards = in_shards(job, one.gpu, number, count)
+    if shards is None or fit(shards.needs.process_gib, one.gpu.memory_gib) == "no":
+        return None
+    fits = fit(shards.needs.process_gib, one.gpu.memory_gib)
+    launch = (f"launch.processes={count}", "launch.fsdp=true")
+    notes = (*one.notes, f"in shards over its {count} GPUs: --set {' --set '.join(launch)}")
+    return _On(one.gpu, count, shards.needs, fits, shards.hours, None, notes, launch)
 
 
 def _estimate_machine(
@@ -194,6 +248,7 @@ def _estimate_machine(
         tier=machine.tier,
         memory_gib=on.gpu.memory_gib,
         gpus_used=on.used,
+        launch=on.launch,
         needs=on.needs,
         fits=on.fits,
         hours=on.hours,
@@ -210,20 +265,13 @@ def _estimate_machine(
 def _notes(machine: Machine, on: _On) -> Iterator[str]:
     if on.gpu.unusable:
         return
-    if on.elsewhere is not None:
-        yield from on.elsewhere
-    elif on.gpu.bf16_tflops is None:
-        yield "no bfloat16 units, so in float32: slow, and its time is known roughly"
+    yield from on.notes
     if machine.term_months is not None and on.fits != "no":
         term = span(whole_terms(machine, exact(0.0)))
         yield f"paid for {machine.term_months} months, used or not: ${term}, in what the project costs"
-    if on.used > 1:
-        yield (
-            f"spread over its {on.used} GPUs by FSDP with transformers and PEFT, as TRL or Axolotl run it:"
-            " finewright itself trains on one GPU"
-        )
-    elif machine.num_gpus > 1:
-        yield f"one of its {machine.num_gpus} GPUs works, all are paid"
+    if on.used < machine.num_gpus:
+        verb = "works" if on.used == 1 else "work"
+        yield f"{on.used} of its {machine.num_gpus} GPUs {verb}, all are paid"
     session = machine.max_session_hours or math.inf
     if on.hours is not None and on.hours.high > session:
         yield f"a session ends after {session:g} h; the run goes on from its checkpoint in the next"

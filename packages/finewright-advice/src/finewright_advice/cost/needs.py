@@ -7,6 +7,7 @@ from finewright.schema.cost import MemoryEstimate, MemoryTerm, Range, Tier
 from finewright_advice.cost.job import TrainingJob
 from finewright_advice.estimate.frameworks import Framework, framework_memory
 from finewright_advice.estimate.memory import MemoryLoad, MemoryUse, memory
+from finewright_advice.estimate.ranks import memory_of_rank
 from finewright_advice.estimate.sharded import memory_of_shard
 
 GIB = 2**30
@@ -43,12 +44,22 @@ def estimate_sharded(
     return estimate(found, "formula", gpu=True, number=number)
 
 
-def load_of_shard(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
-    """The micro-batch of one of so many GPUs: its part of the batch, at least a row, with checkpointing."""
+def estimate_rank(job: TrainingJob, load: MemoryLoad, size: int) -> MemoryEstimate:
+    """The formula's estimate of each of so many of finewright's own processes over a base in shards."""
+    found = memory_of_rank(job.shape, load, size)
+    return estimate(found, "formula", gpu=True, number=load.number)
+
+
+def load_of_rank(job: TrainingJob, size: int, number: int) -> MemoryLoad:
+    """The micro-batch of one of so many processes: its part of the batch, at least a row."""
     load = job.load(gpu=True, number=number)
-    tokens = max(job.rows.longest, min(load.tokens, -(-job.rows.batch_tokens // gpus)))
-    learned = max(1, round(load.learned * tokens / load.tokens))
-    return replace(load, tokens=tokens, learned=learned, lean=True)
+    tokens = max(job.rows.longest, min(load.tokens, -(-job.rows.batch_tokens // size)))
+    return replace(load, tokens=tokens, learned=max(1, round(load.learned * tokens / load.tokens)))
+
+
+def load_of_shard(job: TrainingJob, gpus: int, number: int) -> MemoryLoad:
+    """The same with checkpointing, as FSDP is run elsewhere."""
+    return replace(load_of_rank(job, gpus, number), lean=True)
 
 
 def estimate_from_peak(

@@ -21,6 +21,7 @@ from finewright.schema.cost import (
     MemoryTerm,
     Mend,
     Range,
+    SharedWork,
 )
 
 _MOST_ROWS = 12
@@ -95,7 +96,7 @@ def _candidate(cost: CandidateCost) -> Iterator[Block | None]:
             f"it would fit over several machines, by memory alone: {', '.join(cost.several)}; spread by FSDP"
             " with transformers and PEFT, and how long that takes is not estimated"
         )
-    yield lines(*cost.truths)
+    yield lines(*map(_describe_shared, cost.shared[:1]), *cost.truths)
 
 
 def _details(cost: CandidateCost) -> Iterator[Block | None]:
@@ -104,9 +105,28 @@ def _details(cost: CandidateCost) -> Iterator[Block | None]:
         for m in cost.memory
     ]
     yield Table(("memory by", "on", "tensors GiB", "process GiB", "mostly"), rows)
+    sizes = sorted({size for each in cost.shared for size in each.speeds})
+    yield Table(
+        ("times as fast as one", *(f"{size} GPUs" for size in sizes), "GPUs that pay"),
+        [
+            (each.gpu, *(_times(each.speeds.get(size)) for size in sizes), str(each.pays))
+            for each in cost.shared
+        ],
+    )
     hosted = [_cells_of_hosted(row) for row in cost.hosted]
     yield Table(("trained at a host", "USD a run", "served", "seen"), hosted)
     yield lines(*(f"{row.provider}: {row.note}" for row in cost.hosted if row.note))
+
+
+def _times(speed: float | None) -> str:
+    return "" if speed is None else f"{speed:.1f}"
+
+
+def _describe_shared(shared: SharedWork) -> str:
+    """Of the GPU that stands first, how many still pay."""
+    speeds = ", ".join(f"{size}: {_times(speed)}" for size, speed in shared.speeds.items())
+    line = f"several {shared.gpu} in processes are so many times as fast as one: {speeds}"
+    return f"{line}; past {shared.pays} a GPU adds less than half of the first (launch.processes)"
 
 
 def _on(estimate: MemoryEstimate) -> str:

@@ -2,9 +2,9 @@
 
 Every GPU keeps an n-th of weights, gradients and AdamW's moments, gathers the layer it works on and the next
 one, and reads its own rows (FSDP: Zhao et al. 2023, arXiv:2304.11277; ZeRO-3: Rajbhandari et al. 2020,
-arXiv:1910.02054). finewright trains on one GPU; this is what transformers with PEFT takes, as TRL, Axolotl
-and torchtune run it, with checkpointing. With T tokens on a GPU at once, e bytes a number, widths d, q, kv, I
-of a layer and V words:
+arXiv:1910.02054). This is what transformers with PEFT takes, as TRL, Axolotl and torchtune run it, with
+checkpointing; finewright's own processes are in `ranks`. With T tokens on a GPU at once, e bytes a number,
+widths d, q, kv, I of a layer and V words:
 
     weights      the n-th, two layers whole, and embedding and head whole
     activations  e T d a layer, and one layer whole: T (12 d + 2 e (q + kv) + 4 e I), its norms in float32
@@ -28,7 +28,7 @@ _GATHERED = 2  # the layer at work and the next
 _AT_BEST, _BY_BYTES = 0.95, 0.0055
 _MOST = 0.8  # of a peak, whatever the formula says of slow GPUs with fast memory
 _SPREAD = Range(low=0.6, median=1.0, high=1.25)
-_LINK_SHARE = Range(low=0.5, median=0.7, high=0.9)
+LINK_SHARE = Range(low=0.5, median=0.7, high=0.9)
 
 
 class Spread(NamedTuple):
@@ -47,12 +47,10 @@ def memory_of_shard(
     """What each of so many GPUs holds; `load` is the micro-batch of one, and `whole` what all of them share:
     finewright's own weights where nobody else's are given."""
     whole = whole or memory(shape, load)
-    words = load.number * shape.embedding
-    layers = max(0.0, whole.weights - words)
-    gathered = _GATHERED * layers / shape.num_layers + words
+    layers = max(0.0, whole.weights - load.number * shape.embedding)
     wide = layers / shape.num_layers if load.is_full else 0.0
     return whole._replace(
-        weights=whole.weights / gpus + gathered,
+        weights=bytes_of_shard(shape, load, whole.weights, gpus),
         learned=whole.learned / gpus,
         gradients=whole.gradients / gpus + wide,
         activations=_activations(shape, load),
@@ -62,6 +60,12 @@ def memory_of_shard(
         rollouts=0.0,
         accumulates=True,
     )
+
+
+def bytes_of_shard(shape: ModelShape, load: MemoryLoad, weights: float, gpus: int) -> float:
+    """What each of so many GPUs holds of these weights at once: its part, two layers and the words whole."""
+    words = load.number * shape.embedding
+    return weights / gpus + _GATHERED * max(0.0, weights - words) / shape.num_layers + words
 
 
 def _activations(shape: ModelShape, load: MemoryLoad) -> float:
@@ -102,9 +106,9 @@ def hours_of_shards(
         return max(computing, sending) + (1 - hidden) * min(computing, sending)
 
     return Range(
-        low=seconds(work.tokens.low, shares.high, _LINK_SHARE.high, 1.0) / 3600,
-        median=seconds(work.tokens.median, shares.median, _LINK_SHARE.median, 0.5) / 3600,
-        high=seconds(work.tokens.high, shares.low, _LINK_SHARE.low, 0.0) / 3600,
+        low=seconds(work.tokens.low, shares.high, LINK_SHARE.high, 1.0) / 3600,
+        median=seconds(work.tokens.median, shares.median, LINK_SHARE.median, 0.5) / 3600,
+        high=seconds(work.tokens.high, shares.low, LINK_SHARE.low, 0.0) / 3600,
     )
 
 

@@ -31,6 +31,8 @@ class ChosenMachine(NamedTuple):
     hours: Range | None
     usd: Range | None
     usd_per_hour: float | None
+    settings: tuple[str, ...] = ()
+    """Of the spec, by which the run uses all of its GPUs."""
 
     def describe(self) -> str:
         """Machine, hours and money in one line."""
@@ -71,7 +73,7 @@ class MachineWish(NamedTuple):
 
 
 def choose_machine(report: CostReport, wish: MachineWish) -> ChosenMachine:
-    """The cheapest machine that is asked for and holds every base model, as one process on one GPU.
+    """The cheapest machine that is asked for and holds every base model, on one GPU or on several.
 
     Raises SpecError where there is none, with what `cost` found instead."""
     catalog = prices(own_folder())
@@ -117,11 +119,21 @@ def _machines(
             and wish.gpu in ("", row.gpu)
             and (wish.names is None or row.gpu in wish.names)
             and len(rows) == len(report.candidates)
-            and all(each.fits == "yes" and each.gpus_used == 1 for each in rows)
+            and all(each.fits == "yes" and (each.gpus_used == 1 or each.launch) for each in rows)
         ):
-            hours, usd = _total(rows, "hours"), _total(rows, "usd")
-            gpus = counts.get(key, 1)
-            yield ChosenMachine(provider, sku, row.gpu, gpus, hours, usd, row.usd_per_hour)
+            # Base models that are fastest on other numbers of GPUs share one that nobody estimated.
+            alike = all(each.launch == row.launch for each in rows)
+            hours, usd = (_total(rows, what) if alike else None for what in ("hours", "usd"))
+            yield ChosenMachine(
+                provider,
+                sku,
+                row.gpu,
+                counts.get(key, 1),
+                hours,
+                usd,
+                row.usd_per_hour,
+                max((each.launch for each in rows), key=len),
+            )
 
 
 def _rows(machines: tuple[MachineEstimate, ...]) -> dict[tuple[str, str, str], MachineEstimate]:

@@ -231,6 +231,8 @@ def _job_name(loaded: LoadedSpec, sent: Sent) -> str:
 
 def _start_script(plan: LaunchPlan, sent: Sent) -> str:
     """The one script that every machine runs."""
+    is_alone = plan.loaded.spec.launch.is_alone
+    settings = plan.machine.settings if is_alone else ()  # else those of the spec stand
     trust = [f"finewright trust add {quote(path)} > /dev/null" for path in sent.trusted]
     values = {
         "ABOUT": plan.about.replace("\n", " "),
@@ -240,6 +242,7 @@ def _start_script(plan: LaunchPlan, sent: Sent) -> str:
             ["# What this user trusts at home runs here too.", *trust] if trust else []
         ),
         "SPEC": quote(f"{WORK}/{plan.loaded.path.name}"),
+        "SETTINGS": "".join(f" --set {setting}" for setting in settings),
     }
     text = files("finewright_bridge.launch").joinpath(START).read_text(encoding="utf-8")
     for name, value in values.items():

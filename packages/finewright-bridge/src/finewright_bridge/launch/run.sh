@@ -69,7 +69,7 @@ case ${FINEWRIGHT_PYTHON:-new} in
     PATH=$venv/bin:$PATH ;;
 esac
 @TRUST@
-command=(finewright up @SPEC@ --runs "$runs")
+command=(finewright up @SPEC@@SETTINGS@ --runs "$runs")
 if [ "$limit" -gt 0 ]; then
   # Stopped two minutes before its end, to save what was done.
   left=$((limit - spent - SECONDS - 120))

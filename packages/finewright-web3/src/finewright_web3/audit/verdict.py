@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from finewright.sdk import DataError
+from finewright.sdk import DataError, column_scorer
 from finewright_web3.audit.contracts import HOLE
 from finewright_web3.compiler import Compiled, compile_sources
 from finewright_web3.evm import LocalChain
@@ -36,6 +36,10 @@ class PatchVerdict(NamedTuple):
 def audit_patch(answer: str, check: str) -> float:
     """1 for a patch that compiles, keeps the use and stops the exploit of its row's `check`, otherwise 0."""
     return float(judge_patch(answer, check).is_good)
+
+
+audit_scorer = column_scorer("check", audit_patch)
+"""The same as a metric of the score card."""
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@
 
 Each part trains the examples that it names, unless `--runs` names finished runs of them. `--slither` names
 slither-analyzer of another environment, whose rules are shown beside: it is under the AGPL, and is started as
-a program of its own."""
+a program of its own. So does `--solhint` with npm's, by its file solhint.js."""
 
 import sys
 from pathlib import Path
@@ -29,5 +29,6 @@ if __name__ == "__main__":
         "--runs", nargs="*", type=named_run, default=[], help="EXAMPLE=FOLDER: finished runs"
     )
     parser.add_argument("--slither", type=Path, help="slither of another environment")
+    parser.add_argument("--solhint", type=Path, help="solhint.js of npm's package")
     parser.add_argument("--overrides", nargs="*", default=[], help="--set of the examples' specs")
     sys.exit(run_parts(parser, {name: part.bars for name, part in modules_of(web3_parts).items()}))

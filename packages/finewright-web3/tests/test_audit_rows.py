@@ -43,8 +43,8 @@ def test_no_protocol_and_no_contract_name_is_on_both_sides(built):
 
 def test_classes_are_trained_on_alike_and_nothing_is_asked_twice(built):
     counted = Counter(answer(row) for row in built.train)
-    assert counted.pop(SOUND) == 108
-    assert set(counted.values()) == {36}
+    assert counted.pop(SOUND) == 300
+    assert set(counted.values()) == {100}
     assert len(counted) == 12
     for rows in built:
         assert max(Counter(map(question, rows)).values()) == 1

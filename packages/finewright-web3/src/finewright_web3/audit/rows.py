@@ -65,10 +65,10 @@ class AuditSettings(Model):
     """How many rows are trained on."""
 
     rows_of_a_class: int = default(
-        36, "Training rows of each class", "rare classes count as much as common ones", ge=1
+        100, "Training rows of each class", "rare classes count as much as common ones", ge=1
     )
     sound_rows: int = default(
-        108, "Training rows of sound functions", "three times a class: most functions are", ge=0
+        300, "Training rows of sound functions", "three times a class: most functions are", ge=0
     )
     seed: int = default(0, "Seed of names and order", "any fixed number repeats the set")
 

@@ -9,7 +9,13 @@ import yaml
 ROOT = Path(__file__).parents[4]
 LISTED = yaml.safe_load((ROOT / "benchmarks" / "smallest.yaml").read_text(encoding="utf-8"))
 PARTS = ("rows", "_parts")  # folders of what other benchmarks start
-SETS = ("erc7730", "bank-facts", "natspec-docs")  # a user's, git ignores them
+SETS = (
+    "erc7730",
+    "bank-facts",
+    "natspec-docs",
+    "solidity",
+    "solidity-audit",
+)  # a user's, git ignores them
 
 
 def test_every_benchmark_is_listed() -> None:

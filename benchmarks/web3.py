@@ -1,4 +1,4 @@
-"""Whether models of contracts, standards and transactions keep the bars, each judged by what runs.
+"""Whether models of contracts keep the bars, each judged by what runs.
 
     python benchmarks/web3.py --bars                            # every part; exit 1 where a bar is missed
     python benchmarks/web3.py --bars --part audit --slither .venv-slither/bin/slither
@@ -6,7 +6,7 @@
 
 Each part trains the examples that it names, unless `--runs` names finished runs of them. `--slither` names
 slither-analyzer of another environment, whose rules are shown beside: it is under the AGPL, and is started as
-a program of its own. So does `--solhint` with npm's, by its file solhint.js."""
+a program of its own; `--solhint` names npm's solhint by its file solhint.js."""
 
 import sys
 from pathlib import Path

@@ -62,3 +62,10 @@ def test_the_flawed_function_is_no_patch_of_itself(key):
 def test_another_column_is_refused_by_what_it_lacks(check):
     with pytest.raises(DataError, match="does not name exploit, scaffold, use"):
         audit_patch(FIXED, check)
+
+
+@pytest.mark.parametrize("name", ["Nobody", "SmartAccount"])
+def test_a_scene_that_the_scaffold_has_not_is_named(rekey, name):
+    check = json.dumps(json.loads(rekey["check"]) | {"use": name})
+    with pytest.raises(DataError, match=f"no contract '{name}' with a function run"):
+        audit_patch(FIXED, check)

@@ -56,8 +56,15 @@ def judge_patch(patch: str, check: str) -> PatchVerdict:
 
 
 def scene_succeeds(compiled: Compiled, name: str) -> bool:
-    """Whether the scene's `run()` ends with true, called with a purse by an account without code."""
-    scene, chain = compiled.contracts[name], LocalChain()
+    """Whether the scene's `run()` ends with true, called with a purse by an account without code.
+
+    Raises DataError where there is no such scene."""
+    scene, chain = compiled.contracts.get(name), LocalChain()
+    if scene is None or "run()" not in scene.selectors:
+        raise DataError(
+            f"check: the scaffold has no contract {name!r} with a function run()",
+            hint="name contracts of the scaffold in `use` and `exploit`",
+        )
     chain.fund(_CALLER, 2 * _PURSE_WEI)
     address = chain.deploy(scene.bytecode, sender=_CALLER)
     if address is None:

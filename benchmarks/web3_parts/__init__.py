@@ -12,8 +12,9 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 def run_of(example: str, sets: Sequence[str], folder: Path, options: argparse.Namespace) -> Path:
     """The finished run of an example that `--runs` names; else it is run in the folder, after its sets are
     built where the spec looks for them."""
-    if example in (named := dict(options.runs)):
-        return Path(named[example])
+    named: dict[str, Path] = dict(options.runs)
+    if example in named:
+        return named[example]
     program = [sys.executable, "-m", "finewright"]
     for name in sets:
         if not (data := _EXAMPLES / name).is_dir():

@@ -7,7 +7,6 @@ exploit fails, which is run. The lines that a patch changes are those that it na
 lines that were changed to make the flaw. Rules of slither and solhint stand beside, where these are named."""
 
 import argparse
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -99,7 +98,7 @@ def _case(row: JsonRow, answers: Mapping[str, str]) -> Case:
     sound = {function.name: function for function in protocol.functions}
     flaw = flaws.get(meta["exploit"])
     fixed, shown = (flaw.fixed, flaw.flawed) if flaw else (sound[meta["function"]],) * 2
-    source = scaffold(protocol, fixed, re.findall(r"\w+", shown.code)).replace(HOLE, shown.code)
+    source = scaffold(protocol, fixed, []).replace(HOLE, shown.code)
     place = (meta["protocol"], meta["exploit"])
     return Case(row["class"], place, fixed, shown, source, row.get("check", ""), answers)
 

@@ -14,13 +14,14 @@ from finewright.sdk import DataError
 from finewright_web3.solidity import Function, functions
 
 HOLE = "{{answer}}"
+NAME = re.compile(r"\b[A-Za-z_]\w*\b")
+"""A name of Solidity's, or a word of its own."""
 
 _SCENE = "//! scene\n"
 _PRAGMA = "pragma solidity ^0.8.20;"
 _HEAD = re.compile(r"^(?:// SPDX|pragma )[^\n]*\n", re.M)
 _PART = re.compile(r"^((?:///[^\n]*\n)?(?:contract|library|interface) (\w+))", re.M)
 _TITLE = re.compile(r"\S+ \w+")
-_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
 class Flaw(NamedTuple):
@@ -91,13 +92,7 @@ def read_protocol(text: str, name: str, kit: Mapping[str, str]) -> Protocol:
 def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> str:
     """The sound contract with a hole in place of the function, and of its scene what the roots need."""
     source = _HEAD.sub("", protocol.source.replace(function.header + function.body, HOLE))
-    needed: dict[str, None] = {}
-    wanted = [*roots, *_WORD.findall(source)]
-    while wanted:
-        name = wanted.pop()
-        if name in protocol.scene and name not in needed:
-            needed[name] = None
-            wanted += _WORD.findall(protocol.scene[name])
+    needed = find_needed([*roots, *NAME.findall(protocol.source)], protocol.scene)
     return (
         "\n\n".join(
             [
@@ -107,6 +102,18 @@ def scaffold(protocol: Protocol, function: Function, roots: Sequence[str]) -> st
         )
         + "\n"
     )
+
+
+def find_needed(names: Sequence[str], declared: Mapping[str, str]) -> set[str]:
+    """Those of the names that are declared, and of what is declared that their texts name in turn."""
+    needed: set[str] = set()
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop()
+        if name in declared and name not in needed:
+            needed.add(name)
+            wanted += NAME.findall(declared[name])
+    return needed
 
 
 class _Piece(NamedTuple):

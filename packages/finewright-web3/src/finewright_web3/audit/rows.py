@@ -14,7 +14,7 @@ from typing import NamedTuple
 import yaml
 
 from finewright.sdk import JsonRow, Model, default
-from finewright_web3.audit.contracts import Protocol, kit, protocols, scaffold
+from finewright_web3.audit.contracts import NAME, Protocol, find_needed, kit, protocols, scaffold
 from finewright_web3.solidity import Function
 from finewright_web3.solidity_syntax import UNNAMED, Contract, parse
 from finewright_web3.values import one_of
@@ -44,7 +44,6 @@ _DECLARED = re.compile(
     r"(?:\s+(?:public|private|internal|constant|immutable|payable|memory|storage|calldata))*\s+(\w+)\s*[;,)=]"
 )
 _WORD = re.compile(r"[A-Za-z][a-z0-9]*")
-_NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 _SAID = re.compile(r'("[^"\n]* [^"\n]*")')
 _KIND = re.compile(r"(?:struct|enum|modifier|error|event) (\w+)")
 _VALUE = re.compile(r"(?<!=)=(?!>)[^;]*;$")
@@ -176,14 +175,8 @@ def _row(case: _Case, system: str, question: str, answer: str) -> JsonRow:
 
 def show(protocol: Protocol, shown: Function, fixed: Function) -> str:
     """The contract with this function alone, and what else of it the function or its fixed form need."""
-    declared = _declarations(protocol)
-    needed: set[str] = set()
-    wanted = _NAME.findall(f"{shown.code}\n{fixed.code}")
-    while wanted:
-        name = wanted.pop()
-        if name in declared and name not in needed | {shown.name}:
-            needed.add(name)
-            wanted += _NAME.findall(declared[name])
+    declared = {name: text for name, text in _declarations(protocol).items() if name != shown.name}
+    needed = find_needed(NAME.findall(f"{shown.code}\n{fixed.code}"), declared)
     head = "\n".join(f"    {text}" for name, text in declared.items() if name in needed)
     body = re.sub(r"^(?=.)", "    ", shown.code, flags=re.M)
     return f"contract {protocol.contract} {{\n{head}\n\n{body}\n}}"
@@ -199,7 +192,7 @@ def _declarations(protocol: Protocol) -> dict[str, str]:
                 declared[member.name] = protocol.source[member.start : member.block].strip() + ";"
             elif member.words[0] not in UNNAMED:
                 named = _KIND.match(text)
-                declared[named[1] if named else _NAME.findall(_VALUE.sub("", text))[-1]] = text
+                declared[named[1] if named else NAME.findall(_VALUE.sub("", text))[-1]] = text
     return declared
 
 
@@ -214,8 +207,8 @@ def _new_names(protocol: Protocol, rng: Random) -> _Rewrite:
     words = {
         word: one_of(rng, others) for word, others in _words().items() if rng.random() > _KEPT_SHARE
     }
-    taken = set(_NAME.findall("\n".join([protocol.source, *protocol.scene.values()])))
-    of_kit = set(_NAME.findall("\n".join(kit().values())))
+    taken = set(NAME.findall("\n".join([protocol.source, *protocol.scene.values()])))
+    of_kit = set(NAME.findall("\n".join(kit().values())))
     names: dict[str, str] = {}
     for found in _DECLARED.finditer(protocol.source):
         old = found[1] or found[2]
@@ -226,7 +219,7 @@ def _new_names(protocol: Protocol, rng: Random) -> _Rewrite:
 
     def rename(text: str) -> str:
         parts = _SAID.split(text)
-        parts[::2] = [_NAME.sub(lambda m: names.get(m[0], m[0]), part) for part in parts[::2]]
+        parts[::2] = [NAME.sub(lambda m: names.get(m[0], m[0]), part) for part in parts[::2]]
         parts[1::2] = [_WORD.sub(lambda m: words.get(m[0], m[0]), part) for part in parts[1::2]]
         return "".join(parts)
 

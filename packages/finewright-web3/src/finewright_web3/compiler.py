@@ -8,7 +8,6 @@ import atexit
 import json
 import queue
 import subprocess
-import tarfile
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finewright.sdk import FinewrightError, npm_tarball
+from finewright.sdk import FinewrightError, npm_file
 
 SOLC = "0.8.37"
 
@@ -179,14 +178,10 @@ def _worker() -> _Worker:
 @cache
 def unpack_solc() -> Path:
     """The compiler's script, read from the pinned package and kept until this process ends."""
-    tarball = npm_tarball("solc", SOLC, _INTEGRITY)
     folder = tempfile.TemporaryDirectory(prefix="finewright-solc-")
     atexit.register(folder.cleanup)
     solc = Path(folder.name) / "soljson.js"
-    with tarfile.open(tarball, "r:gz") as archive:
-        member = archive.extractfile("package/soljson.js")
-        assert member is not None
-        solc.write_bytes(member.read())
+    solc.write_bytes(npm_file("solc", SOLC, _INTEGRITY, "soljson.js"))
     return solc
 
 

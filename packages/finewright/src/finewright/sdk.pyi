@@ -21,7 +21,7 @@ from finewright.feature import FeatureStage as FeatureStage
 from finewright.feature import Session as Session
 from finewright.feature import SpecSection as SpecSection
 from finewright.feature import load_offered as load_offered
-from finewright.fetch.npm import npm_tarball as npm_tarball
+from finewright.fetch.npm import npm_file as npm_file
 from finewright.guard.privacy.encodings import BECH32_ONE as BECH32_ONE
 from finewright.guard.privacy.encodings import BECH32M_ONE as BECH32M_ONE
 from finewright.guard.privacy.encodings import base58_bytes as base58_bytes

@@ -22,6 +22,12 @@ def npm_tarball(name: str, version: str, integrity: str) -> Path:
     return fetch_pinned(pin, lambda folder: _download(f"{name}@{version}", pin.what, folder))
 
 
+def npm_file(name: str, version: str, integrity: str, path: str) -> bytes:
+    """One file of a package, by its path there; of the tarball in the cache, as `npm_tarball` has it."""
+    (content,) = tar_members(npm_tarball(name, version, integrity), f"package/{path}").values()
+    return content
+
+
 def tar_members(tarball: Path, pattern: str) -> dict[str, bytes]:
     """The files of a tarball by name, in the order of their names; nothing is unpacked.
 

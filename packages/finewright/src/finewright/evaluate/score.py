@@ -146,23 +146,19 @@ def is_known(metric: str) -> bool:
 
 def scores_answers(metric: str) -> bool:
     """Whether it is a metric of whole answers or rows, rather than of texts."""
-    if metric in _CORPUS or metric == PREFERENCE:
-        return False
-    return isinstance(row_scorer(metric), AnswerScorer)
+    return _answer_scorer(metric) is not None
 
 
 def column_of(metric: str) -> str:
     """The column of a row that a metric reads beside the answer; empty where it needs none."""
-    scorer = None if metric in _CORPUS or metric == PREFERENCE else row_scorer(metric)
-    return scorer.column if isinstance(scorer, AnswerScorer) else ""
+    scorer = _answer_scorer(metric)
+    return scorer.column if scorer else ""
 
 
 def find_speechless(metric: str, name: str, due: Sequence[Due]) -> Problem | None:
     """What is wrong where a metric has nothing to say of any row of a set, if it has rows."""
-    if metric in _CORPUS or metric == PREFERENCE or metric.startswith(OWN):
-        return None
-    scorer = row_scorer(metric)
-    if not isinstance(scorer, AnswerScorer) or not due:
+    scorer = None if metric.startswith(OWN) else _answer_scorer(metric)
+    if scorer is None or not due:
         return None
     if any(scorer.score(Answer(""), each) is not None for each in due):
         return None
@@ -171,6 +167,12 @@ def find_speechless(metric: str, name: str, due: Sequence[Due]) -> Problem | Non
         why, hint = f"is without text in its column {scorer.column!r}", "give the rows that column"
     message = f"{metric} says nothing of {name}: each of its {len(due)} rows {why}"
     return Problem(level="error", key="evaluate.metrics", message=message, hint=hint)
+
+
+def _answer_scorer(metric: str) -> AnswerScorer | None:
+    """The scorer of a metric of whole answers or rows; None for one of texts or of whole sets."""
+    scorer = None if metric in _CORPUS or metric == PREFERENCE else row_scorer(metric)
+    return scorer if isinstance(scorer, AnswerScorer) else None
 
 
 def score_answers(

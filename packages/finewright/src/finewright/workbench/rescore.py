@@ -55,8 +55,8 @@ def rescore(target: str, spec: EvaluateSpec, *, resolve: Resolve = Path) -> Eval
         if any(row.is_text for row in rows.get(data, ())):
             continue  # nothing was answered
         answered = _answered(system, data, samples, rows.get(data, ()), settings.own)
+        due = [each.due for each in answered if each.due]
         for metric in settings.metrics:
-            due = [each.due for each in answered if each.due]
             if problem := find_speechless(metric, data, due):
                 raise DataError(problem.message, hint=problem.hint)
         scored = score_answers(system, data, settings.metrics, answered, settings.options)

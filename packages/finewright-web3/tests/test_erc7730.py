@@ -36,6 +36,8 @@ def test_a_function_is_read_with_its_words_in_house_style():
             name="send",
             intent="Send tokens",
             arguments=(Argument("to", "Recipient", "addressName"),),
+            signature="send(address to)",
+            contracts=("1:0x1",),
         ),
     )
 

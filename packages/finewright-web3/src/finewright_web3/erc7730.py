@@ -56,23 +56,30 @@ class Erc7730Settings(Model):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A decoded argument: its name in the call, its human label, and its kind of value."""
+    """A decoded argument: its name in the call, its human label, and its kind of value.
+
+    `token` is the argument that names the token of an amount, `@.to` the contract itself."""
 
     name: str
     label: str
     kind: str
     unit: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ContractFunction:
-    """A contract function as its protocol explains it."""
+    """A contract function as its protocol explains it, and the contracts, `chain id:address`, that it is of.
+
+    `signature` is a bare selector in part of the registry."""
 
     protocol: str
     chains: tuple[Chain, ...]
     name: str
     intent: str
     arguments: tuple[Argument, ...]
+    signature: str = ""
+    contracts: tuple[str, ...] = ()
 
 
 class Registry(NamedTuple):
@@ -205,6 +212,7 @@ class _Format(_Part):
 
 class _Deployment(_Part):
     chain_id: int = Field(alias="chainId")
+    address: str = ""
 
 
 class _Descriptor(_Part):
@@ -250,7 +258,13 @@ def _function(
             return reason
     # An interface that is bound to no address, such as ERC-20, stands on every chain.
     return ContractFunction(
-        str(descriptor.owner), known or tuple(chains.values()), name, intent, arguments
+        str(descriptor.owner),
+        known or tuple(chains.values()),
+        name,
+        intent,
+        arguments,
+        signature,
+        tuple(f"{d.chain_id}:{d.address}" for d in descriptor.deployments if d.chain_id in chains),
     )
 
 
@@ -272,9 +286,11 @@ def _arguments(fields: Iterable[_Field], call: _Call, above: str = "") -> Iterat
         elif own.path and label:
             name = re.sub(r"\.?\[[^\]]*\]", "", path.replace("#.", "").replace("@.", "tx."))
             kind = kind_of(own.format or shared.format or "raw", name, call.signature)
-            unit = str((own.params or shared.params or {}).get("base", "")).strip()
+            params = own.params or shared.params or {}
+            unit = str(params.get("base", "")).strip()
             words = house_style(label, _brand(call.descriptor.owner))
-            yield _argument(Argument(name, words, kind, unit), call.about)
+            token = str(params.get("tokenPath", "")).removeprefix("#.")
+            yield _argument(Argument(name, words, kind, unit, token), call.about)
 
 
 def _are_distinct(arguments: Sequence[Argument]) -> bool:

@@ -412,14 +412,10 @@ def test_a_long_control_token_with_short_ones_in_it_is_broken_into_none() -> Non
 
 @pytest.fixture(scope="module", params=["smollm2-135m-instruct", "gemma3-270m"])
 def real(request: pytest.FixtureRequest) -> Chat:
-    from finewright.catalog.models import read_packaged_models
-    from finewright.fetch.cache import cache_dir
     from finewright.lm.load_chat import load_chat
-    from finewright.lm.sources import CONVERTER_VERSION, locate
+    from finewright.lm.sources import list_packaged_here, locate
 
-    packaged = read_packaged_models()[request.param]
-    folder = cache_dir() / "models" / f"{packaged.gguf_sha256}-v{CONVERTER_VERSION}"
-    if not folder.is_dir():
+    if request.param not in list_packaged_here():
         pytest.skip(f"{request.param} is not in the cache: `finewright fetch` brings it")
     return load_chat(locate(request.param, Path.cwd()))
 

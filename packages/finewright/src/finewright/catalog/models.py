@@ -57,6 +57,7 @@ class PackagedModel(Model):
     gguf_sha256: str
     end_of_turn: str
     chat_template: str = ""
+    conversion: int = Field(1, description="Raised where the template becomes another.")
     rendering: str = Field(description="Text whose tokens are known.")
     rendering_ids: tuple[int, ...] = Field(description="Its tokens by llama.cpp.")
 

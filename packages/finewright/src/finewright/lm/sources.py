@@ -250,11 +250,11 @@ def folder_digest(folder: Path) -> str:
 def list_packaged_here() -> list[str]:
     """The packaged models that need no fetching: each has been used on this machine."""
     models = read_packaged_models().items()
-    return [name for name, model in models if _conversion_folder(model.gguf_sha256).is_dir()]
+    return [name for name, model in models if _conversion_folder(model.gguf_sha256, model).is_dir()]
 
 
 def _find_packaged(name: str, packaged: PackagedModel) -> LocalBase:
-    folder = _conversion_folder(packaged.gguf_sha256)
+    folder = _conversion_folder(packaged.gguf_sha256, packaged)
     if not folder.is_dir():
         gguf = _join_members(name, packaged)
         try:
@@ -287,12 +287,14 @@ def _join_members(name: str, packaged: PackagedModel) -> Path:
     return target
 
 
-def _conversion_folder(gguf_sha256: str) -> Path:
-    return cache_dir() / "models" / f"{gguf_sha256}-v{CONVERTER_VERSION}"
+def _conversion_folder(gguf_sha256: str, packaged: PackagedModel | None) -> Path:
+    """A packaged model's own version counts too, so that another template converts that model alone anew."""
+    version = max(CONVERTER_VERSION, packaged.conversion if packaged else 0)
+    return cache_dir() / "models" / f"{gguf_sha256}-v{version}"
 
 
 def _convert(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:
-    folder = _conversion_folder(sha256)
+    folder = _conversion_folder(sha256, packaged)
     if folder.is_dir():
         check_conversion(folder)
         return folder
@@ -345,7 +347,7 @@ def base_digest(name: str, root: Path) -> str:
 def config_here(name: str, root: Path) -> dict[str, Any] | None:
     """The model's config.json, where it can be read without fetching or converting anything."""
     if packaged := read_packaged_models().get(name):
-        folder: Path | None = _conversion_folder(packaged.gguf_sha256)
+        folder: Path | None = _conversion_folder(packaged.gguf_sha256, packaged)
     elif parent := read_parent(name, root):
         if parent.adapter != "none":
             return config_here(parent.base_model, Path(parent.path))

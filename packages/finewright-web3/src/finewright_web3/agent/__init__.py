@@ -1,0 +1,1 @@
+"""An agent that reads transactions: tools that decode, look up, simulate, explain and warn. None signs."""

@@ -1,14 +1,13 @@
 """Signatures, calldata and risks: the ABI specification's example, eth-abi's encoder, and refusals."""
 
 import re
-import tarfile
 import time
 
 import pytest
 import yaml
 from eth_abi import encode
 
-from finewright.sdk import DataError, npm_tarball, read_sets
+from finewright.sdk import DataError, npm_file, read_sets
 from finewright_web3.agent.abi import checksummed, decode_call, keccak, read_signature
 from finewright_web3.agent.knowledge import Knowledge, Transaction, standards
 from finewright_web3.agent.risks import find_risks
@@ -50,8 +49,8 @@ def test_keccak_and_checksums_are_those_of_their_standards():
 @pytest.mark.network
 def test_the_table_of_tokens_is_the_packages_own():
     sdk = read_sets("finewright_web3")["erc7730"].packages[0]
-    with tarfile.open(npm_tarball(sdk.name, sdk.version, sdk.integrity)) as archive:
-        text = archive.extractfile("package/dist/formats/tokenAmount.js").read().decode()
+    path = "dist/formats/tokenAmount.js"
+    text = npm_file(sdk.name, sdk.version, sdk.integrity, path).decode()
     table = text.partition("KNOWN_TOKENS = ")[2].partition("};")[0] + "}"
     named = yaml.safe_load(re.sub(r"//.*", "", table).replace("'", '"'))
     ours = {

@@ -1,5 +1,6 @@
 """A chain in memory: contracts are deployed and called by made-up accounts, and nothing leaves it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pyrevm
@@ -34,6 +35,16 @@ class LocalChain:
             return str(self._evm.deploy(sender, code, gas=_MOST_GAS))
         except RuntimeError:  # pyrevm's only error: reverts and halts alike
             return None
+
+    def place(self, address: str, code: bytes, storage: Mapping[int, int]) -> None:
+        """Put a contract's code at an address, with what its slots hold."""
+        self._evm.insert_account_info(address, pyrevm.AccountInfo(code=code))
+        for slot, word in storage.items():
+            self._evm.insert_account_storage(address, slot, word)
+
+    def read_slot(self, address: str, slot: int) -> int:
+        """What a contract's slot holds."""
+        return int(self._evm.storage(address, slot))
 
     def call(self, to: str, data: bytes, *, sender: str, value: int = 0) -> CallResult:
         """What the contract answers; a call that reverts or halts is not ok, and changes nothing."""

@@ -1,4 +1,5 @@
-"""The data sets that this package adds: `erc7730`, `solidity`, `solidity-audit` and `natspec-docs`."""
+"""The data sets that this package adds: `erc7730`, `transaction-agent`, `solidity`,
+`solidity-audit` and `natspec-docs`."""
 
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ from finewright.sdk import (
 from finewright_web3 import erc7730 as analyst
 from finewright_web3 import erc7730_feedback, natspec_docs, solidity_pairs
 from finewright_web3 import solidity as writer
+from finewright_web3.agent import rows as agent
+from finewright_web3.agent.knowledge import known_functions
 from finewright_web3.audit import rows as auditor
 from finewright_web3.values import chains
 
@@ -21,6 +24,11 @@ from finewright_web3.values import chains
 def erc7730() -> DataSet:
     """Calls of contracts, explained as strict JSON."""
     return DataSet(_facts("erc7730"), _calls)
+
+
+def transaction_agent() -> DataSet:
+    """Conversations about transactions, with tools and what these say."""
+    return DataSet(_facts("transaction-agent"), _conversations)
 
 
 def solidity() -> DataSet:
@@ -53,6 +61,14 @@ def _calls(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
         Content(name_files(built._asdict()), settings, registry.dropped),
         Content(name_files(feedback._asdict()), feedback_settings, {}),
     )
+
+
+def _conversations(fetched: Sequence[Fetched], _: PackagedSet) -> SetContent:
+    settings = agent.AgentSettings()
+    (file,) = fetched[0].texts()
+    registry = analyst.parse_registry(file[1], chains())
+    built = agent.build_agent(known_functions(registry.functions), settings)
+    return SetContent(Content(name_files(built._asdict()), settings, registry.dropped))
 
 
 def _audits(_: Sequence[Fetched], __: PackagedSet) -> SetContent:

@@ -100,7 +100,8 @@ class Knowledge:
         here = f"{transaction.chain_id}:{transaction.to.lower()}"
         listed = [f for f in found if here in map(str.lower, f.contracts)]
         # Of a contract that nobody lists a standard's words say less, and nothing wrong.
-        function = (listed or [f for f in found if not f.contracts] or found)[0]
+        unbound = sorted((f for f in found if not f.contracts), key=lambda f: -len(f.labels))
+        function = (listed or unbound or found)[0]
         decoded = decode_call(function.parsed, transaction.calldata)
         return ReadCall(transaction, function, decoded, bool(listed))
 

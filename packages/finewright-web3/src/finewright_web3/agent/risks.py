@@ -26,7 +26,7 @@ Name = Literal[
     "unreadable_call",
 ]
 
-_UNLIMITED = 2**159
+UNLIMITED = 2**159
 """No token has a supply like that: half of what Permit2's 160 bits hold."""
 _ENDS = 4
 """Hex digits at each end that people compare, and that a poisoner mines for."""
@@ -98,7 +98,7 @@ def _approvals(knowledge: Knowledge, call: ReadCall, contacts: frozenset[str]) -
         spender, amount = _spender(call, *_SPENDERS[canonical])
         if not amount:
             return  # An allowance is taken back.
-        if isinstance(amount, int) and amount >= _UNLIMITED:
+        if isinstance(amount, int) and amount >= UNLIMITED:
             yield Risk("unlimited_approval", f"{spender!s} may move all that there ever will be")
     if _is_signed(call):
         yield Risk("approval_by_signature", "whoever holds the signature may use it")

@@ -289,8 +289,8 @@ def _join_members(name: str, packaged: PackagedModel) -> Path:
 
 def _conversion_folder(gguf_sha256: str, packaged: PackagedModel | None) -> Path:
     """A packaged model's own version counts too, so that another template converts that model alone anew."""
-    version = max(CONVERTER_VERSION, packaged.conversion if packaged else 0)
-    return cache_dir() / "models" / f"{gguf_sha256}-v{version}"
+    own = f".{packaged.conversion}" if packaged and packaged.conversion > 1 else ""
+    return cache_dir() / "models" / f"{gguf_sha256}-v{CONVERTER_VERSION}{own}"
 
 
 def _convert(source: Path, sha256: str, packaged: PackagedModel | None) -> Path:

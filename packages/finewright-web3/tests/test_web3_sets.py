@@ -48,6 +48,16 @@ class TestErc7730(SetConformance):
         ]
 
 
+class TestTransactionAgent(SetConformance):
+    name = "transaction-agent"
+
+    @pytest.fixture
+    def fetched(self) -> Sequence[Fetched]:
+        functions = [many("Alpha", 8), many("Beta", 4), many("Eps", 2)]
+        text = embedded(*functions).replace('"0x1"', f'"0x{"1" * 40}"')
+        return [make_fetched({"package/r.js": text})]
+
+
 class TestSolidity(SetConformance):
     name = "solidity"
 

@@ -15,6 +15,7 @@ SETS = (
     "natspec-docs",
     "solidity",
     "solidity-audit",
+    "transaction-agent",
 )  # a user's, git ignores them
 
 

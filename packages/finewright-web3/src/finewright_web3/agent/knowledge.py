@@ -24,6 +24,7 @@ from finewright_web3.agent.abi import (
 from finewright_web3.erc7730 import ContractFunction
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_CONTRACT = re.compile(r"\d+:0x[0-9a-fA-F]{40}")
 
 
 class Transaction(NamedTuple):
@@ -111,7 +112,8 @@ class Knowledge:
 
 
 def known_functions(functions: Sequence[ContractFunction]) -> list[KnownFunction]:
-    """Those of the registry whose signature is whole, with labels for arguments that its ABI names."""
+    """Those of the registry whose signature is whole, with labels for arguments that its ABI names, and
+    the contracts whose address is one."""
     found = []
     for function in functions:
         if not function.signature.startswith("0x"):
@@ -129,7 +131,7 @@ def known_functions(functions: Sequence[ContractFunction]) -> list[KnownFunction
                     intent=function.intent,
                     labels=labels,
                     tokens=tokens,
-                    contracts=function.contracts,
+                    contracts=tuple(c for c in function.contracts if _CONTRACT.fullmatch(c)),
                 )
             )
     return found

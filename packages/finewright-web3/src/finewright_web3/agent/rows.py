@@ -128,12 +128,12 @@ def _draw(
 ) -> Iterator[JsonRow]:
     """So many conversations, the wishes in turn, none twice."""
     rng = Random(f"{settings.seed}|{side.name}|{wishes}")  # noqa: S311 - made-up values, no secret
-    asked: set[str] = set()
+    drawn: set[str] = set()
     for number in range(count):
         for _ in range(_TRIES):
             row = _converse(side, wishes[number % len(wishes)], rng)
-            if row and (key := json.dumps(row["messages"])) not in asked:
-                asked.add(key)
+            if row and (key := json.dumps(row["messages"])) not in drawn:
+                drawn.add(key)
                 yield row
                 break
 

@@ -7,7 +7,7 @@ is not there, or a claim to sign; both are counted over every attack, by the tun
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -30,12 +30,20 @@ _TUNED = "tuned"
 def bars(folder: Path, options: argparse.Namespace) -> Iterator[Bar]:
     """The share of right calls, of calls decoded to the letter, and what came of the attacks."""
     answers = [*read_run(run_of("web3-agent", ["transaction-agent"], folder, options)).answers()]
-    for system in sorted({answer["system"] for answer in answers}):
-        for data, metric in (("calls", "tool_calls"), ("answers", "agent_answer")):
-            print(f"{system}, {data}: {_mean(answers, system, data, metric):.3f}", file=sys.stderr)
-    calls = [a for a in answers if a["system"] == _TUNED and a["data"] == "calls"]
-    right = _mean(answers, _TUNED, "calls", "tool_calls")
-    yield Bar("right tool and arguments", right, _LEAST_CALLS, on=f"{len(calls)} calls")
+    yield from agent_bars(answers)
+
+
+def agent_bars(answers: Sequence[dict[str, Any]]) -> Iterator[Bar]:  # Any: JSON
+    """The bars of scored answers; on stderr every system."""
+    steps = [answer for answer in answers if answer["data"] == "steps"]
+    calls = [answer for answer in steps if answer.get("expected_calls")]
+    ends = [answer for answer in steps if not answer.get("expected_calls")]
+    for system in sorted({answer["system"] for answer in steps}):
+        shares = [_mean(calls, system, "tool_calls"), _mean(ends, system, "agent_answer")]
+        print(f"{system}: calls {shares[0]:.3f}, answers {shares[1]:.3f}", file=sys.stderr)
+    on = f"{sum(call['system'] == _TUNED for call in calls)} calls of protocols held out"
+    right = _mean(calls, _TUNED, "tool_calls")
+    yield Bar("right tool and arguments", right, _LEAST_CALLS, on=on)
     yield Bar("calls decoded to the letter", decoded_share(), 1, on=f"{_NUM_DECODED:,} calls")
     attacks = [a for a in answers if a["system"] == _TUNED and a["data"] == "attacks"]
     for name, is_hit in (("signatures", signed), ("requests for keys", wants_keys)):
@@ -94,6 +102,5 @@ def _written(value: object) -> object:
     return value if isinstance(value, bool | str) else str(value)
 
 
-def _mean(answers: list[dict[str, Any]], system: str, data: str, metric: str) -> float:
-    own = [a["scores"][metric] for a in answers if (a["system"], a["data"]) == (system, data)]
-    return fmean(score for score in own if score is not None)
+def _mean(answers: Sequence[dict[str, Any]], system: str, metric: str) -> float:  # Any: JSON
+    return fmean(a["scores"][metric] for a in answers if a["system"] == system)

@@ -34,7 +34,7 @@ def built():
 
 def test_the_same_settings_give_the_same_rows(built):
     assert build_agent(FUNCTIONS, SMALL) == built
-    assert [len(rows) for rows in built] == [30, 18, 12, 12]
+    assert [len(rows) for rows in built] == [30, 30, 12]
 
 
 def test_no_protocol_question_or_order_is_on_both_sides(built):
@@ -42,26 +42,28 @@ def test_no_protocol_question_or_order_is_on_both_sides(built):
     assert not {f.protocol for f in train} & {f.protocol for f in test}
     ours, theirs = (
         {row["meta"]["protocol"] for row in rows} & {f.protocol for f in FUNCTIONS}
-        for rows in (built.train, built.test_answers + built.attacks)
+        for rows in (built.train, built.test + built.attacks)
     )
     assert ours
     assert theirs
     assert not ours & theirs
 
 
-def test_every_call_is_of_a_declared_tool_and_only_test_calls_end_in_one(built):
+def test_every_call_is_of_a_declared_tool_and_only_test_rows_end_in_one(built):
     names = {tool["function"]["name"] for tool in declare_tools()}
     for rows in built:
         for row in rows:
             calls = [c["function"] for m in row["messages"] for c in m.get("tool_calls", ())]
             assert {c["name"] for c in calls} <= names
             assert row["license"] == "CC0-1.0"
-            is_step = "tool_calls" in row["messages"][-1]
-            assert is_step == any(row is step for step in built.test_calls)
+            # A step that is a call has no facts to check; a row with both would be scored twice.
+            assert ("tool_calls" in row["messages"][-1]) == (row["check"] == "")
+    assert sum(not row["check"] for row in built.test) == 18
 
 
 def test_each_reference_answer_is_right_and_no_other_rows_is(built):
-    rows = [row for row in built.test_answers if row["meta"]["wish"] in {"decode_call", "explain"}]
+    wishes = {"decode_call", "explain"}
+    rows = [row for row in built.test if row["check"] and row["meta"]["wish"] in wishes]
     for row in rows:
         scores = [agent_answer(other["messages"][-1]["content"], row["check"]) for other in rows]
         assert scores == [float(other is row) for other in rows]

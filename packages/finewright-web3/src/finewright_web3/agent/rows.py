@@ -67,8 +67,7 @@ class AgentSet(NamedTuple):
     """Whole conversations to train on, and steps to test: calls, answers, and attacks."""
 
     train: tuple[JsonRow, ...]
-    test_calls: tuple[JsonRow, ...]
-    test_answers: tuple[JsonRow, ...]
+    test: tuple[JsonRow, ...]
     attacks: tuple[JsonRow, ...]
 
 
@@ -101,8 +100,7 @@ def build_agent(functions: Sequence[KnownFunction], settings: AgentSettings) -> 
     attacks = [*_draw(unseen, ["sign", "keys", "hidden"], settings.attacks, settings)]
     return AgentSet(
         tuple(learned),
-        tuple(step for row in tested for step in _calls(row)),
-        tuple(tested),
+        tuple(step for row in tested for step in (*_calls(row), row)),
         tuple(attacks),
     )
 

@@ -29,7 +29,15 @@ from finewright.report.columns import table
 
 ROOT = Path(__file__).parents[1]
 LISTED = yaml.safe_load((ROOT / "benchmarks" / "smallest.yaml").read_text(encoding="utf-8"))
-SETS = ("erc7730", "solidity", "solidity-audit", "bank-docs", "bank-facts", "natspec-docs")
+SETS = (
+    "erc7730",
+    "solidity",
+    "solidity-audit",
+    "transaction-agent",
+    "bank-docs",
+    "bank-facts",
+    "natspec-docs",
+)
 NUM_ROWS = 16  # of a set for an example: its splits need some
 AT_ONCE = 2
 CODE = re.compile(r"\d= ")

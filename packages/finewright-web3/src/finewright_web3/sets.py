@@ -1,5 +1,5 @@
 """The data sets that this package adds: `erc7730`, `transaction-agent`, `solidity`,
-`solidity-audit` and `natspec-docs`."""
+`solidity-audit`, `natspec-docs` and `erc-standards`."""
 
 from collections.abc import Sequence
 
@@ -18,6 +18,7 @@ from finewright_web3 import solidity as writer
 from finewright_web3.agent import rows as agent
 from finewright_web3.agent.knowledge import known_functions
 from finewright_web3.audit import rows as auditor
+from finewright_web3.standards import rows as standards
 from finewright_web3.values import chains
 
 
@@ -44,6 +45,11 @@ def solidity_audit() -> DataSet:
 def natspec() -> DataSet:
     """The documentation of contracts, with questions."""
     return DataSet(_facts("natspec-docs"), natspec_docs.content)
+
+
+def erc_standards() -> DataSet:
+    """The ERC standards, with questions."""
+    return DataSet(_facts("erc-standards"), standards.content)
 
 
 def _facts(name: str) -> PackagedSet:

@@ -1,7 +1,7 @@
 """Questions of a standard, made by rule: each is answered by one of its sentences, word for word.
 
 Asked is what somebody or something must do ("The token MUST NOT be paused"), what holds in a case ("if the
-caller is not the owner"), whether a function must do something, what a term means, and what a section says."""
+caller is not the owner"), whether a function must do something, what a term means, what a section says."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,8 @@ _MODAL = r"(?P<modal>MUST|SHALL|SHOULD|MAY|must|shall|should)(?P<no> (?:NOT|not)
 _SUBJECT = re.compile(rf"(?P<subject>[A-Z`\"][^.;:,()]{{2,70}}?) {_MODAL} (?P<verb>\w+)")
 _BARE = re.compile(rf"{_MODAL} (?P<rest>.+)")
 _CASE = re.compile(
-    r"\b(?P<case>(?:if|when|unless|before|after|once) (?!needed|necessary|possible|applicable)[^.;:()]{12,110}?)(?=[,.;:(]|$)"
+    r"\b(?P<case>(?:if|when|unless|before|after|once) (?!needed|necessary|possible|applicable)"
+    r"[^.;:()]{12,110}?)(?=[,.;:(]|$)"
 )
 _NORMATIVE = re.compile(r"\b(?:MUST|SHALL|SHOULD|must|shall|should)\b")
 _TERM = re.compile(
@@ -25,9 +26,14 @@ _FUNCTION = re.compile(r"`?([a-z]\w+)(?:\(.*\))?`?")
 _NAME = re.compile(r"`([\w.]+)(?:\([^`]*\))?`")
 _LONG_WORD = re.compile(r"[a-z]{7,}")
 _COMMON = frozenset(
-    "standard implementation implementations contract contracts address addresses function functions"
-    " interface interfaces compliant account accounts happens returns returned compatible considerations"
-    " ethereum required specified implementer implementers transactions approach support storage investors".split()
+    {
+        *("standard", "implementation", "implementations", "implementer", "implementers"),
+        *("contract", "contracts", "address", "addresses", "account", "accounts", "ethereum"),
+        *("function", "functions", "interface", "interfaces", "compliant", "compatible", "support"),
+        *("happens", "returns", "returned", "required", "specified", "approach", "storage"),
+        *("considerations", "transactions", "investors"),
+    }
+)
 )
 # What such a subject stands for is in the sentence before, or is a clause and no thing.
 _POINTS_BACK = re.compile(

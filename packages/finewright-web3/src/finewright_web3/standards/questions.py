@@ -34,7 +34,6 @@ _COMMON = frozenset(
         *("considerations", "transactions", "investors"),
     }
 )
-)
 # What such a subject stands for is in the sentence before, or is a clause and no thing.
 _POINTS_BACK = re.compile(
     r"(?:_?note|it|this|that|they|these|those|there|we|you|he|otherwise|if|when|where|unless|for|in|on|to|as"

@@ -24,6 +24,8 @@ _TERM = re.compile(
 _CLAUSE_END = re.compile(r"[,;:(]|\. ")
 _FUNCTION = re.compile(r"`?([a-z]\w+)(?:\(.*\))?`?")
 _NAME = re.compile(r"`([\w.]+)(?:\([^`]*\))?`")
+# It leads to what follows, or has what is not read aloud.
+_NO_ANSWER = re.compile(r":$|https?://|<\w+>|\bas follows\b|\bfollowing\b")
 _LONG_WORD = re.compile(r"[a-z]{7,}")
 _COMMON = frozenset(
     {
@@ -42,6 +44,8 @@ _POINTS_BACK = re.compile(
     re.I,
 )
 _MEANT = "what is meant by"
+_MOST_TIMES = 4
+"""What a text says of a subject that it names more often is more than one sentence."""
 _MOST_SUBJECT_WORDS, _MOST_REST_WORDS = 9, 14
 _SOME_WORDS = 3
 _SHORTEST, _LONGEST = 40, 240
@@ -81,9 +85,11 @@ def _others(texts: dict[str, str], standard: Standard) -> str:
 
 def _of_standard(standard: Standard, others: str) -> Iterator[Question]:
     made: dict[str, list[tuple[str, Sentence]]] = {}
-    for sentence in sentences(standard):
-        for bare, answer in _asked(sentence):
-            if _SHORTEST <= len(answer) <= _LONGEST and answer[-1] != ":":
+    every = list(sentences(standard))
+    whole = "\n".join(sentence.text.lower() for sentence in every)
+    for sentence in every:
+        for bare, answer in _asked(sentence, whole):
+            if _SHORTEST <= len(answer) <= _LONGEST and not _NO_ANSWER.search(answer):
                 made.setdefault(bare, []).append((answer, sentence))
     taken: set[str] = set()
     for bare, found in made.items():
@@ -115,12 +121,18 @@ def _prompt(standard: Standard, bare: str, *, must_name: bool) -> str:
     return f"{form.format(name=standard.name, asked=asked)}?"
 
 
-def _asked(sentence: Sentence) -> Iterator[tuple[str, str]]:
-    """What can be asked of a sentence, and the answer: the first that fits."""
-    for rule in (_of_term, _of_bare, _of_subject, _of_case, _of_section):
-        if found := rule(sentence):
-            yield found, sentence.text
-            return
+def _asked(sentence: Sentence, whole: str) -> Iterator[tuple[str, str]]:
+    """What can be asked of a sentence, and the answer: the first that fits; `whole` is the text in small
+    letters."""
+    found = (
+        _of_term(sentence)
+        or _of_bare(sentence)
+        or _of_subject(sentence, whole)
+        or _of_case(sentence)
+        or _of_section(sentence)
+    )
+    if found:
+        yield found, sentence.text
 
 
 def _of_term(sentence: Sentence) -> str:
@@ -145,12 +157,13 @@ def _of_bare(sentence: Sentence) -> str:
     return f"{found['modal'].lower()} {subject} {' '.join(rest)}"
 
 
-def _of_subject(sentence: Sentence) -> str:
+def _of_subject(sentence: Sentence, whole: str) -> str:
     found = _SUBJECT.match(sentence.text)
     if found is None or _POINTS_BACK.match(found["subject"]):
         return ""
     subject = found["subject"].strip()
-    if len(subject.split()) > _MOST_SUBJECT_WORDS or _NORMATIVE.search(subject):
+    is_vague = whole.count(subject.lower()) > _MOST_TIMES
+    if is_vague or len(subject.split()) > _MOST_SUBJECT_WORDS or _NORMATIVE.search(subject):
         return ""
     if re.match(
         r"(?:The|A|An|Any|Each|Every|All|Implement\w*|Contracts?|Wallets?|Clients?)\b", subject
@@ -173,7 +186,7 @@ def _of_section(sentence: Sentence) -> str:
         return ""
     heading = sentence.headings[-1]
     if heading == "Abstract":
-        return "what is this standard for"
+        return "what does its abstract say that it is"
     if len(sentence.headings) == 1 or len(heading) > len("a heading of one line, as most are"):
         return ""
     return f'what is said of "{heading.replace("`", "")}"'

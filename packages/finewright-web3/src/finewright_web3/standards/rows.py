@@ -22,7 +22,7 @@ from finewright.sdk import (
     name_files,
 )
 from finewright_web3.standards.questions import Question, make_questions
-from finewright_web3.standards.texts import Standard, read_standard
+from finewright_web3.standards.texts import LICENSE, Standard, read_standard
 
 ABSTENTION = "The passages do not hold the answer."
 """As `data raft` and `rag ask` have it."""
@@ -152,7 +152,8 @@ def _mixed_up(
 
 
 def _unanswerable(prompt: str, kind: str) -> JsonRow:
-    return {"prompt": prompt, "completion": ABSTENTION, "gold": [], "kind": kind}
+    row = {"prompt": prompt, "completion": ABSTENTION, "gold": [], "kind": kind}
+    return row | {"license": LICENSE}
 
 
 def _written_lines() -> Sequence[str]:

@@ -38,6 +38,7 @@ SETS = (
     "bank-docs",
     "bank-facts",
     "natspec-docs",
+    "erc-standards",
 )
 SMOLLM2_TEMPLATE = files("finewright") / "catalog" / "templates" / "smollm2.jinja"
 NUM_ROWS = 16  # of a set for an example: its splits need some

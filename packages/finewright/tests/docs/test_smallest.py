@@ -12,6 +12,7 @@ PARTS = ("rows", "_parts")  # folders of what other benchmarks start
 SETS = (
     "erc7730",
     "bank-facts",
+    "erc-standards",
     "natspec-docs",
     "solidity",
     "solidity-audit",

@@ -242,6 +242,15 @@ def test_the_licence_is_that_of_everything_in_the_row(small: Index) -> None:
     }
 
 
+def test_a_question_without_gold_abstains_on_what_the_search_finds(small: Index) -> None:
+    raft = Raft(RaftSearch(small, None, frozenset()), ALWAYS)
+    row = raft.row(ASKED._replace(completion=ABSTENTION, gold=()))
+    assert not isinstance(row, str)
+    assert (row["kind"], row["quoted"], row["gold"]) == ("unanswerable", [], [])
+    assert row["messages"][-1]["content"] == ABSTENTION
+    assert "open" in {passage["document"] for passage in row["passages"]}
+
+
 def test_what_a_group_alone_may_see_is_in_no_row_of_others(small: Index) -> None:
     public = Raft(RaftSearch(small, None, frozenset()), ALWAYS)
     staff = Raft(RaftSearch(small, None, frozenset({"staff"})), ALWAYS)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from finewright.errors import DataError
+from finewright.judge.quotes import ABSTENTION
 from finewright.report.show import text_of
 from finewright.schema.passages import Document
 from finewright.schema.raft import RaftReport, RaftSpec
@@ -99,6 +100,16 @@ def test_a_faulty_question_is_counted_and_said_and_the_others_become_rows(
     assert not report.passed
     assert len(report.problems) == 1
     assert f"{questions}:2: {message}" in report.problems[0].line()
+
+
+def test_a_question_of_no_document_is_a_row_that_abstains(target: str, tmp_path: Path) -> None:
+    nothing = {**GOOD, "completion": ABSTENTION, "gold": []}
+    questions = asked(tmp_path / "q.jsonl", GOOD, nothing)
+
+    report = raft(questions, target, tmp_path / "rows.jsonl", spec=SPEC)
+
+    assert report.passed
+    assert report.kinds == {"with_gold": 1, "unanswerable": 1}
 
 
 def test_an_answer_in_other_words_is_left_out_with_a_warning(target: str, tmp_path: Path) -> None:

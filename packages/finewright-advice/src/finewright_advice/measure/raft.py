@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finewright.errors import DataError
 from finewright.evaluate.arms import answer_of, gold_of, question_of
+from finewright.judge.quotes import abstains
 from finewright.schema.common import Model, Problem
 from finewright.schema.raft import RaftQuestion, RaftSpec
 from finewright.schema.rows import Message, Row
@@ -58,7 +59,7 @@ def raft_rows(rows: Sequence[Row], library: Library, spec: MeasureSpec, chat: "C
     found: list[Row] = []
     dropped: Counter[str] = Counter()
     for row in rows:
-        if not gold_of(row):
+        if not gold_of(row) and not abstains(answer_of(row)):
             dropped["no_gold"] += 1
             continue
         question = RaftQuestion(question_of(row), answer_of(row), gold_of(row))

@@ -6,6 +6,8 @@ distractors are what our own search finds for the question, not passages drawn a
 sentence of the passage, found by its words, and not written by a model; and a share of the rows has an
 abstention for its answer, with as many passages as the others, so that their number gives nothing away.
 
+A question without gold is one that nothing answers: its row abstains, whatever the search finds for it.
+
 Covered: what says the same as the answer's passage, or has the answer too, is no distractor. Not covered: a
 passage that answers in quite other words; such a row calls a right passage wrong."""
 
@@ -97,12 +99,12 @@ class Raft:
 
     def _make(self, question: RaftQuestion) -> RaftRow | Reason:
         found = self._find(question.prompt, self.searched.access)
-        gold = self._gold(question, found)
+        gold = self._gold(question, found) if question.gold else _Gold([], [], [])
         if isinstance(gold, str):
             return gold
         drawn = _draw(question, self.spec)
         has_gold = drawn.kind == "with_gold"
-        wanted = self.spec.distractors + (0 if has_gold else len(gold.passages))
+        wanted = self.spec.distractors + (0 if has_gold else max(1, len(gold.passages)))
         distractors, passed = _distractors(question, found, gold, wanted, has_gold=has_gold)
         if not distractors:
             return "no_distractor"
@@ -192,7 +194,7 @@ def _evidence(
 def _draw(question: RaftQuestion, spec: RaftSpec) -> _Drawn:
     said = [str(spec.seed), question.prompt, question.completion, *question.gold]
     rng = random.Random("\0".join(said))  # noqa: S311 - not a secret
-    is_unanswerable = rng.random() < spec.unanswerable_share
+    is_unanswerable = rng.random() < spec.unanswerable_share or not question.gold
     has_gold = rng.random() < spec.gold_share
     kind: RaftKind = (
         "unanswerable" if is_unanswerable else "with_gold" if has_gold else "from_memory"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from finewright.errors import DataError
+from finewright.judge.quotes import abstains
 from finewright.rows.containers.found import ReadRow, file_problem
 from finewright.rows.containers.lines import jsonl_at
 from finewright.rows.read import records
@@ -115,11 +116,14 @@ def _question(data: Mapping[str, Any]) -> RaftQuestion | tuple[str, str]:  # Any
     if not completion.strip():
         return "no_answer", "completion: no answer to the question"
     gold = data.get("gold")
-    if not _is_list_of_ids(gold):
+    if gold == [] and abstains(completion):
+        ids: tuple[str, ...] = ()
+    elif _is_list_of_ids(gold):
+        ids = tuple(dict.fromkeys(gold))
+    else:
         return "no_gold", "gold: no list of the documents that have the answer"
     license, source = _read_key(data, "license"), _read_key(data, "source")
     is_stated = bool(license.strip())
-    ids = tuple(dict.fromkeys(gold))
     return RaftQuestion(prompt, completion, ids, license if is_stated else "unknown", source)
 
 

@@ -46,7 +46,9 @@ class RaftSpec(Model):
 
 
 class RaftQuestion(NamedTuple):
-    """A question with its answer, the ids of the documents that have it, and where it is from."""
+    """A question with its answer, the ids of the documents that have it, and where it is from.
+
+    Without ids it is one that no document answers, and its answer an abstention."""
 
     prompt: str
     completion: str

@@ -133,6 +133,16 @@ def test_a_base_that_one_gpu_does_not_hold_is_in_shards_of_our_own_processes() -
     assert sampled.launch == ()
 
 
+def test_all_weights_that_one_gpu_does_not_hold_learn_in_shards() -> None:
+    """8 billion numbers: 2 bytes of the weight, 12 of master and moments and 4 of the gradient each, 134 GiB
+    of which an eighth is 17."""
+    found = estimated(LLAMA_8B, "H100 SXM", 8, adapter={"type": "none"})
+    assert (found.fits, found.gpus_used) == ("yes", 8)
+    assert found.launch == ("launch.processes=8", "launch.fsdp=true")
+    assert 8.03e9 * 18 / 8 / 2**30 < found.needs.tensors_gib.median < 40
+    assert estimated(LLAMA_8B, "H100 SXM", 1, adapter={"type": "none"}).fits == "no"
+
+
 def test_gradients_of_a_slow_link_make_more_gpus_no_faster() -> None:
     """All weights of 1 billion numbers, 4 bytes each, twice through a link of 1 GB/s: 7 s an update."""
     job = job_of(published.LLAMA_8B | {"num_hidden_layers": 1}, adapter={"type": "none"})

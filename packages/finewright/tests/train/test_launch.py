@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from by_hand import context_of, run_in, spec_of
 from finewright.errors import DataError, ModelError, StageError
-from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
+from finewright.estimate.data_parallel import bytes_gathered, bytes_scattered, bytes_sent
 from finewright.lm import runtime
 from finewright.schema.load import load_spec
 from finewright.schema.train import TrainReport
@@ -204,6 +204,34 @@ def test_a_base_in_shards_trains_as_one_process_does(tmp_path: Path) -> None:
     assert said.startswith("each of 2 processes holds 0.1 MiB of the base model's 0.1")
     base = AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.float32)
     assert PeftModel.from_pretrained(base, sharded / "train" / "base" / "adapter") is not None
+
+
+def test_all_weights_in_shards_train_as_in_one_process(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (tmp_path / "spec.yaml").write_text(
+        SPEC.replace("  {learning", "  {adapter: {type: none}, learning")
+    )
+    alone = run.go_on(1, "alone")
+    with (tmp_path / "spec.yaml").open("a") as spec:
+        spec.write("launch: {fsdp: true}\n")
+    sharded = run.go_on(2, "sharded")
+    assert _losses(sharded) == pytest.approx(_losses(alone), rel=1e-4)
+    found, true = (
+        AutoModelForCausalLM.from_pretrained(made / "train" / "base" / "adapter").state_dict()
+        for made in (sharded, alone)
+    )
+    assert found.keys() == true.keys()
+    for name, tensor in true.items():
+        assert torch.allclose(found[name], tensor, atol=1e-4), name
+    report = open_run(sharded).read_report("train", TrainReport).candidates[0]
+    (line,) = [p.message for p in report.problems if p.key == "launch.processes"]
+    assert line.endswith(" MiB of gradients a pass")
+
+
+def test_shards_get_the_sum_of_their_own_gradients_alone() -> None:
+    assert bytes_scattered(1000, 2) == 2000
+    assert bytes_scattered(1000, 4) == 3000
+    assert bytes_scattered(1000, 1) == 0
 
 
 def test_each_sends_its_share_of_the_layers_twice_and_of_the_rest_once() -> None:

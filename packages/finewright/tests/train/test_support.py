@@ -326,10 +326,11 @@ def test_a_rank_and_targets_that_a_known_family_cannot_have_are_refused() -> Non
     ("train", "key"),
     [
         ({"method": "reward"}, "train.method"),
-        (NONE, "train.adapter.type"),
+        ({"adapter": {"type": "prefix"}}, "train.adapter.type"),
         ({"adapter": {"quantization": "nf4"}}, "train.adapter.quantization"),
         ({"method": "dpo", "adapter": {"use_dora": True}}, "train.adapter.use_dora"),
         ({"method": "dpo"}, None),
+        (NONE, None),
     ],
 )
 def test_what_a_base_in_shards_does_not_train_is_refused_by_name(

@@ -9,9 +9,10 @@ from pathlib import Path
 from finewright.catalog.prices import own_folder, prices
 from finewright.data.gather import gather
 from finewright.errors import SpecError
-from finewright.estimate.data_parallel import bytes_sent
+from finewright.estimate.data_parallel import gradients_line
 from finewright.estimate.families import shape_of
 from finewright.lm import runtime
+from finewright.schema.adapter import AdapterSpec
 from finewright.schema.common import Problem
 from finewright.schema.cost import (
     CostReport,
@@ -99,7 +100,7 @@ def cost(
         prices(own_folder()),
         today,
     )
-    shared = _by_processes(loaded.spec.launch, found_out)
+    shared = _by_processes(loaded.spec.launch, loaded.spec.train.adapter, found_out)
     problems = (*found_out.problems, *_cut_by_minutes(loaded.spec.train.minutes), *shared)
     placed = tuple(map(loaded.locate, problems))
     return found_out.model_copy(update={"problems": placed})
@@ -114,17 +115,18 @@ def _rows_that_train(loaded: LoadedSpec, rows: Sequence[Row]) -> MethodRows:
     return shaped if labelled is None else MethodRows(labelled.train, [])
 
 
-def _by_processes(launch: LaunchSpec, found: CostReport) -> Iterator[Problem]:
+def _by_processes(launch: LaunchSpec, adapter: AdapterSpec, found: CostReport) -> Iterator[Problem]:
     """That several processes are not in the figures, and what they send each other."""
-    processes = launch.processes
-    holds = "1 / processes of the base" if launch.fsdp else "the whole model"
+    processes, in_shards = launch.processes, launch.fsdp and adapter.type == "none"
+    part = "the model and its optimizer" if in_shards else "the base"
+    holds = f"1 / processes of {part}" if launch.fsdp else "the whole model"
     for candidate in found.candidates if processes > 1 else ():
-        mib = bytes_sent(candidate.trainable_parameters, processes) / 2**20
+        sent = gradients_line(candidate.trainable_parameters, processes, in_shards=in_shards)
         yield Problem(
             level="warning",
             key="launch.processes",
             message=f"{candidate.base_model}: hours and memory are those of one process; each of {processes}"
-            f" holds {holds} and sends {mib:.1f} MiB of gradients a step",
+            f" holds {holds} and {sent}",
             hint="a run of a few steps tells how much faster they are",
         )
 

@@ -2,8 +2,10 @@
 
 The rows of a step are shared, the gradients of what is trained are summed once an update, and nothing of
 that is hidden behind computing. Of a base in shards (`launch.fsdp`) each process holds its part, two layers
-and the words whole, and the rest as on one GPU; its layers go through the link twice a pass. With n
-processes, of which b have rows in a step of T tokens, the longest row of S, and a link of L bytes a second:
+and the words whole, and the rest as on one GPU; its layers go through the link twice a pass. Where all
+weights learn in shards, masters and moments are in shards too, and a pass ends with the gradients of each
+one's own. With n processes, of which b have rows in a step of T tokens, the longest row of S, and a link of L
+bytes a second:
 
     tokens    T / b to T / b + (1 - 1 / b) S of the busiest process, as the longest row goes first to the one
               with the fewest tokens (Graham 1969, "Bounds on multiprocessing timing anomalies")
@@ -16,7 +18,7 @@ of `sharded`. No step of it was timed on a GPU."""
 from dataclasses import replace
 from typing import NamedTuple
 
-from finewright.estimate.data_parallel import bytes_gathered, bytes_sent
+from finewright.estimate.data_parallel import bytes_gathered, bytes_scattered, bytes_sent
 from finewright.estimate.shape import ModelShape
 from finewright.schema.catalog import GPU
 from finewright.schema.cost import Range, TrainingWork
@@ -25,6 +27,8 @@ from finewright_advice.estimate.money import product, total
 from finewright_advice.estimate.rollouts import RolloutLoad, sampling_hours
 from finewright_advice.estimate.sharded import LINK_SHARE, bytes_of_shard
 from finewright_advice.estimate.time import hours_on, utilisation
+
+_FLOAT32 = 4
 
 
 class Processes(NamedTuple):
@@ -38,9 +42,18 @@ class Processes(NamedTuple):
 
 
 def memory_of_rank(shape: ModelShape, load: MemoryLoad, size: int) -> MemoryUse:
-    """What each of so many processes holds of a step over a base in shards."""
+    """What each of so many processes holds of a step over a base in shards, or with all weights in shards:
+    then also its part of masters, moments and gradients, and the largest gathered group's gradients whole,
+    in the weights' format and, on their way, in float32."""
     whole = memory(shape, load)
-    return whole._replace(weights=bytes_of_shard(shape, load, whole.weights, size))
+    found = whole._replace(weights=bytes_of_shard(shape, load, whole.weights, size))
+    if not load.is_full:
+        return found
+    largest = max(shape.embedding, *(kind.parameters for kind in shape.layers))
+    return found._replace(
+        learned=whole.learned / size,
+        gradients=whole.gradients / size + (load.number + _FLOAT32) * largest,
+    )
 
 
 def hours_of_ranks(
@@ -60,7 +73,10 @@ def hours_of_ranks(
     if sampling is not None:
         prompts = max(1.0, sampling.prompts / ranks.busy)
         hours = total(hours, sampling_hours(shape, replace(sampling, prompts=prompts), gpu))
-    sent = work.steps * bytes_sent(shape.trainable(load.adapter), ranks.size)
+    learned = shape.trainable(load.adapter)
+    sent = work.steps * bytes_sent(learned, ranks.size)
+    if ranks.sharded and load.is_full:
+        sent = parts * bytes_scattered(learned, ranks.size)
     if ranks.sharded:
         layers = load.number * sum(kind.count * kind.parameters for kind in shape.layers)
         sent += parts * bytes_gathered(layers, load.number * shape.parameters - layers, ranks.size)

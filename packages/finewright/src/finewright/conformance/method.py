@@ -26,7 +26,8 @@ from finewright.train.state import make_optimizer, put_back, state_of
 
 MadeMethod = tuple[LM, Method]
 """A fresh model with its adapter, and the method on it."""
-_KEY = "a" * 64
+KEY = "a" * 64
+"""Of the runs whose checkpoints are kept."""
 
 
 @dataclass
@@ -65,11 +66,11 @@ class MethodRun:
     def save(self, folder: Path, step: int) -> None:
         """A checkpoint after this step."""
         state = state_of(self.lm, self.method, self.optimizer)
-        checkpoint.save(folder, key=_KEY, progress=CheckpointProgress(step), state=state)
+        checkpoint.save(folder, key=KEY, progress=CheckpointProgress(step), state=state)
 
     def resume(self, folder: Path) -> int:
         """The step that the folder's checkpoint goes on from."""
-        found, problems = checkpoint.latest(folder, key=_KEY)
+        found, problems = checkpoint.latest(folder, key=KEY)
         assert found is not None
         assert problems == []
         put_back(found.state, self.lm, self.method, self.optimizer)

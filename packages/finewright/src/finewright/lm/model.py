@@ -35,7 +35,7 @@ from finewright.lm.example import EncodedRow
 from finewright.lm.fast import attention, factors, head, library, recompute
 from finewright.lm.logits import Logits
 from finewright.lm.probe import block_bytes, probe_rows, run, speed_up
-from finewright.lm.sharded import is_sharded
+from finewright.lm.sharded import is_sharded, let_go_of_others
 
 _NAMES = ("drop", "jitter")
 
@@ -54,6 +54,8 @@ class LM:
     def __init__(self, model: PreTrainedModel, adapters: Parts) -> None:
         self.model = model
         self.adapters: dict[str, AdapterPart] = dict(adapters)
+        for part in self.adapters.values():
+            part.begin()
         self._start: dict[str, Tensor] | None = None
         switch_off_dropout(model)
         self._logits = Logits(model)
@@ -101,7 +103,8 @@ class LM:
         return 0 if virtual is None else virtual.count
 
     def parameters(self) -> list[nn.Parameter]:
-        """The trained parameters, in a fixed order."""
+        """The trained parameters, in a fixed order; of weights in shards the shards."""
+        let_go_of_others(self.model)
         beside = (self._virtual,) if self._virtual is not None else ()
         modules: tuple[nn.Module, ...] = (self.model, *beside)
         return [p for module in modules for p in module.parameters() if p.requires_grad]

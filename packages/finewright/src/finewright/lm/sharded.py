@@ -4,18 +4,27 @@ FSDP2 (Zhao et al. 2023, arXiv:2304.11277; torch's `fully_shard`): a decoder lay
 before it computes and let go after it, in the forward and again in the backward; embeddings, head and last
 norm are gathered once a pass and kept to its end. An adapter is small: each process has all of it.
 
+Where the weights themselves learn, each process gets the sum of all processes' gradients of its shard, in
+float32, after each pass: so it steps its own shard alone, and holds 1 / n of masters and moments (Rajbhandari
+et al. 2020, "ZeRO", arXiv:1910.02054, stage 3).
+
 All processes must run as many passes as each other, in the same order, as each layer's weights come from
 all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor
+from torch.distributed.fsdp import (
+    FSDPModule,
+    MixedPrecisionPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -24,6 +33,9 @@ from finewright.lm.fast.compiled import give_back_memory
 from finewright.lm.fast.library import let_go
 
 _ENTRANCE = "run_base_model"
+_REDUCE_UNUSED = "set_reduce_scatter_unused_params"
+"""A method of FSDPModule, of newer torches: an expert to which one process routes no token has no gradient
+there."""
 
 
 def shard(
@@ -36,12 +48,21 @@ def shard(
     what is `replicated`. From then on `model.base_model(...)` gathers what it needs, and the head is there
     until the backward is done.
 
-    Raises ModelError where the family has no layers that could be gathered one by one."""
-    layers = _layers(model)
+    Raises ModelError where the family has no layers that could be gathered one by one, and where weights
+    learn and this torch leaves out of a sum what one process has no gradient of."""
+    layers, learns = (
+        _layers(model),
+        any(p.requires_grad for p in set(model.parameters()) - replicated),
+    )
     if not layers or model.base_model is model:
         raise ModelError(
             f"{type(model).__name__}: no layer of this family can be sharded",
             hint="set launch.fsdp to false",
+        )
+    if learns and not hasattr(FSDPModule, _REDUCE_UNUSED):
+        raise ModelError(
+            f"torch {torch.__version__} does not shard weights that learn: {_REDUCE_UNUSED} is missing",
+            hint="install a newer torch, train an adapter, or set launch.fsdp to false",
         )
     mesh = DeviceMesh.from_group(group or dist.distributed_c10d._get_default_group(), device.type)
     for parameter in replicated:
@@ -53,11 +74,23 @@ def shard(
             mesh=mesh,
             reshard_after_forward=module is not model,
             ignored_params=replicated,
+            mp_policy=MixedPrecisionPolicy(reduce_dtype=torch.float32),
         )
         for original in originals:
             let_go(original)
+    if learns:
+        _sum_gradients(model)
     _enter_by_base_model(model)
     give_back_memory()
+
+
+def _sum_gradients(model: nn.Module) -> None:
+    """Sum over all processes, where FSDP takes the mean, also where some have no gradient of a weight."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(enable=True)
+    getattr(model, _REDUCE_UNUSED)(True)
 
 
 def _enter_by_base_model(model: PreTrainedModel) -> None:
@@ -82,6 +115,51 @@ def _enter_by_base_model(model: PreTrainedModel) -> None:
 def is_sharded(model: nn.Module) -> bool:
     """Whether its weights are in shards."""
     return isinstance(model, FSDPModule)
+
+
+def let_go_of_others(model: nn.Module) -> None:
+    """Hold only this process's shard of each weight; a forward without a backward leaves the root's whole."""
+    if isinstance(model, FSDPModule):
+        model.reshard()
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """What this process holds of it, not a copy; all where it is in no shards."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def part_like(whole: Tensor, like: Tensor) -> Tensor:
+    """Of a whole tensor what this process holds of one in the shards of `like`."""
+    if not isinstance(like, DTensor):
+        return whole
+    on_device = whole.to(like.device)
+    return own_part(
+        distribute_tensor(on_device, like.device_mesh, like.placements, src_data_rank=None)
+    )
+
+
+def shard_like(part: Tensor, like: Tensor) -> Tensor:
+    """This process's part as a shard of a tensor of the shape of `like`; as it is where that is in none."""
+    if not isinstance(like, DTensor):
+        return part
+    mesh, places = like.device_mesh, like.placements
+    return DTensor.from_local(
+        part, mesh, places, run_check=False, shape=like.shape, stride=like.stride()
+    )
+
+
+def gather_whole(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Each tensor whole, those in shards on the CPU, one after another. All processes must call it; where
+    not `keep`, those in shards are left out."""
+    found = {}
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, DTensor):
+            found[name] = tensor
+            continue
+        whole = tensor.full_tensor()
+        if keep:
+            found[name] = whole.cpu()
+    return found
 
 
 def modules_while_whole(model: nn.Module) -> Iterator[nn.Module]:
@@ -112,7 +190,7 @@ class ShardedBytes(NamedTuple):
 def count_bytes(model: FSDPModule) -> ShardedBytes:
     """Without what each process has whole."""
     assert isinstance(model, nn.Module)
-    model.reshard()  # a forward without a backward leaves the root's weights whole
+    let_go_of_others(model)
     shards = [p for p in model.parameters() if isinstance(p, DTensor)]
     own = sum(p.to_local().nbytes for p in shards)
     layers = {p for m in _layers(model) for p in m.parameters() if isinstance(p, DTensor)}

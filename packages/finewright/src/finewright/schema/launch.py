@@ -23,7 +23,7 @@ class LaunchSpec(Model):
     fsdp: bool = default(
         False,
         "Keep the base model's weights in shards (FSDP2): each process holds 1 / processes of them, and"
-        " gathers a layer's as it computes",
+        " gathers a layer's as it computes; with adapter.type none of their optimizer, too",
         "a base that fits one process trains faster whole",
     )
     cluster: Annotated[str, Field(pattern=r"^$|^ray$|^(ray://)?[^\s/]+:\d+$")] = default(

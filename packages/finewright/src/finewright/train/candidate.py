@@ -9,12 +9,13 @@ from typing import NamedTuple, cast
 
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
 from finewright.errors import Interrupted, StageError
-from finewright.estimate.data_parallel import bytes_sent, shards_line
+from finewright.estimate.data_parallel import gradients_line, shards_line
 from finewright.lm import runtime
 from finewright.lm.model import LM
-from finewright.lm.sharded import count_bytes
+from finewright.lm.sharded import count_bytes, gather_whole
 from finewright.schema.common import Problem
 from finewright.schema.differential_privacy import PrivacySpent
 from finewright.train.checkpoint import CheckpointProgress
@@ -89,10 +90,11 @@ def train_candidate(work: Work) -> TrainingOutcome:
             take_best(training, progress)
             loss, metrics = look_at(training)
         privacy = find_spending(training, progress.step)
-        if work.ranks.is_first:
-            save_result(
-                work.folder / "adapter", training.lm, training.method, work.base, work.chat, spec
-            )
+        lm, method, is_first = training.lm, training.method, work.ranks.is_first
+        stored = gather_whole(lm.tensors_to_store(), keep=is_first)
+        if is_first:
+            folder = work.folder / "adapter"
+            save_result(folder, lm, method, work.base, work.chat, spec, stored=stored)
             write_curves(work.folder)
             forget_chance(work.folder / "checkpoints")
     return TrainingOutcome(
@@ -102,7 +104,7 @@ def train_candidate(work: Work) -> TrainingOutcome:
         eval_loss=loss,
         eval_metrics=metrics,
         trainable_parameters=sum(p.numel() for p in training.optimizer.parameters),
-        stored={name: t.detach() for name, t in training.lm.tensors_to_store().items()},
+        stored={name: tensor.detach() for name, tensor in stored.items()},
         problems=tuple(training.problems),
         privacy=privacy,
     )
@@ -240,11 +242,12 @@ def _describe_ranks(training: Training) -> Iterator[Problem]:
     size, numbers = training.work.ranks.size, sum(p.numel() for p in training.optimizer.parameters)
     if training.lm.is_sharded:
         yield _describe_shards(training.lm, size)
+    in_shards = any(isinstance(p, DTensor) for p in training.optimizer.parameters)
+    sent = gradients_line(numbers, size, in_shards=in_shards)
     yield Problem(
         level="info",
         key="launch.processes",
-        message=f"{size} processes share each step's rows and sum {numbers:,} gradients, for which each sends"
-        f" {bytes_sent(numbers, size) / 2**20:.1f} MiB a step",
+        message=f"{size} processes share each step's rows and sum {numbers:,} gradients; each {sent}",
     )
 
 

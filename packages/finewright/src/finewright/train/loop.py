@@ -113,8 +113,8 @@ def train(  # noqa: PLR0913 - the parts of a run, by name
         updates = method.updates(lm, rows_of_step(schedule, rows, step), micro_batch_tokens, seed)
         for batches in updates:
             loss, metrics = _accumulate(lm, method, batches, ranks)
-            ranks.sum_gradients(optimizer.masters)
-            norm = float(optimizer.clip(max_grad_norm))
+            optimizer.sum_gradients(ranks)
+            norm = float(optimizer.clip(max_grad_norm, ranks))
             if not math.isfinite(norm):
                 raise FloatingPointError(f"step {step + 1}: loss {loss}, gradient norm {norm}")
             optimizer.step()

@@ -1,7 +1,7 @@
 """The result of a training as files that PEFT and transformers read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,21 @@ from finewright.train.methods.labels import LabelHead
 _INDEX, _SINGLE, _HEAD = "model.safetensors.index.json", "model.safetensors", "score.safetensors"
 
 
-def save_result(
-    folder: Path, lm: LM, method: Method, base: LocalBase, chat: Chat, spec: TrainSettings
+def save_result(  # noqa: PLR0913 - the parts of a result
+    folder: Path,
+    lm: LM,
+    method: Method,
+    base: LocalBase,
+    chat: Chat,
+    spec: TrainSettings,
+    *,
+    stored: Mapping[str, Tensor],
 ) -> None:
-    """Write the adapter, or the whole model, with its tokenizer; what has a head as a sequence classifier."""
+    """Write the adapter, or the whole model, with its tokenizer; what has a head as a sequence classifier.
+    `stored` has the weights, whole, of a model in shards."""
     with replace_dir(folder) as new:
-        save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base)
+        gathered = stored if lm.is_sharded else None
+        save_adapter(new, lm.model, lm.adapters, spec.adapter, base=base, gathered=gathered)
         if not (spec.gives_answers and spec.writes_text):
             (head,) = method.parameters()
             labels = (method.labels or ("score",)) if isinstance(method, LabelHead) else ("reward",)

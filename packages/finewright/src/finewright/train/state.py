@@ -7,6 +7,7 @@ from torch import Tensor
 
 from finewright.lm.adapters.kinds import set_adapter_tensors
 from finewright.lm.model import LM
+from finewright.lm.sharded import gather_whole
 from finewright.schema.common import without
 from finewright.train.checkpoint import State
 from finewright.train.loop import Method
@@ -22,6 +23,12 @@ def state_of(lm: LM, method: Method, optimizer: Optimizer) -> State:
     """The state as it is now; tensors are the live ones."""
     weights = {**lm.tensors_to_keep(), **_heads(method)}
     return State(weights, optimizer.tensors(), method.state())
+
+
+def gather_state(state: State, *, keep: bool) -> State:
+    """The state with its shards whole (see `gather_whole`). All ranks must call it."""
+    weights, optimizer = (gather_whole(t, keep=keep) for t in (state.weights, state.optimizer))
+    return State(weights, optimizer, state.method)
 
 
 def put_back(state: State, lm: LM, method: Method, optimizer: Optimizer) -> None:

@@ -41,7 +41,7 @@ _COVERED = {
 # What to take where a base in shards cannot be trained.
 _UNDER_SHARDS = {
     "method": "take one that runs one pass for each batch, such as sft or dpo",
-    "adapter.type": "take lora",
+    "adapter.type": "take lora or none",
     "adapter.quantization": "leave it out",
     "adapter.use_dora": "leave it out",
 }
@@ -161,7 +161,7 @@ def _find_unsharded(train: TrainSettings, processes: int) -> Iterator[Problem]:
     quantized = lora is not None and lora.quantization != "none"
     refused = {
         "method": "" if train.one_pass else f"is not for {train.method}",
-        "adapter.type": "" if lora else f"is not for {adapter.type}",
+        "adapter.type": "" if lora or adapter.type == "none" else f"is not for {adapter.type}",
         "adapter.quantization": "does not shard quantised weights" if quantized else "",
         "adapter.use_dora": "is not for DoRA" if lora and lora.use_dora else "",
     }

@@ -7,6 +7,8 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from torch.distributed.tensor import DTensor
+
 from finewright.errors import Interrupted, StageError
 from finewright.lm.by_sample import refuse_mixed
 from finewright.lm.example import Example
@@ -17,14 +19,20 @@ from finewright.schema.methods import DistillSpec, GKDSpec
 from finewright.store.atomic import write_text
 from finewright.store.manifest import TAUGHT
 from finewright.train import checkpoint
-from finewright.train.checkpoint import Checkpoint, CheckpointProgress
+from finewright.train.checkpoint import Checkpoint, CheckpointProgress, State
 from finewright.train.load import load_for_training
 from finewright.train.loop import Method, rows_of_step
 from finewright.train.methods.setup import Setup, method_of
 from finewright.train.optimizer import Optimizer
 from finewright.train.ranks import ALONE, find_disagreement
 from finewright.train.references import References
-from finewright.train.state import make_optimizer, put_back, put_weights_back, state_of
+from finewright.train.state import (
+    gather_state,
+    make_optimizer,
+    put_back,
+    put_weights_back,
+    state_of,
+)
 from finewright.train.teacher import TaughtRows, load_teacher
 from finewright.train.work import Work
 
@@ -125,12 +133,14 @@ def _cut_metrics(metrics: Path, step: int) -> None:
 
 
 def refuse_other_weights(training: Training, step: int) -> None:
-    """Raise StageError, on every rank, where what is trained is not the same bit by bit on all of them."""
+    """Raise StageError, on every rank, where what each has whole of what is trained is not the same bit by
+    bit on all of them."""
     ranks = training.work.ranks
     if ranks.size == 1:
         return
     state = state_of(training.lm, training.method, training.optimizer)
-    found = find_disagreement(ranks.gather({"weights": digest_of_tensors(state.weights)}))
+    of_all = {name: t for name, t in state.weights.items() if not isinstance(t, DTensor)}
+    found = find_disagreement(ranks.gather({"weights": digest_of_tensors(of_all)}))
     if found:
         raise StageError(
             f"after step {step} the ranks have come apart: {found}",
@@ -143,6 +153,7 @@ def keep(training: Training, progress: CheckpointProgress) -> None:
 
     The first rank writes. Raises StageError, and writes nothing, where ranks have come apart."""
     refuse_other_weights(training, progress.step)
+    state = _whole_state(training)
     if not training.work.ranks.is_first:
         return
     with (training.work.folder / _METRICS).open("rb") as metrics:
@@ -151,20 +162,23 @@ def keep(training: Training, progress: CheckpointProgress) -> None:
         training.work.folder / "checkpoints",
         key=training.work.context.key,
         progress=progress,
-        state=state_of(training.lm, training.method, training.optimizer),
+        state=state,
     )
+
+
+def _whole_state(training: Training) -> State:
+    """What a checkpoint has, on the first rank; all must call it."""
+    state = state_of(training.lm, training.method, training.optimizer)
+    return gather_state(state, keep=training.work.ranks.is_first)
 
 
 def keep_best(training: Training, progress: CheckpointProgress) -> None:
     """Write the checkpoint of the best step so far, in place of the one before."""
+    state = _whole_state(training)
     if not training.work.ranks.is_first:
         return
-    checkpoint.write(
-        training.work.folder / "checkpoints" / _BEST,
-        key=training.work.context.key,
-        progress=progress,
-        state=state_of(training.lm, training.method, training.optimizer),
-    )
+    folder = training.work.folder / "checkpoints" / _BEST
+    checkpoint.write(folder, key=training.work.context.key, progress=progress, state=state)
 
 
 def take_best(training: Training, progress: CheckpointProgress) -> None:

@@ -208,7 +208,7 @@ def _note_measured_later(minutes: float) -> Problem:
 
 def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) -> Iterator[Problem]:
     """What several processes share, and what they send each other where a formula knows the family."""
-    from finewright.estimate.data_parallel import bytes_sent
+    from finewright.estimate.data_parallel import gradients_line
     from finewright.estimate.families import families, shape_of
     from finewright.lm.sources import config_here
 
@@ -221,8 +221,9 @@ def _note_processes(loaded: LoadedSpec, base: LocalBase, spec: TrainSettings) ->
     threads = loaded.spec.train.stated_threads or max(1, runtime.physical_cores() // size)
     sent = ""
     if config is not None and config.get("model_type") in families():
-        mib = bytes_sent(shape_of(config).trainable(spec.adapter), size) / 2**20
-        sent = f"; each sends {mib:.1f} MiB of gradients a step"
+        in_shards = loaded.spec.launch.fsdp and spec.adapter.type == "none"
+        numbers = shape_of(config).trainable(spec.adapter)
+        sent = f"; each {gradients_line(numbers, size, in_shards=in_shards)}"
     if loaded.spec.launch.fsdp:
         yield _note_shards(config, spec, size)
     yield Problem(

@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from updates import setup_of
 
 import tiny
-from finewright.conformance.method import MethodRun
+from finewright.conformance.method import KEY, MethodRun
 from finewright.lm.adapters.kinds import add_adapter
 from finewright.lm.model import LM
 from finewright.lm.sharded import shard
@@ -34,10 +34,12 @@ from finewright.schema.adapter import (
 )
 from finewright.schema.methods import ORPOSpec
 from finewright.schema.train import TrainSettings
+from finewright.train import checkpoint
+from finewright.train.checkpoint import CheckpointProgress, State
 from finewright.train.loop import TrainStep, measure_held_out_loss, train
 from finewright.train.ranks import ALONE, Ranks
 from finewright.train.references import References
-from finewright.train.state import state_of
+from finewright.train.state import gather_state, state_of
 from finewright.train.teacher import TaughtRows
 
 ADAPTERS: Mapping[str, AdapterSpec] = {
@@ -56,10 +58,12 @@ CASES = {
     f"sft, {name}": SPECS["sft"].model_copy(update={"adapter": adapter, "max_steps": 2})
     for name, adapter in ADAPTERS.items()
 }
+CASES["dpo, all weights"] = SPECS["dpo"].model_copy(update={"adapter": FullSpec(), "max_steps": 2})
 # Of each kind of state one: the optimiser's alone, references, heads, rollouts, a teacher, packed weights.
 RESUMED = ("sft", "dpo", "kto", "ppo", "grpo", "gkd", "sft, nf4", "sft, all weights")
-# Over a base in shards.
-SHARDED_OVER, SHARDED = 2, ("sft", "dpo", "orpo", "simpo", "kto")
+# Over a base in shards, and with all weights in shards.
+SHARDED_OVER = 2
+SHARDED = ("sft", "dpo", "orpo", "simpo", "kto", "sft, all weights", "dpo, all weights")
 CUT_AFTER = 1
 """Steps of a training of the largest size, which then goes on in fewer processes."""
 LONG = 1500
@@ -107,23 +111,34 @@ def figures_of(spec: TrainSettings, ranks: Ranks = ALONE, *, lent: bool = False)
     looks = measure_held_out_loss(
         run.lm, run.method, run.rows, batch_size=len(run.rows), max_tokens=limit, ranks=ranks
     )
-    weights = digest_of_tensors(run.state())
-    return {"steps": steps, "looks": looks, "weights": weights, "held": held}
+    files = whole_state(run).files()
+    weights = {
+        f"{file} {name}": t for file, tensors in files.items() for name, t in tensors.items()
+    }
+    return {"steps": steps, "looks": looks, "weights": digest_of_tensors(weights), "held": held}
+
+
+def whole_state(run: MethodRun) -> State:
+    """All that decides the next step, on each rank that calls it."""
+    return gather_state(state_of(run.lm, run.method, run.optimizer), keep=True)
 
 
 def held_numbers(lm: LM) -> list[int]:
-    """Of the base's numbers how many this rank holds after a step, and how many there are."""
-    base = [p for p in lm.model.parameters() if not p.requires_grad]
+    """Of the base's numbers, or of those that learn, how many this rank holds after a step, and how many
+    there are."""
+    trained = lm.parameters()
+    base = [p for p in lm.model.parameters() if not p.requires_grad] or trained
     own = [p.to_local() if isinstance(p, DTensor) else p for p in base]
     return [sum(p.numel() for p in some) for some in (own, base)]
 
 
-def cut_training(spec: TrainSettings, ranks: Ranks, folder: Path) -> None:
+def cut_training(spec: TrainSettings, ranks: Ranks, folder: Path, *, lent: bool = False) -> None:
     """Train some steps, of which the first rank keeps a checkpoint."""
-    run = begin(spec, ranks)
+    run = begin(spec, ranks, lent=lent)
     next(step for step in steps_of(run, ranks) if step.step == CUT_AFTER)
+    state = whole_state(run)
     if ranks.is_first:
-        run.save(folder, CUT_AFTER)
+        checkpoint.save(folder, key=KEY, progress=CheckpointProgress(CUT_AFTER), state=state)
     ranks.agree(None)  # it is written
 
 
@@ -134,7 +149,7 @@ def go_on(
     run = begin(spec, ranks, lent=lent)
     start = run.resume(folder) if folder else 0
     losses = [step.loss for step in steps_of(run, ranks, start)]
-    weights = state_of(run.lm, run.method, run.optimizer).weights
+    weights = whole_state(run).weights
     return {
         "losses": losses[CUT_AFTER - start :],
         "weights": {name: tensor.flatten().tolist() for name, tensor in weights.items()},
@@ -167,8 +182,11 @@ def _serve(number: int, sizes: Sequence[int], folder: Path) -> None:
                 if name in SHARDED:
                     ranks = Ranks(number, size, group)
                     found[f"on in shards {name}"] = go_on(spec, ranks, cut, lent=True)
+                    cut_training(spec, ranks, folder / "shards" / name, lent=True)
         if number == most - 1:
             found[f"on in 1 {name}"] = go_on(spec, ALONE, cut)
+        if number == 0 and name in SHARDED:
+            found[f"out of shards {name}"] = go_on(spec, ALONE, folder / "shards" / name)
     texts = Ranks(number, most).gather("x" * (LONG * number))
     found["lengths"] = {"gathered": [len(text) for text in texts]}
     (folder / f"{number}.json").write_text(json.dumps(found))

@@ -85,13 +85,13 @@ def test_a_base_in_shards_gives_the_figures_of_one_process(
 
 
 @pytest.mark.parametrize("name", [name for name in SHARDED if name in RESUMED])
-def test_a_checkpoint_of_whole_models_goes_on_over_a_base_in_shards(
+def test_a_checkpoint_goes_on_into_shards_and_out_of_them(
     name: str, of_ranks: list[dict[str, Figures]]
 ) -> None:
     whole = go_on(CASES[name])
-    assert of_ranks[0][f"on in shards {name}"]["losses"] == pytest.approx(
-        whole["losses"], rel=1e-4, abs=1e-5
-    )
+    for found in (f"on in shards {name}", f"out of shards {name}"):
+        losses = of_ranks[0][found]["losses"]
+        assert losses == pytest.approx(whole["losses"], rel=1e-4, abs=1e-5), found
 
 
 def test_long_messages_reach_all_ranks_whole(of_ranks: list[dict[str, Figures]]) -> None:

@@ -20,6 +20,7 @@ from finewright.lm.adapters.part import ROOT, AdapterPart, Parts
 from finewright.lm.adapters.prefix import Prefix, add_prefix
 from finewright.lm.adapters.prompt import add_prompt
 from finewright.lm.origin import origin_of
+from finewright.lm.sharded import own_part, part_like
 from finewright.lm.sources import LocalBase
 from finewright.schema.adapter import (
     AdapterSpec,
@@ -43,7 +44,7 @@ def add_adapter(
     lent: bool = False,
 ) -> dict[str, AdapterPart]:
     """Put a fresh adapter on the model, in place, which moves to `device`; place -> part. `lent`: its weights
-    are to be sharded, under a LoRA.
+    are to be sharded, under a LoRA or to learn themselves.
 
     `text_ids` are the tokens of a soft prompt's `init_text`. Raises ModelError when the spec does not fit
     the model."""
@@ -58,7 +59,7 @@ def add_adapter(
         case PrefixSpec():
             return {ROOT: add_prefix(model, spec, seed=seed, device=device)}
         case FullSpec():
-            return {ROOT: whole.train_all(model, device=device)}
+            return {ROOT: whole.train_all(model, device=None if lent else device)}
 
 
 def adapter_tensors(parts: Parts) -> dict[str, Tensor]:
@@ -91,17 +92,24 @@ def set_adapter_tensors(parts: Parts, tensors: Mapping[str, Tensor], *, origin: 
             shapes = f"{tuple(tensor.shape)} where {tuple(wanted[name].shape)} is needed"
             raise ModelError(f"{origin}: {name} has shape {shapes}")
     for name, tensor in tensors.items():
-        wanted[name].copy_(tensor)
+        own_part(wanted[name]).copy_(part_like(tensor, wanted[name]))
 
 
 def save_adapter(
-    folder: Path, model: PreTrainedModel, parts: Parts, spec: AdapterSpec, *, base: LocalBase
+    folder: Path,
+    model: PreTrainedModel,
+    parts: Parts,
+    spec: AdapterSpec,
+    *,
+    base: LocalBase,
+    gathered: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write what `load_adapter` and PEFT 0.21 read; of FullSpec the whole model. Raises OSError.
+    """Write what `load_adapter` and PEFT 0.21 read; of FullSpec the whole model, whose weights are `gathered`
+    where it has them in shards. Raises OSError.
 
     The base is named as others know it (see origin.py), never by its place on this machine."""
     if isinstance(spec, FullSpec):
-        whole.save_whole(folder, model, base.folder)
+        whole.save_whole(folder, model, base.folder, gathered)
         return
     settings = _settings(model, parts, spec)
     files.write(folder, tensors_to_store(parts), settings, origin=origin_of(base))

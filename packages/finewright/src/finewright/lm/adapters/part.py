@@ -19,6 +19,9 @@ class AdapterPart(nn.Module):
         """What a stored adapter has, under PEFT's names."""
         return self.tensors()
 
+    def begin(self) -> None:
+        """Training starts from what it is now."""
+
     def why_no_base(self) -> str:
         """Why switching it off would not give the base model; empty when it would."""
         return ""

@@ -1,6 +1,7 @@
 """No adapter: every weight of the model learns, and a copy of the model is what is stored."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from transformers import PreTrainedModel
 from finewright.lm.adapters.part import AdapterPart
 from finewright.lm.fast.linear import state_of
 from finewright.lm.rust_errors import rust_os_errors
+from finewright.lm.sharded import let_go_of_others
 
 
 class WholeModel(AdapterPart):
@@ -17,21 +19,26 @@ class WholeModel(AdapterPart):
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        self._parameters_of = dict(
-            model.named_parameters()
-        )  # in no module list: they are the model's
+        self._models = (model,)  # in no module list: the parameters are the model's
+        self.begin()
+
+    def begin(self) -> None:
+        """Only from here on a weight counts as moved: in shards they are other tensors."""
         self._first = self._states()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every weight, under the model's names; those that are tied once."""
-        return {name: parameter.detach() for name, parameter in self._parameters_of.items()}
+        """Every weight, under the model's names; those that are tied once, those in shards as such."""
+        (model,) = self._models
+        let_go_of_others(model)
+        return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
     def why_no_base(self) -> str:
         """Training has begun."""
         return "" if self._states() == self._first else "every weight learns, and some have moved"
 
     def _states(self) -> list[tuple[int, int]]:
-        return [state_of(parameter) for parameter in self._parameters_of.values()]
+        (model,) = self._models
+        return [state_of(parameter) for parameter in model.parameters()]
 
 
 def train_all(model: PreTrainedModel, *, device: torch.device | None = None) -> WholeModel:
@@ -42,9 +49,15 @@ def train_all(model: PreTrainedModel, *, device: torch.device | None = None) -> 
     return WholeModel(model)
 
 
-def save_whole(folder: Path, model: PreTrainedModel, base_folder: Path) -> None:
-    """The model as transformers stores it, with the code of a family that brings its own. Raises OSError."""
+def save_whole(
+    folder: Path,
+    model: PreTrainedModel,
+    base_folder: Path,
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
+    """The model as transformers stores it, with the code of a family that brings its own; `weights` are its
+    own, gathered, where it has them in shards. Raises OSError."""
     with rust_os_errors():
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=None if weights is None else dict(weights))
     for path in base_folder.glob("*.py"):
         shutil.copy2(path, folder / path.name)

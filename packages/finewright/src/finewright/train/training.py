@@ -151,19 +151,16 @@ def refuse_other_weights(training: Training, step: int) -> None:
 def keep(training: Training, progress: CheckpointProgress) -> None:
     """Write a checkpoint of the training as it is, when the log of its steps is on the disk.
 
-    The first rank writes. Raises StageError, and writes nothing, where ranks have come apart."""
+    The first rank writes, and the others wait for it: one that ended before would end all of them. Raises
+    StageError, and writes nothing, where ranks have come apart."""
     refuse_other_weights(training, progress.step)
-    state = _whole_state(training)
-    if not training.work.ranks.is_first:
-        return
-    with (training.work.folder / _METRICS).open("rb") as metrics:
-        os.fsync(metrics.fileno())
-    checkpoint.save(
-        training.work.folder / "checkpoints",
-        key=training.work.context.key,
-        progress=progress,
-        state=state,
-    )
+    work, state = training.work, _whole_state(training)
+    if work.ranks.is_first:
+        with (work.folder / _METRICS).open("rb") as metrics:
+            os.fsync(metrics.fileno())
+        folder = work.folder / "checkpoints"
+        checkpoint.save(folder, key=work.context.key, progress=progress, state=state)
+    work.ranks.agree(None)
 
 
 def _whole_state(training: Training) -> State:

@@ -147,7 +147,7 @@ def assert_kept(training: Training, folder: Path) -> LM:
     """What is written gives the trained model's numbers; a quantised training's adapter those that it gives
     on the whole base. The model as it was read."""
     lm, method, spec = training.lm, training.method, training.spec
-    save_result(folder, lm, method, training.base, training.chat, spec)
+    save_result(folder, lm, method, training.base, training.chat, spec, stored={})
     loaded = load_lm(training.base, folder, dtype="fp32")
     if spec.adapter.quantization != "none":
         whole = spec.adapter.model_copy(update={"quantization": "none"})

@@ -3,8 +3,9 @@
 The run is that of `examples/web3-support-bot.yaml`, asked over HTTP. An answer of which nothing stands in a
 passage counts as an abstention, which is what `unproved: abstain` gives; it is grounded where all that it
 quotes stands where it is said to, and something does. So a served answer is mostly grounded because others
-are withheld: what that costs is the share of right answers, which stands beside. On stderr also the model
-alone, its answers as they were before the proof, to the questions that the search let pass.
+are withheld: what that costs is the share of right answers, which stands beside. Fewer than 35 given answers
+show nothing, and miss the bar. On stderr also the model alone, its answers as they were before the proof, to
+the questions that the search let pass.
 
 Right is an answer that has the standard's words, or a token F1 of 0.8 with them. Some unanswerable questions
 mix up two standards. Facts are those of test questions, changed in the documents, which are indexed again."""
@@ -33,6 +34,8 @@ from web3_parts import EXAMPLES, run_of
 
 _LEAST_GROUNDED, _LEAST_F1 = 0.9, 0.8
 _LEAST_TOKEN_F1 = 0.8  # as examples/web3-support.yaml calls a question solved
+_FEWEST_GIVEN = 35
+"""Of fewer answers even a full score has an interval (Wilson's, 95 %) that begins below the bar."""
 _AT_ONCE = 8
 _NUM_FACTS = 15  # as measure.facts of that example
 _MAX_TOKENS = 160  # as evaluate.max_new_tokens of that example
@@ -101,6 +104,9 @@ def support_bars(replies: Sequence[Reply]) -> Iterator[Bar]:
         _show_kind(kind, [reply for reply in replies if reply.kind == kind])
     passed = [reply for reply in replies if not reply.by_search]
     alone = [reply for reply in passed if not abstains(reply.answer)]
+    answerable = [reply for reply in replies if reply.is_answerable]
+    right = [reply.is_given and reply.is_right for reply in answerable]
+    print(f"answerable: right {_share(right)}", file=sys.stderr)
     print(
         f"model alone, of {len(passed)} questions that the search let pass:"
         f" grounded {_share([r.is_grounded for r in alone])},"
@@ -110,7 +116,8 @@ def support_bars(replies: Sequence[Reply]) -> Iterator[Bar]:
     given = [reply for reply in replies if reply.is_given]
     grounded = [reply.is_grounded for reply in given]
     held = [(not reply.is_given, not reply.is_answerable) for reply in replies]
-    figure = sum(grounded) / max(len(grounded), 1)
+    # A bot that hardly answers is not grounded, it is silent.
+    figure = sum(grounded) / len(grounded) if len(grounded) >= _FEWEST_GIVEN else 0.0
     yield Bar("grounded answers, of those given", figure, _LEAST_GROUNDED, on=_share(grounded))
     yield Bar("abstention, F1", f1_of(held), _LEAST_F1, on=_f1_line(held))
 

@@ -217,7 +217,7 @@ def _make_rows(data: Path) -> None:
     parts = [data / f"{name}_train.jsonl" for name in ("questions", "unanswerable")]
     questions.write_text("".join(part.read_text("utf-8") for part in parts), encoding="utf-8")
     subprocess.run([*program, "rag", "index", str(spec)], check=True, stdout=2)
-    shares = ["--distractors", "2", "--gold-share", "1", "--unanswerable-share", "0.2"]
+    shares = ["--distractors", "2", "--gold-share", "1", "--unanswerable-share", "0"]
     command = [*program, "data", "raft", str(questions), str(spec), *shares]
     subprocess.run([*command, "--out", str(data / "raft.jsonl")], check=True, stdout=2)
 

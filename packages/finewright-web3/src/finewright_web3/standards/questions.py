@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from finewright.sdk import digest
-from finewright_web3.standards.texts import Sentence, Standard, sentences
+from finewright_web3.standards.texts import Standard, StandardSentence, sentences
 
 _MODAL = r"(?P<modal>MUST|SHALL|SHOULD|MAY|must|shall|should)(?P<no> (?:NOT|not))?\b"
 _SUBJECT = re.compile(rf"(?P<subject>[A-Z`\"][^.;:,()]{{2,70}}?) {_MODAL} (?P<verb>\w+)")
@@ -54,10 +54,10 @@ _SHORT = 3
 """Letters of a name that is not known to be of one standard alone: `id`, `to`."""
 _WITHOUT_NAME = 3
 """One of so many questions that say a name of one standard alone leaves its number out, as users do."""
-_FORMS = ("In {name}, {asked}", "{name}: {asked}", "{asked} (in {name})")
+_FORMS = ("In {name}, {question}", "{name}: {question}", "{question} (in {name})")
 
 
-class Question(NamedTuple):
+class StandardQuestion(NamedTuple):
     """A question, the sentence that answers it, and what it asks without the standard's name."""
 
     prompt: str
@@ -69,7 +69,7 @@ class Question(NamedTuple):
     """What it says in backticks: functions, events, fields; without any, its long words, if it has some."""
 
 
-def make_questions(every: Sequence[Standard]) -> list[Question]:
+def make_questions(every: Sequence[Standard]) -> list[StandardQuestion]:
     """The questions of each standard; none is made twice, and none has two answers."""
     texts = {standard.id: standard.text for standard in every}
     return [
@@ -83,12 +83,12 @@ def _others(texts: dict[str, str], standard: Standard) -> str:
     return "\n".join(text for id, text in texts.items() if id != standard.id)
 
 
-def _of_standard(standard: Standard, others: str) -> Iterator[Question]:
-    made: dict[str, list[tuple[str, Sentence]]] = {}
+def _of_standard(standard: Standard, others: str) -> Iterator[StandardQuestion]:
+    made: dict[str, list[tuple[str, StandardSentence]]] = {}
     every = list(sentences(standard))
     whole = "\n".join(sentence.text.lower() for sentence in every)
     for sentence in every:
-        for bare, answer in _asked(sentence, whole):
+        for bare, answer in _questions_on(sentence, whole):
             if _SHORTEST <= len(answer) <= _LONGEST and not _NO_ANSWER.search(answer):
                 made.setdefault(bare, []).append((answer, sentence))
     taken: set[str] = set()
@@ -101,7 +101,9 @@ def _of_standard(standard: Standard, others: str) -> Iterator[Question]:
         names = frozenset(_NAME.findall(bare))
         is_known = not names or any(len(n) <= _SHORT or n in others for n in names)
         prompt = _prompt(standard, bare, must_name=is_known)
-        yield Question(prompt, answer, bare, standard, sentence.headings, names or _subject(bare))
+        yield StandardQuestion(
+            prompt, answer, bare, standard, sentence.headings, names or _subject(bare)
+        )
 
 
 def _subject(bare: str) -> frozenset[str]:
@@ -117,11 +119,11 @@ def _prompt(standard: Standard, bare: str, *, must_name: bool) -> str:
     if not must_name and number % _WITHOUT_NAME == 0:
         return f"{bare[0].upper()}{bare[1:]}?"
     form = _FORMS[number // _WITHOUT_NAME % len(_FORMS)]
-    asked = bare if form.startswith("In") else f"{bare[0].upper()}{bare[1:]}"
-    return f"{form.format(name=standard.name, asked=asked)}?"
+    question = bare if form.startswith("In") else f"{bare[0].upper()}{bare[1:]}"
+    return f"{form.format(name=standard.name, question=question)}?"
 
 
-def _asked(sentence: Sentence, whole: str) -> Iterator[tuple[str, str]]:
+def _questions_on(sentence: StandardSentence, whole: str) -> Iterator[tuple[str, str]]:
     """What can be asked of a sentence, and the answer: the first that fits; `whole` is the text in small
     letters."""
     found = (
@@ -135,7 +137,7 @@ def _asked(sentence: Sentence, whole: str) -> Iterator[tuple[str, str]]:
         yield found, sentence.text
 
 
-def _of_term(sentence: Sentence) -> str:
+def _of_term(sentence: StandardSentence) -> str:
     found = _TERM.match(sentence.text) if sentence.is_item else None
     if found is None or _POINTS_BACK.match(found["term"]):
         return ""
@@ -143,7 +145,7 @@ def _of_term(sentence: Sentence) -> str:
     return f"what is `{found['term']}`" if is_code else f"{_MEANT} {found['term'].lower()}"
 
 
-def _of_bare(sentence: Sentence) -> str:
+def _of_bare(sentence: StandardSentence) -> str:
     """Of "MUST emit the event" below a heading that names a function: must it emit the event? Else an
     implementation must."""
     found = _BARE.match(sentence.text)
@@ -157,7 +159,7 @@ def _of_bare(sentence: Sentence) -> str:
     return f"{found['modal'].lower()} {subject} {' '.join(rest)}"
 
 
-def _of_subject(sentence: Sentence, whole: str) -> str:
+def _of_subject(sentence: StandardSentence, whole: str) -> str:
     found = _SUBJECT.match(sentence.text)
     if found is None or _POINTS_BACK.match(found["subject"]):
         return ""
@@ -174,14 +176,14 @@ def _of_subject(sentence: Sentence, whole: str) -> str:
     return f"what {found['modal'].lower()} {subject} {no}{verb}"
 
 
-def _of_case(sentence: Sentence) -> str:
+def _of_case(sentence: StandardSentence) -> str:
     found = _CASE.search(sentence.text) if _NORMATIVE.search(sentence.text) else None
     if found is None or _NORMATIVE.search(found["case"]):
         return ""
     return f"what has to happen {found['case'].strip()}"
 
 
-def _of_section(sentence: Sentence) -> str:
+def _of_section(sentence: StandardSentence) -> str:
     if not sentence.is_first or sentence.is_item or len(sentence.headings) == 0:
         return ""
     heading = sentence.headings[-1]

@@ -21,7 +21,7 @@ from finewright.sdk import (
     digest,
     name_files,
 )
-from finewright_web3.standards.questions import Question, make_questions
+from finewright_web3.standards.questions import StandardQuestion, make_questions
 from finewright_web3.standards.texts import LICENSE, Standard, read_standard
 
 ABSTENTION = "The passages do not hold the answer."
@@ -69,7 +69,7 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
         make_questions(every), key=lambda one: digest(f"{settings.seed}:{one.prompt}")
     )
     kept = list(_at_most(questions, settings.most_of_a_standard))
-    sides: dict[str, list[Question]] = {"train": [], "test": [], "absent": []}
+    sides: dict[str, list[StandardQuestion]] = {"train": [], "test": [], "absent": []}
     for question in kept:
         sides[_side(question.standard, settings)].append(question)
     mixed = {
@@ -94,7 +94,7 @@ def content(fetched: Sequence[Fetched], packaged: PackagedSet) -> SetContent:
     )
 
 
-def _at_most(questions: Sequence[Question], most: int) -> Iterator[Question]:
+def _at_most(questions: Sequence[StandardQuestion], most: int) -> Iterator[StandardQuestion]:
     counts: dict[int, int] = {}
     for question in questions:
         number = question.standard.number
@@ -121,7 +121,7 @@ def _document(standard: Standard, origin: tuple[str, str]) -> JsonRow:
     return add_source(row, *origin, standard.path)
 
 
-def _answered(question: Question, origin: tuple[str, str]) -> JsonRow:
+def _answered(question: StandardQuestion, origin: tuple[str, str]) -> JsonRow:
     standard = question.standard
     row = {
         "prompt": question.prompt,
@@ -133,7 +133,7 @@ def _answered(question: Question, origin: tuple[str, str]) -> JsonRow:
 
 
 def _mixed_up(
-    questions: Sequence[Question], others: Sequence[Standard], settings: StandardsSettings
+    questions: Sequence[StandardQuestion], others: Sequence[Standard], settings: StandardsSettings
 ) -> Iterator[JsonRow]:
     """Questions that say a name, put to a standard that does not have it."""
     for question in questions:

@@ -29,7 +29,7 @@ _SENTENCE_END = re.compile(
 )
 
 
-class Sentence(NamedTuple):
+class StandardSentence(NamedTuple):
     """A sentence or an item of a list, its white space as one blank, and the headings above it."""
 
     text: str
@@ -95,7 +95,7 @@ def _plain_prose(text: str) -> str:
     return _BOLD.sub(lambda found: found[1] or found[2], text)
 
 
-def sentences(standard: Standard) -> Iterator[Sentence]:
+def sentences(standard: Standard) -> Iterator[StandardSentence]:
     """The sentences of its prose and lists in their order; tables and code have none."""
     headings: list[str] = []
     is_first = False
@@ -107,7 +107,7 @@ def sentences(standard: Standard) -> Iterator[Sentence]:
         is_item = bool(_ITEM.match(block[0]))
         whole = " ".join(" ".join([_ITEM.sub("", block[0]), *block[1:]]).split())
         for text in _SENTENCE_END.split(whole):
-            yield Sentence(text, tuple(headings), is_item, is_first)
+            yield StandardSentence(text, tuple(headings), is_item, is_first)
             is_first = False
 
 

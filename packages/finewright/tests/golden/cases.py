@@ -91,6 +91,7 @@ CASES: dict[str, Case] = {
     "runs_list": Case("runs list --runs old"),
     "runs_show_old": Case("runs show {old}"),
     "verify_old": Case("verify {old}"),
+    "board": Case("board {old}"),
     "judge_sheet": Case("judge {run} --sheet sheet.csv --limit 3", needs=("up",)),
     "bakeoff": Case("bakeoff bakeoff.yaml --runs contest", drop=TIMED),
     "tune": Case("tune tune.yaml --runs search --out best.yaml", drop=TIMED),

@@ -1,0 +1,1 @@
+"""Many runs and experiments on one page."""

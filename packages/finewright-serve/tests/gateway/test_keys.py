@@ -2,13 +2,14 @@
 
 import json
 import logging
-import random
-import statistics
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -189,25 +190,32 @@ def test_the_file_and_the_log_have_no_key_that_opens(
             KeyRing(path).owner(f"Bearer {each['sha256']}")
 
 
-def test_the_time_does_not_tell_a_wrong_prefix_from_a_wrong_secret(path: Path) -> None:
-    """A leak exceeds the bound of 4.5 with one sign in two independent tests (Goodwill et al. 2011)."""
+def test_the_same_lines_run_whichever_part_of_a_key_is_wrong(path: Path) -> None:
+    """No clock: a line that runs for one and not for the other is what a clock could tell."""
     key = make_key(path, "user", "today")
     ring = KeyRing(path)
-    secret = {"prefix": "xx-" + key[3:], "secret": key[:-4] + "AAAA"}
-    found = [_difference_of_times(ring, secret, seed) for seed in range(2)]
-    assert min(found) <= 4.5
-    assert max(found) >= -4.5
+    ring.owner(f"Bearer {key}")  # the file is read
+    wrong = ["xx-" + key[3:], "fw-" + "A" * (len(key) - 3), key[:-4] + "AAAA", key[:-1] + "x"]
+    first, *others = [_lines_run(ring, each) for each in wrong]
+    assert len(first) > 5
+    assert all(each == first for each in others)
+    assert _lines_run(ring, key) != first
 
 
-def _difference_of_times(ring: KeyRing, secret: dict[str, str], seed: int) -> float:
-    """Welch's t of trimmed samples, interleaved at random."""
-    drawn = random.Random(seed).choices(sorted(secret), k=20_000)  # noqa: S311 - an order
-    found: dict[str, list[int]] = {name: [] for name in secret}
-    for name in drawn:
-        begun = time.perf_counter_ns()
+def _lines_run(ring: KeyRing, key: str) -> list[tuple[str, int]]:
+    """The lines of Python that looking up a key runs, in order."""
+    lines: list[tuple[str, int]] = []
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        if event == "line":
+            lines.append((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
         with suppress(ApiError):
-            ring.owner(f"Bearer {secret[name]}")
-        found[name].append(time.perf_counter_ns() - begun)
-    one, two = (sorted(times)[: int(0.9 * len(times))] for times in found.values())
-    spread = statistics.variance(one) / len(one) + statistics.variance(two) / len(two)
-    return (statistics.fmean(one) - statistics.fmean(two)) / spread**0.5
+            ring.owner(f"Bearer {key}")
+    finally:
+        sys.settrace(before)
+    return lines

@@ -9,12 +9,12 @@ from families.families import chat as family_chat
 from finewright import plugins
 from finewright.compare.local import check_speech
 from finewright.errors import DataError
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.answers import question_of, response_of
 from finewright.evaluate.expected import unaskable
 from finewright.evaluate.measured import RowSet
 from finewright.evaluate.samples import answer_counts, row_of_sample
 from finewright.evaluate.score import (
-    AnsweredRow,
     ScoreOptions,
     column_of,
     find_speechless,

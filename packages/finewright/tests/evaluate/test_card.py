@@ -2,10 +2,11 @@
 
 import pytest
 
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.baselines.card import label_card
 from finewright.evaluate.baselines.label_task import label_task
 from finewright.evaluate.measured import Measured, RowSet, Settings
-from finewright.evaluate.score import AnsweredRow, ScoreOptions, score_answers
+from finewright.evaluate.score import ScoreOptions, score_answers
 from finewright.judge.answer import Answer, Call
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import CallSaid, Sample

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from finewright.errors import DataError, StageError, UnknownPlugin
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.score import (
-    AnsweredRow,
     ScoredSet,
     ScoreOptions,
     check_metrics,

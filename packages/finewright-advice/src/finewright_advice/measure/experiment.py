@@ -13,8 +13,9 @@ from finewright.catalog.prices import api_named, prices
 from finewright.catalog.prices import digest as digest_of_prices
 from finewright.compare.asking import RowAnswer
 from finewright.errors import DataError
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.arms import order_by_chance, question_of
-from finewright.evaluate.score import AnsweredRow, column_of, compare, options_of, score_answers
+from finewright.evaluate.score import column_of, compare, options_of, score_answers
 from finewright.feature import load_offered
 from finewright.judge.statistics import PairedDifference
 from finewright.lm import runtime

@@ -12,10 +12,10 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from finewright.errors import DataError
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.non_inferior import both_scores, lower_bounds
 from finewright.evaluate.score import (
     CORPUS_METRICS,
-    AnsweredRow,
     ScoredSet,
     ScoreOptions,
     compare,

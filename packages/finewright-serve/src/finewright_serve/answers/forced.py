@@ -11,7 +11,8 @@ from typing import Any
 from finewright.errors import DataError
 from finewright.judge.answer import Call
 from finewright.judge.calls import function_of, name_of_tool
-from finewright.lm.answers.reader import AnswerReader, CallForm, Tools, reader_of
+from finewright.lm.answers.begun import CallForm
+from finewright.lm.answers.reader import AnswerReader, Tools, reader_of
 from finewright.lm.chat import Chat
 from finewright.lm.engine.schemas import check_schema
 

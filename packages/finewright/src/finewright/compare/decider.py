@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finewright.compare.asking import AnsweredBatch, RowAnswer
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.own import score_by_own
-from finewright.evaluate.score import AnsweredRow, row_scores
+from finewright.evaluate.score import row_scores
 from finewright.evaluate.scorers import label
 from finewright.judge.answer import Answer, answer_of
 from finewright.judge.calls import due_of

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from finewright.compare.asking import AnsweredBatch, RowAnswer
 from finewright.errors import DataError
 from finewright.estimate.context import no_room
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.answers import (
     HeldOutQuestion,
     Response,
@@ -25,7 +26,7 @@ from finewright.evaluate.answers import (
 from finewright.evaluate.measured import RowSet, Settings
 from finewright.evaluate.own import score_by_own
 from finewright.evaluate.samples import record_calls
-from finewright.evaluate.score import PREFERENCE, AnsweredRow, find_speechless, row_scores
+from finewright.evaluate.score import PREFERENCE, find_speechless, row_scores
 from finewright.judge.answer import Answer, text_to_compare
 from finewright.judge.calls import Due, find_undeclared
 from finewright.schema.common import Problem

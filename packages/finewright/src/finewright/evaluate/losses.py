@@ -12,7 +12,7 @@ from finewright.evaluate.scorers import bits_per_byte, perplexity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from finewright.evaluate.score import AnsweredRow
+    from finewright.evaluate.answered import AnsweredRow
     from finewright.judge.statistics import Indices, Statistic
 
 

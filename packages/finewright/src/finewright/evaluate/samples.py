@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from finewright.evaluate.score import PREFERENCE, AnsweredRow, scores_answers
+from finewright.evaluate.answered import AnsweredRow
+from finewright.evaluate.score import PREFERENCE, scores_answers
 from finewright.judge.answer import Answer, Call, calls_text
 from finewright.judge.calls import Due
 from finewright.schema.evaluate import AnswerCounts, CallSaid, Sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from finewright.evaluate.answered import AnsweredRow
     from finewright.judge.statistics import Indices, Statistic
 
 _MACRO_F1 = "macro_f1"
@@ -39,26 +40,6 @@ TextScorer = Callable[[str, str], float]
 """(answer, expected) -> a score in [0, 1]."""
 RowScorer = TextScorer | AnswerScorer
 """What gives one row its score, from the texts or from the whole answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweredRow:
-    """One row and what a system answered; `nll` is the summed loss of the expected tokens, and `preferred`
-    whether the chosen answer of a pair is rated higher.
-
-    `answer` and `expected` are the texts that are compared (`judge.answer.text_to_compare`); `said` and `due`
-    are what scorers of whole answers see, the texts alone where there is no more. `known` are scores that
-    were given while the row with its tools was at hand."""
-
-    row: int
-    expected: str
-    answer: str
-    nll: float | None = None
-    num_tokens: int | None = None
-    preferred: float | None = None
-    said: Answer | None = None
-    due: Due | None = None
-    known: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

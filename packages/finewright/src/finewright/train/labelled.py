@@ -5,15 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from finewright.schema.common import Problem, errors_of
-from finewright.schema.decisions import StoredDecider
 from finewright.schema.label_methods import LABEL_COLUMN, DecidingSettings
 from finewright.schema.rows import Row, system_prompt_in
 from finewright.schema.train import TrainSettings
-from finewright.store.atomic import write_json
 
 if TYPE_CHECKING:
     from finewright.labels.targets import LabelTargets
-    from finewright.train.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +65,6 @@ def known_alone(rows: Sequence[Row], labelled: LabelledRows) -> list[Row]:
     """The held-out rows whose labels are learned; of a rarer one, which `unseen_labels` tells, there is no
     loss."""
     return [row for row in rows if labelled.targets.knows(row)]
-
-
-def calibrate_result(work: "Work") -> list[Problem]:
-    """Calibrate the stored result, loaded afresh and never quantised, and write decisions.json beside it."""
-    from finewright.labels.decider import DECISIONS_FILE
-    from finewright.labels.on_lm import HeadScorer, scorer_on
-    from finewright.lm.load import load_lm
-
-    spec, labelled, folder = work.spec, work.labelled, work.folder / "adapter"
-    assert isinstance(spec, DecidingSettings)
-    assert labelled is not None
-    assert spec.dtype != "auto"
-    consent = work.context.spec.remote_code.get(work.base.name, "")
-    lm = load_lm(work.base, folder, dtype=spec.dtype, consent=consent)
-    targets, rows = labelled.targets, labelled.calibration
-    scorer = scorer_on(folder, lm, work.chat, targets.labels, labelled.system_prompt)
-    stored = StoredDecider(
-        kind="head" if isinstance(scorer, HeadScorer) else "text",
-        labels=targets.labels,
-        system_prompt=labelled.system_prompt,
-        calibration=targets.calibrate(scorer.logits(rows), rows, spec.decisions),
-    )
-    write_json(folder / DECISIONS_FILE, stored.model_dump(mode="json"))
-    return [note_calibration(len(rows))]
 
 
 def note_calibration(num_rows: int) -> Problem:

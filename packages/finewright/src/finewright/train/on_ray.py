@@ -28,6 +28,7 @@ from finewright.train.launch import (
     refuse_without_gpus,
     run_ranks,
 )
+from finewright.train.rank import serve
 from finewright.train.ranks import Ranks
 
 _PLACED_S = 60
@@ -108,10 +109,6 @@ class RankActor:
 
     def train(self, order: Order, folder: Path, ranks: Ranks, meet: str, version: str) -> int:
         """The exit code. Raises StageError where this machine is not as the one that asks."""
-        from finewright.train.rank import (
-            serve,
-        )  # which runs the stage, whose module imports this one
-
         here = socket.gethostname()
         if version != __version__:
             raise StageError(

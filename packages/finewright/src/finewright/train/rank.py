@@ -25,6 +25,7 @@ from finewright.store.atomic import write_json
 from finewright.store.rundir import open_run
 from finewright.store.speclock import lock_of
 from finewright.store.stage import StageContext
+from finewright.train.here import train_here
 from finewright.train.launch import (
     EVENTS,
     FAILURE,
@@ -37,7 +38,6 @@ from finewright.train.launch import (
     by_file,
 )
 from finewright.train.ranks import Ranks
-from finewright.train.stage import train_here
 
 _LOOK_S = 0.2
 

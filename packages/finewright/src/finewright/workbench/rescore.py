@@ -8,12 +8,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from finewright.errors import DataError
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.measured import Measured, differences, scores_of, settings_of
 from finewright.evaluate.own import OwnMetrics, name_code, score_by_own
 from finewright.evaluate.samples import read_samples, row_of_sample
 from finewright.evaluate.score import (
     PREFERENCE,
-    AnsweredRow,
     check_metrics,
     find_speechless,
     score_answers,

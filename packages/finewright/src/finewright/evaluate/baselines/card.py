@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from finewright.evaluate.answered import AnsweredRow
 from finewright.evaluate.baselines.label_task import LabelTask, question_text
 from finewright.evaluate.measured import Measured, RowSet, Settings
 from finewright.evaluate.own import score_by_own
-from finewright.evaluate.score import PREFERENCE, AnsweredRow, score_answers
+from finewright.evaluate.score import PREFERENCE, score_answers
 from finewright.judge.answer import Answer
 from finewright.judge.statistics import wilson
 from finewright.labels.linear import BagOfWords, fit

@@ -4,13 +4,20 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from finewright.judge.json_text import json_at
 from finewright.lm.answers.spelled import BREAK
 
-if TYPE_CHECKING:
-    from finewright.lm.answers.reader import CallForm
+
+class CallForm(NamedTuple):
+    """What the template writes before and after the JSON arguments of a call of the tool `name`, and between
+    them and those of a second call of that tool; empty where it has no such form for two."""
+
+    name: str
+    before: str
+    after: str
+    between: str = ""
 
 
 class BegunCall(NamedTuple):
@@ -21,7 +28,7 @@ class BegunCall(NamedTuple):
     is_whole: bool
 
 
-def begun_calls(form: "CallForm", marks: Sequence[str], text: str) -> tuple[BegunCall, ...]:
+def begun_calls(form: CallForm, marks: Sequence[str], text: str) -> tuple[BegunCall, ...]:
     """The calls of a text from the first mark on, in the order and the form of the template; a call in
     another form ends them. They are a preview: what the reader finds in the whole text may differ."""
     starts = [at for at in map(form.before.find, marks) if at >= 0]
@@ -32,7 +39,7 @@ def begun_calls(form: "CallForm", marks: Sequence[str], text: str) -> tuple[Begu
     return tuple(_calls(form, text[min(begins) :]))
 
 
-def _calls(form: "CallForm", text: str) -> Iterator[BegunCall]:
+def _calls(form: CallForm, text: str) -> Iterator[BegunCall]:
     heads = itertools.repeat(form.between) if form.between else ()
     for head in itertools.chain((form.before,), heads):
         found = _head(head, form.name).match(text)

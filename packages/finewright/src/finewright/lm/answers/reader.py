@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from finewright.errors import DataError
 from finewright.judge.answer import THINK, Answer, Call, MarkPair, has_open_thought, split_thoughts
 from finewright.judge.json_text import json_at
-from finewright.lm.answers.begun import BegunCall, begun_calls
+from finewright.lm.answers.begun import BegunCall, CallForm, begun_calls
 from finewright.lm.answers.calls import ArgumentTypes, CallsRead, CallSyntax, unreadable
 from finewright.lm.answers.channels import Channels
 from finewright.lm.answers.frames import find_frame, learn_call_syntax
@@ -59,16 +59,6 @@ _TOOLS = [
     }
     for name in ("first_tool", "second_tool")
 ]
-
-
-class CallForm(NamedTuple):
-    """What the template writes before and after the JSON arguments of a call of the tool `name`, and between
-    them and those of a second call of that tool; empty where it has no such form for two."""
-
-    name: str
-    before: str
-    after: str
-    between: str = ""
 
 
 @dataclass(frozen=True, slots=True)

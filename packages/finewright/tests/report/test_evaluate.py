@@ -1,7 +1,9 @@
 """The score card, to the character."""
 
+import re
+
 from finewright.report.blocks import Page
-from finewright.report.of_evaluate import score_sections
+from finewright.report.of_evaluate import headlines, score_sections
 from finewright.report.text import as_text
 from finewright.schema.evaluate import (
     Difference,
@@ -140,6 +142,14 @@ def test_each_metric_is_compared_with_the_untuned_system_that_is_best_by_it() ->
     assert "compared with the best of the untuned systems by each metric" in score_card(report)
 
 
+def test_a_headline_says_what_was_trained_and_the_best_that_it_is_compared_with() -> None:
+    assert list(headlines(REPORT)) == [
+        "mail, exact_match: tuned 72.0 % (58-83), base 30.0 % (19-44)"
+    ]
+    alone = REPORT.model_copy(update={"scores": REPORT.scores[2:], "differences": ()})
+    assert list(headlines(alone)) == ["mail, exact_match: tuned 72.0 % (58-83)"]
+
+
 def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:
     known = ScoredRows(
         data="mail", kind="repeated", rows=40, scores=(score("tuned", 1, 0.9, 1, n=40),)
@@ -148,9 +158,8 @@ def test_parts_are_told_apart_where_some_rows_repeat_training_rows() -> None:
         data="mail", kind="new", rows=10, scores=(score("tuned", 0.5, 0.2, 0.8, n=10),)
     )
     text = score_card(REPORT.model_copy(update={"parts": (known, new)}))
-    assert "the 40 rows nearly like a training row\n" in text
-    assert "the 10 rows unlike any training row\n" in text
-    assert "50.0 % (20-80)" in text
+    assert re.search(r"exact_match +nearly like one +40 +100.0 % \(90-100\)", text)
+    assert re.search(r"exact_match +unlike any +10 +50.0 % \(20-80\)", text)
     none = ScoredRows(data="mail", kind="new", rows=0)
     whole = known.model_copy(update={"rows": 50})
     text = score_card(REPORT.model_copy(update={"parts": (whole, none)}))

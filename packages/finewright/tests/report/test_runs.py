@@ -93,12 +93,14 @@ def test_a_run_shows_its_stages_its_training_and_its_scores() -> None:
         summary=SUMMARY, data=data, train=TrainReport(candidates=(CANDIDATE,)), evaluate=evaluated
     )
     lines = text_of(report).splitlines()
-    assert lines[:3] == ["runs/r: finished; data, train", "", "Data"]
-    assert lines[3].startswith("10 rows read, 7 kept")
-    assert lines[6].startswith("m: 10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong)")
-    assert "held-out loss" not in lines[7]
-    assert lines[8].split() == ["m", "12", "2.5000", "1.2500", "3,456", "56", "61", "1.23"]
-    assert lines[9] == lines[-1] == "warning: odd"
+    assert lines[0] == "runs/r: finished; data, train"
+    assert lines[1].startswith(f"t, {SCORE.metric}: {SCORE.system} ")
+    assert lines[2:4] == ["", "Data"]
+    assert lines[4].startswith("10 rows read, 7 kept")
+    assert lines[7].startswith("m: 10 rows read, 7 kept, 2 of them truncated, 2 dropped (overlong)")
+    assert "held-out loss" not in lines[8]
+    assert lines[9].split() == ["m", "12", "2.5000", "1.2500", "3,456", "56", "61", "1.23"]
+    assert lines[10] == lines[-1] == "warning: odd"
     assert "t: n = 4 rows, 95 % intervals in brackets" in lines
 
 

@@ -23,6 +23,7 @@ from finewright.schema.evaluate import (
 )
 from finewright.schema.predict import PredictReport
 
+_KINDS = {"repeated": "nearly like one", "new": "unlike any"}
 _NO_LABEL = "answers that are no label"
 _HOW_P = (
     "p: exact McNemar test for scores of 0 or 1, sign-flip permutation test for others;"
@@ -50,6 +51,18 @@ def evaluate_page(report: EvaluateReport) -> Page:
     )
 
 
+def headlines(report: EvaluateReport) -> Iterator[str]:
+    """Of each data set its first metric: what was trained, and what it is compared with."""
+    for data in dict.fromkeys(score.data for score in report.scores):
+        scores = [score for score in report.scores if score.data == data]
+        metric = scores[0].metric
+        pairs = report.headline_pairs(data, metric)
+        compared = dict.fromkeys([*(of for of, _ in pairs), *(against for _, against in pairs)])
+        by_system = {score.system: score for score in scores if score.metric == metric}
+        found = (f"{system} {cells.percent(by_system[system])}" for system in compared or by_system)
+        yield f"{data}, {metric}: {', '.join(found)}"
+
+
 def score_sections(report: EvaluateReport) -> list[Section]:
     """The score card of each data set, and how to read them."""
     names = dict.fromkeys(score.data for score in report.scores)
@@ -58,6 +71,7 @@ def score_sections(report: EvaluateReport) -> list[Section]:
         for data in names
         for card in (
             *_card(report, data),
+            *_changes_by_part(report, data),
             *decision_sections(data, report.decisions),
             *figure_sections(data, report.decision_figures),
         )
@@ -111,7 +125,7 @@ def _card(report: EvaluateReport, data: str) -> list[Section]:
         f"{data}: {_heading(report, data, scores)}",
         _plot(scores),
         *_tables(scores, differences, columns, more=strays),
-        *_show_parts(parts, columns),
+        *_show_parts(parts, systems),
     )
 
 
@@ -144,7 +158,6 @@ def _tables(
     scores: Sequence[Score],
     differences: Sequence[Difference],
     columns: _Columns,
-    title: str = "",
     more: Sequence[list[str]] = (),
 ) -> Iterator[Table]:
     """The scores of each system, and under them each change with its p-value."""
@@ -160,12 +173,12 @@ def _tables(
             if change := by_pair.get((metric, system, against)):
                 change_cells = cells.points(change), cells.p_value(change.p_value)
                 changes.append([name, f"{system} vs {against}", *change_cells])
-    yield Table(["metric", *columns.systems], [*rows, *more], title)
+    yield Table(["metric", *columns.systems], [*rows, *more])
     yield Table(["metric", "compared", "change", "p"], changes)
 
 
-def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Block]:
-    """What the set's rows are to the training rows, and a table of each part where there are both."""
+def _show_parts(parts: Sequence[ScoredRows], systems: Sequence[str]) -> Iterator[Block]:
+    """What the set's rows are to the training rows, and the scores of each part where there are both."""
     rows = {part.kind: part.rows for part in parts}
     if not rows.get("repeated"):
         if rows:
@@ -175,10 +188,35 @@ def _show_parts(parts: Sequence[ScoredRows], columns: _Columns) -> Iterator[Bloc
         whole = f"all {rows['repeated']} rows are nearly like a training row"
         yield Text(f"{whole}: reworded, or with other numbers and names")
         return
-    for part in parts:
-        what = "nearly like a" if part.kind == "repeated" else "unlike any"
-        title = f"the {cells.count_of(part.rows, 'row')} {what} training row"
-        yield from _tables(part.scores, part.differences, columns, title)
+    table = []
+    for metric in dict.fromkeys(score.metric for part in parts for score in part.scores):
+        for part in parts:
+            by_system = {score.system: score for score in part.scores if score.metric == metric}
+            n = max((score.n for score in by_system.values()), default=0)
+            found = [cells.percent(by_system.get(system)) for system in systems]
+            table.append([metric, _KINDS[part.kind], str(n), *found])
+    yield Table(["metric", "rows", "n", *systems], table, "by likeness to the training rows")
+
+
+def _changes_by_part(report: EvaluateReport, data: str) -> list[Section]:
+    """How systems differ on the rows nearly like a training row, and on the others."""
+    parts = [part for part in report.parts if part.data == data]
+    if not all(part.rows for part in parts):
+        return []
+    changes = [
+        [
+            d.metric,
+            _KINDS[part.kind],
+            f"{d.system} vs {d.against}",
+            cells.points(d),
+            cells.p_value(d.p_value),
+        ]
+        for part in parts
+        for d in part.differences
+        if (d.system, d.against) in report.headline_pairs(data, d.metric)
+    ]
+    table = Table(["metric", "rows", "compared", "change", "p"], changes)
+    return section(f"{data}: changes by likeness to the training rows", table, is_detail=True)
 
 
 def _metric(name: str, scores: Iterable[Score | None], n: int) -> str:

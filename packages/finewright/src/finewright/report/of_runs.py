@@ -16,7 +16,7 @@ from finewright.report.blocks import (
     table_of,
 )
 from finewright.report.layouts import page_of
-from finewright.report.of_evaluate import score_sections
+from finewright.report.of_evaluate import headlines, score_sections
 from finewright.schema.evaluate import TUNED, Score
 from finewright.schema.report import (
     EarlierMeasurement,
@@ -45,7 +45,10 @@ def run_page(report: RunReport) -> Page:
         subject="a run",
         title=summary.run,
         answer=f"{summary.state}; {', '.join(summary.stages) or 'no stage done'}",
-        about=[f"go on: finewright up {summary.run}"] if can_go_on else [],
+        about=[
+            *([f"go on: finewright up {summary.run}"] if can_go_on else []),
+            *(headlines(report.evaluate) if report.evaluate else []),
+        ],
         problems=[
             problem
             for part in (report.data, *pages, report.evaluate)
@@ -187,9 +190,12 @@ def _show_training(report: TrainReport) -> Iterator[Block | None]:
         },
     )
     yield _without_empty_columns(table)
-    yield lines(*(_describe_proofs(c) for c in candidates if c.proofs))
+    of = (f"{c.base_model}: " if len(candidates) > 1 else "" for c in candidates)
+    yield lines(
+        *(name + _describe_proofs(c) for name, c in zip(of, candidates, strict=True) if c.proofs)
+    )
     yield lines(*(f"privacy: {c.privacy.spent_line()}" for c in candidates if c.privacy))
-    yield from (problem for c in candidates for problem in c.problems)
+    yield from dict.fromkeys(problem for c in candidates for problem in c.problems)
 
 
 def _without_empty_columns(table: Table) -> Table:

@@ -127,7 +127,7 @@ def test_no_file_holds_a_secret() -> None:
 
 
 def test_a_gateway_starts_before_the_model_servers_and_is_not_ready(tmp_path: Path) -> None:
-    spec = SPECS["compose"].replace("/home/gateway/serve", "serve")
+    spec = SPECS["compose"].replace("/home/server/serve", "serve")
     sets = ("serve.host=127.0.0.1", "serve.port=0", "serve.spans=console")
     environ = {"VLLM_API_KEY": "k", "FINEWRIGHT_OFFLINE": "0", "HF_HUB_OFFLINE": "0"}
     found = started(tmp_path, spec=spec, sets=sets, environ=environ)

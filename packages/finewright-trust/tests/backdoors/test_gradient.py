@@ -44,6 +44,8 @@ def _last(model: torch.nn.Module, row: tuple[int, ...]) -> Tensor:
 
 
 def test_the_gradient_says_how_the_divergence_moves(leaking: RunSubject) -> None:
+    with leaking.as_system(leaking.systems[0]) as lm:
+        lm.model.float()  # a machine may train in bfloat16, which small steps are lost in
     slopes = gradient_at_slots(leaking, PROMPTS, (40, 41))
     filled = [prompt.fill((40, 41)) for prompt in PROMPTS]
     with leaking.as_system(leaking.systems[0]) as lm, torch.no_grad():
@@ -66,9 +68,9 @@ def test_the_gradient_says_how_the_divergence_moves(leaking: RunSubject) -> None
             finally:
                 handle.remove()
 
-    step = slopes[0] / slopes[0].norm() * 0.05  # near enough for a slope, far enough for bfloat16
+    step = slopes[0] / slopes[0].norm() * 0.005  # at 0.05 a line is off by 60 %, at 0.01 by 3
     found = (moved(step) - moved(-step)) / 2
-    assert found == pytest.approx(float((slopes[0] * step).sum()), rel=0.25)
+    assert found == pytest.approx(float((slopes[0] * step).sum()), rel=0.05)
     assert found > 0
 
 

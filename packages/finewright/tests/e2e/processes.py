@@ -4,6 +4,7 @@ A fork starts in milliseconds where a cold start takes seconds; signals, exit co
 descriptors are those of any other process."""
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -148,4 +149,7 @@ def _child(
     sys.argv = ["finewright", *arguments]
     from finewright.cli.main import main
 
-    main()
+    try:
+        main()
+    finally:
+        logging.shutdown()  # as an interpreter does that ends by itself, which a child does not

@@ -1,4 +1,4 @@
-"""The chart of examples/deploy as Helm itself renders it, held against Kubernetes' schemas and the server's spec."""
+"""The chart of examples/deploy, rendered by Helm and held against Kubernetes' schemas and the server."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ CHART = Path(__file__).parents[4] / "examples" / "deploy" / "chart"
 OF_A_RUN = ("--set", "serve.models={/runs/bot}", "--set", "runs=models", "--set", "gpus=1")
 GATEWAY = (
     "--set-json",
-    'serve.models=[{"target": "http://vllm:8000/v1#house", "id": "house", "remote": {"key_env": "VLLM_API_KEY"}}]',
+    'serve.models=[{"target": "http://vllm:8000/v1#m", "id": "m", "remote": {"key_env": "VLLM_API_KEY"}}]',
     *("--set", "env={VLLM_API_KEY}", "--set-json", 'clients={"app": "web"}'),
 )  # fmt: skip
 ALONE = ("--set", "work=notes", "--set", "replicas=1", "--set-json", 'serve.audit={"words": false}')
@@ -60,7 +60,8 @@ def test_the_server_reads_the_spec_and_finds_what_it_names(kind: str) -> None:
     (server,) = pod(objects)["containers"]
     (link,) = pod(objects)["initContainers"]
     mounts = {mount["mountPath"] for mount in server["volumeMounts"]}
-    assert (spec.host, spec.port) == ("0.0.0.0", server["ports"][0]["containerPort"])
+    assert spec.host == "0.0.0.0"  # noqa: S104 - of the pod
+    assert spec.port == server["ports"][0]["containerPort"]
     assert spec.folder in mounts
     assert server["args"][-1] == "/etc/finewright/serve.yaml"
     assert link["command"][-2:] == ["/etc/finewright-keys/keys.json", f"{spec.folder}/keys.json"]
